@@ -1,0 +1,144 @@
+/**
+ * The shapes of Rollcall's own REST API under `/v1`, as JSON. Types only: the page imports this file, and nothing of
+ * the collector comes with it. Times are UTC milliseconds, sizes bytes, ratios 0–1; `null` means "not known".
+ */
+
+/** Presence of a host; see docs/operations.md for what moves a host from one to the next. */
+export type HostState = 'unknown' | 'up' | 'suspect' | 'down' | 'planned';
+
+export interface HostOs {
+  /** As Node.js names it: `linux`, `darwin`, `win32`. */
+  readonly platform: string;
+  /** For example `Debian GNU/Linux 12 (bookworm)`. */
+  readonly name: string;
+  readonly kernel: string;
+  readonly arch: string;
+}
+
+/** The newest readings of a host, for lists; history comes from the query API. */
+export interface HostVitals {
+  readonly timeMs: number;
+  readonly cpuBusyRatio: number | null;
+  readonly cpuCount: number | null;
+  readonly memoryUsedRatio: number | null;
+  readonly memoryTotalBytes: number | null;
+  readonly load1: number | null;
+  /** The fullest local, writable file system. */
+  readonly fullestFilesystem: {
+    readonly mountpoint: string;
+    readonly usedRatio: number;
+    readonly sizeBytes: number;
+  } | null;
+  readonly receiveBytesPerSecond: number | null;
+  readonly transmitBytesPerSecond: number | null;
+  /** Boot time of the operating system. */
+  readonly bootedMs: number | null;
+}
+
+export interface HostSummary {
+  /** 32 hexadecimal digits; stays the same when the host is renamed. */
+  readonly id: string;
+  /** The value of the label `instance` on the host's series. */
+  readonly name: string;
+  readonly state: HostState;
+  readonly stateSinceMs: number;
+  /** When the collector last heard of the host, `null` before the first time. */
+  readonly lastSeenMs: number | null;
+  readonly enrolledMs: number;
+  readonly os: HostOs | null;
+  readonly agentVersion: string | null;
+  readonly vitals: HostVitals | null;
+  readonly openIncidentCount: number;
+}
+
+/** `GET /v1/hosts?limit=&after=` */
+export interface HostsAnswer {
+  readonly hosts: readonly HostSummary[];
+  /** Pass it as `after` for the next page; `null` on the last one. */
+  readonly next: string | null;
+  readonly counts: Readonly<Record<HostState, number>>;
+}
+
+/** `GET /v1/hosts/:id` */
+export interface HostDetail extends HostSummary {
+  readonly machineId: string | null;
+  readonly bootId: string | null;
+  /** Samples that were lost and declared as such since enrolment, by reason. */
+  readonly lostSamples: Readonly<Record<string, number>>;
+  readonly inventorySections: readonly string[];
+}
+
+/** One part of a host's inventory, as the agent sent it. */
+export interface InventorySection {
+  readonly name: string;
+  /** SHA-256 of the canonical form, hexadecimal. */
+  readonly hash: string;
+  readonly receivedMs: number;
+  readonly content: InventoryContent;
+}
+
+export type InventoryValue = string | number | boolean | null | InventoryContent | readonly InventoryValue[];
+export interface InventoryContent {
+  readonly [key: string]: InventoryValue;
+}
+
+/** `GET /v1/hosts/:id/inventory` */
+export interface InventoryAnswer {
+  readonly hostId: string;
+  readonly sections: readonly InventorySection[];
+}
+
+export type IncidentStatus = 'open' | 'resolved';
+export type IncidentKind = 'uptime' | 'capacity';
+export type Severity = 'page' | 'ticket' | 'info' | 'capacity';
+
+export interface Incident {
+  /** `i-` and a ULID. */
+  readonly id: string;
+  readonly rule: string;
+  readonly kind: IncidentKind;
+  readonly severity: Severity;
+  readonly status: IncidentStatus;
+  /** The host does not report at present, so the incident is kept as it is: it ends on evidence, not on silence. */
+  readonly isHeld: boolean;
+  readonly hostId: string | null;
+  readonly hostName: string | null;
+  readonly title: string;
+  readonly description: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number | null;
+  readonly threshold: number | null;
+  readonly openedMs: number;
+  readonly resolvedMs: number | null;
+  readonly deliveries: readonly IncidentDelivery[];
+}
+
+/** How one notification of the incident fares. */
+export interface IncidentDelivery {
+  readonly receiver: string;
+  readonly transition: 'fired' | 'resolved';
+  readonly status: 'queued' | 'sending' | 'waiting' | 'delivered' | 'dead' | 'superseded' | 'suppressed';
+  readonly attempts: number;
+  readonly lastAttemptMs: number | null;
+  readonly lastError: string | null;
+}
+
+/** `GET /v1/incidents?status=open|resolved|all&host=&limit=` */
+export interface IncidentsAnswer {
+  readonly incidents: readonly Incident[];
+}
+
+/** `GET /v1/status` */
+export interface StatusAnswer {
+  readonly version: string;
+  readonly startedMs: number;
+  readonly nowMs: number;
+  readonly hostCount: number;
+  readonly connectedAgents: number;
+  readonly isInsecure: boolean;
+}
+
+/** Every error of the API. */
+export interface ErrorAnswer {
+  readonly error: { readonly code: string; readonly message: string };
+}

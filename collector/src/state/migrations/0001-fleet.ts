@@ -1,0 +1,7 @@
+import type { Migration } from '../database.ts';
+
+/** Enrolment tokens, hosts and their inventory. */
+export const fleetMigration: Migration = {
+  name: 'fleet',
+  sql: ``,
+};

@@ -1,0 +1,126 @@
+/** The immutable label set of a series, sorted by name as Prometheus does (UTF-8 byte order). */
+import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
+
+/** The label that carries the metric name. */
+export const METRIC_NAME = '__name__';
+
+export class Labels {
+  static readonly empty = new Labels([]);
+
+  /** name, value, name, value …, sorted by name; no empty values. */
+  readonly #flat: readonly string[];
+  #key: string | undefined;
+
+  private constructor(flat: readonly string[]) {
+    this.#flat = flat;
+  }
+
+  /**
+   * Label set of `entries`. An empty value means "absent" and is left out; a name given twice keeps its last value.
+   */
+  static from(entries: Iterable<readonly [string, string]>): Labels {
+    const byName = new Map<string, string>();
+    for (const [name, value] of entries) byName.set(name, value);
+    const names = [...byName.keys()].sort(compareUtf8);
+    const flat: string[] = [];
+    for (const name of names) {
+      const value = byName.get(name);
+      if (value !== undefined && value !== '') flat.push(name, value);
+    }
+    return flat.length === 0 ? Labels.empty : new Labels(flat);
+  }
+
+  /** Label set of a plain object; for tests and for input that was parsed by a schema. */
+  static of(object: Readonly<Record<string, string>>): Labels {
+    return Labels.from(Object.entries(object));
+  }
+
+  /** The value of `name`; `''` when absent, which PromQL takes for the same. */
+  get(name: string): string {
+    const flat = this.#flat;
+    for (let i = 0; i < flat.length; i += 2) {
+      if (flat[i] === name) return flat[i + 1] ?? '';
+    }
+    return '';
+  }
+
+  /** The metric name, `''` when there is none. */
+  get metricName(): string {
+    return this.get(METRIC_NAME);
+  }
+
+  get size(): number {
+    return this.#flat.length / 2;
+  }
+
+  *entries(): IterableIterator<readonly [string, string]> {
+    const flat = this.#flat;
+    for (let i = 0; i < flat.length; i += 2) yield [flat[i] ?? '', flat[i + 1] ?? ''];
+  }
+
+  /** A text that is equal exactly for equal sets. */
+  get key(): string {
+    // A length in front of each part keeps hostile values from imitating a separator.
+    this.#key ??= this.#flat.map((part) => `${part.length}:${part}`).join('');
+    return this.#key;
+  }
+
+  /** The same set with `name` set to `value`, or without it when `value` is empty. */
+  with(name: string, value: string): Labels {
+    return Labels.from([...this.entries(), [name, value]]);
+  }
+
+  /** Only the labels whose names are in `names`. */
+  pick(names: ReadonlySet<string>): Labels {
+    return this.#filtered((name) => names.has(name));
+  }
+
+  /** All labels but those in `names`. */
+  omit(names: ReadonlySet<string>): Labels {
+    return this.#filtered((name) => !names.has(name));
+  }
+
+  /** All labels but the metric name. */
+  withoutName(): Labels {
+    return this.#flat[0] === METRIC_NAME || this.get(METRIC_NAME) !== ''
+      ? this.#filtered((name) => name !== METRIC_NAME)
+      : this;
+  }
+
+  /** A plain object in label order, as the Prometheus API prints it. */
+  toObject(): Record<string, string> {
+    return Object.fromEntries(this.entries());
+  }
+
+  toJSON(): Record<string, string> {
+    return this.toObject();
+  }
+
+  /** As PromQL writes it: `name{a="1", b="2"}`. */
+  toString(): string {
+    const parts: string[] = [];
+    for (const [name, value] of this.entries()) {
+      if (name !== METRIC_NAME) parts.push(`${name}=${JSON.stringify(value)}`);
+    }
+    const name = this.metricName;
+    return parts.length === 0 && name !== '' ? name : `${name}{${parts.join(', ')}}`;
+  }
+
+  /** Orders label sets as Prometheus orders series: label by label, name before value; a prefix comes first. */
+  static compare(this: void, left: Labels, right: Labels): number {
+    const a = left.#flat;
+    const b = right.#flat;
+    const length = Math.min(a.length, b.length);
+    for (let i = 0; i < length; i++) {
+      const order = compareUtf8(a[i] ?? '', b[i] ?? '');
+      if (order !== 0) return order;
+    }
+    return a.length - b.length;
+  }
+
+  #filtered(isKept: (name: string) => boolean): Labels {
+    const flat: string[] = [];
+    for (const [name, value] of this.entries()) if (isKept(name)) flat.push(name, value);
+    return flat.length === 0 ? Labels.empty : new Labels(flat);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Label matchers as in PromQL. Regular expressions are RE2, anchored at both ends, and the dot matches line breaks;
+ * RE2 takes linear time, so a pattern from a user cannot stop the collector.
+ */
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import { RE2JS } from 're2js';
+import type { Labels } from './labels.ts';
+
+export type MatchOperator = '=' | '!=' | '=~' | '!~';
+
+export interface Matcher {
+  readonly name: string;
+  readonly operator: MatchOperator;
+  readonly value: string;
+  /** Whether a label with this value fits; an absent label is `''`. */
+  matches(this: void, value: string): boolean;
+}
+
+/** Longest pattern accepted. */
+export const PATTERN_LENGTH_MAX = 64 * 1024;
+
+/** Verdicts remembered per pattern; label values repeat from query to query. */
+const VERDICTS_MAX = 4_096;
+
+/** @throws AppError BAD_REQUEST when a regular expression is not valid RE2 */
+export function createMatcher(name: string, operator: MatchOperator, value: string): Matcher {
+  const fits =
+    operator === '=' || operator === '!=' ? (text: string) => text === value : compilePattern(value);
+  const isNegative = operator === '!=' || operator === '!~';
+  return { name, operator, value, matches: isNegative ? (text) => !fits(text) : fits };
+}
+
+/** Whether every matcher fits; an absent label counts as empty. */
+export function fitsAll(labels: Labels, matchers: readonly Matcher[]): boolean {
+  return matchers.every(({ name, matches }) => matches(labels.get(name)));
+}
+
+/**
+ * The predicate "matches the whole of `pattern`". Literals, alternatives of literals and the common `prefix.*` forms
+ * are answered without the engine, which is an order of magnitude slower than a string comparison.
+ * @throws AppError BAD_REQUEST when the pattern is not valid RE2 or too long
+ */
+export function compilePattern(pattern: string): (text: string) => boolean {
+  if (pattern.length > PATTERN_LENGTH_MAX) {
+    throw new AppError(
+      'BAD_REQUEST',
+      `regular expression of ${pattern.length} characters, at most ${PATTERN_LENGTH_MAX} are allowed`,
+    );
+  }
+  return fastPattern(pattern) ?? slowPattern(pattern);
+}
+
+const LITERAL = /^[A-Za-z0-9 _:/,@%~"'=<>!&;#-]*$/;
+
+function fastPattern(pattern: string): ((text: string) => boolean) | undefined {
+  if (LITERAL.test(pattern)) return (text) => text === pattern;
+  if (pattern === '.*') return () => true;
+  if (pattern === '.+') return (text) => text !== '';
+  const alternatives = pattern.split('|');
+  if (alternatives.length > 1 && alternatives.every((part) => LITERAL.test(part))) {
+    const set = new Set(alternatives);
+    return (text) => set.has(text);
+  }
+  const head = pattern.slice(0, -2);
+  if (pattern.endsWith('.*') && LITERAL.test(head)) return (text) => text.startsWith(head);
+  if (pattern.endsWith('.+') && LITERAL.test(head)) {
+    return (text) => text.length > head.length && text.startsWith(head);
+  }
+  const tail = pattern.slice(2);
+  if (pattern.startsWith('.*') && LITERAL.test(tail)) return (text) => text.endsWith(tail);
+  if (pattern.startsWith('.+') && LITERAL.test(tail)) {
+    return (text) => text.length > tail.length && text.endsWith(tail);
+  }
+  return undefined;
+}
+
+function slowPattern(pattern: string): (text: string) => boolean {
+  let regex: RE2JS;
+  try {
+    regex = RE2JS.compile(pattern, RE2JS.DOTALL);
+  } catch (error) {
+    throw new AppError('BAD_REQUEST', `error parsing regexp: ${describeError(error)}`, { cause: error });
+  }
+  const verdicts = new Map<string, boolean>();
+  return (text) => {
+    const known = verdicts.get(text);
+    if (known !== undefined) return known;
+    const verdict = regex.matches(text);
+    if (verdicts.size >= VERDICTS_MAX) verdicts.clear();
+    verdicts.set(text, verdict);
+    return verdict;
+  };
+}

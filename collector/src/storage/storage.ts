@@ -1,0 +1,121 @@
+/**
+ * The seam between Rollcall and whatever keeps its time series. `conformance.ts` is the suite that every adapter
+ * passes; `open.ts` chooses one.
+ */
+import type { Labels } from './labels.ts';
+import type { Matcher } from './matcher.ts';
+
+/** One series with its samples in a range. The arrays have equal length and belong to the caller. */
+export interface Series {
+  readonly labels: Labels;
+  /** UTC milliseconds, strictly rising. */
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+  /**
+   * 1 where the sample is a stale marker: the series ended there and the value says nothing. Absent when none is.
+   * Out of band, because JavaScript may lose the bits of Prometheus' stale NaN.
+   */
+  readonly stale?: Uint8Array | undefined;
+}
+
+/** What a caller means to do with the samples, so that an adapter may pick a coarser resolution. */
+export interface SelectHints {
+  /** Distance of the evaluation steps; 0 or absent for an instant. */
+  readonly stepMs?: number;
+  /** Width of the range selector, absent for an instant selector. */
+  readonly rangeMs?: number;
+  /** The PromQL function that takes the range, for example `rate`. */
+  readonly functionName?: string;
+}
+
+export interface SelectRequest {
+  /** All must fit; `__name__` is a label like the others. At least one. */
+  readonly matchers: readonly Matcher[];
+  /** First millisecond wanted, inclusive. */
+  readonly fromMs: number;
+  /** Last millisecond wanted, inclusive. */
+  readonly toMs: number;
+  /** More samples than this end the read with QUERY_LIMIT. */
+  readonly samplesMax: number;
+  readonly hints?: SelectHints;
+}
+
+export interface LabelsRequest {
+  /** A series counts when all matchers of any one set fit; no sets at all means every series. */
+  readonly matcherSets: readonly (readonly Matcher[])[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** At most so many entries, 0 for all. */
+  readonly limit: number;
+}
+
+/** The read side; the only thing that `query` knows. All methods may be called concurrently. */
+export interface StorageReader {
+  /**
+   * Series with at least one sample in the range, in label order.
+   * @throws AppError QUERY_LIMIT, QUERY_CANCELED (the signal was aborted), BAD_REQUEST (no matcher)
+   */
+  select(request: SelectRequest, signal: AbortSignal): Promise<readonly Series[]>;
+  /** Label sets of the series that may have samples in the range, in label order. */
+  series(request: LabelsRequest, signal: AbortSignal): Promise<readonly Labels[]>;
+  /** Sorted names of the labels of those series. */
+  labelNames(request: LabelsRequest, signal: AbortSignal): Promise<readonly string[]>;
+  /** Sorted values of label `name` in those series. */
+  labelValues(name: string, request: LabelsRequest, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+/** Samples of one series to be stored. */
+export interface AppendSeries {
+  readonly labels: Labels;
+  readonly samples: readonly AppendSample[];
+}
+
+export interface AppendSample {
+  readonly timeMs: number;
+  readonly value: number;
+  /** A stale marker; `value` is then ignored. */
+  readonly isStale?: boolean;
+}
+
+/** Why a sample was not stored. A sample that is already there with the same value counts as accepted. */
+export type RejectReason = 'out_of_order' | 'duplicate_timestamp' | 'invalid_labels';
+
+export interface AppendResult {
+  readonly accepted: number;
+  readonly rejected: readonly {
+    readonly labels: Labels;
+    readonly timeMs: number;
+    readonly reason: RejectReason;
+  }[];
+}
+
+export interface StorageStats {
+  readonly seriesCount: number;
+  readonly sampleCount: number;
+  /** Bytes on disk, 0 for a store that has none or cannot tell. */
+  readonly diskBytes: number;
+  readonly oldestMs: number | undefined;
+  readonly newestMs: number | undefined;
+}
+
+export interface StorageCapabilities {
+  /** Samples survive the end of the process. */
+  readonly isDurable: boolean;
+  /** Can hold stale markers. */
+  readonly hasStaleMarkers: boolean;
+}
+
+export interface Storage extends StorageReader {
+  readonly capabilities: StorageCapabilities;
+  /**
+   * Stores what the collector itself measures or computes (`up`, rule results, pushed series); what agents send comes
+   * through the journal. Resolves when the samples are as durable as the adapter can make them.
+   * @throws AppError STORAGE_UNAVAILABLE (retryable): nothing of the batch was stored
+   */
+  append(batch: readonly AppendSeries[]): Promise<AppendResult>;
+  /** Resolves when everything appended so far can be read. */
+  flush(): Promise<void>;
+  stats(): Promise<StorageStats>;
+  /** Releases everything; called once, after the last read. */
+  close(): Promise<void>;
+}
