@@ -3,6 +3,8 @@
  * the collector comes with it. Times are UTC milliseconds, sizes bytes, ratios 0–1; `null` means "not known".
  */
 
+import type { InventoryRecord } from '@rollcall/shared/inventory/canonical.ts';
+
 /** Presence of a host; see docs/operations.md for what moves a host from one to the next. */
 export type HostState = 'unknown' | 'up' | 'suspect' | 'down' | 'planned';
 
@@ -74,12 +76,7 @@ export interface InventorySection {
   /** SHA-256 of the canonical form, hexadecimal. */
   readonly hash: string;
   readonly receivedMs: number;
-  readonly content: InventoryContent;
-}
-
-export type InventoryValue = string | number | boolean | null | InventoryContent | readonly InventoryValue[];
-export interface InventoryContent {
-  readonly [key: string]: InventoryValue;
+  readonly content: InventoryRecord;
 }
 
 /** `GET /v1/hosts/:id/inventory` */

@@ -1,0 +1,69 @@
+/**
+ * The seam between sampling and sending: a bounded queue of numbered records. Sampling never waits for it, and what it
+ * has to drop it declares with a gap record of exact counts.
+ */
+import type { EpochState } from '@rollcall/shared/protocol/handshake.ts';
+import type { RecordDraft } from '@rollcall/shared/protocol/record.ts';
+import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+
+/** What a record adds to the counts that gaps are computed from. */
+export interface RecordCounts {
+  /** 1 for the record of a tick, else 0. */
+  readonly ticks: number;
+  /** Present values in it. */
+  readonly samples: number;
+}
+
+export interface SpoolStats {
+  readonly isDurable: boolean;
+  readonly recordsHeld: number;
+  readonly bytesHeld: number;
+  readonly bytesMax: number;
+  /** Wall clock of the oldest record that is not acknowledged, undefined when none is waiting. */
+  readonly oldestUnackedMs: number | undefined;
+  readonly samplesDropped: number;
+}
+
+/** Records ready to be sent: consecutive numbers of one epoch, or a gap in front of them. */
+export interface SpoolBatch {
+  readonly epochId: string;
+  /** Whole records; views that stay valid until the next call of a method of the spool. */
+  readonly records: readonly Buffer[];
+  /** Number to continue from after these. */
+  readonly nextSeq: number;
+}
+
+/** Single-threaded; no method may be called from inside another one's callback. */
+export interface Spool {
+  /**
+   * The number of `schema` in the current epoch. The first call for a schema in an epoch appends its schema record.
+   * Equal hashes are the same schema.
+   */
+  declareSchema(schema: HashedSchema): number;
+  /** Numbers the record and keeps it. Never throws for lack of room: the oldest records make way. */
+  append(draft: RecordDraft, counts: RecordCounts): void;
+  /** Epochs that still hold records or are current, oldest first, the current one last. */
+  epochs(): readonly EpochState[];
+  /**
+   * Records of the epoch from number `fromSeq` on, oldest first; a gap record where numbers were dropped. Empty when
+   * there are none.
+   */
+  read(
+    epochId: string,
+    fromSeq: number,
+    limits: { readonly maxBytes: number; readonly maxRecords: number },
+  ): SpoolBatch;
+  /** Checksum of the record with this number, undefined when it is not held. */
+  crcOf(epochId: string, seq: number): number | undefined;
+  /** Everything up to `watermark` is durable at the collector; the records may be freed. */
+  acknowledge(epochId: string, watermark: number): void;
+  /**
+   * Begins a new epoch. Held records above `rehomeAfter` of the current epoch move into it with new numbers, schemas
+   * included; what lies below is forgotten.
+   */
+  rotateEpoch(options: { readonly rehomeAfter: number }): void;
+  /** Called after each append, so that the link can send. One listener. */
+  onAppend(listener: () => void): void;
+  stats(): SpoolStats;
+  close(): void;
+}

@@ -1,0 +1,52 @@
+/**
+ * The limits of the wire, defaults of both ends. Each has a test; what goes over one is refused, counted, and hurts
+ * nobody else. docs/protocol.md explains them.
+ */
+export const LIMITS = {
+  /** One WebSocket message. */
+  messageBytes: 256 * 1024,
+  fragmentsPerMessage: 16,
+  recordsPerBatch: 256,
+  /** What an agent aims at, so that a batch passes a slow link in seconds. */
+  batchTargetBytes: 32 * 1024,
+  jsonBytes: 64 * 1024,
+  jsonDepth: 8,
+  recordBytes: 128 * 1024,
+  recordInflatedBytes: 512 * 1024,
+  recordInflateRatio: 100,
+  blocksPerRecord: 64,
+  seriesPerSchema: 2_000,
+  /** Above it the collector warns. */
+  seriesPerAgentSoft: 2_000,
+  /** Above it a schema is refused. */
+  seriesPerAgent: 10_000,
+  schemasPerEpoch: 256,
+  labelsPerSeries: 16,
+  labelNameBytes: 128,
+  labelValueBytes: 256,
+  epochsPerAgent: 64,
+  /** Numbers that one gap record may cover. */
+  gapNumbers: 10_000_000,
+  eventBytes: 4 * 1024,
+  inventoryBytes: 8 * 1024 * 1024,
+  inventoryChunkBytes: 128 * 1024,
+  inventorySections: 64,
+  vitalsCount: 16,
+  /** Sockets that have not authenticated yet. */
+  unauthenticatedSockets: 512,
+  handshakeMs: 10_000,
+  /** A peer that is silent for so long is gone. */
+  idleMs: 60_000,
+  heartbeatMs: 10_000,
+  /** An unfinished message older than this ends the session. */
+  slowMessageMs: 30_000,
+  /** Unacknowledged bytes that an agent may have under way. */
+  creditWindowBytes: 256 * 1024,
+  creditPoolBytes: 256 * 1024 * 1024,
+  /** Bytes in the socket's own buffer above which the agent waits. */
+  agentSendBufferBytes: 64 * 1024,
+  /** Oldest and newest record time accepted, relative to the collector's clock. */
+  recordAgeMs: 15 * 86_400_000,
+  recordFutureMs: 600_000,
+  enrollBytes: 16 * 1024,
+} as const;

@@ -1,0 +1,185 @@
+/**
+ * The record: unit of storage, sending, acknowledgement and loss. The same bytes stand in the agent's spool, on the
+ * wire and in the collector's journal. docs/protocol.md draws the header of 34 bytes.
+ */
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { crc32 } from '../lib/crc.ts';
+import { AppError } from '../lib/errors.ts';
+import { readU48 } from '../lib/varint.ts';
+import { LIMITS } from './limits.ts';
+
+export const RECORD_KIND = {
+  SAMPLES: 1,
+  SCHEMA: 2,
+  GAP: 3,
+  EVENT: 4,
+  PROBE: 5,
+  INVENTORY_CHANGE: 6,
+} as const;
+
+export const RECORD_FLAG = {
+  FIRST_AFTER_START: 1,
+  SUSPENDED_BEFORE: 2,
+  CLOCK_STEPPED_BEFORE: 4,
+  MEMORY_MODE: 8,
+} as const;
+
+export const CODEC = { NONE: 0, DEFLATE_RAW: 1 } as const;
+
+export const RECORD_HEADER_BYTES = 34;
+/** Offset from which the checksum covers a record. */
+const CRC_FROM = 8;
+/** Bodies smaller than this are not worth compressing. */
+const COMPRESS_MIN_BYTES = 128;
+/** A compressed body must save at least this share. */
+const COMPRESS_GAIN_RATIO = 0.05;
+
+/** What a writer decides; the number comes from the spool. */
+export interface RecordDraft {
+  readonly kind: number;
+  readonly flags: number;
+  readonly wallMs: number;
+  readonly bootMs: number;
+  readonly body: Uint8Array;
+}
+
+export interface RecordHeader {
+  readonly kind: number;
+  readonly codec: number;
+  readonly flags: number;
+  readonly seq: number;
+  readonly wallMs: number;
+  readonly bootMs: number;
+  readonly crc: number;
+  readonly inflatedLength: number;
+}
+
+/** A record with its bytes; `bytes` and `storedBody` are views into the buffer it was read from. */
+export interface WireRecord extends RecordHeader {
+  readonly bytes: Buffer;
+  readonly storedBody: Buffer;
+}
+
+/**
+ * The bytes of a record, owned by the caller. The body is compressed with raw deflate level 1 when that saves 5 %.
+ * @throws AppError LIMIT_EXCEEDED when the body is over 512 KiB, or over 128 KiB as stored
+ */
+export function encodeRecord(draft: RecordDraft, seq: number): Buffer {
+  const { body } = draft;
+  if (body.length > LIMITS.recordInflatedBytes) {
+    throw new AppError(
+      'LIMIT_EXCEEDED',
+      `record body of ${body.length} bytes, at most ${LIMITS.recordInflatedBytes}`,
+    );
+  }
+  let stored = body;
+  let codec: number = CODEC.NONE;
+  if (body.length >= COMPRESS_MIN_BYTES) {
+    const deflated = deflateRawSync(body, { level: 1 });
+    const isWithinRatio = body.length <= deflated.length * LIMITS.recordInflateRatio;
+    if (isWithinRatio && deflated.length <= body.length * (1 - COMPRESS_GAIN_RATIO)) {
+      stored = deflated;
+      codec = CODEC.DEFLATE_RAW;
+    }
+  }
+  if (stored.length > LIMITS.recordBytes) {
+    throw new AppError(
+      'LIMIT_EXCEEDED',
+      `record of ${stored.length} stored bytes, at most ${LIMITS.recordBytes}`,
+    );
+  }
+  const bytes = Buffer.allocUnsafe(RECORD_HEADER_BYTES + stored.length);
+  bytes.writeUInt32LE(stored.length, 0);
+  bytes.writeUInt8(draft.kind, 8);
+  bytes.writeUInt8(codec, 9);
+  bytes.writeUInt16LE(draft.flags, 10);
+  bytes.writeUInt32LE(body.length, 12);
+  bytes.writeUIntLE(seq, 16, 6);
+  bytes.writeUIntLE(draft.wallMs, 22, 6);
+  bytes.writeUIntLE(draft.bootMs, 28, 6);
+  bytes.set(stored, RECORD_HEADER_BYTES);
+  bytes.writeUInt32LE(crc32(bytes.subarray(CRC_FROM)), 4);
+  return bytes;
+}
+
+/**
+ * Reads the record that starts at `offset`. The next one starts at `offset + bytes.length` of the result.
+ * @throws AppError RECORD_CORRUPT when lengths or checksum are wrong
+ */
+export function decodeRecord(buffer: Buffer, offset: number): WireRecord {
+  if (buffer.length - offset < RECORD_HEADER_BYTES) {
+    throw new AppError('RECORD_CORRUPT', `${buffer.length - offset} bytes are shorter than a record header`);
+  }
+  const storedLength = buffer.readUInt32LE(offset);
+  if (storedLength > LIMITS.recordBytes) {
+    throw new AppError(
+      'RECORD_CORRUPT',
+      `record of ${storedLength} stored bytes, at most ${LIMITS.recordBytes}`,
+    );
+  }
+  const end = offset + RECORD_HEADER_BYTES + storedLength;
+  if (end > buffer.length) {
+    throw new AppError(
+      'RECORD_CORRUPT',
+      `record of ${storedLength} stored bytes ends ${end - buffer.length} bytes too early`,
+    );
+  }
+  const bytes = buffer.subarray(offset, end);
+  const crc = bytes.readUInt32LE(4);
+  if (crc32(bytes.subarray(CRC_FROM)) !== crc)
+    throw new AppError('RECORD_CORRUPT', 'checksum of a record is wrong');
+  return {
+    kind: bytes.readUInt8(8),
+    codec: bytes.readUInt8(9),
+    flags: bytes.readUInt16LE(10),
+    inflatedLength: bytes.readUInt32LE(12),
+    seq: readU48(bytes, 16),
+    wallMs: readU48(bytes, 22),
+    bootMs: readU48(bytes, 28),
+    crc,
+    bytes,
+    storedBody: bytes.subarray(RECORD_HEADER_BYTES),
+  };
+}
+
+/**
+ * The body of a record, inflated when it is compressed. Lengths and ratio are checked before anything is inflated.
+ * @throws AppError RECORD_UNDECODABLE
+ */
+export function recordBody(record: WireRecord): Buffer {
+  const { storedBody, inflatedLength } = record;
+  if (record.codec === CODEC.NONE) {
+    if (inflatedLength !== storedBody.length) {
+      throw new AppError(
+        'RECORD_UNDECODABLE',
+        `declared length ${inflatedLength} of a body of ${storedBody.length} bytes`,
+      );
+    }
+    return storedBody;
+  }
+  if (record.codec !== CODEC.DEFLATE_RAW) {
+    throw new AppError('RECORD_UNDECODABLE', `codec ${record.codec} is unknown`);
+  }
+  if (
+    inflatedLength > LIMITS.recordInflatedBytes ||
+    inflatedLength > storedBody.length * LIMITS.recordInflateRatio
+  ) {
+    throw new AppError(
+      'RECORD_UNDECODABLE',
+      `body of ${storedBody.length} bytes claims to inflate to ${inflatedLength}`,
+    );
+  }
+  let body: Buffer;
+  try {
+    body = inflateRawSync(storedBody, { maxOutputLength: Math.max(1, inflatedLength) });
+  } catch (error) {
+    throw new AppError('RECORD_UNDECODABLE', 'body cannot be inflated', { cause: error });
+  }
+  if (body.length !== inflatedLength) {
+    throw new AppError(
+      'RECORD_UNDECODABLE',
+      `declared length ${inflatedLength} of a body of ${body.length} bytes`,
+    );
+  }
+  return body;
+}

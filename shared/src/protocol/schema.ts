@@ -1,0 +1,211 @@
+/**
+ * The schema of a sampler: the ordered list of series that its blocks carry. Equal content gives equal bytes and hence
+ * an equal hash, so the collector keeps each schema once for the whole fleet.
+ */
+import { createHash } from 'node:crypto';
+import { AppError } from '../lib/errors.ts';
+import { compareUtf8 } from '../lib/text.ts';
+import { ByteReader, ByteWriter } from '../lib/varint.ts';
+import { LIMITS } from './limits.ts';
+
+const FORMAT = 1;
+const METRIC_NAME_PATTERN = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const LABEL_NAME_PATTERN = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+const RESERVED_LABELS: ReadonlySet<string> = new Set([
+  'instance',
+  'job',
+  'host',
+  'host_id',
+  'agent_id',
+  'site',
+]);
+const METRICS_MAX = LIMITS.seriesPerSchema;
+const NUMBER_MAX = 65_535;
+const SCALE_MAX = 9;
+
+export type MetricType = 'gauge' | 'counter';
+/** How values travel: as decimal-scaled integers, or as float64. */
+export type ValueEncoding = 'integer' | 'float64';
+
+export interface SchemaMetric {
+  readonly name: string;
+  readonly unit: string;
+  readonly type: MetricType;
+  readonly encoding: ValueEncoding;
+  /** Integers are value × 10^scale, 0 to 9. */
+  readonly scale: number;
+  /** Sorted. */
+  readonly labelNames: readonly string[];
+  /** Label values per series in the order of `labelNames`; sorted, without doubles. */
+  readonly series: readonly (readonly string[])[];
+}
+
+export interface Schema {
+  readonly sampler: string;
+  readonly intervalMs: number;
+  /** Sorted by name. */
+  readonly metrics: readonly SchemaMetric[];
+  /** Series of all metrics; a block has its values in this order. */
+  readonly seriesCount: number;
+}
+
+/** A schema with its identity. */
+export interface HashedSchema extends Schema {
+  /** Canonical bytes. */
+  readonly bytes: Buffer;
+  /** SHA-256 of the canonical bytes, hexadecimal. */
+  readonly hash: string;
+}
+
+/**
+ * Brings metrics and series into canonical order and computes the hash.
+ * @throws AppError LIMIT_EXCEEDED, RECORD_UNDECODABLE when the content breaks a rule of the format
+ */
+export function createSchema(draft: {
+  readonly sampler: string;
+  readonly intervalMs: number;
+  readonly metrics: readonly SchemaMetric[];
+}): HashedSchema {
+  const metrics = draft.metrics
+    .map((metric) => ({ ...metric, series: metric.series.toSorted(compareSeries) }))
+    .sort((left, right) => compareUtf8(left.name, right.name));
+  const writer = new ByteWriter();
+  writer.u8(FORMAT);
+  writer.text(draft.sampler);
+  writer.varint(draft.intervalMs);
+  writer.varint(metrics.length);
+  for (const metric of metrics) writeMetric(writer, metric);
+  // Decoding what was just written checks every rule in the one place that knows them.
+  return decodeSchema(writer.copy());
+}
+
+/**
+ * Reads canonical bytes.
+ * @param bytes kept by the result; must not change afterwards
+ * @throws AppError RECORD_UNDECODABLE when they are not the canonical form of a valid schema, LIMIT_EXCEEDED
+ */
+export function decodeSchema(bytes: Buffer): HashedSchema {
+  const reader = new ByteReader(bytes);
+  const format = reader.u8();
+  if (format !== FORMAT) throw invalid(`schema format ${format} is unknown`);
+  const sampler = reader.text(64);
+  const intervalMs = reader.varint();
+  const metricCount = reader.varint();
+  if (metricCount > METRICS_MAX) throw tooMany('metrics in a schema', metricCount, METRICS_MAX);
+  const metrics: SchemaMetric[] = [];
+  let seriesCount = 0;
+  let previousName = '';
+  for (let i = 0; i < metricCount; i++) {
+    const metric = readMetric(reader, LIMITS.seriesPerSchema - seriesCount);
+    if (i > 0 && compareUtf8(previousName, metric.name) >= 0)
+      throw invalid(`metric ${metric.name} is out of order`);
+    previousName = metric.name;
+    seriesCount += metric.series.length;
+    metrics.push(metric);
+  }
+  reader.expectEnd();
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  return { sampler, intervalMs, metrics, seriesCount, bytes, hash };
+}
+
+/** Body of a schema record: the number that blocks of this epoch refer to it by, and the canonical bytes. */
+export function encodeSchemaBody(number: number, schema: HashedSchema): Buffer {
+  const writer = new ByteWriter(schema.bytes.length + 4);
+  writer.varint(number);
+  writer.bytes(schema.bytes);
+  return writer.copy();
+}
+
+/** @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED */
+export function decodeSchemaBody(body: Buffer): { readonly number: number; readonly schema: HashedSchema } {
+  const reader = new ByteReader(body);
+  const number = reader.varint();
+  if (number < 1 || number > NUMBER_MAX)
+    throw invalid(`schema number ${number} is not from 1 to ${NUMBER_MAX}`);
+  // A copy of its own: the record's buffer belongs to the socket.
+  return { number, schema: decodeSchema(Buffer.from(reader.bytes(reader.remaining))) };
+}
+
+function writeMetric(writer: ByteWriter, metric: SchemaMetric): void {
+  writer.text(metric.name);
+  writer.text(metric.unit);
+  writer.u8(metric.type === 'gauge' ? 1 : 2);
+  writer.u8(metric.encoding === 'integer' ? 0 : 1);
+  writer.u8(metric.scale);
+  writer.varint(metric.labelNames.length);
+  for (const name of metric.labelNames) writer.text(name);
+  writer.varint(metric.series.length);
+  for (const values of metric.series) for (const value of values) writer.text(value);
+}
+
+function readMetric(reader: ByteReader, seriesLeft: number): SchemaMetric {
+  const name = reader.text(LIMITS.labelNameBytes);
+  if (!METRIC_NAME_PATTERN.test(name)) throw invalid(`metric name ${JSON.stringify(name)} is not allowed`);
+  const unit = reader.text(32);
+  const typeCode = reader.u8();
+  if (typeCode !== 1 && typeCode !== 2) throw invalid(`type ${typeCode} of metric ${name} is unknown`);
+  const encodingCode = reader.u8();
+  if (encodingCode !== 0 && encodingCode !== 1)
+    throw invalid(`encoding ${encodingCode} of metric ${name} is unknown`);
+  const scale = reader.u8();
+  if (scale > SCALE_MAX || (encodingCode === 1 && scale !== 0)) {
+    throw invalid(`scale ${scale} of metric ${name} is not allowed`);
+  }
+  const labelNames = readLabelNames(reader, name);
+  const seriesCount = reader.varint();
+  if (seriesCount > seriesLeft) throw tooMany('series in a schema', seriesCount, seriesLeft);
+  const series: string[][] = [];
+  for (let i = 0; i < seriesCount; i++) {
+    const values = labelNames.map(() => reader.text(LIMITS.labelValueBytes));
+    const previous = series[i - 1];
+    if (previous !== undefined && compareSeries(previous, values) >= 0) {
+      throw invalid(`series ${i} of metric ${name} is out of order`);
+    }
+    series.push(values);
+  }
+  return {
+    name,
+    unit,
+    type: typeCode === 1 ? 'gauge' : 'counter',
+    encoding: encodingCode === 0 ? 'integer' : 'float64',
+    scale,
+    labelNames,
+    series,
+  };
+}
+
+function readLabelNames(reader: ByteReader, metricName: string): string[] {
+  const count = reader.varint();
+  if (count > LIMITS.labelsPerSeries)
+    throw tooMany(`labels of metric ${metricName}`, count, LIMITS.labelsPerSeries);
+  const names: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const name = reader.text(LIMITS.labelNameBytes);
+    if (!LABEL_NAME_PATTERN.test(name) || name.startsWith('__') || RESERVED_LABELS.has(name)) {
+      throw invalid(`label name ${JSON.stringify(name)} of metric ${metricName} is not allowed`);
+    }
+    const previous = names[i - 1];
+    if (previous !== undefined && compareUtf8(previous, name) >= 0) {
+      throw invalid(`labels of metric ${metricName} are out of order`);
+    }
+    names.push(name);
+  }
+  return names;
+}
+
+/** Orders series by their label values, one after another. */
+export function compareSeries(left: readonly string[], right: readonly string[]): number {
+  for (let i = 0; i < left.length; i++) {
+    const order = compareUtf8(left[i] ?? '', right[i] ?? '');
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+function invalid(message: string): AppError {
+  return new AppError('RECORD_UNDECODABLE', message);
+}
+
+function tooMany(what: string, count: number, max: number): AppError {
+  return new AppError('LIMIT_EXCEEDED', `${count} ${what}, at most ${max} are allowed`);
+}
