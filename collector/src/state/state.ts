@@ -1,10 +1,11 @@
 /** The small durable records of the collector: hosts, tokens, inventory, incidents, deliveries. */
 import { openDatabase, type Database, type Migration } from './database.ts';
+import { accessMigration } from './migrations/0003-access.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
 
 /** In order of release; see `Migration`. */
-const MIGRATIONS: readonly Migration[] = [fleetMigration, alertingMigration];
+const MIGRATIONS: readonly Migration[] = [fleetMigration, alertingMigration, accessMigration];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */
 export function openState(path: string): Database {

@@ -1,0 +1,74 @@
+/** Access tokens for reading: created on the command line, shown once, stored as a hash. */
+import { createHash } from 'node:crypto';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { cleanText } from '@rollcall/shared/lib/text.ts';
+import type { Database } from '../../state/database.ts';
+
+/** Prefix of every access token, so that leaked ones can be scanned for. */
+export const ACCESS_TOKEN_PREFIX = 'rca1_';
+const SECRET_BYTES = 32;
+const ID_BYTES = 6;
+const TOKENS_MAX = 1_000;
+const NAME_LENGTH_MAX = 64;
+
+export interface AccessToken {
+  readonly id: string;
+  readonly name: string;
+  readonly createdMs: number;
+}
+
+export interface AccessTokens {
+  /**
+   * A new token; the text is returned this once.
+   * @throws AppError LIMIT_EXCEEDED
+   */
+  create(name: string): { readonly token: string; readonly id: string };
+  /** All tokens, oldest first, without their secrets. */
+  list(): readonly AccessToken[];
+  /** Whether there was one with this id. */
+  revoke(id: string): boolean;
+  /** Whether `text` is a valid token. The time it takes does not depend on how much of it is right. */
+  isValid(text: string): boolean;
+}
+
+export function accessTokens(options: {
+  readonly state: Database;
+  readonly wallMs: () => number;
+  readonly randomBytes: (count: number) => Buffer;
+}): AccessTokens {
+  const { connection } = options.state;
+  const insert = connection.prepare(
+    'INSERT INTO access_tokens (id, name, secret_hash, created_ms) VALUES (?, ?, ?, ?)',
+  );
+  const count = connection.prepare('SELECT count(*) AS count FROM access_tokens');
+  const all = connection.prepare('SELECT id, name, created_ms FROM access_tokens ORDER BY created_ms, id');
+  const remove = connection.prepare('DELETE FROM access_tokens WHERE id = ?');
+  // Looking the hash of a 256-bit secret up tells nothing about the secret, whatever the index does.
+  const find = connection.prepare('SELECT 1 FROM access_tokens WHERE secret_hash = ?');
+  return {
+    create(name) {
+      if (Number(count.get()?.['count']) >= TOKENS_MAX) {
+        throw new AppError(
+          'LIMIT_EXCEEDED',
+          `there are ${TOKENS_MAX} access tokens already: revoke one first`,
+        );
+      }
+      const id = options.randomBytes(ID_BYTES).toString('hex');
+      const token = ACCESS_TOKEN_PREFIX + options.randomBytes(SECRET_BYTES).toString('base64url');
+      insert.run(id, cleanText(name, NAME_LENGTH_MAX), hashOf(token), options.wallMs());
+      return { token, id };
+    },
+    list: () =>
+      all.all().map((row) => ({
+        id: String(row['id']),
+        name: String(row['name']),
+        createdMs: Number(row['created_ms']),
+      })),
+    revoke: (id) => remove.run(id).changes === 1,
+    isValid: (text) => text.startsWith(ACCESS_TOKEN_PREFIX) && find.get(hashOf(text)) !== undefined,
+  };
+}
+
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

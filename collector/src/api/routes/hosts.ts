@@ -1,0 +1,47 @@
+/** `/v1/hosts`, `/v1/hosts/:id`, `/v1/hosts/:id/inventory`. */
+import { Router } from 'express';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { integerParameter, textParameter } from '../parameters.ts';
+import type { HostDetail, HostsAnswer, InventorySection } from '../types.ts';
+
+const PAGE_MAX = 5_000;
+const PAGE_DEFAULT = 1_000;
+const HOST_ID = /^[0-9a-f]{32}$/;
+
+export interface HostsPort {
+  /** A page of hosts in name order, after the cursor of an earlier answer. */
+  list(page: { readonly limit: number; readonly after: string | undefined }): HostsAnswer;
+  get(hostId: string): HostDetail | undefined;
+  /** Latest sections by name; undefined when there is no such host. */
+  inventory(hostId: string): readonly InventorySection[] | undefined;
+}
+
+export function hostsRouter(hosts: HostsPort): Router {
+  const router = Router();
+  router.get('/', (request, response) => {
+    response.json(
+      hosts.list({
+        limit: integerParameter(request, 'limit', { min: 1, max: PAGE_MAX, fallback: PAGE_DEFAULT }),
+        after: textParameter(request, 'after', 512),
+      }),
+    );
+  });
+  router.get('/:id', (request, response) => {
+    response.json(found(hosts.get(hostId(request.params.id)), request.params.id));
+  });
+  router.get('/:id/inventory', (request, response) => {
+    const id = hostId(request.params.id);
+    response.json({ hostId: id, sections: found(hosts.inventory(id), id) });
+  });
+  return router;
+}
+
+function hostId(text: string): string {
+  if (!HOST_ID.test(text)) throw new AppError('BAD_REQUEST', 'a host id has 32 hexadecimal digits');
+  return text;
+}
+
+function found<T>(value: T | undefined, id: string): T {
+  if (value === undefined) throw new AppError('NOT_FOUND', `there is no host ${id}`);
+  return value;
+}

@@ -1,0 +1,112 @@
+/**
+ * The HTTP side: one server for the page, our API, Prometheus' API, enrolment and our own metrics. Routes know status
+ * codes and parameters; what they serve comes in through ports.
+ */
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import express, { type Express, type Router } from 'express';
+import { rateLimit } from 'express-rate-limit';
+import helmet from 'helmet';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
+import { readGuard, type ReadAccess } from './auth/guard.ts';
+import { errorHandler } from './errors.ts';
+import { pageRouter } from './page.ts';
+import { enrollRouter, type EnrollPort } from './routes/enroll.ts';
+import { healthRouter, type ReadinessCheck } from './routes/health.ts';
+import { hostsRouter, type HostsPort } from './routes/hosts.ts';
+import { incidentsRouter, type IncidentsPort } from './routes/incidents.ts';
+import type { StatusAnswer } from './types.ts';
+
+/** Enrolment attempts per address and minute. */
+const ENROLL_ATTEMPTS_PER_MINUTE = 60;
+
+export interface ApiPorts {
+  readonly log: Logger;
+  readonly access: ReadAccess;
+  readonly hosts: HostsPort;
+  readonly incidents: IncidentsPort;
+  readonly enrollment: EnrollPort;
+  readonly readiness: ReadinessCheck;
+  readonly status: () => StatusAnswer;
+  /** Our own metrics in Prometheus' text format. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Prometheus' HTTP API, to be mounted under `/api/v1`. */
+  readonly prometheus: Router;
+  /** Folder of the built page. */
+  readonly pageDirectory: string;
+}
+
+/** The routes without a socket; `listen` in app.ts gives them one. */
+export function createApi(ports: ApiPorts): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.use(securityHeaders());
+
+  app.use(healthRouter(ports.readiness));
+  const enrollLimit = rateLimit({
+    windowMs: 60_000,
+    limit: ENROLL_ATTEMPTS_PER_MINUTE,
+    standardHeaders: 'draft-8',
+  });
+  app.use(ENROLL_PATH, enrollLimit, enrollRouter(ports.enrollment));
+
+  app.use(readGuard(ports.access));
+  app.use('/v1/hosts', hostsRouter(ports.hosts));
+  app.use('/v1/incidents', incidentsRouter(ports.incidents));
+  app.get('/v1/status', (_request, response) => {
+    response.json(ports.status());
+  });
+  app.get('/metrics', async (_request, response) => {
+    const { contentType, text } = await ports.metrics();
+    response.set('Content-Type', contentType).send(text);
+  });
+  app.use('/api/v1', ports.prometheus);
+  app.use(pageRouter(ports.pageDirectory));
+  app.use((_request, response) => {
+    // Plain text, as Prometheus answers: Grafana takes a page with status 200 for an API that is there.
+    response.status(404).type('text/plain').send('404 page not found\n');
+  });
+  app.use(errorHandler(ports.log));
+  return app;
+}
+
+/** A server with the time-outs and limits of a port that strangers can reach. */
+export function createServer(
+  app: Express,
+  tls: { readonly cert: string; readonly key: string } | undefined,
+): Server {
+  const settings = {
+    headersTimeout: 10_000,
+    requestTimeout: 15_000,
+    connectionsCheckingInterval: 2_000,
+    maxHeaderSize: 16 * 1024,
+    keepAliveTimeout: 30_000,
+  };
+  const server =
+    tls === undefined
+      ? createHttpServer(settings, app)
+      : createHttpsServer({ ...settings, ...tls, minVersion: 'TLSv1.3' }, app);
+  server.maxRequestsPerSocket = 1_000;
+  return server;
+}
+
+function securityHeaders() {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        requireTrustedTypesFor: ["'script'"],
+      },
+    },
+    // Over plain loopback HTTP it would be ignored, and behind TLS the admin decides about other names.
+    strictTransportSecurity: false,
+    crossOriginEmbedderPolicy: false,
+  });
+}

@@ -1,0 +1,202 @@
+/**
+ * Every setting of the collector as data: docs/config.md, `--help` and the messages about bad values come from this
+ * table. Each key is also a flag (`--down-grace 1m`) and a variable (`ROLLCALL_DOWN_GRACE=1m`).
+ */
+import * as z from 'zod';
+
+const SECOND_MS = 1_000;
+const DAY_MS = 86_400_000;
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: SECOND_MS,
+  m: 60 * SECOND_MS,
+  h: 3_600 * SECOND_MS,
+  d: DAY_MS,
+};
+
+/** A span such as `30s`, `5m` or `14d`, in milliseconds. */
+function duration(range: { readonly minMs: number; readonly maxMs: number }) {
+  const allowed = `a span from ${spanText(range.minMs)} to ${spanText(range.maxMs)}, for example 90s, 5m or 7d`;
+  return z.string({ error: `must be ${allowed}` }).transform((text, context) => {
+    const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text.trim());
+    const spanMs = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
+    if (spanMs >= range.minMs && spanMs <= range.maxMs) return spanMs;
+    context.addIssue({ code: 'custom', message: `must be ${allowed}` });
+    return z.NEVER;
+  });
+}
+
+/** A span as people write it, in the largest unit that divides it. */
+export function spanText(spanMs: number): string {
+  for (const unit of ['d', 'h', 'm', 's']) {
+    const unitMs = UNIT_MS[unit] ?? 1;
+    if (spanMs >= unitMs && spanMs % unitMs === 0) return `${spanMs / unitMs}${unit}`;
+  }
+  return `${spanMs}ms`;
+}
+
+const address = z.string({ error: 'must be host:port' }).transform((text, context) => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text.trim());
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host !== undefined && port <= 65_535) return { host, port };
+  context.addIssue({
+    code: 'custom',
+    message: 'must be host:port with a port from 0 to 65535, for example 127.0.0.1:7655 or [::1]:7655',
+  });
+  return z.NEVER;
+});
+
+const filePath = z
+  .string({ error: 'must be the path of a file' })
+  .min(1, 'must be the path of a file')
+  .optional();
+
+const RANGE = /^[0-9a-fA-F:.]+\/\d{1,3}$/;
+
+const receiver = z.strictObject(
+  {
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 of a-z, 0-9 and "-"'),
+    kind: z.literal('webhook', { error: 'must be webhook' }),
+    url: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
+  },
+  { error: 'must have exactly the fields name, kind and url' },
+);
+
+/** One setting. */
+export interface Option {
+  readonly key: string;
+  /** Unit or shape, for people. */
+  readonly shape: string;
+  /** As it would be written in the file; undefined for "not set". */
+  readonly fallback: string | undefined;
+  readonly help: string;
+  readonly schema: z.ZodType;
+}
+
+const ratio = z
+  .number({ error: 'must be a number from 0.01 to 1' })
+  .min(0.01, 'must be a number from 0.01 to 1')
+  .max(1, 'must be a number from 0.01 to 1');
+
+const byteCount = z
+  .int({ error: 'must be a whole number of bytes' })
+  .min(0, 'must be a whole number of bytes, 0 or more');
+
+/** Keys to schemas; what each parses to is the type of the configuration. */
+const SCHEMAS = {
+  listen: address,
+  'data-dir': z.string().min(1, 'must be the path of a folder'),
+  insecure: z.boolean({ error: 'must be true or false' }),
+  'tls-cert-file': filePath,
+  'tls-key-file': filePath,
+  'external-url': z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).optional(),
+  'log-level': z.enum(['debug', 'info', 'warn', 'error'], { error: 'must be debug, info, warn or error' }),
+  'silence-after': duration({ minMs: SECOND_MS, maxMs: DAY_MS }),
+  'down-grace': duration({ minMs: 0, maxMs: DAY_MS }),
+  'start-grace': duration({ minMs: 0, maxMs: DAY_MS }),
+  'planned-timeout': duration({ minMs: SECOND_MS, maxMs: DAY_MS }),
+  'rule-interval': duration({ minMs: 100, maxMs: 3_600 * SECOND_MS }),
+  'raw-retention': duration({ minMs: 3_600 * SECOND_MS, maxMs: 3_650 * DAY_MS }),
+  'incident-retention': duration({ minMs: DAY_MS, maxMs: 3_650 * DAY_MS }),
+  'disk-full-ratio': ratio,
+  'disk-full-bytes': byteCount,
+  receivers: z
+    .array(receiver, { error: 'must be a list of receivers' })
+    .max(64, 'must have at most 64 entries')
+    .refine(
+      (list) => new Set(list.map(({ name }) => name)).size === list.length,
+      'must not use a name twice',
+    ),
+  'allow-private-targets': z
+    .array(z.string().regex(RANGE, 'must be an address range such as 10.0.0.0/8'), {
+      error: 'must be a list of ranges',
+    })
+    .max(64, 'must have at most 64 entries'),
+} as const;
+
+type SettingKey = keyof typeof SCHEMAS;
+
+const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
+  listen: {
+    shape: 'host:port',
+    fallback: '127.0.0.1:7655',
+    help: 'Address of the page, the APIs and the agent socket. Anything but loopback needs TLS files or insecure, and then every read needs an access token.',
+  },
+  'data-dir': {
+    shape: 'folder',
+    fallback: './rollcall-data',
+    help: 'Where everything durable lives. Created with mode 0700.',
+  },
+  insecure: {
+    shape: 'true or false',
+    fallback: 'false',
+    help: 'Allow an address other than loopback without TLS. Logged at every start.',
+  },
+  'tls-cert-file': { shape: 'file', fallback: undefined, help: 'Certificate chain in PEM form.' },
+  'tls-key-file': { shape: 'file', fallback: undefined, help: 'Private key of the certificate in PEM form.' },
+  'external-url': {
+    shape: 'URL',
+    fallback: undefined,
+    help: 'Where people reach the page; links in notifications begin with it. Default: made from listen.',
+  },
+  'log-level': {
+    shape: 'debug, info, warn, error',
+    fallback: 'info',
+    help: 'Least important level that is logged.',
+  },
+  'silence-after': {
+    shape: 'span',
+    fallback: '30s',
+    help: 'A connected host that sends nothing for so long is suspect.',
+  },
+  'down-grace': { shape: 'span', fallback: '30s', help: 'A suspect host is down after so long.' },
+  'start-grace': {
+    shape: 'span',
+    fallback: '2m',
+    help: 'After the collector starts, hosts are unknown for at least so long before they may be judged.',
+  },
+  'planned-timeout': {
+    shape: 'span',
+    fallback: '10m',
+    help: 'A host that announced a shutdown, reboot or update counts as planned for so long.',
+  },
+  'rule-interval': { shape: 'span', fallback: '5s', help: 'How often alert rules are evaluated.' },
+  'raw-retention': { shape: 'span', fallback: '30d', help: 'How long samples are kept at full resolution.' },
+  'incident-retention': { shape: 'span', fallback: '90d', help: 'How long resolved incidents are kept.' },
+  'disk-full-ratio': {
+    shape: 'ratio 0-1',
+    fallback: '0.9',
+    help: 'A file system is almost full when more than this share is used and less than disk-full-bytes is free.',
+  },
+  'disk-full-bytes': { shape: 'bytes', fallback: '5000000000', help: 'See disk-full-ratio.' },
+  receivers: {
+    shape: 'list of {name, kind, url}',
+    fallback: '[]',
+    help: 'Who is told about incidents. kind: webhook posts the Alertmanager v4 format to url.',
+  },
+  'allow-private-targets': {
+    shape: 'list of ranges',
+    fallback: '[]',
+    help: 'Private addresses that receivers may be at, for example [10.0.0.0/8]. Cloud metadata addresses are never allowed.',
+  },
+};
+
+/** The schema of a whole configuration. */
+export const CONFIG_SCHEMA = z.object(SCHEMAS);
+export type Config = Readonly<z.output<typeof CONFIG_SCHEMA>>;
+export type ReceiverConfig = z.output<typeof receiver>;
+
+/** The table that loading, help and documentation read. */
+export const OPTIONS: readonly Option[] = Object.entries(HELP).map(([key, row]) => ({
+  key,
+  ...row,
+  schema: schemaOf(key),
+}));
+
+function schemaOf(key: string): z.ZodType {
+  const found = Object.entries(SCHEMAS).find(([name]) => name === key);
+  if (found === undefined) throw new Error(`setting ${key} has no schema`);
+  return found[1];
+}
