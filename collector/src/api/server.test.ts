@@ -1,0 +1,187 @@
+import type { AddressInfo } from 'node:net';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { join } from 'node:path';
+import { Router } from 'express';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createApi, createServer, type ApiPorts } from './server.ts';
+
+const HOST_ID = 'ab'.repeat(16);
+const disposables: (() => void)[] = [];
+let pageDirectory: string;
+
+beforeEach(() => {
+  const dir = tempDir();
+  pageDirectory = dir.path;
+  mkdirSync(join(dir.path, 'assets'));
+  writeFileSync(join(dir.path, 'index.html'), '<!doctype html><title>Rollcall</title>');
+  writeFileSync(join(dir.path, 'assets', 'app-1.js'), '1');
+  disposables.push(() => dir[Symbol.dispose]());
+});
+
+afterEach(() => {
+  for (const dispose of disposables.splice(0).reverse()) dispose();
+});
+
+async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
+  const app = createApi({
+    log: silentLogger,
+    access: { kind: 'loopback' },
+    hosts: {
+      list: () => ({ hosts: [], next: null, counts: { unknown: 0, up: 0, suspect: 0, down: 0, planned: 0 } }),
+      get: () => undefined,
+      inventory: (hostId) => (hostId === HOST_ID ? [] : undefined),
+    },
+    incidents: { list: () => [] },
+    enrollment: { handle: ({ body }) => Promise.resolve({ status: 403, body }) },
+    readiness: () => [],
+    status: () => ({
+      version: '0',
+      startedMs: 0,
+      nowMs: 1,
+      hostCount: 0,
+      connectedAgents: 0,
+      isInsecure: false,
+    }),
+    metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'rollcall_x 1\n' }),
+    prometheus: Router(),
+    pageDirectory,
+    ...changes,
+  });
+  const server = createServer(app, undefined);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  disposables.push(
+    () => server.closeAllConnections(),
+    () => server.close(),
+  );
+  const address: AddressInfo | string | null = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no address');
+  return `http://127.0.0.1:${address.port}`;
+}
+
+describe('the HTTP server', () => {
+  it('serves the page for its own paths and 404 as plain text for every other', async () => {
+    const url = await serve();
+    for (const path of ['/', `/hosts/${HOST_ID}`, '/incidents']) {
+      const answer = await fetch(url + path);
+      expect([path, answer.status, await answer.text()]).toEqual([
+        path,
+        200,
+        expect.stringContaining('<title>'),
+      ]);
+    }
+    for (const path of [
+      '/nowhere',
+      '/v1/nowhere',
+      '/api/v1/nowhere',
+      '/api/v1/rules/test/test',
+      '/alertmanager/api/v2/status',
+      '/assets/none.js',
+      '/..%2f..%2fetc/passwd',
+    ]) {
+      const answer = await fetch(url + path);
+      expect([path, answer.status]).toEqual([path, 404]);
+      expect(answer.headers.get('content-type')).toContain('text/plain');
+      expect(await answer.text()).toBe('404 page not found\n');
+    }
+  });
+
+  it('sends a content security policy without inline scripts, and no server name', async () => {
+    const answer = await fetch(`${await serve()}/`);
+    const policy = answer.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'self'");
+    expect(policy).toContain("require-trusted-types-for 'script'");
+    expect(policy).not.toContain('unsafe');
+    expect(answer.headers.get('x-powered-by')).toBeNull();
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  it('says how to build the page when it is missing', async () => {
+    const answer = await fetch(`${await serve({ pageDirectory: join(pageDirectory, 'none') })}/`);
+    expect([answer.status, await answer.text()]).toEqual([503, 'the page is not built: run npm run build\n']);
+  });
+
+  it('answers a foreign host name on loopback with 403, against DNS rebinding', async () => {
+    const url = new URL(await serve());
+    const status = await new Promise((resolve, reject) => {
+      httpRequest(
+        { host: url.hostname, port: url.port, path: '/v1/hosts', headers: { host: 'evil.example' } },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        },
+      )
+        .on('error', reject)
+        .end();
+    });
+    expect(status).toBe(403);
+  });
+
+  it('wants an access token where it is not on loopback, as bearer or as password', async () => {
+    const url = await serve({ access: { kind: 'token', isValid: (token) => token === 'good' } });
+    const statusWith = async (authorization?: string) =>
+      (await fetch(`${url}/v1/hosts`, { headers: authorization === undefined ? {} : { authorization } }))
+        .status;
+    expect(await statusWith()).toBe(401);
+    expect(await statusWith('Bearer bad')).toBe(401);
+    expect(await statusWith('Basic !!!')).toBe(401);
+    expect(await statusWith('Bearer good')).toBe(200);
+    expect(await statusWith(`Basic ${btoa('anyone:good')}`)).toBe(200);
+    for (const path of ['/', '/metrics', '/api/v1/query', '/v1/status', '/v1/incidents']) {
+      expect([path, (await fetch(url + path)).status]).toEqual([path, 401]);
+    }
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+
+  it('names the parameter that is wrong', async () => {
+    const url = await serve();
+    const bad = await fetch(`${url}/v1/hosts?limit=many`);
+    expect([bad.status, await bad.json()]).toEqual([
+      400,
+      { error: { code: 'BAD_REQUEST', message: 'parameter limit must be a whole number from 1 to 5000' } },
+    ]);
+    expect((await fetch(`${url}/v1/incidents?status=odd`)).status).toBe(400);
+    expect((await fetch(`${url}/v1/hosts/xyz`)).status).toBe(400);
+    expect((await fetch(`${url}/v1/hosts/${'0'.repeat(32)}`)).status).toBe(404);
+    expect((await fetch(`${url}/v1/hosts/${HOST_ID}/inventory`)).status).toBe(200);
+  });
+
+  it('keeps the text of an expected error and hides the one of a bug', async () => {
+    const throwing = (error: Error): Partial<ApiPorts> => ({
+      incidents: {
+        list() {
+          throw error;
+        },
+      },
+    });
+    const expected = await fetch(
+      `${await serve(throwing(new AppError('STORAGE_UNAVAILABLE', 'disk full')))}/v1/incidents`,
+    );
+    expect([expected.status, await expected.json()]).toEqual([
+      503,
+      { error: { code: 'STORAGE_UNAVAILABLE', message: 'disk full' } },
+    ]);
+    const bug = await fetch(`${await serve(throwing(new Error('secret detail')))}/v1/incidents`);
+    expect(bug.status).toBe(500);
+    expect(await bug.text()).not.toContain('secret detail');
+  });
+
+  it('passes enrolment bytes on, refuses browsers and large bodies', async () => {
+    const url = await serve();
+    const post = (init: RequestInit) => fetch(`${url}/agent/v1/enroll`, { method: 'POST', ...init });
+    const echoed = await post({ body: '{"a":1}' });
+    expect([echoed.status, await echoed.text()]).toEqual([403, '{"a":1}']);
+    expect((await post({ body: 'x', headers: { origin: 'http://evil.example' } })).status).toBe(403);
+    expect((await post({ body: 'x'.repeat(17 * 1024) })).status).toBe(413);
+  });
+
+  it('tells what keeps it from being ready', async () => {
+    const url = await serve({ readiness: () => ['journal: disk full'] });
+    const answer = await fetch(`${url}/readyz`);
+    expect([answer.status, await answer.text()]).toEqual([503, 'journal: disk full\n']);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+});
