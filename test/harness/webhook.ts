@@ -10,17 +10,21 @@ export interface ReceivedWebhook {
 export interface WebhookReceiver {
   readonly url: string;
   readonly received: readonly ReceivedWebhook[];
+  /** The status of every answer from now on; 200 at first. */
+  answerWith(status: number): void;
   close(): void;
 }
 
-/** Listens on a free loopback port and answers 200 to everything. */
+/** Listens on a free loopback port. */
 export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   const received: ReceivedWebhook[] = [];
+  let status = 200;
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       received.push({ headers: request.headers, body: JSON.parse(Buffer.concat(chunks).toString('utf8')) });
+      response.statusCode = status;
       response.end('ok');
     });
   });
@@ -30,6 +34,9 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   return {
     url: `http://127.0.0.1:${address.port}/hook`,
     received,
+    answerWith: (next) => {
+      status = next;
+    },
     close: () => {
       server.closeAllConnections();
       server.close();
