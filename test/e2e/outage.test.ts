@@ -28,7 +28,10 @@ afterEach(() => {
 async function fleetOfOne() {
   const dir = tempDir();
   const receiver = await startWebhookReceiver();
-  cleanups.push(() => dir[Symbol.dispose](), receiver.close);
+  cleanups.push(
+    () => dir[Symbol.dispose](),
+    () => receiver.close(),
+  );
   const configFile = join(dir.path, 'rollcall.yaml');
   writeFileSync(
     configFile,

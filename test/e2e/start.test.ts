@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { delimiter, join, resolve } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { freePort } from '../harness/ports.ts';
 import { waitFor } from '../harness/processes.ts';
 
@@ -34,19 +35,22 @@ function start(parameters: readonly string[]) {
   return { child, exit, output: () => text };
 }
 
-interface HostRow {
-  readonly id: string;
-  readonly name: string;
-  readonly state: string;
-}
+const HOSTS = z.object({ hosts: z.array(z.object({ id: z.string(), name: z.string(), state: z.string() })) });
+const VECTOR = z.object({
+  data: z.object({
+    result: z.array(
+      z.object({ metric: z.record(z.string(), z.string()), value: z.tuple([z.number(), z.string()]) }),
+    ),
+  }),
+});
 
-async function onlyHostUp(url: string): Promise<HostRow> {
+async function onlyHostUp(url: string) {
   return waitFor(
     'this machine to be up',
     async () => {
       const response = await fetch(`${url}/v1/hosts`).catch(() => undefined);
-      const answer: { hosts: HostRow[] } | undefined = await response?.json();
-      const [host, ...others] = answer?.hosts ?? [];
+      if (response === undefined) return undefined;
+      const [host, ...others] = HOSTS.parse(await response.json()).hosts;
       expect(others).toEqual([]);
       return host?.state === 'up' ? host : undefined;
     },
@@ -70,8 +74,7 @@ describe('npm start', () => {
         : undefined;
     });
     const load = await waitFor('a value of node_load1', async () => {
-      const answer: { data: { result: { metric: Record<string, string>; value: [number, string] }[] } } =
-        await (await fetch(`${url}/api/v1/query?query=node_load1`)).json();
+      const answer = VECTOR.parse(await (await fetch(`${url}/api/v1/query?query=node_load1`)).json());
       return answer.data.result[0];
     });
     expect(load.metric).toEqual({ __name__: 'node_load1', instance: host.name, job: 'node' });
@@ -108,6 +111,7 @@ describe('npm start', () => {
   });
 
   const oldNode = findOldNode();
+  // oxlint-disable-next-line vitest/no-conditional-tests -- there is nothing to try it with on a newer machine
   if (oldNode !== undefined) {
     it('says that Node.js is too old, and exits with 2', () => {
       const result = spawnSync(oldNode, [START], { encoding: 'utf8' });
