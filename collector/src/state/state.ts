@@ -1,4 +1,5 @@
 /** The small durable records of the collector: hosts, tokens, inventory, incidents, deliveries. */
+import { join } from 'node:path';
 import { openDatabase, type Database, type Migration } from './database.ts';
 import { accessMigration } from './migrations/0003-access.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
@@ -10,4 +11,9 @@ const MIGRATIONS: readonly Migration[] = [fleetMigration, alertingMigration, acc
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */
 export function openState(path: string): Database {
   return openDatabase(path, MIGRATIONS);
+}
+
+/** The database file within the data folder. */
+export function stateFile(dataDir: string): string {
+  return join(dataDir, 'state.db');
 }

@@ -1,0 +1,38 @@
+/** `rollcall-collector access …`: tokens for reading. */
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { accessTokens, type AccessTokens } from '../api/auth/tokens.ts';
+import { withState } from './state.ts';
+import { table, timeText } from './output.ts';
+
+export function createAccessToken(dataDir: string, name: string, isJson: boolean): string {
+  return withTokens(dataDir, (tokens) => {
+    const { token, id } = tokens.create(name);
+    return isJson ? `${JSON.stringify({ id, token })}\n` : `${token}\n`;
+  });
+}
+
+export function listAccessTokens(dataDir: string, isJson: boolean): string {
+  return withTokens(dataDir, (tokens) => {
+    const all = tokens.list();
+    if (isJson) return `${JSON.stringify(all)}\n`;
+    return table(
+      ['ID', 'NAME', 'CREATED'],
+      all.map(({ id, name, createdMs }) => [id, name, timeText(createdMs)]),
+    );
+  });
+}
+
+export function revokeAccessToken(dataDir: string, id: string): string {
+  return withTokens(dataDir, (tokens) => {
+    if (!tokens.revoke(id)) throw new AppError('NOT_FOUND', `there is no access token ${id}`);
+    return `revoked ${id}\n`;
+  });
+}
+
+function withTokens<T>(dataDir: string, work: (tokens: AccessTokens) => T): T {
+  return withState(dataDir, (state) =>
+    work(accessTokens({ state, wallMs: systemClock.wallMs, randomBytes })),
+  );
+}

@@ -1,0 +1,154 @@
+/** The commands of `rollcall-collector` and their flags. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { loadConfig } from '../config/load.ts';
+import { OPTIONS, type Config } from '../config/options.ts';
+import { VERSION } from '../self/version.ts';
+import { runCollector } from './run.ts';
+import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
+import { createEnrollmentToken, listEnrollmentTokens, revokeEnrollmentToken } from './token.ts';
+
+const DEFAULT_EXPIRY_HOURS = 1;
+const EXPIRY_HOURS_MAX = 90 * 24;
+const USES_MAX = 10_000;
+
+export interface ProgramPorts {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Writes to standard output. */
+  readonly print: (text: string) => void;
+}
+
+type Flags = Readonly<Record<string, string | boolean>>;
+
+/** The program, ready to parse the process' arguments. Wrong use is reported as AppError BAD_CONFIG. */
+export function createProgram({ environment, print }: ProgramPorts): Command {
+  const configOf = (command: Command): Config => {
+    const { config: file, ...flags } = kebabKeys(command.optsWithGlobals());
+    return loadConfig({
+      flags,
+      environment,
+      file: typeof file === 'string' ? file : environment['ROLLCALL_CONFIG'],
+    });
+  };
+  const program = new Command('rollcall-collector')
+    .description('Receives what agents report, keeps it, shows it, and pages when something is wrong.')
+    .version(VERSION)
+    .showHelpAfterError('(--help lists the commands)')
+    .exitOverride(reportWrongUse);
+
+  const run = withConfig(program.command('run').description('run the collector'), 'all');
+  run.addHelpText(
+    'after',
+    examples(['rollcall-collector run', 'rollcall-collector run --config /etc/rollcall/collector.yaml']),
+  );
+  run.action(async () => runCollector(configOf(run), print));
+
+  const token = program.command('token').description('tokens that let new agents enrol');
+  const create = withConfig(
+    token.command('create').description('make a token and print it, this once'),
+    'data-dir',
+  );
+  create
+    .option(
+      '--uses <count>',
+      `how many agents may enrol with it, 1 to ${USES_MAX}`,
+      wholeNumber(1, USES_MAX),
+      1,
+    )
+    .option(
+      '--expires <hours>',
+      `hours until it expires, 1 to ${EXPIRY_HOURS_MAX}`,
+      wholeNumber(1, EXPIRY_HOURS_MAX),
+      DEFAULT_EXPIRY_HOURS,
+    )
+    .addHelpText(
+      'after',
+      examples([
+        'rollcall-collector token create',
+        'rollcall-collector token create --uses 200 --expires 24',
+      ]),
+    )
+    .action((options: { readonly uses: number; readonly expires: number; readonly json?: boolean }) => {
+      print(
+        createEnrollmentToken(configOf(create)['data-dir'], {
+          uses: options.uses,
+          expiryHours: options.expires,
+          isJson: options.json ?? false,
+        }),
+      );
+    });
+  const list = withConfig(
+    token.command('list').description('list the tokens, without their secrets'),
+    'data-dir',
+  );
+  list.action((options: { readonly json?: boolean }) => {
+    print(listEnrollmentTokens(configOf(list)['data-dir'], options.json ?? false));
+  });
+  const revoke = withConfig(token.command('revoke <id>').description('make a token useless'), 'data-dir');
+  revoke.action((id: string) => print(revokeEnrollmentToken(configOf(revoke)['data-dir'], id)));
+
+  const access = program
+    .command('access')
+    .description('tokens that let people and programs read from other machines');
+  const grant = withConfig(
+    access.command('create <name>').description('make a token and print it, this once'),
+    'data-dir',
+  );
+  grant.addHelpText('after', examples(['rollcall-collector access create grafana']));
+  grant.action((name: string, options: { readonly json?: boolean }) => {
+    print(createAccessToken(configOf(grant)['data-dir'], name, options.json ?? false));
+  });
+  const grants = withConfig(
+    access.command('list').description('list the tokens, without their secrets'),
+    'data-dir',
+  );
+  grants.action((options: { readonly json?: boolean }) => {
+    print(listAccessTokens(configOf(grants)['data-dir'], options.json ?? false));
+  });
+  const withdraw = withConfig(access.command('revoke <id>').description('make a token useless'), 'data-dir');
+  withdraw.action((id: string) => print(revokeAccessToken(configOf(withdraw)['data-dir'], id)));
+  return program;
+}
+
+/** Adds `--config` and the settings that a command takes as flags. */
+function withConfig(command: Command, which: 'all' | 'data-dir'): Command {
+  command.exitOverride(reportWrongUse);
+  command.option('--config <file>', 'settings from a YAML file');
+  for (const { key, shape, help, fallback } of OPTIONS) {
+    if (which !== 'all' && key !== which) continue;
+    const text = fallback === undefined ? help : `${help} (default: ${fallback})`;
+    const flag = shape === 'true or false' ? `--${key} [${shape}]` : `--${key} <${shape}>`;
+    command.addOption(new Option(flag, text));
+  }
+  if (which !== 'all') command.option('--json', 'print JSON');
+  return command;
+}
+
+/** commander turns `--data-dir` into `dataDir`; settings are known by their own names. */
+function kebabKeys(options: object): Flags {
+  const flags: Record<string, string | boolean> = {};
+  for (const [name, value] of Object.entries(options)) {
+    const key = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const isSetting = key === 'config' || OPTIONS.some((option) => option.key === key);
+    if (isSetting && (typeof value === 'string' || typeof value === 'boolean')) flags[key] = value;
+  }
+  return flags;
+}
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`;
+}
+
+/** commander has printed what is wrong; help and version are no errors. */
+function reportWrongUse(error: CommanderError): never {
+  if (error.exitCode === 0) throw error;
+  throw new AppError('BAD_CONFIG', error.message.replace(/^error: /, ''), { cause: undefined });
+}

@@ -1,0 +1,24 @@
+/**
+ * `rollcall-collector`: reads the command line, runs one command, and decides the exit code: 0 fine, 2 bad
+ * configuration or a place that cannot be used, 1 anything else.
+ */
+import { AppError, describeError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
+import { createProgram } from './cli/program.ts';
+
+const BAD_CONFIGURATION: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'BAD_CONFIG',
+  'PORT_TAKEN',
+  'DATA_DIR_UNUSABLE',
+  'DATABASE_TOO_NEW',
+]);
+
+if (process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+  process.stderr.write('rollcall-collector: refuses to run with NODE_TLS_REJECT_UNAUTHORIZED=0: unset it\n');
+  process.exit(2);
+}
+try {
+  await createProgram({ environment: process.env, print: (text) => process.stdout.write(text) }).parseAsync();
+} catch (error) {
+  process.stderr.write(`rollcall-collector: ${describeError(error)}\n`);
+  process.exitCode = error instanceof AppError && BAD_CONFIGURATION.has(error.code) ? 2 : 1;
+}
