@@ -33,10 +33,10 @@ export function createSelfMetrics(options: {
 }): SelfMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const counters = new Map<string, Counter>();
+  const counters = new Map<string, Counter<string>>();
   for (const table of options.counters) {
     for (const [name, { help, labels }] of Object.entries(table)) {
-      const counter = new Counter({ name, help, labelNames: [...labels], registers: [registry] });
+      const counter = new Counter<string>({ name, help, labelNames: [...labels], registers: [registry] });
       // A counter without labels exists from the start, so that a rule over it sees 0 instead of nothing.
       if (labels.length === 0) counter.inc(0);
       counters.set(name, counter);
@@ -54,7 +54,7 @@ export function createSelfMetrics(options: {
 }
 
 function registerGauge(registry: Registry, { name, help, label, read }: GaugeRow): void {
-  const gauge: Gauge = new Gauge({
+  const gauge: Gauge<string> = new Gauge<string>({
     name,
     help,
     labelNames: label === undefined ? [] : [label],
