@@ -33,6 +33,6 @@ export function revokeAccessToken(dataDir: string, id: string): string {
 
 function withTokens<T>(dataDir: string, work: (tokens: AccessTokens) => T): T {
   return withState(dataDir, (state) =>
-    work(accessTokens({ state, wallMs: systemClock.wallMs, randomBytes })),
+    work(accessTokens({ state, wallMs: () => systemClock.wallMs(), randomBytes })),
   );
 }

@@ -1,5 +1,5 @@
 /** The commands of `rollcall-collector` and their flags. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError, Option, type CommanderError } from 'commander';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { OPTIONS, type Config } from '../config/options.ts';
