@@ -5,6 +5,7 @@ import type { Column, Grid, VectorValue } from './columns.ts';
 import { executionError } from './errors.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
+import { isClassicLabelName } from './literals.ts';
 
 export interface ValueCount {
   readonly labelName: string;
@@ -13,7 +14,7 @@ export interface ValueCount {
   readonly grid: Grid;
 }
 
-/** @throws AppError QUERY_FAILED when the label name is empty; QUERY_LIMIT when there are too many distinct values */
+/** @throws AppError QUERY_FAILED on a bad label name; QUERY_LIMIT when there are too many distinct values */
 export async function countValues(
   columns: readonly Column[],
   { labelName, groupLabels, grid }: ValueCount,

@@ -148,3 +148,8 @@ function escapeCodePoint(code: number): string {
     ? `\\U${code.toString(16).padStart(8, '0')}`
     : `\\u${code.toString(16).padStart(4, '0')}`;
 }
+
+/** Whether a label of this name can be written without quotes. */
+export function isClassicLabelName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
+}

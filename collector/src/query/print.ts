@@ -2,7 +2,7 @@
 import { childrenOf, isSetOperator } from './ast.ts';
 import type { AggregateNode, BinaryNode, Expr, MatcherNode, SelectorNode, TimeShift } from './ast.ts';
 import { formatDecimal } from './format.ts';
-import { formatDuration, quote } from './literals.ts';
+import { formatDuration, isClassicLabelName, quote } from './literals.ts';
 
 /** The canonical text of an expression on one line; parsing it gives the same tree again. */
 export function printExpr(expr: Expr): string {
@@ -85,7 +85,7 @@ function printMatcher({ name, operator, value }: MatcherNode): string {
 }
 
 function printLabel(name: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : quote(name);
+  return isClassicLabelName(name) ? name : quote(name);
 }
 
 function printLabels(names: readonly string[]): string {

@@ -9,7 +9,6 @@ import type { Expr } from './ast.ts';
 import { typeOf } from './check.ts';
 import { timeAt, withoutMarkedNames } from './columns.ts';
 import type { Grid, Value } from './columns.ts';
-import { parseError } from './errors.ts';
 import { createEvaluator } from './evaluate.ts';
 import { Notes, Pacer, SampleBudget, SeriesSource } from './evaluation.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -193,13 +192,12 @@ async function runQuery(
 }
 
 /** A range query evaluates at each step, which only scalars and instant vectors allow. */
-function refuseRangeType({ text, isRange }: Run, expr: Expr): void {
+function refuseRangeType({ isRange }: Run, expr: Expr): void {
   const type = typeOf(expr);
   if (!isRange || type === 'scalar' || type === 'vector') return;
   const name = type === 'matrix' ? 'range vector' : type;
-  throw parseError(
-    text,
-    0,
+  throw new AppError(
+    'BAD_QUERY',
     `invalid expression type "${name}" for range query, must be Scalar or instant Vector`,
   );
 }

@@ -5,6 +5,7 @@ import { PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
 import { mergeDuplicates } from '../columns.ts';
 import type { Column } from '../columns.ts';
 import { executionError } from '../errors.ts';
+import { isClassicLabelName } from '../literals.ts';
 
 export interface LabelReplacement {
   readonly target: string;
@@ -56,8 +57,9 @@ function withLabel(column: Column, name: string, value: string): Column {
   return { ...column, labels: column.labels.with(name, value), isNameMarked };
 }
 
+/** Names that a query writes are held to the classic form, as in Prometheus; what was stored may be called anything. */
 function refuseBadName(name: string, functionName: string, role = 'destination'): void {
-  if (name === '' || !name.isWellFormed()) {
+  if (!isClassicLabelName(name)) {
     throw executionError(`invalid ${role} label name in ${functionName}(): ${name}`);
   }
 }
