@@ -20,8 +20,7 @@ export async function countValues(
   { labelName, groupLabels, grid }: ValueCount,
   ev: Evaluation,
 ): Promise<VectorValue> {
-  if (labelName === '' || !labelName.isWellFormed())
-    throw executionError(`invalid label name "${labelName}"`);
+  if (!isClassicLabelName(labelName)) throw executionError(`invalid label name "${labelName}"`);
   const results = new Map<string, Column>();
   for (const column of columns) {
     const byValue = new Map<number, Column>();
