@@ -1,17 +1,15 @@
 /** `histogram_quantile` over classic buckets. Source: Prometheus, `promql/quantile.go`, bucketQuantile. */
 import type { Span } from '../ast.ts';
-import { hasAny } from '../columns.ts';
+import { hasAny, withoutNames } from '../columns.ts';
 import type { Column, Grid } from '../columns.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { formatDecimal } from '../format.ts';
 import { quote, parseNumber } from '../literals.ts';
 import { isAlmostEqual } from '../numeric.ts';
 import type { Labels } from '../../storage/labels.ts';
-import { METRIC_NAME } from '../../storage/labels.ts';
 
 const BUCKET_LABEL = 'le';
 const NOT_GROUPED = new Set([BUCKET_LABEL]);
-const NOT_IN_RESULT = new Set([BUCKET_LABEL, METRIC_NAME]);
 
 /** The buckets of one histogram, sorted by their upper bounds. */
 interface Histogram {
@@ -60,7 +58,8 @@ export async function histogramQuantiles(call: HistogramCall, ev: Evaluation): P
     }
     if (hasAny(present)) results.push({ labels, values, present, isNameMarked });
   }
-  return results;
+  // Histograms that differ in their name only are an error, unless the name is to go later.
+  return withoutNames(results, ev.isNameRemovalDelayed);
 }
 
 function histogramsOf({ columns, bucketPlace }: HistogramCall, ev: Evaluation): readonly Histogram[] {
@@ -76,10 +75,10 @@ function histogramsOf({ columns, bucketPlace }: HistogramCall, ev: Evaluation): 
       );
       continue;
     }
-    const labels = column.labels.omit(ev.isNameRemovalDelayed ? NOT_GROUPED : NOT_IN_RESULT);
+    const labels = column.labels.omit(NOT_GROUPED);
     let histogram = histograms.get(labels.key);
     if (histogram === undefined) {
-      histogram = { labels, isNameMarked: ev.isNameRemovalDelayed, buckets: [] };
+      histogram = { labels, isNameMarked: column.isNameMarked, buckets: [] };
       histograms.set(labels.key, histogram);
     }
     histogram.buckets.push({ bound, column });
