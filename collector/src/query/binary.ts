@@ -1,0 +1,102 @@
+/** Arithmetic, comparison and unary operators. */
+import type { BinaryNode, ComparisonOperator, UnaryNode } from './ast.ts';
+import { isComparison, isSetOperator } from './ast.ts';
+import { hasAny, vectorOf, withoutNames } from './columns.ts';
+import type { Column, Grid, ScalarValue, Value, VectorValue } from './columns.ts';
+import type { Evaluation } from './evaluation.ts';
+import { joinVectors } from './joins.ts';
+import { arithmetic, comparisons } from './operators.ts';
+import { combineSets } from './set-operators.ts';
+
+export async function evaluateUnary(expr: UnaryNode, grid: Grid, ev: Evaluation): Promise<Value> {
+  const value = await ev.evaluate(expr.inner, grid);
+  if (expr.operator === '+' || value.kind === 'string') return value;
+  if (value.kind === 'scalar') return { kind: 'scalar', values: value.values.map((x) => -x) };
+  const negated = value.columns.map((column) => ({ ...column, values: column.values.map((x) => -x) }));
+  return vectorOf(withoutNames(negated, ev.isNameRemovalDelayed), value.isOrdered);
+}
+
+export async function evaluateBinary(expr: BinaryNode, grid: Grid, ev: Evaluation): Promise<Value> {
+  const left = await ev.evaluate(expr.left, grid);
+  const right = await ev.evaluate(expr.right, grid);
+  if (left.kind === 'string' || right.kind === 'string') throw new TypeError('operator on a string');
+  if (left.kind === 'scalar' && right.kind === 'scalar') return betweenScalars(expr, left, right);
+  if (left.kind === 'vector' && right.kind === 'vector') {
+    const { operator } = expr;
+    if (isSetOperator(operator))
+      return combineSets({ operator, matching: expr.matching, left, right, grid }, ev);
+    return joinVectors({ ...expr, operator }, { left: left.columns, right: right.columns, grid }, ev);
+  }
+  if (left.kind === 'vector' && right.kind === 'scalar') {
+    return vectorWithScalar(expr, { vector: left, scalar: right, isVectorLeft: true }, ev);
+  }
+  if (left.kind === 'scalar' && right.kind === 'vector') {
+    return vectorWithScalar(expr, { vector: right, scalar: left, isVectorLeft: false }, ev);
+  }
+  throw new TypeError('unreachable operand types');
+}
+
+function betweenScalars({ operator }: BinaryNode, left: ScalarValue, right: ScalarValue): ScalarValue {
+  const combine = numberOperator(operator);
+  return { kind: 'scalar', values: left.values.map((value, i) => combine(value, right.values[i] ?? NaN)) };
+}
+
+/** The operator as a function of numbers; a comparison gives 1 or 0. */
+function numberOperator(operator: BinaryNode['operator']): (left: number, right: number) => number {
+  if (isSetOperator(operator)) throw new TypeError(`${operator} between scalars`);
+  if (!isComparison(operator)) return arithmetic[operator];
+  const holds = comparisons[operator];
+  return (left, right) => (holds(left, right) ? 1 : 0);
+}
+
+interface MixedOperands {
+  readonly vector: VectorValue;
+  readonly scalar: ScalarValue;
+  readonly isVectorLeft: boolean;
+}
+
+async function vectorWithScalar(
+  { operator, returnsBool }: BinaryNode,
+  { vector, scalar, isVectorLeft }: MixedOperands,
+  ev: Evaluation,
+): Promise<VectorValue> {
+  const isFilter = isComparison(operator) && !returnsBool;
+  const columns: Column[] = [];
+  for (const column of vector.columns) {
+    if (ev.pacer.spend(column.values.length)) await ev.pacer.pause();
+    if (isFilter) {
+      const present = filterMask(operator, column, { scalar, isVectorLeft });
+      if (hasAny(present)) columns.push({ ...column, present });
+    } else {
+      columns.push({ ...column, values: combined(operator, column, { scalar, isVectorLeft }) });
+    }
+  }
+  const named = isFilter ? columns : withoutNames(columns, ev.isNameRemovalDelayed);
+  return vectorOf(named, vector.isOrdered);
+}
+
+type OtherOperand = Omit<MixedOperands, 'vector'>;
+
+function combined(
+  operator: BinaryNode['operator'],
+  column: Column,
+  { scalar, isVectorLeft }: OtherOperand,
+): Float64Array {
+  const combine = numberOperator(operator);
+  const other = scalar.values;
+  return isVectorLeft
+    ? column.values.map((value, i) => combine(value, other[i] ?? NaN))
+    : column.values.map((value, i) => combine(other[i] ?? NaN, value));
+}
+
+function filterMask(
+  operator: ComparisonOperator,
+  { values, present }: Column,
+  { scalar, isVectorLeft }: OtherOperand,
+): Uint8Array {
+  const holds = comparisons[operator];
+  return present.map((isPresent, i) => {
+    const [own, other] = [values[i] ?? NaN, scalar.values[i] ?? NaN];
+    return isPresent === 1 && (isVectorLeft ? holds(own, other) : holds(other, own)) ? 1 : 0;
+  });
+}

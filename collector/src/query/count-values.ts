@@ -1,0 +1,48 @@
+/** `count_values`: one series per distinct value, which becomes a label. */
+import type { Labels } from '../storage/labels.ts';
+import { vectorOf } from './columns.ts';
+import type { Column, Grid, VectorValue } from './columns.ts';
+import { executionError } from './errors.ts';
+import type { Evaluation } from './evaluation.ts';
+import { formatDecimal } from './format.ts';
+import { isClassicLabelName } from './literals.ts';
+
+export interface ValueCount {
+  readonly labelName: string;
+  /** Labels of the group of a series that already carries the value as a label. */
+  readonly groupLabels: (labels: Labels) => Labels;
+  readonly grid: Grid;
+}
+
+/** @throws AppError QUERY_FAILED on a bad label name; QUERY_LIMIT when there are too many distinct values */
+export async function countValues(
+  columns: readonly Column[],
+  { labelName, groupLabels, grid }: ValueCount,
+  ev: Evaluation,
+): Promise<VectorValue> {
+  if (!isClassicLabelName(labelName)) throw executionError(`invalid label name "${labelName}"`);
+  const results = new Map<string, Column>();
+  for (const column of columns) {
+    const byValue = new Map<number, Column>();
+    for (let i = 0; i < grid.count; i++) {
+      if (column.present[i] !== 1) continue;
+      const value = column.values[i] ?? NaN;
+      let result = byValue.get(value);
+      if (result === undefined) {
+        const labels = groupLabels(column.labels.with(labelName, formatDecimal(value)));
+        result = results.get(labels.key) ?? emptyColumn(labels, column.isNameMarked, grid);
+        results.set(labels.key, result);
+        byValue.set(value, result);
+        ev.budget.checkSize(results.size, grid);
+      }
+      result.present[i] = 1;
+      result.values[i] = (result.values[i] ?? 0) + 1;
+    }
+    if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
+  }
+  return vectorOf([...results.values()]);
+}
+
+function emptyColumn(labels: Labels, isNameMarked: boolean, { count }: Grid): Column {
+  return { labels, values: new Float64Array(count), present: new Uint8Array(count), isNameMarked };
+}

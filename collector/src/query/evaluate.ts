@@ -1,0 +1,53 @@
+/** Evaluates syntax trees over a grid of times: one function per kind of node, parts that never change only once. */
+import type { Expr } from './ast.ts';
+import { evaluateAggregate } from './aggregate.ts';
+import { evaluateBinary, evaluateUnary } from './binary.ts';
+import { evaluateCall } from './calls.ts';
+import { broadcast } from './columns.ts';
+import type { Grid, Value } from './columns.ts';
+import type { Evaluation } from './evaluation.ts';
+import { findInvariants } from './invariants.ts';
+import { evaluateSelector } from './selectors.ts';
+
+/**
+ * The evaluator of one query: `root` or any expression within it, except range vectors.
+ * @throws AppError QUERY_FAILED, QUERY_LIMIT, or whatever ended the query's signal
+ */
+export function createEvaluator(root: Expr, ev: Omit<Evaluation, 'evaluate'>): Evaluation {
+  const invariants = findInvariants(root);
+  const evaluation: Evaluation = {
+    ...ev,
+    async evaluate(expr, grid) {
+      evaluation.pacer.throwIfStopped();
+      if (grid.count === 1 || !invariants.has(expr)) return evaluateNode(expr, grid, evaluation);
+      const value = await evaluateNode(expr, { ...grid, count: 1 }, evaluation);
+      if (value.kind === 'vector') evaluation.budget.checkSize(value.columns.length, grid);
+      return broadcast(value, grid.count);
+    },
+  };
+  return evaluation;
+}
+
+async function evaluateNode(expr: Expr, grid: Grid, ev: Evaluation): Promise<Value> {
+  switch (expr.kind) {
+    case 'number':
+      return { kind: 'scalar', values: new Float64Array(grid.count).fill(expr.value) };
+    case 'string':
+      return { kind: 'string', text: expr.value };
+    case 'selector':
+      return evaluateSelector(expr, grid, ev);
+    case 'paren':
+      return ev.evaluate(expr.inner, grid);
+    case 'unary':
+      return evaluateUnary(expr, grid, ev);
+    case 'binary':
+      return evaluateBinary(expr, grid, ev);
+    case 'aggregate':
+      return evaluateAggregate(expr, grid, ev);
+    case 'call':
+      return evaluateCall(expr, grid, ev);
+    case 'range':
+    case 'subquery':
+      throw new TypeError('a range vector has no columns of its own');
+  }
+}

@@ -1,0 +1,169 @@
+/** What one running query carries through its evaluation: limits, time, notes for the user, access to the store. */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { Series, SelectRequest, StorageReader } from '../storage/storage.ts';
+import type { Expr, Span } from './ast.ts';
+import type { Grid, Value } from './columns.ts';
+import { positionText } from './errors.ts';
+
+/** The state of one query. Functions get it to read series, to be stopped in time and to leave notes. */
+export interface Evaluation {
+  /** First and last step of the whole query, for `@ start()` and `@ end()`. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly lookbackMs: number;
+  /** Step of subqueries that name none. */
+  readonly subqueryStepMs: number;
+  /** Names go from the final result only, instead of at each function. */
+  readonly isNameRemovalDelayed: boolean;
+  readonly budget: SampleBudget;
+  readonly pacer: Pacer;
+  readonly notes: Notes;
+  readonly series: SeriesSource;
+  /** Evaluates an expression that is not a range vector. */
+  evaluate(this: void, expr: Expr, grid: Grid): Promise<Value>;
+}
+
+/** How long a query may hold the event loop before others get a turn. */
+const SLICE_MS = 8;
+
+/** So much work passes between two looks at the clock. */
+const WORK_PER_LOOK = 10_000;
+
+/**
+ * Keeps a long computation from blocking the event loop. Loops say `if (pacer.spend(n)) await pacer.pause()` with the
+ * number of values they touched.
+ */
+export class Pacer {
+  readonly #clock: Clock;
+  readonly #yieldTurn: () => Promise<void>;
+  readonly #signal: AbortSignal;
+  #work = 0;
+  #sliceEndMs: number;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly yieldTurn: () => Promise<void>;
+    readonly signal: AbortSignal;
+  }) {
+    this.#clock = options.clock;
+    this.#yieldTurn = options.yieldTurn;
+    this.#signal = options.signal;
+    this.#sliceEndMs = options.clock.monoMs() + SLICE_MS;
+  }
+
+  /** Counts work; true when it is time to `pause`. */
+  spend(work: number): boolean {
+    this.#work += work;
+    if (this.#work < WORK_PER_LOOK) return false;
+    this.#work = 0;
+    return this.#clock.monoMs() >= this.#sliceEndMs;
+  }
+
+  /** Lets others run. @throws the reason of the signal when the query was stopped meanwhile */
+  async pause(): Promise<void> {
+    this.throwIfStopped();
+    await this.#yieldTurn();
+    this.throwIfStopped();
+    this.#sliceEndMs = this.#clock.monoMs() + SLICE_MS;
+  }
+
+  throwIfStopped(): void {
+    if (!this.#signal.aborted) return;
+    const reason: unknown = this.#signal.reason;
+    throw reason instanceof AppError ? reason : canceled();
+  }
+}
+
+function canceled(): AppError {
+  return new AppError('QUERY_CANCELED', 'query was canceled in expression evaluation');
+}
+
+/** Bounds the memory of a query, counted in samples. */
+export class SampleBudget {
+  readonly #samplesMax: number;
+  #loaded = 0;
+
+  constructor(samplesMax: number) {
+    this.#samplesMax = samplesMax;
+  }
+
+  /** How many samples may still be loaded. */
+  get left(): number {
+    return this.#samplesMax - this.#loaded;
+  }
+
+  /** Counts samples read from the store; they stay in memory until the query ends. */
+  load(count: number): void {
+    this.#loaded += count;
+    if (this.#loaded > this.#samplesMax) throw tooManySamples(this.#samplesMax);
+  }
+
+  /** Refuses an intermediate result with more than the allowed number of values. */
+  checkSize(columns: number, grid: Grid): void {
+    if (columns * grid.count > this.#samplesMax) throw tooManySamples(this.#samplesMax);
+  }
+}
+
+function tooManySamples(samplesMax: number): AppError {
+  return new AppError(
+    'QUERY_LIMIT',
+    `query processing would load too many samples into memory in query execution, at most ${samplesMax} are allowed`,
+  );
+}
+
+/** Warnings and infos for the user, each once and in the order of appearance. */
+export class Notes {
+  readonly #text: string;
+  readonly #warnings = new Set<string>();
+  readonly #infos = new Set<string>();
+
+  /** `text` is the query, from which positions are counted. */
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  warn(place: Span, message: string): void {
+    this.#warnings.add(`PromQL warning: ${message} (${positionText(this.#text, place.start)})`);
+  }
+
+  inform(place: Span, message: string): void {
+    this.#infos.add(`PromQL info: ${message} (${positionText(this.#text, place.start)})`);
+  }
+
+  get warnings(): readonly string[] {
+    return [...this.#warnings];
+  }
+
+  get infos(): readonly string[] {
+    return [...this.#infos];
+  }
+}
+
+/** Reads series for a query, the same selection only once. */
+export class SeriesSource {
+  readonly #storage: StorageReader;
+  readonly #budget: SampleBudget;
+  readonly #signal: AbortSignal;
+  readonly #selections = new Map<string, readonly Series[]>();
+
+  constructor(options: {
+    readonly storage: StorageReader;
+    readonly budget: SampleBudget;
+    readonly signal: AbortSignal;
+  }) {
+    this.#storage = options.storage;
+    this.#budget = options.budget;
+    this.#signal = options.signal;
+  }
+
+  async select(request: Omit<SelectRequest, 'samplesMax'>): Promise<readonly Series[]> {
+    const key = JSON.stringify(request);
+    const known = this.#selections.get(key);
+    if (known !== undefined) return known;
+    const series = await this.#storage.select({ ...request, samplesMax: this.#budget.left }, this.#signal);
+    this.#budget.load(series.reduce((sum, { timestamps }) => sum + timestamps.length, 0));
+    this.#selections.set(key, series);
+    return series;
+  }
+}

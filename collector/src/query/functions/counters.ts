@@ -1,0 +1,88 @@
+/** Rates and differences. Source of the extrapolation: Prometheus, `promql/functions.go`, extrapolatedRate. */
+import type { RangeSeries } from '../selectors.ts';
+import { overWindow } from './window.ts';
+import type { RangeFunction, Window } from './window.ts';
+
+export const counterFunctions: Readonly<Record<string, RangeFunction>> = {
+  rate: { samplesMin: 2, keepsName: false, start: (series) => counterIncrease(series, { isRate: true }) },
+  increase: {
+    samplesMin: 2,
+    keepsName: false,
+    start: (series) => counterIncrease(series, { isRate: false }),
+  },
+  delta: overWindow((window) => {
+    const { values, from, to } = window;
+    const difference = (values[to - 1] ?? NaN) - (values[from] ?? NaN);
+    return difference * extrapolation(window, { isCounter: false, difference });
+  }, 2),
+  irate: overWindow(({ timestamps, values, to }) => {
+    const [last, before] = [values[to - 1] ?? NaN, values[to - 2] ?? NaN];
+    const seconds = ((timestamps[to - 1] ?? NaN) - (timestamps[to - 2] ?? NaN)) / 1000;
+    // After a reset the counter has counted from 0.
+    return (last < before ? last : last - before) / seconds;
+  }, 2),
+  idelta: overWindow(({ values, to }) => (values[to - 1] ?? NaN) - (values[to - 2] ?? NaN), 2),
+  resets: overWindow(({ values, from, to }) => {
+    let count = 0;
+    for (let i = from + 1; i < to; i++) if ((values[i] ?? NaN) < (values[i - 1] ?? NaN)) count++;
+    return count;
+  }),
+  changes: overWindow(({ values, from, to }) => {
+    let count = 0;
+    for (let i = from + 1; i < to; i++) {
+      const [value, before] = [values[i] ?? NaN, values[i - 1] ?? NaN];
+      if (value !== before && !(Number.isNaN(value) && Number.isNaN(before))) count++;
+    }
+    return count;
+  }),
+};
+
+function counterIncrease(
+  { values: all }: RangeSeries,
+  { isRate }: { readonly isRate: boolean },
+): (window: Window) => number {
+  const resets = resetsOf(all);
+  // Windows only move forward, and so does the first reset that lies in them.
+  let firstReset = 0;
+  return (window) => {
+    const { values, from, to, rangeMs } = window;
+    let difference = (values[to - 1] ?? NaN) - (values[from] ?? NaN);
+    while ((resets[firstReset] ?? Infinity) <= from) firstReset++;
+    for (let r = firstReset; (resets[r] ?? Infinity) < to; r++) {
+      difference += values[(resets[r] ?? 0) - 1] ?? NaN;
+    }
+    const increase = difference * extrapolation(window, { isCounter: true, difference });
+    return isRate ? increase / (rangeMs / 1000) : increase;
+  };
+}
+
+/** Indices of the samples that are lower than the one before. */
+function resetsOf(values: Float64Array): readonly number[] {
+  const resets: number[] = [];
+  for (let i = 1; i < values.length; i++) if ((values[i] ?? NaN) < (values[i - 1] ?? NaN)) resets.push(i);
+  return resets;
+}
+
+/**
+ * The factor from the time that the samples cover to the time that the window stands for. A gap at an edge counts in
+ * full below 1.1 times the mean distance of samples, else as half that distance; a counter is not extended to before
+ * it would have been 0.
+ */
+function extrapolation(
+  { timestamps, values, from, to, endMs, rangeMs }: Window,
+  { isCounter, difference }: { readonly isCounter: boolean; readonly difference: number },
+): number {
+  const [firstMs, lastMs] = [timestamps[from] ?? NaN, timestamps[to - 1] ?? NaN];
+  const coveredMs = lastMs - firstMs;
+  const meanMs = coveredMs / (to - from - 1);
+  const thresholdMs = meanMs * 1.1;
+  let startGapMs = firstMs - (endMs - rangeMs);
+  let endGapMs = endMs - lastMs;
+  if (startGapMs >= thresholdMs) startGapMs = meanMs / 2;
+  if (endGapMs >= thresholdMs) endGapMs = meanMs / 2;
+  const first = values[from] ?? NaN;
+  if (isCounter && difference > 0 && first >= 0) {
+    startGapMs = Math.min(startGapMs, coveredMs * (first / difference));
+  }
+  return (coveredMs + startGapMs + endGapMs) / coveredMs;
+}

@@ -1,0 +1,96 @@
+/** `label_replace` and `label_join`. */
+import { RE2JS } from 're2js';
+import { METRIC_NAME } from '../../storage/labels.ts';
+import { PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
+import { mergeDuplicates } from '../columns.ts';
+import type { Column } from '../columns.ts';
+import { executionError } from '../errors.ts';
+import { isClassicLabelName } from '../literals.ts';
+
+export interface LabelReplacement {
+  readonly target: string;
+  /** May refer to groups of the pattern as `$1` or `${name}`; `$$` is a dollar sign. */
+  readonly replacement: string;
+  readonly source: string;
+  /** RE2, to match the whole value. */
+  readonly pattern: string;
+}
+
+/**
+ * Sets `target` where the source label matches; an empty result deletes it.
+ * @throws AppError QUERY_FAILED on a bad pattern or label name, or when two series become equal
+ */
+export function replaceLabels(columns: readonly Column[], rule: LabelReplacement): readonly Column[] {
+  const regex = compile(rule.pattern);
+  refuseBadName(rule.target, 'label_replace');
+  const texts = new Map<string, string | undefined>();
+  const replaced = columns.map((column) => {
+    const source = column.labels.get(rule.source);
+    if (!texts.has(source)) texts.set(source, replacedText(regex, source, rule.replacement));
+    const text = texts.get(source);
+    return text === undefined ? column : withLabel(column, rule.target, text);
+  });
+  return mergeDuplicates(replaced);
+}
+
+/**
+ * Sets `target` to the values of the source labels with `separator` between them.
+ * @throws AppError QUERY_FAILED on a bad label name, or when two series become equal
+ */
+export function joinLabels(
+  columns: readonly Column[],
+  rule: { readonly target: string; readonly separator: string; readonly sources: readonly string[] },
+): readonly Column[] {
+  refuseBadName(rule.target, 'label_join');
+  for (const source of rule.sources) refuseBadName(source, 'label_join', 'source');
+  return mergeDuplicates(
+    columns.map((column) => {
+      const text = rule.sources.map((source) => column.labels.get(source)).join(rule.separator);
+      return withLabel(column, rule.target, text);
+    }),
+  );
+}
+
+/** A name that was written on purpose is no longer one to be removed. */
+function withLabel(column: Column, name: string, value: string): Column {
+  const isNameMarked = name === METRIC_NAME ? false : column.isNameMarked;
+  return { ...column, labels: column.labels.with(name, value), isNameMarked };
+}
+
+/** Names that a query writes are held to the classic form, as in Prometheus; what was stored may be called anything. */
+function refuseBadName(name: string, functionName: string, role = 'destination'): void {
+  if (!isClassicLabelName(name)) {
+    throw executionError(`invalid ${role} label name in ${functionName}(): ${name}`);
+  }
+}
+
+function compile(pattern: string): RE2JS {
+  if (pattern.length > PATTERN_LENGTH_MAX) {
+    throw executionError(
+      `invalid regular expression in label_replace(): ${pattern.length} characters are too many`,
+    );
+  }
+  try {
+    return RE2JS.compile(`^(?s:${pattern})$`);
+  } catch {
+    throw executionError(`invalid regular expression in label_replace(): ${pattern}`);
+  }
+}
+
+function replacedText(regex: RE2JS, source: string, replacement: string): string | undefined {
+  const matcher = regex.matcher(source);
+  if (!matcher.matches()) return undefined;
+  const groupNames: Readonly<Record<string, number>> = regex.namedGroups();
+  const groupAt = (index: number): string =>
+    index <= matcher.groupCount() ? (matcher.group(index) ?? '') : '';
+  return replacement.replace(REFERENCE, (whole, bare?: string, braced?: string) => {
+    if (whole === '$$') return '$';
+    const name = bare ?? braced ?? '';
+    if (/^\d+$/.test(name)) return groupAt(Number(name));
+    const index = Object.hasOwn(groupNames, name) ? groupNames[name] : undefined;
+    return index === undefined ? '' : groupAt(index);
+  });
+}
+
+/** `$$`, `$name` (as long as possible) or `${name}`; any other dollar sign stands for itself. */
+const REFERENCE = /\$\$|\$(\w+)|\$\{(\w+)\}/g;

@@ -1,0 +1,84 @@
+/** The `*_over_time` functions: statistics of the values in a window. */
+import { CompensatedSum, quantile, StableMean } from '../numeric.ts';
+import { overWindow } from './window.ts';
+import type { RangeFunction, Window } from './window.ts';
+
+export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
+  sum_over_time: {
+    samplesMin: 1,
+    keepsName: false,
+    start() {
+      const sum = new CompensatedSum();
+      return ({ values, from, to }) => {
+        sum.reset();
+        for (let i = from; i < to; i++) sum.add(values[i] ?? NaN);
+        return sum.total;
+      };
+    },
+  },
+  avg_over_time: {
+    samplesMin: 1,
+    keepsName: false,
+    start() {
+      const mean = new StableMean();
+      return ({ values, from, to }) => {
+        mean.reset();
+        for (let i = from; i < to; i++) mean.add(values[i] ?? NaN);
+        return mean.mean;
+      };
+    },
+  },
+  min_over_time: overWindow(({ values, from, to }) => {
+    let best = NaN;
+    for (let i = from; i < to; i++) {
+      const value = values[i] ?? NaN;
+      if (value < best || Number.isNaN(best)) best = value;
+    }
+    return best;
+  }),
+  max_over_time: overWindow(({ values, from, to }) => {
+    let best = NaN;
+    for (let i = from; i < to; i++) {
+      const value = values[i] ?? NaN;
+      if (value > best || Number.isNaN(best)) best = value;
+    }
+    return best;
+  }),
+  count_over_time: overWindow(({ from, to }) => to - from),
+  present_over_time: overWindow(() => 1),
+  first_over_time: {
+    samplesMin: 1,
+    keepsName: true,
+    start: () => (window) => window.values[window.from] ?? NaN,
+  },
+  last_over_time: {
+    samplesMin: 1,
+    keepsName: true,
+    start: () => (window) => window.values[window.to - 1] ?? NaN,
+  },
+  stddev_over_time: overWindow((window) => Math.sqrt(variance(window))),
+  stdvar_over_time: overWindow(variance),
+  quantile_over_time: overWindow(({ values, from, to, params }) =>
+    quantile(params[0] ?? NaN, values.slice(from, to)),
+  ),
+  mad_over_time: overWindow(({ values, from, to }) => {
+    const median = quantile(0.5, values.slice(from, to));
+    return quantile(
+      0.5,
+      values.slice(from, to).map((value) => Math.abs(value - median)),
+    );
+  }),
+};
+
+/** Population variance after Welford, both running sums compensated. */
+function variance({ values, from, to }: Window): number {
+  const mean = new CompensatedSum();
+  const squares = new CompensatedSum();
+  for (let i = from; i < to; i++) {
+    const value = values[i] ?? NaN;
+    const delta = value - mean.total;
+    mean.add(delta / (i - from + 1));
+    squares.add(delta * (value - mean.total));
+  }
+  return squares.total / (to - from);
+}

@@ -1,0 +1,71 @@
+/** Straight lines and smoothing through the samples of a window. */
+import { executionError } from '../errors.ts';
+import { CompensatedSum } from '../numeric.ts';
+import { overWindow } from './window.ts';
+import type { RangeFunction, Window } from './window.ts';
+
+const smoothing = overWindow(doubleExponentialSmoothing, 2);
+
+export const trendFunctions: Readonly<Record<string, RangeFunction>> = {
+  deriv: overWindow((window) => fittedLine(window, window.timestamps[window.from] ?? NaN).slope, 2),
+  predict_linear: overWindow((window) => {
+    const { slope, intercept } = fittedLine(window, window.timeMs);
+    return slope * (window.params[0] ?? NaN) + intercept;
+  }, 2),
+  double_exponential_smoothing: smoothing,
+  holt_winters: smoothing,
+};
+
+/** Least squares with compensated sums; seconds are counted from `originMs`. A constant series has slope exactly 0. */
+function fittedLine(
+  { timestamps, values, from, to }: Window,
+  originMs: number,
+): { readonly slope: number; readonly intercept: number } {
+  const [sumX, sumY, sumXY, sumXX] = [
+    new CompensatedSum(),
+    new CompensatedSum(),
+    new CompensatedSum(),
+    new CompensatedSum(),
+  ];
+  const first = values[from] ?? NaN;
+  let isConstant = true;
+  for (let i = from; i < to; i++) {
+    const x = ((timestamps[i] ?? NaN) - originMs) / 1000;
+    const y = values[i] ?? NaN;
+    if (y !== first && i > from) isConstant = false;
+    sumX.add(x);
+    sumY.add(y);
+    sumXY.add(x * y);
+    sumXX.add(x * x);
+  }
+  if (isConstant) {
+    return Math.abs(first) === Infinity ? { slope: NaN, intercept: NaN } : { slope: 0, intercept: first };
+  }
+  const count = to - from;
+  const covariance = sumXY.total - (sumX.total * sumY.total) / count;
+  const variance = sumXX.total - (sumX.total * sumX.total) / count;
+  const slope = covariance / variance;
+  return { slope, intercept: sumY.total / count - (slope * sumX.total) / count };
+}
+
+/** Holt's linear method; `params` are the factors for smoothing and trend. */
+function doubleExponentialSmoothing({ values, from, to, params }: Window): number {
+  const smoothingFactor = factor('smoothing', params[0] ?? NaN, 'sf');
+  const trendFactor = factor('trend', params[1] ?? NaN, 'tf');
+  let previous = 0;
+  let level = values[from] ?? NaN;
+  let trend = (values[from + 1] ?? NaN) - level;
+  for (let i = from + 1; i < to; i++) {
+    // The first two samples give the first trend.
+    if (i > from + 1) trend = trendFactor * (level - previous) + (1 - trendFactor) * trend;
+    const scaled = smoothingFactor * (values[i] ?? NaN);
+    previous = level;
+    level = scaled + (1 - smoothingFactor) * (level + trend);
+  }
+  return level;
+}
+
+function factor(what: string, value: number, short: string): number {
+  if (value > 0 && value < 1) return value;
+  throw executionError(`invalid ${what} factor. Expected: 0 < ${short} < 1, got: ${value.toFixed(6)}`);
+}

@@ -1,0 +1,102 @@
+/** Words and precedences of PromQL as tables, and how tokens are called in error texts. */
+import { isAggregator } from './ast.ts';
+import type { BinaryOperator } from './ast.ts';
+import { quote } from './literals.ts';
+import type { Token } from './tokens.ts';
+
+/** How strongly the binary operators bind; all but `^` group to the left. */
+export const BINARY_PRECEDENCE: Readonly<Record<BinaryOperator, number>> = {
+  or: 1,
+  and: 2,
+  unless: 2,
+  '==': 3,
+  '!=': 3,
+  '<': 3,
+  '<=': 3,
+  '>': 3,
+  '>=': 3,
+  '+': 4,
+  '-': 4,
+  '*': 5,
+  '/': 5,
+  '%': 5,
+  atan2: 5,
+  '^': 6,
+};
+
+/** The precedence of `^`, the strongest one. */
+export const POWER_PRECEDENCE = BINARY_PRECEDENCE['^'];
+
+/** Experimental parts of Prometheus 3 that Rollcall does not have, and functions of native histograms. */
+const UNSUPPORTED_WORDS: ReadonlySet<string> = new Set([
+  'limitk',
+  'limit_ratio',
+  'info',
+  'start',
+  'end',
+  'step',
+  'range',
+  'min_of',
+  'max_of',
+  'histogram_quantiles',
+  'ts_of_first_over_time',
+  'ts_of_last_over_time',
+  'ts_of_max_over_time',
+  'ts_of_min_over_time',
+  'anchored',
+  'smoothed',
+  'fill',
+  'fill_left',
+  'fill_right',
+  'histogram_avg',
+  'histogram_count',
+  'histogram_sum',
+  'histogram_stddev',
+  'histogram_stdvar',
+  'histogram_fraction',
+]);
+
+/** Whether Prometheus knows the word, in lower case, and we refuse it. As metric names they are all fine. */
+export function isUnsupportedWord(word: string): boolean {
+  return UNSUPPORTED_WORDS.has(word);
+}
+
+const KEYWORDS: ReadonlySet<string> = new Set([
+  'offset',
+  'by',
+  'without',
+  'on',
+  'ignoring',
+  'group_left',
+  'group_right',
+  'bool',
+  'start',
+  'end',
+]);
+
+/** How Prometheus names a token in an error text. */
+export function describeToken({ kind, text }: Token): string {
+  switch (kind) {
+    case 'end':
+      return 'end of input';
+    case 'error':
+      return text;
+    case 'number':
+    case 'duration':
+    case 'string':
+      return `${kind} ${quote(text)}`;
+    case 'symbol':
+      return /^[(){}[\],:@]$/.test(text) ? quote(text) : `<op:${text}>`;
+    case 'word':
+      return describeWord(text);
+  }
+}
+
+function describeWord(text: string): string {
+  const lower = text.toLowerCase();
+  if (Object.hasOwn(BINARY_PRECEDENCE, lower)) return `<op:${text}>`;
+  if (isAggregator(lower)) return `<aggr:${text}>`;
+  if (KEYWORDS.has(lower)) return `<${text}>`;
+  if (lower === 'inf' || lower === 'nan') return `number ${quote(text)}`;
+  return `${text.includes(':') ? 'metric identifier' : 'identifier'} ${quote(text)}`;
+}

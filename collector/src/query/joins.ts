@@ -1,0 +1,134 @@
+/**
+ * Arithmetic and comparison between two vectors. Series are matched once per query, not per step; what Prometheus
+ * reports as a conflict counts only where both series have a value at the same time.
+ */
+import { Labels } from '../storage/labels.ts';
+import type { ArithmeticOperator, BinaryNode, ComparisonOperator, Matching } from './ast.ts';
+import { isComparison } from './ast.ts';
+import { hasAny, mergeDuplicates, vectorOf, withoutNames } from './columns.ts';
+import type { Column, Grid, VectorValue } from './columns.ts';
+import { executionError } from './errors.ts';
+import type { Evaluation } from './evaluation.ts';
+import { groupByMatch, MATCH_ALL, matchingLabels } from './match-keys.ts';
+import { arithmetic, comparisons } from './operators.ts';
+
+export interface JoinSides {
+  readonly left: readonly Column[];
+  readonly right: readonly Column[];
+  readonly grid: Grid;
+}
+
+interface Join {
+  readonly operator: ArithmeticOperator | ComparisonOperator;
+  readonly returnsBool: boolean;
+  readonly matching: Matching;
+  readonly grid: Grid;
+  /** The many side is the right operand. */
+  readonly isSwapped: boolean;
+}
+
+export type JoinNode = Pick<BinaryNode, 'returnsBool' | 'matching'> & Pick<Join, 'operator'>;
+
+const MANY_TO_ONE =
+  'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)';
+const NOT_UNIQUE = 'multiple matches for labels: grouping labels must ensure unique matches';
+
+/** @throws AppError QUERY_FAILED when series do not match as the operator demands */
+export async function joinVectors(expr: JoinNode, sides: JoinSides, ev: Evaluation): Promise<VectorValue> {
+  const { operator, returnsBool, matching = MATCH_ALL } = expr;
+  const { grid } = sides;
+  const isSwapped = matching.manySide === 'right';
+  const join: Join = { operator, returnsBool, matching, grid, isSwapped };
+  const [many, one] = isSwapped ? [sides.right, sides.left] : [sides.left, sides.right];
+  if (many.length === 0 || one.length === 0) return vectorOf([]);
+  const oneGroups = groupByMatch(one, matching);
+  for (const group of oneGroups.values()) refuseDoubles(group, many, join);
+  const result: Column[] = [];
+  for (const [key, manyGroup] of groupByMatch(many, matching)) {
+    result.push(...(await joinGroup(manyGroup, oneGroups.get(key) ?? [], join, ev)));
+  }
+  const merged = mergeDuplicates(result);
+  return vectorOf(returnsBool ? withoutNames(merged, ev.isNameRemovalDelayed) : merged);
+}
+
+/** Refuses two series of the one side in the same match group, at times when the many side has any value at all. */
+function refuseDoubles(group: readonly Column[], many: readonly Column[], join: Join): void {
+  if (group.length < 2) return;
+  for (let i = 0; i < join.grid.count; i++) {
+    const [first, second] = group.filter(({ present }) => present[i] === 1);
+    if (first === undefined || second === undefined) continue;
+    if (!many.some(({ present }) => present[i] === 1)) continue;
+    const labels = matchingLabels(join.matching)(first.labels);
+    throw executionError(
+      `found duplicate series for the match group ${describe(labels)} on the ${join.isSwapped ? 'left' : 'right'} ` +
+        `hand-side of the operation: [${describe(second.labels)}, ${describe(first.labels)}];` +
+        'many-to-many matching not allowed: matching labels must be unique on one side',
+    );
+  }
+}
+
+function describe(labels: Labels): string {
+  const parts = Array.from(labels.entries(), ([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return `{${parts.join(', ')}}`;
+}
+
+async function joinGroup(
+  manyGroup: readonly Column[],
+  oneGroup: readonly Column[],
+  join: Join,
+  ev: Evaluation,
+): Promise<readonly Column[]> {
+  const results: Column[] = [];
+  for (const many of manyGroup) {
+    for (const one of oneGroup) {
+      const column = joinPair(many, one, join);
+      if (hasAny(column.present)) results.push(column);
+      if (ev.pacer.spend(join.grid.count)) await ev.pacer.pause();
+    }
+  }
+  if (join.matching.manySide !== 'none') return mergeDuplicates(results, NOT_UNIQUE);
+  if (results.length > 1) refuseOverlap(results);
+  return results;
+}
+
+/** One-to-one: at any time at most one pair of a match group may have a result. */
+function refuseOverlap(columns: readonly Column[]): void {
+  const length = columns[0]?.present.length ?? 0;
+  for (let i = 0; i < length; i++) {
+    let count = 0;
+    for (const { present } of columns) count += present[i] ?? 0;
+    if (count > 1) throw executionError(MANY_TO_ONE);
+  }
+}
+
+function joinPair(many: Column, one: Column, join: Join): Column {
+  const { operator, returnsBool, grid, isSwapped } = join;
+  const [left, right] = isSwapped ? [one, many] : [many, one];
+  const values = new Float64Array(grid.count);
+  const present = new Uint8Array(grid.count);
+  const holds = isComparison(operator) ? comparisons[operator] : undefined;
+  const combine = isComparison(operator) ? undefined : arithmetic[operator];
+  for (let i = 0; i < grid.count; i++) {
+    if (left.present[i] !== 1 || right.present[i] !== 1) continue;
+    const [a, b] = [left.values[i] ?? NaN, right.values[i] ?? NaN];
+    const isTrue = holds === undefined || holds(a, b);
+    if (!isTrue && !returnsBool) continue;
+    present[i] = 1;
+    values[i] = combine !== undefined ? combine(a, b) : returnsBool ? Number(isTrue) : a;
+  }
+  const isNameMarked = isComparison(operator) && many.isNameMarked;
+  return { labels: resultLabels(many.labels, one.labels, join), values, present, isNameMarked };
+}
+
+/** Labels of a result: those of the many side, cut to what was matched (one-to-one) or extended by `group_x(...)`. */
+function resultLabels(many: Labels, one: Labels, { operator, matching }: Join): Labels {
+  const { isOn, labels, manySide, include } = matching;
+  const base = isComparison(operator) ? many : many.withoutName();
+  if (manySide === 'none') {
+    const names = new Set(labels);
+    return isOn ? base.pick(names) : base.omit(names);
+  }
+  if (include.length === 0) return base;
+  // An empty value removes the label, which is right when the one side does not have it.
+  return Labels.from([...base.entries(), ...include.map((name) => [name, one.get(name)] as const)]);
+}

@@ -1,0 +1,114 @@
+/** Arithmetic that several functions share. */
+
+/** A sum with Neumaier's correction: exact to the last digits even when huge and tiny terms meet. */
+export class CompensatedSum {
+  sum = 0;
+  /** What rounding has lost so far; 0 once the sum is infinite. */
+  correction = 0;
+
+  reset(sum = 0): void {
+    this.sum = sum;
+    this.correction = 0;
+  }
+
+  add(term: number): void {
+    const total = this.sum + term;
+    this.correction = nextCorrection({ sum: this.sum, term, total, correction: this.correction });
+    this.sum = total;
+  }
+
+  get total(): number {
+    return this.sum + this.correction;
+  }
+}
+
+/** The correction after `sum + term = total` was computed in floating point. */
+export function nextCorrection(step: {
+  readonly sum: number;
+  readonly term: number;
+  readonly total: number;
+  readonly correction: number;
+}): number {
+  const { sum, term, total, correction } = step;
+  if (total === Infinity || total === -Infinity) return 0;
+  return Math.abs(sum) >= Math.abs(term)
+    ? correction + (sum - total + term)
+    : correction + (term - total + sum);
+}
+
+/**
+ * Mean that does not overflow: a compensated sum as long as it stays finite, then a running mean. An infinite mean
+ * stays until the opposite infinity or NaN arrives. Terms are counted from the first `add`.
+ */
+export class StableMean {
+  readonly #sum = new CompensatedSum();
+  #count = 0;
+  #isRunning = false;
+
+  reset(): void {
+    this.#sum.reset();
+    this.#count = 0;
+    this.#isRunning = false;
+  }
+
+  add(term: number): void {
+    this.#count++;
+    if (this.#count === 1) {
+      this.#sum.reset(term);
+      return;
+    }
+    if (!this.#isRunning) {
+      const total = this.#sum.sum + term;
+      if (total !== Infinity && total !== -Infinity) {
+        this.#sum.add(term);
+        return;
+      }
+      this.#isRunning = true;
+      this.#sum.sum /= this.#count - 1;
+      this.#sum.correction /= this.#count - 1;
+    }
+    const mean = this.#sum.sum;
+    const isMeanInfinite = mean === Infinity || mean === -Infinity;
+    if (isMeanInfinite && (term === mean || Number.isFinite(term))) return;
+    // Both parts are divided first, since their difference may overflow.
+    this.#sum.add(term / this.#count - this.#sum.total / this.#count);
+  }
+
+  get mean(): number {
+    if (this.#isRunning) return this.#sum.total;
+    return this.#sum.sum / this.#count + this.#sum.correction / this.#count;
+  }
+}
+
+/**
+ * The φ-quantile of `values` by linear interpolation; NaN counts as smaller than everything. Sorts `values` in place.
+ * @returns NaN for no values or φ NaN, -Inf for φ < 0, +Inf for φ > 1
+ */
+export function quantile(phi: number, values: Float64Array): number {
+  const count = values.length;
+  if (count === 0 || Number.isNaN(phi)) return NaN;
+  if (phi < 0) return -Infinity;
+  if (phi > 1) return Infinity;
+  values.sort();
+  let nanCount = 0;
+  while (nanCount < count && Number.isNaN(values[count - 1 - nanCount])) nanCount++;
+  // The platform sorts NaN to the end, PromQL to the front.
+  const at = (rank: number): number => values[(rank + count - nanCount) % count] ?? NaN;
+  const rank = phi * (count - 1);
+  const lower = Math.max(0, Math.floor(rank));
+  const upper = Math.min(count - 1, lower + 1);
+  const weight = rank - Math.floor(rank);
+  return at(lower) * (1 - weight) + at(upper) * weight;
+}
+
+const SMALLEST_NORMAL = 2.2250738585072014e-308;
+
+/** Whether two numbers differ by less than `epsilon` of their size. */
+export function isAlmostEqual(left: number, right: number, epsilon: number): boolean {
+  if (Number.isNaN(left) && Number.isNaN(right)) return true;
+  if (left === right) return true;
+  const difference = Math.abs(left - right);
+  const size = Math.abs(left) + Math.abs(right);
+  if (left === 0 || right === 0 || size < SMALLEST_NORMAL) return difference < epsilon * SMALLEST_NORMAL;
+  return difference / Math.min(size, Number.MAX_VALUE) < epsilon;
+}

@@ -1,0 +1,120 @@
+/** Calls of functions over a range: moves one window per series along the steps. */
+import type { CallNode } from './ast.ts';
+import { typeOf } from './check.ts';
+import { hasAny, mergeDuplicates, timeAt, vectorOf, withoutNames } from './columns.ts';
+import type { Column, Grid, VectorValue } from './columns.ts';
+import type { Evaluation } from './evaluation.ts';
+import { formatDecimal } from './format.ts';
+import { counterFunctions } from './functions/counters.ts';
+import { overTimeFunctions } from './functions/over-time.ts';
+import { trendFunctions } from './functions/trends.ts';
+import type { RangeFunction, Window } from './functions/window.ts';
+import { quote } from './literals.ts';
+import { evaluateRange } from './selectors.ts';
+import type { RangeSeries, RangeVector } from './selectors.ts';
+
+/** All functions of one range vector and scalars, by name. */
+export const rangeFunctions: Readonly<Record<string, RangeFunction>> = {
+  ...counterFunctions,
+  ...overTimeFunctions,
+  ...trendFunctions,
+};
+
+export async function evaluateRangeCall(
+  call: CallNode,
+  range: RangeFunction,
+  grid: Grid,
+  ev: Evaluation,
+): Promise<VectorValue> {
+  const rangeArg = call.args.find((arg) => typeOf(arg) === 'matrix');
+  if (rangeArg === undefined) throw new TypeError(`${call.name} without a range vector`);
+  const params: Float64Array[] = [];
+  for (const arg of call.args) {
+    if (arg === rangeArg) continue;
+    const value = await ev.evaluate(arg, grid);
+    if (value.kind === 'scalar') params.push(value.values);
+  }
+  const vector = await evaluateRange(rangeArg, grid, ev, call.name);
+  ev.budget.checkSize(vector.series.length, grid);
+  noteOddities(call, { vector, params }, ev);
+  const columns: Column[] = [];
+  for (const series of vector.series) {
+    const column = await moveWindow(series, range, { vector, params, grid }, ev);
+    if (hasAny(column.present)) columns.push(column);
+  }
+  return vectorOf(
+    range.keepsName ? mergeDuplicates(columns) : withoutNames(columns, ev.isNameRemovalDelayed),
+  );
+}
+
+async function moveWindow(
+  series: RangeSeries,
+  range: RangeFunction,
+  {
+    vector,
+    params,
+    grid,
+  }: { readonly vector: RangeVector; readonly params: readonly Float64Array[]; readonly grid: Grid },
+  ev: Evaluation,
+): Promise<Column> {
+  const { labels, isNameMarked, timestamps, values } = series;
+  const { rangeMs, windowEndsMs } = vector;
+  const apply = range.start(series);
+  const current = new Float64Array(params.length);
+  const window: Window = {
+    timestamps,
+    values,
+    from: 0,
+    to: 0,
+    endMs: 0,
+    rangeMs,
+    timeMs: 0,
+    params: current,
+  };
+  const column = {
+    labels,
+    values: new Float64Array(grid.count),
+    present: new Uint8Array(grid.count),
+    isNameMarked,
+  };
+  for (let i = 0; i < grid.count; i++) {
+    const endMs = windowEndsMs[i] ?? NaN;
+    while (window.to < timestamps.length && (timestamps[window.to] ?? NaN) <= endMs) window.to++;
+    while (window.from < window.to && (timestamps[window.from] ?? NaN) <= endMs - rangeMs) window.from++;
+    const size = window.to - window.from;
+    if (size < range.samplesMin) continue;
+    window.endMs = endMs;
+    window.timeMs = timeAt(grid, i);
+    for (let p = 0; p < params.length; p++) current[p] = params[p]?.[i] ?? NaN;
+    column.values[i] = apply(window);
+    column.present[i] = 1;
+    if (ev.pacer.spend(size + 1)) await ev.pacer.pause();
+  }
+  return column;
+}
+
+const COUNTER_NAME = /_(?:total|sum|count|bucket)$/;
+
+function noteOddities(
+  call: CallNode,
+  { vector, params }: { readonly vector: RangeVector; readonly params: readonly Float64Array[] },
+  ev: Evaluation,
+): void {
+  const { name } = call;
+  if (vector.series.length === 0) return;
+  if (name === 'quantile_over_time') {
+    for (const phi of params[0] ?? []) {
+      if (phi >= 0 && phi <= 1) continue;
+      ev.notes.warn(
+        call.args[0] ?? call,
+        `quantile value should be between 0 and 1, got ${formatDecimal(phi)}`,
+      );
+    }
+  }
+  if (name !== 'rate' && name !== 'increase') return;
+  for (const metric of new Set(vector.series.map(({ labels }) => labels.metricName))) {
+    if (metric === '' || COUNTER_NAME.test(metric)) continue;
+    const hint = 'name does not end in _total/_sum/_count/_bucket';
+    ev.notes.inform(call.args[0] ?? call, `metric might not be a counter, ${hint}: ${quote(metric)}`);
+  }
+}

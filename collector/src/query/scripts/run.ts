@@ -1,0 +1,152 @@
+/** Runs PromQL test scripts against the engine on a store in memory. */
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import type { Labels } from '../../storage/labels.ts';
+import { MemoryStorage } from '../../storage/memory/memory.ts';
+import { createQueryEngine } from '../query.ts';
+import type { QueryEngine, QueryResult, QueryValue } from '../query.ts';
+import { mismatch } from './compare.ts';
+import { nativeSeriesOf, needsNative } from './native.ts';
+import { parseScript } from './script.ts';
+import type { EvalCommand, Expectation, LoadCommand } from './script.ts';
+import { variantsOf } from './variants.ts';
+import type { Variant } from './variants.ts';
+
+export interface ScriptFailure {
+  readonly line: number;
+  readonly expr: string;
+  readonly reason: string;
+}
+
+export interface ScriptResult {
+  readonly passed: number;
+  /** Evaluations that need native histograms. */
+  readonly skipped: number;
+  readonly failures: readonly ScriptFailure[];
+}
+
+export interface ScriptOptions {
+  /** The script suite of Prometheus wants it delayed. */
+  readonly isNameRemovalDelayed: boolean;
+}
+
+const SAMPLES_MAX = 10_000;
+const RANGE_MARGIN_MS = 60_000;
+
+/**
+ * Runs all evaluations of a script, also after one failed.
+ * @throws AppError BAD_REQUEST when the script itself cannot be read
+ */
+export async function runScript(
+  text: string,
+  { isNameRemovalDelayed }: ScriptOptions,
+): Promise<ScriptResult> {
+  const newSession = (): Session => {
+    const storage = new MemoryStorage();
+    const limits = { samplesMax: SAMPLES_MAX };
+    const engine = createQueryEngine({ storage, clock: systemClock, limits, isNameRemovalDelayed });
+    return { storage, engine, nativeSeries: [] };
+  };
+  let session = newSession();
+  let [passed, skipped] = [0, 0];
+  const failures: ScriptFailure[] = [];
+  for (const command of parseScript(text)) {
+    if (command.kind === 'clear') session = newSession();
+    else if (command.kind === 'load') await load(command, session);
+    else if (needsNative(command, session.nativeSeries)) skipped++;
+    else {
+      const reason = await runEval(command, session.engine);
+      if (reason === undefined) passed++;
+      else failures.push({ line: command.line, expr: command.expr, reason });
+    }
+  }
+  return { passed, skipped, failures };
+}
+
+interface Session {
+  readonly storage: MemoryStorage;
+  readonly engine: QueryEngine;
+  readonly nativeSeries: Labels[];
+}
+
+async function load(command: LoadCommand, { storage, nativeSeries }: Session): Promise<void> {
+  nativeSeries.push(...nativeSeriesOf(command));
+  // Of two lines with the same series in one load the later counts.
+  const bySeries = new Map(command.series.map((series) => [series.labels.key, series]));
+  await storage.append(
+    [...bySeries.values()].map(({ labels, values }) => ({
+      labels,
+      samples: values.flatMap((value, i) => {
+        const timeMs = i * command.stepMs;
+        if (value === 'stale') return [{ timeMs, value: NaN, isStale: true }];
+        return typeof value === 'number' ? [{ timeMs, value }] : [];
+      }),
+    })),
+  );
+}
+
+/** What is wrong, or undefined. */
+async function runEval(command: EvalCommand, engine: QueryEngine): Promise<string | undefined> {
+  const { expr, times } = command;
+  if (times.kind === 'range') return judge(command, () => engine.range(expr, times, NEVER));
+  for (const variant of variantsOf(expr, times.timeMs)) {
+    const wrong = await judge(command, () => engine.instant(variant.expr, variant, NEVER));
+    if (wrong !== undefined) return `${wrong} (${variant.expr} at ${variant.timeMs} ms)`;
+    // A range query has its own order, and no strings.
+    if (command.isOrdered || command.result.kind === 'string' || command.result.kind === 'matrix') continue;
+    const wrongInRange = await judge(command, () => middleOfRange(variant, command, engine));
+    if (wrongInRange !== undefined)
+      return `${wrongInRange} (as range query: ${variant.expr} at ${variant.timeMs} ms)`;
+  }
+  return undefined;
+}
+
+const NEVER = new AbortController().signal;
+
+/** The result of a range query around the time of an instant query, cut to that time. */
+async function middleOfRange(
+  { expr, timeMs }: Variant,
+  command: EvalCommand,
+  engine: QueryEngine,
+): Promise<QueryResult> {
+  const times = {
+    startMs: timeMs - RANGE_MARGIN_MS,
+    endMs: timeMs + RANGE_MARGIN_MS,
+    stepMs: RANGE_MARGIN_MS,
+  };
+  const result = await engine.range(expr, times, NEVER);
+  if (result.value.kind !== 'matrix') throw new TypeError('range query without a matrix');
+  const samples = result.value.series.flatMap(({ labels, timestamps, values }) => {
+    const i = timestamps.indexOf(timeMs);
+    return i === -1 ? [] : [{ labels, timeMs, value: values[i] ?? NaN }];
+  });
+  const [first] = samples;
+  const value: QueryValue =
+    command.result.kind === 'scalar' && first !== undefined
+      ? { kind: 'scalar', timeMs, value: first.value }
+      : { kind: 'vector', samples };
+  return { ...result, value };
+}
+
+async function judge(command: EvalCommand, run: () => Promise<QueryResult>): Promise<string | undefined> {
+  const { failure, warning, info, refusesInfo } = command;
+  let result: QueryResult;
+  try {
+    result = await run();
+  } catch (error) {
+    if (failure === undefined || !(error instanceof AppError)) return `error: ${describeError(error)}`;
+    return meets(failure, [error.message]) ? undefined : `other error than expected: ${error.message}`;
+  }
+  if (failure !== undefined) return 'no error';
+  const { warnings, infos } = result;
+  if (warning === undefined && warnings.length > 0) return `unexpected warning: ${warnings.join('; ')}`;
+  if (warning !== undefined && !meets(warning, warnings))
+    return `expected warning not among: ${warnings.join('; ')}`;
+  if (info !== undefined && !meets(info, infos)) return `expected info not among: ${infos.join('; ')}`;
+  if (refusesInfo && infos.length > 0) return `unexpected info: ${infos.join('; ')}`;
+  return mismatch(result.value, command);
+}
+
+function meets({ test }: Expectation, texts: readonly string[]): boolean {
+  return texts.some((text) => test === undefined || test(text));
+}

@@ -1,0 +1,57 @@
+/** Other ways to ask the same question: a script's instant query must give the same result in all of them. */
+import type { AtModifier, Expr } from '../ast.ts';
+import { childrenOf } from '../ast.ts';
+import { isTimeDependent } from '../functions/signatures.ts';
+import { parseQuery } from '../parse.ts';
+import { printExpr } from '../print.ts';
+
+export interface Variant {
+  readonly expr: string;
+  readonly timeMs: number;
+}
+
+/**
+ * The query as it is, and with `@ timeMs` fixed on each selector and subquery that lacks one, at several other times.
+ * Queries that look at the evaluation time itself have no variants; nor do those that do not parse.
+ */
+export function variantsOf(text: string, timeMs: number): readonly Variant[] {
+  const original: Variant = { expr: text, timeMs };
+  let expr: Expr;
+  try {
+    expr = parseQuery(text);
+  } catch {
+    return [original];
+  }
+  if (looksAtTime(expr)) return [original];
+  const pinned = printExpr(pin(expr, { kind: 'time', timeMs }));
+  const times =
+    timeMs === 0 ? [-1000, 0, 1000] : [-10 * timeMs, 0, Math.trunc(timeMs / 5), timeMs, 10 * timeMs];
+  return [original, ...times.map((time) => ({ expr: pinned, timeMs: time }))];
+}
+
+function looksAtTime(expr: Expr): boolean {
+  return (expr.kind === 'call' && isTimeDependent(expr.name)) || childrenOf(expr).some(looksAtTime);
+}
+
+/** What stands within a subquery stays: its times come from the subquery. */
+function pin(expr: Expr, at: AtModifier): Expr {
+  switch (expr.kind) {
+    case 'number':
+    case 'string':
+      return expr;
+    case 'selector':
+    case 'subquery':
+      return { ...expr, at: expr.at ?? at };
+    case 'range':
+      return { ...expr, selector: { ...expr.selector, at: expr.selector.at ?? at } };
+    case 'unary':
+    case 'paren':
+      return { ...expr, inner: pin(expr.inner, at) };
+    case 'call':
+      return { ...expr, args: expr.args.map((arg) => pin(arg, at)) };
+    case 'aggregate':
+      return { ...expr, param: expr.param && pin(expr.param, at), inner: pin(expr.inner, at) };
+    case 'binary':
+      return { ...expr, left: pin(expr.left, at), right: pin(expr.right, at) };
+  }
+}

@@ -1,0 +1,168 @@
+/** Selectors and subqueries: from the store to columns, or to the windows that range functions look at. */
+import { METRIC_NAME } from '../storage/labels.ts';
+import type { Labels } from '../storage/labels.ts';
+import { createMatcher } from '../storage/matcher.ts';
+import type { Matcher } from '../storage/matcher.ts';
+import type { SelectHints, Series } from '../storage/storage.ts';
+import { unwrapParens } from './ast.ts';
+import type { Expr, SelectorNode, SubqueryNode, TimeShift } from './ast.ts';
+import { hasAny, timeAt, vectorOf } from './columns.ts';
+import type { Column, Grid, VectorValue } from './columns.ts';
+import type { Evaluation } from './evaluation.ts';
+
+/** Samples of one series, without stale markers. */
+export interface RangeSeries {
+  readonly labels: Labels;
+  readonly isNameMarked: boolean;
+  /** UTC milliseconds, strictly rising. */
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** A range vector: all samples that any window of the grid may hold, and where the windows lie. */
+export interface RangeVector {
+  readonly series: readonly RangeSeries[];
+  readonly rangeMs: number;
+  /** Right edge of the window of each step; a window is open at its left. */
+  readonly windowEndsMs: Float64Array;
+}
+
+/** The time to look at for each step: moved by the offset, or the same everywhere with `@`. */
+function shiftedTimes(shift: TimeShift, grid: Grid, ev: Evaluation): Float64Array {
+  const offsetMs = shift.offsetMs ?? 0;
+  const { at } = shift;
+  if (at !== undefined) {
+    const atMs = at.kind === 'time' ? at.timeMs : at.kind === 'start' ? ev.startMs : ev.endMs;
+    return new Float64Array(grid.count).fill(atMs - offsetMs);
+  }
+  return Float64Array.from({ length: grid.count }, (_, i) => timeAt(grid, i) - offsetMs);
+}
+
+/** The matchers of a selector, its name among them. */
+export function matchersOf({ name, matchers }: Pick<SelectorNode, 'name' | 'matchers'>): readonly Matcher[] {
+  const compiled = matchers.map((matcher) => createMatcher(matcher.name, matcher.operator, matcher.value));
+  return name === '' ? compiled : [createMatcher(METRIC_NAME, '=', name), ...compiled];
+}
+
+/**
+ * Per series the newest sample of each step that is not older than the lookback; `timestamps` instead gives the time
+ * of that sample in seconds.
+ */
+export async function evaluateSelector(
+  expr: SelectorNode,
+  grid: Grid,
+  ev: Evaluation,
+  wanted: 'values' | 'timestamps' = 'values',
+): Promise<VectorValue> {
+  const timesMs = shiftedTimes(expr, grid, ev);
+  const series = await ev.series.select({
+    matchers: matchersOf(expr),
+    fromMs: firstOf(timesMs) - ev.lookbackMs + 1,
+    toMs: lastOf(timesMs),
+    hints: { stepMs: grid.count > 1 ? grid.stepMs : 0 },
+  });
+  ev.budget.checkSize(series.length, grid);
+  const columns: Column[] = [];
+  for (const one of series) {
+    const column = newestSamples(one, timesMs, { lookbackMs: ev.lookbackMs, wanted });
+    if (hasAny(column.present)) columns.push(column);
+    if (ev.pacer.spend(grid.count + one.timestamps.length)) await ev.pacer.pause();
+  }
+  return vectorOf(columns);
+}
+
+function newestSamples(
+  { labels, timestamps, values, stale }: Series,
+  timesMs: Float64Array,
+  { lookbackMs, wanted }: { readonly lookbackMs: number; readonly wanted: 'values' | 'timestamps' },
+): Column {
+  const count = timesMs.length;
+  const column = {
+    labels,
+    values: new Float64Array(count),
+    present: new Uint8Array(count),
+    isNameMarked: false,
+  };
+  let next = 0;
+  for (let i = 0; i < count; i++) {
+    const timeMs = timesMs[i] ?? NaN;
+    while (next < timestamps.length && (timestamps[next] ?? NaN) <= timeMs) next++;
+    const newest = next - 1;
+    const newestMs = timestamps[newest] ?? -Infinity;
+    if (newestMs <= timeMs - lookbackMs || stale?.[newest] === 1) continue;
+    column.present[i] = 1;
+    column.values[i] = wanted === 'values' ? (values[newest] ?? NaN) : newestMs / 1000;
+  }
+  return column;
+}
+
+/** The windows of a range selector or subquery. `functionName` tells the store what the samples are for. */
+export async function evaluateRange(
+  expr: Expr,
+  grid: Grid,
+  ev: Evaluation,
+  functionName?: string,
+): Promise<RangeVector> {
+  const bare = unwrapParens(expr);
+  if (bare.kind === 'subquery') return evaluateSubquery(bare, grid, ev);
+  if (bare.kind !== 'range') throw new TypeError(`${bare.kind} is not a range vector`);
+  const { selector, rangeMs } = bare;
+  const windowEndsMs = shiftedTimes(selector, grid, ev);
+  const hints: SelectHints = { stepMs: grid.count > 1 ? grid.stepMs : 0, rangeMs };
+  const series = await ev.series.select({
+    matchers: matchersOf(selector),
+    fromMs: firstOf(windowEndsMs) - rangeMs + 1,
+    toMs: lastOf(windowEndsMs),
+    hints: functionName === undefined ? hints : { ...hints, functionName },
+  });
+  return { series: series.map(withoutStale), rangeMs, windowEndsMs };
+}
+
+function withoutStale({ labels, timestamps, values, stale }: Series): RangeSeries {
+  const isLive = (_: number, i: number): boolean => stale?.[i] !== 1;
+  return {
+    labels,
+    isNameMarked: false,
+    timestamps: stale === undefined ? timestamps : timestamps.filter(isLive),
+    values: stale === undefined ? values : values.filter(isLive),
+  };
+}
+
+/** Evaluates the inner expression at the absolute multiples of its step that any of the windows covers. */
+async function evaluateSubquery(expr: SubqueryNode, grid: Grid, ev: Evaluation): Promise<RangeVector> {
+  const { inner, rangeMs } = expr;
+  const stepMs = expr.stepMs ?? ev.subqueryStepMs;
+  const windowEndsMs = shiftedTimes(expr, grid, ev);
+  const startMs = (Math.floor((firstOf(windowEndsMs) - rangeMs) / stepMs) + 1) * stepMs;
+  const count = Math.floor((lastOf(windowEndsMs) - startMs) / stepMs) + 1;
+  if (count <= 0) return { series: [], rangeMs, windowEndsMs };
+  const innerGrid: Grid = { startMs, stepMs, count };
+  ev.budget.checkSize(1, innerGrid);
+  const value = await ev.evaluate(inner, innerGrid);
+  if (value.kind !== 'vector') throw new TypeError('subquery of something else than a vector');
+  return { series: value.columns.map((column) => compacted(column, innerGrid)), rangeMs, windowEndsMs };
+}
+
+function compacted({ labels, isNameMarked, values, present }: Column, grid: Grid): RangeSeries {
+  const timestamps: number[] = [];
+  const kept: number[] = [];
+  for (let i = 0; i < grid.count; i++) {
+    if (present[i] !== 1) continue;
+    timestamps.push(timeAt(grid, i));
+    kept.push(values[i] ?? NaN);
+  }
+  return {
+    labels,
+    isNameMarked,
+    timestamps: Float64Array.from(timestamps),
+    values: Float64Array.from(kept),
+  };
+}
+
+function firstOf(timesMs: Float64Array): number {
+  return timesMs[0] ?? NaN;
+}
+
+function lastOf(timesMs: Float64Array): number {
+  return timesMs.at(-1) ?? NaN;
+}

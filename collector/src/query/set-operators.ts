@@ -1,0 +1,74 @@
+/** `and`, `or`, `unless`: many-to-many, by labels alone. */
+import type { Matching, SetOperator } from './ast.ts';
+import { hasAny, mergeDuplicates, vectorOf } from './columns.ts';
+import type { Column, Grid, VectorValue } from './columns.ts';
+import type { Evaluation } from './evaluation.ts';
+import { MATCH_ALL, matchingLabels } from './match-keys.ts';
+
+interface SetOperation {
+  readonly operator: SetOperator;
+  readonly matching: Matching | undefined;
+  readonly left: VectorValue;
+  readonly right: VectorValue;
+  readonly grid: Grid;
+}
+
+export async function combineSets(
+  { operator, matching = MATCH_ALL, left, right, grid }: SetOperation,
+  ev: Evaluation,
+): Promise<VectorValue> {
+  if (operator === 'or') {
+    const added = await masked(right.columns, left.columns, { matching, grid, keepsMatched: false }, ev);
+    // A series may stand on both sides, at different times.
+    return vectorOf(mergeDuplicates([...left.columns, ...added]));
+  }
+  const keepsMatched = operator === 'and';
+  return vectorOf(await masked(left.columns, right.columns, { matching, grid, keepsMatched }, ev));
+}
+
+interface Mask {
+  readonly matching: Matching;
+  readonly grid: Grid;
+  /** Keep the values that have a partner at their time, or those that have none. */
+  readonly keepsMatched: boolean;
+}
+
+async function masked(
+  columns: readonly Column[],
+  partners: readonly Column[],
+  { matching, grid, keepsMatched }: Mask,
+  ev: Evaluation,
+): Promise<readonly Column[]> {
+  const pick = matchingLabels(matching);
+  const masks = await presenceByMatch(partners, pick, grid, ev);
+  const result: Column[] = [];
+  for (const column of columns) {
+    const mask = masks.get(pick(column.labels).key);
+    if (mask === undefined) {
+      if (!keepsMatched) result.push(column);
+      continue;
+    }
+    const wanted = keepsMatched ? 1 : 0;
+    const present = column.present.map((isPresent, i) => (isPresent === 1 && mask[i] === wanted ? 1 : 0));
+    if (hasAny(present)) result.push({ ...column, present });
+    if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
+  }
+  return result;
+}
+
+async function presenceByMatch(
+  columns: readonly Column[],
+  pick: ReturnType<typeof matchingLabels>,
+  grid: Grid,
+  ev: Evaluation,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const masks = new Map<string, Uint8Array>();
+  for (const { labels, present } of columns) {
+    const { key } = pick(labels);
+    let mask = masks.get(key);
+    if (mask === undefined) masks.set(key, (mask = new Uint8Array(grid.count)));
+    for (let i = 0; i < grid.count; i++) if (present[i] === 1) mask[i] = 1;
+    if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
+  }
+  return masks;
+}

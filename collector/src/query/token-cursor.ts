@@ -1,0 +1,123 @@
+/** Walks over the tokens of a query: looking ahead, taking what is expected, decoding literals, naming faults. */
+import type { AppError } from '@rollcall/shared/lib/errors.ts';
+import { parseError } from './errors.ts';
+import { describeToken, isUnsupportedWord } from './grammar.ts';
+import { decodeString, DURATION_MS_MAX, parseDuration, parseNumber, quote } from './literals.ts';
+import { tokenize } from './tokens.ts';
+import type { Token } from './tokens.ts';
+
+export class TokenCursor {
+  readonly #text: string;
+  readonly #tokens: readonly Token[];
+  #index = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#tokens = tokenize(text);
+  }
+
+  sign(): 1 | -1 {
+    if (this.takeSymbol('-')) return -1;
+    this.takeSymbol('+');
+    return 1;
+  }
+
+  /** A duration, or a number of seconds, as milliseconds. */
+  duration(context: string, { isPositive }: { readonly isPositive: boolean }): number {
+    const token = this.peek();
+    if (token.kind !== 'number' && token.kind !== 'duration') {
+      this.refuseDurationArithmetic();
+      throw this.unexpected(context, 'number or duration');
+    }
+    this.take();
+    const durationMs = Math.round(this.number(token) * 1000);
+    if (!(durationMs <= DURATION_MS_MAX)) throw this.error(token.start, 'duration out of range');
+    if (isPositive && durationMs <= 0) throw this.error(token.start, 'duration must be greater than 0');
+    return durationMs;
+  }
+
+  /** The value of a number token, of a duration token in seconds. */
+  number(token: Token): number {
+    if (token.kind === 'duration') {
+      const durationMs = parseDuration(token.text);
+      if (durationMs === undefined) {
+        throw this.error(token.start, `not a valid duration string: ${quote(token.text)}`);
+      }
+      return durationMs / 1000;
+    }
+    const value = parseNumber(token.text);
+    if (value === undefined) throw this.error(token.start, `error parsing number: ${quote(token.text)}`);
+    return value;
+  }
+
+  string(token: Token): string {
+    const value = decodeString(token.text);
+    if (value === undefined) throw this.error(token.start, `invalid escape in string ${token.text}`);
+    return value;
+  }
+
+  refuseDurationArithmetic(): void {
+    const { kind, text, start } = this.peek();
+    if (kind === 'symbol' && ['+', '-', '*', '/', '%', '^', '('].includes(text)) {
+      throw this.error(start, 'arithmetic with durations is not supported');
+    }
+  }
+
+  peek(): Token {
+    return (
+      this.#tokens[this.#index] ?? { kind: 'end', text: '', start: this.#text.length, end: this.#text.length }
+    );
+  }
+
+  take(): Token {
+    const token = this.peek();
+    this.#index++;
+    return token;
+  }
+
+  previousEnd(): number {
+    return this.#tokens[this.#index - 1]?.end ?? 0;
+  }
+
+  isSymbol(symbol: string): boolean {
+    const { kind, text } = this.peek();
+    return kind === 'symbol' && text === symbol;
+  }
+
+  isWord(keyword: string): boolean {
+    const { kind, text } = this.peek();
+    return kind === 'word' && text.toLowerCase() === keyword;
+  }
+
+  takeSymbol(symbol: string): boolean {
+    const isThere = this.isSymbol(symbol);
+    if (isThere) this.#index++;
+    return isThere;
+  }
+
+  takeWord(keyword: string): boolean {
+    const isThere = this.isWord(keyword);
+    if (isThere) this.#index++;
+    return isThere;
+  }
+
+  expectSymbol(symbol: string, context: string, expected = quote(symbol)): Token {
+    if (!this.isSymbol(symbol)) throw this.unexpected(context, context === '' ? '' : expected);
+    return this.take();
+  }
+
+  unexpected(context = '', expected = ''): AppError {
+    const token = this.peek();
+    if (token.kind === 'error') return this.error(token.start, token.text);
+    if (token.kind === 'word' && isUnsupportedWord(token.text.toLowerCase())) {
+      return this.error(token.start, `"${token.text}" is not supported`);
+    }
+    const place = context === '' ? '' : ` in ${context}`;
+    const hint = expected === '' ? '' : `, expected ${expected}`;
+    return this.error(token.start, `unexpected ${describeToken(token)}${place}${hint}`);
+  }
+
+  error(offset: number, reason: string): AppError {
+    return parseError(this.#text, offset, reason);
+  }
+}

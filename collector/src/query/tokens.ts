@@ -1,0 +1,132 @@
+/** Cuts a query into tokens. A fault becomes a token of its own, so that what stands before it is judged first. */
+
+export type TokenKind = 'number' | 'duration' | 'string' | 'word' | 'symbol' | 'error' | 'end';
+
+export interface Token {
+  readonly kind: TokenKind;
+  /** As written; for an error the reason. */
+  readonly text: string;
+  /** UTF-16 offsets, the end exclusive. */
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Scan {
+  readonly text: string;
+  readonly tokens: Token[];
+  position: number;
+  openParens: number;
+  isInBraces: boolean;
+  isInBrackets: boolean;
+}
+
+const BLANK = /(?:[ \t\r\n]+|#[^\n]*)+/y;
+const DURATION = /(?:\d+(?:ms|[ywdhms]))+/y;
+const NUMBER = /0[xX][0-9a-fA-F_]*|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?[\d_]*)?/y;
+const WORD = /[A-Za-z_:][A-Za-z0-9_:]*/y;
+const LABEL = /[A-Za-z_][A-Za-z0-9_]*/y;
+const STRING = /"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*'|`[^`]*`/y;
+const SYMBOL = /==|!=|<=|>=|[-+*/%^<>=,()[\]{}@:]/y;
+const SYMBOL_IN_BRACES = /=~|!~|!=|[=,}]/y;
+
+/** The tokens of `text`, the last one always of kind `end` or `error`. Takes linear time. */
+export function tokenize(text: string): readonly Token[] {
+  const scan: Scan = { text, tokens: [], position: 0, openParens: 0, isInBraces: false, isInBrackets: false };
+  for (;;) {
+    scan.position += match(scan, BLANK)?.length ?? 0;
+    const isAtEnd = scan.position >= text.length;
+    const fault = isAtEnd ? faultAtEnd(scan) : nextToken(scan);
+    if (fault === undefined && !isAtEnd) continue;
+    const kind = fault === undefined ? 'end' : 'error';
+    scan.tokens.push({ kind, text: fault ?? '', start: scan.position, end: text.length });
+    return scan.tokens;
+  }
+}
+
+function faultAtEnd({ isInBraces, isInBrackets, openParens }: Scan): string | undefined {
+  if (isInBraces) return 'unexpected end of input inside braces';
+  if (isInBrackets) return 'unclosed left bracket';
+  return openParens > 0 ? 'unclosed left parenthesis' : undefined;
+}
+
+/** Adds the token at the position, or returns what is wrong there. */
+function nextToken(scan: Scan): string | undefined {
+  const char = scan.text.charAt(scan.position);
+  if (char === '"' || char === "'" || char === '`') return stringToken(scan, char);
+  if (scan.isInBraces) return tokenInBraces(scan);
+  if (/[0-9]/.test(char) || /^\.[0-9]/.test(scan.text.slice(scan.position, scan.position + 2))) {
+    return numberToken(scan);
+  }
+  const word = scan.isInBrackets && char === ':' ? undefined : match(scan, WORD);
+  if (word !== undefined) return push(scan, 'word', word);
+  const symbol = match(scan, SYMBOL);
+  if (symbol === undefined) return unknownCharacter(scan);
+  if (symbol === '=' && scan.text.charAt(scan.position + 1) === '~')
+    return `unexpected character after '=': '~'`;
+  return bracketFault(scan, symbol) ?? push(scan, 'symbol', symbol);
+}
+
+function tokenInBraces(scan: Scan): string | undefined {
+  const label = match(scan, LABEL);
+  if (label !== undefined) return push(scan, 'word', label);
+  const symbol = match(scan, SYMBOL_IN_BRACES);
+  if (symbol === undefined)
+    return `unexpected character inside braces: '${characterAt(scan, scan.position)}'`;
+  if (symbol === '}') scan.isInBraces = false;
+  return push(scan, 'symbol', symbol);
+}
+
+function stringToken(scan: Scan, quote: string): string | undefined {
+  const literal = match(scan, STRING);
+  if (literal !== undefined) return push(scan, 'string', literal);
+  return quote === '`' ? 'unterminated raw string' : 'unterminated quoted string';
+}
+
+function numberToken(scan: Scan): string | undefined {
+  const duration = match(scan, DURATION);
+  const literal = duration ?? match(scan, NUMBER) ?? '';
+  const next = characterAt(scan, scan.position + literal.length);
+  if (/[A-Za-z0-9_]/.test(next)) return `bad number or duration syntax: "${literal}${next}"`;
+  return push(scan, duration === undefined ? 'number' : 'duration', literal);
+}
+
+/** Keeps track of what is open, and says what closes or opens at the wrong place. */
+function bracketFault(scan: Scan, symbol: string): string | undefined {
+  if (symbol === '{') scan.isInBraces = true;
+  else if (symbol === '}') return `unexpected character: '}'`;
+  else if (symbol === '(') scan.openParens++;
+  else if (symbol === ')') {
+    if (scan.openParens === 0) return `unexpected right parenthesis ')'`;
+    scan.openParens--;
+  } else if (symbol === '[') {
+    if (scan.isInBrackets) return `unexpected left bracket '['`;
+    scan.isInBrackets = true;
+  } else if (symbol === ']') {
+    if (!scan.isInBrackets) return `unexpected right bracket ']'`;
+    scan.isInBrackets = false;
+  }
+  return undefined;
+}
+
+function unknownCharacter(scan: Scan): string {
+  const char = characterAt(scan, scan.position);
+  if (char !== '!') return `unexpected character: '${char}'`;
+  const next = characterAt(scan, scan.position + 1);
+  return next === '' ? `unexpected end of input after '!'` : `unexpected character after '!': '${next}'`;
+}
+
+function characterAt(scan: Scan, position: number): string {
+  const code = scan.text.codePointAt(position);
+  return code === undefined ? '' : String.fromCodePoint(code);
+}
+
+function match(scan: Scan, pattern: RegExp): string | undefined {
+  pattern.lastIndex = scan.position;
+  return pattern.exec(scan.text)?.[0];
+}
+
+function push(scan: Scan, kind: TokenKind, text: string): undefined {
+  const start = scan.position;
+  scan.position += text.length;
+  scan.tokens.push({ kind, text, start, end: scan.position });
+}
