@@ -177,7 +177,15 @@ export class Alerting {
     for (const { kind, incidentId, snapshot } of transitions) {
       const { rule, hostId, hostName, title, endReason } = snapshot;
       counters.increment('rollcall_alerting_transitions_total', { rule, kind });
-      log.info(`incident ${kind}`, { incident: incidentId, rule, hostId, hostName, title, endReason });
+      log.info('incident transition', {
+        kind,
+        incident: incidentId,
+        rule,
+        hostId,
+        hostName,
+        title,
+        endReason,
+      });
     }
     this.#worker.wake();
   }
