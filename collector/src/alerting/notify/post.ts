@@ -53,6 +53,7 @@ export function createPost({ clock, guard, limits = POST_LIMITS }: PostOptions):
     const stop = AbortSignal.any([signal, total.signal]);
     try {
       const target = await abortable(guard.check(request.url), stop);
+      stop.throwIfAborted();
       return await exchange({ target, request, clock, limits, stop });
     } finally {
       timer.cancel();
@@ -60,6 +61,7 @@ export function createPost({ clock, guard, limits = POST_LIMITS }: PostOptions):
   };
 }
 
+/** `stop` is not aborted yet. */
 interface Exchange {
   readonly target: CheckedTarget;
   readonly request: PostRequest;
@@ -85,10 +87,6 @@ function exchange({ target, request, clock, limits, stop }: Exchange): Promise<P
       outgoing.destroy();
     };
     const onStop = (): void => settle(reasonOf(stop));
-    if (stop.aborted) {
-      onStop();
-      return;
-    }
     stop.addEventListener('abort', onStop, { once: true });
     outgoing.on('error', (error) => settle(networkFailure(origin, error)));
     outgoing.on('close', () => settle(failure(origin, 'the connection was closed without an answer')));

@@ -1,5 +1,6 @@
 /** A small world for tests of alerting: hosts, series and receivers that do what the test says. */
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { LogFields, Logger } from '@rollcall/shared/lib/log.ts';
 import type { HostState } from '../../api/types.ts';
 import type { Database } from '../../state/database.ts';
@@ -154,15 +155,18 @@ export class World {
     return first;
   }
 
-  /** A new pipeline on the same database, as after a restart. */
-  createAlerting(): Alerting {
+  /**
+   * A new pipeline on the same database, as after a restart.
+   * @param life what the pipeline gets for database and clock, when it is to die with them
+   */
+  createAlerting(life: { readonly state: Database; readonly clock: Clock } = this): Alerting {
     const receivers: readonly Receiver[] = [...this.notifiers].map(([name, notifier]) => ({
       name,
       notifier,
     }));
     return createAlerting({
-      state: this.state,
-      clock: this.clock,
+      state: life.state,
+      clock: life.clock,
       random: () => 0.5,
       log: this.log,
       hosts: { list: () => [...this.hosts.values()] },
