@@ -83,7 +83,7 @@ const outboxRow = z.object({ transition_id: z.string(), status: z.string(), atte
 class Life {
   readonly world = new World({ limits: { evaluationIntervalMs: 5_000 } });
   readonly disks = new Map<string, DiskState>();
-  /** Disks by name that were missing, with proof, all the time since. */
+  /** Since when, at the earliest, a disk is missing without interruption; by host. */
   readonly missingSinceMs = new Map<string, number>();
   readonly delivered = new Set<string>();
   readonly seenTransitions = new Set<string>();
@@ -104,7 +104,7 @@ class Life {
     switch (step.kind) {
       case 'host':
         this.world.setHost(step.name, step.state, step.isFresh ? 0 : 300_000);
-        this.missingSinceMs.delete(step.name);
+        this.#restartMissing(step.name);
         this.#alerting.nudge();
         break;
       case 'disk':
@@ -164,8 +164,7 @@ class Life {
     if (state === 'unread') witness.delete(name);
     else witness.add(name);
     this.disks.set(name, state);
-    this.missingSinceMs.delete(name);
-    if (state === 'missing') this.missingSinceMs.set(name, this.world.clock.wallMs());
+    this.#restartMissing(name);
   }
 
   /** What must hold at any moment. */
@@ -227,6 +226,12 @@ class Life {
   async end(): Promise<void> {
     await this.#alerting.stop();
     this.world.state.close();
+  }
+
+  /** The wait for "gone" begins now, or does not run. */
+  #restartMissing(name: string): void {
+    if (this.disks.get(name) === 'missing') this.missingSinceMs.set(name, this.world.clock.wallMs());
+    else this.missingSinceMs.delete(name);
   }
 
   /** New transitions must be backed by the state of the world in this very moment, or by the wait for "gone". */
