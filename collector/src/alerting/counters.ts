@@ -1,0 +1,46 @@
+/** What alerting counts. The collector's self metrics turn this table into counters on `/metrics`. */
+interface CounterDescription {
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+export const ALERTING_COUNTERS = {
+  rollcall_alerting_evaluations_total: {
+    help: 'Evaluations of a rule; outcome is ok or failed.',
+    labels: ['rule', 'outcome'],
+  },
+  rollcall_alerting_transitions_total: {
+    help: 'Transitions of incidents that were stored; kind is fired, resolved or closed.',
+    labels: ['rule', 'kind'],
+  },
+  rollcall_alerting_instances_dropped_total: {
+    help: 'Alerts that were not tracked because their rule already had the most it may have.',
+    labels: ['rule'],
+  },
+  rollcall_alerting_attempts_total: {
+    help: 'Attempts to deliver; outcome is delivered, retry, refused or ambiguous.',
+    labels: ['receiver', 'outcome'],
+  },
+  rollcall_alerting_notifications_total: {
+    help: 'Notifications by their end; status is delivered, dead, superseded or suppressed.',
+    labels: ['receiver', 'status'],
+  },
+  rollcall_alerting_breaker_opened_total: {
+    help: 'Times a receiver failed so often that it only gets probes.',
+    labels: ['receiver'],
+  },
+  rollcall_alerting_internal_errors_total: {
+    help: 'Failures of alerting itself, mostly of its database.',
+    labels: ['part'],
+  },
+} as const satisfies Readonly<Record<string, CounterDescription>>;
+
+export type AlertingCounterName = keyof typeof ALERTING_COUNTERS;
+
+export interface AlertingCounters {
+  /** Adds `by` (default 1) to the counter; `labels` carries exactly the names of its table row. */
+  increment(name: AlertingCounterName, labels: Readonly<Record<string, string>>, by?: number): void;
+}
+
+/** Counts nothing. */
+export const noCounters: AlertingCounters = { increment() {} };

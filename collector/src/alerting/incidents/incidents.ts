@@ -1,0 +1,307 @@
+/**
+ * The durable side of rules: incidents, transitions and rule state. `apply` writes a decision, its transitions and
+ * their outbox rows in one transaction, so that a crash can neither skip nor repeat one.
+ */
+import * as z from 'zod';
+import { Labels } from '../../storage/labels.ts';
+import type { Database } from '../../state/database.ts';
+import type { AlertingLimits } from '../limits.ts';
+import type { Change } from '../rules/decide.ts';
+import type { FiringInstance, Instance, Subject } from '../rules/instance.ts';
+import type { LoadedRule } from '../rules/load.ts';
+import {
+  labelsSchema,
+  snapshotSchema,
+  type Snapshot,
+  type Transition,
+  type TransitionKind,
+} from './transition.ts';
+
+export interface StoredInstance {
+  readonly rule: string;
+  readonly instance: Instance;
+}
+
+export interface IncidentStore {
+  /** Everything that rules remembered before the last stop or crash. */
+  loadInstances(): readonly StoredInstance[];
+  /**
+   * Writes `changes` of one rule, or nothing of them when it throws.
+   * @returns the new instance by key, `null` where it is forgotten, and the transitions that were stored
+   */
+  apply(loaded: LoadedRule, changes: readonly Change[], nowMs: number): Applied;
+  /** Ends the open incidents of a host on a person's decision, and forgets what rules knew about it. */
+  closeHost(hostId: string, reason: string, nowMs: number): readonly Transition[];
+  /** Deletes incidents that were resolved before `beforeMs` and have nothing left to send; returns how many. */
+  prune(beforeMs: number): number;
+}
+
+export interface Applied {
+  readonly instances: ReadonlyMap<string, Instance | null>;
+  readonly transitions: readonly Transition[];
+}
+
+export interface IncidentStoreOptions {
+  readonly database: Database;
+  readonly newUlid: () => string;
+  /** Writes the outbox rows of transitions. Called once, inside the transaction. */
+  readonly enqueue: (transitions: readonly Transition[]) => void;
+  readonly limits: AlertingLimits;
+}
+
+const instanceRow = z.object({
+  key: z.string(),
+  rule: z.string(),
+  host_id: z.string().nullable(),
+  host_name: z.string().nullable(),
+  labels: z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(labelsSchema),
+  phase: z.enum(['pending', 'firing']),
+  since_ms: z.number(),
+  seen_ms: z.number(),
+  incident_id: z.string().nullable(),
+});
+
+const latestRow = z.object({
+  sequence: z.number(),
+  snapshot: z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(snapshotSchema),
+});
+
+export function createIncidentStore(options: IncidentStoreOptions): IncidentStore {
+  const { database, newUlid, enqueue, limits } = options;
+  const sql = prepare(database);
+
+  const addTransition = (
+    incidentId: string,
+    sequence: number,
+    at: { readonly kind: TransitionKind; readonly atMs: number; readonly snapshot: Snapshot },
+  ): Transition => {
+    const transition = { id: newUlid(), incidentId, sequence, ...at };
+    sql.insertTransition.run(
+      transition.id,
+      incidentId,
+      sequence,
+      at.kind,
+      at.atMs,
+      JSON.stringify(at.snapshot),
+    );
+    return transition;
+  };
+
+  const open = (loaded: LoadedRule, change: Change & { kind: 'fire' }, nowMs: number) => {
+    const id = `i-${newUlid()}`;
+    const snapshot = snapshotOf(loaded, change, { nowMs, limits });
+    const previous = sql.previousIncident.get(change.subject.key)?.['id'] ?? null;
+    const { labels, ...texts } = snapshot;
+    sql.insertIncident.run(
+      id,
+      change.subject.key,
+      texts.rule,
+      texts.kind,
+      texts.severity,
+      texts.hostId,
+      texts.hostName,
+      texts.title,
+      texts.description,
+      JSON.stringify(labels),
+      texts.value,
+      texts.threshold,
+      nowMs,
+      previous,
+    );
+    const instance: FiringInstance = {
+      phase: 'firing',
+      subject: change.subject,
+      sinceMs: change.sinceMs,
+      incidentId: id,
+      goneSinceMonoMs: null,
+    };
+    upsert(loaded.rule.name, instance);
+    return { instance, transition: addTransition(id, 1, { kind: 'fired', atMs: nowMs, snapshot }) };
+  };
+
+  const end = (
+    incidentId: string,
+    ending: { kind: 'resolved' | 'closed'; reason: string; value: number | null },
+    nowMs: number,
+  ): Transition => {
+    const latest = latestRow.parse(sql.latestTransition.get(incidentId));
+    sql.endIncident.run(nowMs, ending.reason, incidentId);
+    sql.forgetIncident.run(incidentId);
+    const snapshot: Snapshot = {
+      ...latest.snapshot,
+      value: ending.value ?? latest.snapshot.value,
+      resolvedMs: nowMs,
+      endReason: ending.reason,
+    };
+    return addTransition(incidentId, latest.sequence + 1, { kind: ending.kind, atMs: nowMs, snapshot });
+  };
+
+  const upsert = (rule: string, instance: Instance): void => {
+    const { key, labels, host } = instance.subject;
+    const isFiring = instance.phase === 'firing';
+    sql.upsertInstance.run(
+      key,
+      rule,
+      host?.id ?? null,
+      host?.name ?? null,
+      JSON.stringify(labels),
+      instance.phase,
+      instance.sinceMs,
+      isFiring ? instance.sinceMs : instance.seenMs,
+      isFiring ? instance.incidentId : null,
+    );
+  };
+
+  return {
+    loadInstances: () => sql.allInstances.all().map((row) => parseInstance(row)),
+
+    apply(loaded, changes, nowMs) {
+      const instances = new Map<string, Instance | null>();
+      const transitions: Transition[] = [];
+      const write = (): void => {
+        for (const change of changes) {
+          switch (change.kind) {
+            case 'track':
+              instances.set(change.instance.subject.key, change.instance);
+              if (change.isDurable) upsert(loaded.rule.name, change.instance);
+              break;
+            case 'forget':
+              instances.set(change.subject.key, null);
+              sql.forgetInstance.run(change.subject.key);
+              break;
+            case 'fire': {
+              const opened = open(loaded, change, nowMs);
+              instances.set(change.subject.key, opened.instance);
+              transitions.push(opened.transition);
+              break;
+            }
+            case 'resolve': {
+              const { reason, value } = change;
+              instances.set(change.instance.subject.key, null);
+              transitions.push(end(change.instance.incidentId, { kind: 'resolved', reason, value }, nowMs));
+              break;
+            }
+            default:
+              change satisfies never;
+          }
+        }
+        if (transitions.length > 0) enqueue(transitions);
+      };
+      // Most evaluations change nothing durable; those must not cost a synchronous write to disk.
+      if (changes.some((change) => change.kind !== 'track' || change.isDurable)) database.transaction(write);
+      else write();
+      return { instances, transitions };
+    },
+
+    closeHost(hostId, reason, nowMs) {
+      return database.transaction(() => {
+        const ids = sql.openOfHost.all(hostId).map((row) => z.string().parse(row['id']));
+        const closed = ids.map((id) => end(id, { kind: 'closed', reason, value: null }, nowMs));
+        sql.forgetHost.run(hostId);
+        if (closed.length > 0) enqueue(closed);
+        return closed;
+      });
+    },
+
+    prune(beforeMs) {
+      let deletedCount = 0;
+      for (;;) {
+        const { changes } = database.transaction(() => sql.prune.run(beforeMs, limits.pruneBatchRows));
+        deletedCount += Number(changes);
+        if (Number(changes) < limits.pruneBatchRows) return deletedCount;
+      }
+    },
+  };
+}
+
+function snapshotOf(
+  { rule, title, description }: LoadedRule,
+  { subject, sinceMs, value }: { subject: Subject; sinceMs: number; value: number | null },
+  { nowMs, limits }: { nowMs: number; limits: AlertingLimits },
+): Snapshot {
+  const context = { labels: subject.labels, value, sinceMs };
+  return {
+    rule: rule.name,
+    kind: rule.kind,
+    severity: rule.severity,
+    hostId: subject.host?.id ?? null,
+    hostName: subject.host?.name ?? null,
+    title: title(context, limits.titleLengthMax),
+    description: description(context, limits.descriptionLengthMax),
+    labels: {
+      ...subject.labels.toObject(),
+      ...rule.labels,
+      alertname: rule.name,
+      severity: rule.severity,
+    },
+    // JSON knows neither NaN nor infinity.
+    value: value !== null && Number.isFinite(value) ? value : null,
+    threshold: rule.threshold,
+    openedMs: nowMs,
+    resolvedMs: null,
+    endReason: null,
+  };
+}
+
+function parseInstance(row: unknown): StoredInstance {
+  const parsed = instanceRow.parse(row);
+  const host = parsed.host_id === null ? null : { id: parsed.host_id, name: parsed.host_name ?? '' };
+  const subject: Subject = { key: parsed.key, labels: Labels.of(parsed.labels), host };
+  const instance: Instance =
+    parsed.phase === 'firing' && parsed.incident_id !== null
+      ? {
+          phase: 'firing',
+          subject,
+          sinceMs: parsed.since_ms,
+          incidentId: parsed.incident_id,
+          goneSinceMonoMs: null,
+        }
+      : { phase: 'pending', subject, sinceMs: parsed.since_ms, seenMs: parsed.seen_ms };
+  return { rule: parsed.rule, instance };
+}
+
+function prepare({ connection }: Database) {
+  return {
+    allInstances: connection.prepare('SELECT * FROM rule_instances'),
+    upsertInstance: connection.prepare(`
+      INSERT INTO rule_instances (key, rule, host_id, host_name, labels, phase, since_ms, seen_ms, incident_id)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (key) DO UPDATE SET phase = excluded.phase, since_ms = excluded.since_ms,
+        seen_ms = excluded.seen_ms, incident_id = excluded.incident_id, host_name = excluded.host_name,
+        labels = excluded.labels`),
+    forgetInstance: connection.prepare('DELETE FROM rule_instances WHERE key = ?'),
+    forgetIncident: connection.prepare('DELETE FROM rule_instances WHERE incident_id = ?'),
+    forgetHost: connection.prepare('DELETE FROM rule_instances WHERE host_id = ?'),
+    previousIncident: connection.prepare(
+      'SELECT id FROM incidents WHERE instance_key = ? ORDER BY id DESC LIMIT 1',
+    ),
+    insertIncident: connection.prepare(`
+      INSERT INTO incidents (id, instance_key, rule, kind, severity, status, host_id, host_name, title,
+        description, labels, value, threshold, opened_ms, previous)
+      VALUES (?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+    endIncident: connection.prepare(
+      `UPDATE incidents SET status = 'resolved', resolved_ms = ?, end_reason = ? WHERE id = ?`,
+    ),
+    openOfHost: connection.prepare(
+      `SELECT id FROM incidents WHERE host_id = ? AND status = 'open' ORDER BY id`,
+    ),
+    latestTransition: connection.prepare(
+      'SELECT sequence, snapshot FROM transitions WHERE incident_id = ? ORDER BY sequence DESC LIMIT 1',
+    ),
+    insertTransition: connection.prepare(
+      'INSERT INTO transitions (id, incident_id, sequence, kind, at_ms, snapshot) VALUES (?, ?, ?, ?, ?, ?)',
+    ),
+    prune: connection.prepare(`
+      DELETE FROM incidents WHERE id IN (
+        SELECT id FROM incidents WHERE status = 'resolved' AND resolved_ms < ? AND NOT EXISTS (
+          SELECT 1 FROM outbox WHERE outbox.incident_id = incidents.id
+            AND outbox.status IN ('queued', 'waiting', 'sending'))
+        LIMIT ?)`),
+  };
+}

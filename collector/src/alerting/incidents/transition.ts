@@ -1,0 +1,42 @@
+/** A change in the life of an incident, with everything that a notification of it will ever need. */
+import * as z from 'zod';
+
+/** fired and resolved follow evidence; closed is a person's decision. */
+export const TRANSITION_KINDS = ['fired', 'resolved', 'closed'] as const;
+export type TransitionKind = (typeof TRANSITION_KINDS)[number];
+
+export const labelsSchema = z.record(z.string(), z.string());
+export const incidentKindSchema = z.enum(['uptime', 'capacity']);
+export const severitySchema = z.enum(['page', 'ticket', 'info', 'capacity']);
+
+/** The incident as it was at the transition; stored as JSON. */
+export const snapshotSchema = z.object({
+  rule: z.string(),
+  kind: incidentKindSchema,
+  severity: severitySchema,
+  hostId: z.string().nullable(),
+  hostName: z.string().nullable(),
+  title: z.string(),
+  description: z.string(),
+  /** Identity labels, the rule's labels, `alertname` and `severity`. */
+  labels: labelsSchema,
+  value: z.number().nullable(),
+  threshold: z.number().nullable(),
+  openedMs: z.number(),
+  /** `null` in a fired transition. */
+  resolvedMs: z.number().nullable(),
+  /** What ended the incident; `null` in a fired transition. */
+  endReason: z.string().nullable(),
+});
+export type Snapshot = Readonly<z.infer<typeof snapshotSchema>>;
+
+export interface Transition {
+  /** ULID. Equal in all attempts and to all receivers. */
+  readonly id: string;
+  readonly incidentId: string;
+  /** 1, 2, … within the incident. */
+  readonly sequence: number;
+  readonly kind: TransitionKind;
+  readonly atMs: number;
+  readonly snapshot: Snapshot;
+}

@@ -1,0 +1,48 @@
+/** Every bound of alerting: name, unit, default. A test or a setting overrides single ones. */
+export const ALERTING_LIMITS = {
+  /** Pause between two evaluations of all rules. */
+  evaluationIntervalMs: 5_000,
+  /** Longest that one query of a rule may take. */
+  evaluationTimeoutMs: 10_000,
+  /** A nudge waits this long for others to join it. */
+  nudgeDelayMs: 100,
+  /** Data older than this prove nothing: alerts of their host are held. */
+  dataAgeMsMax: 120_000,
+  /** A series must be missing from fresh data for this long before its alert ends as "gone". */
+  goneAfterMs: 300_000,
+  /** A pending alert that was not confirmed for this long starts its hold time anew. */
+  pendingGapMsMax: 120_000,
+  /** Pending and firing alerts of one rule; further ones are not tracked, but counted. */
+  instancesPerRuleMax: 10_000,
+
+  /** Receivers; times `concurrencyPerReceiver` this bounds the requests under way. */
+  receiversMax: 16,
+  concurrencyPerReceiver: 4,
+  /** Rows of one receiver that are not yet delivered; a row beyond is a dead letter at once. */
+  unsentPerReceiverMax: 20_000,
+  /** After this many failures in a row a receiver gets one probe at a time. */
+  breakerFailures: 5,
+  /** A notification that could not be delivered for this long becomes a dead letter. */
+  giveUpAfterMs: 24 * 3_600_000,
+  /** Longest wait that a receiver may ask for with `Retry-After`. */
+  retryAfterMsMax: 15 * 60_000,
+  /** Longest attempt, over and above the receiver's own deadlines. */
+  attemptDeadlineMs: 20_000,
+  /** The outbox is looked through at least this often, whatever the clock says. */
+  sweepIntervalMs: 30_000,
+  /** How long a stop waits for requests under way. */
+  stopDrainMs: 3_000,
+  /** Characters kept of an answer. */
+  excerptLengthMax: 512,
+
+  titleLengthMax: 256,
+  descriptionLengthMax: 2_000,
+
+  /** Resolved incidents are kept this long. */
+  incidentAgeMsMax: 90 * 24 * 3_600_000,
+  pruneBatchRows: 500,
+  /** Incidents in one answer. */
+  incidentsPerListMax: 1_000,
+} as const;
+
+export type AlertingLimits = Readonly<Record<keyof typeof ALERTING_LIMITS, number>>;

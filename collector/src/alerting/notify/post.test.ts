@@ -1,0 +1,229 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { createPost, POST_LIMITS, type Post, type PostAnswer } from './post.ts';
+import { createTargetGuard, type ResolvedAddress } from './target.ts';
+
+/** A receiver that answers in bytes, so that it can be as hostile as it likes. */
+interface Hostile {
+  readonly port: number;
+  /** Everything that was received, one text for each connection. */
+  readonly requests: string[];
+}
+
+const servers: Server[] = [];
+const sockets = new Set<Socket>();
+
+afterEach(() => {
+  for (const socket of sockets) socket.destroy();
+  for (const server of servers.splice(0)) server.close();
+});
+
+/** @param answer called once the head of a request has arrived */
+async function hostile(answer: (socket: Socket) => void): Promise<Hostile> {
+  const requests: string[] = [];
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    const index = requests.push('') - 1;
+    let isAnswered = false;
+    socket.on('data', (chunk) => {
+      requests[index] += chunk.toString();
+      if (isAnswered || !requests[index]?.includes('\r\n\r\n')) return;
+      isAnswered = true;
+      answer(socket);
+    });
+    // Whoever is cut off does not matter here.
+    socket.on('error', () => socket.destroy());
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not a TCP server');
+  return { port: address.port, requests };
+}
+
+const clock = new FakeClock();
+
+function postTo(port: number, addresses?: readonly ResolvedAddress[]): Post {
+  const guard = createTargetGuard({ allowedRanges: ['127.0.0.0/8'], allowedPorts: [port] }, async () => {
+    if (addresses === undefined) throw new Error('no names here');
+    return addresses;
+  });
+  return createPost({ clock, guard });
+}
+
+function send(port: number, path = '/hook', signal = new AbortController().signal): Promise<PostAnswer> {
+  return postTo(port)(
+    { url: `http://127.0.0.1:${port}${path}`, headers: { 'x-a': 'b' }, body: '{"ä":1}' },
+    signal,
+  );
+}
+
+/** Lets real I/O happen until `isTrue`, without real waiting. */
+async function until(isTrue: () => boolean): Promise<void> {
+  for (let i = 0; i < 100_000 && !isTrue(); i++) await new Promise((resolve) => setImmediate(resolve));
+  expect(isTrue()).toBe(true);
+}
+
+function reply(head: string, body = ''): (socket: Socket) => void {
+  return (socket) => socket.end(`HTTP/1.1 ${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+}
+
+describe('createPost', () => {
+  it('sends one request and returns the answer', async () => {
+    const receiver = await hostile(reply('200 OK', 'thanks'));
+    expect(await send(receiver.port, '/hook?key=1')).toEqual({
+      status: 200,
+      retryAfter: null,
+      body: 'thanks',
+    });
+    expect(receiver.requests).toHaveLength(1);
+    expect(receiver.requests[0]).toMatch(/^POST \/hook\?key=1 HTTP\/1\.1\r\n/);
+    expect(receiver.requests[0]?.toLowerCase()).toContain(`host: 127.0.0.1:${receiver.port}\r\n`);
+    expect(receiver.requests[0]).toContain('content-length: 8\r\n');
+    expect(receiver.requests[0]).toMatch(/\r\n\r\n\{"ä":1\}$/);
+  });
+
+  it.each([
+    ['204 No Content', 204, null],
+    ['500 Oops', 500, null],
+    ['429 Slow\r\nRetry-After: 30', 429, '30'],
+    ['302 Elsewhere\r\nLocation: http://169.254.169.254/', 302, null],
+  ])('returns %j as an answer and follows nothing', async (head, status, retryAfter) => {
+    const receiver = await hostile(reply(head));
+    expect(await send(receiver.port)).toEqual({ status, retryAfter, body: '' });
+    expect(receiver.requests).toHaveLength(1);
+  });
+
+  it('reads no more than its limit of an endless body', async () => {
+    const receiver = await hostile((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+      const more = (): void => {
+        while (socket.writable && socket.write(`1000\r\n${'x'.repeat(4096)}\r\n`));
+      };
+      socket.on('drain', more);
+      more();
+    });
+    const answer = await send(receiver.port);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toHaveLength(POST_LIMITS.readBytesMax);
+  });
+
+  it('takes the status of an answer whose body never ends', async () => {
+    let isAnswered = false;
+    const receiver = await hostile((socket) => {
+      socket.write('HTTP/1.1 202 OK\r\nContent-Length: 100\r\n\r\npart', () => (isAnswered = true));
+    });
+    const sent = send(receiver.port);
+    await until(() => isAnswered);
+    await clock.advance(POST_LIMITS.totalMs);
+    expect(await sent).toMatchObject({ status: 202 });
+  });
+
+  it('takes the status of an answer whose body is cut off', async () => {
+    const receiver = await hostile((socket) => {
+      socket.end('HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\npart');
+    });
+    expect(await send(receiver.port)).toEqual({ status: 500, retryAfter: null, body: 'part' });
+  });
+
+  it('gives up after the total time when nothing is answered', async () => {
+    const receiver = await hostile(() => {});
+    const sent = send(receiver.port, '/s3cret?key=hunter2').catch((error: unknown) => String(error));
+    await until(() => receiver.requests[0]?.includes('{') ?? false);
+    await clock.advance(POST_LIMITS.totalMs - 1);
+    await clock.advance(1);
+    expect(await sent).toBe(
+      `AppError: send request to http://127.0.0.1:${receiver.port}: no answer within 15000 ms`,
+    );
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it.each([
+    ['resets the connection', (socket: Socket) => socket.resetAndDestroy(), /ECONNRESET/],
+    ['closes the connection', (socket: Socket) => socket.end(), /ECONNRESET/],
+    ['answers nonsense', (socket: Socket) => socket.end('SSH-2.0-OpenSSH\r\n'), /HPE_/],
+    ['answers with an endless head', endlessHead, /HPE_HEADER_OVERFLOW/],
+  ] as const)('fails when the receiver %s', async (_name, answer, message) => {
+    const receiver = await hostile(answer);
+    const failure = await send(receiver.port, '/s3cret?key=hunter2').catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'NOTIFY_FAILED', isRetryable: true });
+    expect(String(failure)).toMatch(message);
+    expect(String(failure)).not.toMatch(/s3cret|hunter2/);
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('fails when nobody listens', async () => {
+    const receiver = await hostile(() => {});
+    servers.pop()?.close();
+    await expect(send(receiver.port)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it('ends at once when it is aborted, before and during the request', async () => {
+    const receiver = await hostile(() => {});
+    await expect(send(receiver.port, '/', AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop');
+    expect(receiver.requests).toEqual([]);
+    const controller = new AbortController();
+    const sent = send(receiver.port, '/', controller.signal).catch((error: unknown) => String(error));
+    await until(() => receiver.requests.length > 0);
+    controller.abort(new Error('stop'));
+    expect(await sent).toBe('Error: stop');
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('connects to the address that was checked, not to what the name says now', async () => {
+    const receiver = await hostile(reply('200 OK'));
+    const post = postTo(receiver.port, [{ address: '127.0.0.1', family: 4 }]);
+    const url = `http://name.invalid:${receiver.port}/`;
+    const answer = await post({ url, headers: {}, body: '' }, new AbortController().signal);
+    expect(answer.status).toBe(200);
+    expect(receiver.requests[0]?.toLowerCase()).toContain(`host: name.invalid:${receiver.port}`);
+  });
+
+  it('drops a connection that reports an address which was not checked', async () => {
+    const receiver = await hostile(reply('200 OK'));
+    const post = createPost({
+      clock,
+      guard: {
+        check: async (url) => ({
+          url: new URL(url),
+          addresses: [{ address: '127.0.0.1', family: 4 }],
+          includes: () => false,
+        }),
+      },
+    });
+    const url = `http://name.invalid:${receiver.port}/`;
+    const sent = post({ url, headers: {}, body: '' }, new AbortController().signal);
+    await expect(sent).rejects.toThrow(/address that was not checked/);
+  });
+
+  it('does not even connect to a forbidden target', async () => {
+    const receiver = await hostile(reply('200 OK'));
+    const guard = createTargetGuard({ allowedRanges: [], allowedPorts: [receiver.port] });
+    const post = createPost({ clock, guard });
+    const url = `http://127.0.0.1:${receiver.port}/`;
+    const sent = post({ url, headers: {}, body: '' }, new AbortController().signal);
+    await expect(sent).rejects.toMatchObject({ code: 'TARGET_FORBIDDEN' });
+    expect(receiver.requests).toEqual([]);
+  });
+
+  it('gives up a name that takes too long to resolve', async () => {
+    const guard = createTargetGuard({ allowedRanges: [], allowedPorts: [] }, () => new Promise(() => {}));
+    const post = createPost({ clock, guard });
+    const sent = post(
+      { url: 'https://slow.example/', headers: {}, body: '' },
+      new AbortController().signal,
+    ).catch((error: unknown) => String(error));
+    await clock.advance(POST_LIMITS.totalMs);
+    expect(await sent).toMatch(/no answer within 15000 ms/);
+  });
+});
+
+function endlessHead(socket: Socket): void {
+  socket.write('HTTP/1.1 200 OK\r\n');
+  const more = (): void => {
+    while (socket.writable && socket.write(`x-${'a'.repeat(1000)}: b\r\n`));
+  };
+  socket.on('drain', more);
+  more();
+}

@@ -1,0 +1,203 @@
+/**
+ * Alerting as the rest of the collector sees it: rules are evaluated, what changes is stored together with the
+ * notifications it takes, and the outbox delivers them.
+ */
+import { background } from '@rollcall/shared/lib/background.ts';
+import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { Database } from '../state/database.ts';
+import type { AlertingCounters } from './counters.ts';
+import { createIncidentStore, type IncidentStore } from './incidents/incidents.ts';
+import { createIncidentReader, type IncidentReader } from './incidents/reader.ts';
+import type { Transition } from './incidents/transition.ts';
+import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
+import type { Receiver } from './notify/notifier.ts';
+import { OutboxRows } from './outbox/rows.ts';
+import { OutboxWorker } from './outbox/worker.ts';
+import type { EvaluatePort, HostsPort } from './ports.ts';
+import { routesOf } from './routing.ts';
+import { RuleEvaluator } from './rules/evaluator.ts';
+import { loadRules } from './rules/load.ts';
+import type { Rule } from './rules/rule.ts';
+import { stockRules } from './rules/stock.ts';
+import { createUlid } from './ulid.ts';
+
+export interface AlertingOptions {
+  readonly state: Database;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly hosts: HostsPort;
+  readonly evaluate: EvaluatePort;
+  readonly receivers: readonly Receiver[];
+  /** The stock rules with their default thresholds when left out. */
+  readonly rules?: readonly Rule[];
+  readonly limits?: Partial<AlertingLimits>;
+  readonly counters: AlertingCounters;
+}
+
+export interface AlertingStats {
+  readonly pendingInstances: number;
+  readonly openIncidents: number;
+  /** Outbox rows by status. */
+  readonly outbox: Readonly<Record<string, number>>;
+  /** When the oldest notification that is not yet sent was created, UTC milliseconds; `null` when all are sent. */
+  readonly oldestUnsentMs: number | null;
+  /** When all rules were last evaluated, UTC milliseconds; `null` before the first time. */
+  readonly evaluatedMs: number | null;
+}
+
+/** @throws AppError BAD_CONFIG when a rule is malformed or there are too many receivers */
+export function createAlerting(options: AlertingOptions): Alerting {
+  const limits = { ...ALERTING_LIMITS, ...options.limits };
+  if (options.receivers.length > limits.receiversMax) {
+    throw new AppError(
+      'BAD_CONFIG',
+      `receivers: ${options.receivers.length} are configured, ${limits.receiversMax} are allowed`,
+    );
+  }
+  return new Alerting(options, limits);
+}
+
+export class Alerting {
+  /** What the API shows. */
+  readonly incidents: IncidentReader;
+
+  readonly #options: AlertingOptions;
+  readonly #limits: AlertingLimits;
+  readonly #evaluator: RuleEvaluator;
+  readonly #store: IncidentStore;
+  readonly #rows: OutboxRows;
+  readonly #worker: OutboxWorker;
+  #tick: Timer | undefined;
+  #nudge: Timer | undefined;
+  #isStopped = false;
+
+  constructor(options: AlertingOptions, limits: AlertingLimits) {
+    const { state, clock, random, log, counters, receivers, hosts, evaluate } = options;
+    this.#options = options;
+    this.#limits = limits;
+    this.#rows = new OutboxRows(state);
+    this.#worker = new OutboxWorker({ rows: this.#rows, receivers, clock, random, log, counters, limits });
+    this.#store = createIncidentStore({
+      database: state,
+      newUlid: createUlid(clock, random),
+      enqueue: (transitions) => this.#enqueue(transitions),
+      limits,
+    });
+    this.#evaluator = new RuleEvaluator({
+      rules: loadRules(options.rules ?? stockRules()),
+      store: this.#store,
+      clock,
+      log,
+      counters,
+      hosts,
+      evaluate,
+      limits,
+      onTransitions: (transitions) => this.#announce(transitions),
+    });
+    this.incidents = createIncidentReader({
+      database: state,
+      holdings: () => this.#evaluator.holdings(),
+      listMax: limits.incidentsPerListMax,
+    });
+  }
+
+  /** Begins to evaluate and to deliver, with what an earlier run left. */
+  start(): void {
+    if (this.#tick !== undefined || this.#isStopped) return;
+    this.#worker.start();
+    this.#onTick();
+  }
+
+  /** Ends the evaluation, then the delivery. May be called twice. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#tick?.cancel();
+    this.#nudge?.cancel();
+    await this.#evaluator.stop();
+    await this.#worker.stop();
+  }
+
+  /** Evaluates all rules once. A run that is under way is waited for, then there is a new one. */
+  async evaluateOnce(): Promise<void> {
+    this.#evaluator.evaluatePresence();
+    await this.#evaluator.evaluateExpressions();
+  }
+
+  /** Presence has changed: its rules are evaluated soon, also while a query is under way. */
+  nudge(): void {
+    if (this.#isStopped || this.#nudge !== undefined) return;
+    this.#nudge = this.#options.clock.setTimer(this.#limits.nudgeDelayMs, () => {
+      this.#nudge = undefined;
+      this.#evaluator.evaluatePresence();
+    });
+  }
+
+  /**
+   * Ends all open incidents of a host because a person retired it; this is no evidence, and stored as `closed`. To be
+   * called when the host is no longer in `HostsPort.list`, or its alerts come back.
+   */
+  closeHost(hostId: string, reason: string): void {
+    const closed = this.#store.closeHost(hostId, reason, this.#options.clock.wallMs());
+    this.#evaluator.forgetHost(hostId);
+    if (closed.length > 0) this.#announce(closed);
+  }
+
+  /** Deletes resolved incidents that are older than the limit, with all that hangs on them; returns how many. */
+  prune(): number {
+    return this.#store.prune(this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax);
+  }
+
+  stats(): AlertingStats {
+    const { pending, firing } = this.#evaluator.countByPhase();
+    return {
+      pendingInstances: pending,
+      openIncidents: firing,
+      outbox: this.#rows.countByStatus(),
+      oldestUnsentMs: this.#rows.oldestUnsentMs(),
+      evaluatedMs: this.#evaluator.evaluatedMs,
+    };
+  }
+
+  #onTick(): void {
+    const { clock, log } = this.#options;
+    this.#tick = clock.setTimer(this.#limits.evaluationIntervalMs, () => this.#onTick());
+    this.#evaluator.evaluatePresence();
+    // A slow run is not overtaken by the next one; that one skips its turn instead.
+    if (!this.#evaluator.isEvaluatingExpressions) {
+      background(log, 'evaluate rules', this.#evaluator.evaluateExpressions());
+    }
+  }
+
+  #announce(transitions: readonly Transition[]): void {
+    const { log, counters } = this.#options;
+    for (const { kind, incidentId, snapshot } of transitions) {
+      const { rule, hostId, hostName, title, endReason } = snapshot;
+      counters.increment('rollcall_alerting_transitions_total', { rule, kind });
+      log.info('incident transition', {
+        kind,
+        incident: incidentId,
+        rule,
+        hostId,
+        hostName,
+        title,
+        endReason,
+      });
+    }
+    this.#worker.wake();
+  }
+
+  #enqueue(transitions: readonly Transition[]): void {
+    const { counters, receivers } = this.#options;
+    const names = receivers.map(({ name }) => name);
+    const notices = transitions.flatMap((transition) =>
+      routesOf(transition, names).map((route) => ({ transition, route })),
+    );
+    for (const { receiver, status } of this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax)) {
+      counters.increment('rollcall_alerting_notifications_total', { receiver, status });
+    }
+  }
+}

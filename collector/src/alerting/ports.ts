@@ -1,0 +1,36 @@
+/** What alerting needs from the rest of the collector. */
+import type { HostState } from '../api/types.ts';
+import type { Labels } from '../storage/labels.ts';
+
+/** A host as presence sees it. */
+export interface HostPresence {
+  readonly id: string;
+  /** The value of the label `instance` on the host's series. */
+  readonly name: string;
+  readonly state: HostState;
+  /** Since when it is in that state, UTC milliseconds. */
+  readonly sinceMs: number;
+  /** Time of the newest sample that can be queried, `null` before the first one. */
+  readonly newestDataMs: number | null;
+}
+
+export interface HostsPort {
+  /** All hosts at this moment; a host that was retired is not among them. */
+  list(): readonly HostPresence[];
+}
+
+export interface EvaluatedSample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/**
+ * Evaluates a PromQL expression at one instant.
+ * @param timeMs UTC milliseconds
+ * @throws AppError QUERY_LIMIT, QUERY_TIMEOUT and others; any rejection means "no verdict"
+ */
+export type EvaluatePort = (
+  expression: string,
+  timeMs: number,
+  signal: AbortSignal,
+) => Promise<readonly EvaluatedSample[]>;

@@ -1,0 +1,129 @@
+/** What one evaluation of a rule saw, with the law of evidence applied: stale data prove nothing. */
+import { Labels } from '../../storage/labels.ts';
+import type { EvaluatedSample, HostPresence } from '../ports.ts';
+import type { Instance, Subject } from './instance.ts';
+import { instanceKey, type ExpressionRule, type PresenceRule } from './rule.ts';
+
+/** The condition holds for `subject`. */
+export interface Raised {
+  readonly subject: Subject;
+  readonly value: number | null;
+  /** Since when, where the source knows better than "now"; UTC milliseconds. */
+  readonly sinceMs: number | null;
+}
+
+/** What is known of an instance whose condition was not seen to hold. */
+export type Sight =
+  | { readonly kind: 'cleared'; readonly value: number | null }
+  /** Neither raised nor cleared. */
+  | { readonly kind: 'between' }
+  /** Fresh and complete data do not have the series. */
+  | { readonly kind: 'gone' }
+  /** No data, no verdict. */
+  | { readonly kind: 'unknown' };
+
+export interface Observation {
+  readonly raised: ReadonlyMap<string, Raised>;
+  /** By instance key; what is in neither map is `unknown`. */
+  readonly sights: ReadonlyMap<string, Sight>;
+}
+
+/** The hosts of one moment, by id and by name. */
+export interface HostIndex {
+  readonly byId: ReadonlyMap<string, HostPresence>;
+  readonly byName: ReadonlyMap<string, HostPresence>;
+}
+
+export function indexHosts(hosts: readonly HostPresence[]): HostIndex {
+  return {
+    byId: new Map(hosts.map((host) => [host.id, host])),
+    byName: new Map(hosts.map((host) => [host.name, host])),
+  };
+}
+
+/** Whether data of `host` may raise or end an alert: it is up and its newest data are at most `ageMsMax` old. */
+export function isJudgeable(host: HostPresence | undefined, nowMs: number, ageMsMax: number): boolean {
+  return host?.state === 'up' && host.newestDataMs !== null && nowMs - host.newestDataMs <= ageMsMax;
+}
+
+export function observePresence(
+  rule: PresenceRule,
+  hosts: HostIndex,
+  instances: Iterable<Instance>,
+): Observation {
+  const raised = new Map<string, Raised>();
+  for (const host of hosts.byId.values()) {
+    if (host.state !== 'down') continue;
+    const labels = Labels.of({ instance: host.name });
+    const key = instanceKey(rule.name, labels, host.id);
+    const sinceMs = host.newestDataMs ?? host.sinceMs;
+    raised.set(key, { subject: { key, labels, host }, value: null, sinceMs });
+  }
+  const sights = new Map<string, Sight>();
+  for (const { subject } of instances) {
+    const host = subject.host === null ? undefined : hosts.byId.get(subject.host.id);
+    if (host?.state === 'up') sights.set(subject.key, { kind: 'cleared', value: null });
+  }
+  return { raised, sights };
+}
+
+export interface ExpressionInput {
+  readonly hosts: HostIndex;
+  /** What the rule watches already. */
+  readonly instances: readonly Instance[];
+  readonly nowMs: number;
+  readonly dataAgeMsMax: number;
+  readonly query: (expression: string) => Promise<readonly EvaluatedSample[]>;
+}
+
+/**
+ * Evaluates a rule. While nothing is wrong that is one query; the other expressions are only asked about instances
+ * that are watched and not raised.
+ * @throws whatever a query throws; then nothing is known, and nothing may change
+ */
+export async function observeExpression(rule: ExpressionRule, input: ExpressionInput): Promise<Observation> {
+  const { hosts, instances, nowMs, dataAgeMsMax, query } = input;
+  const isFresh = (subject: Subject): boolean =>
+    subject.host === null || isJudgeable(hosts.byId.get(subject.host.id), nowMs, dataAgeMsMax);
+
+  const raised = new Map<string, Raised>();
+  for (const [key, { subject, value }] of bySubject(rule, hosts, await query(rule.raise))) {
+    if (isFresh(subject)) raised.set(key, { subject, value, sinceMs: null });
+  }
+  const doubtful = instances.filter(({ subject }) => !raised.has(subject.key) && isFresh(subject));
+  const sights = new Map<string, Sight>();
+  if (doubtful.length === 0) return { raised, sights };
+
+  const cleared = bySubject(rule, hosts, await query(rule.clear));
+  const existing = bySubject(rule, hosts, await query(rule.exists));
+  const witnesses = new Set((await query(rule.witness)).map(({ labels }) => labels.get('instance')));
+  for (const { subject } of doubtful) {
+    const clear = cleared.get(subject.key);
+    const host = subject.host === null ? undefined : hosts.byId.get(subject.host.id);
+    if (clear !== undefined) sights.set(subject.key, { kind: 'cleared', value: clear.value });
+    else if (existing.has(subject.key)) sights.set(subject.key, { kind: 'between' });
+    else if (witnesses.has(host?.name ?? '')) sights.set(subject.key, { kind: 'gone' });
+  }
+  return { raised, sights };
+}
+
+/**
+ * The samples by instance key. Samples of a host that the fleet does not know are left out: nothing tells how fresh
+ * they are. Of several samples with one key the first one counts.
+ */
+function bySubject(
+  rule: ExpressionRule,
+  hosts: HostIndex,
+  samples: readonly EvaluatedSample[],
+): Map<string, { readonly subject: Subject; readonly value: number }> {
+  const found = new Map<string, { readonly subject: Subject; readonly value: number }>();
+  for (const sample of samples) {
+    const labels = sample.labels.withoutName();
+    const name = labels.get('instance');
+    const host = name === '' ? null : hosts.byName.get(name);
+    if (host === undefined) continue;
+    const key = instanceKey(rule.name, labels, host?.id ?? null);
+    if (!found.has(key)) found.set(key, { subject: { key, labels, host }, value: sample.value });
+  }
+  return found;
+}

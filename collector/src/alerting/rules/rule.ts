@@ -1,0 +1,54 @@
+/** What a rule is: data that says when something is wrong, and what ends it. */
+import { createHash } from 'node:crypto';
+import type { IncidentKind, Severity } from '../../api/types.ts';
+import type { Labels } from '../../storage/labels.ts';
+
+interface RuleBase {
+  /** The label `alertname`; unique among the rules. */
+  readonly name: string;
+  readonly kind: IncidentKind;
+  readonly severity: Severity;
+  /** The condition must hold this long, in milliseconds, before the alert fires. */
+  readonly forMs: number;
+  /** Added to the labels of each alert. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** See template.ts. */
+  readonly title: string;
+  readonly description: string;
+  /** The number that the value is compared with, for people; `null` when there is none. */
+  readonly threshold: number | null;
+}
+
+/** Fires for each host that is down, and ends when the host is up again. */
+export interface PresenceRule extends RuleBase {
+  readonly source: 'presence';
+}
+
+/**
+ * Fires for each label set in the result of `raise`. PromQL; the metric name does not count for identity.
+ * An empty result ends nothing: that takes one of the other three expressions.
+ */
+export interface ExpressionRule extends RuleBase {
+  readonly source: 'expression';
+  readonly raise: string;
+  /** The label sets for which the alert may end. What is in neither result stays as it is (hysteresis). */
+  readonly clear: string;
+  /** Every label set that the rule could judge; one that is missing here is on its way to "gone". */
+  readonly exists: string;
+  /**
+   * The hosts (label `instance`) whose reading of these series works at present. Without this proof a missing
+   * series counts as "not read", not as "gone".
+   */
+  readonly witness: string;
+}
+
+export type Rule = PresenceRule | ExpressionRule;
+
+/**
+ * The key of one alert of a rule: equal for equal rule and identity labels, 32 hexadecimal digits. The label
+ * `instance` is replaced with the host's id where it is known, so that renaming a host changes no key.
+ */
+export function instanceKey(rule: string, labels: Labels, hostId: string | null): string {
+  const identity = hostId === null ? labels : labels.with('instance', `host:${hostId}`);
+  return createHash('sha256').update(`${rule}\n${identity.key}`).digest('hex').slice(0, 32);
+}

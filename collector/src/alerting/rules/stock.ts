@@ -1,0 +1,81 @@
+/** The rules that every collector runs. */
+import type { ExpressionRule, PresenceRule, Rule } from './rule.ts';
+
+const GIB = 2 ** 30;
+
+export interface StockRuleSettings {
+  /** A file system is almost full above this share of use, 0–1 … */
+  readonly filesystemUsedRatioMax: number;
+  /** … and below this much free space; both must hold, since 10 % of a large disk is plenty. */
+  readonly filesystemFreeBytesMin: number;
+  readonly filesystemForMs: number;
+}
+
+export const STOCK_RULE_DEFAULTS: StockRuleSettings = {
+  filesystemUsedRatioMax: 0.9,
+  filesystemFreeBytesMin: 5 * GIB,
+  filesystemForMs: 5 * 60_000,
+};
+
+/** All stock rules with the given thresholds. */
+export function stockRules(settings: StockRuleSettings = STOCK_RULE_DEFAULTS): readonly Rule[] {
+  return [HOST_DOWN, filesystemAlmostFull(settings)];
+}
+
+// Presence has waited for three missed ticks and the host's grace already, so there is no further hold time.
+const HOST_DOWN: PresenceRule = {
+  source: 'presence',
+  name: 'HostDown',
+  kind: 'uptime',
+  severity: 'page',
+  forMs: 0,
+  labels: {},
+  title: '{{ $labels.instance }} is down',
+  description:
+    'The agent on {{ $labels.instance }} is silent since {{ $since }}: ' +
+    'the host, its network or the agent has stopped.',
+  threshold: null,
+};
+
+/** Alerts end three points below the level that raised them, or with a fifth more space than the limit. */
+const CLEAR_RATIO_MARGIN = 0.03;
+const CLEAR_FREE_FACTOR = 1.2;
+
+// Only what a person can fill: local, writable, not virtual, not an image that is always full.
+const FILESYSTEMS =
+  'job="node",' +
+  'fstype!~"tmpfs|devtmpfs|ramfs|overlay|squashfs|erofs|iso9660|udf|autofs|nsfs|nfs.*|cifs|smb3|9p|ceph|fuse\\\\..*",' +
+  'mountpoint!~"/(dev|proc|sys|run|snap)(/.*)?|/var/lib/(docker|containers|containerd|kubelet)(/.*)?"';
+const SAME = 'on (instance, device, mountpoint)';
+const SIZE = `(node_filesystem_size_bytes{${FILESYSTEMS}} > 0 unless ${SAME} node_filesystem_readonly{job="node"} == 1)`;
+const FREE = 'node_filesystem_free_bytes{job="node"}';
+const AVAILABLE = 'node_filesystem_avail_bytes{job="node"}';
+// As df computes it: blocks reserved for root are neither used nor available.
+const USED = `((${SIZE} - ${FREE}) / (${SIZE} - ${FREE} + ${AVAILABLE}))`;
+
+function filesystemAlmostFull(settings: StockRuleSettings): ExpressionRule {
+  const raiseRatio = settings.filesystemUsedRatioMax;
+  const raiseBytes = settings.filesystemFreeBytesMin;
+  const clearRatio = Number((raiseRatio - CLEAR_RATIO_MARGIN).toFixed(6));
+  const clearBytes = raiseBytes * CLEAR_FREE_FACTOR;
+  // One incident per mount point, also where several devices are mounted on it.
+  const perMount = (expression: string): string => `max by (instance, mountpoint) (${expression})`;
+  return {
+    source: 'expression',
+    name: 'FilesystemAlmostFull',
+    kind: 'capacity',
+    severity: 'ticket',
+    forMs: settings.filesystemForMs,
+    labels: {},
+    title: '{{ $labels.mountpoint }} on {{ $labels.instance }} is {{ $value | humanizePercentage }} full',
+    description:
+      'The file system at {{ $labels.mountpoint }} on {{ $labels.instance }} is ' +
+      '{{ $value | humanizePercentage }} full since {{ $since }}. Free space or enlarge it.',
+    threshold: raiseRatio,
+    raise: perMount(`${USED} > ${raiseRatio} and ${SAME} ${AVAILABLE} < ${raiseBytes}`),
+    clear: perMount(`${USED} and ${SAME} (${USED} < ${clearRatio} or ${SAME} ${AVAILABLE} > ${clearBytes})`),
+    // Without the filters: a full file system that turns read-only is not gone.
+    exists: perMount('node_filesystem_size_bytes{job="node"}'),
+    witness: 'node_scrape_collector_success{job="node",collector="filesystem"} == 1',
+  };
+}
