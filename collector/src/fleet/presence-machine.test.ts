@@ -1,0 +1,181 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BYE_REASONS } from '@rollcall/shared/protocol/messages.ts';
+import { nextPresence, unknownPresence, type Presence, type PresenceEvent } from './presence-machine.ts';
+
+const SETTINGS = { silenceMs: 30, graceMs: 20, plannedMs: { shutdown: 300, reboot: 200, update: 100 } };
+
+/** Plays events, each `[time, event]`, from UNKNOWN with a grace of 100; the states after each. */
+function play(...steps: readonly (readonly [number, PresenceEvent['kind'] | `bye ${string}`])[]): string[] {
+  let presence = unknownPresence('collector_start', 0, 100);
+  return steps.map(([atMs, name]) => {
+    presence = nextPresence(presence, eventOf(name), atMs, SETTINGS);
+    return presence.state;
+  });
+}
+
+function eventOf(name: string): PresenceEvent {
+  const reason = BYE_REASONS.find((known) => name === `bye ${known}`);
+  if (reason !== undefined) return { kind: 'bye', reason };
+  if (name === 'held') return { kind: 'held', untilMs: 500 };
+  if (name === 'welcomed' || name === 'heard' || name === 'disconnected') return { kind: name };
+  return { kind: 'tick' };
+}
+
+describe('nextPresence', () => {
+  it.each([
+    [
+      'waits for the start grace, then the grace',
+      [
+        [99, 'tick'],
+        [100, 'tick'],
+        [119, 'tick'],
+        [120, 'tick'],
+      ],
+      'unknown suspect suspect down',
+    ],
+    [
+      'is up at the welcome',
+      [
+        [5, 'welcomed'],
+        [34, 'tick'],
+        [35, 'tick'],
+      ],
+      'up up suspect',
+    ],
+    [
+      'is kept up by any sign of life',
+      [
+        [5, 'welcomed'],
+        [30, 'heard'],
+        [59, 'tick'],
+        [60, 'tick'],
+      ],
+      'up up up suspect',
+    ],
+    [
+      'is suspect when the connection goes, up when it is back',
+      [
+        [5, 'welcomed'],
+        [6, 'disconnected'],
+        [7, 'welcomed'],
+      ],
+      'up suspect up',
+    ],
+    [
+      'is down after the grace, up when heard again',
+      [
+        [5, 'welcomed'],
+        [6, 'disconnected'],
+        [25, 'tick'],
+        [26, 'tick'],
+        [27, 'heard'],
+      ],
+      'up suspect suspect down up',
+    ],
+    [
+      'is planned after a farewell, suspect when it stays away',
+      [
+        [5, 'welcomed'],
+        [6, 'bye reboot'],
+        [7, 'disconnected'],
+        [205, 'tick'],
+        [206, 'tick'],
+        [226, 'tick'],
+      ],
+      'up planned planned planned suspect down',
+    ],
+    [
+      'is not brought back by what trickles in after the farewell',
+      [
+        [5, 'welcomed'],
+        [6, 'bye shutdown'],
+        [7, 'heard'],
+      ],
+      'up planned planned',
+    ],
+    [
+      'comes back from planned at the welcome',
+      [
+        [5, 'welcomed'],
+        [6, 'bye update'],
+        [7, 'welcomed'],
+      ],
+      'up planned up',
+    ],
+    [
+      'stays up when the agent only opens an epoch',
+      [
+        [5, 'welcomed'],
+        [6, 'bye epoch'],
+        [35, 'tick'],
+      ],
+      'up up suspect',
+    ],
+    [
+      'is suspect at once when the agent was stopped',
+      [
+        [5, 'welcomed'],
+        [6, 'bye stop'],
+        [26, 'tick'],
+      ],
+      'up suspect down',
+    ],
+    [
+      'does not go down while it is held',
+      [
+        [5, 'welcomed'],
+        [6, 'disconnected'],
+        [7, 'held'],
+        [499, 'tick'],
+        [500, 'tick'],
+      ],
+      'up suspect suspect suspect down',
+    ],
+    [
+      'is not held when it is already down',
+      [
+        [100, 'tick'],
+        [120, 'tick'],
+        [121, 'held'],
+        [600, 'tick'],
+      ],
+      'suspect down down down',
+    ],
+  ] as const)('%s', (_name, steps, states) => {
+    expect(play(...steps).join(' ')).toBe(states);
+  });
+
+  it('is defined for every state and event, and leaves none without a reason', () => {
+    const byes = BYE_REASONS.map((reason) => `bye ${reason}`);
+    const event = fc.constantFrom('welcomed', 'heard', 'disconnected', 'held', 'tick', ...byes);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(60), event), { maxLength: 60 }), (steps) => {
+        let presence: Presence = unknownPresence('collector_start', 0, 100);
+        let nowMs = 0;
+        for (const [afterMs, name] of steps) {
+          nowMs += afterMs;
+          const next = nextPresence(presence, eventOf(name), nowMs, SETTINGS);
+          expect(isAllowed(presence, name, next, nowMs), `${presence.state} ${name} ${next.state}`).toBe(
+            true,
+          );
+          presence = next;
+        }
+      }),
+    );
+  });
+});
+
+const STATES = ['unknown', 'up', 'suspect', 'down', 'planned'];
+
+/** What must hold for every step whatever came before. */
+function isAllowed(before: Presence, name: string, after: Presence, nowMs: number): boolean {
+  if (!STATES.includes(after.state) || after.sinceMs < before.sinceMs) return false;
+  if (after.state === before.state)
+    return after.state !== 'up' || after.untilMs <= nowMs + SETTINGS.silenceMs;
+  // Only the passing of a grace ends in DOWN, and only a sign of life ends DOWN.
+  if (after.state === 'down') return before.state === 'suspect' && name === 'tick' && nowMs >= before.untilMs;
+  if (before.state === 'down') return /^(welcomed|heard|bye (shutdown|reboot|update))$/.test(name);
+  if (after.state === 'up') return name === 'welcomed' || name === 'heard';
+  return after.state !== 'unknown' && after.sinceMs === nowMs;
+}

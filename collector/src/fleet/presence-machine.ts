@@ -1,0 +1,149 @@
+/**
+ * Whether a host is there: a pure state machine on monotonic time, total over every pair of state and event.
+ *
+ *   UNKNOWN ── start grace over ──► SUSPECT ── grace over ──► DOWN
+ *      any but UP ── welcomed ──► UP ── silent, or connection gone ──► SUSPECT
+ *      any ── farewell for a restart ──► PLANNED ── timeout ──► SUSPECT
+ */
+import type { ByeReason } from '@rollcall/shared/protocol/messages.ts';
+import type { HostState } from '../api/types.ts';
+
+export interface PresenceSettings {
+  /** An UP host that is silent for so long becomes SUSPECT. */
+  readonly silenceMs: number;
+  /** A host that stays SUSPECT for so long is DOWN. */
+  readonly graceMs: number;
+  /** How long a host may be away after it said why. */
+  readonly plannedMs: Readonly<Record<PlannedReason, number>>;
+}
+
+/** Farewells after which the host is expected back. */
+export type PlannedReason = 'shutdown' | 'reboot' | 'update';
+
+/** Why a host changed its state; also stands in the history. */
+export type PresenceReason =
+  | 'enrolled'
+  | 'revoked'
+  | 'collector_start'
+  | 'collector_stop'
+  | 'collector_gone'
+  | 'welcomed'
+  | 'heard'
+  | 'silent'
+  | 'disconnected'
+  | 'never_came'
+  | 'grace_over'
+  | 'planned_over'
+  | `bye_${ByeReason}`;
+
+/** All times are monotonic milliseconds. */
+export interface Presence {
+  readonly state: HostState;
+  readonly reason: PresenceReason;
+  readonly sinceMs: number;
+  /** When the state ends by itself; for UP it moves with each sign of life. Infinity for never. */
+  readonly untilMs: number;
+}
+
+export type PresenceEvent =
+  /** A session was established. */
+  | { readonly kind: 'welcomed' }
+  /** Anything came from an established session. */
+  | { readonly kind: 'heard' }
+  | { readonly kind: 'disconnected' }
+  | { readonly kind: 'bye'; readonly reason: ByeReason }
+  /** Many hosts vanished together: a SUSPECT one must not be called DOWN before `untilMs`. */
+  | { readonly kind: 'held'; readonly untilMs: number }
+  | { readonly kind: 'tick' };
+
+/** A host of which nothing is known yet, until `graceMs` from now. */
+export function unknownPresence(reason: PresenceReason, nowMs: number, graceMs: number): Presence {
+  return { state: 'unknown', reason, sinceMs: nowMs, untilMs: nowMs + graceMs };
+}
+
+/** The presence after `event`; the same object when nothing changes. */
+export function nextPresence(
+  presence: Presence,
+  event: PresenceEvent,
+  nowMs: number,
+  settings: PresenceSettings,
+): Presence {
+  const to = (state: HostState, reason: PresenceReason, forMs: number): Presence => ({
+    state,
+    reason,
+    sinceMs: nowMs,
+    untilMs: nowMs + forMs,
+  });
+  switch (event.kind) {
+    case 'welcomed':
+      return presence.state === 'up'
+        ? staysUp(presence, nowMs, settings)
+        : to('up', 'welcomed', settings.silenceMs);
+    case 'heard':
+      if (presence.state === 'up') return staysUp(presence, nowMs, settings);
+      // What still trickles in of a session that said farewell does not bring the host back.
+      return presence.state === 'planned' ? presence : to('up', 'heard', settings.silenceMs);
+    case 'disconnected':
+      return presence.state === 'up' ? to('suspect', 'disconnected', settings.graceMs) : presence;
+    case 'bye':
+      return afterBye(presence, event.reason, nowMs, settings);
+    case 'held':
+      return presence.state === 'suspect' && presence.untilMs < event.untilMs
+        ? { ...presence, untilMs: event.untilMs }
+        : presence;
+    case 'tick':
+      return nowMs < presence.untilMs ? presence : afterTimeout(presence, nowMs, settings);
+  }
+}
+
+function staysUp(presence: Presence, nowMs: number, settings: PresenceSettings): Presence {
+  return { ...presence, untilMs: nowMs + settings.silenceMs };
+}
+
+function afterBye(
+  presence: Presence,
+  reason: ByeReason,
+  nowMs: number,
+  settings: PresenceSettings,
+): Presence {
+  switch (reason) {
+    case 'epoch':
+      // The agent reconnects at once; if it does not, silence tells.
+      return presence;
+    case 'stop':
+      // Somebody stopped the agent: nothing says that it comes back.
+      return presence.state === 'up'
+        ? { state: 'suspect', reason: 'bye_stop', sinceMs: nowMs, untilMs: nowMs + settings.graceMs }
+        : presence;
+    case 'shutdown':
+    case 'reboot':
+    case 'update':
+      return {
+        state: 'planned',
+        reason: `bye_${reason}`,
+        sinceMs: nowMs,
+        untilMs: nowMs + settings.plannedMs[reason],
+      };
+  }
+}
+
+function afterTimeout(presence: Presence, nowMs: number, settings: PresenceSettings): Presence {
+  const suspect = (reason: PresenceReason): Presence => ({
+    state: 'suspect',
+    reason,
+    sinceMs: nowMs,
+    untilMs: nowMs + settings.graceMs,
+  });
+  switch (presence.state) {
+    case 'unknown':
+      return suspect('never_came');
+    case 'up':
+      return suspect('silent');
+    case 'planned':
+      return suspect('planned_over');
+    case 'suspect':
+      return { state: 'down', reason: 'grace_over', sinceMs: nowMs, untilMs: Number.POSITIVE_INFINITY };
+    case 'down':
+      return presence;
+  }
+}

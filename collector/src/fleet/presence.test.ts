@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import type { Database } from '../state/database.ts';
+import { openState } from '../state/state.ts';
+import { Hosts } from './hosts.ts';
+import { PRESENCE_DEFAULTS, PresenceWatch, startGraceMs, type PresenceChange } from './presence.ts';
+
+function setUp(options: { database?: Database; clock?: FakeClock; hostCount?: number } = {}) {
+  const clock = options.clock ?? new FakeClock();
+  const database = options.database ?? openState(':memory:');
+  const hosts = new Hosts({ database, clock, log: silentLogger });
+  const add = (name: string): string => {
+    const id = randomBytes(16).toString('hex');
+    const draft = { publicKey: randomBytes(32), tokenId: 't', machineId: '', agentVersion: '1' };
+    hosts.admit(hosts.insert({ id, hostName: name, ...draft }));
+    return id;
+  };
+  const ids = Array.from({ length: options.hostCount ?? 0 }, (_, index) => add(`host-${index}`));
+  const presence = new PresenceWatch({
+    database,
+    hosts,
+    clock,
+    log: silentLogger,
+    settings: PRESENCE_DEFAULTS,
+  });
+  const changes: PresenceChange[] = [];
+  presence.onChange((change) => changes.push(change));
+  presence.start();
+  return { clock, database, hosts, add, ids, presence, changes };
+}
+
+const startMs = Date.UTC(2026, 0, 1);
+
+describe('PresenceWatch', () => {
+  it('follows a host from enrolment to silence and back, and writes it down', async () => {
+    const { presence, add, clock, changes, hosts } = setUp();
+    const id = add('web');
+    await clock.advance(1_000);
+    presence.welcomed(id);
+    expect(presence.now(id)).toEqual({ state: 'up', sinceMs: startMs + 1_000, lastSeenMs: startMs + 1_000 });
+    await clock.advance(20_000);
+    presence.heard(id);
+    await clock.advance(29_000);
+    expect(presence.now(id).state).toBe('up');
+    await clock.advance(1_000);
+    expect(presence.now(id).state).toBe('suspect');
+    expect(hosts.get(id)?.lastSeenMs).toBe(startMs + 21_000);
+    await clock.advance(30_000);
+    expect(presence.counts()).toEqual({ unknown: 0, up: 0, suspect: 0, down: 1, planned: 0 });
+    presence.welcomed(id);
+    await clock.advance(1_000);
+    const story = ['up welcomed', 'suspect silent', 'down grace_over', 'up welcomed'];
+    expect(changes.map((change) => `${change.to} ${change.reason}`)).toEqual(story);
+    const history = presence.history(id, { fromMs: 0, toMs: startMs + 1e9 });
+    expect(history.map((entry) => `${entry.state} ${entry.reason}`)).toEqual(['unknown enrolled', ...story]);
+    expect(history.map((entry) => entry.atMs - startMs)).toEqual([0, 1_000, 51_000, 81_000, 81_000]);
+    const part = presence.history(id, { fromMs: startMs + 52_000, toMs: startMs + 60_000 });
+    expect(part.map((entry) => entry.state)).toEqual(['suspect']);
+  });
+
+  it('begins UNKNOWN after a restart, tells the time in which nobody watched, and waits for the fleet', async () => {
+    const first = setUp();
+    const id = first.add('web');
+    first.presence.welcomed(id);
+    await first.clock.advance(100);
+    first.presence.heard(id);
+    first.presence.close();
+    first.hosts.close();
+    expect(first.clock.timerCount).toBe(0);
+    const { clock, presence } = setUp({ database: first.database, clock: first.clock });
+    expect(presence.now(id)).toMatchObject({ state: 'unknown', lastSeenMs: startMs + 100 });
+    await clock.advance(119_000);
+    expect(presence.now(id).state).toBe('unknown');
+    await clock.advance(31_000);
+    expect(presence.now(id).state).toBe('down');
+    const reasons = presence.history(id, { fromMs: 0, toMs: 1e15 }).map((entry) => entry.reason);
+    expect(reasons).toEqual(['enrolled', 'welcomed', 'collector_stop', 'never_came', 'grace_over']);
+  });
+
+  it('after a crash says that nothing is known since the last look', async () => {
+    const first = setUp();
+    const id = first.add('web');
+    first.presence.welcomed(id);
+    for (let i = 0; i < 20; i++) {
+      await first.clock.advance(1_000);
+      first.presence.heard(id);
+    }
+    const lastEntries = first.presence.history(id, { fromMs: 0, toMs: 1e15 });
+    const second = setUp({ database: first.database, clock: new FakeClock(startMs + 3_600_000) });
+    const entries = second.presence.history(id, { fromMs: 0, toMs: 1e15 });
+    expect(entries.slice(0, lastEntries.length)).toEqual(lastEntries);
+    expect(entries.slice(lastEntries.length)).toEqual([
+      { atMs: startMs + 20_000, state: 'unknown', reason: 'collector_gone' },
+    ]);
+  });
+
+  it('does not take its own standstill for silence of the hosts', async () => {
+    class StallingClock extends FakeClock {
+      stalledMs = 0;
+      override monoMs(): number {
+        return super.monoMs() + this.stalledMs;
+      }
+    }
+    const clock = new StallingClock();
+    const { presence, add } = setUp({ clock });
+    const id = add('web');
+    presence.welcomed(id);
+    await clock.advance(1_000);
+    clock.stalledMs = 120_000;
+    await clock.advance(5_000);
+    expect(presence.now(id).state).toBe('up');
+    await clock.advance(30_000);
+    expect(presence.now(id).state).toBe('suspect');
+  });
+
+  it('holds hosts that vanish together, and only those', async () => {
+    const { presence, ids, clock } = setUp({ hostCount: 20 });
+    for (const id of ids) presence.welcomed(id);
+    await clock.advance(1_000);
+    const [single = '', ...others] = ids;
+    presence.disconnected(single);
+    for (let i = 0; i < 3; i++) {
+      await clock.advance(10_000);
+      for (const id of others) presence.heard(id);
+    }
+    expect(presence.now(single).state).toBe('down');
+    for (const id of others.slice(0, 6)) presence.disconnected(id);
+    await clock.advance(2_000);
+    expect(presence.isMassSuspect).toBe(true);
+    for (let i = 0; i < 29; i++) {
+      for (const id of others.slice(6)) presence.heard(id);
+      await clock.advance(10_000);
+    }
+    expect(presence.counts()).toMatchObject({ suspect: 6, down: 1, up: 13 });
+    expect(presence.isMassSuspect).toBe(false);
+    await clock.advance(10_000);
+    expect(presence.counts()).toMatchObject({ suspect: 0, down: 7 });
+  });
+
+  it('stops watching hosts that are revoked or deleted', async () => {
+    const { presence, add, hosts, clock } = setUp();
+    const [revoked, deleted] = [add('a'), add('b')];
+    for (const id of [revoked, deleted]) presence.welcomed(id);
+    hosts.revoke(revoked);
+    hosts.delete(deleted);
+    presence.welcomed(revoked);
+    presence.heard('no such host');
+    await clock.advance(2_000);
+    expect([...presence.all()]).toEqual([]);
+    expect(presence.counts().up).toBe(0);
+    const states = (id: string) =>
+      presence.history(id, { fromMs: 0, toMs: 1e15 }).map((entry) => entry.reason);
+    expect(states(revoked)).toEqual(['enrolled', 'welcomed', 'revoked']);
+    expect(states(deleted)).toEqual([]);
+  });
+
+  it('keeps transitions until the database writes again', async () => {
+    const { presence, add, database, clock } = setUp();
+    const id = add('web');
+    database.connection.exec('PRAGMA query_only = ON');
+    presence.welcomed(id);
+    await clock.advance(2_000);
+    database.connection.exec('PRAGMA query_only = OFF');
+    await clock.advance(1_000);
+    expect(presence.history(id, { fromMs: 0, toMs: 1e15 }).map((entry) => entry.state)).toEqual([
+      'unknown',
+      'up',
+    ]);
+  });
+});
+
+describe('startGraceMs', () => {
+  it('gives a large fleet the time that admission takes', () => {
+    expect([startGraceMs(0), startGraceMs(10_000), startGraceMs(100_000)]).toEqual([
+      120_000, 120_000, 460_000,
+    ]);
+  });
+});

@@ -1,0 +1,396 @@
+/**
+ * The presence of all hosts: feeds each host's state machine with what the gateway sees and with time, writes the
+ * transitions down and tells who listens. Only states are judged here; what they mean for alerts is alerting's matter.
+ */
+import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import { describeError } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { ByeReason } from '@rollcall/shared/protocol/messages.ts';
+import type { HostState } from '../api/types.ts';
+import type { Database } from '../state/database.ts';
+import type { Hosts } from './hosts.ts';
+import {
+  nextPresence,
+  unknownPresence,
+  type Presence,
+  type PresenceEvent,
+  type PresenceReason,
+  type PresenceSettings,
+} from './presence-machine.ts';
+import { integerOf, textOf } from './row.ts';
+
+export interface PresenceWatchSettings extends PresenceSettings {
+  /** How long hosts may stay UNKNOWN; absent: long enough for the whole fleet to come back, see `startGraceMs`. */
+  readonly startGraceMs?: number | undefined;
+  /** How often time is looked at. */
+  readonly tickMs: number;
+  /** The mass rule: more than this share of the hosts, and at least `hostsMin`, SUSPECT within `windowMs` … */
+  readonly mass: {
+    readonly ratio: number;
+    readonly hostsMin: number;
+    readonly windowMs: number;
+    /** … must have been SUSPECT for so long before they may be called DOWN. */
+    readonly graceMs: number;
+  };
+}
+
+export const PRESENCE_DEFAULTS: PresenceWatchSettings = {
+  silenceMs: 30_000,
+  graceMs: 30_000,
+  plannedMs: { shutdown: 1_800_000, reboot: 600_000, update: 300_000 },
+  tickMs: 1_000,
+  mass: { ratio: 0.2, hostsMin: 5, windowMs: 60_000, graceMs: 300_000 },
+};
+
+/** Agents let in per second after a restart; the gateway's admission. */
+const ADMISSION_PER_SECOND = 250;
+const SEEN_WRITE_MS = 60_000;
+/** How often the time of the last look is written: what a crash can hide of it. */
+const WATCHED_WRITE_MS = 15_000;
+/** A tick so much too late means that this process stood still, not that the hosts were silent. */
+const STALL_MS = 2_000;
+/** Older transitions are forgotten when the collector starts. */
+const HISTORY_MS = 400 * 86_400_000;
+/** Transitions that wait for a database that does not write. */
+const UNWRITTEN_MAX = 100_000;
+
+/** The time that `hostCount` agents need to come back after the collector started. */
+export function startGraceMs(hostCount: number): number {
+  return Math.max(120_000, (hostCount / ADMISSION_PER_SECOND) * 1000 + 60_000);
+}
+
+export interface PresenceChange {
+  readonly hostId: string;
+  readonly from: HostState;
+  readonly to: HostState;
+  readonly reason: PresenceReason;
+  /** Wall clock. */
+  readonly atMs: number;
+}
+
+export interface PresenceNow {
+  readonly state: HostState;
+  /** Wall clock. */
+  readonly sinceMs: number;
+  /** Wall clock; null when the host was never heard of. */
+  readonly lastSeenMs: number | null;
+}
+
+/** A state and the time from which it held until the next entry. */
+export interface PresenceEntry {
+  readonly atMs: number;
+  readonly state: HostState;
+  /** A PresenceReason of this version or an older one. */
+  readonly reason: string;
+}
+
+interface Watched {
+  presence: Presence;
+  sinceWallMs: number;
+  lastSeenMs: number | null;
+  writtenSeenMs: number;
+}
+
+export class PresenceWatch {
+  readonly #database: Database;
+  readonly #hosts: Hosts;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #settings: PresenceWatchSettings;
+  readonly #watched = new Map<string, Watched>();
+  readonly #counts: Record<HostState, number> = { unknown: 0, up: 0, suspect: 0, down: 0, planned: 0 };
+  readonly #listeners = new Set<(change: PresenceChange) => void>();
+  readonly #stopHosts: () => void;
+  #unwritten: { hostId: string; atMs: number; state: HostState; reason: PresenceReason }[] = [];
+  #stalledMs = 0;
+  #lastTickMonoMs: number;
+  #writtenWatchedMs = 0;
+  #isMass = false;
+  #isWriteFailing = false;
+  #timer: Timer | undefined;
+
+  /** Every host that is not revoked begins UNKNOWN. */
+  constructor(options: {
+    readonly database: Database;
+    readonly hosts: Hosts;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly settings: PresenceWatchSettings;
+  }) {
+    this.#database = options.database;
+    this.#hosts = options.hosts;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#settings = options.settings;
+    this.#lastTickMonoMs = this.#clock.monoMs();
+    this.#forgetOldHistory();
+    this.#noteTimeNotWatched();
+    for (const host of this.#hosts.all()) {
+      if (host.revokedMs === null) this.#watch(host.id, 'collector_start', host.lastSeenMs);
+    }
+    this.#stopHosts = this.#hosts.onChange(({ kind, id }) => {
+      if (kind === 'added') this.#watch(id, 'enrolled', null);
+      else this.#unwatch(id, kind === 'revoked');
+    });
+  }
+
+  /** A session of the host was established. Unknown ids are ignored, here and below. */
+  welcomed(hostId: string): void {
+    this.#saw(hostId);
+    this.#step(hostId, { kind: 'welcomed' });
+  }
+
+  /** Anything came from an established session. */
+  heard(hostId: string): void {
+    this.#saw(hostId);
+    this.#step(hostId, { kind: 'heard' });
+  }
+
+  /** The host's session ended without a farewell, and no newer one has taken over. */
+  disconnected(hostId: string): void {
+    this.#step(hostId, { kind: 'disconnected' });
+  }
+
+  bye(hostId: string, reason: ByeReason): void {
+    this.#saw(hostId);
+    this.#step(hostId, { kind: 'bye', reason });
+  }
+
+  /** UNKNOWN since 0 for a host that is not watched: revoked, deleted or never enrolled. */
+  now(hostId: string): PresenceNow {
+    const watched = this.#watched.get(hostId);
+    if (watched === undefined) return { state: 'unknown', sinceMs: 0, lastSeenMs: null };
+    return {
+      state: watched.presence.state,
+      sinceMs: watched.sinceWallMs,
+      lastSeenMs: watched.lastSeenMs,
+    };
+  }
+
+  /** Ids and states of all hosts that are watched. */
+  *all(): IterableIterator<readonly [string, HostState]> {
+    for (const [hostId, { presence }] of this.#watched) yield [hostId, presence.state];
+  }
+
+  counts(): Readonly<Record<HostState, number>> {
+    return { ...this.#counts };
+  }
+
+  /** Whether so many hosts vanished together that the collector or its network is the likelier cause. */
+  get isMassSuspect(): boolean {
+    return this.#isMass;
+  }
+
+  /** Calls `listener` right after each transition. Returns the way to stop. */
+  onChange(listener: (change: PresenceChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * The states of a host in [fromMs, toMs], oldest first; the first one may have begun earlier. Empty for a host that
+   * has no history.
+   */
+  history(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceEntry[] {
+    this.#write();
+    return this.#database.connection
+      .prepare(
+        `SELECT at_ms, state, reason FROM presence_history WHERE host_id = ?1 AND at_ms <= ?3 AND at_ms >= coalesce(
+           (SELECT max(at_ms) FROM presence_history WHERE host_id = ?1 AND at_ms <= ?2), 0) ORDER BY id`,
+      )
+      .all(hostId, range.fromMs, range.toMs)
+      .map((row) => ({
+        atMs: integerOf(row, 'at_ms'),
+        state: parseState(textOf(row, 'state')),
+        reason: textOf(row, 'reason'),
+      }));
+  }
+
+  start(): void {
+    this.#timer ??= this.#clock.setTimer(
+      this.#settings.tickMs,
+      () => {
+        this.#timer = undefined;
+        this.#tick();
+        this.start();
+      },
+      { isBackground: true },
+    );
+  }
+
+  /** Stops watching: from now on nothing is known, and the history says so. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#stopHosts();
+    this.#listeners.clear();
+    const atMs = this.#clock.wallMs();
+    for (const [hostId, watched] of this.#watched) {
+      this.#recordSeen(hostId, watched);
+      if (watched.presence.state !== 'unknown') this.#note(hostId, atMs, 'unknown', 'collector_stop');
+    }
+    this.#watched.clear();
+    this.#write();
+  }
+
+  /** Monotonic time without the spans in which this process stood still. */
+  #nowMs(): number {
+    return this.#clock.monoMs() - this.#stalledMs;
+  }
+
+  #tick(): void {
+    const monoMs = this.#clock.monoMs();
+    const lateMs = monoMs - this.#lastTickMonoMs - this.#settings.tickMs;
+    if (lateMs > STALL_MS) {
+      this.#stalledMs += lateMs;
+      this.#log.warn('collector stood still', { lateMs: Math.round(lateMs) });
+    }
+    this.#lastTickMonoMs = monoMs;
+    this.#judgeMass();
+    const wallMs = this.#clock.wallMs();
+    for (const [hostId, watched] of this.#watched) {
+      this.#step(hostId, { kind: 'tick' });
+      if (Math.abs(wallMs - watched.writtenSeenMs) >= SEEN_WRITE_MS) this.#recordSeen(hostId, watched);
+    }
+    if (this.#unwritten.length > 0 || Math.abs(wallMs - this.#writtenWatchedMs) >= WATCHED_WRITE_MS)
+      this.#write();
+  }
+
+  #judgeMass(): void {
+    const { mass } = this.#settings;
+    const nowMs = this.#nowMs();
+    const recent: string[] = [];
+    for (const [hostId, { presence }] of this.#watched) {
+      // Those that never came since the start, or said farewell before, did not vanish now.
+      const hasVanished = presence.reason === 'silent' || presence.reason === 'disconnected';
+      if (presence.state === 'suspect' && hasVanished && nowMs - presence.sinceMs <= mass.windowMs)
+        recent.push(hostId);
+    }
+    const isMass = recent.length >= mass.hostsMin && recent.length > mass.ratio * this.#watched.size;
+    if (isMass !== this.#isMass) {
+      this.#log.warn(isMass ? 'many hosts vanished together' : 'no more hosts vanish together', {
+        hosts: recent.length,
+      });
+    }
+    this.#isMass = isMass;
+    if (!isMass) return;
+    for (const hostId of recent) {
+      const sinceMs = this.#watched.get(hostId)?.presence.sinceMs ?? nowMs;
+      this.#step(hostId, { kind: 'held', untilMs: sinceMs + mass.graceMs });
+    }
+  }
+
+  #step(hostId: string, event: PresenceEvent): void {
+    const watched = this.#watched.get(hostId);
+    if (watched === undefined) return;
+    const before = watched.presence;
+    const after = nextPresence(before, event, this.#nowMs(), this.#settings);
+    watched.presence = after;
+    if (after.state === before.state) return;
+    const atMs = this.#clock.wallMs();
+    watched.sinceWallMs = atMs;
+    this.#counts[before.state]--;
+    this.#counts[after.state]++;
+    this.#note(hostId, atMs, after.state, after.reason);
+    if (before.state === 'up') this.#recordSeen(hostId, watched);
+    const change = { hostId, from: before.state, to: after.state, reason: after.reason, atMs };
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  #saw(hostId: string): void {
+    const watched = this.#watched.get(hostId);
+    if (watched !== undefined) watched.lastSeenMs = this.#clock.wallMs();
+  }
+
+  #recordSeen(hostId: string, watched: Watched): void {
+    const { lastSeenMs } = watched;
+    if (lastSeenMs === null || lastSeenMs === watched.writtenSeenMs) return;
+    watched.writtenSeenMs = lastSeenMs;
+    this.#hosts.recordSeen(hostId, lastSeenMs);
+  }
+
+  #watch(hostId: string, reason: PresenceReason, lastSeenMs: number | null): void {
+    const graceMs = this.#settings.startGraceMs ?? startGraceMs(this.#hosts.count);
+    const atMs = this.#clock.wallMs();
+    this.#watched.set(hostId, {
+      presence: unknownPresence(reason, this.#nowMs(), graceMs),
+      sinceWallMs: atMs,
+      lastSeenMs,
+      writtenSeenMs: lastSeenMs ?? 0,
+    });
+    this.#counts.unknown++;
+    if (reason === 'enrolled') this.#note(hostId, atMs, 'unknown', reason);
+  }
+
+  #unwatch(hostId: string, hasHistory: boolean): void {
+    const watched = this.#watched.get(hostId);
+    if (watched === undefined) return;
+    this.#counts[watched.presence.state]--;
+    this.#watched.delete(hostId);
+    if (hasHistory) this.#note(hostId, this.#clock.wallMs(), 'unknown', 'revoked');
+    // Rows of a deleted host would break the foreign key, and with it everybody's.
+    else this.#unwritten = this.#unwritten.filter((entry) => entry.hostId !== hostId);
+  }
+
+  #note(hostId: string, atMs: number, state: HostState, reason: PresenceReason): void {
+    if (this.#unwritten.length < UNWRITTEN_MAX) this.#unwritten.push({ hostId, atMs, state, reason });
+  }
+
+  #write(): void {
+    const { connection } = this.#database;
+    const watchedMs = this.#clock.wallMs();
+    try {
+      this.#database.transaction(() => {
+        const insert = connection.prepare(
+          'INSERT INTO presence_history (host_id, at_ms, state, reason) VALUES (?, ?, ?, ?)',
+        );
+        for (const { hostId, atMs, state, reason } of this.#unwritten)
+          insert.run(hostId, atMs, state, reason);
+        connection
+          .prepare(
+            'INSERT INTO presence_watch (id, watched_ms) VALUES (1, ?1) ON CONFLICT DO UPDATE SET watched_ms = ?1',
+          )
+          .run(watchedMs);
+      });
+      this.#unwritten = [];
+      this.#writtenWatchedMs = watchedMs;
+      if (this.#isWriteFailing) this.#log.info('presence is written again');
+      this.#isWriteFailing = false;
+    } catch (error) {
+      if (!this.#isWriteFailing)
+        this.#log.error('presence cannot be written', { error: describeError(error) });
+      this.#isWriteFailing = true;
+    }
+  }
+
+  /**
+   * After a crash the newest rows say what was known then. From the last look on nothing was known, so every host
+   * whose newest state is another one gets a row that says so.
+   */
+  #noteTimeNotWatched(): void {
+    const row = this.#database.connection.prepare('SELECT watched_ms FROM presence_watch').get();
+    if (row === undefined) return;
+    this.#database.connection
+      .prepare(
+        `INSERT INTO presence_history (host_id, at_ms, state, reason)
+         SELECT host_id, max(at_ms, ?), 'unknown', 'collector_gone' FROM presence_history
+         WHERE id IN (SELECT max(id) FROM presence_history GROUP BY host_id) AND state <> 'unknown'`,
+      )
+      .run(integerOf(row, 'watched_ms'));
+  }
+
+  #forgetOldHistory(): void {
+    this.#database.connection
+      .prepare(
+        `DELETE FROM presence_history
+         WHERE at_ms < ? AND id NOT IN (SELECT max(id) FROM presence_history GROUP BY host_id)`,
+      )
+      .run(this.#clock.wallMs() - HISTORY_MS);
+  }
+}
+
+const STATES: readonly HostState[] = ['unknown', 'up', 'suspect', 'down', 'planned'];
+
+function parseState(text: string): HostState {
+  return STATES.find((state) => state === text) ?? 'unknown';
+}

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { openState } from '../state/state.ts';
+import type { AppendSeries } from '../storage/storage.ts';
+import { Hosts } from './hosts.ts';
+import { PRESENCE_DEFAULTS, PresenceWatch } from './presence.ts';
+import { FleetSeries } from './series.ts';
+
+function setUp() {
+  const clock = new FakeClock();
+  const database = openState(':memory:');
+  const hosts = new Hosts({ database, clock, log: silentLogger });
+  const presence = new PresenceWatch({
+    database,
+    hosts,
+    clock,
+    log: silentLogger,
+    settings: PRESENCE_DEFAULTS,
+  });
+  const batches: (readonly AppendSeries[])[] = [];
+  const outcomes: string[] = [];
+  const store = { append: async (batch: readonly AppendSeries[]): Promise<void> => void batches.push(batch) };
+  const series = new FleetSeries({
+    hosts,
+    presence,
+    clock,
+    log: silentLogger,
+    intervalMs: 10_000,
+    append: (batch) => store.append(batch),
+    counted: (outcome) => outcomes.push(outcome),
+  });
+  const id = 'ab'.repeat(16);
+  const draft = {
+    publicKey: randomBytes(32),
+    tokenId: 't',
+    machineId: '',
+    agentVersion: '1',
+    hostName: 'web',
+  };
+  hosts.admit(hosts.insert({ id, ...draft }));
+  return { clock, hosts, presence, series, batches, outcomes, store, id };
+}
+
+const shown = (batch: readonly AppendSeries[] | undefined) =>
+  (batch ?? []).map(
+    ({ labels, samples }) => `${labels.toString()} ${samples[0]?.isStale ? 'stale' : samples[0]?.value}`,
+  );
+const states = (present: string) =>
+  ['unknown', 'up', 'suspect', 'down', 'planned'].map(
+    (state) =>
+      `rollcall_host_state{instance="web", job="node", state="${state}"} ${state === present ? 1 : 0}`,
+  );
+
+describe('FleetSeries', () => {
+  it('says nothing about up while nothing is known', async () => {
+    const { series, batches, id } = setUp();
+    await series.write();
+    expect(shown(batches[0])).toEqual([
+      `rollcall_host_info{host_id="${id}", instance="web", job="node", presence="server"} 1`,
+      ...states('unknown'),
+    ]);
+  });
+
+  it.each([
+    ['up', 1],
+    ['suspect', 0],
+    ['planned', 0],
+  ])('writes up of a host that is %s as %i', async (state, value) => {
+    const { series, presence, batches, id } = setUp();
+    presence.welcomed(id);
+    if (state === 'suspect') presence.disconnected(id);
+    if (state === 'planned') presence.bye(id, 'reboot');
+    await series.write();
+    const up = batches[0]?.find(({ labels }) => labels.metricName === 'up');
+    expect(up?.samples).toEqual([{ timeMs: Date.UTC(2026, 0, 1), value }]);
+    expect(shown(batches[0]).slice(-5)).toEqual(states(state));
+  });
+
+  it('writes once per interval and ends the series of a host that was retired, once', async () => {
+    const { series, clock, hosts, batches, id } = setUp();
+    series.start();
+    await clock.advance(20_000);
+    expect(batches).toHaveLength(2);
+    hosts.revoke(id);
+    await clock.advance(20_000);
+    expect(shown(batches[2])).toHaveLength(7);
+    expect(shown(batches[2]).every((line) => line.endsWith('stale'))).toBe(true);
+    expect(batches[3]).toEqual([]);
+    series.close();
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('leaves out rounds while the store is busy, and goes on after a failure', async () => {
+    const { series, clock, store, outcomes } = setUp();
+    const held = Promise.withResolvers<void>();
+    store.append = () => held.promise;
+    series.start();
+    await clock.advance(20_000);
+    held.reject(new AppError('STORAGE_UNAVAILABLE', 'disk full'));
+    await clock.advance(0);
+    store.append = async () => {};
+    await clock.advance(10_000);
+    expect(outcomes).toEqual(['skipped', 'failed', 'written']);
+    series.close();
+  });
+});

@@ -1,0 +1,134 @@
+/**
+ * The series about the hosts that no agent can send: `up`, `rollcall_host_state` and `rollcall_host_info`, once per
+ * interval for every host, whether it reports or not.
+ */
+import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import { describeError } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { HostState } from '../api/types.ts';
+import { Labels, METRIC_NAME } from '../storage/labels.ts';
+import type { AppendSeries } from '../storage/storage.ts';
+import type { Hosts } from './hosts.ts';
+import type { PresenceWatch } from './presence.ts';
+
+const STATES: readonly HostState[] = ['unknown', 'up', 'suspect', 'down', 'planned'];
+/** Until kinds of hosts can be told apart, all are servers: nobody may be missed. */
+const HOST_KIND = 'server';
+
+/** The labels of one host's series, made once. */
+interface HostSeries {
+  readonly up: Labels;
+  readonly info: Labels;
+  readonly states: readonly (readonly [HostState, Labels])[];
+}
+
+export class FleetSeries {
+  readonly #options: FleetSeriesOptions;
+  readonly #byHost = new Map<string, HostSeries>();
+  #timer: Timer | undefined;
+  #isAppending = false;
+  #isFailing = false;
+
+  constructor(options: FleetSeriesOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { clock, intervalMs } = this.#options;
+    this.#timer ??= clock.setTimer(
+      intervalMs,
+      () => {
+        this.#timer = undefined;
+        this.start();
+        void this.write();
+      },
+      { isBackground: true },
+    );
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /**
+   * Appends the present states. A round that falls due while the one before still waits for the store is left out: its
+   * time would be wrong by then. Never rejects; a failure is logged when it starts and ends.
+   */
+  async write(): Promise<void> {
+    const { append, counted, log } = this.#options;
+    if (this.#isAppending) {
+      counted('skipped');
+      return;
+    }
+    this.#isAppending = true;
+    try {
+      await append(this.#round());
+      counted('written');
+      if (this.#isFailing) log.info('host states are stored again');
+      this.#isFailing = false;
+    } catch (error) {
+      counted('failed');
+      if (!this.#isFailing) log.error('host states cannot be stored', { error: describeError(error) });
+      this.#isFailing = true;
+    } finally {
+      this.#isAppending = false;
+    }
+  }
+
+  #round(): AppendSeries[] {
+    const timeMs = this.#options.clock.wallMs();
+    const batch: AppendSeries[] = [];
+    const add = (labels: Labels, value: number): void =>
+      void batch.push({ labels, samples: [{ timeMs, value }] });
+    const gone = new Set(this.#byHost.keys());
+    for (const [hostId, state] of this.#options.presence.all()) {
+      gone.delete(hostId);
+      const series = this.#seriesOf(hostId);
+      // While nothing is known of a host there is no value that would be true.
+      if (state !== 'unknown') add(series.up, state === 'up' ? 1 : 0);
+      add(series.info, 1);
+      for (const [name, labels] of series.states) add(labels, name === state ? 1 : 0);
+    }
+    for (const hostId of gone) batch.push(...this.#ended(hostId, timeMs));
+    return batch;
+  }
+
+  /** Stale markers for a host that was retired. */
+  #ended(hostId: string, timeMs: number): AppendSeries[] {
+    const { up, info, states } = this.#seriesOf(hostId);
+    this.#byHost.delete(hostId);
+    return [up, info, ...states.map(([, labels]) => labels)].map((labels) => ({
+      labels,
+      samples: [{ timeMs, value: 0, isStale: true }],
+    }));
+  }
+
+  #seriesOf(hostId: string): HostSeries {
+    let series = this.#byHost.get(hostId);
+    if (series === undefined) {
+      const identity = this.#options.hosts.identityLabels(hostId);
+      const named = (name: string, ...labels: (readonly [string, string])[]): Labels =>
+        Labels.from([...identity, [METRIC_NAME, name], ...labels]);
+      series = {
+        up: named('up'),
+        info: named('rollcall_host_info', ['host_id', hostId], ['presence', HOST_KIND]),
+        states: STATES.map((state) => [state, named('rollcall_host_state', ['state', state])] as const),
+      };
+      this.#byHost.set(hostId, series);
+    }
+    return series;
+  }
+}
+
+export interface FleetSeriesOptions {
+  readonly hosts: Hosts;
+  readonly presence: PresenceWatch;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The agents' interval. */
+  readonly intervalMs: number;
+  /** The store; rejects when nothing was stored. */
+  readonly append: (batch: readonly AppendSeries[]) => Promise<unknown>;
+  readonly counted: (outcome: 'written' | 'skipped' | 'failed') => void;
+}

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import type { FailedBlock, ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
+import { createSchema, type Schema, type SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
+import type { CommittedSamples } from '../journal/journal.ts';
+import { FleetVitals } from './vitals.ts';
+
+const metric = (
+  name: string,
+  labelNames: readonly string[] = [],
+  series: readonly (readonly string[])[] = [[]],
+): SchemaMetric => ({
+  name,
+  unit: '',
+  type: 'gauge',
+  encoding: 'float64',
+  scale: 0,
+  labelNames,
+  series,
+});
+const schemaOf = (...metrics: readonly SchemaMetric[]): Schema =>
+  createSchema({ sampler: 's', intervalMs: 10_000, metrics });
+
+/** Values by `metric` or `metric:label:label`; a series without one is absent. */
+function block(schema: Schema, values: Readonly<Record<string, number>>, offsetMs = 0): ValuesBlock {
+  const keys = schema.metrics.flatMap(({ name, series }) =>
+    series.map((labels) => [name, ...labels].join(':')),
+  );
+  return {
+    kind: 'values',
+    schemaNumber: 1,
+    schema,
+    offsetMs,
+    values: Float64Array.from(keys, (key) => values[key] ?? 0),
+    present: Uint8Array.from(keys, (key) => (key in values ? 1 : 0)),
+    errors: [],
+  };
+}
+
+const tick = (timeMs: number, ...blocks: readonly (ValuesBlock | FailedBlock)[]): CommittedSamples => ({
+  pos: 1,
+  agentId: 'a',
+  epochId: 'e',
+  timeMs,
+  blocks,
+});
+
+const CPU = schemaOf(
+  metric(
+    'node_cpu_seconds_total',
+    ['cpu', 'mode'],
+    [
+      ['0', 'idle'],
+      ['0', 'user'],
+      ['1', 'idle'],
+      ['1', 'system'],
+    ],
+  ),
+);
+const cpu = (idle0: number, user0: number, idle1: number, system1: number) =>
+  block(CPU, {
+    'node_cpu_seconds_total:0:idle': idle0,
+    'node_cpu_seconds_total:0:user': user0,
+    'node_cpu_seconds_total:1:idle': idle1,
+    'node_cpu_seconds_total:1:system': system1,
+  });
+
+describe('FleetVitals', () => {
+  it('knows nothing of a host without ticks', () => {
+    const vitals = new FleetVitals();
+    expect([vitals.of('a'), vitals.newestDataMs('a'), vitals.announcementOf('a')]).toEqual([
+      null,
+      null,
+      undefined,
+    ]);
+  });
+
+  it('computes the busy share between two ticks, over all processors', () => {
+    const vitals = new FleetVitals();
+    vitals.committed([tick(10_000, cpu(100, 10, 100, 20))]);
+    expect(vitals.of('a')).toMatchObject({ cpuBusyRatio: null, cpuCount: 2 });
+    vitals.committed([tick(20_000, cpu(105, 15, 109, 21))]);
+    expect(vitals.of('a')?.cpuBusyRatio).toBeCloseTo(6 / 20);
+  });
+
+  it('takes no share across a reset of the counters', () => {
+    const vitals = new FleetVitals();
+    vitals.committed([tick(10_000, cpu(100, 10, 100, 20)), tick(20_000, cpu(1, 1, 1, 1))]);
+    expect(vitals.of('a')?.cpuBusyRatio).toBeNull();
+    vitals.committed([tick(30_000, cpu(6, 6, 11, 1))]);
+    expect(vitals.of('a')?.cpuBusyRatio).toBeCloseTo(5 / 20);
+  });
+
+  it('takes no share when a processor is missing from one of the ticks', () => {
+    const vitals = new FleetVitals();
+    const partial = block(CPU, { 'node_cpu_seconds_total:0:idle': 105, 'node_cpu_seconds_total:0:user': 15 });
+    vitals.committed([tick(10_000, cpu(100, 10, 100, 20)), tick(20_000, partial)]);
+    expect(vitals.of('a')?.cpuBusyRatio).toBeNull();
+  });
+
+  it('reads memory, load and boot time', () => {
+    const schema = schemaOf(
+      metric('node_boot_time_seconds'),
+      metric('node_load1'),
+      metric('node_memory_MemAvailable_bytes'),
+      metric('node_memory_MemTotal_bytes'),
+    );
+    const vitals = new FleetVitals();
+    const values = { node_boot_time_seconds: 1.5, node_load1: 0.25, node_memory_MemTotal_bytes: 8 };
+    vitals.committed([tick(1, block(schema, { ...values, node_memory_MemAvailable_bytes: 2 }))]);
+    expect(vitals.of('a')).toMatchObject({
+      bootedMs: 1_500,
+      load1: 0.25,
+      memoryUsedRatio: 0.75,
+      memoryTotalBytes: 8,
+    });
+    expect(vitals.of('a')).toMatchObject({
+      cpuBusyRatio: null,
+      fullestFilesystem: null,
+      receiveBytesPerSecond: null,
+    });
+  });
+
+  it('finds the fullest local, writable file system', () => {
+    const series = [
+      ['/dev/a', 'ext4', '/'],
+      ['/dev/b', 'ext4', '/cd'],
+      ['nas', 'nfs4', '/nas'],
+      ['overlay', 'overlay', '/var/lib/docker/overlay2/x'],
+      ['tmpfs', 'tmpfs', '/tmp'],
+      ['x', 'xfs', '/data'],
+    ];
+    const names = ['avail_bytes', 'free_bytes', 'readonly', 'size_bytes'];
+    const schema = schemaOf(
+      ...names.map((name) => metric(`node_filesystem_${name}`, ['device', 'fstype', 'mountpoint'], series)),
+    );
+    const values: Record<string, number> = {};
+    for (const labels of series) {
+      const key = labels.join(':');
+      values[`node_filesystem_size_bytes:${key}`] = 1_000;
+      values[`node_filesystem_free_bytes:${key}`] = 10;
+      values[`node_filesystem_avail_bytes:${key}`] = 10;
+      values[`node_filesystem_readonly:${key}`] = labels[2] === '/cd' ? 1 : 0;
+    }
+    values['node_filesystem_free_bytes:/dev/a:ext4:/'] = 500;
+    values['node_filesystem_avail_bytes:/dev/a:ext4:/'] = 450;
+    values['node_filesystem_free_bytes:x:xfs:/data'] = 600;
+    values['node_filesystem_avail_bytes:x:xfs:/data'] = 600;
+    const vitals = new FleetVitals();
+    vitals.committed([tick(1, block(schema, values))]);
+    expect(vitals.of('a')?.fullestFilesystem).toEqual({
+      mountpoint: '/',
+      usedRatio: 500 / 950,
+      sizeBytes: 1_000,
+    });
+  });
+
+  it('computes network rates without loopback and container pairs, by the time of the reading', () => {
+    const devices = [['eth0'], ['eth1'], ['lo'], ['veth12']];
+    const [rx, tx] = ['node_network_receive_bytes_total', 'node_network_transmit_bytes_total'] as const;
+    const schema = schemaOf(metric(rx, ['device'], devices), metric(tx, ['device'], devices));
+    const net = (bytes: number, offsetMs: number) =>
+      block(
+        schema,
+        Object.fromEntries(
+          devices.flatMap(([device]) => [
+            [`${rx}:${device}`, bytes],
+            [`${tx}:${device}`, 2 * bytes],
+          ]),
+        ),
+        offsetMs,
+      );
+    const vitals = new FleetVitals();
+    vitals.committed([tick(10_000, net(1_000, 0)), tick(20_000, net(2_000, 0))]);
+    expect(vitals.of('a')).toMatchObject({ receiveBytesPerSecond: 200, transmitBytesPerSecond: 400 });
+    vitals.committed([tick(30_000, net(3_000, -5_000))]);
+    expect(vitals.of('a')).toMatchObject({ receiveBytesPerSecond: 400, transmitBytesPerSecond: 800 });
+  });
+
+  it('keeps a slow sampler’s reading for five minutes, and ignores older ticks', () => {
+    const [load, memory] = [schemaOf(metric('node_load1')), schemaOf(metric('node_memory_MemTotal_bytes'))];
+    const vitals = new FleetVitals();
+    vitals.committed([tick(0, block(load, { node_load1: 1 }))]);
+    vitals.committed([tick(300_000, { kind: 'failed', schemaNumber: 1, offsetMs: 0, code: 2 })]);
+    expect(vitals.of('a')?.load1).toBe(1);
+    vitals.committed([tick(300_001, block(memory, {}))]);
+    expect(vitals.of('a')?.load1).toBeNull();
+    vitals.committed([tick(200_000, block(load, { node_load1: 7 }))]);
+    expect([vitals.of('a')?.load1, vitals.newestDataMs('a')]).toEqual([null, 300_001]);
+    vitals.announced('a', { cpuBusy: 0.5 });
+    vitals.forget('a');
+    expect([vitals.of('a'), vitals.announcementOf('a')]).toEqual([null, undefined]);
+  });
+});
