@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BYE_REASONS } from '@rollcall/shared/protocol/messages.ts';
 import { nextPresence, unknownPresence, type Presence, type PresenceEvent } from './presence-machine.ts';
 
-const SETTINGS = { silenceMs: 30, graceMs: 20, plannedMs: { shutdown: 300, reboot: 200, update: 100 } };
+const SETTINGS = { silenceMs: 30, graceMs: 20, plannedMs: 200 };
 
 /** Plays events, each `[time, event]`, from UNKNOWN with a grace of 100; the states after each. */
 function play(...steps: readonly (readonly [number, PresenceEvent['kind'] | `bye ${string}`])[]): string[] {
@@ -113,13 +113,14 @@ describe('nextPresence', () => {
       'up up suspect',
     ],
     [
-      'is suspect at once when the agent was stopped',
+      'is planned, not suspect, when the agent was stopped on purpose',
       [
         [5, 'welcomed'],
         [6, 'bye stop'],
         [26, 'tick'],
+        [206, 'tick'],
       ],
-      'up suspect down',
+      'up planned planned suspect',
     ],
     [
       'does not go down while it is held',
@@ -175,7 +176,7 @@ function isAllowed(before: Presence, name: string, after: Presence, nowMs: numbe
     return after.state !== 'up' || after.untilMs <= nowMs + SETTINGS.silenceMs;
   // Only the passing of a grace ends in DOWN, and only a sign of life ends DOWN.
   if (after.state === 'down') return before.state === 'suspect' && name === 'tick' && nowMs >= before.untilMs;
-  if (before.state === 'down') return /^(welcomed|heard|bye (shutdown|reboot|update))$/.test(name);
+  if (before.state === 'down') return /^(welcomed|heard|bye (shutdown|reboot|update|stop))$/.test(name);
   if (after.state === 'up') return name === 'welcomed' || name === 'heard';
   return after.state !== 'unknown' && after.sinceMs === nowMs;
 }

@@ -3,7 +3,7 @@
  *
  *   UNKNOWN ── start grace over ──► SUSPECT ── grace over ──► DOWN
  *      any but UP ── welcomed ──► UP ── silent, or connection gone ──► SUSPECT
- *      any ── farewell for a restart ──► PLANNED ── timeout ──► SUSPECT
+ *      any ── farewell ──► PLANNED ── timeout ──► SUSPECT
  */
 import type { ByeReason } from '@rollcall/shared/protocol/messages.ts';
 import type { HostState } from '../api/types.ts';
@@ -13,12 +13,9 @@ export interface PresenceSettings {
   readonly silenceMs: number;
   /** A host that stays SUSPECT for so long is DOWN. */
   readonly graceMs: number;
-  /** How long a host may be away after it said why. */
-  readonly plannedMs: Readonly<Record<PlannedReason, number>>;
+  /** How long a host may be away after it said farewell. */
+  readonly plannedMs: number;
 }
-
-/** Farewells after which the host is expected back. */
-export type PlannedReason = 'shutdown' | 'reboot' | 'update';
 
 /** Why a host changed its state; also stands in the history. */
 export type PresenceReason =
@@ -111,10 +108,6 @@ function afterBye(
       // The agent reconnects at once; if it does not, silence tells.
       return presence;
     case 'stop':
-      // Somebody stopped the agent: nothing says that it comes back.
-      return presence.state === 'up'
-        ? { state: 'suspect', reason: 'bye_stop', sinceMs: nowMs, untilMs: nowMs + settings.graceMs }
-        : presence;
     case 'shutdown':
     case 'reboot':
     case 'update':
@@ -122,7 +115,7 @@ function afterBye(
         state: 'planned',
         reason: `bye_${reason}`,
         sinceMs: nowMs,
-        untilMs: nowMs + settings.plannedMs[reason],
+        untilMs: nowMs + settings.plannedMs,
       };
   }
 }

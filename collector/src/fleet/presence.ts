@@ -37,7 +37,7 @@ export interface PresenceWatchSettings extends PresenceSettings {
 export const PRESENCE_DEFAULTS: PresenceWatchSettings = {
   silenceMs: 30_000,
   graceMs: 30_000,
-  plannedMs: { shutdown: 1_800_000, reboot: 600_000, update: 300_000 },
+  plannedMs: 600_000,
   tickMs: 1_000,
   mass: { ratio: 0.2, hostsMin: 5, windowMs: 60_000, graceMs: 300_000 },
 };
