@@ -1,0 +1,80 @@
+import { parser as lezerParser } from '@prometheus-io/lezer-promql';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Expr } from './ast.ts';
+import { childrenOf } from './ast.ts';
+import { exprArbitrary } from './testing/expr-arbitrary.ts';
+import { parseQuery } from './parse.ts';
+import { prettyExpr, printExpr } from './print.ts';
+
+/** The tree without positions. */
+function withoutSpans(expr: Expr): unknown {
+  const fields = Object.entries(expr).filter(([key]) => key !== 'start' && key !== 'end');
+  const isNode = (value: unknown): value is Expr => childrenOf(expr).some((child) => child === value);
+  const strip = (value: unknown): unknown =>
+    Array.isArray(value) ? value.map(strip) : isNode(value) ? withoutSpans(value) : value;
+  return Object.fromEntries(fields.map(([key, value]) => [key, strip(value)]));
+}
+
+describe('printExpr', () => {
+  it('gives text that parses to the same tree', () => {
+    fc.assert(
+      fc.property(exprArbitrary, (expr) => {
+        expect(withoutSpans(parseQuery(printExpr(expr)))).toEqual(withoutSpans(expr));
+      }),
+    );
+  });
+
+  it('gives text that the grammar of Prometheus accepts', () => {
+    fc.assert(
+      fc.property(exprArbitrary, (expr) => {
+        let hasError = false;
+        lezerParser.parse(printExpr(expr)).iterate({
+          enter(node) {
+            if (node.type.isError) hasError = true;
+          },
+        });
+        expect(hasError).toBe(false);
+      }),
+    );
+  });
+
+  it.each([
+    'a + b * c ^ -d ^ e',
+    '-a ^ 2 + -b',
+    'a or b and c unless d == bool e',
+    '1 - (2 - 3) - 4',
+    '(a + b)[5m:] @ end() offset -1h',
+  ])('keeps the structure of %s', (text) => {
+    const tree = parseQuery(text);
+    expect(withoutSpans(parseQuery(printExpr(tree)))).toEqual(withoutSpans(tree));
+  });
+});
+
+describe('prettyExpr', () => {
+  it('keeps short expressions on one line', () => {
+    expect(prettyExpr(parseQuery('sum(rate(x[5m]))by(a)'))).toBe('sum by (a) (rate(x[5m]))');
+  });
+
+  it('breaks up long ones', () => {
+    const selector = `node_filesystem_avail_bytes{mountpoint="/",fstype!="tmpfs",device=~"/dev/.*",device!="x"}`;
+    const text = `sum by (instance) (${selector}) / on (instance) group_left () count(${selector} > 0)`;
+    expect(prettyExpr(parseQuery(text))).toBe(
+      [
+        '  sum by (instance) (',
+        `    ${selector}`,
+        '  )',
+        '/ on (instance) group_left ()',
+        `  count(${selector} > 0)`,
+      ].join('\n'),
+    );
+  });
+
+  it('keeps the meaning', () => {
+    fc.assert(
+      fc.property(exprArbitrary, (expr) => {
+        expect(withoutSpans(parseQuery(prettyExpr(expr)))).toEqual(withoutSpans(expr));
+      }),
+    );
+  });
+});
