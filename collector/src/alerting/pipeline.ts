@@ -18,6 +18,7 @@ import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
 import { routesOf } from './routing.ts';
 import { RuleEvaluator } from './rules/evaluator.ts';
+import { createInstanceRows } from './rules/instances.ts';
 import { loadRules } from './rules/load.ts';
 import type { Rule } from './rules/rule.ts';
 import { stockRules } from './rules/stock.ts';
@@ -81,14 +82,17 @@ export class Alerting {
     this.#limits = limits;
     this.#rows = new OutboxRows(state);
     this.#worker = new OutboxWorker({ rows: this.#rows, receivers, clock, random, log, counters, limits });
+    const instanceRows = createInstanceRows(state);
     this.#store = createIncidentStore({
       database: state,
+      instanceRows,
       newUlid: createUlid(clock, random),
       enqueue: (transitions) => this.#enqueue(transitions),
       limits,
     });
     this.#evaluator = new RuleEvaluator({
       rules: loadRules(options.rules ?? stockRules()),
+      stored: instanceRows.all(),
       store: this.#store,
       clock,
       log,
@@ -191,13 +195,16 @@ export class Alerting {
   }
 
   #enqueue(transitions: readonly Transition[]): void {
-    const { counters, receivers } = this.#options;
+    const { counters, log, receivers } = this.#options;
     const names = receivers.map(({ name }) => name);
     const notices = transitions.flatMap((transition) =>
       routesOf(transition, names).map((route) => ({ transition, route })),
     );
-    for (const { receiver, status } of this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax)) {
+    const unsent = this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax);
+    for (const { receiver, status } of unsent) {
       counters.increment('rollcall_alerting_notifications_total', { receiver, status });
     }
+    const deadCount = unsent.filter(({ status }) => status === 'dead').length;
+    if (deadCount > 0) log.error('outbox full, notifications given up', { count: deadCount });
   }
 }

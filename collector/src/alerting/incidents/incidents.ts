@@ -1,30 +1,23 @@
 /**
- * The durable side of rules: incidents, transitions and rule state. `apply` writes a decision, its transitions and
+ * Incidents and their transitions. `apply` writes a decision, its transitions and
  * their outbox rows in one transaction, so that a crash can neither skip nor repeat one.
  */
 import * as z from 'zod';
-import { Labels } from '../../storage/labels.ts';
 import type { Database } from '../../state/database.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { Change } from '../rules/decide.ts';
 import type { FiringInstance, Instance, Subject } from '../rules/instance.ts';
+import type { InstanceRows } from '../rules/instances.ts';
 import type { LoadedRule } from '../rules/load.ts';
 import {
-  labelsSchema,
+  jsonColumn,
   snapshotSchema,
   type Snapshot,
   type Transition,
   type TransitionKind,
 } from './transition.ts';
 
-export interface StoredInstance {
-  readonly rule: string;
-  readonly instance: Instance;
-}
-
 export interface IncidentStore {
-  /** Everything that rules remembered before the last stop or crash. */
-  loadInstances(): readonly StoredInstance[];
   /**
    * Writes `changes` of one rule, or nothing of them when it throws.
    * @returns the new instance by key, `null` where it is forgotten, and the transitions that were stored
@@ -43,37 +36,20 @@ export interface Applied {
 
 export interface IncidentStoreOptions {
   readonly database: Database;
+  readonly instanceRows: InstanceRows;
   readonly newUlid: () => string;
   /** Writes the outbox rows of transitions. Called once, inside the transaction. */
   readonly enqueue: (transitions: readonly Transition[]) => void;
   readonly limits: AlertingLimits;
 }
 
-const instanceRow = z.object({
-  key: z.string(),
-  rule: z.string(),
-  host_id: z.string().nullable(),
-  host_name: z.string().nullable(),
-  labels: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(labelsSchema),
-  phase: z.enum(['pending', 'firing']),
-  since_ms: z.number(),
-  seen_ms: z.number(),
-  incident_id: z.string().nullable(),
-});
-
 const latestRow = z.object({
   sequence: z.number(),
-  snapshot: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(snapshotSchema),
+  snapshot: jsonColumn(snapshotSchema),
 });
 
 export function createIncidentStore(options: IncidentStoreOptions): IncidentStore {
-  const { database, newUlid, enqueue, limits } = options;
+  const { database, instanceRows, newUlid, enqueue, limits } = options;
   const sql = prepare(database);
 
   const addTransition = (
@@ -121,7 +97,7 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
       incidentId: id,
       goneSinceMonoMs: null,
     };
-    upsert(loaded.rule.name, instance);
+    instanceRows.put(loaded.rule.name, instance);
     return { instance, transition: addTransition(id, 1, { kind: 'fired', atMs: nowMs, snapshot }) };
   };
 
@@ -132,7 +108,7 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
   ): Transition => {
     const latest = latestRow.parse(sql.latestTransition.get(incidentId));
     sql.endIncident.run(nowMs, ending.reason, incidentId);
-    sql.forgetIncident.run(incidentId);
+    instanceRows.deleteByIncident(incidentId);
     const snapshot: Snapshot = {
       ...latest.snapshot,
       value: ending.value ?? latest.snapshot.value,
@@ -142,25 +118,7 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
     return addTransition(incidentId, latest.sequence + 1, { kind: ending.kind, atMs: nowMs, snapshot });
   };
 
-  const upsert = (rule: string, instance: Instance): void => {
-    const { key, labels, host } = instance.subject;
-    const isFiring = instance.phase === 'firing';
-    sql.upsertInstance.run(
-      key,
-      rule,
-      host?.id ?? null,
-      host?.name ?? null,
-      JSON.stringify(labels),
-      instance.phase,
-      instance.sinceMs,
-      isFiring ? instance.sinceMs : instance.seenMs,
-      isFiring ? instance.incidentId : null,
-    );
-  };
-
   return {
-    loadInstances: () => sql.allInstances.all().map((row) => parseInstance(row)),
-
     apply(loaded, changes, nowMs) {
       const instances = new Map<string, Instance | null>();
       const transitions: Transition[] = [];
@@ -169,11 +127,11 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
           switch (change.kind) {
             case 'track':
               instances.set(change.instance.subject.key, change.instance);
-              if (change.isDurable) upsert(loaded.rule.name, change.instance);
+              if (change.isDurable) instanceRows.put(loaded.rule.name, change.instance);
               break;
             case 'forget':
               instances.set(change.subject.key, null);
-              sql.forgetInstance.run(change.subject.key);
+              instanceRows.delete(change.subject.key);
               break;
             case 'fire': {
               const opened = open(loaded, change, nowMs);
@@ -203,7 +161,7 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
       return database.transaction(() => {
         const ids = sql.openOfHost.all(hostId).map((row) => z.string().parse(row['id']));
         const closed = ids.map((id) => end(id, { kind: 'closed', reason, value: null }, nowMs));
-        sql.forgetHost.run(hostId);
+        instanceRows.deleteByHost(hostId);
         if (closed.length > 0) enqueue(closed);
         return closed;
       });
@@ -249,35 +207,8 @@ function snapshotOf(
   };
 }
 
-function parseInstance(row: unknown): StoredInstance {
-  const parsed = instanceRow.parse(row);
-  const host = parsed.host_id === null ? null : { id: parsed.host_id, name: parsed.host_name ?? '' };
-  const subject: Subject = { key: parsed.key, labels: Labels.of(parsed.labels), host };
-  const instance: Instance =
-    parsed.phase === 'firing' && parsed.incident_id !== null
-      ? {
-          phase: 'firing',
-          subject,
-          sinceMs: parsed.since_ms,
-          incidentId: parsed.incident_id,
-          goneSinceMonoMs: null,
-        }
-      : { phase: 'pending', subject, sinceMs: parsed.since_ms, seenMs: parsed.seen_ms };
-  return { rule: parsed.rule, instance };
-}
-
 function prepare({ connection }: Database) {
   return {
-    allInstances: connection.prepare('SELECT * FROM rule_instances'),
-    upsertInstance: connection.prepare(`
-      INSERT INTO rule_instances (key, rule, host_id, host_name, labels, phase, since_ms, seen_ms, incident_id)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT (key) DO UPDATE SET phase = excluded.phase, since_ms = excluded.since_ms,
-        seen_ms = excluded.seen_ms, incident_id = excluded.incident_id, host_name = excluded.host_name,
-        labels = excluded.labels`),
-    forgetInstance: connection.prepare('DELETE FROM rule_instances WHERE key = ?'),
-    forgetIncident: connection.prepare('DELETE FROM rule_instances WHERE incident_id = ?'),
-    forgetHost: connection.prepare('DELETE FROM rule_instances WHERE host_id = ?'),
     previousIncident: connection.prepare(
       'SELECT id FROM incidents WHERE instance_key = ? ORDER BY id DESC LIMIT 1',
     ),

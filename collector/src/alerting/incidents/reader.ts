@@ -2,7 +2,13 @@
 import * as z from 'zod';
 import type { Incident, IncidentDelivery, IncidentStatus } from '../../api/types.ts';
 import type { Database } from '../../state/database.ts';
-import { incidentKindSchema, labelsSchema, severitySchema, TRANSITION_KINDS } from './transition.ts';
+import {
+  incidentKindSchema,
+  jsonColumn,
+  labelsSchema,
+  severitySchema,
+  TRANSITION_KINDS,
+} from './transition.ts';
 
 export interface IncidentsQuery {
   readonly status: IncidentStatus | 'all';
@@ -36,10 +42,7 @@ const incidentRow = z.object({
   host_name: z.string().nullable(),
   title: z.string(),
   description: z.string(),
-  labels: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(labelsSchema),
+  labels: jsonColumn(labelsSchema),
   value: z.number().nullable(),
   threshold: z.number().nullable(),
   opened_ms: z.number(),

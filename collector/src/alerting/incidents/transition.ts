@@ -5,6 +5,14 @@ import * as z from 'zod';
 export const TRANSITION_KINDS = ['fired', 'resolved', 'closed'] as const;
 export type TransitionKind = (typeof TRANSITION_KINDS)[number];
 
+/** A text column that holds JSON of the given shape. */
+export function jsonColumn<T extends z.ZodType>(schema: T) {
+  return z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(schema);
+}
+
 export const labelsSchema = z.record(z.string(), z.string());
 export const incidentKindSchema = z.enum(['uptime', 'capacity']);
 export const severitySchema = z.enum(['page', 'ticket', 'info', 'capacity']);

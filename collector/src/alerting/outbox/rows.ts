@@ -1,7 +1,7 @@
 /** The tables `outbox` and `attempts`. Every method that writes does so in one transaction, except `enqueue`. */
 import * as z from 'zod';
 import type { Database } from '../../state/database.ts';
-import { snapshotSchema, TRANSITION_KINDS, type Transition } from '../incidents/transition.ts';
+import { jsonColumn, snapshotSchema, TRANSITION_KINDS, type Transition } from '../incidents/transition.ts';
 import type { Notification, SendResult } from '../notify/notifier.ts';
 import type { Route } from '../routing.ts';
 
@@ -61,10 +61,7 @@ const headRow = z.object({
   created_ms: z.number(),
   not_before_ms: z.number(),
   kind: z.enum(TRANSITION_KINDS),
-  snapshot: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(snapshotSchema),
+  snapshot: jsonColumn(snapshotSchema),
 });
 const deadRow = z.object({
   id: z.number(),

@@ -9,12 +9,15 @@ import type { AlertingLimits } from '../limits.ts';
 import type { EvaluatePort, HostsPort } from '../ports.ts';
 import { decide } from './decide.ts';
 import type { Instance } from './instance.ts';
+import type { StoredInstance } from './instances.ts';
 import type { LoadedRule } from './load.ts';
 import { indexHosts, isJudgeable, observeExpression, observePresence, type Observation } from './observe.ts';
 import type { ExpressionRule } from './rule.ts';
 
 export interface RuleEvaluatorOptions {
   readonly rules: readonly LoadedRule[];
+  /** What an earlier run remembered. */
+  readonly stored: readonly StoredInstance[];
   readonly store: IncidentStore;
   readonly clock: Clock;
   readonly log: Logger;
@@ -201,9 +204,9 @@ export class RuleEvaluator {
   }
 
   #loadInstances(): ReadonlyMap<string, Map<string, Instance>> {
-    const { rules, store, log } = this.#options;
+    const { rules, stored, log } = this.#options;
     const byRule = new Map<string, Map<string, Instance>>(rules.map(({ rule }) => [rule.name, new Map()]));
-    for (const { rule, instance } of store.loadInstances()) {
+    for (const { rule, instance } of stored) {
       const instances = byRule.get(rule);
       if (instances !== undefined) instances.set(instance.subject.key, instance);
       else log.warn('an alert of a rule that no longer exists is kept', { rule });
