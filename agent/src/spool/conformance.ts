@@ -131,6 +131,13 @@ export function spoolConformance(open: (sizes: SpoolSizes) => Spool): void {
       }
     });
 
+    it('keeps several schemas of one sampler together in each segment', () => {
+      const spool = open(SIZES);
+      for (let i = 0; i < 100; i++) appendTick(spool, [cpu, testSchema('cpu', 7)]);
+      const { id, first } = currentEpoch(spool);
+      expect(unreadable(readAll(spool, id, first))).toEqual([]);
+    });
+
     it('tells its listener after each append', () => {
       const spool = open(SIZES);
       let calls = 0;

@@ -44,6 +44,12 @@ interface NumberedSchema {
   readonly schema: HashedSchema;
 }
 
+/** The schemas of a sampler, usually one, and how many records had been appended when they were declared. */
+interface InForce {
+  readonly asOf: number;
+  readonly schemas: Map<number, NumberedSchema>;
+}
+
 export class MemorySpool implements Spool {
   readonly #options: Required<MemorySpoolOptions>;
   /** Oldest first; the last one is current. */
@@ -51,11 +57,13 @@ export class MemorySpool implements Spool {
   /** Numbers of all schemas of the current epoch by hash. */
   #schemaNumbers = new Map<string, number>();
   /** What each sampler used last, by its name. */
-  readonly #inForce = new Map<string, NumberedSchema>();
+  readonly #inForce = new Map<string, InForce>();
   /** Schemas that stand in the active segment, by number. */
   #written = new Set<number>();
   /** Records of the active segment that are no copies of schemas. */
   #activeAppends = 0;
+  /** Records appended in all. */
+  #appends = 0;
   #samplesDropped = 0;
   #onAppend: () => void = () => {};
 
@@ -71,7 +79,14 @@ export class MemorySpool implements Spool {
   declareSchema(schema: HashedSchema): number {
     const number = this.#schemaNumbers.get(schema.hash) ?? this.#freeNumber();
     this.#schemaNumbers.set(schema.hash, number);
-    this.#inForce.set(schema.sampler, { number, schema });
+    const before = this.#inForce.get(schema.sampler);
+    // Schemas declared for the same record are in force together; those of a later record replace them.
+    const inForce =
+      before?.asOf === this.#appends
+        ? before
+        : { asOf: this.#appends, schemas: new Map<number, NumberedSchema>() };
+    inForce.schemas.set(number, { number, schema });
+    this.#inForce.set(schema.sampler, inForce);
     if (!this.#written.has(number)) this.#writeSchema({ number, schema });
     return number;
   }
@@ -85,8 +100,9 @@ export class MemorySpool implements Spool {
     }
     epoch.push(bytes, counts);
     this.#activeAppends++;
+    this.#appends++;
     this.#dropWhatIsTooMuch();
-    if (this.#schemaNumbers.size - this.#inForce.size >= OUTDATED_SCHEMAS_MAX) this.#beginEpoch();
+    if (this.#schemaNumbers.size - this.#schemasInForce().length >= OUTDATED_SCHEMAS_MAX) this.#beginEpoch();
     this.#onAppend();
   }
 
@@ -182,7 +198,11 @@ export class MemorySpool implements Spool {
     this.#current().openSegment();
     this.#written = new Set();
     this.#activeAppends = 0;
-    for (const numbered of this.#inForce.values()) this.#writeSchema(numbered);
+    for (const numbered of this.#schemasInForce()) this.#writeSchema(numbered);
+  }
+
+  #schemasInForce(): NumberedSchema[] {
+    return [...this.#inForce.values()].flatMap(({ schemas }) => [...schemas.values()]);
   }
 
   #writeSchema({ number, schema }: NumberedSchema): void {
@@ -204,7 +224,7 @@ export class MemorySpool implements Spool {
     this.#epochs.push(this.#newEpoch());
     this.#forgetDelivered();
     this.#schemaNumbers = new Map();
-    for (const { number, schema } of this.#inForce.values()) this.#schemaNumbers.set(schema.hash, number);
+    for (const { number, schema } of this.#schemasInForce()) this.#schemaNumbers.set(schema.hash, number);
     this.#openSegment();
     if (this.#epochs.length <= LIMITS.epochsPerAgent) return;
     // The collector sees that an epoch is no longer listed and shows its end as lost.
