@@ -19,8 +19,9 @@ export interface SpoolStats {
   readonly recordsHeld: number;
   readonly bytesHeld: number;
   readonly bytesMax: number;
-  /** Wall clock of the oldest record that is not acknowledged, undefined when none is waiting. */
+  /** Wall clock of the oldest record held that is not acknowledged, undefined when none is waiting. */
   readonly oldestUnackedMs: number | undefined;
+  /** Values that were dropped before they were acknowledged, since the process started. */
   readonly samplesDropped: number;
 }
 
@@ -36,17 +37,22 @@ export interface SpoolBatch {
 /** Single-threaded; no method may be called from inside another one's callback. */
 export interface Spool {
   /**
-   * The number of `schema` in the current epoch. The first call for a schema in an epoch appends its schema record.
-   * Equal hashes are the same schema.
+   * The number of `schema` in the current epoch; its schema record stands in front of whatever is appended next. Equal
+   * hashes are the same schema. Call it for every schema of a record before each `append`: a number is good for the
+   * next record only, because the spool may begin another epoch after any of them.
    */
   declareSchema(schema: HashedSchema): number;
-  /** Numbers the record and keeps it. Never throws for lack of room: the oldest records make way. */
+  /**
+   * Numbers the record and keeps it. Never throws for lack of room: the oldest records make way.
+   * @throws AppError LIMIT_EXCEEDED when the record by itself is larger than the wire allows
+   */
   append(draft: RecordDraft, counts: RecordCounts): void;
   /** Epochs that still hold records or are current, oldest first, the current one last. */
   epochs(): readonly EpochState[];
   /**
-   * Records of the epoch from number `fromSeq` on, oldest first; a gap record where numbers were dropped. Empty when
-   * there are none.
+   * Records of the epoch from number `fromSeq` on, oldest first; a gap record where numbers were dropped or, because
+   * they had been acknowledged, freed. At least one record if there is any, even a larger one than `maxBytes`; empty
+   * when there is none.
    */
   read(
     epochId: string,
@@ -58,10 +64,17 @@ export interface Spool {
   /** Everything up to `watermark` is durable at the collector; the records may be freed. */
   acknowledge(epochId: string, watermark: number): void;
   /**
-   * Begins a new epoch. Held records above `rehomeAfter` of the current epoch move into it with new numbers, schemas
-   * included; what lies below is forgotten.
+   * Puts a fresh epoch in the place of `epochId`; it is the current one if that was. Held records above `rehomeAfter`
+   * move into it with new numbers, together with the schemas that they use and the gaps between them; what lies below
+   * is forgotten. An epoch that is not held is left alone.
    */
-  rotateEpoch(options: { readonly rehomeAfter: number }): void;
+  rotateEpoch(options: { readonly epochId: string; readonly rehomeAfter: number }): void;
+  /**
+   * Gives up one held record and declares it lost in a gap record with the same number. Does nothing when no record
+   * with this number is held.
+   * @param reason one of GAP_REASON
+   */
+  giveUp(record: { readonly epochId: string; readonly seq: number; readonly reason: number }): void;
   /** Called after each append, so that the link can send. One listener. */
   onAppend(listener: () => void): void;
   stats(): SpoolStats;

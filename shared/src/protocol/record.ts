@@ -183,3 +183,11 @@ export function recordBody(record: WireRecord): Buffer {
   }
   return body;
 }
+
+/** A copy of a record under another number, as it moves to another epoch: number and checksum change, nothing else. */
+export function renumberRecord(record: Uint8Array, seq: number): Buffer {
+  const bytes = Buffer.from(record);
+  bytes.writeUIntLE(seq, 16, 6);
+  bytes.writeUInt32LE(crc32(bytes.subarray(CRC_FROM)), 4);
+  return bytes;
+}

@@ -1,0 +1,383 @@
+/**
+ * Sends the spool to the collector: feeds the session with what the socket, the spool and the timer report, and does
+ * what the session asks for. Everything that decides is in `session.ts`; this is the part with side effects.
+ */
+import { background } from '@rollcall/shared/lib/background.ts';
+import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import { describeError } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { cleanText } from '@rollcall/shared/lib/text.ts';
+import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
+import {
+  encodeFrame,
+  FRAME_FLAG_JSON,
+  FRAME_HEADER_BYTES,
+  MESSAGE,
+} from '@rollcall/shared/protocol/frame.ts';
+import type { Challenge } from '@rollcall/shared/protocol/handshake.ts';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import {
+  encodeBatch,
+  encodeBye,
+  encodeGenerationAck,
+  encodeInventoryHave,
+} from '@rollcall/shared/protocol/messages.ts';
+import type { Spool } from '../spool/spool.ts';
+import { answerChallenge, type AgentFacts, type Handshake } from './handshake.ts';
+import type { IdentityStore } from './identity.ts';
+import { readMessage } from './incoming.ts';
+import { InventorySender, type InventorySource } from './inventory-sender.ts';
+import { initialState, step, wakeAtMs } from './session.ts';
+import type { Effect, Moment, Phase, SessionEvent, SessionState } from './session-types.ts';
+import type { Dial, Socket, SocketEvents } from './socket.ts';
+
+export interface UplinkOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** That many random bytes. */
+  readonly randomBytes: (count: number) => Buffer;
+  readonly spool: Spool;
+  readonly identity: IdentityStore;
+  readonly dial: Dial;
+  readonly facts: AgentFacts;
+  readonly inventory: InventorySource;
+  /** Accept a weaker binding to the TLS session than this collector once had. @default false */
+  readonly isDowngradeAllowed?: boolean;
+}
+
+export interface UplinkStats {
+  readonly phase: Phase;
+  /** Sessions that got as far as WELCOME. */
+  readonly sessions: number;
+  readonly batchesSent: number;
+  /** Bytes of their bodies. */
+  readonly bytesSent: number;
+  readonly recordsRejected: number;
+  readonly samplesRejected: number;
+}
+
+/** A socket, and what belongs to its session alone. */
+interface Link {
+  readonly socket: Socket;
+  handshake: Handshake | undefined;
+  readonly inventory: InventorySender;
+  isWaitingToSend: boolean;
+}
+
+/** How long the last bytes get to leave when the agent stops. */
+const CLOSE_MS_MAX = 1_000;
+
+export class Uplink {
+  readonly #options: UplinkOptions;
+  #state: SessionState;
+  /** The socket that the session uses; events of any other are ignored. */
+  #link: Link | undefined;
+  /** Sockets that have not reported their end yet. */
+  readonly #openSockets = new Set<Socket>();
+  #queue: SessionEvent[] = [];
+  #isWorking = false;
+  #isAppendNoted = false;
+  #timer: { readonly handle: Timer; readonly atMs: number } | undefined;
+  #lastReport = '';
+  #lastRejectCode = '';
+  #waiter: { readonly isReached: () => boolean; readonly resolve: () => void } | undefined;
+  #stopping: Promise<void> | undefined;
+  #stats = { sessions: 0, batchesSent: 0, bytesSent: 0, recordsRejected: 0, samplesRejected: 0 };
+
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+    this.#state = initialState(this.#now());
+  }
+
+  /** Connects within 5 s and from then on whenever it can. */
+  start(): void {
+    const { spool, inventory } = this.#options;
+    spool.onAppend(() => this.#noteAppend());
+    inventory.onChange(() => this.#dispatch({ kind: 'inventoryChanged' }));
+    this.#setTimer();
+  }
+
+  /** Sends what is left, at most 5 s, says goodbye and closes. May be called twice. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  stats(): UplinkStats {
+    return { phase: this.#state.phase, ...this.#stats };
+  }
+
+  async #stop(): Promise<void> {
+    const { clock, spool } = this.#options;
+    this.#dispatch({ kind: 'stop' });
+    await this.#until(() => this.#state.phase === 'STOPPED');
+    spool.onAppend(() => {});
+    const timer = clock.setTimer(CLOSE_MS_MAX, () => {
+      for (const socket of this.#openSockets) socket.terminate();
+      this.#openSockets.clear();
+      this.#wakeWaiter();
+    });
+    await this.#until(() => this.#openSockets.size === 0);
+    timer.cancel();
+  }
+
+  /** The spool forbids calls from inside its callback, so the session hears of the record right after. */
+  #noteAppend(): void {
+    if (this.#isAppendNoted) return;
+    this.#isAppendNoted = true;
+    queueMicrotask(() => {
+      this.#isAppendNoted = false;
+      const epoch = this.#options.spool.epochs().at(-1);
+      if (epoch !== undefined) this.#dispatch({ kind: 'appended', epochId: epoch.id });
+    });
+  }
+
+  #now(): Moment {
+    const { clock, random } = this.#options;
+    return { monoMs: clock.monoMs(), bootMs: clock.bootMs(), random: random() };
+  }
+
+  /** Steps the session until nothing follows from `event` any more. */
+  #dispatch(event: SessionEvent): void {
+    this.#queue.push(event);
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const before = this.#state.phase;
+      const { state, effects } = step(this.#state, next, this.#now());
+      this.#state = state;
+      for (const effect of effects) this.#perform(effect);
+      if (before === 'RECONCILE' && state.phase === 'LIVE') this.#noteSession();
+    }
+    this.#isWorking = false;
+    this.#setTimer();
+    this.#wakeWaiter();
+  }
+
+  #noteSession(): void {
+    this.#stats.sessions++;
+    this.#lastReport = '';
+    this.#options.log.info('connected to the collector');
+  }
+
+  /** A timer that is due too early only asks again, so it is replaced when it would be too late and not before. */
+  #setTimer(): void {
+    const { clock } = this.#options;
+    const atMs = wakeAtMs(this.#state);
+    if (atMs === undefined) {
+      this.#timer?.handle.cancel();
+      this.#timer = undefined;
+      return;
+    }
+    if (this.#timer !== undefined && this.#timer.atMs <= atMs) return;
+    this.#timer?.handle.cancel();
+    const handle = clock.setTimer(atMs - clock.monoMs(), () => {
+      this.#timer = undefined;
+      this.#dispatch({ kind: 'wake' });
+    });
+    this.#timer = { handle, atMs };
+  }
+
+  /** Resolves when `isReached` holds after some event. One caller at a time. */
+  #until(isReached: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiter = { isReached, resolve };
+      this.#wakeWaiter();
+    });
+  }
+
+  #wakeWaiter(): void {
+    if (this.#waiter?.isReached() ?? false) this.#waiter?.resolve();
+  }
+
+  #perform(effect: Effect): void {
+    const { spool, log } = this.#options;
+    switch (effect.kind) {
+      case 'dial':
+        return this.#dial();
+      case 'sendHello':
+        return this.#sendHello(effect.challenge);
+      case 'acknowledge':
+        return spool.acknowledge(effect.epochId, effect.watermark);
+      case 'rotateEpoch':
+        log.warn('the histories of agent and collector differ; a new epoch begins', { ...effect });
+        return spool.rotateEpoch(effect);
+      case 'giveUp':
+        return spool.giveUp({ ...effect, reason: GAP_REASON.POISON });
+      case 'storeGeneration':
+        return this.#storeGeneration(effect);
+      case 'sendGenerationAck':
+        return this.#link?.socket.send(encodeGenerationAck(effect.generation));
+      case 'sendInventoryHave':
+        return background(log, 'inventory', this.#sendInventoryHave());
+      case 'sendInventory':
+        return background(log, 'inventory', this.#sendInventory(effect.names));
+      case 'sendBatch':
+        return this.#sendBatch(effect);
+      case 'ping':
+        return this.#link?.socket.ping();
+      case 'sendBye':
+        return this.#link?.socket.send(encodeBye(effect.reason));
+      case 'close':
+        return this.#unlink()?.close(effect.code);
+      case 'terminate':
+        return this.#unlink()?.terminate();
+      case 'report':
+        return this.#report(effect);
+    }
+  }
+
+  #unlink(): Socket | undefined {
+    const socket = this.#link?.socket;
+    this.#link = undefined;
+    return socket;
+  }
+
+  #dial(): void {
+    const ended = (event: SessionEvent): void => {
+      this.#openSockets.delete(link.socket);
+      const isCurrent = this.#link === link;
+      if (isCurrent) this.#link = undefined;
+      if (isCurrent) this.#dispatch(event);
+      this.#wakeWaiter();
+    };
+    const ifCurrent = (act: () => void): void => {
+      if (this.#link === link) act();
+    };
+    const events: SocketEvents = {
+      opened: () => ifCurrent(() => this.#dispatch({ kind: 'opened' })),
+      received: (bytes) => ifCurrent(() => this.#receive(link, bytes)),
+      heard: () => ifCurrent(() => this.#dispatch({ kind: 'heard' })),
+      drained: () => ifCurrent(() => this.#onDrained(link)),
+      refused: (answer) => ended({ kind: 'refused', ...answer }),
+      failed: (error) => {
+        this.#options.log.debug('no connection', { error: describeError(error) });
+        ended({ kind: 'failed', isCertificate: error.code === 'COLLECTOR_UNTRUSTED' });
+      },
+      closed: (code) => ended({ kind: 'closed', code }),
+    };
+    const socket = this.#options.dial(events);
+    const link: Link = {
+      socket,
+      handshake: undefined,
+      inventory: new InventorySender(socket),
+      isWaitingToSend: false,
+    };
+    this.#link = link;
+    this.#openSockets.add(socket);
+  }
+
+  #onDrained(link: Link): void {
+    if (link.socket.bufferedBytes > LIMITS.agentSendBufferBytes) return;
+    link.inventory.sendMore();
+    if (!link.isWaitingToSend) return;
+    link.isWaitingToSend = false;
+    this.#dispatch({ kind: 'writable' });
+  }
+
+  #receive(link: Link, bytes: Buffer): void {
+    const { spool, identity, isDowngradeAllowed = false } = this.#options;
+    const { event, reject, complaint } = readMessage(bytes, {
+      spool,
+      identity,
+      isDowngradeAllowed,
+      handshake: link.handshake,
+    });
+    if (reject !== undefined) this.#noteReject(reject);
+    if (complaint !== undefined) this.#options.log.warn('the collector reports an error', complaint);
+    this.#dispatch(event);
+  }
+
+  #noteReject(reject: { readonly code: string; readonly samples: number; readonly text: string }): void {
+    this.#stats.recordsRejected++;
+    this.#stats.samplesRejected += reject.samples;
+    const level = this.#lastRejectCode === reject.code ? 'debug' : 'warn';
+    this.#lastRejectCode = reject.code;
+    const fields = { code: reject.code, samples: reject.samples, text: cleanText(reject.text, 200) };
+    this.#options.log[level]('the collector rejected a record', fields);
+  }
+
+  #sendHello(challenge: Challenge): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    const binding = challenge.binding === 'exporter' ? link.socket.channelBinding() : Buffer.alloc(0);
+    if (binding === undefined) {
+      const text = 'the collector wants to bind to a TLS session that it does not share with this agent';
+      this.#dispatch({ kind: 'violation', code: 'COLLECTOR_UNTRUSTED', text });
+      return;
+    }
+    const { spool, clock, facts, identity } = this.#options;
+    const { body, handshake } = answerChallenge(challenge, {
+      channelBinding: binding,
+      agentNonce: this.#options.randomBytes(challenge.nonce.length),
+      spool,
+      clock,
+      facts,
+      identity,
+    });
+    link.handshake = handshake;
+    link.socket.send(encodeFrame({ type: MESSAGE.HELLO, flags: FRAME_FLAG_JSON, body: [body] }));
+  }
+
+  #storeGeneration({ generation, storeId }: { readonly generation: number; readonly storeId: string }): void {
+    const { identity, log } = this.#options;
+    const before = identity.facts();
+    const binding = this.#link?.handshake?.binding ?? before.binding;
+    let isStored = true;
+    try {
+      identity.store({ generation, storeId, binding });
+    } catch (error) {
+      isStored = false;
+      log.warn('cannot keep the state of the session', { error: describeError(error) });
+    }
+    this.#dispatch({ kind: 'generationStored', generation, isStored });
+  }
+
+  #sendBatch(wanted: Extract<Effect, { kind: 'sendBatch' }>): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    if (link.socket.bufferedBytes > LIMITS.agentSendBufferBytes) {
+      link.isWaitingToSend = true;
+      this.#dispatch({ kind: 'blocked' });
+      return;
+    }
+    const { epochId, fromSeq, maxBytes } = wanted;
+    const limits = { maxBytes, maxRecords: LIMITS.recordsPerBatch };
+    const { records, nextSeq } = this.#options.spool.read(epochId, fromSeq, limits);
+    if (records.length === 0) {
+      this.#dispatch({ kind: 'laneEmpty', epochId });
+      return;
+    }
+    const frame = encodeBatch(epochId, records);
+    link.socket.send(frame);
+    const bytes = frame.length - FRAME_HEADER_BYTES;
+    this.#stats.batchesSent++;
+    this.#stats.bytesSent += bytes;
+    this.#dispatch({ kind: 'sent', epochId, nextSeq, bytes });
+  }
+
+  async #sendInventoryHave(): Promise<void> {
+    const link = this.#link;
+    const sections = await this.#options.inventory.sections();
+    if (this.#link !== link) return;
+    link?.socket.send(encodeInventoryHave(new Map(sections.map(({ name, hash }) => [name, hash]))));
+  }
+
+  async #sendInventory(names: readonly string[]): Promise<void> {
+    const link = this.#link;
+    const sections = await this.#options.inventory.sections();
+    if (this.#link !== link) return;
+    link?.inventory.send(sections.filter(({ name }) => names.includes(name)));
+  }
+
+  /** Says the same thing once; what is repeated stays visible at level debug. */
+  #report({ level, message, fields }: Extract<Effect, { kind: 'report' }>): void {
+    const { log } = this.#options;
+    const key = `${message} ${String(fields['reason'])}`;
+    if (key === this.#lastReport) log.debug(message, fields);
+    else log[level](message, fields);
+    this.#lastReport = key;
+  }
+}
