@@ -7,10 +7,16 @@ import type { EpochMark, EpochState } from '@rollcall/shared/protocol/handshake.
 import type { WireRecord } from '@rollcall/shared/protocol/record.ts';
 import type { FailedBlock, ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 
+/**
+ * The agent id under which the collector stores what it measures or computes itself. Its schemas carry complete label
+ * sets, and its records may be of any time. No agent can have it: enrolment never gives it out.
+ */
+export const COLLECTOR_AGENT_ID = '0'.repeat(32);
+
 /** What the journal says to one record. */
 export type ApplyOutcome =
-  /** Joined the open group; acknowledged after its commit. */
-  | { readonly kind: 'accepted'; readonly samples: number }
+  /** Joined the open group; acknowledged after its commit. `refusedBlocks` were dropped alone, their schema is unknown. */
+  | { readonly kind: 'accepted'; readonly samples: number; readonly refusedBlocks: number }
   /** Already there, byte for byte as far as can be told. */
   | { readonly kind: 'duplicate' }
   /** Consumed without being stored, for ever; the agent is told and goes on. */
@@ -18,7 +24,10 @@ export type ApplyOutcome =
   /** Nothing stored; the session must end with this error. */
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly text: string };
 
-/** What a session hears from the journal, always after the fact and never from inside `apply`. */
+/**
+ * What a session hears from the journal, always after the fact and never from inside `apply`. After its end it hears
+ * nothing more.
+ */
 export interface JournalSessionEvents {
   /** A group with records of this session is on stable storage. */
   committed(epochId: string, watermark: number): void;
@@ -33,6 +42,7 @@ export interface JournalSession {
   /**
    * Judges one record against the session's working watermark. Synchronous; the bytes are copied.
    * @param epochId one of the session's epochs, else refused with PROTOCOL_ERROR
+   * @returns refused with SUPERSEDED after the session's end, with STORAGE_UNAVAILABLE while nothing can be written
    */
   apply(epochId: string, record: WireRecord): ApplyOutcome;
   /** The session ends; what already joined a group is still committed. */
@@ -42,6 +52,8 @@ export interface JournalSession {
 /** A tick as it was stored. */
 export interface CommittedSamples {
   readonly pos: number;
+  /** The lane's number in the journal, as the reader uses it. */
+  readonly laneId: number;
   /** 32 hexadecimal digits. */
   readonly agentId: string;
   readonly epochId: string;
@@ -51,28 +63,52 @@ export interface CommittedSamples {
 }
 
 export interface JournalStats {
+  /** What the journal holds now. */
   readonly rows: number;
   readonly bytes: number;
+  readonly samples: number;
   /** False while the last commit failed; nothing is acknowledged then. */
   readonly isWritable: boolean;
+  /** Counters since the start. */
+  readonly commits: number;
+  readonly failedCommits: number;
+  readonly duplicates: number;
+  readonly rejectedRecords: number;
+  readonly refusedBlocks: number;
+}
+
+export interface PruneResult {
+  readonly rows: number;
+  readonly bytes: number;
 }
 
 export interface Journal {
   /** Random, made with the database; agents notice by it that a store was replaced. 32 hexadecimal digits. */
   readonly storeId: string;
   /**
-   * Opens the session of an agent after the group that is open has been settled, so that marks are what is durable.
-   * @throws AppError STORAGE_UNAVAILABLE
+   * Opens the session of an agent. An older session of it ends, and a group that holds records of it is settled first,
+   * so that marks are what is durable. Works while nothing can be written.
+   * @throws AppError STORAGE_UNAVAILABLE (cannot even be read), SUPERSEDED (a still newer session was opened meanwhile),
+   *   DRAINING (the journal is closed)
    */
   openSession(
     agent: { readonly agentId: string; readonly epochs: readonly EpochState[] },
     events: JournalSessionEvents,
   ): Promise<JournalSession>;
-  /** Calls `listener` after each commit with the ticks in it, in journal order. Returns the way to stop. */
+  /**
+   * Calls `listener` after each commit with the ticks in it, in journal order. Returns the way to stop. Blocks belong to
+   * all listeners together and are not changed.
+   */
   onCommitted(listener: (ticks: readonly CommittedSamples[]) => void): () => void;
   /** Samples lost and declared by the agent, by reason name (GAP_REASON_NAMES). */
   lostSamples(agentId: string): Readonly<Record<string, number>>;
   stats(): JournalStats;
+  /**
+   * Deletes records whose time is before `olderThanMs`, in steps of a few milliseconds between which everything else
+   * goes on. Not to be called again before it is done.
+   * @throws AppError QUERY_CANCELED, STORAGE_UNAVAILABLE; what was deleted until then stays deleted
+   */
+  prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult>;
   /** Commits what is open, then closes. */
   close(): Promise<void>;
 }

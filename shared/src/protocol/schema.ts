@@ -23,6 +23,31 @@ const METRICS_MAX = LIMITS.seriesPerSchema;
 const NUMBER_MAX = 65_535;
 const SCALE_MAX = 9;
 
+/**
+ * Who made a schema. An agent never names its own identity labels; the collector stores complete label sets (`up`, rule
+ * results, pushed series), which may also be longer.
+ */
+export type SchemaOrigin = 'agent' | 'collector';
+
+interface LabelRules {
+  readonly reserved: ReadonlySet<string>;
+  readonly labelsMax: number;
+  readonly valueBytesMax: number;
+}
+
+const LABEL_RULES: Readonly<Record<SchemaOrigin, LabelRules>> = {
+  agent: {
+    reserved: RESERVED_LABELS,
+    labelsMax: LIMITS.labelsPerSeries,
+    valueBytesMax: LIMITS.labelValueBytes,
+  },
+  collector: {
+    reserved: new Set(),
+    labelsMax: LIMITS.ownLabelsPerSeries,
+    valueBytesMax: LIMITS.ownLabelValueBytes,
+  },
+};
+
 export type MetricType = 'gauge' | 'counter';
 /** How values travel: as decimal-scaled integers, or as float64. */
 export type ValueEncoding = 'integer' | 'float64';
@@ -61,11 +86,14 @@ export interface HashedSchema extends Schema {
  * Brings metrics and series into canonical order and computes the hash.
  * @throws AppError LIMIT_EXCEEDED, RECORD_UNDECODABLE when the content breaks a rule of the format
  */
-export function createSchema(draft: {
-  readonly sampler: string;
-  readonly intervalMs: number;
-  readonly metrics: readonly SchemaMetric[];
-}): HashedSchema {
+export function createSchema(
+  draft: {
+    readonly sampler: string;
+    readonly intervalMs: number;
+    readonly metrics: readonly SchemaMetric[];
+  },
+  origin: SchemaOrigin = 'agent',
+): HashedSchema {
   const metrics = draft.metrics
     .map((metric) => ({ ...metric, series: metric.series.toSorted(compareSeries) }))
     .sort((left, right) => compareUtf8(left.name, right.name));
@@ -76,7 +104,7 @@ export function createSchema(draft: {
   writer.varint(metrics.length);
   for (const metric of metrics) writeMetric(writer, metric);
   // Decoding what was just written checks every rule in the one place that knows them.
-  return decodeSchema(writer.copy());
+  return decodeSchema(writer.copy(), origin);
 }
 
 /**
@@ -84,7 +112,8 @@ export function createSchema(draft: {
  * @param bytes kept by the result; must not change afterwards
  * @throws AppError RECORD_UNDECODABLE when they are not the canonical form of a valid schema, LIMIT_EXCEEDED
  */
-export function decodeSchema(bytes: Buffer): HashedSchema {
+export function decodeSchema(bytes: Buffer, origin: SchemaOrigin = 'agent'): HashedSchema {
+  const rules = LABEL_RULES[origin];
   const reader = new ByteReader(bytes);
   const format = reader.u8();
   if (format !== FORMAT) throw invalid(`schema format ${format} is unknown`);
@@ -96,7 +125,7 @@ export function decodeSchema(bytes: Buffer): HashedSchema {
   let seriesCount = 0;
   let previousName = '';
   for (let i = 0; i < metricCount; i++) {
-    const metric = readMetric(reader, LIMITS.seriesPerSchema - seriesCount);
+    const metric = readMetric(reader, LIMITS.seriesPerSchema - seriesCount, rules);
     if (i > 0 && compareUtf8(previousName, metric.name) >= 0)
       throw invalid(`metric ${metric.name} is out of order`);
     previousName = metric.name;
@@ -117,13 +146,16 @@ export function encodeSchemaBody(number: number, schema: HashedSchema): Buffer {
 }
 
 /** @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED */
-export function decodeSchemaBody(body: Buffer): { readonly number: number; readonly schema: HashedSchema } {
+export function decodeSchemaBody(
+  body: Buffer,
+  origin: SchemaOrigin = 'agent',
+): { readonly number: number; readonly schema: HashedSchema } {
   const reader = new ByteReader(body);
   const number = reader.varint();
   if (number < 1 || number > NUMBER_MAX)
     throw invalid(`schema number ${number} is not from 1 to ${NUMBER_MAX}`);
   // A copy of its own: the record's buffer belongs to the socket.
-  return { number, schema: decodeSchema(Buffer.from(reader.bytes(reader.remaining))) };
+  return { number, schema: decodeSchema(Buffer.from(reader.bytes(reader.remaining)), origin) };
 }
 
 function writeMetric(writer: ByteWriter, metric: SchemaMetric): void {
@@ -138,7 +170,7 @@ function writeMetric(writer: ByteWriter, metric: SchemaMetric): void {
   for (const values of metric.series) for (const value of values) writer.text(value);
 }
 
-function readMetric(reader: ByteReader, seriesLeft: number): SchemaMetric {
+function readMetric(reader: ByteReader, seriesLeft: number, rules: LabelRules): SchemaMetric {
   const name = reader.text(LIMITS.labelNameBytes);
   if (!METRIC_NAME_PATTERN.test(name)) throw invalid(`metric name ${JSON.stringify(name)} is not allowed`);
   const unit = reader.text(32);
@@ -151,12 +183,12 @@ function readMetric(reader: ByteReader, seriesLeft: number): SchemaMetric {
   if (scale > SCALE_MAX || (encodingCode === 1 && scale !== 0)) {
     throw invalid(`scale ${scale} of metric ${name} is not allowed`);
   }
-  const labelNames = readLabelNames(reader, name);
+  const labelNames = readLabelNames(reader, name, rules);
   const seriesCount = reader.varint();
   if (seriesCount > seriesLeft) throw tooMany('series in a schema', seriesCount, seriesLeft);
   const series: string[][] = [];
   for (let i = 0; i < seriesCount; i++) {
-    const values = labelNames.map(() => reader.text(LIMITS.labelValueBytes));
+    const values = labelNames.map(() => reader.text(rules.valueBytesMax));
     const previous = series[i - 1];
     if (previous !== undefined && compareSeries(previous, values) >= 0) {
       throw invalid(`series ${i} of metric ${name} is out of order`);
@@ -174,14 +206,13 @@ function readMetric(reader: ByteReader, seriesLeft: number): SchemaMetric {
   };
 }
 
-function readLabelNames(reader: ByteReader, metricName: string): string[] {
+function readLabelNames(reader: ByteReader, metricName: string, rules: LabelRules): string[] {
   const count = reader.varint();
-  if (count > LIMITS.labelsPerSeries)
-    throw tooMany(`labels of metric ${metricName}`, count, LIMITS.labelsPerSeries);
+  if (count > rules.labelsMax) throw tooMany(`labels of metric ${metricName}`, count, rules.labelsMax);
   const names: string[] = [];
   for (let i = 0; i < count; i++) {
     const name = reader.text(LIMITS.labelNameBytes);
-    if (!LABEL_NAME_PATTERN.test(name) || name.startsWith('__') || RESERVED_LABELS.has(name)) {
+    if (!LABEL_NAME_PATTERN.test(name) || name.startsWith('__') || rules.reserved.has(name)) {
       throw invalid(`label name ${JSON.stringify(name)} of metric ${metricName} is not allowed`);
     }
     const previous = names[i - 1];

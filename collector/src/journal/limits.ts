@@ -1,0 +1,22 @@
+/** Limits of the journal; each has a test. */
+export const JOURNAL_LIMITS = {
+  /** A group is committed when its oldest record has waited so long, or it has so many bytes or records. */
+  groupMs: 50,
+  groupBytes: 2 * 1024 * 1024,
+  groupRecords: 500,
+  /** How much of a rejected record is kept for diagnosis, and for how many of them. */
+  quarantineBytes: 4 * 1024,
+  quarantineRecords: 1_000,
+  /** Largest distance of a block's reading from its record's time. Reads widen their range by what occurs. */
+  blockOffsetMs: 3_600_000,
+  probeBytes: 16 * 1024,
+  inventoryChangeBytes: 64 * 1024,
+  /** Schemas remembered per lane beyond those in force. */
+  oldSchemasPerLane: 1_024,
+  /** Rows of one deletion at first; it adapts so that one takes well below 20 ms. */
+  pruneRows: 100,
+  pruneRowsMax: 2_000,
+  pruneStepMs: 8,
+} as const;
+
+export type JournalLimits = { readonly [Name in keyof typeof JOURNAL_LIMITS]: number };

@@ -1,0 +1,109 @@
+import type { Migration } from '../state/database.ts';
+
+/**
+ * Tables of journal.db. A lane is one epoch of one agent: rows refer to it by a small integer. Times are UTC
+ * milliseconds. docs/storage-format.md describes them.
+ */
+export const JOURNAL_MIGRATIONS: readonly Migration[] = [
+  {
+    name: 'journal',
+    sql: `
+      CREATE TABLE meta (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE lanes (
+        id INTEGER PRIMARY KEY,
+        agent TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        boot TEXT NOT NULL,
+        -- Everything up to here is accounted for, and the checksum of that record; NULL when a gap ends there.
+        watermark INTEGER NOT NULL,
+        crc INTEGER,
+        -- Cumulative counts at the watermark, in the agent's way of counting; a gap's loss is told by them.
+        ticks INTEGER NOT NULL,
+        samples INTEGER NOT NULL,
+        is_estimated INTEGER NOT NULL,
+        -- watermark = applied + rejected + gapped, always.
+        applied INTEGER NOT NULL,
+        rejected INTEGER NOT NULL,
+        gapped INTEGER NOT NULL,
+        refused_blocks INTEGER NOT NULL,
+        first_ms INTEGER,
+        last_ms INTEGER,
+        -- Largest distance of a block's reading from its record's time.
+        offset_ms_max INTEGER NOT NULL,
+        is_closed INTEGER NOT NULL,
+        -- What the table of records holds of this lane now.
+        row_count INTEGER NOT NULL,
+        row_bytes INTEGER NOT NULL,
+        row_samples INTEGER NOT NULL,
+        oldest_ms INTEGER,
+        UNIQUE (agent, epoch)
+      ) STRICT;
+      CREATE INDEX lanes_by_oldest ON lanes (oldest_ms);
+
+      -- AUTOINCREMENT, because a position that is used twice would fool whoever follows the journal with a cursor.
+      CREATE TABLE records (
+        pos INTEGER PRIMARY KEY AUTOINCREMENT,
+        lane INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        time_ms INTEGER NOT NULL,
+        received_ms INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        crc INTEGER NOT NULL,
+        samples INTEGER NOT NULL,
+        bytes BLOB NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX records_by_seq ON records (lane, seq);
+      CREATE INDEX records_by_time ON records (lane, time_ms);
+
+      CREATE TABLE gaps (
+        lane INTEGER NOT NULL,
+        from_seq INTEGER NOT NULL,
+        to_seq INTEGER NOT NULL,
+        reason INTEGER NOT NULL,
+        is_estimated INTEGER NOT NULL,
+        ticks INTEGER NOT NULL,
+        samples INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL,
+        received_ms INTEGER NOT NULL,
+        PRIMARY KEY (lane, from_seq)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE rejects (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        lane INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        code TEXT NOT NULL,
+        message TEXT NOT NULL,
+        samples INTEGER NOT NULL,
+        received_ms INTEGER NOT NULL,
+        -- The first bytes of the record, for the newest rejects only.
+        head BLOB
+      ) STRICT;
+
+      -- Content-addressed: once for the whole fleet.
+      CREATE TABLE schemas (
+        id INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        bytes BLOB NOT NULL
+      ) STRICT;
+
+      CREATE TABLE schema_numbers (
+        lane INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        schema INTEGER NOT NULL,
+        sampler TEXT NOT NULL,
+        declared_seq INTEGER NOT NULL,
+        -- First reading with it, and the newest one rounded up to the hour; NULL while there is none.
+        first_ms INTEGER,
+        last_ms INTEGER,
+        PRIMARY KEY (lane, number)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX schema_numbers_by_schema ON schema_numbers (schema);
+    `,
+  },
+];

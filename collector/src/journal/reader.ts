@@ -1,0 +1,215 @@
+/**
+ * The read side of the journal: what storage and feeds see of it. It has read-only connections of its own, so a long
+ * read neither waits for commits nor delays them.
+ */
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import { decodeSchema, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import { blobOf, countOf, numberOf, textOf } from './columns.ts';
+import type { SchemaCache } from './schema-cache.ts';
+
+/** One epoch of one agent, as far as it has rows. */
+export interface LaneRange {
+  readonly laneId: number;
+  readonly agentId: string;
+  readonly epochId: string;
+  /** Times of the oldest and the newest record that is still there. */
+  readonly oldestMs: number;
+  readonly newestMs: number;
+  /** Largest distance of a block's reading from its record's time. */
+  readonly offsetMsMax: number;
+}
+
+/** A schema in use in a lane. */
+export interface SchemaUse {
+  readonly laneId: number;
+  readonly number: number;
+  readonly schema: HashedSchema;
+  /** First reading with it, and the newest one rounded up to the hour. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+/** A tick as it is stored; `bytes` is the whole record. */
+export interface StoredTick {
+  readonly pos: number;
+  readonly timeMs: number;
+  readonly bytes: Buffer;
+}
+
+/** The journal as it was at one moment; later commits and deletions do not change it. */
+export interface JournalSnapshot {
+  /** Position of the newest record in it, 0 when there is none. */
+  readonly lastPos: number;
+  /** All lanes that have rows, in order of their ids. */
+  lanes(): Iterable<LaneRange>;
+  /** All schemas that were ever used in lanes that have rows. */
+  schemaUses(): Iterable<SchemaUse>;
+  /**
+   * Ticks of a lane whose record time is in the range (both ends inclusive), oldest first; those of one time in order of
+   * arrival. Read lazily: only one iteration of a snapshot may be under way at a time.
+   */
+  ticks(range: {
+    readonly laneId: number;
+    readonly fromMs: number;
+    readonly toMs: number;
+  }): Iterable<StoredTick>;
+  /** Gives the snapshot back. While it is held, the write-ahead log cannot shrink. */
+  close(): void;
+}
+
+export interface JournalReader {
+  /** @throws AppError STORAGE_UNAVAILABLE */
+  snapshot(): JournalSnapshot;
+  /** Bytes of the database file. */
+  fileBytes(): number;
+  /** Closes every connection; called once, after the last snapshot was closed. */
+  close(): void;
+}
+
+/** Connections kept open between reads. */
+const IDLE_CONNECTIONS_MAX = 4;
+
+/**
+ * @param path the file of a journal that is open
+ * @param schemas shared with the journal, so that each schema is in memory once
+ * @throws AppError STORAGE_UNAVAILABLE
+ */
+export function openJournalReader(options: {
+  readonly path: string;
+  readonly schemas: SchemaCache;
+}): JournalReader {
+  const idle: Connection[] = [];
+  const acquire = (): Connection => idle.pop() ?? connect(options.path);
+  const release = (connection: Connection): void => {
+    if (idle.length < IDLE_CONNECTIONS_MAX) idle.push(connection);
+    else connection.database.close();
+  };
+  release(acquire());
+  return {
+    snapshot: () => {
+      const connection = acquire();
+      return new Snapshot(connection, options.schemas, () => release(connection));
+    },
+    fileBytes() {
+      const connection = acquire();
+      const row = connection.size.get();
+      release(connection);
+      return countOf(row, 'bytes');
+    },
+    close() {
+      for (const { database } of idle.splice(0)) database.close();
+    },
+  };
+}
+
+interface Connection {
+  readonly database: DatabaseSync;
+  readonly lastPos: StatementSync;
+  readonly lanes: StatementSync;
+  readonly schemaUses: StatementSync;
+  readonly schema: StatementSync;
+  readonly ticks: StatementSync;
+  readonly size: StatementSync;
+}
+
+function connect(path: string): Connection {
+  try {
+    const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
+    return {
+      database,
+      lastPos: database.prepare(`SELECT max(pos) AS pos FROM records`),
+      lanes: database.prepare(
+        `SELECT id, agent, epoch, oldest_ms, last_ms, offset_ms_max FROM lanes
+         WHERE row_count > 0 AND oldest_ms IS NOT NULL AND last_ms IS NOT NULL ORDER BY id`,
+      ),
+      schemaUses: database.prepare(
+        `SELECT n.lane, n.number, n.first_ms, n.last_ms, s.id, s.hash FROM schema_numbers n
+         JOIN schemas s ON s.id = n.schema JOIN lanes l ON l.id = n.lane
+         WHERE n.first_ms IS NOT NULL AND l.row_count > 0`,
+      ),
+      schema: database.prepare(`SELECT bytes FROM schemas WHERE id = ?`),
+      ticks: database.prepare(
+        `SELECT pos, time_ms, bytes FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND kind = 1
+         ORDER BY time_ms, pos`,
+      ),
+      size: database.prepare(
+        `SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`,
+      ),
+    };
+  } catch (error) {
+    throw new AppError('STORAGE_UNAVAILABLE', `open ${path} for reading: ${describeError(error)}`, {
+      cause: error,
+      isRetryable: true,
+    });
+  }
+}
+
+class Snapshot implements JournalSnapshot {
+  readonly lastPos: number;
+  readonly #connection: Connection;
+  readonly #schemas: SchemaCache;
+  readonly #release: () => void;
+  #isOpen = true;
+
+  constructor(connection: Connection, schemas: SchemaCache, release: () => void) {
+    this.#connection = connection;
+    this.#schemas = schemas;
+    this.#release = release;
+    connection.database.exec('BEGIN');
+    // The first read fixes what the transaction sees.
+    this.lastPos = countOf(connection.lastPos.get(), 'pos');
+  }
+
+  *lanes(): Iterable<LaneRange> {
+    for (const row of this.#connection.lanes.iterate()) {
+      yield {
+        laneId: countOf(row, 'id'),
+        agentId: textOf(row, 'agent'),
+        epochId: textOf(row, 'epoch'),
+        oldestMs: countOf(row, 'oldest_ms'),
+        newestMs: countOf(row, 'last_ms'),
+        offsetMsMax: countOf(row, 'offset_ms_max'),
+      };
+    }
+  }
+
+  *schemaUses(): Iterable<SchemaUse> {
+    for (const row of this.#connection.schemaUses.iterate()) {
+      yield {
+        laneId: countOf(row, 'lane'),
+        number: countOf(row, 'number'),
+        schema: this.#schema(blobOf(row, 'hash').toString('hex'), countOf(row, 'id')),
+        firstMs: numberOf(row, 'first_ms') ?? 0,
+        lastMs: numberOf(row, 'last_ms') ?? 0,
+      };
+    }
+  }
+
+  *ticks(range: {
+    readonly laneId: number;
+    readonly fromMs: number;
+    readonly toMs: number;
+  }): Iterable<StoredTick> {
+    for (const row of this.#connection.ticks.iterate(range.laneId, range.fromMs, range.toMs)) {
+      yield { pos: countOf(row, 'pos'), timeMs: countOf(row, 'time_ms'), bytes: blobOf(row, 'bytes') };
+    }
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#connection.database.exec('COMMIT');
+    this.#release();
+  }
+
+  #schema(hash: string, schemaId: number): HashedSchema {
+    const known = this.#schemas.get(hash);
+    if (known !== undefined) return known;
+    const row = this.#connection.schema.get(schemaId);
+    if (row === undefined)
+      throw new AppError('STORAGE_UNAVAILABLE', `schema ${schemaId} is not in the journal`);
+    // The permissive rules: the schema was judged by its origin's rules when it came.
+    return this.#schemas.intern(decodeSchema(blobOf(row, 'bytes'), 'collector'));
+  }
+}

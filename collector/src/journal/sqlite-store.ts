@@ -1,0 +1,239 @@
+/** The journal's database on node:sqlite. Statements are prepared once; a commit is one synchronous transaction. */
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import { decodeSchema } from '@rollcall/shared/protocol/schema.ts';
+import type { SQLOutputValue, StatementSync } from 'node:sqlite';
+import { openDatabase, type Database } from '../state/database.ts';
+import { JOURNAL_LIMITS } from './limits.ts';
+import { JOURNAL_MIGRATIONS } from './migrations.ts';
+import { blobOf, countOf, numberOf, textOf } from './columns.ts';
+import type { SchemaCache } from './schema-cache.ts';
+import { prepareWrites, type Writes } from './sqlite-writes.ts';
+import type {
+  CommitBatch,
+  JournalStore,
+  PruneStep,
+  RecordRow,
+  SchemaNumber,
+  StoredLane,
+  StoreTotals,
+} from './store.ts';
+
+/** Pages in the write-ahead log before they move into the database: 16 MiB, so that hot pages move once. */
+const CHECKPOINT_PAGES = 4_096;
+
+type Row = Readonly<Record<string, SQLOutputValue>>;
+
+interface Reads {
+  readonly lanes: StatementSync;
+  readonly crc: StatementSync;
+  readonly inForce: StatementSync;
+  readonly number: StatementSync;
+  readonly lost: StatementSync;
+  readonly samplesAfter: StatementSync;
+}
+
+/**
+ * Opens or creates the database.
+ * @param path a file, or `:memory:` where nobody else reads it
+ * @param newStoreId 32 hexadecimal digits, used when the database is new
+ * @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW
+ */
+export function openSqliteStore(options: {
+  readonly path: string;
+  readonly newStoreId: string;
+  readonly schemas: SchemaCache;
+}): JournalStore {
+  return new SqliteStore(options);
+}
+
+class SqliteStore implements JournalStore {
+  readonly storeId: string;
+  readonly #path: string;
+  readonly #schemas: SchemaCache;
+  #database: Database;
+  #reads: Reads;
+  #writes: Writes;
+
+  constructor(options: {
+    readonly path: string;
+    readonly newStoreId: string;
+    readonly schemas: SchemaCache;
+  }) {
+    this.#path = options.path;
+    this.#schemas = options.schemas;
+    this.#database = openJournalDatabase(this.#path);
+    const { connection } = this.#database;
+    connection
+      .prepare(`INSERT INTO meta (key, value) VALUES ('store_id', ?) ON CONFLICT (key) DO NOTHING`)
+      .run(options.newStoreId);
+    this.storeId = textOf(
+      connection.prepare(`SELECT value FROM meta WHERE key = 'store_id'`).get() ?? {},
+      'value',
+    );
+    this.#reads = prepareReads(this.#database);
+    this.#writes = prepareWrites(this.#database);
+  }
+
+  totals(): StoreTotals {
+    const { connection } = this.#database;
+    const lanes = connection
+      .prepare(
+        `SELECT coalesce(sum(row_count), 0) AS row_count, coalesce(sum(row_bytes), 0) AS row_bytes,
+          coalesce(sum(row_samples), 0) AS row_samples, coalesce(max(id), 0) AS last_lane FROM lanes`,
+      )
+      .get();
+    const pos = connection.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'records'`).get();
+    const newest = connection.prepare(`SELECT received_ms FROM records ORDER BY pos DESC LIMIT 1`).get();
+    return {
+      rows: countOf(lanes, 'row_count'),
+      bytes: countOf(lanes, 'row_bytes'),
+      samples: countOf(lanes, 'row_samples'),
+      lastLaneId: countOf(lanes, 'last_lane'),
+      lastPos: countOf(pos, 'seq'),
+      newestReceivedMs: countOf(newest, 'received_ms'),
+    };
+  }
+
+  lanesOf(agentId: string): readonly StoredLane[] {
+    return this.#reads.lanes.all(agentId).map(toLane);
+  }
+
+  crcOf(laneId: number, seq: number): number | undefined {
+    const row = this.#reads.crc.get(laneId, seq);
+    return row === undefined ? undefined : countOf(row, 'crc');
+  }
+
+  schemasInForce(laneId: number): readonly SchemaNumber[] {
+    return this.#reads.inForce.all(laneId).map((row) => this.#toSchemaNumber(row));
+  }
+
+  schemaNumber(laneId: number, number: number): SchemaNumber | undefined {
+    const row = this.#reads.number.get(laneId, number);
+    return row === undefined ? undefined : this.#toSchemaNumber(row);
+  }
+
+  lostSamples(agentId: string): ReadonlyMap<number, number> {
+    const rows = this.#reads.lost.all(agentId);
+    return new Map(rows.map((row) => [countOf(row, 'reason'), countOf(row, 'samples')]));
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- asynchronous at the border; see store.ts
+  async commit(batch: CommitBatch): Promise<void> {
+    this.#database.transaction(() => this.#writes.write(batch));
+  }
+
+  samplesAfter(pos: number): ReturnType<JournalStore['samplesAfter']> {
+    return this.#reads.samplesAfter.all(pos).map((row) => ({
+      ...toRecord(row),
+      agentId: textOf(row, 'agent'),
+      epochId: textOf(row, 'epoch'),
+    }));
+  }
+
+  prune(olderThanMs: number, rows: number): PruneStep {
+    return this.#database.transaction(() => this.#writes.prune(olderThanMs, rows));
+  }
+
+  reopen(): void {
+    try {
+      this.#database.close();
+    } catch {
+      // It is already closed when the attempt before this one failed half-way.
+    }
+    try {
+      this.#database = openJournalDatabase(this.#path);
+      this.#reads = prepareReads(this.#database);
+      this.#writes = prepareWrites(this.#database);
+      this.#database.transaction(() => this.#writes.probe());
+    } catch (error) {
+      throw new AppError('STORAGE_UNAVAILABLE', `write to ${this.#path}: ${describeError(error)}`, {
+        cause: error,
+        isRetryable: true,
+      });
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #toSchemaNumber(row: Row): SchemaNumber {
+    const hash = blobOf(row, 'hash').toString('hex');
+    return {
+      number: countOf(row, 'number'),
+      // The permissive rules: the schema was judged by its origin's rules when it came.
+      schema:
+        this.#schemas.get(hash) ?? this.#schemas.intern(decodeSchema(blobOf(row, 'bytes'), 'collector')),
+      declaredSeq: countOf(row, 'declared_seq'),
+      firstMs: numberOf(row, 'first_ms'),
+      lastMs: numberOf(row, 'last_ms'),
+    };
+  }
+}
+
+function openJournalDatabase(path: string): Database {
+  const database = openDatabase(path, JOURNAL_MIGRATIONS);
+  database.connection.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  return database;
+}
+
+function prepareReads({ connection }: Database): Reads {
+  const schemaColumns = `n.number, n.declared_seq, n.first_ms, n.last_ms, s.hash, s.bytes`;
+  return {
+    lanes: connection.prepare(`SELECT * FROM lanes WHERE agent = ? ORDER BY id`),
+    crc: connection.prepare(`SELECT crc FROM records WHERE lane = ? AND seq = ?`),
+    // SQLite takes the other columns of a group with max() from the row of the maximum.
+    inForce: connection.prepare(
+      `SELECT ${schemaColumns}, max(n.declared_seq) FROM schema_numbers n JOIN schemas s ON s.id = n.schema
+       WHERE n.lane = ? GROUP BY n.sampler ORDER BY n.declared_seq`,
+    ),
+    number: connection.prepare(
+      `SELECT ${schemaColumns} FROM schema_numbers n JOIN schemas s ON s.id = n.schema
+       WHERE n.lane = ? AND n.number = ?`,
+    ),
+    lost: connection.prepare(
+      `SELECT g.reason, sum(g.samples) AS samples FROM gaps g JOIN lanes l ON l.id = g.lane
+       WHERE l.agent = ? GROUP BY g.reason`,
+    ),
+    samplesAfter: connection.prepare(
+      `SELECT r.*, l.agent, l.epoch FROM records r JOIN lanes l ON l.id = r.lane
+       WHERE r.pos > ? AND r.kind = 1 ORDER BY r.pos LIMIT ${JOURNAL_LIMITS.groupRecords * 20}`,
+    ),
+  };
+}
+
+function toLane(row: Row): StoredLane {
+  return {
+    id: countOf(row, 'id'),
+    agentId: textOf(row, 'agent'),
+    epochId: textOf(row, 'epoch'),
+    bootId: textOf(row, 'boot'),
+    watermark: countOf(row, 'watermark'),
+    crc: numberOf(row, 'crc'),
+    ticks: countOf(row, 'ticks'),
+    samples: countOf(row, 'samples'),
+    isEstimated: row['is_estimated'] === 1,
+    applied: countOf(row, 'applied'),
+    rejected: countOf(row, 'rejected'),
+    gapped: countOf(row, 'gapped'),
+    refusedBlocks: countOf(row, 'refused_blocks'),
+    firstMs: numberOf(row, 'first_ms'),
+    lastMs: numberOf(row, 'last_ms'),
+    offsetMsMax: countOf(row, 'offset_ms_max'),
+    isClosed: row['is_closed'] === 1,
+  };
+}
+
+function toRecord(row: Row): RecordRow {
+  return {
+    pos: countOf(row, 'pos'),
+    laneId: countOf(row, 'lane'),
+    seq: countOf(row, 'seq'),
+    timeMs: countOf(row, 'time_ms'),
+    receivedMs: countOf(row, 'received_ms'),
+    kind: countOf(row, 'kind'),
+    crc: countOf(row, 'crc'),
+    samples: countOf(row, 'samples'),
+    bytes: blobOf(row, 'bytes'),
+  };
+}

@@ -1,0 +1,62 @@
+/** A journal for tests: on a fake clock, with a store that can fail, and with sessions that write down what they hear. */
+import { randomBytes } from 'node:crypto';
+import { yieldToEventLoop } from '@rollcall/shared/lib/event-loop.ts';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import type { Journal, JournalSession } from '../journal.ts';
+import { openJournal } from '../open-journal.ts';
+import { SchemaCache } from '../schema-cache.ts';
+import { FaultyStore } from './faulty-store.ts';
+
+export interface TestJournal {
+  readonly journal: Journal;
+  readonly clock: FakeClock;
+  readonly schemas: SchemaCache;
+  readonly store: FaultyStore;
+  /** Lets the open group be committed. */
+  readonly commit: () => Promise<void>;
+}
+
+export function openTestJournal(path = ':memory:', clock = new FakeClock()): TestJournal {
+  const schemas = new SchemaCache();
+  const stores: FaultyStore[] = [];
+  const journal = openJournal({
+    path,
+    clock,
+    log: silentLogger,
+    randomBytes,
+    yieldToLoop: yieldToEventLoop,
+    schemas,
+    wrapStore(store) {
+      const faulty = new FaultyStore(store);
+      stores.push(faulty);
+      return faulty;
+    },
+  });
+  const [store] = stores;
+  if (store === undefined) throw new Error('the journal opened no store');
+  return { journal, clock, schemas, store, commit: () => clock.advance(50) };
+}
+
+export interface HeardSession {
+  readonly session: JournalSession;
+  /** `epoch:watermark` per commit, `failed` at a failure. */
+  readonly heard: string[];
+}
+
+export async function openHeardSession(
+  journal: Journal,
+  agentId: string,
+  epochIds: readonly string[],
+): Promise<HeardSession> {
+  const heard: string[] = [];
+  const epochs = epochIds.map((id) => ({ id, bootId: 'boot', first: 1, next: 1, acked: 0 }));
+  const session = await journal.openSession(
+    { agentId, epochs },
+    {
+      committed: (epochId, watermark) => heard.push(`${epochId}:${watermark}`),
+      failed: () => heard.push('failed'),
+    },
+  );
+  return { session, heard };
+}
