@@ -2,14 +2,18 @@
  * Inventory sections in canonical form: keys sorted, no undefined, numbers as JSON prints them. Equal content gives
  * equal bytes, so a section travels only when it changed.
  */
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { compareUtf8 } from '../lib/text.ts';
 
+/** Anything JSON can hold. */
 export type InventoryValue = string | number | boolean | null | InventoryRecord | readonly InventoryValue[];
+/** A JSON object. */
 export interface InventoryRecord {
   readonly [key: string]: InventoryValue;
 }
 
+/** One topic of a machine's inventory, as it was collected. */
 export interface InventorySection {
   /** `[a-z][a-z0-9_]*`, at most 32 characters. */
   readonly name: string;
@@ -24,10 +28,14 @@ export interface CanonicalSection {
   readonly hash: string;
 }
 
+const SECTION_NAME_PATTERN = /^[a-z][a-z0-9_]{0,31}$/;
+
 /** What stands in place of a value that could not be read for lack of rights: never an empty value. */
 export const NOT_READABLE = 'not readable';
 
+/** The canonical form of a section. A name that the protocol does not allow is a bug and throws. */
 export function canonicalSection(section: InventorySection): CanonicalSection {
+  assert.match(section.name, SECTION_NAME_PATTERN, 'name of an inventory section');
   const bytes = Buffer.from(canonicalJson(section.content));
   return { name: section.name, bytes, hash: sectionHash(bytes) };
 }

@@ -9,6 +9,7 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Where time comes from. Callbacks run on the event loop, never from inside `setTimer`. */
 export interface Clock {
   /** Wall clock, UTC milliseconds since 1970. May jump either way; only for what people read. */
   wallMs(): number;
@@ -20,8 +21,8 @@ export interface Clock {
   setTimer(delayMs: number, callback: () => void, options?: { readonly isBackground?: boolean }): Timer;
 }
 
-/** The longest delay that the platform's timers hold (2^31 - 1 ms); longer ones would fire at once. */
-export const TIMER_DELAY_MS_MAX = 2_147_483_647;
+/** The longest delay that the platform's timers hold (2^31 - 1 ms); longer ones would fire at once, so they are chained. */
+const TIMER_DELAY_MS_MAX = 2_147_483_647;
 
 /** The clock of this machine. */
 export const systemClock: Clock = {
@@ -29,8 +30,13 @@ export const systemClock: Clock = {
   monoMs: () => performance.now(),
   bootMs: () => Math.round(uptime() * 1000),
   setTimer(delayMs, callback, options) {
-    const handle = setTimeout(callback, Math.min(Math.max(0, delayMs), TIMER_DELAY_MS_MAX));
-    if (options?.isBackground) handle.unref();
+    let handle: NodeJS.Timeout;
+    const arm = (leftMs: number): void => {
+      const stepMs = Math.min(Math.max(0, leftMs), TIMER_DELAY_MS_MAX);
+      handle = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : callback()), stepMs);
+      if (options?.isBackground) handle.unref();
+    };
+    arm(delayMs);
     return { cancel: () => clearTimeout(handle) };
   },
 };

@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   NOTIFY_FAILED: 'a receiver did not accept a notification',
 } as const;
 
+/** The name of one of them. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Whether `text` is one of our codes; for input from the other end. */
@@ -77,12 +78,19 @@ export class AppError extends Error {
   }
 }
 
+/** Causes told by `describeError`; a chain that is longer, or a ring, ends there. */
+const CAUSES_MAX = 8;
+
 /** One line for people: the message of an error and of its causes. */
 export function describeError(error: unknown): string {
+  return describeChain(error, CAUSES_MAX);
+}
+
+function describeChain(error: unknown, causesLeft: number): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error && !(error instanceof AppError) ? ` (${String(error.code)})` : '';
-  const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
-  return `${error.message}${code}${cause}`;
+  const hasCause = error.cause !== undefined && causesLeft > 0;
+  return `${error.message}${code}${hasCause ? `: ${describeChain(error.cause, causesLeft - 1)}` : ''}`;
 }
 
 /** The `code` of a Node.js system error such as `ENOENT`, or undefined. */

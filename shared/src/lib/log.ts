@@ -3,8 +3,11 @@
  * data as fields. The collector puts pino behind the same interface.
  */
 import type { Clock } from './clock.ts';
+import { describeError } from './errors.ts';
 
+/** From most to least talkative. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+/** What an event is about; values are plain data. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** error = a person must act · warn = we coped · info = life cycle · debug = everything else. */
@@ -17,9 +20,12 @@ export interface Logger {
 
 const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
+// JSON escapes C0 controls only. DEL, C1 and bidirectional controls can still play tricks on a terminal.
+const UNSAFE_IN_JSON = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu;
+
 /**
- * A logger that writes JSON lines to `write`. Strings are written as JSON, hence control characters and line breaks
- * from outside cannot forge a second line.
+ * A logger that writes JSON lines to `write`. Control characters of any kind are escaped, so what comes from outside
+ * can neither forge a second line nor steer a terminal. Never throws for what it is given.
  */
 export function jsonLogger(options: {
   readonly clock: Clock;
@@ -30,10 +36,26 @@ export function jsonLogger(options: {
     if (ORDER[level] < ORDER[options.level]) return () => {};
     return (message: string, fields?: LogFields): void => {
       const time = new Date(options.clock.wallMs()).toISOString();
-      options.write(`${JSON.stringify({ time, level, message, ...fields })}\n`);
+      options.write(`${jsonLine({ time, level, message }, fields)}\n`);
     };
   };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+function jsonLine(event: LogFields, fields: LogFields | undefined): string {
+  try {
+    return printable({ ...event, ...fields });
+  } catch (error) {
+    // A ring, or a toJSON that throws: that it happened matters more than its fields.
+    return printable({ ...event, problem: `fields cannot be printed: ${describeError(error)}` });
+  }
+}
+
+function printable(event: LogFields): string {
+  const text = JSON.stringify(event, (_key, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+  return text.replace(UNSAFE_IN_JSON, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** A logger that forgets everything; for tests and for commands that print their own result. */

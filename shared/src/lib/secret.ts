@@ -1,9 +1,11 @@
-/**
- * A value that must never be printed. It shows as `[redacted]` in strings, JSON and the inspector; `reveal` is the
- * only way to the text, so that its uses can be found.
- */
+/** Values that must never be printed. */
+
 const HIDDEN = '[redacted]';
 
+/**
+ * A text that shows as `[redacted]` in strings, JSON and the inspector; `reveal` is the only way to it, so that its uses
+ * can be found.
+ */
 export class Secret {
   readonly #text: string;
 
@@ -29,10 +31,13 @@ export class Secret {
   }
 }
 
-/** A URL as it may be shown: without user, password, and the values of its query. */
+/**
+ * A URL as it may be shown: scheme, host and port. Chat services put their secret into the path, others into the query
+ * or in front of the host, so nothing else is safe.
+ */
 export function redactUrl(text: string): string {
-  if (!URL.canParse(text)) return '[not a url]';
-  const url = new URL(text);
-  const query = url.search === '' ? '' : '?[redacted]';
-  return `${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}${query}`;
+  const url = URL.parse(text);
+  if (url === null) return '[not a url]';
+  const isWhole = url.pathname.length <= 1 && url.search === '' && url.hash === '';
+  return `${url.protocol}//${url.host}${isWhole ? '' : `/${HIDDEN}`}`;
 }

@@ -1,19 +1,26 @@
 /** Text from outside, made safe to store and show. */
 
-// C0 and C1 controls, DEL, line and paragraph separators, and the bidirectional controls of Unicode TR9 that can make
+// Controls (C0, DEL, C1), line and paragraph separators, and the bidirectional controls of Unicode TR9 that can make
 // shown text differ from stored text.
-// oxlint-disable-next-line no-control-regex
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const UNSAFE = /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu;
 
-/** `text` without control and bidi characters, cut to `maxLength` UTF-16 units (never inside a surrogate pair). */
+/** Whether `cleanText` has nothing to remove or replace. */
+export function isCleanText(text: string): boolean {
+  return text.search(UNSAFE) === -1 && text.isWellFormed();
+}
+
+/**
+ * `text` without control and bidi characters, cut to `maxLength` UTF-16 units (never inside a surrogate pair). A
+ * surrogate without its partner becomes U+FFFD, as it would in UTF-8.
+ */
 export function cleanText(text: string, maxLength: number): string {
-  const clean = text.replace(UNSAFE, '');
+  const clean = text.replace(UNSAFE, '').toWellFormed();
   if (clean.length <= maxLength) return clean;
   const last = clean.charCodeAt(maxLength - 1);
   return clean.slice(0, last >= 0xd800 && last <= 0xdbff ? maxLength - 1 : maxLength);
 }
 
-/** Orders strings as their UTF-8 bytes do (JavaScript's own order differs above U+FFFF). */
+/** Orders well-formed strings as their UTF-8 bytes do (JavaScript's own order differs above U+FFFF). */
 export function compareUtf8(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
   for (let i = 0; i < length; i++) {

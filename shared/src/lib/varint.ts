@@ -1,12 +1,18 @@
 /**
  * Growing writer and bounds-checked reader for little-endian integers, 48-bit unsigned integers (u48) and LEB128
- * varints. Integers are JavaScript numbers up to 2^53 - 1.
+ * varints. Integers are JavaScript numbers up to 2^53 - 1. Both run for every sample of the fleet, so they work byte by
+ * byte on one buffer and allocate nothing of their own.
  */
+import { isUtf8 } from 'node:buffer';
 import { AppError } from './errors.ts';
 
 const TWO_32 = 0x1_0000_0000;
-const TWO_16 = 0x1_0000;
+const TWO_48 = 0x1_0000_0000_0000;
+const INT32_MAX = 0x7fff_ffff;
+/** Seven bits each: enough for 2^53 - 1. */
+const VARINT_BYTES_MAX = 8;
 
+/** Writes one thing after another into memory of its own, which grows as needed. */
 export class ByteWriter {
   #bytes: Buffer;
   #length = 0;
@@ -15,6 +21,7 @@ export class ByteWriter {
     this.#bytes = Buffer.allocUnsafe(initialBytes);
   }
 
+  /** Bytes written since the start or the last reset. */
   get length(): number {
     return this.#length;
   }
@@ -34,23 +41,27 @@ export class ByteWriter {
     return Buffer.from(this.view());
   }
 
+  /** One byte: the low eight bits of the integer `value`. */
   u8(value: number): void {
     this.#reserve(1);
     this.#bytes[this.#length++] = value;
   }
 
+  /** @param value integer from 0 to 2^16 - 1; RangeError otherwise, as from the next two */
   u16(value: number): void {
     this.#reserve(2);
     this.#bytes.writeUInt16LE(value, this.#length);
     this.#length += 2;
   }
 
+  /** @param value integer from 0 to 2^32 - 1 */
   u32(value: number): void {
     this.#reserve(4);
     this.#bytes.writeUInt32LE(value, this.#length);
     this.#length += 4;
   }
 
+  /** @param value integer from 0 to 2^48 - 1 */
   u48(value: number): void {
     this.#reserve(6);
     this.#bytes.writeUIntLE(value, this.#length, 6);
@@ -59,38 +70,53 @@ export class ByteWriter {
 
   /** Unsigned LEB128; `value` is an integer from 0 to 2^53 - 1. */
   varint(value: number): void {
-    this.#reserve(8);
+    this.#reserve(VARINT_BYTES_MAX);
+    const bytes = this.#bytes;
+    let at = this.#length;
     let rest = value;
-    while (rest >= 0x80) {
-      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
+    // The bit operators see 32 bits only; above them division does the same.
+    while (rest > INT32_MAX) {
+      const high = Math.floor(rest / 0x80);
+      bytes[at++] = (rest - high * 0x80) | 0x80;
+      rest = high;
     }
-    this.#bytes[this.#length++] = rest;
+    while (rest >= 0x80) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>= 7;
+    }
+    bytes[at++] = rest;
+    this.#length = at;
   }
 
   /** Signed LEB128 after zig-zag; `value` is an integer of at most 2^53 - 1 in magnitude. */
   zigzag(value: number): void {
-    // Zig-zag would double the magnitude past 2^53, so the sign goes into the first byte's lowest bit by hand.
-    this.#reserve(9);
+    // Zig-zag doubles the magnitude, which may leave the safe range: the first byte takes the sign and six bits.
     const isNegative = value < 0;
     const magnitude = isNegative ? -value - 1 : value;
-    const first = (magnitude % 0x40) * 2 + (isNegative ? 1 : 0);
-    let rest = Math.floor(magnitude / 0x40);
-    this.#bytes[this.#length++] = rest > 0 ? first | 0x80 : first;
-    while (rest > 0) {
-      const low = rest % 0x80;
-      rest = Math.floor(rest / 0x80);
-      this.#bytes[this.#length++] = rest > 0 ? low | 0x80 : low;
+    const rest = Math.floor(magnitude / 0x40);
+    const first = (magnitude - rest * 0x40) * 2 + (isNegative ? 1 : 0);
+    if (rest === 0) {
+      this.u8(first);
+    } else {
+      this.u8(first | 0x80);
+      this.varint(rest);
     }
   }
 
+  /** The low `count` bytes (1 to 4) of the 32-bit `word`, most significant first. */
+  bigEndian(word: number, count: number): void {
+    this.#reserve(count);
+    for (let shift = 8 * (count - 1); shift >= 0; shift -= 8) this.#bytes[this.#length++] = word >>> shift;
+  }
+
+  /** Copies `value` as it is. */
   bytes(value: Uint8Array): void {
     this.#reserve(value.length);
     this.#bytes.set(value, this.#length);
     this.#length += value.length;
   }
 
-  /** varint length in bytes and UTF-8. */
+  /** varint length in bytes and UTF-8; a surrogate without its partner is written as U+FFFD. */
   text(value: string): void {
     const length = Buffer.byteLength(value);
     this.varint(length);
@@ -98,21 +124,36 @@ export class ByteWriter {
     this.#length += this.#bytes.write(value, this.#length, 'utf8');
   }
 
-  /** Overwrites four bytes written before. */
-  patchU32(offset: number, value: number): void {
-    this.#bytes.writeUInt32LE(value, offset);
+  /**
+   * Puts the number of bytes written since the writer was `start` long in front of them, as a varint. For blocks whose
+   * length is known only at their end.
+   */
+  prefixLength(start: number): void {
+    const length = this.#length - start;
+    const prefixBytes = varintBytes(length);
+    this.#reserve(prefixBytes);
+    this.#bytes.copyWithin(start + prefixBytes, start, this.#length);
+    this.#length = start;
+    this.varint(length);
+    this.#length += length;
   }
 
   #reserve(count: number): void {
     const needed = this.#length + count;
-    if (needed <= this.#bytes.length) return;
+    if (needed > this.#bytes.length) this.#grow(needed);
+  }
+
+  #grow(needed: number): void {
     const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
   }
 }
 
-/** Every method throws AppError RECORD_UNDECODABLE when the bytes end too early or hold no valid value. */
+/**
+ * Reads one thing after another. Every method throws AppError RECORD_UNDECODABLE when the bytes end too early or hold no
+ * valid value; each value has exactly one encoding, longer ones are refused.
+ */
 export class ByteReader {
   readonly #bytes: Buffer;
   #offset = 0;
@@ -122,19 +163,21 @@ export class ByteReader {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
+  /** Bytes read so far. */
   get offset(): number {
     return this.#offset;
   }
 
+  /** Bytes not read yet. */
   get remaining(): number {
     return this.#bytes.length - this.#offset;
   }
 
   u8(): number {
-    const value = this.#bytes[this.#offset];
-    if (value === undefined) throw truncated(1, 0);
-    this.#offset++;
-    return value;
+    const at = this.#offset;
+    if (at >= this.#bytes.length) throw truncated(1, 0);
+    this.#offset = at + 1;
+    return this.#bytes[at] ?? 0;
   }
 
   u16(): number {
@@ -146,22 +189,47 @@ export class ByteReader {
   }
 
   u48(): number {
-    const at = this.#take(6);
-    return this.#bytes.readUInt32LE(at) + this.#bytes.readUInt16LE(at + 4) * TWO_32;
+    return readU48(this.#bytes, this.#take(6));
   }
 
   varint(): number {
     const first = this.u8();
     if (first < 0x80) return first;
-    return this.#rest(first & 0x7f, 0x80);
+    let value = first & 0x7f;
+    // The bit operators see 32 bits only: four bytes fit, the rest needs multiplication.
+    for (let shift = 7; shift < 28; shift += 7) {
+      const byte = this.u8();
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return checkedVarint(value, byte);
+    }
+    let factor = 0x1000_0000;
+    for (let count = 4; count < VARINT_BYTES_MAX; count++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return checkedVarint(value, byte);
+      factor *= 0x80;
+    }
+    throw invalid(`varint is longer than ${VARINT_BYTES_MAX} bytes`);
   }
 
   zigzag(): number {
     const first = this.u8();
-    const isNegative = (first & 1) === 1;
-    const low = (first & 0x7f) >> 1;
-    const magnitude = first < 0x80 ? low : this.#rest(low, 0x40);
-    return isNegative ? -magnitude - 1 : magnitude;
+    let magnitude = (first & 0x7f) >> 1;
+    if (first >= 0x80) {
+      const rest = this.varint();
+      magnitude = checkedVarint(magnitude + rest * 0x40, rest);
+    }
+    if ((first & 1) === 0) return magnitude;
+    if (magnitude === Number.MAX_SAFE_INTEGER) throw invalid('varint is less than -(2^53 - 1)');
+    return -magnitude - 1;
+  }
+
+  /** The next `count` bytes (1 to 4), most significant first, as a signed 32-bit word. */
+  bigEndian(count: number): number {
+    const at = this.#take(count);
+    let word = 0;
+    for (let i = at; i < at + count; i++) word = (word << 8) | (this.#bytes[i] ?? 0);
+    return word;
   }
 
   /** A view of the next `count` bytes. */
@@ -170,58 +238,32 @@ export class ByteReader {
     return this.#bytes.subarray(at, at + count);
   }
 
+  /** Leaves out the next `count` bytes. */
+  skip(count: number): void {
+    this.#take(count);
+  }
+
   /** @param maxBytes longest text accepted, in UTF-8 bytes */
   text(maxBytes: number): string {
     const length = this.varint();
-    if (length > maxBytes) {
-      throw new AppError('RECORD_UNDECODABLE', `text of ${length} bytes, at most ${maxBytes} are allowed`);
-    }
+    if (length > maxBytes) throw invalid(`text of ${length} bytes, at most ${maxBytes} are allowed`);
     const bytes = this.bytes(length);
-    const text = bytes.toString('utf8');
     // Invalid UTF-8 would decode to replacement characters and no longer be the canonical form.
-    if (Buffer.byteLength(text) !== length || (text.includes('\ufffd') && !bytes.equals(Buffer.from(text)))) {
-      throw new AppError('RECORD_UNDECODABLE', 'text is not valid UTF-8');
-    }
-    return text;
+    if (!isUtf8(bytes)) throw invalid('text is not valid UTF-8');
+    return bytes.toString('utf8');
   }
 
-  /** @throws AppError RECORD_UNDECODABLE when bytes are left over */
+  /** Throws unless everything has been read. */
   expectEnd(): void {
-    if (this.remaining > 0) {
-      throw new AppError('RECORD_UNDECODABLE', `${this.remaining} bytes left over`);
-    }
-  }
-
-  #rest(low: number, firstFactor: number): number {
-    let value = low;
-    let factor = firstFactor;
-    for (;;) {
-      const byte = this.u8();
-      value += (byte & 0x7f) * factor;
-      if (value > Number.MAX_SAFE_INTEGER) {
-        throw new AppError('RECORD_UNDECODABLE', 'varint is larger than 2^53 - 1');
-      }
-      if (byte < 0x80) {
-        if (byte === 0) throw new AppError('RECORD_UNDECODABLE', 'varint is longer than needed');
-        return value;
-      }
-      factor *= 0x80;
-      if (factor > Number.MAX_SAFE_INTEGER) {
-        throw new AppError('RECORD_UNDECODABLE', 'varint is longer than eight bytes');
-      }
-    }
+    if (this.remaining > 0) throw invalid(`${this.remaining} bytes left over`);
   }
 
   #take(count: number): number {
     const at = this.#offset;
-    if (count < 0 || at + count > this.#bytes.length) throw truncated(count, this.remaining);
+    if (count > this.#bytes.length - at) throw truncated(count, this.remaining);
     this.#offset = at + count;
     return at;
   }
-}
-
-function truncated(wanted: number, left: number): AppError {
-  return new AppError('RECORD_UNDECODABLE', `needs ${wanted} more bytes, ${left} are left`);
 }
 
 /** Unsigned 48-bit integer at `offset`; the caller has checked the length. */
@@ -231,5 +273,27 @@ export function readU48(bytes: Buffer, offset: number): number {
 
 /** Whether `value` fits in 48 bits. */
 export function isU48(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value < TWO_32 * TWO_16;
+  return Number.isInteger(value) && value >= 0 && value < TWO_48;
+}
+
+/** How many bytes `value` takes as a varint. */
+function varintBytes(value: number): number {
+  let count = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) count++;
+  return count;
+}
+
+/** `value` unless it is unsafe, or `last`, its highest group of bits, is zero: then a shorter encoding exists. */
+function checkedVarint(value: number, last: number): number {
+  if (last === 0) throw invalid('varint is longer than needed');
+  if (value > Number.MAX_SAFE_INTEGER) throw invalid('varint is larger than 2^53 - 1');
+  return value;
+}
+
+function truncated(wanted: number, left: number): AppError {
+  return invalid(`needs ${wanted} more bytes, ${left} are left`);
+}
+
+function invalid(message: string): AppError {
+  return new AppError('RECORD_UNDECODABLE', message);
 }

@@ -12,8 +12,11 @@ export const TOKEN_PATTERN = /^rce1_([0-9A-Za-z]{16})_([0-9A-Za-z_-]{43})_([0-9a
 /** Prefix of every enrolment token. */
 export const TOKEN_PREFIX = 'rce1_';
 
+/** What a new agent says about itself. */
 export interface EnrollRequest {
+  /** As the administrator handed it out; see TOKEN_PATTERN. */
   readonly token: string;
+  /** Raw key that the agent made for itself. */
   readonly publicKey: Buffer;
   /** Signature over `enrollMessage` with the key being enrolled. */
   readonly proof: Buffer;
@@ -21,16 +24,21 @@ export interface EnrollRequest {
   /** What tells machines apart: the OS machine id, '' when unknown. */
   readonly machineId: string;
   readonly agentVersion: string;
+  /** As Node.js names it: `linux`, `darwin`, `win32`. */
   readonly platform: string;
 }
 
+/** What an agent needs to know to connect from now on. */
 export interface EnrollAnswer {
+  /** 16 bytes. */
   readonly agentId: Buffer;
+  /** Identity of the collector's database, 32 hexadecimal digits. */
   readonly storeId: string;
   /** The collector's identity keys, raw; the agent pins them. */
   readonly identityKeys: readonly Buffer[];
 }
 
+/** Body of the request. */
 export function encodeEnrollRequest(request: EnrollRequest): Buffer {
   return jsonBytes({
     token: request.token,
@@ -43,7 +51,10 @@ export function encodeEnrollRequest(request: EnrollRequest): Buffer {
   });
 }
 
-/** @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED */
+/**
+ * Reads the body of a request; neither token nor proof is verified yet.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeEnrollRequest(body: Uint8Array): EnrollRequest {
   const reader = new JsonReader(parseJsonObject(body, LIMITS.enrollBytes), 'enrolment');
   const request = {
@@ -59,7 +70,10 @@ export function decodeEnrollRequest(body: Uint8Array): EnrollRequest {
   return request;
 }
 
-/** JSON of the answer and its signature, as one JSON body. */
+/**
+ * JSON of the answer and its signature, as one JSON body.
+ * @param signed the signature over `enrolledMessage` of the JSON it is given
+ */
 export function encodeEnrollAnswer(answer: EnrollAnswer, signed: (json: Buffer) => Buffer): Buffer {
   const content = jsonBytes({
     agentId: answer.agentId.toString('base64url'),
@@ -73,8 +87,9 @@ export function encodeEnrollAnswer(answer: EnrollAnswer, signed: (json: Buffer) 
 }
 
 /**
+ * Reads the body of an answer; unknown fields are ignored.
  * @returns the answer, the signature and the bytes that it covers (see `enrolledMessage`); nothing is verified yet
- * @throws AppError PROTOCOL_ERROR
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
  */
 export function decodeEnrollAnswer(body: Uint8Array): {
   readonly answer: EnrollAnswer;
@@ -85,8 +100,8 @@ export function decodeEnrollAnswer(body: Uint8Array): {
   const json = Buffer.from(outer.text('content', LIMITS.enrollBytes), 'base64url');
   const signature = outer.bytes('signature', SIGNATURE_BYTES);
   const reader = new JsonReader(parseJsonObject(json), 'enrolment answer');
-  const identityKeys = reader.textList('identityKeys', 4, 64).map((text) => Buffer.from(text, 'base64url'));
-  if (identityKeys.length === 0 || identityKeys.some((key) => key.length !== PUBLIC_KEY_BYTES)) {
+  const identityKeys = reader.bytesList('identityKeys', LIMITS.identityKeys, PUBLIC_KEY_BYTES);
+  if (identityKeys.length === 0) {
     throw new AppError('PROTOCOL_ERROR', 'enrolment answer.identityKeys must be one or more Ed25519 keys');
   }
   return {

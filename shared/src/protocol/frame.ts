@@ -6,6 +6,7 @@ import { crc32 } from '../lib/crc.ts';
 import { AppError } from '../lib/errors.ts';
 import { LIMITS } from './limits.ts';
 
+/** Types of messages: below 0x40 from the agent, above from the collector. */
 export const MESSAGE = {
   HELLO: 0x01,
   BATCH: 0x02,
@@ -29,16 +30,19 @@ export const MESSAGE = {
   ERROR: 0x4a,
 } as const;
 
+/** One of MESSAGE. */
 export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];
 
 const TYPES: ReadonlySet<number> = new Set(Object.values(MESSAGE));
 
+/** Bytes of a message in front of its body. */
 export const FRAME_HEADER_BYTES = 8;
 /** Flag bit: the body is JSON, or ends in JSON. */
 export const FRAME_FLAG_JSON = 1;
 /** Flag bit: more chunks of the same thing follow. */
 export const FRAME_FLAG_MORE = 2;
 
+/** A message taken apart. */
 export interface Frame {
   readonly type: MessageType;
   readonly flags: number;
@@ -89,11 +93,15 @@ export function decodeFrame(bytes: Buffer): Frame {
   if ((flags & ~(FRAME_FLAG_JSON | FRAME_FLAG_MORE)) !== 0) {
     throw new AppError('PROTOCOL_ERROR', `message flags ${flags} are unknown`);
   }
+  const count = bytes.readUInt16LE(2);
+  if (count !== 0 && type !== MESSAGE.BATCH) {
+    throw new AppError('PROTOCOL_ERROR', `message of type ${type} has a count of ${count} records`);
+  }
   const body = bytes.subarray(FRAME_HEADER_BYTES);
   if (crc32(body) !== bytes.readUInt32LE(4)) {
     throw new AppError('FRAME_CRC', `checksum of a message of type ${type} is wrong`);
   }
-  return { type, flags, count: bytes.readUInt16LE(2), body };
+  return { type, flags, count, body };
 }
 
 function isMessageType(type: number): type is MessageType {

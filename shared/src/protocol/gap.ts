@@ -2,6 +2,7 @@
 import { AppError } from '../lib/errors.ts';
 import { ByteReader, ByteWriter } from '../lib/varint.ts';
 
+/** Why records were lost. */
 export const GAP_REASON = {
   BYTES: 1,
   AGE: 2,
@@ -12,7 +13,7 @@ export const GAP_REASON = {
   SPOOL_UNREADABLE: 7,
 } as const;
 
-/** Reasons as they stand in metrics and in the API. */
+/** Reasons as they stand in metrics and in the API; a newer agent may have others. */
 export const GAP_REASON_NAMES: Readonly<Record<number, string>> = {
   1: 'bytes',
   2: 'age',
@@ -23,18 +24,23 @@ export const GAP_REASON_NAMES: Readonly<Record<number, string>> = {
   7: 'spool_unreadable',
 };
 
+/** A run of numbers that the agent had to drop. */
 export interface Gap {
   /** Last number lost; the first is the record's own. */
   readonly to: number;
+  /** One of GAP_REASON. */
   readonly reason: number;
+  /** The counts could not be read and are a guess. */
   readonly isEstimated: boolean;
   /** Ticks and values of the epoch up to and including `to`; the loss is that minus what the collector holds. */
   readonly ticksThrough: number;
   readonly samplesThrough: number;
+  /** Wall clock of the first and the last record lost, UTC milliseconds. */
   readonly firstWallMs: number;
   readonly lastWallMs: number;
 }
 
+/** The 32 bytes of a gap record's body. */
 export function encodeGap(gap: Gap): Buffer {
   const writer = new ByteWriter(40);
   writer.u48(gap.to);
@@ -47,7 +53,10 @@ export function encodeGap(gap: Gap): Buffer {
   return writer.copy();
 }
 
-/** @throws AppError RECORD_UNDECODABLE */
+/**
+ * Reads a gap record's body. Whether `to` fits the record's own number is for the reader of the record to judge.
+ * @throws AppError RECORD_UNDECODABLE
+ */
 export function decodeGap(body: Buffer): Gap {
   const reader = new ByteReader(body);
   const to = reader.u48();

@@ -2,6 +2,7 @@
  * Ed25519 keys (RFC 8032) in the forms that the protocol uses: 32 raw bytes for public keys, 64 for signatures, and
  * the exact bytes that each signature covers. docs/protocol.md lists them.
  */
+import assert from 'node:assert/strict';
 import {
   createHash,
   createPrivateKey,
@@ -13,10 +14,16 @@ import {
 } from 'node:crypto';
 import { AppError } from '../lib/errors.ts';
 
+/** A raw Ed25519 public key. */
 export const PUBLIC_KEY_BYTES = 32;
+/** An Ed25519 signature. */
 export const SIGNATURE_BYTES = 64;
+/** What each end contributes to a handshake so that nothing can be replayed. */
 export const NONCE_BYTES = 32;
+/** Given by the collector at enrolment. */
 export const AGENT_ID_BYTES = 16;
+/** Longest value of the TLS exporter that fits its length byte; ours has 32 bytes or none. */
+const CHANNEL_BINDING_BYTES_MAX = 255;
 
 /** A key pair of one end. */
 export interface Identity {
@@ -25,6 +32,7 @@ export interface Identity {
   readonly privateKey: KeyObject;
 }
 
+/** A new key pair from the system's randomness. */
 export function generateIdentity(): Identity {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   return { publicKey: rawPublicKey(publicKey), privateKey };
@@ -35,7 +43,10 @@ export function exportIdentity(identity: Identity): string {
   return identity.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-/** @throws AppError AUTH_FAILED when the text is no Ed25519 private key */
+/**
+ * The key pair in what `exportIdentity` wrote.
+ * @throws AppError AUTH_FAILED when the text is no Ed25519 private key
+ */
 export function importIdentity(pem: string): Identity {
   let privateKey: KeyObject;
   try {
@@ -76,37 +87,36 @@ export function verifyBytes(publicKey: Uint8Array, message: Uint8Array, signatur
   }
 }
 
-/** What HELLO's signature covers; `channelBinding` is empty where both ends do not share a TLS session. */
-export function helloMessage(parts: {
+/** What both signatures of a handshake are made over. Parts of another length are a bug and throw. */
+export interface HandshakeParts {
   readonly collectorNonce: Uint8Array;
   readonly agentNonce: Uint8Array;
   readonly agentId: Uint8Array;
+  /** Value of the TLS exporter; empty where the two ends do not share a TLS session. */
   readonly channelBinding: Uint8Array;
+  /** The JSON as it travels. */
   readonly json: Uint8Array;
-}): Buffer {
+}
+
+/** The bytes that HELLO's signature covers. */
+export function helloMessage(parts: HandshakeParts): Buffer {
   return Buffer.concat([
     Buffer.from('rollcall.agent.v1/hello\0'),
-    parts.collectorNonce,
-    parts.agentNonce,
-    parts.agentId,
+    exactly(NONCE_BYTES, parts.collectorNonce),
+    exactly(NONCE_BYTES, parts.agentNonce),
+    exactly(AGENT_ID_BYTES, parts.agentId),
     lengthPrefixed(parts.channelBinding),
     sha256(parts.json),
   ]);
 }
 
-/** What WELCOME's signature covers. */
-export function welcomeMessage(parts: {
-  readonly collectorNonce: Uint8Array;
-  readonly agentNonce: Uint8Array;
-  readonly agentId: Uint8Array;
-  readonly channelBinding: Uint8Array;
-  readonly json: Uint8Array;
-}): Buffer {
+/** The bytes that WELCOME's signature covers; the nonces change places, so neither message can pass for the other. */
+export function welcomeMessage(parts: HandshakeParts): Buffer {
   return Buffer.concat([
     Buffer.from('rollcall.agent.v1/welcome\0'),
-    parts.agentNonce,
-    parts.collectorNonce,
-    parts.agentId,
+    exactly(NONCE_BYTES, parts.agentNonce),
+    exactly(NONCE_BYTES, parts.collectorNonce),
+    exactly(AGENT_ID_BYTES, parts.agentId),
     lengthPrefixed(parts.channelBinding),
     sha256(parts.json),
   ]);
@@ -121,17 +131,24 @@ export function enrollMessage(parts: {
   return Buffer.concat([
     Buffer.from('rollcall.agent.v1/enroll\0'),
     sha256(Buffer.from(parts.token)),
-    parts.publicKey,
+    exactly(PUBLIC_KEY_BYTES, parts.publicKey),
     lengthPrefixed(parts.channelBinding),
   ]);
 }
 
-/** What the signature of the collector's answer to an enrolment covers. */
+/**
+ * What the signature of the collector's answer to an enrolment covers.
+ * @param parts.publicKey the agent's key, so that the answer fits one enrolment only
+ */
 export function enrolledMessage(parts: {
   readonly publicKey: Uint8Array;
   readonly json: Uint8Array;
 }): Buffer {
-  return Buffer.concat([Buffer.from('rollcall.agent.v1/enrolled\0'), parts.publicKey, sha256(parts.json)]);
+  return Buffer.concat([
+    Buffer.from('rollcall.agent.v1/enrolled\0'),
+    exactly(PUBLIC_KEY_BYTES, parts.publicKey),
+    sha256(parts.json),
+  ]);
 }
 
 function rawPublicKey(key: KeyObject): Buffer {
@@ -139,7 +156,14 @@ function rawPublicKey(key: KeyObject): Buffer {
   return Buffer.from(x ?? '', 'base64url');
 }
 
+/** Without fixed lengths the end of one part could pass for the start of the next. */
+function exactly(length: number, bytes: Uint8Array): Uint8Array {
+  assert.equal(bytes.length, length, 'length of a signed part');
+  return bytes;
+}
+
 function lengthPrefixed(bytes: Uint8Array): Buffer {
+  assert(bytes.length <= CHANNEL_BINDING_BYTES_MAX, 'length of the channel binding');
   return Buffer.concat([Buffer.from([bytes.length]), bytes]);
 }
 

@@ -2,6 +2,7 @@
  * JSON bodies and hand-written readers for them. The agent must stay free of a schema library, so each field is read
  * by a function that names it when it does not fit. Used on both ends.
  */
+import { isUtf8 } from 'node:buffer';
 import { AppError } from '../lib/errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -11,13 +12,15 @@ const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor',
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Parses a JSON object of bounded size and depth.
+ * Parses a JSON object of bounded size and depth, without keys that are dangerous in JavaScript.
  * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
  */
 export function parseJsonObject(bytes: Uint8Array, maxBytes: number = LIMITS.jsonBytes): JsonObject {
   if (bytes.length > maxBytes) {
     throw new AppError('LIMIT_EXCEEDED', `JSON of ${bytes.length} bytes, at most ${maxBytes}`);
   }
+  // Otherwise bytes that differ, and were signed, would read as the same text.
+  if (!isUtf8(bytes)) throw new AppError('PROTOCOL_ERROR', 'body is not valid UTF-8');
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
@@ -57,12 +60,16 @@ export class JsonReader {
   readonly #where: string;
   readonly #seen = new Set<string>();
 
-  /** @param where what the object is, for messages */
+  /**
+   * @param object as it came from `parseJsonObject`
+   * @param where what the object is, for messages
+   */
   constructor(object: JsonObject, where: string) {
     this.#object = object;
     this.#where = where;
   }
 
+  /** @param maxLength in UTF-16 units */
   text(key: string, maxLength: number): string {
     const value = this.#take(key);
     if (typeof value !== 'string' || value.length > maxLength) {
@@ -77,9 +84,7 @@ export class JsonReader {
 
   integer(key: string, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
     const value = this.#take(key);
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
-      throw this.#wrong(key, `an integer from ${min} to ${max}`);
-    }
+    if (!isIntegerIn(value, min, max)) throw this.#wrong(key, `an integer from ${min} to ${max}`);
     return value;
   }
 
@@ -95,16 +100,30 @@ export class JsonReader {
     return value;
   }
 
+  /** Exactly `count` integers. */
+  integerList(key: string, count: number, min: number, max: number): number[] {
+    const list = this.#list(key, count).filter((value) => isIntegerIn(value, min, max));
+    if (list.length !== count) throw this.#wrong(key, `a list of ${count} integers from ${min} to ${max}`);
+    return list;
+  }
+
   /** Exactly `length` bytes as unpadded base64url. */
   bytes(key: string, length: number): Buffer {
-    const text = this.text(key, Math.ceil((length * 4) / 3));
-    const bytes = Buffer.from(text, 'base64url');
-    if (bytes.length !== length || bytes.toString('base64url') !== text) {
-      throw this.#wrong(key, `${length} bytes as unpadded base64url`);
-    }
+    const bytes = decodeBase64Url(this.#take(key), length);
+    if (bytes === undefined) throw this.#wrong(key, `${length} bytes as unpadded base64url`);
     return bytes;
   }
 
+  /** At most `maxItems` entries of exactly `length` bytes each. */
+  bytesList(key: string, maxItems: number, length: number): Buffer[] {
+    return this.#list(key, maxItems).map((value) => {
+      const bytes = decodeBase64Url(value, length);
+      if (bytes === undefined) throw this.#wrong(key, `a list of ${length} bytes each as unpadded base64url`);
+      return bytes;
+    });
+  }
+
+  /** At most `maxItems` texts of at most `maxLength` UTF-16 units each. */
   textList(key: string, maxItems: number, maxLength: number): string[] {
     return this.#list(key, maxItems).map((value) => {
       if (typeof value !== 'string' || value.length > maxLength) {
@@ -114,6 +133,7 @@ export class JsonReader {
     });
   }
 
+  /** Readers for at most `maxItems` objects; each of them is to be finished too. */
   objectList(key: string, maxItems: number): JsonReader[] {
     return this.#list(key, maxItems).map((value) => {
       if (!isJsonObject(value)) throw this.#wrong(key, 'a list of objects');
@@ -121,10 +141,12 @@ export class JsonReader {
     });
   }
 
+  /** A reader for the object in a field. */
   object(key: string): JsonReader {
     return new JsonReader(this.rawObject(key), `${this.#where}.${key}`);
   }
 
+  /** The object in a field, of which only size, depth and keys have been checked. */
   rawObject(key: string): JsonObject {
     const value = this.#take(key);
     if (!isJsonObject(value)) throw this.#wrong(key, 'an object');
@@ -172,4 +194,15 @@ export class JsonReader {
   #wrong(key: string, allowed: string): AppError {
     return new AppError('PROTOCOL_ERROR', `${this.#where}.${key} must be ${allowed}`);
   }
+}
+
+function isIntegerIn(value: unknown, min: number, max: number): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
+}
+
+/** Undefined unless `text` is the one way to write `length` bytes. */
+function decodeBase64Url(text: unknown, length: number): Buffer | undefined {
+  if (typeof text !== 'string' || text.length !== Math.ceil((length * 4) / 3)) return undefined;
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.length === length && bytes.toString('base64url') === text ? bytes : undefined;
 }

@@ -52,4 +52,6 @@ export const LIMITS = {
   recordAgeMs: 15 * 86_400_000,
   recordFutureMs: 600_000,
   enrollBytes: 16 * 1024,
+  /** Keys of a collector that an agent pins or is told of. */
+  identityKeys: 4,
 } as const;

@@ -1,13 +1,32 @@
-/** The messages after the handshake: batches, acks, rejections, inventory, time, farewell. */
+/**
+ * The messages after the handshake: batches, acks, rejections, vitals, inventory, time, farewell. `encode…` makes a
+ * whole message, `decode…` reads the body of one that `decodeFrame` took apart. What the collector reads must not hold
+ * unknown fields; what the agent reads may, so that a newer collector can say more.
+ *
+ * Longer than most files: a flat list of small pairs, which is easier to search whole than in pieces.
+ */
+import assert from 'node:assert/strict';
 import { AppError, isErrorCode, type ErrorCode } from '../lib/errors.ts';
 import { ByteReader, ByteWriter } from '../lib/varint.ts';
-import { encodeFrame, FRAME_FLAG_JSON, MESSAGE, type Frame, type MessageType } from './frame.ts';
-import { EPOCH_BYTES } from './handshake.ts';
+import {
+  encodeFrame,
+  FRAME_FLAG_JSON,
+  FRAME_FLAG_MORE,
+  MESSAGE,
+  type Frame,
+  type MessageType,
+} from './frame.ts';
+import { EPOCH_BYTES, finiteVitals, type Vitals } from './handshake.ts';
 import { JsonReader, jsonBytes, parseJsonObject } from './json.ts';
 import { LIMITS } from './limits.ts';
 import { decodeRecord, type WireRecord } from './record.ts';
 
 const HASH_BYTES = 32;
+const HASH_PATTERN = /^[0-9a-f]{64}$/;
+const EPOCH_ID_PATTERN = /^[0-9a-f]{16}$/;
+/** Longest explanation in REJECT and ERROR, in UTF-16 units. */
+const TEXT_LENGTH_MAX = 200;
+const GOAWAY_MS_MAX = 3_600_000;
 
 /** WebSocket close codes; docs/protocol.md says what an agent does on each. */
 export const CLOSE_CODE = {
@@ -24,7 +43,7 @@ export const CLOSE_CODE = {
   UNAVAILABLE: 4503,
 } as const;
 
-const CLOSE_CODE_OF: Partial<Record<ErrorCode, number>> = {
+const CLOSE_CODE_OF: Readonly<Partial<Record<ErrorCode, number>>> = {
   AUTH_FAILED: CLOSE_CODE.AUTH_FAILED,
   REVOKED: CLOSE_CODE.REVOKED,
   TOO_SLOW: CLOSE_CODE.TOO_SLOW,
@@ -45,20 +64,20 @@ export function closeCodeOf(code: ErrorCode): number {
 }
 
 /**
- * Frame of a BATCH.
+ * A BATCH.
  * @param epochId 16 hexadecimal digits
- * @param records whole records with consecutive numbers
+ * @param records 1 to 256 whole records with consecutive numbers
  */
 export function encodeBatch(epochId: string, records: readonly Uint8Array[]): Buffer {
   return encodeFrame({
     type: MESSAGE.BATCH,
     count: records.length,
-    body: [Buffer.from(epochId, 'hex'), ...records],
+    body: [epochBytes(epochId), ...records],
   });
 }
 
 /**
- * The records of a BATCH, views into the frame.
+ * The records of a BATCH, views into the frame. Whether their numbers follow one another is for the journal to judge.
  * @throws AppError RECORD_CORRUPT, PROTOCOL_ERROR (count does not match)
  */
 export function decodeBatch(frame: Frame): {
@@ -76,8 +95,9 @@ export function decodeBatch(frame: Frame): {
     records.push(record);
     offset += record.bytes.length;
   }
-  if (offset !== body.length)
+  if (offset !== body.length) {
     throw new AppError('PROTOCOL_ERROR', `${body.length - offset} bytes after the last record`);
+  }
   return { epochId: body.toString('hex', 0, EPOCH_BYTES), records };
 }
 
@@ -85,18 +105,23 @@ export function decodeBatch(frame: Frame): {
 export interface Ack {
   readonly epochId: string;
   readonly watermark: number;
+  /** Total bytes of BATCH bodies that may be sent in this session; never falls. */
   readonly creditLimit: number;
 }
 
+/** An ACK. */
 export function encodeAck(ack: Ack): Buffer {
   const writer = new ByteWriter(20);
-  writer.bytes(Buffer.from(ack.epochId, 'hex'));
+  writer.bytes(epochBytes(ack.epochId));
   writer.u48(ack.watermark);
   writer.u48(ack.creditLimit);
   return encodeFrame({ type: MESSAGE.ACK, body: [writer.view()] });
 }
 
-/** @throws AppError RECORD_UNDECODABLE */
+/**
+ * Reads an ACK.
+ * @throws AppError RECORD_UNDECODABLE when its length is wrong
+ */
 export function decodeAck(body: Buffer): Ack {
   const reader = new ByteReader(body);
   const ack = {
@@ -113,63 +138,91 @@ export interface Reject {
   readonly epochId: string;
   readonly seq: number;
   readonly code: ErrorCode;
+  /** Values in it. */
   readonly samples: number;
+  /** For people; cut to 200 characters. */
   readonly text: string;
 }
 
+/** A REJECT. */
 export function encodeReject(reject: Reject): Buffer {
   return encodeJsonFrame(MESSAGE.REJECT, {
     epoch: reject.epochId,
     seq: reject.seq,
     code: reject.code,
     samples: reject.samples,
-    text: reject.text.slice(0, 200),
+    text: reject.text.slice(0, TEXT_LENGTH_MAX),
   });
 }
 
-/** @throws AppError PROTOCOL_ERROR */
+/**
+ * Reads a REJECT. A code that only a newer collector knows counts as RECORD_UNDECODABLE.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeReject(body: Buffer): Reject {
   const reader = new JsonReader(parseJsonObject(body), 'REJECT');
   const code = reader.text('code', 64);
+  const epochId = reader.text('epoch', 2 * EPOCH_BYTES);
+  if (!EPOCH_ID_PATTERN.test(epochId)) {
+    throw new AppError('PROTOCOL_ERROR', 'REJECT.epoch must be 16 hexadecimal digits');
+  }
   return {
-    epochId: reader.text('epoch', 16),
+    epochId,
     seq: reader.integer('seq', 0),
     code: isErrorCode(code) ? code : 'RECORD_UNDECODABLE',
     samples: reader.integer('samples', 0),
-    text: reader.text('text', 200),
+    text: reader.text('text', TEXT_LENGTH_MAX),
   };
 }
 
-/** ERROR: why the connection is about to be closed. */
+/**
+ * ERROR: why the connection is about to be closed.
+ * @param text for people; cut to 200 characters
+ */
 export function encodeError(code: ErrorCode, text: string): Buffer {
-  return encodeJsonFrame(MESSAGE.ERROR, { code, text: text.slice(0, 200) });
+  return encodeJsonFrame(MESSAGE.ERROR, { code, text: text.slice(0, TEXT_LENGTH_MAX) });
 }
 
-/** @throws AppError PROTOCOL_ERROR */
+/**
+ * Reads an ERROR.
+ * @returns the code as it came, which may be one that only a newer collector knows
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeError(body: Buffer): { readonly code: string; readonly text: string } {
   const reader = new JsonReader(parseJsonObject(body), 'ERROR');
-  return { code: reader.text('code', 64), text: reader.text('text', 200) };
+  return { code: reader.text('code', 64), text: reader.text('text', TEXT_LENGTH_MAX) };
 }
 
+/** Why an agent leaves: the machine stops or restarts, the agent does, or it comes back at once with a new epoch. */
 export const BYE_REASONS = ['shutdown', 'reboot', 'update', 'epoch', 'stop'] as const;
+/** One of BYE_REASONS. */
 export type ByeReason = (typeof BYE_REASONS)[number];
 
+/** BYE: the agent leaves on purpose. */
 export function encodeBye(reason: ByeReason): Buffer {
   return encodeJsonFrame(MESSAGE.BYE, { reason });
 }
 
-/** @throws AppError PROTOCOL_ERROR */
+/**
+ * Reads a BYE.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeBye(body: Buffer): ByeReason {
   const reader = new JsonReader(parseJsonObject(body), 'BYE');
   const text = reader.text('reason', 16);
   reader.finish();
   const reason = BYE_REASONS.find((known) => known === text);
-  if (reason === undefined)
+  if (reason === undefined) {
     throw new AppError('PROTOCOL_ERROR', `BYE.reason must be one of ${BYE_REASONS.join(', ')}`);
+  }
   return reason;
 }
 
-/** GOAWAY: the collector is about to stop; come back after a random time in the window. */
+/**
+ * GOAWAY: the collector is about to stop; come back after a random time in the window.
+ * @param reason at most 64 characters
+ * @param window at most one hour
+ */
 export function encodeGoaway(
   reason: string,
   window: { readonly minMs: number; readonly maxMs: number },
@@ -177,15 +230,18 @@ export function encodeGoaway(
   return encodeJsonFrame(MESSAGE.GOAWAY, { reason, minMs: window.minMs, maxMs: window.maxMs });
 }
 
-/** @throws AppError PROTOCOL_ERROR */
+/**
+ * Reads a GOAWAY.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeGoaway(body: Buffer): {
   readonly reason: string;
   readonly minMs: number;
   readonly maxMs: number;
 } {
   const reader = new JsonReader(parseJsonObject(body), 'GOAWAY');
-  const minMs = reader.integer('minMs', 0, 3_600_000);
-  return { reason: reader.text('reason', 64), minMs, maxMs: reader.integer('maxMs', minMs, 3_600_000) };
+  const minMs = reader.integer('minMs', 0, GOAWAY_MS_MAX);
+  return { reason: reader.text('reason', 64), minMs, maxMs: reader.integer('maxMs', minMs, GOAWAY_MS_MAX) };
 }
 
 /** GEN_ACK: the offered generation is stored durably. */
@@ -193,7 +249,10 @@ export function encodeGenerationAck(generation: number): Buffer {
   return encodeJsonFrame(MESSAGE.GEN_ACK, { gen: generation });
 }
 
-/** @throws AppError PROTOCOL_ERROR */
+/**
+ * Reads a GEN_ACK.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeGenerationAck(body: Buffer): number {
   const reader = new JsonReader(parseJsonObject(body), 'GEN_ACK');
   const generation = reader.integer('gen', 0);
@@ -201,40 +260,58 @@ export function decodeGenerationAck(body: Buffer): number {
   return generation;
 }
 
-/** Section name to SHA-256 (hexadecimal) of its canonical form. */
+/** VITALS: the newest readings of an agent with a backlog. What is not a finite number is left out. */
+export function encodeVitals(vitals: Vitals): Buffer {
+  return encodeJsonFrame(MESSAGE.VITALS, finiteVitals(vitals));
+}
+
+/** Section name (`[a-z][a-z0-9_]*`, at most 32 characters) to SHA-256 (hexadecimal) of its canonical form. */
 export type SectionHashes = ReadonlyMap<string, string>;
 
 const SECTION_NAME = /^[a-z][a-z0-9_]{0,31}$/;
 
+/** INV_HAVE: the sections of the agent's inventory, at most 64. */
 export function encodeInventoryHave(hashes: SectionHashes): Buffer {
   return encodeJsonFrame(MESSAGE.INV_HAVE, Object.fromEntries(hashes));
 }
 
-/** @throws AppError PROTOCOL_ERROR */
+/**
+ * Reads an INV_HAVE.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeInventoryHave(body: Buffer): SectionHashes {
   const reader = new JsonReader(parseJsonObject(body), 'INV_HAVE');
-  const hashes = new Map<string, string>();
-  for (const name of reader.keys()) {
-    const hash = reader.text(name, 2 * HASH_BYTES);
-    if (!SECTION_NAME.test(name) || !/^[0-9a-f]{64}$/.test(hash)) {
-      throw new AppError('PROTOCOL_ERROR', 'INV_HAVE must map section names to SHA-256 hashes');
-    }
-    hashes.set(name, hash);
-  }
-  if (hashes.size > LIMITS.inventorySections) {
+  const names = reader.keys();
+  if (names.length > LIMITS.inventorySections) {
     throw new AppError(
       'LIMIT_EXCEEDED',
-      `${hashes.size} inventory sections, at most ${LIMITS.inventorySections}`,
+      `${names.length} inventory sections, at most ${LIMITS.inventorySections}`,
     );
+  }
+  const hashes = new Map<string, string>();
+  for (const name of names) {
+    // The name first: it stands in the message when its value is wrong.
+    if (!SECTION_NAME.test(name)) {
+      throw new AppError('PROTOCOL_ERROR', 'name of an inventory section is not allowed');
+    }
+    const hash = reader.text(name, 2 * HASH_BYTES);
+    if (!HASH_PATTERN.test(hash)) {
+      throw new AppError('PROTOCOL_ERROR', `INV_HAVE.${name} must be a SHA-256 in hexadecimal digits`);
+    }
+    hashes.set(name, hash);
   }
   return hashes;
 }
 
+/** INV_NEED: the sections that the collector has not got. */
 export function encodeInventoryNeed(names: readonly string[]): Buffer {
   return encodeJsonFrame(MESSAGE.INV_NEED, { sections: names });
 }
 
-/** @throws AppError PROTOCOL_ERROR */
+/**
+ * Reads an INV_NEED; a name that the agent does not have may be among them.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeInventoryNeed(body: Buffer): string[] {
   return new JsonReader(parseJsonObject(body), 'INV_NEED').textList('sections', LIMITS.inventorySections, 32);
 }
@@ -242,12 +319,17 @@ export function decodeInventoryNeed(body: Buffer): string[] {
 /** One chunk of a section's canonical bytes. */
 export interface InventoryChunk {
   readonly name: string;
+  /** SHA-256 of the whole section, hexadecimal. */
   readonly hash: string;
+  /** Length of the whole section, at most 8 MiB. */
   readonly totalBytes: number;
+  /** Where `bytes` belong in it. */
   readonly offset: number;
+  /** 1 byte to 128 KiB; a view into the message where it was read. */
   readonly bytes: Buffer;
 }
 
+/** INV_FULL: one chunk of a section. */
 export function encodeInventoryChunk(chunk: InventoryChunk): Buffer {
   const name = Buffer.from(chunk.name);
   const writer = new ByteWriter(chunk.bytes.length + name.length + 48);
@@ -257,15 +339,24 @@ export function encodeInventoryChunk(chunk: InventoryChunk): Buffer {
   writer.u32(chunk.totalBytes);
   writer.u32(chunk.offset);
   writer.bytes(chunk.bytes);
-  return encodeFrame({ type: MESSAGE.INV_FULL, body: [writer.view()] });
+  const isLast = chunk.offset + chunk.bytes.length === chunk.totalBytes;
+  return encodeFrame({
+    type: MESSAGE.INV_FULL,
+    flags: isLast ? 0 : FRAME_FLAG_MORE,
+    body: [writer.view()],
+  });
 }
 
-/** @throws AppError RECORD_UNDECODABLE, PROTOCOL_ERROR, LIMIT_EXCEEDED */
+/**
+ * Reads an INV_FULL. The hash is verified by whoever has all chunks.
+ * @throws AppError RECORD_UNDECODABLE, PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeInventoryChunk(body: Buffer): InventoryChunk {
   const reader = new ByteReader(body);
   const name = reader.bytes(reader.u8()).toString('utf8');
-  if (!SECTION_NAME.test(name))
+  if (!SECTION_NAME.test(name)) {
     throw new AppError('PROTOCOL_ERROR', 'name of an inventory section is not allowed');
+  }
   const hash = reader.bytes(HASH_BYTES).toString('hex');
   const totalBytes = reader.u32();
   const offset = reader.u32();
@@ -290,7 +381,10 @@ export function encodeTime(t0: number): Buffer {
   return encodeJsonFrame(MESSAGE.TIME, { t0 });
 }
 
-/** @throws AppError PROTOCOL_ERROR */
+/**
+ * Reads a TIME.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeTime(body: Buffer): number {
   const reader = new JsonReader(parseJsonObject(body), 'TIME');
   const t0 = reader.number('t0');
@@ -298,23 +392,36 @@ export function decodeTime(body: Buffer): number {
   return t0;
 }
 
+/** All in UTC milliseconds. */
 export interface TimeReply {
+  /** When the agent sent TIME, by its clock. */
   readonly t0: number;
+  /** When the collector received it, by its own. */
   readonly t1: number;
+  /** When the collector sent this. */
   readonly t2: number;
 }
 
+/** A TIME_REPLY. */
 export function encodeTimeReply(reply: TimeReply): Buffer {
   return encodeJsonFrame(MESSAGE.TIME_REPLY, { t0: reply.t0, t1: reply.t1, t2: reply.t2 });
 }
 
-/** @throws AppError PROTOCOL_ERROR */
+/**
+ * Reads a TIME_REPLY.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
 export function decodeTimeReply(body: Buffer): TimeReply {
   const reader = new JsonReader(parseJsonObject(body), 'TIME_REPLY');
   return { t0: reader.number('t0'), t1: reader.number('t1'), t2: reader.number('t2') };
 }
 
-/** A frame with a JSON body. */
+/** A message with a JSON body. */
 export function encodeJsonFrame(type: MessageType, value: unknown): Buffer {
   return encodeFrame({ type, flags: FRAME_FLAG_JSON, body: [jsonBytes(value)] });
+}
+
+function epochBytes(epochId: string): Buffer {
+  assert.match(epochId, EPOCH_ID_PATTERN, 'epoch id');
+  return Buffer.from(epochId, 'hex');
 }

@@ -2,12 +2,14 @@
  * The record: unit of storage, sending, acknowledgement and loss. The same bytes stand in the agent's spool, on the
  * wire and in the collector's journal. docs/protocol.md draws the header of 34 bytes.
  */
+import assert from 'node:assert/strict';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { crc32 } from '../lib/crc.ts';
 import { AppError } from '../lib/errors.ts';
 import { readU48 } from '../lib/varint.ts';
 import { LIMITS } from './limits.ts';
 
+/** What the body of a record is. Other kinds are refused one by one, so that newer agents can be served. */
 export const RECORD_KIND = {
   SAMPLES: 1,
   SCHEMA: 2,
@@ -17,6 +19,7 @@ export const RECORD_KIND = {
   INVENTORY_CHANGE: 6,
 } as const;
 
+/** Bits of the flags; unknown ones are ignored. */
 export const RECORD_FLAG = {
   FIRST_AFTER_START: 1,
   SUSPENDED_BEFORE: 2,
@@ -24,8 +27,10 @@ export const RECORD_FLAG = {
   MEMORY_MODE: 8,
 } as const;
 
+/** How the body is stored. */
 export const CODEC = { NONE: 0, DEFLATE_RAW: 1 } as const;
 
+/** Bytes of a record in front of its body. */
 export const RECORD_HEADER_BYTES = 34;
 /** Offset from which the checksum covers a record. */
 const CRC_FROM = 8;
@@ -36,21 +41,31 @@ const COMPRESS_GAIN_RATIO = 0.05;
 
 /** What a writer decides; the number comes from the spool. */
 export interface RecordDraft {
+  /** One of RECORD_KIND. */
   readonly kind: number;
+  /** RECORD_FLAG bits. */
   readonly flags: number;
+  /** Wall clock, UTC milliseconds since 1970; an integer of 48 bits. */
   readonly wallMs: number;
+  /** Boot clock, milliseconds since the machine booted, suspend included; an integer of 48 bits. */
   readonly bootMs: number;
+  /** As it is before compression, at most 512 KiB. */
   readonly body: Uint8Array;
 }
 
+/** A header as it was read: the kind may be unknown, everything else has been checked against the record's bytes. */
 export interface RecordHeader {
   readonly kind: number;
+  /** One of CODEC; others are refused when the body is asked for. */
   readonly codec: number;
   readonly flags: number;
+  /** Number in the epoch, from 1. */
   readonly seq: number;
   readonly wallMs: number;
   readonly bootMs: number;
+  /** Checksum of the record's bytes from 8 on. */
   readonly crc: number;
+  /** Bytes of the body before compression, as claimed. */
   readonly inflatedLength: number;
 }
 
@@ -62,10 +77,12 @@ export interface WireRecord extends RecordHeader {
 
 /**
  * The bytes of a record, owned by the caller. The body is compressed with raw deflate level 1 when that saves 5 %.
+ * @param seq number in the epoch, 1 to 2^48 - 1; anything else is a bug and throws
  * @throws AppError LIMIT_EXCEEDED when the body is over 512 KiB, or over 128 KiB as stored
  */
 export function encodeRecord(draft: RecordDraft, seq: number): Buffer {
   const { body } = draft;
+  assert(seq >= 1, 'records are numbered from 1');
   if (body.length > LIMITS.recordInflatedBytes) {
     throw new AppError(
       'LIMIT_EXCEEDED',
@@ -126,14 +143,17 @@ export function decodeRecord(buffer: Buffer, offset: number): WireRecord {
   }
   const bytes = buffer.subarray(offset, end);
   const crc = bytes.readUInt32LE(4);
-  if (crc32(bytes.subarray(CRC_FROM)) !== crc)
+  if (crc32(bytes.subarray(CRC_FROM)) !== crc) {
     throw new AppError('RECORD_CORRUPT', 'checksum of a record is wrong');
+  }
+  const seq = readU48(bytes, 16);
+  if (seq === 0) throw new AppError('RECORD_CORRUPT', 'a record has the number 0');
   return {
     kind: bytes.readUInt8(8),
     codec: bytes.readUInt8(9),
     flags: bytes.readUInt16LE(10),
     inflatedLength: bytes.readUInt32LE(12),
-    seq: readU48(bytes, 16),
+    seq,
     wallMs: readU48(bytes, 22),
     bootMs: readU48(bytes, 28),
     crc,

@@ -2,8 +2,9 @@
  * The body of a samples record: one tick, one block of columns per sampler. Counters travel raw and cumulative. Values
  * are written metric by metric, each as the difference to the metric's previous one.
  */
+import assert from 'node:assert/strict';
 import { AppError } from '../lib/errors.ts';
-import { ByteReader, ByteWriter } from '../lib/varint.ts';
+import { ByteReader, type ByteWriter } from '../lib/varint.ts';
 import { LIMITS } from './limits.ts';
 import type { Schema, SchemaMetric } from './schema.ts';
 
@@ -27,6 +28,8 @@ const FLAG_ERRORS = 4;
  */
 const INTEGER_MAX = 2 ** 52 - 1;
 const XOR_EQUAL = 0x80;
+/** By decimal scale. */
+const POWERS_OF_TEN = [1, 10, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as const;
 
 /** A sampler that ran. */
 export interface ValuesBlock {
@@ -59,7 +62,7 @@ export interface UnknownBlock {
 
 /** Whether `value` survives a round trip as an integer with `scale` decimals. */
 export function fitsInteger(value: number, scale: number): boolean {
-  const power = 10 ** scale;
+  const power = POWERS_OF_TEN[scale] ?? Number.NaN;
   const integer = Math.round(value * power);
   // -0 would come back as 0, which is the same number to every reader; it is not worth a float.
   return Math.abs(integer) <= INTEGER_MAX && integer / power === value;
@@ -78,24 +81,23 @@ export function encodeSamples(writer: ByteWriter, blocks: readonly (ValuesBlock 
     );
   }
   writer.varint(blocks.length);
-  const rest = new ByteWriter(4096);
   for (const block of blocks) {
     writer.varint(block.schemaNumber);
-    rest.reset();
+    const start = writer.length;
     if (block.kind === 'failed') {
-      rest.u8(FLAG_FAILED);
-      rest.zigzag(block.offsetMs);
-      rest.u8(block.code);
+      writer.u8(FLAG_FAILED);
+      writer.zigzag(block.offsetMs);
+      writer.u8(block.code);
     } else {
-      writeValues(rest, block);
+      writeValues(writer, block);
     }
-    writer.varint(rest.length);
-    writer.bytes(rest.view());
+    writer.prefixLength(start);
   }
 }
 
 /**
- * Reads a samples body. A block whose schema is unknown does not hurt the others.
+ * Reads a samples body. A block whose schema is unknown does not hurt the others. Memory is bounded by the series of one
+ * agent, whatever the blocks claim: those beyond are told as unknown.
  * @param schemaOf the schema behind a number of this epoch, undefined when unknown or refused
  * @throws AppError RECORD_UNDECODABLE
  */
@@ -103,33 +105,52 @@ export function decodeSamples(
   body: Buffer,
   schemaOf: (schemaNumber: number) => Schema | undefined,
 ): (ValuesBlock | FailedBlock | UnknownBlock)[] {
+  // One allocation for all blocks: with several small ones it would cost more than the decoding.
+  let valuesLeft = new Float64Array(countSeries(new ByteReader(body), schemaOf));
   const reader = new ByteReader(body);
+  const blocks: (ValuesBlock | FailedBlock | UnknownBlock)[] = [];
+  for (let count = reader.varint(); count > 0; count--) {
+    const schemaNumber = reader.varint();
+    const length = reader.varint();
+    const end = reader.offset + length;
+    const schema = schemaOf(schemaNumber);
+    if (schema === undefined || schema.seriesCount > valuesLeft.length) {
+      reader.skip(length);
+      blocks.push({ kind: 'unknown', schemaNumber });
+      continue;
+    }
+    const values = valuesLeft.subarray(0, schema.seriesCount);
+    valuesLeft = valuesLeft.subarray(schema.seriesCount);
+    blocks.push(readBlock(reader, { schemaNumber, schema, values }));
+    if (reader.offset !== end) throw invalid(`length of the block of schema ${schemaNumber} is wrong`);
+  }
+  return blocks;
+}
+
+/** How many series the blocks with known schemas have, as far as the limit allows; checks the lengths of all blocks. */
+function countSeries(reader: ByteReader, schemaOf: (schemaNumber: number) => Schema | undefined): number {
   const count = reader.varint();
   if (count < 1 || count > LIMITS.blocksPerRecord) {
-    throw new AppError(
-      'RECORD_UNDECODABLE',
-      `${count} blocks in a record, 1 to ${LIMITS.blocksPerRecord} are allowed`,
-    );
+    throw invalid(`${count} blocks in a record, 1 to ${LIMITS.blocksPerRecord} are allowed`);
   }
-  const blocks: (ValuesBlock | FailedBlock | UnknownBlock)[] = [];
+  let seriesCount = 0;
   for (let i = 0; i < count; i++) {
-    const schemaNumber = reader.varint();
-    const block = reader.bytes(reader.varint());
-    const schema = schemaOf(schemaNumber);
-    blocks.push(
-      schema === undefined
-        ? { kind: 'unknown', schemaNumber }
-        : readBlock(new ByteReader(block), schemaNumber, schema),
-    );
+    const schema = schemaOf(reader.varint());
+    reader.skip(reader.varint());
+    if (schema !== undefined && seriesCount + schema.seriesCount <= LIMITS.seriesPerAgent) {
+      seriesCount += schema.seriesCount;
+    }
   }
   reader.expectEnd();
-  return blocks;
+  return seriesCount;
 }
 
 function writeValues(writer: ByteWriter, block: ValuesBlock): void {
   const { schema, values, present, errors } = block;
-  const flags = (present === undefined ? FLAG_ALL_PRESENT : 0) | (errors.length > 0 ? FLAG_ERRORS : 0);
-  writer.u8(flags);
+  assert.equal(values.length, schema.seriesCount, 'one value per series of the schema');
+  if (present !== undefined)
+    assert.equal(present.length, schema.seriesCount, 'one flag per series of the schema');
+  writer.u8((present === undefined ? FLAG_ALL_PRESENT : 0) | (errors.length > 0 ? FLAG_ERRORS : 0));
   writer.zigzag(block.offsetMs);
   if (present !== undefined) writeBitmap(writer, present);
   if (errors.length > 0) {
@@ -139,12 +160,12 @@ function writeValues(writer: ByteWriter, block: ValuesBlock): void {
       writer.u8(code);
     }
   }
-  let index = 0;
+  let from = 0;
   for (const metric of schema.metrics) {
-    const end = index + metric.series.length;
-    if (metric.encoding === 'integer') writeIntegers(writer, { metric, values, present, from: index, end });
-    else writeFloats(writer, { metric, values, present, from: index, end });
-    index = end;
+    const column = { metric, values, present, from, end: from + metric.series.length };
+    if (metric.encoding === 'integer') writeIntegers(writer, column);
+    else writeFloats(writer, column);
+    from = column.end;
   }
 }
 
@@ -166,7 +187,7 @@ interface Column {
 }
 
 function writeIntegers(writer: ByteWriter, { metric, values, present, from, end }: Column): void {
-  const power = 10 ** metric.scale;
+  const power = POWERS_OF_TEN[metric.scale] ?? Number.NaN;
   let previous = 0;
   for (let i = from; i < end; i++) {
     if (present !== undefined && present[i] !== 1) continue;
@@ -178,8 +199,8 @@ function writeIntegers(writer: ByteWriter, { metric, values, present, from, end 
   }
 }
 
-// One double seen as eight bytes, most significant first.
-const scratch = Buffer.alloc(8);
+// One double seen as its two halves. Only ever used between two statements, so nothing is shared.
+const double = new DataView(new ArrayBuffer(8));
 
 function writeFloats(writer: ByteWriter, { metric, values, present, from, end }: Column): void {
   let previousHigh = 0;
@@ -188,122 +209,127 @@ function writeFloats(writer: ByteWriter, { metric, values, present, from, end }:
     if (present !== undefined && present[i] !== 1) continue;
     const value = values[i] ?? Number.NaN;
     if (!Number.isFinite(value)) throw unwritable(metric, value);
-    scratch.writeDoubleBE(value);
-    const high = scratch.readUInt32BE(0);
-    const low = scratch.readUInt32BE(4);
-    scratch.writeUInt32BE((high ^ previousHigh) >>> 0, 0);
-    scratch.writeUInt32BE((low ^ previousLow) >>> 0, 4);
+    double.setFloat64(0, value);
+    const high = double.getInt32(0);
+    const low = double.getInt32(4);
+    writeXor(writer, high ^ previousHigh, low ^ previousLow);
     previousHigh = high;
     previousLow = low;
-    writeXor(writer);
   }
 }
 
-/** Writes the XOR that stands in `scratch`: a control byte and the bytes between its zero bytes. */
-function writeXor(writer: ByteWriter): void {
-  let leading = 0;
-  while (leading < 8 && scratch[leading] === 0) leading++;
-  if (leading === 8) {
+/** Writes eight bytes, most significant first: a control byte, then the bytes between the zero ones at both ends. */
+function writeXor(writer: ByteWriter, high: number, low: number): void {
+  if (high === 0 && low === 0) {
     writer.u8(XOR_EQUAL);
     return;
   }
-  let trailing = 0;
-  while (scratch[7 - trailing] === 0) trailing++;
+  const leading = high === 0 ? 4 + leadingZeroBytes(low) : leadingZeroBytes(high);
+  const trailing = low === 0 ? 4 + trailingZeroBytes(high) : trailingZeroBytes(low);
   writer.u8((leading << 4) | trailing);
-  writer.bytes(scratch.subarray(leading, 8 - trailing));
+  const end = 8 - trailing;
+  if (end <= 4) {
+    writer.bigEndian(high >>> (8 * (4 - end)), end - leading);
+  } else {
+    if (leading < 4) writer.bigEndian(high, 4 - leading);
+    writer.bigEndian(low >>> (8 * trailing), end - Math.max(leading, 4));
+  }
 }
 
-function readBlock(reader: ByteReader, schemaNumber: number, schema: Schema): ValuesBlock | FailedBlock {
+function leadingZeroBytes(word: number): number {
+  return Math.clz32(word) >> 3;
+}
+
+function trailingZeroBytes(word: number): number {
+  // The lowest set bit alone tells how many zeros stand below it.
+  return (31 - Math.clz32(word & -word)) >> 3;
+}
+
+/** Reads up to what should be the end of the block; the caller compares it with the declared length. */
+function readBlock(
+  reader: ByteReader,
+  { schemaNumber, schema, values }: Pick<ValuesBlock, 'schemaNumber' | 'schema' | 'values'>,
+): ValuesBlock | FailedBlock {
   const flags = reader.u8();
   const offsetMs = reader.zigzag();
-  if ((flags & FLAG_FAILED) !== 0) {
-    const code = reader.u8();
-    reader.expectEnd();
-    return { kind: 'failed', schemaNumber, offsetMs, code };
-  }
-  if ((flags & ~(FLAG_ALL_PRESENT | FLAG_ERRORS)) !== 0) {
-    throw new AppError('RECORD_UNDECODABLE', `block flags ${flags} are unknown`);
-  }
+  if (flags === FLAG_FAILED) return { kind: 'failed', schemaNumber, offsetMs, code: reader.u8() };
+  if ((flags & ~(FLAG_ALL_PRESENT | FLAG_ERRORS)) !== 0)
+    throw invalid(`block flags ${flags} are not allowed`);
   const present = (flags & FLAG_ALL_PRESENT) === 0 ? readBitmap(reader, schema.seriesCount) : undefined;
   const errors = (flags & FLAG_ERRORS) === 0 ? [] : readErrors(reader, schema.seriesCount);
-  const values = new Float64Array(schema.seriesCount);
-  let index = 0;
+  let from = 0;
   for (const metric of schema.metrics) {
-    const end = index + metric.series.length;
-    if (metric.encoding === 'integer') readIntegers(reader, { metric, values, present, from: index, end });
-    else readFloats(reader, { metric, values, present, from: index, end });
-    index = end;
+    const column = { metric, values, present, from, end: from + metric.series.length };
+    if (metric.encoding === 'integer') readIntegers(reader, column);
+    else readFloats(reader, column);
+    from = column.end;
   }
-  reader.expectEnd();
   return { kind: 'values', schemaNumber, schema, offsetMs, values, present, errors };
 }
 
 function readBitmap(reader: ByteReader, seriesCount: number): Uint8Array {
-  const bytes = reader.bytes(Math.ceil(seriesCount / 8));
   const present = new Uint8Array(seriesCount);
-  for (let i = 0; i < seriesCount; i++) present[i] = ((bytes[i >> 3] ?? 0) >> (i & 7)) & 1;
+  let bits = 0;
+  for (let i = 0; i < seriesCount; i++) {
+    bits = (i & 7) === 0 ? reader.u8() : bits >> 1;
+    present[i] = bits & 1;
+  }
   return present;
 }
 
 function readErrors(reader: ByteReader, seriesCount: number): { index: number; code: number }[] {
   const count = reader.varint();
-  if (count > seriesCount)
-    throw new AppError('RECORD_UNDECODABLE', `${count} errors for ${seriesCount} series`);
+  if (count > seriesCount) throw invalid(`${count} errors for ${seriesCount} series`);
   const errors: { index: number; code: number }[] = [];
   for (let i = 0; i < count; i++) {
     const index = reader.varint();
-    if (index >= seriesCount)
-      throw new AppError('RECORD_UNDECODABLE', `error for series ${index} of ${seriesCount}`);
+    if (index >= seriesCount) throw invalid(`error for series ${index} of ${seriesCount}`);
     errors.push({ index, code: reader.u8() });
   }
   return errors;
 }
 
 function readIntegers(reader: ByteReader, { metric, values, present, from, end }: Column): void {
-  const power = 10 ** metric.scale;
+  const power = POWERS_OF_TEN[metric.scale] ?? Number.NaN;
   let integer = 0;
   for (let i = from; i < end; i++) {
     if (present !== undefined && present[i] !== 1) continue;
     integer += reader.zigzag();
-    if (Math.abs(integer) > INTEGER_MAX) {
-      throw new AppError('RECORD_UNDECODABLE', `value of metric ${metric.name} is out of range`);
-    }
+    if (Math.abs(integer) > INTEGER_MAX) throw invalid(`value of metric ${metric.name} is out of range`);
     values[i] = integer / power;
   }
 }
 
-function readFloats(reader: ByteReader, { metric, values, present, from, end }: Column): void {
+function readFloats(reader: ByteReader, { metric, values, present, from, end: columnEnd }: Column): void {
   let high = 0;
   let low = 0;
-  for (let i = from; i < end; i++) {
+  for (let i = from; i < columnEnd; i++) {
     if (present !== undefined && present[i] !== 1) continue;
-    readXor(reader);
-    high = (high ^ scratch.readUInt32BE(0)) >>> 0;
-    low = (low ^ scratch.readUInt32BE(4)) >>> 0;
-    scratch.writeUInt32BE(high, 0);
-    scratch.writeUInt32BE(low, 4);
-    const value = scratch.readDoubleBE();
-    if (!Number.isFinite(value)) {
-      throw new AppError('RECORD_UNDECODABLE', `value of metric ${metric.name} is not finite`);
+    const control = reader.u8();
+    if (control !== XOR_EQUAL) {
+      const leading = control >> 4;
+      const trailing = control & 0x0f;
+      const end = 8 - trailing;
+      if (leading >= end) throw invalid(`control byte ${control} of metric ${metric.name} is not allowed`);
+      if (end <= 4) {
+        high ^= reader.bigEndian(end - leading) << (8 * (4 - end));
+      } else {
+        if (leading < 4) high ^= reader.bigEndian(4 - leading);
+        low ^= reader.bigEndian(end - Math.max(leading, 4)) << (8 * trailing);
+      }
     }
+    double.setInt32(0, high);
+    double.setInt32(4, low);
+    const value = double.getFloat64(0);
+    if (!Number.isFinite(value)) throw invalid(`value of metric ${metric.name} is not finite`);
     values[i] = value;
   }
 }
 
-function readXor(reader: ByteReader): void {
-  scratch.fill(0);
-  const control = reader.u8();
-  if (control === XOR_EQUAL) return;
-  const leading = control >> 4;
-  const trailing = control & 0x0f;
-  if (leading + trailing > 7)
-    throw new AppError('RECORD_UNDECODABLE', `float control byte ${control} is not allowed`);
-  scratch.set(reader.bytes(8 - leading - trailing), leading);
+function unwritable(metric: SchemaMetric, value: number): AppError {
+  return invalid(`value ${value} of metric ${metric.name} cannot be written as ${metric.encoding}`);
 }
 
-function unwritable(metric: SchemaMetric, value: number): AppError {
-  return new AppError(
-    'RECORD_UNDECODABLE',
-    `value ${value} of metric ${metric.name} cannot be written as ${metric.encoding}`,
-  );
+function invalid(message: string): AppError {
+  return new AppError('RECORD_UNDECODABLE', message);
 }

@@ -4,11 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import { AppError } from '../lib/errors.ts';
-import { compareUtf8 } from '../lib/text.ts';
+import { compareUtf8, isCleanText } from '../lib/text.ts';
 import { ByteReader, ByteWriter } from '../lib/varint.ts';
 import { LIMITS } from './limits.ts';
 
 const FORMAT = 1;
+const SAMPLER_PATTERN = /^[a-z][a-z0-9_.]{0,63}$/;
 const METRIC_NAME_PATTERN = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL_NAME_PATTERN = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const RESERVED_LABELS: ReadonlySet<string> = new Set([
@@ -22,6 +23,12 @@ const RESERVED_LABELS: ReadonlySet<string> = new Set([
 const METRICS_MAX = LIMITS.seriesPerSchema;
 const NUMBER_MAX = 65_535;
 const SCALE_MAX = 9;
+const SAMPLER_BYTES_MAX = 64;
+const UNIT_BYTES_MAX = 32;
+const INTERVAL_MS_MAX = 86_400_000;
+/** Room for the number in front of the canonical bytes in a schema record. */
+const NUMBER_BYTES_MAX = 3;
+const SCHEMA_BYTES_MAX = LIMITS.recordInflatedBytes - NUMBER_BYTES_MAX;
 
 /**
  * Who made a schema. An agent never names its own identity labels; the collector stores complete label sets (`up`, rule
@@ -33,6 +40,8 @@ interface LabelRules {
   readonly reserved: ReadonlySet<string>;
   readonly labelsMax: number;
   readonly valueBytesMax: number;
+  /** No control characters in label values; what is pushed in Prometheus' format may have any. */
+  readonly mustBeClean: boolean;
 }
 
 const LABEL_RULES: Readonly<Record<SchemaOrigin, LabelRules>> = {
@@ -40,33 +49,42 @@ const LABEL_RULES: Readonly<Record<SchemaOrigin, LabelRules>> = {
     reserved: RESERVED_LABELS,
     labelsMax: LIMITS.labelsPerSeries,
     valueBytesMax: LIMITS.labelValueBytes,
+    mustBeClean: true,
   },
   collector: {
     reserved: new Set(),
     labelsMax: LIMITS.ownLabelsPerSeries,
     valueBytesMax: LIMITS.ownLabelValueBytes,
+    mustBeClean: false,
   },
 };
 
+/** A gauge goes up and down; a counter only up, until what it counts starts again. */
 export type MetricType = 'gauge' | 'counter';
 /** How values travel: as decimal-scaled integers, or as float64. */
 export type ValueEncoding = 'integer' | 'float64';
 
+/** One metric of a sampler with its series. */
 export interface SchemaMetric {
+  /** As Prometheus allows it: `[a-zA-Z_:][a-zA-Z0-9_:]*`, at most 128 bytes. */
   readonly name: string;
+  /** For example `bytes`; '' for a plain number. At most 32 bytes. */
   readonly unit: string;
   readonly type: MetricType;
   readonly encoding: ValueEncoding;
   /** Integers are value × 10^scale, 0 to 9. */
   readonly scale: number;
-  /** Sorted. */
+  /** Sorted, at most 16; none of the names that the collector sets. */
   readonly labelNames: readonly string[];
-  /** Label values per series in the order of `labelNames`; sorted, without doubles. */
+  /** Label values per series in the order of `labelNames`, each at most 256 bytes; sorted, without doubles. */
   readonly series: readonly (readonly string[])[];
 }
 
+/** What the blocks of one sampler hold. */
 export interface Schema {
+  /** `[a-z][a-z0-9_.]*`, at most 64 characters. */
   readonly sampler: string;
+  /** Nominal distance of two readings, 1 ms to 1 day. */
   readonly intervalMs: number;
   /** Sorted by name. */
   readonly metrics: readonly SchemaMetric[];
@@ -83,7 +101,8 @@ export interface HashedSchema extends Schema {
 }
 
 /**
- * Brings metrics and series into canonical order and computes the hash.
+ * Brings metrics and series into canonical order and computes the hash. Values of a block follow the order of the
+ * result, not that of the draft.
  * @throws AppError LIMIT_EXCEEDED, RECORD_UNDECODABLE when the content breaks a rule of the format
  */
 export function createSchema(
@@ -114,21 +133,26 @@ export function createSchema(
  */
 export function decodeSchema(bytes: Buffer, origin: SchemaOrigin = 'agent'): HashedSchema {
   const rules = LABEL_RULES[origin];
+  if (bytes.length > SCHEMA_BYTES_MAX) throw tooMany('bytes of a schema', bytes.length, SCHEMA_BYTES_MAX);
   const reader = new ByteReader(bytes);
   const format = reader.u8();
   if (format !== FORMAT) throw invalid(`schema format ${format} is unknown`);
-  const sampler = reader.text(64);
+  const sampler = reader.text(SAMPLER_BYTES_MAX);
+  if (!SAMPLER_PATTERN.test(sampler)) throw invalid(`sampler name ${JSON.stringify(sampler)} is not allowed`);
   const intervalMs = reader.varint();
+  if (intervalMs < 1 || intervalMs > INTERVAL_MS_MAX) {
+    throw invalid(`interval of ${intervalMs} ms is not from 1 to ${INTERVAL_MS_MAX}`);
+  }
   const metricCount = reader.varint();
   if (metricCount > METRICS_MAX) throw tooMany('metrics in a schema', metricCount, METRICS_MAX);
   const metrics: SchemaMetric[] = [];
   let seriesCount = 0;
-  let previousName = '';
   for (let i = 0; i < metricCount; i++) {
     const metric = readMetric(reader, LIMITS.seriesPerSchema - seriesCount, rules);
-    if (i > 0 && compareUtf8(previousName, metric.name) >= 0)
+    const previous = metrics[i - 1];
+    if (previous !== undefined && compareUtf8(previous.name, metric.name) >= 0) {
       throw invalid(`metric ${metric.name} is out of order`);
-    previousName = metric.name;
+    }
     seriesCount += metric.series.length;
     metrics.push(metric);
   }
@@ -137,23 +161,30 @@ export function decodeSchema(bytes: Buffer, origin: SchemaOrigin = 'agent'): Has
   return { sampler, intervalMs, metrics, seriesCount, bytes, hash };
 }
 
-/** Body of a schema record: the number that blocks of this epoch refer to it by, and the canonical bytes. */
+/**
+ * Body of a schema record: the number that blocks of this epoch refer to it by, and the canonical bytes.
+ * @param number 1 to 65,535
+ */
 export function encodeSchemaBody(number: number, schema: HashedSchema): Buffer {
-  const writer = new ByteWriter(schema.bytes.length + 4);
+  const writer = new ByteWriter(schema.bytes.length + NUMBER_BYTES_MAX);
   writer.varint(number);
   writer.bytes(schema.bytes);
   return writer.copy();
 }
 
-/** @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED */
+/**
+ * Reads the body of a schema record. The result keeps nothing of `body`.
+ * @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED
+ */
 export function decodeSchemaBody(
   body: Buffer,
   origin: SchemaOrigin = 'agent',
 ): { readonly number: number; readonly schema: HashedSchema } {
   const reader = new ByteReader(body);
   const number = reader.varint();
-  if (number < 1 || number > NUMBER_MAX)
+  if (number < 1 || number > NUMBER_MAX) {
     throw invalid(`schema number ${number} is not from 1 to ${NUMBER_MAX}`);
+  }
   // A copy of its own: the record's buffer belongs to the socket.
   return { number, schema: decodeSchema(Buffer.from(reader.bytes(reader.remaining)), origin) };
 }
@@ -173,12 +204,14 @@ function writeMetric(writer: ByteWriter, metric: SchemaMetric): void {
 function readMetric(reader: ByteReader, seriesLeft: number, rules: LabelRules): SchemaMetric {
   const name = reader.text(LIMITS.labelNameBytes);
   if (!METRIC_NAME_PATTERN.test(name)) throw invalid(`metric name ${JSON.stringify(name)} is not allowed`);
-  const unit = reader.text(32);
+  const unit = reader.text(UNIT_BYTES_MAX);
+  if (!isCleanText(unit)) throw invalid(`unit of metric ${name} has control characters`);
   const typeCode = reader.u8();
   if (typeCode !== 1 && typeCode !== 2) throw invalid(`type ${typeCode} of metric ${name} is unknown`);
   const encodingCode = reader.u8();
-  if (encodingCode !== 0 && encodingCode !== 1)
+  if (encodingCode !== 0 && encodingCode !== 1) {
     throw invalid(`encoding ${encodingCode} of metric ${name} is unknown`);
+  }
   const scale = reader.u8();
   if (scale > SCALE_MAX || (encodingCode === 1 && scale !== 0)) {
     throw invalid(`scale ${scale} of metric ${name} is not allowed`);
@@ -188,7 +221,7 @@ function readMetric(reader: ByteReader, seriesLeft: number, rules: LabelRules): 
   if (seriesCount > seriesLeft) throw tooMany('series in a schema', seriesCount, seriesLeft);
   const series: string[][] = [];
   for (let i = 0; i < seriesCount; i++) {
-    const values = labelNames.map(() => reader.text(rules.valueBytesMax));
+    const values = labelNames.map(() => readLabelValue(reader, name, rules));
     const previous = series[i - 1];
     if (previous !== undefined && compareSeries(previous, values) >= 0) {
       throw invalid(`series ${i} of metric ${name} is out of order`);
@@ -224,8 +257,16 @@ function readLabelNames(reader: ByteReader, metricName: string, rules: LabelRule
   return names;
 }
 
+/** Control characters would reach terminals, logs and exports of everybody who looks at the host. */
+function readLabelValue(reader: ByteReader, metricName: string, rules: LabelRules): string {
+  const value = reader.text(rules.valueBytesMax);
+  if (rules.mustBeClean && !isCleanText(value))
+    throw invalid(`a label value of metric ${metricName} has control characters`);
+  return value;
+}
+
 /** Orders series by their label values, one after another. */
-export function compareSeries(left: readonly string[], right: readonly string[]): number {
+function compareSeries(left: readonly string[], right: readonly string[]): number {
   for (let i = 0; i < left.length; i++) {
     const order = compareUtf8(left[i] ?? '', right[i] ?? '');
     if (order !== 0) return order;
