@@ -40,6 +40,7 @@ down-grace: 1s
 start-grace: 1s
 rule-interval: 200ms
 allow-private-targets: [127.0.0.0/8]
+allow-target-ports: [${new URL(receiver.url).port}]
 receivers:
   - {name: on-call, kind: webhook, url: "${receiver.url}"}
 `,

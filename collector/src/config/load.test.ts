@@ -56,7 +56,12 @@ describe('loadConfig', () => {
     const config = load({
       environment: { ROLLCALL_RECEIVERS: '[{name: ops, kind: webhook, url: "http://h/x"}]' },
     });
-    expect(config.receivers).toEqual([{ name: 'ops', kind: 'webhook', url: 'http://h/x' }]);
+    const [receiver] = config.receivers;
+    expect([receiver?.name, receiver?.url.reveal(), String(receiver?.url)]).toEqual([
+      'ops',
+      'http://h/x',
+      '[redacted]',
+    ]);
   });
 
   it('lists every problem with key, origin, value and what is allowed', () => {
@@ -110,8 +115,8 @@ describe('loadConfig', () => {
       loadText(`receivers: [{name: a, kind: webhook, url: ${url}}, {name: a, kind: webhook, url: ${url}}]`)
         .problems,
     ).toContain('must not use a name twice');
-    expect(loadText(`receivers: [{name: a, kind: pigeon, url: ${url}}]`).problems).toContain(
-      'must be webhook',
+    expect(loadText(`receivers: [{name: a, kind: pigeon, url: ${url}}]`).problems).toMatch(
+      /receivers\[0\]\.kind = "pigeon".*webhook/,
     );
   });
 

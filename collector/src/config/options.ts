@@ -3,6 +3,7 @@
  * table. Each key is also a flag (`--down-grace 1m`) and a variable (`ROLLCALL_DOWN_GRACE=1m`).
  */
 import * as z from 'zod';
+import { receiverConfigSchema } from '../alerting/notify/list.ts';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
@@ -55,15 +56,6 @@ const filePath = z
 
 const RANGE = /^[0-9a-fA-F:.]+\/\d{1,3}$/;
 
-const receiver = z.strictObject(
-  {
-    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 of a-z, 0-9 and "-"'),
-    kind: z.literal('webhook', { error: 'must be webhook' }),
-    url: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
-  },
-  { error: 'must have exactly the fields name, kind and url' },
-);
-
 /** One setting. */
 export interface Option {
   readonly key: string;
@@ -102,8 +94,9 @@ const SCHEMAS = {
   'incident-retention': duration({ minMs: DAY_MS, maxMs: 3_650 * DAY_MS }),
   'disk-full-ratio': ratio,
   'disk-full-bytes': byteCount,
+  'disk-full-for': duration({ minMs: 0, maxMs: DAY_MS }),
   receivers: z
-    .array(receiver, { error: 'must be a list of receivers' })
+    .array(receiverConfigSchema, { error: 'must be a list of receivers' })
     .max(64, 'must have at most 64 entries')
     .refine(
       (list) => new Set(list.map(({ name }) => name)).size === list.length,
@@ -113,6 +106,9 @@ const SCHEMAS = {
     .array(z.string().regex(RANGE, 'must be an address range such as 10.0.0.0/8'), {
       error: 'must be a list of ranges',
     })
+    .max(64, 'must have at most 64 entries'),
+  'allow-target-ports': z
+    .array(z.int().min(1).max(65_535), { error: 'must be a list of ports' })
     .max(64, 'must have at most 64 entries'),
 } as const;
 
@@ -170,23 +166,32 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     fallback: '0.9',
     help: 'A file system is almost full when more than this share is used and less than disk-full-bytes is free.',
   },
-  'disk-full-bytes': { shape: 'bytes', fallback: '5000000000', help: 'See disk-full-ratio.' },
+  'disk-full-bytes': { shape: 'bytes', fallback: '5368709120', help: 'See disk-full-ratio.' },
+  'disk-full-for': {
+    shape: 'span',
+    fallback: '5m',
+    help: 'How long a file system must be almost full before anybody is told.',
+  },
   receivers: {
-    shape: 'list of {name, kind, url}',
+    shape: 'list of {name, kind, url, bearerToken}',
     fallback: '[]',
-    help: 'Who is told about incidents. kind: webhook posts the Alertmanager v4 format to url.',
+    help: 'Who is told about incidents. kind: webhook posts the Alertmanager v4 format to url, with bearerToken if there is one.',
   },
   'allow-private-targets': {
     shape: 'list of ranges',
     fallback: '[]',
     help: 'Private addresses that receivers may be at, for example [10.0.0.0/8]. Cloud metadata addresses are never allowed.',
   },
+  'allow-target-ports': {
+    shape: 'list of ports',
+    fallback: '[]',
+    help: 'Ports that receivers may be at besides 80, 443, 8080 and 8443.',
+  },
 };
 
 /** The schema of a whole configuration. */
 export const CONFIG_SCHEMA = z.object(SCHEMAS);
 export type Config = Readonly<z.output<typeof CONFIG_SCHEMA>>;
-export type ReceiverConfig = z.output<typeof receiver>;
 
 /** The table that loading, help and documentation read. */
 export const OPTIONS: readonly Option[] = Object.entries(HELP).map(([key, row]) => ({

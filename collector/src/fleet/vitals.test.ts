@@ -38,6 +38,7 @@ function block(schema: Schema, values: Readonly<Record<string, number>>, offsetM
 
 const tick = (timeMs: number, ...blocks: readonly (ValuesBlock | FailedBlock)[]): CommittedSamples => ({
   pos: 1,
+  laneId: 1,
   agentId: 'a',
   epochId: 'e',
   timeMs,

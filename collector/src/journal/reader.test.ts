@@ -78,7 +78,7 @@ test('tells which schema was in use when, with the object that the journal has',
   const { reader, session, lane, tick, commit, schemas, nowMs, close } = await start(
     join(dir.path, 'journal.db'),
   );
-  session.apply(EPOCH, lane.schema(2, gaugeSchema('never used', { m: [] }), nowMs));
+  session.apply(EPOCH, lane.schema(2, gaugeSchema('never_used', { m: [] }), nowMs));
   tick(5_000, -1_000);
   tick(3 * 60_000);
   await commit();

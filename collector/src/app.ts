@@ -1,0 +1,387 @@
+/**
+ * Puts the collector together and takes it apart again. The only place that knows every room; it decides nothing but
+ * who gets whom.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { schedule } from 'node-cron';
+import { METRICS } from '@rollcall/shared/catalogue/metrics.ts';
+import { background } from '@rollcall/shared/lib/background.ts';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import { ALERTING_COUNTERS } from './alerting/counters.ts';
+import { ALERTING_LIMITS } from './alerting/limits.ts';
+import { createReceivers } from './alerting/notify/list.ts';
+import { createPost } from './alerting/notify/post.ts';
+import { createTargetGuard } from './alerting/notify/target.ts';
+import { createAlerting, type Alerting } from './alerting/pipeline.ts';
+import type { EvaluatePort } from './alerting/ports.ts';
+import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
+import type { ReadAccess } from './api/auth/guard.ts';
+import { accessTokens } from './api/auth/tokens.ts';
+import { listen } from './api/listen.ts';
+import { prometheusRouter } from './api/prometheus/prometheus.ts';
+import { createApi, createServer } from './api/server.ts';
+import { isLoopback } from './config/load.ts';
+import type { Config } from './config/options.ts';
+import { Enrolment } from './fleet/enrolment.ts';
+import { Hosts } from './fleet/hosts.ts';
+import { openIdentity } from './fleet/identity.ts';
+import { Inventory } from './fleet/inventory.ts';
+import { PRESENCE_DEFAULTS, PresenceWatch } from './fleet/presence.ts';
+import { FleetSeries } from './fleet/series.ts';
+import { EnrolmentTokens } from './fleet/tokens.ts';
+import { FleetView } from './fleet/view.ts';
+import { FleetVitals } from './fleet/vitals.ts';
+import { channelBindingOf } from './gateway/channel-binding.ts';
+import { GATEWAY_COUNTERS } from './gateway/counters.ts';
+import { createGateway } from './gateway/gateway.ts';
+import { openJournal } from './journal/open-journal.ts';
+import { openJournalReader } from './journal/reader.ts';
+import { SchemaCache } from './journal/schema-cache.ts';
+import { createQueryEngine, type QueryEngine } from './query/query.ts';
+import { collectorGauges, FLEET_COUNTERS } from './self/figures.ts';
+import { createSelfMetrics } from './self/metrics.ts';
+import { VERSION } from './self/version.ts';
+import { prepareDataDir } from './state/data-dir.ts';
+import { lockDataDir } from './state/lock.ts';
+import { openState, stateFile } from './state/state.ts';
+import { openStorage } from './storage/open.ts';
+
+export interface Collector {
+  /** Where it listens. */
+  readonly url: string;
+  /** Stops accepting, drains, flushes, closes. May be called more than once. */
+  stop(): Promise<void>;
+}
+
+export interface CollectorPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** What agents send at unless told otherwise; the collector's own series keep the same pace. */
+const AGENT_INTERVAL_MS = 10_000;
+const PAGE_DIRECTORY = resolve(import.meta.dirname, '../../web/dist');
+/** Once a day, at a quiet minute. UTC, because node-cron loses runs when clocks are put back. */
+const HOUSEKEEPING = '17 3 * * *';
+
+/** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW, PORT_TAKEN, BAD_CONFIG */
+export async function startCollector(config: Config, ports: CollectorPorts): Promise<Collector> {
+  const closers: (() => void | Promise<void>)[] = [];
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= closeAll(closers);
+    return stopping;
+  };
+  try {
+    return { url: await open(config, ports, closers), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Opens every room in order; each puts what closes it on `closers`. Long because it is one straight sequence. */
+async function open(
+  config: Config,
+  { clock, log, random }: CollectorPorts,
+  closers: (() => void | Promise<void>)[],
+): Promise<string> {
+  const dataDir = config['data-dir'];
+  prepareDataDir(dataDir);
+  closers.push(lockDataDir(dataDir));
+  const identity = openIdentity(dataDir);
+  const state = openState(stateFile(dataDir));
+  closers.push(() => state.close());
+
+  const schemas = new SchemaCache();
+  const journalFile = join(dataDir, 'journal.db');
+  const journal = openJournal({ path: journalFile, clock, log, randomBytes, yieldToLoop: nextTurn, schemas });
+  closers.push(() => journal.close());
+  const reader = openJournalReader({ path: journalFile, schemas });
+  closers.push(() => reader.close());
+
+  const hosts = new Hosts({ database: state, clock, log });
+  hosts.start();
+  closers.push(() => hosts.close());
+  const presence = new PresenceWatch({
+    database: state,
+    hosts,
+    clock,
+    log,
+    settings: presenceSettings(config),
+  });
+  presence.start();
+  closers.push(() => presence.close());
+  const inventory = new Inventory({ database: state, clock });
+  const vitals = new FleetVitals();
+  closers.push(journal.onCommitted((ticks) => vitals.committed(ticks)));
+
+  const storage = openStorage({
+    kind: 'embedded',
+    journal,
+    reader,
+    identityOf: (agentId) => hosts.identityLabels(agentId),
+    clock,
+    yieldToLoop: nextTurn,
+  });
+  closers.push(() => storage.close());
+  const engine = createQueryEngine({ storage, clock });
+
+  const url = externalUrl(config);
+  const receivers = createReceivers(config.receivers, {
+    post: createPost({
+      clock,
+      guard: createTargetGuard({
+        allowedRanges: config['allow-private-targets'],
+        allowedPorts: config['allow-target-ports'],
+      }),
+    }),
+    clock,
+    externalUrl: url,
+    excerptLengthMax: ALERTING_LIMITS.excerptLengthMax,
+  });
+  const metrics = createSelfMetrics({
+    counters: [ALERTING_COUNTERS, GATEWAY_COUNTERS, FLEET_COUNTERS],
+    gauges: collectorGauges({
+      journal: () => journal.stats(),
+      hosts: () => presence.counts(),
+      connectedAgents: () => gateway.connectedAgents(),
+      connections: () => gateway.connectionCount(),
+      alerting: () => alerting.stats(),
+      nowMs: () => clock.wallMs(),
+    }),
+  });
+  const alerting = createAlerting({
+    state,
+    clock,
+    random,
+    log,
+    hosts: { list: () => alertableHosts(hosts, presence, vitals) },
+    evaluate: evaluateWith(engine),
+    receivers,
+    rules: stockRules({
+      ...STOCK_RULE_DEFAULTS,
+      filesystemUsedRatioMax: config['disk-full-ratio'],
+      filesystemFreeBytesMin: config['disk-full-bytes'],
+      filesystemForMs: config['disk-full-for'],
+    }),
+    limits: {
+      evaluationIntervalMs: config['rule-interval'],
+      incidentAgeMsMax: config['incident-retention'],
+    },
+    counters: metrics,
+  });
+  closers.push(presence.onChange(() => alerting.nudge()));
+  closers.push(hosts.onChange(({ kind, id }) => retire(kind, id, { alerting, vitals })));
+  closers.push(() => alerting.stop());
+
+  const series = new FleetSeries({
+    hosts,
+    presence,
+    clock,
+    log,
+    intervalMs: AGENT_INTERVAL_MS,
+    append: (batch) => storage.append(batch),
+    counted: (outcome) => metrics.increment('rollcall_fleet_series_rounds_total', { outcome }),
+  });
+  series.start();
+  closers.push(() => series.stop());
+
+  const gateway = createGateway({
+    clock,
+    log,
+    randomBytes,
+    random,
+    identity,
+    journal,
+    hosts,
+    presence,
+    vitals,
+    inventory,
+    counters: metrics,
+    addressOf: (request) => request.socket.remoteAddress ?? '',
+  });
+  closers.push(() => gateway.close());
+
+  const enrolment = new Enrolment({
+    database: state,
+    tokens: new EnrolmentTokens({ database: state, clock, randomBytes }),
+    hosts,
+    identity,
+    storeId: journal.storeId,
+    clock,
+    randomBytes,
+    log,
+    counted: (outcome) => metrics.increment('rollcall_enrolments_total', { outcome }),
+  });
+  const startedMs = clock.wallMs();
+  const app = createApi({
+    log,
+    access: readAccess(config, accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes })),
+    hosts: new FleetView({
+      hosts,
+      presence,
+      vitals,
+      inventory,
+      openIncidents: () => alerting.incidents.openCountByHost(),
+      lostSamples: (hostId) => journal.lostSamples(hostId),
+    }),
+    incidents: {
+      list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
+    },
+    enrollment: {
+      handle: ({ body, remoteAddress, socket }) =>
+        enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),
+    },
+    readiness: () =>
+      journal.stats().isWritable ? [] : ['journal: the disk cannot be written; agents hold their data'],
+    status: () => ({
+      version: VERSION,
+      startedMs,
+      nowMs: clock.wallMs(),
+      hostCount: hosts.count,
+      connectedAgents: gateway.connectedAgents(),
+      isInsecure: config.insecure,
+    }),
+    metrics: () => metrics.read(),
+    prometheus: prometheusRouter({
+      engine,
+      storage,
+      clock,
+      log,
+      metadata: METRICS,
+      buildInfo: {
+        version: VERSION,
+        revision: '',
+        branch: '',
+        buildUser: '',
+        buildDate: '',
+        goVersion: process.version,
+      },
+      stats: () => storage.stats(),
+      ruleGroups: () => [],
+      alerts: () => [],
+      targets: () => targets(hosts, presence, vitals),
+    }),
+    pageDirectory: PAGE_DIRECTORY,
+  });
+  const server = createServer(app, tlsFiles(config));
+  server.on('upgrade', (request, socket, head) => {
+    if (!gateway.handleUpgrade(request, socket, head)) socket.destroy();
+  });
+  const bound = await listen(server, config.listen);
+  closers.push(bound.close);
+
+  const housekeeping = schedule(
+    HOUSEKEEPING,
+    () => {
+      background(
+        log,
+        'prune samples',
+        journal.prune(clock.wallMs() - config['raw-retention'], pruneSignal.signal),
+      );
+      alerting.prune();
+      inventory.prune();
+    },
+    { timezone: 'UTC' },
+  );
+  const pruneSignal = new AbortController();
+  closers.push(() => {
+    pruneSignal.abort();
+    void housekeeping.stop();
+  });
+  alerting.start();
+  if (config.insecure) log.warn('insecure is set: agents and readers may connect without TLS');
+  log.info('collector started', { version: VERSION, url: bound.url, dataDir, hosts: hosts.count });
+  return bound.url;
+}
+
+async function closeAll(closers: (() => void | Promise<void>)[]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close();
+}
+
+function presenceSettings(config: Config) {
+  return {
+    ...PRESENCE_DEFAULTS,
+    silenceMs: config['silence-after'],
+    graceMs: config['down-grace'],
+    plannedMs: config['planned-timeout'],
+    startGraceMs: config['start-grace'],
+    tickMs: Math.min(PRESENCE_DEFAULTS.tickMs, Math.max(100, config['down-grace'] / 4)),
+  };
+}
+
+function evaluateWith(engine: QueryEngine): EvaluatePort {
+  return async (expression, timeMs, signal) => {
+    const { value } = await engine.instant(expression, { timeMs }, signal);
+    if (value.kind !== 'vector') {
+      throw new AppError(
+        'BAD_CONFIG',
+        `a rule must give a vector, this one gives a ${value.kind}: ${expression}`,
+      );
+    }
+    return value.samples;
+  };
+}
+
+function alertableHosts(hosts: Hosts, presence: PresenceWatch, vitals: FleetVitals) {
+  return [...presence.all()].map(([id, state]) => ({
+    id,
+    name: hosts.get(id)?.name ?? id,
+    state,
+    sinceMs: presence.now(id).sinceMs,
+    newestDataMs: vitals.newestDataMs(id),
+  }));
+}
+
+function targets(hosts: Hosts, presence: PresenceWatch, vitals: FleetVitals) {
+  return [...presence.all()].map(([id, state]) => ({
+    job: 'node',
+    instance: hosts.get(id)?.name ?? id,
+    health: state === 'up' ? ('up' as const) : state === 'unknown' ? ('unknown' as const) : ('down' as const),
+    lastError: state === 'up' ? '' : `host is ${state}`,
+    lastSampleMs: vitals.newestDataMs(id) ?? undefined,
+    intervalMs: AGENT_INTERVAL_MS,
+  }));
+}
+
+function retire(
+  kind: 'added' | 'revoked' | 'deleted',
+  hostId: string,
+  { alerting, vitals }: { readonly alerting: Alerting; readonly vitals: FleetVitals },
+): void {
+  if (kind === 'added') return;
+  alerting.closeHost(hostId, `host was ${kind}`);
+  vitals.forget(hostId);
+}
+
+function readAccess(config: Config, tokens: { readonly isValid: (text: string) => boolean }): ReadAccess {
+  return isLoopback(config.listen.host)
+    ? { kind: 'loopback' }
+    : { kind: 'token', isValid: (token) => tokens.isValid(token) };
+}
+
+function externalUrl(config: Config): string {
+  if (config['external-url'] !== undefined) return config['external-url'].replace(/\/+$/, '');
+  const scheme = config['tls-cert-file'] === undefined ? 'http' : 'https';
+  const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
+  return `${scheme}://${host}:${config.listen.port}`;
+}
+
+function tlsFiles(config: Config): { readonly cert: string; readonly key: string } | undefined {
+  const certFile = config['tls-cert-file'];
+  const keyFile = config['tls-key-file'];
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  try {
+    return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+  } catch (error) {
+    throw new AppError('BAD_CONFIG', `tls-cert-file, tls-key-file: cannot be read: ${describeError(error)}`);
+  }
+}

@@ -1,0 +1,73 @@
+/** Hosts as the API shows them: record, presence, newest readings and open incidents put together. */
+import type { HostDetail, HostsAnswer, HostSummary, InventorySection } from '../api/types.ts';
+import type { Host, Hosts } from './hosts.ts';
+import type { Inventory } from './inventory.ts';
+import type { PresenceWatch } from './presence.ts';
+import type { FleetVitals } from './vitals.ts';
+
+export interface FleetViewOptions {
+  readonly hosts: Hosts;
+  readonly presence: PresenceWatch;
+  readonly vitals: FleetVitals;
+  readonly inventory: Inventory;
+  /** Open incidents by host id; a host without one is not in it. */
+  readonly openIncidents: () => ReadonlyMap<string, number>;
+  /** Samples lost and declared, by reason. */
+  readonly lostSamples: (hostId: string) => Readonly<Record<string, number>>;
+}
+
+export class FleetView {
+  readonly #options: FleetViewOptions;
+
+  constructor(options: FleetViewOptions) {
+    this.#options = options;
+  }
+
+  /** A page of hosts in name order; revoked ones are left out, so a page may be shorter than asked. */
+  list(page: { readonly limit: number; readonly after: string | undefined }): HostsAnswer {
+    const { hosts, presence, openIncidents } = this.#options;
+    const found = hosts.list(page);
+    const incidents = openIncidents();
+    return {
+      hosts: found.hosts
+        .filter(({ revokedMs }) => revokedMs === null)
+        .map((host) => this.#summary(host, incidents)),
+      next: found.next,
+      counts: presence.counts(),
+    };
+  }
+
+  get(hostId: string): HostDetail | undefined {
+    const { hosts, inventory, lostSamples, openIncidents } = this.#options;
+    const host = hosts.get(hostId);
+    if (host === undefined) return undefined;
+    return {
+      ...this.#summary(host, openIncidents()),
+      machineId: host.machineId,
+      bootId: host.bootId,
+      lostSamples: lostSamples(hostId),
+      inventorySections: inventory.sectionNames(hostId),
+    };
+  }
+
+  inventory(hostId: string): readonly InventorySection[] | undefined {
+    const { hosts, inventory } = this.#options;
+    return hosts.get(hostId) === undefined ? undefined : inventory.latest(hostId);
+  }
+
+  #summary(host: Host, incidents: ReadonlyMap<string, number>): HostSummary {
+    const { state, sinceMs, lastSeenMs } = this.#options.presence.now(host.id);
+    return {
+      id: host.id,
+      name: host.name,
+      state,
+      stateSinceMs: sinceMs,
+      lastSeenMs: lastSeenMs ?? host.lastSeenMs,
+      enrolledMs: host.enrolledMs,
+      os: host.os,
+      agentVersion: host.agentVersion,
+      vitals: this.#options.vitals.of(host.id),
+      openIncidentCount: incidents.get(host.id) ?? 0,
+    };
+  }
+}

@@ -1,0 +1,89 @@
+/** What the collector tells about itself on `/metrics` besides the counters of its rooms. */
+import type { AlertingStats } from '../alerting/pipeline.ts';
+import type { HostState } from '../api/types.ts';
+import type { JournalStats } from '../journal/journal.ts';
+import type { CounterTable, GaugeRow } from './metrics.ts';
+
+/** Counters of rooms that report an outcome through a callback. */
+export const FLEET_COUNTERS = {
+  rollcall_enrolments_total: {
+    help: 'Enrolment attempts; outcome is enrolled, repeated, refused, slow_down or unavailable.',
+    labels: ['outcome'],
+  },
+  rollcall_fleet_series_rounds_total: {
+    help: 'Rounds of writing up and host states; outcome is written, skipped or failed.',
+    labels: ['outcome'],
+  },
+} as const satisfies CounterTable;
+
+export interface FigureSources {
+  readonly journal: () => JournalStats;
+  readonly hosts: () => Readonly<Record<HostState, number>>;
+  readonly connectedAgents: () => number;
+  readonly connections: () => number;
+  readonly alerting: () => AlertingStats;
+  readonly nowMs: () => number;
+}
+
+export function collectorGauges(sources: FigureSources): readonly GaugeRow[] {
+  const journal = (name: string, help: string, read: (stats: JournalStats) => number): GaugeRow => ({
+    name: `rollcall_journal_${name}`,
+    help,
+    read: () => read(sources.journal()),
+  });
+  return [
+    { name: 'rollcall_hosts', help: 'Enrolled hosts by state.', label: 'state', read: sources.hosts },
+    {
+      name: 'rollcall_connected_agents',
+      help: 'Agents with an established session.',
+      read: sources.connectedAgents,
+    },
+    {
+      name: 'rollcall_agent_connections',
+      help: 'Sockets of agents, authenticated or not.',
+      read: sources.connections,
+    },
+    journal('rows', 'Records held.', ({ rows }) => rows),
+    journal('bytes', 'Bytes of the records held.', ({ bytes }) => bytes),
+    journal('samples', 'Samples in the records held.', ({ samples }) => samples),
+    journal('is_writable', '1 while records can be stored and acknowledged.', ({ isWritable }) =>
+      isWritable ? 1 : 0,
+    ),
+    journal('commits', 'Group commits since the start.', ({ commits }) => commits),
+    journal(
+      'failed_commits',
+      'Group commits that failed since the start.',
+      ({ failedCommits }) => failedCommits,
+    ),
+    journal('duplicates', 'Records that came twice since the start.', ({ duplicates }) => duplicates),
+    journal(
+      'rejected_records',
+      'Records refused for ever since the start.',
+      ({ rejectedRecords }) => rejectedRecords,
+    ),
+    journal(
+      'refused_blocks',
+      'Blocks whose schema was refused since the start.',
+      ({ refusedBlocks }) => refusedBlocks,
+    ),
+    {
+      name: 'rollcall_incidents_open',
+      help: 'Open incidents.',
+      read: () => sources.alerting().openIncidents,
+    },
+    {
+      name: 'rollcall_outbox_rows',
+      help: 'Notifications by status.',
+      label: 'status',
+      read: () => sources.alerting().outbox,
+    },
+    {
+      name: 'rollcall_outbox_oldest_unsent_seconds',
+      help: 'Age of the oldest notification that is not yet delivered, 0 when all are.',
+      read: () => {
+        const { oldestUnsentMs } = sources.alerting();
+        return oldestUnsentMs === null ? 0 : Math.max(0, (sources.nowMs() - oldestUnsentMs) / 1000);
+      },
+    },
+  ];
+}
