@@ -5,7 +5,6 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import express, { type Express, type Router } from 'express';
-import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
@@ -17,9 +16,6 @@ import { healthRouter, type ReadinessCheck } from './routes/health.ts';
 import { hostsRouter, type HostsPort } from './routes/hosts.ts';
 import { incidentsRouter, type IncidentsPort } from './routes/incidents.ts';
 import type { StatusAnswer } from './types.ts';
-
-/** Enrolment attempts per address and minute. */
-const ENROLL_ATTEMPTS_PER_MINUTE = 60;
 
 export interface ApiPorts {
   readonly log: Logger;
@@ -45,12 +41,7 @@ export function createApi(ports: ApiPorts): Express {
   app.use(securityHeaders());
 
   app.use(healthRouter(ports.readiness));
-  const enrollLimit = rateLimit({
-    windowMs: 60_000,
-    limit: ENROLL_ATTEMPTS_PER_MINUTE,
-    standardHeaders: 'draft-8',
-  });
-  app.use(ENROLL_PATH, enrollLimit, enrollRouter(ports.enrollment));
+  app.use(ENROLL_PATH, enrollRouter(ports.enrollment));
 
   app.use(readGuard(ports.access));
   app.use('/v1/hosts', hostsRouter(ports.hosts));
