@@ -28,6 +28,8 @@ import type { GatewayShared } from './shared.ts';
 /** Bytes that may wait in our socket for an agent that does not read; all we send is small. */
 const SEND_BUFFER_BYTES_MAX = 256 * 1024;
 const CLOSE_NORMAL = 1000;
+/** Of a masked frame with at most 125 bytes (RFC 6455 section 5.2). */
+const CONTROL_HEADER_BYTES = 6;
 
 /** What is needed from HELLO until WELCOME is sent. */
 interface Login {
@@ -48,7 +50,7 @@ export class Connection implements InventoryPeer {
   #journal: JournalSession | undefined;
   #hasSaidBye = false;
   #heardMonoMs: number;
-  /** Bytes of the socket at the end of the last whole message, and since when more have come. */
+  /** Bytes of the socket that belong to whole messages, and since when there are more. */
   #wholeBytes = 0;
   #unfinishedSinceMonoMs: number | undefined;
   readonly #events: SessionEvent[] = [];
@@ -73,8 +75,8 @@ export class Connection implements InventoryPeer {
     this.#session = openSession(this.#heardMonoMs);
     const { webSocket } = peer;
     webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
-    webSocket.on('ping', () => this.#onHeard());
-    webSocket.on('pong', () => this.#onHeard());
+    webSocket.on('ping', (data) => this.#onControl(data));
+    webSocket.on('pong', (data) => this.#onControl(data));
     webSocket.on('error', (error) => this.#onSocketError(error));
     webSocket.on('close', () => this.dispatch({ kind: 'socketClosed' }));
     this.#sendChallenge();
@@ -114,8 +116,8 @@ export class Connection implements InventoryPeer {
   tick(nowMonoMs: number): void {
     if (this.#session.kind === 'closing') return;
     const receivedBytes = this.#receivedBytes();
-    if (receivedBytes === this.#wholeBytes) this.#unfinishedSinceMonoMs = undefined;
-    else this.#unfinishedSinceMonoMs ??= nowMonoMs;
+    if (receivedBytes > this.#wholeBytes) this.#unfinishedSinceMonoMs ??= nowMonoMs;
+    else this.#unfinishedSinceMonoMs = undefined;
     this.dispatch({
       kind: 'tick',
       silentMs: nowMonoMs - this.#heardMonoMs,
@@ -139,6 +141,8 @@ export class Connection implements InventoryPeer {
 
   #onMessage(data: RawData, isBinary: boolean): void {
     this.#onHeard();
+    this.#wholeBytes = this.#receivedBytes();
+    this.#unfinishedSinceMonoMs = undefined;
     if (!isBinary || !Buffer.isBuffer(data)) {
       this.dispatch({ kind: 'end', code: 'PROTOCOL_ERROR', text: 'text messages are not allowed' });
       return;
@@ -151,10 +155,14 @@ export class Connection implements InventoryPeer {
     }
   }
 
+  /** A ping or pong may come amid a message, and does not end it. */
+  #onControl(data: Buffer): void {
+    this.#onHeard();
+    this.#wholeBytes += CONTROL_HEADER_BYTES + data.length;
+  }
+
   #onHeard(): void {
     this.#heardMonoMs = this.#shared.clock.monoMs();
-    this.#wholeBytes = this.#receivedBytes();
-    this.#unfinishedSinceMonoMs = undefined;
     if (this.isOpen) this.#shared.presence.heard(this.#agentId);
   }
 

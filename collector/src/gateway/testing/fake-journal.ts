@@ -24,7 +24,7 @@ export class FakeJournal implements Journal {
   isCommittingAtOnce = true;
   isWritable = true;
   /** What `openSession` waits for. */
-  opening: Promise<void> = Promise.resolve();
+  opening: () => Promise<void> = () => Promise.resolve();
   openCount = 0;
   closeCount = 0;
   readonly #epochs = new Map<string, Epoch>();
@@ -34,7 +34,7 @@ export class FakeJournal implements Journal {
     agent: { readonly agentId: string; readonly epochs: readonly EpochState[] },
     events: JournalSessionEvents,
   ): Promise<JournalSession> {
-    await this.opening;
+    await this.opening();
     this.openCount++;
     const byId = new Map(agent.epochs.map(({ id }) => [id, this.#epoch(agent.agentId, id)]));
     let isOpen = true;
@@ -122,6 +122,6 @@ function markOf(id: string, epoch: Epoch): EpochMark {
 }
 
 /** For tests of a journal that cannot be opened. */
-export function unavailable(): Promise<never> {
-  return Promise.reject(new AppError('STORAGE_UNAVAILABLE', 'disk full', { isRetryable: true }));
+export async function unavailable(): Promise<never> {
+  throw new AppError('STORAGE_UNAVAILABLE', 'disk full', { isRetryable: true });
 }
