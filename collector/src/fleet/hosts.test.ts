@@ -68,7 +68,7 @@ describe('Hosts', () => {
       os: { ...OS, name: 'Evil\u001b]0;x\u0007OS' },
       agentVersion: '2',
     });
-    hosts.commitGeneration(id, 7);
+    hosts.setGeneration(id, 7);
     hosts.recordSeen(id, 123);
     await clock.advance(1_000);
     const again = setUp(database).hosts.get(id);
@@ -85,10 +85,22 @@ describe('Hosts', () => {
     database.close();
   });
 
+  it('keeps the mark of a key on two machines until an administrator accepts the restored one', () => {
+    const { add, hosts } = setUp();
+    const { id } = add('web');
+    hosts.flagConflict(id);
+    hosts.setGeneration(id, 9);
+    expect(hosts.get(id)).toMatchObject({ conflictMs: Date.UTC(2026, 0, 1), mustRotateEpoch: false });
+    expect([hosts.acceptRestored(id), hosts.acceptRestored('nobody')]).toEqual([true, false]);
+    expect(hosts.get(id)).toMatchObject({ conflictMs: null, mustRotateEpoch: true });
+    hosts.finishRestore(id);
+    expect(hosts.get(id)?.mustRotateEpoch).toBe(false);
+  });
+
   it('keeps what could not be written for the next time', () => {
     const { add, hosts, database } = setUp();
     const { id } = add('web');
-    hosts.commitGeneration(id, 3);
+    hosts.setGeneration(id, 3);
     database.connection.exec('PRAGMA query_only = ON');
     hosts.flush();
     database.connection.exec('PRAGMA query_only = OFF');

@@ -201,14 +201,14 @@ export class Hosts {
   }
 
   /**
-   * The agent proved that it stored this generation. Losing the write in a crash is harmless: the agent then presents
-   * a higher one than we remember, which is accepted.
+   * The agent proved that it has this generation. Losing the write in a crash is harmless: the agent then presents a
+   * higher one than we remember, which is accepted.
    */
-  commitGeneration(id: string, generation: number): void {
-    this.#change(id, { generation, mustRotateEpoch: false, conflictMs: null });
+  setGeneration(id: string, generation: number): void {
+    if (this.#byId.get(id)?.generation !== generation) this.#change(id, { generation });
   }
 
-  /** The key was presented with a generation of the past: it exists twice. */
+  /** The key was presented with a generation of the past: it exists twice. Only an administrator takes this back. */
   flagConflict(id: string): void {
     this.#change(id, { conflictMs: this.#clock.wallMs() });
   }
@@ -219,9 +219,14 @@ export class Hosts {
    */
   acceptRestored(id: string): boolean {
     const isKnown = this.#byId.has(id);
-    this.#change(id, { mustRotateEpoch: true });
+    this.#change(id, { mustRotateEpoch: true, conflictMs: null });
     this.flush();
     return isKnown;
+  }
+
+  /** The restored host has done what it was told. */
+  finishRestore(id: string): void {
+    if (this.#byId.get(id)?.mustRotateEpoch === true) this.#change(id, { mustRotateEpoch: false });
   }
 
   /** When the host was last heard of. */

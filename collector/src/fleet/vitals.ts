@@ -1,4 +1,5 @@
 /** The newest readings of each host, computed from the ticks as they are committed. */
+import { cleanText } from '@rollcall/shared/lib/text.ts';
 import type { Vitals as AnnouncedVitals } from '@rollcall/shared/protocol/handshake.ts';
 import type { ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
@@ -58,7 +59,10 @@ export class FleetVitals {
 
   /** What an agent with a backlog says about now; never stored as samples. */
   announced(hostId: string, vitals: AnnouncedVitals): void {
-    this.#announced.set(hostId, vitals);
+    const clean = Object.entries(vitals).map(
+      ([name, value]) => [name, typeof value === 'string' ? cleanText(value, 256) : value] as const,
+    );
+    this.#announced.set(hostId, Object.fromEntries(clean));
   }
 
   /** The newest announcement of a host, undefined when there was none since the collector started. */

@@ -1,0 +1,443 @@
+/**
+ * One agent's socket: turns what it sends into events of the session machine and carries out the effects. Whatever
+ * goes wrong here ends this connection and no other one.
+ */
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+import { AppError, describeError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
+import { decodeFrame, encodeFrame, FRAME_FLAG_JSON, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
+import { encodeChallenge, encodeWelcome, type Hello } from '@rollcall/shared/protocol/handshake.ts';
+import { fingerprint, NONCE_BYTES } from '@rollcall/shared/protocol/identity.ts';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import {
+  closeCodeOf,
+  encodeAck,
+  encodeError,
+  encodeGoaway,
+  encodeInventoryNeed,
+  encodeReject,
+  encodeTimeReply,
+} from '@rollcall/shared/protocol/messages.ts';
+import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
+import type { InventoryPeer } from '../fleet/inventory-intake.ts';
+import type { JournalSession } from '../journal/journal.ts';
+import { openSession, step, type Session, type SessionEffect, type SessionEvent } from './session.ts';
+import type { GatewayShared } from './shared.ts';
+
+/** Bytes that may wait in our socket for an agent that does not read; all we send is small. */
+const SEND_BUFFER_BYTES_MAX = 256 * 1024;
+const CLOSE_NORMAL = 1000;
+/** Of a masked frame with at most 125 bytes (RFC 6455 section 5.2). */
+const CONTROL_HEADER_BYTES = 6;
+
+/** What is needed from HELLO until WELCOME is sent. */
+interface Login {
+  readonly hello: Hello;
+  readonly mustRotateEpoch: boolean;
+}
+
+export class Connection implements InventoryPeer {
+  readonly #shared: GatewayShared;
+  readonly #webSocket: WebSocket;
+  readonly #socket: Duplex;
+  readonly #address: string;
+  readonly #channelBinding: Buffer;
+  #collectorNonce: Buffer;
+  #session: Session;
+  #login: Login | undefined;
+  #agentId = '';
+  #journal: JournalSession | undefined;
+  #hasSaidBye = false;
+  #heardMonoMs: number;
+  /** Bytes of the socket that belong to whole messages, and since when there are more. */
+  #wholeBytes = 0;
+  #unfinishedSinceMonoMs: number | undefined;
+  readonly #events: SessionEvent[] = [];
+  #isRunning = false;
+
+  constructor(
+    shared: GatewayShared,
+    peer: {
+      readonly webSocket: WebSocket;
+      readonly socket: Duplex;
+      readonly address: string;
+      readonly channelBinding: Buffer;
+    },
+  ) {
+    this.#shared = shared;
+    this.#webSocket = peer.webSocket;
+    this.#socket = peer.socket;
+    this.#address = peer.address;
+    this.#channelBinding = peer.channelBinding;
+    this.#collectorNonce = shared.randomBytes(NONCE_BYTES);
+    this.#heardMonoMs = shared.clock.monoMs();
+    this.#session = openSession(this.#heardMonoMs);
+    const { webSocket } = peer;
+    webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    webSocket.on('ping', (data) => this.#onControl(data));
+    webSocket.on('pong', (data) => this.#onControl(data));
+    webSocket.on('error', (error) => this.#onSocketError(error));
+    webSocket.on('close', () => this.dispatch({ kind: 'socketClosed' }));
+    this.#sendChallenge();
+  }
+
+  /** Empty before the peer has proved who it is. */
+  get agentId(): string {
+    return this.#agentId;
+  }
+
+  get isOpen(): boolean {
+    const { kind } = this.#session;
+    return kind === 'greeted' || kind === 'live' || kind === 'throttled';
+  }
+
+  /** Feeds an event to the session. Events that arise meanwhile wait for their turn. */
+  dispatch(event: SessionEvent): void {
+    this.#events.push(event);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#run(next);
+    } catch (error) {
+      // A bug of ours, met by what this peer sent: it loses its connection, nobody else does.
+      this.#events.length = 0;
+      this.#shared.log.error('agent session failed', { agentId: this.#agentId, error: describeError(error) });
+      this.#shared.addPendingBytes(-pendingBytesOf(this.#session));
+      this.#session = { kind: 'closing' };
+      this.#releaseJournal();
+      this.#webSocket.terminate();
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** Looks at the time; for once a second. */
+  tick(nowMonoMs: number): void {
+    if (this.#session.kind === 'closing') return;
+    const receivedBytes = this.#receivedBytes();
+    if (receivedBytes > this.#wholeBytes) this.#unfinishedSinceMonoMs ??= nowMonoMs;
+    else this.#unfinishedSinceMonoMs = undefined;
+    this.dispatch({
+      kind: 'tick',
+      silentMs: nowMonoMs - this.#heardMonoMs,
+      unfinishedMs: nowMonoMs - (this.#unfinishedSinceMonoMs ?? nowMonoMs),
+      windowBytes: this.#shared.windowBytes(),
+    });
+  }
+
+  /** Gives up on a peer that does not answer our close. */
+  terminate(): void {
+    this.#webSocket.terminate();
+  }
+
+  need(names: readonly string[]): void {
+    if (this.isOpen) this.#send(encodeInventoryNeed(names));
+  }
+
+  refused(error: AppError): void {
+    this.dispatch({ kind: 'end', code: error.code, text: error.message });
+  }
+
+  #onMessage(data: RawData, isBinary: boolean): void {
+    this.#onHeard();
+    this.#wholeBytes = this.#receivedBytes();
+    this.#unfinishedSinceMonoMs = undefined;
+    if (!isBinary || !Buffer.isBuffer(data)) {
+      this.dispatch({ kind: 'end', code: 'PROTOCOL_ERROR', text: 'text messages are not allowed' });
+      return;
+    }
+    try {
+      this.dispatch({ kind: 'frame', frame: decodeFrame(data) });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.dispatch({ kind: 'end', code: error.code, text: error.message });
+    }
+  }
+
+  /** A ping or pong may come amid a message, and does not end it. */
+  #onControl(data: Buffer): void {
+    this.#onHeard();
+    this.#wholeBytes += CONTROL_HEADER_BYTES + data.length;
+  }
+
+  #onHeard(): void {
+    this.#heardMonoMs = this.#shared.clock.monoMs();
+    if (this.isOpen) this.#shared.presence.heard(this.#agentId);
+  }
+
+  /**
+   * ws has sent its own close code by now: 1009 too large, 1008 too many fragments, 1002 or 1007 malformed. It reads
+   * nothing more, and `close` follows.
+   */
+  #onSocketError(error: Error): void {
+    const code = 'code' in error && typeof error.code === 'string' ? error.code : 'other';
+    this.#shared.counters.count('socket_errors_total', SOCKET_ERRORS.has(code) ? code : 'other');
+  }
+
+  #run(event: SessionEvent): void {
+    const pendingBefore = pendingBytesOf(this.#session);
+    const { session, effects } = step(this.#session, event, this.#shared.clock.monoMs());
+    this.#session = session;
+    this.#shared.addPendingBytes(pendingBytesOf(session) - pendingBefore);
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: SessionEffect): void {
+    const { clock, presence, hosts, vitals, intake } = this.#shared;
+    switch (effect.kind) {
+      case 'judgeHello':
+        return this.#judgeHello(effect.body);
+      case 'fence':
+        this.#shared.takeOver(this);
+        return this.dispatch({ kind: 'fenced' });
+      case 'openJournal':
+        return this.#openJournal();
+      case 'welcome':
+        return this.#welcome(effect);
+      case 'apply':
+        return this.#apply(effect);
+      case 'ack':
+        return this.#send(encodeAck(effect.ack));
+      case 'timeReply': {
+        const t1 = clock.wallMs();
+        return this.#send(encodeTimeReply({ t0: effect.t0, t1, t2: clock.wallMs() }));
+      }
+      case 'confirmGeneration':
+        hosts.setGeneration(this.#agentId, effect.generation);
+        return hosts.finishRestore(this.#agentId);
+      case 'vitals':
+        return vitals.announced(this.#agentId, effect.vitals);
+      case 'inventoryHave':
+        return intake.have(this, effect.hashes, clock.monoMs());
+      case 'inventoryChunk':
+        return this.#orEnd(() => intake.chunk(this, effect.chunk, clock.monoMs()));
+      case 'ping':
+        return this.#ping();
+      case 'goaway':
+        return this.#send(encodeGoaway('shutdown', this.#shared.returnWindow()));
+      case 'farewell':
+        this.#hasSaidBye = true;
+        this.#releaseJournal();
+        presence.bye(this.#agentId, effect.reason);
+        return this.#webSocket.close(CLOSE_NORMAL, 'bye');
+      case 'end':
+        return this.#end(effect.code, effect.text);
+      case 'release':
+        this.#releaseJournal();
+        return this.#shared.released(this, this.#hasSaidBye);
+    }
+  }
+
+  #sendChallenge(): void {
+    const { identity } = this.#shared;
+    const challenge = encodeChallenge({
+      versionMin: PROTOCOL_VERSION_MIN,
+      versionMax: PROTOCOL_VERSION,
+      nonce: this.#collectorNonce,
+      binding: this.#channelBinding.length > 0 ? 'exporter' : 'none',
+      keys: [fingerprint(identity.publicKey)],
+    });
+    this.#send(encodeFrame({ type: MESSAGE.CHALLENGE, flags: FRAME_FLAG_JSON, body: [challenge] }));
+  }
+
+  #judgeHello(body: Buffer): void {
+    const { judge, hosts, counters, log } = this.#shared;
+    const verdict = judge.judge(body, {
+      address: this.#address,
+      collectorNonce: this.#collectorNonce,
+      channelBinding: this.#channelBinding,
+    });
+    if (verdict.kind === 'refused') {
+      if (verdict.agentId !== undefined) {
+        counters.count('generations_total', 'behind');
+        hosts.flagConflict(verdict.agentId);
+        log.error('key of an agent is in use on two machines', {
+          agentId: verdict.agentId,
+          address: this.#address,
+        });
+      }
+      return this.dispatch({ kind: 'end', code: verdict.code, text: verdict.text });
+    }
+    const { agentId, hello } = verdict;
+    if (verdict.generation !== 'expected') {
+      counters.count('generations_total', verdict.generation);
+      log.warn('agent has an unexpected generation', { agentId, verdict: verdict.generation });
+    }
+    this.#agentId = agentId;
+    this.#login = { hello, mustRotateEpoch: verdict.mustRotateEpoch };
+    hosts.setGeneration(agentId, hello.generation);
+    hosts.recordLogin(agentId, hello);
+    return this.dispatch({ kind: 'helloAccepted', offeredGeneration: hello.generation + 1 });
+  }
+
+  #openJournal(): void {
+    const { journal } = this.#shared;
+    const epochs = this.#login?.hello.epochs ?? [];
+    const events = {
+      committed: (epochId: string, watermark: number): void =>
+        this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes() }),
+      failed: (text: string): void => {
+        this.#shared.journalFailed();
+        this.dispatch({ kind: 'end', code: 'STORAGE_UNAVAILABLE', text });
+      },
+    };
+    journal.openSession({ agentId: this.#agentId, epochs }, events).then(
+      (session) => {
+        // The peer may have gone, or been taken over, in the meantime.
+        if (this.#session.kind !== 'fencing') return session.close();
+        this.#journal = session;
+        this.dispatch({
+          kind: 'journalOpened',
+          marks: session.marks,
+          windowBytes: this.#shared.windowBytes(),
+        });
+      },
+      (error: unknown) => {
+        if (!(error instanceof AppError)) {
+          this.#shared.log.error('journal session cannot be opened', { error: describeError(error) });
+        }
+        this.dispatch({
+          kind: 'end',
+          code: 'STORAGE_UNAVAILABLE',
+          text: 'the collector cannot store at the moment',
+        });
+      },
+    );
+  }
+
+  #welcome(effect: Extract<SessionEffect, { kind: 'welcome' }>): void {
+    const { identity, journal, clock, presence, vitals, counters } = this.#shared;
+    const login = this.#login;
+    if (login === undefined) return;
+    const { hello } = login;
+    const body = encodeWelcome(
+      {
+        version: hello.version,
+        features: [],
+        storeId: journal.storeId,
+        wallMs: clock.wallMs(),
+        marks: effect.marks,
+        creditLimit: effect.creditLimit,
+        generation: hello.generation + 1,
+        mustRotateEpoch: login.mustRotateEpoch,
+        heartbeatMs: LIMITS.heartbeatMs,
+      },
+      {
+        identity,
+        collectorNonce: this.#collectorNonce,
+        agentNonce: hello.nonce,
+        agentId: hello.agentId,
+        channelBinding: this.#channelBinding,
+      },
+    );
+    // Ten thousand idle connections need neither of them again.
+    this.#login = undefined;
+    this.#collectorNonce = Buffer.alloc(0);
+    this.#send(encodeFrame({ type: MESSAGE.WELCOME, flags: FRAME_FLAG_JSON, body: [body] }));
+    counters.count('sessions_total', '');
+    presence.welcomed(this.#agentId);
+    if (hello.vitals !== null) vitals.announced(this.#agentId, hello.vitals);
+  }
+
+  #apply(effect: Extract<SessionEffect, { kind: 'apply' }>): void {
+    const { counters } = this.#shared;
+    const { epochId, records, bodyBytes } = effect;
+    counters.count('batches_total', '');
+    counters.count('batch_bytes_total', '', bodyBytes);
+    let waitsSeq: number | undefined;
+    let hasDuplicates = false;
+    let refusal: SessionEvent | undefined;
+    for (const record of records) {
+      const outcome = this.#journal?.apply(epochId, record);
+      if (outcome === undefined) return;
+      counters.count('records_total', outcome.kind);
+      if (outcome.kind === 'refused') {
+        refusal = { kind: 'end', code: outcome.code, text: outcome.text };
+        break;
+      }
+      if (outcome.kind === 'duplicate') {
+        hasDuplicates = true;
+        continue;
+      }
+      counters.count('samples_total', outcome.kind, outcome.samples);
+      waitsSeq = record.seq;
+      if (outcome.kind === 'rejected') {
+        const { code, samples, text } = outcome;
+        this.#send(encodeReject({ epochId, seq: record.seq, code, samples, text }));
+      }
+    }
+    const windowBytes = this.#shared.windowBytes();
+    this.dispatch({ kind: 'applied', epochId, bodyBytes, waitsSeq, hasDuplicates, windowBytes });
+    if (refusal !== undefined) this.dispatch(refusal);
+  }
+
+  #end(code: ErrorCode, text: string): void {
+    this.#shared.counters.count('session_ends_total', code);
+    this.#releaseJournal();
+    this.#shared.log.debug('agent session ended', {
+      agentId: this.#agentId,
+      address: this.#address,
+      code,
+      text,
+    });
+    this.#send(encodeError(code, text));
+    this.#webSocket.close(closeCodeOf(code), code);
+  }
+
+  #orEnd(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.refused(error);
+    }
+  }
+
+  #ping(): void {
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping();
+  }
+
+  #send(bytes: Buffer): void {
+    const webSocket = this.#webSocket;
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    webSocket.send(bytes);
+    if (webSocket.bufferedAmount <= SEND_BUFFER_BYTES_MAX) return;
+    this.#shared.counters.count('session_ends_total', 'TOO_SLOW');
+    webSocket.terminate();
+  }
+
+  #releaseJournal(): void {
+    const journal = this.#journal;
+    this.#journal = undefined;
+    journal?.close();
+    this.#shared.intake.left(this, this.#shared.clock.monoMs());
+  }
+
+  #receivedBytes(): number {
+    return this.#socket instanceof Socket ? this.#socket.bytesRead : 0;
+  }
+}
+
+/** The errors of ws that a peer can cause; anything else is counted as `other`. */
+const SOCKET_ERRORS: ReadonlySet<string> = new Set([
+  'WS_ERR_EXPECTED_FIN',
+  'WS_ERR_EXPECTED_MASK',
+  'WS_ERR_INVALID_CLOSE_CODE',
+  'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH',
+  'WS_ERR_INVALID_OPCODE',
+  'WS_ERR_INVALID_UTF8',
+  'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+  'WS_ERR_UNEXPECTED_MASK',
+  'WS_ERR_UNEXPECTED_RSV_1',
+  'WS_ERR_UNEXPECTED_RSV_2_3',
+  'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
+  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
+function pendingBytesOf(session: Session): number {
+  return 'credit' in session ? session.credit.pendingBytes : 0;
+}

@@ -1,0 +1,262 @@
+import { once } from 'node:events';
+import { describe, expect, it, vi } from 'vitest';
+import { canonicalSection } from '@rollcall/shared/inventory/canonical.ts';
+import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
+import {
+  decodeAck,
+  decodeGoaway,
+  decodeInventoryNeed,
+  decodeReject,
+  decodeTimeReply,
+  encodeBatch,
+  encodeBye,
+  encodeInventoryChunk,
+  encodeInventoryHave,
+  encodeJsonFrame,
+  encodeTime,
+} from '@rollcall/shared/protocol/messages.ts';
+import { unavailable } from './testing/fake-journal.ts';
+import { batchOf, EPOCH_ID, helloFrame, helloOf, recordOf, type TestAgent } from './testing/test-agent.ts';
+import { startTestGateway } from './testing/test-gateway.ts';
+
+const nextAck = async (agent: TestAgent) => decodeAck((await agent.next(MESSAGE.ACK)).body);
+
+describe('a session', () => {
+  it('greets an enrolled agent, stores what it sends and acknowledges after the commit', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    const { agent, welcome } = await test.login(host);
+    expect(welcome).toMatchObject({
+      version: 1,
+      storeId: test.journal.storeId,
+      marks: [{ id: EPOCH_ID, watermark: 0, crcs: [] }],
+      creditLimit: 256 * 1024,
+      generation: 1,
+      mustRotateEpoch: false,
+    });
+    expect(test.presence.now(host.id).state).toBe('up');
+    expect(test.hosts.get(host.id)).toMatchObject({
+      bootId: 'boot-1',
+      agentVersion: '1.0.0',
+      os: { kernel: '6.1' },
+    });
+    const first = batchOf(1, 2, 3);
+    agent.send(first);
+    const ack = await nextAck(agent);
+    expect(ack).toEqual({ epochId: EPOCH_ID, watermark: 3, creditLimit: 256 * 1024 + first.length - 8 });
+    expect(test.journal.committedThrough(host.id, EPOCH_ID)).toBe(3);
+    expect(test.gateway.connectedAgents()).toBe(1);
+    expect(test.counts.get('records_total accepted')).toBe(3);
+  });
+
+  it('does not acknowledge before the commit', async () => {
+    await using test = await startTestGateway();
+    const { agent } = await test.login(test.addHost());
+    test.journal.isCommittingAtOnce = false;
+    agent.send(batchOf(1, 2));
+    agent.send(encodeTime(5));
+    // The answer to a later message is there, the acknowledgement is not.
+    await agent.next(MESSAGE.TIME_REPLY);
+    agent.send(batchOf(3));
+    await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(3));
+    test.journal.commit();
+    expect((await nextAck(agent)).watermark).toBe(3);
+  });
+
+  it('tells at the next login what it has', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    const { agent } = await test.login(host);
+    agent.send(batchOf(1, 2));
+    await nextAck(agent);
+    await agent.end();
+    const { welcome } = await test.login(host);
+    expect(welcome.marks).toMatchObject([{ id: EPOCH_ID, watermark: 2, crcs: [{ seq: 2 }] }]);
+  });
+
+  it('acknowledges duplicates with what is stored', async () => {
+    await using test = await startTestGateway();
+    const { agent } = await test.login(test.addHost());
+    const batch = batchOf(1, 2);
+    agent.send(batch);
+    await nextAck(agent);
+    test.journal.isCommittingAtOnce = false;
+    agent.send(batch);
+    expect(await nextAck(agent)).toMatchObject({ watermark: 2 });
+    expect(test.counts.get('records_total duplicate')).toBe(2);
+  });
+
+  it('tells of records that it consumes without storing, and goes on', async () => {
+    await using test = await startTestGateway();
+    const { agent } = await test.login(test.addHost());
+    agent.send(encodeBatch(EPOCH_ID, [recordOf(1), recordOf(2, { kind: 99 }), recordOf(3)]));
+    expect(decodeReject((await agent.next(MESSAGE.REJECT)).body)).toMatchObject({
+      seq: 2,
+      code: 'UNKNOWN_KIND',
+    });
+    expect((await nextAck(agent)).watermark).toBe(3);
+  });
+
+  it('tells the time', async () => {
+    await using test = await startTestGateway();
+    const { agent } = await test.login(test.addHost());
+    agent.send(encodeTime(12.5));
+    const nowMs = test.clock.wallMs();
+    expect(decodeTimeReply((await agent.next(MESSAGE.TIME_REPLY)).body)).toEqual({
+      t0: 12.5,
+      t1: nowMs,
+      t2: nowMs,
+    });
+  });
+
+  it('keeps the newest vitals', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    const { agent } = await test.login(host, { vitals: { cpuBusy: 0.9, fullestMountpoint: '/da\u0007ta' } });
+    expect(test.vitals.announcementOf(host.id)).toEqual({ cpuBusy: 0.9, fullestMountpoint: '/data' });
+    agent.send(encodeJsonFrame(MESSAGE.VITALS, { cpuBusy: 0.1 }));
+    await vi.waitFor(() => expect(test.vitals.announcementOf(host.id)).toEqual({ cpuBusy: 0.1 }));
+  });
+
+  it('asks for inventory that it does not know, and stores it', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    const { agent } = await test.login(host);
+    const { name, hash, bytes } = canonicalSection({
+      name: 'os',
+      content: { name: 'Debian', text: 'x'.repeat(1_000) },
+    });
+    const have = encodeInventoryHave(new Map([[name, hash]]));
+    agent.send(have);
+    expect(decodeInventoryNeed((await agent.next(MESSAGE.INV_NEED)).body)).toEqual(['os']);
+    for (const offset of [0, 600]) {
+      const chunk = {
+        name,
+        hash,
+        totalBytes: bytes.length,
+        offset,
+        bytes: bytes.subarray(offset, offset + 600),
+      };
+      agent.send(encodeInventoryChunk(chunk));
+    }
+    await vi.waitFor(() => expect(test.inventory.latest(host.id)[0]?.hash).toBe(hash));
+    agent.send(have);
+    agent.send(encodeTime(1));
+    await agent.next(MESSAGE.TIME_REPLY);
+    expect(test.inventory.history(host.id)).toHaveLength(1);
+  });
+
+  it.each([
+    ['reboot', 'planned'],
+    ['stop', 'suspect'],
+    ['epoch', 'up'],
+  ] as const)('takes a farewell for %s as %s', async (reason, state) => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    const { agent } = await test.login(host);
+    agent.send(encodeBye(reason));
+    expect((await agent.closed).code).toBe(1000);
+    await vi.waitFor(() => expect(test.gateway.connectionCount()).toBe(0));
+    expect(test.presence.now(host.id).state).toBe(state);
+  });
+
+  it('is suspect when its connection breaks', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    const { agent } = await test.login(host);
+    agent.socket.terminate();
+    await vi.waitFor(() => expect(test.presence.now(host.id).state).toBe('suspect'));
+    expect(test.journal.closeCount).toBe(1);
+  });
+
+  it('stays up by pings alone, and is asked for a sign of life when it sends none', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    const { agent } = await test.login(host);
+    for (let i = 0; i < 7; i++) {
+      await test.clock.advance(10_000);
+      const pong = once(agent.socket, 'pong');
+      agent.socket.ping();
+      await pong;
+    }
+    expect(test.gateway.connectedAgents()).toBe(1);
+    const asked = once(agent.socket, 'ping');
+    await test.clock.advance(20_000);
+    await asked;
+  });
+});
+
+describe('when nothing can be stored', () => {
+  it('refuses sessions while the journal cannot be opened', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    test.journal.opening = unavailable;
+    const agent = test.connect();
+    agent.send(
+      helloFrame(helloOf({ agentId: host.agentId }), host.identity, (await agent.challenge()).nonce),
+    );
+    expect((await agent.closed).code).toBe(4503);
+  });
+
+  it('accepts sessions without credit, keeps presence, and gives credit when it writes again', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    test.journal.isWritable = false;
+    await test.clock.advance(1_000);
+    const { agent, welcome } = await test.login(host);
+    expect(welcome.creditLimit).toBe(0);
+    expect(test.presence.now(host.id).state).toBe('up');
+    test.journal.isWritable = true;
+    await test.clock.advance(1_000);
+    expect(await nextAck(agent)).toEqual({ epochId: EPOCH_ID, watermark: 0, creditLimit: 256 * 1024 });
+    agent.send(batchOf(1));
+    expect((await nextAck(agent)).watermark).toBe(1);
+  });
+
+  it('ends the sessions whose group was lost, and acknowledges nothing of it', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    test.journal.isCommittingAtOnce = false;
+    const [{ agent }, { agent: other }] = [await test.login(host), await test.login(test.addHost())];
+    agent.send(batchOf(1));
+    await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(1));
+    test.journal.fail();
+    expect((await agent.closed).code).toBe(4503);
+    await expect(agent.next(MESSAGE.ACK)).rejects.toThrow('connection ended');
+    expect(other.socket.readyState).toBe(other.socket.OPEN);
+    expect((await test.login(host)).welcome.marks[0]?.watermark).toBe(0);
+  });
+});
+
+describe('a planned stop', () => {
+  it('asks agents to come back, lets them settle, refuses new ones, and says nothing about the hosts', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    test.journal.isCommittingAtOnce = false;
+    const { agent } = await test.login(host);
+    agent.send(batchOf(1));
+    await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(1));
+    const closed = test.gateway.close();
+    expect(decodeGoaway((await agent.next(MESSAGE.GOAWAY)).body)).toEqual({
+      reason: 'shutdown',
+      minMs: 1_000,
+      maxMs: 5_004,
+    });
+    test.journal.commit();
+    expect((await nextAck(agent)).watermark).toBe(1);
+    const late = test.connect();
+    await late.closed;
+    expect(test.counts.get('upgrades_total draining')).toBe(1);
+    await test.clock.advance(5_000);
+    expect(await agent.closed).toEqual({ code: 4503, reason: 'DRAINING' });
+    await test.clock.advance(1_000);
+    await closed;
+    expect(test.presence.now(host.id).state).toBe('up');
+  });
+
+  it('is over at once when there is nobody', async () => {
+    await using test = await startTestGateway();
+    await test.gateway.close();
+    expect(test.gateway.connectionCount()).toBe(0);
+  });
+});

@@ -1,0 +1,259 @@
+/**
+ * The agents' side of the collector: decides which sockets are let in, keeps one session per agent, and ends them all
+ * when the collector stops.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { sleep, type Clock, type Timer } from '@rollcall/shared/lib/clock.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { Identity } from '@rollcall/shared/protocol/identity.ts';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { SUBPROTOCOL } from '@rollcall/shared/protocol/version.ts';
+import { TokenBucket } from '../fleet/buckets.ts';
+import type { Hosts } from '../fleet/hosts.ts';
+import { InventoryIntake } from '../fleet/inventory-intake.ts';
+import type { Inventory } from '../fleet/inventory.ts';
+import type { PresenceWatch } from '../fleet/presence.ts';
+import type { FleetVitals } from '../fleet/vitals.ts';
+import type { Journal } from '../journal/journal.ts';
+import { channelBindingOf } from './channel-binding.ts';
+import { Connection } from './connection.ts';
+import type { GatewayCounters } from './counters.ts';
+import { HelloJudge } from './hello.ts';
+import type { GatewayShared } from './shared.ts';
+import { isConnectPath, refusalOf, refuseUpgrade, type UpgradeRefusal } from './upgrade.ts';
+
+const TICK_MS = 1_000;
+const ADMISSIONS_PER_SECOND = 250;
+const RETRY_AFTER_SECONDS_MAX = 10;
+/** Above this share of the pool, windows shrink to the small one. */
+const POOL_FULL_RATIO = 0.75;
+const WINDOW_SMALL_BYTES = 4 * 1024;
+/** A planned stop: agents may take so long to settle what is under way, then so long to close. */
+const DRAIN_MS = 5_000;
+const CLOSE_MS = 1_000;
+const RETURN_MIN_MS = 1_000;
+const RETURN_MAX_MS = 5_000;
+
+/**
+ * For ws. No compression (28 KiB per connection, and bombs), small messages, few fragments, and no list of clients of
+ * its own.
+ */
+const WEB_SOCKET_OPTIONS = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: LIMITS.messageBytes,
+  maxFragments: LIMITS.fragmentsPerMessage,
+  maxBufferedChunks: 4_096,
+  maxPendingAutoPongs: 8,
+  closeTimeout: 5_000,
+  handleProtocols: () => SUBPROTOCOL,
+};
+
+export interface GatewayOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly randomBytes: (count: number) => Buffer;
+  /** Uniform in [0, 1); spreads agents that are told to come back later. */
+  readonly random: () => number;
+  readonly identity: Identity;
+  readonly journal: Journal;
+  readonly hosts: Hosts;
+  readonly presence: PresenceWatch;
+  readonly vitals: FleetVitals;
+  readonly inventory: Inventory;
+  readonly counters: GatewayCounters;
+  /** The peer's address as failures are counted by; differs from the socket's behind a trusted proxy. */
+  readonly addressOf: (request: IncomingMessage) => string;
+}
+
+export interface Gateway {
+  /**
+   * For the HTTP server's `upgrade` event. Answers every request for the agents' path, and returns false without
+   * touching anything for all others.
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** Agents with an established session. */
+  connectedAgents(): number;
+  /** Sockets, authenticated or not. */
+  connectionCount(): number;
+  /**
+   * Asks all agents to come back later, lets them settle what is under way for at most 5 s, then closes. Call it
+   * before the journal and presence are closed; calling it again returns the same promise.
+   */
+  close(): Promise<void>;
+}
+
+/** A gateway that works at once; it owns a timer of one second until `close`. */
+export function createGateway(options: GatewayOptions): Gateway {
+  return new AgentGateway(options);
+}
+
+class AgentGateway implements Gateway {
+  readonly #options: GatewayOptions;
+  readonly #shared: GatewayShared;
+  readonly #intake: InventoryIntake;
+  readonly #webSockets = new WebSocketServer(WEB_SOCKET_OPTIONS);
+  readonly #admission: TokenBucket;
+  readonly #connections = new Set<Connection>();
+  /** The newest connection of each agent that has proved who it is. */
+  readonly #byAgent = new Map<string, Connection>();
+  readonly #stopHosts: () => void;
+  #pendingBytes = 0;
+  #isWritable: boolean;
+  #timer: Timer | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const { clock, log, hosts, journal, inventory } = options;
+    this.#intake = new InventoryIntake({ inventory, log });
+    this.#admission = new TokenBucket(
+      { burst: ADMISSIONS_PER_SECOND, perSecond: ADMISSIONS_PER_SECOND },
+      clock.monoMs(),
+    );
+    this.#isWritable = journal.stats().isWritable;
+    this.#shared = {
+      ...options,
+      intake: this.#intake,
+      judge: new HelloJudge({ hosts, clock }),
+      windowBytes: () => this.#windowBytes(),
+      addPendingBytes: (bytes) => {
+        this.#pendingBytes += bytes;
+      },
+      journalFailed: () => {
+        this.#isWritable = false;
+      },
+      returnWindow: () => this.#returnWindow(),
+      takeOver: (connection) => this.#takeOver(connection),
+      released: (connection, hasSaidBye) => this.#released(connection, hasSaidBye),
+    };
+    this.#stopHosts = hosts.onChange(({ kind, id }) => {
+      if (kind === 'revoked') this.#endAgent(id, 'REVOKED', 'this agent has been revoked');
+      if (kind === 'deleted') this.#endAgent(id, 'AUTH_FAILED', 'this agent has been deleted');
+    });
+    this.#schedule();
+  }
+
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    if (!isConnectPath(request)) return false;
+    const refusal = refusalOf(request) ?? this.#refusalNow();
+    if (refusal !== undefined) {
+      this.#options.counters.count('upgrades_total', refusal);
+      const passes = refusal !== 'origin' && refusal !== 'subprotocol';
+      refuseUpgrade(socket, refusal, passes ? this.#retryAfterSeconds() : undefined);
+      return true;
+    }
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#options.counters.count('upgrades_total', 'accepted');
+      const peer = {
+        webSocket,
+        socket,
+        address: this.#options.addressOf(request),
+        channelBinding: channelBindingOf(socket),
+      };
+      this.#connections.add(new Connection(this.#shared, peer));
+    });
+    return true;
+  }
+
+  connectedAgents(): number {
+    let count = 0;
+    for (const connection of this.#byAgent.values()) if (connection.isOpen) count++;
+    return count;
+  }
+
+  connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#drain();
+    return this.#closed;
+  }
+
+  #refusalNow(): UpgradeRefusal | undefined {
+    if (this.#closed !== undefined) return 'draining';
+    if (this.#connections.size - this.#byAgent.size >= LIMITS.unauthenticatedSockets)
+      return 'unauthenticated';
+    return this.#admission.take(this.#options.clock.monoMs()) ? undefined : 'admission';
+  }
+
+  /** Whole seconds, so that those who were refused together do not come back together. */
+  #retryAfterSeconds(): number {
+    return 1 + Math.floor(this.#options.random() * RETRY_AFTER_SECONDS_MAX);
+  }
+
+  #takeOver(connection: Connection): void {
+    const older = this.#byAgent.get(connection.agentId);
+    this.#byAgent.set(connection.agentId, connection);
+    older?.dispatch({
+      kind: 'end',
+      code: 'SUPERSEDED',
+      text: 'a newer session of this agent has taken over',
+    });
+  }
+
+  #released(connection: Connection, hasSaidBye: boolean): void {
+    this.#connections.delete(connection);
+    const { agentId } = connection;
+    if (agentId === '' || this.#byAgent.get(agentId) !== connection) return;
+    this.#byAgent.delete(agentId);
+    // When the collector stops, it is not the hosts that go.
+    if (!hasSaidBye && this.#closed === undefined) this.#options.presence.disconnected(agentId);
+  }
+
+  #endAgent(agentId: string, code: 'REVOKED' | 'AUTH_FAILED', text: string): void {
+    this.#byAgent.get(agentId)?.dispatch({ kind: 'end', code, text });
+  }
+
+  #windowBytes(): number {
+    if (!this.#isWritable) return 0;
+    const isFull = this.#pendingBytes > LIMITS.creditPoolBytes * POOL_FULL_RATIO;
+    return isFull ? WINDOW_SMALL_BYTES : LIMITS.creditWindowBytes;
+  }
+
+  #returnWindow(): { readonly minMs: number; readonly maxMs: number } {
+    const spreadMs = (this.#byAgent.size / ADMISSIONS_PER_SECOND) * 1000;
+    return { minMs: RETURN_MIN_MS, maxMs: Math.round(RETURN_MAX_MS + spreadMs) };
+  }
+
+  #schedule(): void {
+    this.#timer = this.#options.clock.setTimer(
+      TICK_MS,
+      () => {
+        this.#tick();
+        this.#schedule();
+      },
+      { isBackground: true },
+    );
+  }
+
+  #tick(): void {
+    const nowMonoMs = this.#options.clock.monoMs();
+    this.#isWritable = this.#options.journal.stats().isWritable;
+    for (const connection of this.#connections) connection.tick(nowMonoMs);
+    this.#intake.tick(nowMonoMs);
+  }
+
+  async #drain(): Promise<void> {
+    this.#stopHosts();
+    for (const connection of this.#connections) connection.dispatch({ kind: 'goaway' });
+    await this.#untilEmpty(DRAIN_MS);
+    for (const connection of this.#connections) {
+      connection.dispatch({ kind: 'end', code: 'DRAINING', text: 'the collector is about to stop' });
+    }
+    await this.#untilEmpty(CLOSE_MS);
+    for (const connection of this.#connections) connection.terminate();
+    this.#timer?.cancel();
+    this.#webSockets.close();
+  }
+
+  async #untilEmpty(forMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const untilMonoMs = clock.monoMs() + forMs;
+    while (this.#connections.size > 0 && clock.monoMs() < untilMonoMs) await sleep(clock, 50);
+  }
+}

@@ -1,0 +1,37 @@
+/** What all connections of a gateway share. */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { Identity } from '@rollcall/shared/protocol/identity.ts';
+import type { Hosts } from '../fleet/hosts.ts';
+import type { InventoryIntake } from '../fleet/inventory-intake.ts';
+import type { PresenceWatch } from '../fleet/presence.ts';
+import type { FleetVitals } from '../fleet/vitals.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Connection } from './connection.ts';
+import type { GatewayCounters } from './counters.ts';
+import type { HelloJudge } from './hello.ts';
+
+export interface GatewayShared {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly randomBytes: (count: number) => Buffer;
+  readonly identity: Identity;
+  readonly journal: Journal;
+  readonly hosts: Hosts;
+  readonly presence: PresenceWatch;
+  readonly vitals: FleetVitals;
+  readonly intake: InventoryIntake;
+  readonly judge: HelloJudge;
+  readonly counters: GatewayCounters;
+  /** Bytes that one agent may have under way now; 0 while nothing can be stored. */
+  windowBytes(): number;
+  /** Bytes that came or were stored, over all agents. */
+  addPendingBytes(bytes: number): void;
+  journalFailed(): void;
+  /** When agents should come back after a shutdown. */
+  returnWindow(): { readonly minMs: number; readonly maxMs: number };
+  /** This connection is its agent's only one from now on; the older one is ended. */
+  takeOver(connection: Connection): void;
+  /** The socket of a connection is gone. */
+  released(connection: Connection, hasSaidBye: boolean): void;
+}
