@@ -147,7 +147,8 @@ function rangeGrid(
   }
   if (!(endMs >= startMs)) throw new AppError('BAD_REQUEST', 'end timestamp must not be before start time');
   const count = Math.floor((endMs - startMs) / stepMs) + 1;
-  if (count > pointsMax) {
+  // As in Prometheus, the limit is on the distances between points.
+  if (count - 1 > pointsMax) {
     throw new AppError(
       'BAD_REQUEST',
       `exceeded maximum resolution of ${pointsMax.toLocaleString('en-US')} points per timeseries. ` +

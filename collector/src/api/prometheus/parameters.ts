@@ -1,0 +1,93 @@
+/** Reads the parameters of Prometheus API requests; every fault names its parameter, in the words of Prometheus. */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { DURATION_MS_MAX, parseDuration } from '../../query/literals.ts';
+import { parseSeriesSelector } from '../../query/series-selector.ts';
+import type { Matcher } from '../../storage/matcher.ts';
+
+/** Times without bounds: everything that a store may hold. */
+export const TIME_MS_MIN = Number.MIN_SAFE_INTEGER;
+export const TIME_MS_MAX = Number.MAX_SAFE_INTEGER;
+
+/** @throws AppError BAD_REQUEST in the form `invalid parameter "name": reason` */
+export function invalidParameter(name: string, reason: string, cause?: unknown): AppError {
+  return new AppError('BAD_REQUEST', `invalid parameter "${name}": ${reason}`, { cause });
+}
+
+/** The parameters of one request, from its URL and its form. */
+export class Parameters {
+  readonly #values: URLSearchParams;
+
+  constructor(values: URLSearchParams) {
+    this.#values = values;
+  }
+
+  /** The first value, `''` when there is none. */
+  text(name: string): string {
+    return this.#values.get(name) ?? '';
+  }
+
+  list(name: string): readonly string[] {
+    return this.#values.getAll(name);
+  }
+
+  /** Unix seconds with fraction, or RFC 3339, as UTC milliseconds; `fallback` when absent. */
+  timeMs(name: string, fallback?: number): number {
+    const text = this.text(name);
+    if (text === '' && fallback !== undefined) return fallback;
+    const timeMs = parseTime(text);
+    if (timeMs === undefined) {
+      throw invalidParameter(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+    }
+    return timeMs;
+  }
+
+  /** Seconds with fraction, or a duration such as `1m30s`, as milliseconds; undefined when absent. */
+  durationMs(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === '') return undefined;
+    const durationMs = isNumber(text) ? Number(text) * 1000 : parseDuration(text);
+    if (durationMs === undefined) {
+      throw invalidParameter(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
+    }
+    if (Math.abs(durationMs) > DURATION_MS_MAX) {
+      const reason = `cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`;
+      throw invalidParameter(name, reason);
+    }
+    return Math.round(durationMs);
+  }
+
+  /** A whole number that is not negative, 0 (no limit) when absent. */
+  limit(name: string): number {
+    const text = this.text(name);
+    if (text === '') return 0;
+    if (/^-\d+$/.test(text)) throw invalidParameter(name, 'limit must be non-negative');
+    if (!/^\d{1,15}$/.test(text)) throw invalidParameter(name, `${JSON.stringify(text)} is not a number`);
+    return Number(text);
+  }
+
+  /** The selectors of `match[]`, one set each. */
+  matcherSets(): readonly (readonly Matcher[])[] {
+    return this.list('match[]').map((text) => {
+      try {
+        return parseSeriesSelector(text);
+      } catch (error) {
+        throw invalidParameter('match[]', error instanceof Error ? error.message : String(error), error);
+      }
+    });
+  }
+}
+
+const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+
+function parseTime(text: string): number | undefined {
+  if (isNumber(text)) {
+    const timeMs = Math.round(Number(text) * 1000);
+    return Math.abs(timeMs) <= TIME_MS_MAX ? timeMs : undefined;
+  }
+  const timeMs = RFC_3339.test(text) ? Date.parse(text) : NaN;
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
+function isNumber(text: string): boolean {
+  return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text);
+}

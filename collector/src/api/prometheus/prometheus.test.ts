@@ -1,0 +1,648 @@
+import { once } from 'node:events';
+import { execFile, spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import { promisify } from 'node:util';
+
+import type { LogFields } from '@rollcall/shared/lib/log.ts';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import express from 'express';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createQueryEngine } from '../../query/query.ts';
+import { Labels } from '../../storage/labels.ts';
+import { MemoryStorage } from '../../storage/memory/memory.ts';
+import { prometheusRouter } from './prometheus.ts';
+import type { RuleGroup } from './rules.ts';
+
+const NOW_MS = Date.UTC(2026, 0, 1);
+const NOW_S = NOW_MS / 1000;
+
+/** What the next reading of label names fails with. */
+let readFailure: Error | undefined;
+
+class FailingStorage extends MemoryStorage {
+  override labelNames(...args: Parameters<MemoryStorage['labelNames']>): Promise<readonly string[]> {
+    return readFailure === undefined ? super.labelNames(...args) : Promise.reject(readFailure);
+  }
+}
+
+const storage = new FailingStorage();
+const logged: LogFields[] = [];
+let base = '';
+
+const groups: readonly RuleGroup[] = ['a', 'b', 'c'].map((name) => ({
+  name,
+  file: `${name}.yml`,
+  intervalMs: 60_000,
+  limit: 0,
+  evaluationMs: 1.5,
+  lastEvaluationMs: name === 'a' ? NOW_MS : undefined,
+  rules: [
+    {
+      kind: 'alerting',
+      name: `${name}-alert`,
+      query: 'up == 0',
+      labels: { severity: 'page', group: name },
+      annotations: { summary: 'down' },
+      health: 'ok',
+      evaluationMs: 0.5,
+      lastEvaluationMs: NOW_MS,
+      state: 'firing',
+      forMs: 300_000,
+      keepFiringForMs: 0,
+      alerts: [{ labels: { a: 'b' }, annotations: {}, state: 'firing', activeAtMs: NOW_MS, value: 0.5 }],
+    },
+    {
+      kind: 'recording',
+      name: `${name}:record`,
+      query: 'sum(up)',
+      labels: {},
+      health: 'err',
+      lastError: 'boom',
+      evaluationMs: 0.5,
+      lastEvaluationMs: NOW_MS,
+    },
+  ],
+}));
+
+const server = createServer(
+  express().use(
+    '/api/v1',
+    prometheusRouter({
+      engine: createQueryEngine({
+        storage,
+        clock: systemClock,
+        limits: { samplesMax: 1_000_000, timeoutMs: 5_000 },
+      }),
+      storage,
+      clock: new FakeClock(NOW_MS),
+      log: { debug() {}, info() {}, warn() {}, error: (_message, fields = {}) => void logged.push(fields) },
+      buildInfo: {
+        version: '1',
+        revision: 'r',
+        branch: 'b',
+        buildUser: 'u',
+        buildDate: 'd',
+        goVersion: 'node',
+      },
+      metadata: {
+        up: { type: 'gauge', help: 'Whether it is up.', unit: '' },
+        node_boot_time_seconds: { type: 'gauge', help: 'Boot time.', unit: 'seconds' },
+      },
+      stats: () => storage.stats(),
+      ruleGroups: () => groups,
+      alerts: () => groups[0]?.rules.flatMap((rule) => (rule.kind === 'alerting' ? rule.alerts : [])) ?? [],
+      targets: () => [
+        { job: 'node', instance: 'a', health: 'up', lastError: '', lastSampleMs: NOW_MS, intervalMs: 10_000 },
+      ],
+    }),
+  ),
+);
+
+beforeAll(async () => {
+  const samples = [0, 1, 2, 3, 4].map((i) => ({ timeMs: NOW_MS - 40_000 + i * 10_000, value: i }));
+  await storage.append([
+    { labels: Labels.of({ __name__: 'up', instance: 'a', job: 'node' }), samples },
+    { labels: Labels.of({ __name__: 'up', instance: 'b', job: 'node' }), samples },
+    { labels: Labels.of({ __name__: 'load', instance: 'a', mode: '"quoted"\n' }), samples },
+    {
+      labels: Labels.of({ __name__: 'odd' }),
+      samples: [1e-7, 1e21, NaN, Infinity, -0].map((value, i) => ({
+        timeMs: NOW_MS - 40_000 + i * 10_000,
+        value,
+      })),
+    },
+  ]);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  base = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/api/v1`;
+});
+
+afterAll(async () => {
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+});
+
+type Form = Readonly<Record<string, string | readonly string[]>>;
+
+function form(values: Form): URLSearchParams {
+  const pairs = Object.entries(values).flatMap(([name, value]) =>
+    [value].flat().map((one): [string, string] => [name, one]),
+  );
+  return new URLSearchParams(pairs);
+}
+
+async function get(path: string, values: Form = {}) {
+  const response = await fetch(`${base}${path}?${form(values).toString()}`);
+  const body: unknown = await response.json();
+  return { status: response.status, body };
+}
+
+async function post(path: string, values: Form) {
+  const response = await fetch(`${base}${path}`, { method: 'POST', body: form(values) });
+  const body: unknown = await response.json();
+  return { status: response.status, body };
+}
+
+function success(data: unknown, notes: object = {}) {
+  return { status: 200, body: { status: 'success', data, ...notes } };
+}
+
+function failure(status: number, errorType: string, error: string) {
+  return { status, body: { status: 'error', errorType, error } };
+}
+
+describe('/query', () => {
+  it("answers Grafana's health check", async () => {
+    expect(await post('/query', { query: '1+1', time: '4' })).toEqual(
+      success({ resultType: 'scalar', result: [4, '2'] }),
+    );
+  });
+
+  it('answers vectors, scalars, strings and matrices', async () => {
+    const time = String(NOW_S);
+    expect(await get('/query', { query: 'up{instance="a"}', time })).toEqual(
+      success({
+        resultType: 'vector',
+        result: [{ metric: { __name__: 'up', instance: 'a', job: 'node' }, value: [NOW_S, '4'] }],
+      }),
+    );
+    expect(await get('/query', { query: '"x"', time: '1.5' })).toEqual(
+      success({ resultType: 'string', result: [1.5, 'x'] }),
+    );
+    expect(await get('/query', { query: '1e-7', time: '1' })).toEqual(
+      success({ resultType: 'scalar', result: [1, '0.0000001'] }),
+    );
+    expect(await get('/query', { query: 'odd[50s]', time })).toEqual(
+      success({
+        resultType: 'matrix',
+        result: [
+          {
+            metric: { __name__: 'odd' },
+            values: [
+              [NOW_S - 40, '1e-07'],
+              [NOW_S - 30, '1e+21'],
+              [NOW_S - 20, 'NaN'],
+              [NOW_S - 10, '+Inf'],
+              [NOW_S, '-0'],
+            ],
+          },
+        ],
+      }),
+    );
+  });
+
+  it('writes the type before the result, and times with three decimals', async () => {
+    const response = await fetch(`${base}/query?query=vector(1)&time=1.5`);
+    expect(await response.text()).toBe(
+      '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1.500,"1"]}]}}',
+    );
+  });
+
+  it('answers an empty list when there is nothing', async () => {
+    expect(await get('/query', { query: 'nothing' })).toEqual(success({ resultType: 'vector', result: [] }));
+  });
+
+  it('takes the current time when none is given, and RFC 3339', async () => {
+    expect(await get('/query', { query: 'time()' })).toEqual(
+      success({ resultType: 'scalar', result: [NOW_S, String(NOW_S)] }),
+    );
+    expect(await get('/query', { query: 'time()', time: '2026-01-01T01:00:00.5+01:00' })).toEqual(
+      success({ resultType: 'scalar', result: [NOW_S + 0.5, String(NOW_S + 0.5)] }),
+    );
+  });
+
+  it('takes another lookback', async () => {
+    const late = { query: 'up', time: String(NOW_S + 20) };
+    expect(await get('/query', { ...late, lookback_delta: '20s' })).toEqual(
+      success({ resultType: 'vector', result: [] }),
+    );
+    expect(await get('/query', { ...late, lookback_delta: '21' })).toMatchObject({
+      body: { data: { result: [{}, {}] } },
+    });
+  });
+
+  it('cuts a result to the limit and says so', async () => {
+    const reply = await get('/query', { query: 'count by (instance) (up)', limit: '1' });
+    expect(reply).toMatchObject({
+      body: { warnings: ['results truncated due to limit'], data: { result: [{}] } },
+    });
+  });
+
+  it('tells warnings and infos', async () => {
+    expect(await get('/query', { query: 'quantile(2, up)' })).toMatchObject({
+      body: { warnings: ['PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)'] },
+    });
+    expect(await get('/query', { query: 'rate(up[1m])' })).toMatchObject({
+      body: {
+        infos: [
+          'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "up" (1:6)',
+        ],
+      },
+    });
+  });
+
+  it('reads a plus sign in a form as a blank, as Prometheus does', async () => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const response = await fetch(`${base}/query`, { method: 'POST', headers, body: 'query=1+1' });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual(
+      failure(400, 'bad_data', 'invalid parameter "query": 1:3: parse error: unexpected number "1"').body,
+    );
+  });
+
+  it.each([
+    [
+      { query: '(1+1' },
+      400,
+      'bad_data',
+      'invalid parameter "query": 1:5: parse error: unclosed left parenthesis',
+    ],
+    [{}, 400, 'bad_data', 'invalid parameter "query": 1:1: parse error: no expression found in input'],
+    [
+      { query: '1', time: 'x' },
+      400,
+      'bad_data',
+      'invalid parameter "time": cannot parse "x" to a valid timestamp',
+    ],
+    [
+      { query: '1', time: '1e300' },
+      400,
+      'bad_data',
+      'invalid parameter "time": cannot parse "1e300" to a valid timestamp',
+    ],
+    [
+      { query: '1', timeout: 'x' },
+      400,
+      'bad_data',
+      'invalid parameter "timeout": cannot parse "x" to a valid duration',
+    ],
+    [{ query: '1', limit: '-1' }, 400, 'bad_data', 'invalid parameter "limit": limit must be non-negative'],
+    [{ query: 'topk(NaN, up)' }, 422, 'execution', 'Scalar value NaN overflows int64'],
+    [
+      { query: 'sum_over_time(vector(1)[100y:1s])' },
+      422,
+      'execution',
+      'query processing would load too many samples into memory in query execution, at most 1000000 are allowed',
+    ],
+  ])('refuses %j', async (parameters: Form, status, errorType, error) => {
+    expect(await get('/query', parameters)).toEqual(failure(status, errorType, error));
+    expect(await post('/query', parameters)).toEqual(failure(status, errorType, error));
+  });
+
+  it('gives up after the timeout', async () => {
+    const query = 'sum_over_time(sum_over_time(vector(1)[100000:1])[100000:1])';
+    const reply = await get('/query', { query, timeout: '20ms' });
+    expect(reply).toEqual(failure(503, 'timeout', 'query timed out in expression evaluation'));
+  });
+
+  it('compresses when asked', async () => {
+    const response = await fetch(`${base}/query?query=up`, { headers: { 'accept-encoding': 'gzip' } });
+    expect(response.headers.get('content-encoding')).toBe('gzip');
+    expect(await response.json()).toMatchObject({ status: 'success' });
+    const plain = await fetch(`${base}/query?query=up`, { headers: { 'accept-encoding': 'identity' } });
+    expect(plain.headers.get('content-encoding')).toBeNull();
+    expect(plain.headers.get('content-type')).toMatch(/^application\/json/);
+  });
+
+  it('refuses forms that are too large', async () => {
+    const reply = await post('/query', { query: 'x'.repeat(3_000_000) });
+    expect(reply).toMatchObject({ status: 400, body: { errorType: 'bad_data' } });
+  });
+});
+
+describe('/query_range', () => {
+  const range = { start: String(NOW_S - 20), end: String(NOW_S), step: '10' };
+
+  it('answers a matrix', async () => {
+    const expected = success({
+      resultType: 'matrix',
+      result: [
+        {
+          metric: {},
+          values: [
+            [NOW_S - 20, '4'],
+            [NOW_S - 10, '6'],
+            [NOW_S, '8'],
+          ],
+        },
+      ],
+    });
+    expect(await get('/query_range', { query: 'sum(up)', ...range })).toEqual(expected);
+    expect(await post('/query_range', { query: 'sum(up)', ...range, step: '10s' })).toEqual(expected);
+  });
+
+  it('repeats scalars', async () => {
+    expect(await get('/query_range', { query: '1', ...range })).toMatchObject({
+      body: { data: { resultType: 'matrix', result: [{ metric: {}, values: [{}, {}, {}] }] } },
+    });
+  });
+
+  it.each([
+    [{ start: 'x' }, 'invalid parameter "start": cannot parse "x" to a valid timestamp'],
+    [{ end: '' }, 'invalid parameter "end": cannot parse "" to a valid timestamp'],
+    [{ end: '0' }, 'invalid parameter "end": end timestamp must not be before start time'],
+    [
+      { step: '0' },
+      'invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer',
+    ],
+    [{ step: 'x' }, 'invalid parameter "step": cannot parse "x" to a valid duration'],
+    [
+      { start: '0', step: '1' },
+      'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
+    ],
+    [
+      { query: 'up[5m]' },
+      'invalid parameter "query": invalid expression type "range vector" for range query, must be Scalar or instant Vector',
+    ],
+  ])('refuses %j', async (parameters: Form, error) => {
+    expect(await get('/query_range', { query: '1', ...range, ...parameters })).toEqual(
+      failure(400, 'bad_data', error),
+    );
+  });
+
+  it('allows 11,000 steps', async () => {
+    const times = { start: '0', end: '11000', step: '1' };
+    expect((await get('/query_range', { query: 'vector(1)', ...times })).status).toBe(200);
+  });
+});
+
+describe('series and labels', () => {
+  it('lists series', async () => {
+    expect(await get('/series', { 'match[]': ['up{instance="a"}', 'load'] })).toEqual(
+      success([
+        { __name__: 'load', instance: 'a', mode: '"quoted"\n' },
+        { __name__: 'up', instance: 'a', job: 'node' },
+      ]),
+    );
+    expect(await post('/series', { 'match[]': 'up', start: '0', end: '1' })).toEqual(success([]));
+  });
+
+  it('lists label names and values', async () => {
+    expect(await get('/labels')).toEqual(success(['__name__', 'instance', 'job', 'mode']));
+    expect(await post('/labels', { 'match[]': 'up' })).toEqual(success(['__name__', 'instance', 'job']));
+    expect(await get('/label/instance/values')).toEqual(success(['a', 'b']));
+    expect(await get('/label/instance/values', { 'match[]': '{__name__=~"lo.*"}' })).toEqual(success(['a']));
+    expect(await get('/label/nothing/values')).toEqual(success([]));
+  });
+
+  it('cuts lists to the limit and says so', async () => {
+    const notes = { warnings: ['results truncated due to limit'] };
+    expect(await get('/label/__name__/values', { limit: '1' })).toEqual(success(['load'], notes));
+    expect(await get('/label/__name__/values', { limit: '3' })).toEqual(success(['load', 'odd', 'up']));
+  });
+
+  it.each([
+    ['/series', {}, 'no match[] parameter provided'],
+    [
+      '/series',
+      { 'match[]': '{}' },
+      'invalid parameter "match[]": match[] must contain at least one non-empty matcher',
+    ],
+    [
+      '/series',
+      { 'match[]': 'up{' },
+      'invalid parameter "match[]": 1:4: parse error: unexpected end of input inside braces',
+    ],
+    [
+      '/labels',
+      { 'match[]': 'rate(up[5m])' },
+      'invalid parameter "match[]": 1:1: parse error: a series selector is expected here',
+    ],
+    ['/labels', { start: 'x' }, 'invalid parameter "start": cannot parse "x" to a valid timestamp'],
+    ['/label/jo-b/values', {}, 'invalid label name: "jo-b"'],
+    ['/label/job/values', { limit: 'x' }, 'invalid parameter "limit": "x" is not a number'],
+  ])('refuses %s %j', async (path, parameters: Form, error) => {
+    expect(await get(path, parameters)).toEqual(failure(400, 'bad_data', error));
+  });
+
+  it('describes metrics', async () => {
+    expect(await get('/metadata', { metric: 'up' })).toEqual(
+      success({ up: [{ type: 'gauge', help: 'Whether it is up.', unit: '' }] }),
+    );
+    expect(await get('/metadata', { limit: '40000' })).toMatchObject({
+      body: { data: { up: [{}], node_boot_time_seconds: [{ unit: 'seconds' }] } },
+    });
+    expect(await get('/metadata', { metric: 'nope' })).toEqual(success({}));
+  });
+});
+
+describe('rules and alerts', () => {
+  it('lists groups with their rules', async () => {
+    const { body } = await get('/rules', { 'rule_group[]': 'a' });
+    expect(body).toEqual({
+      status: 'success',
+      data: {
+        groups: [
+          {
+            name: 'a',
+            file: 'a.yml',
+            interval: 60,
+            limit: 0,
+            evaluationTime: 0.0015,
+            lastEvaluation: '2026-01-01T00:00:00.000Z',
+            rules: [
+              {
+                state: 'firing',
+                name: 'a-alert',
+                query: 'up == 0',
+                duration: 300,
+                keepFiringFor: 0,
+                labels: { severity: 'page', group: 'a' },
+                annotations: { summary: 'down' },
+                alerts: [
+                  {
+                    labels: { a: 'b' },
+                    annotations: {},
+                    state: 'firing',
+                    activeAt: '2026-01-01T00:00:00.000Z',
+                    value: '5e-01',
+                  },
+                ],
+                health: 'ok',
+                evaluationTime: 0.0005,
+                lastEvaluation: '2026-01-01T00:00:00.000Z',
+                type: 'alerting',
+              },
+              {
+                name: 'a:record',
+                query: 'sum(up)',
+                labels: {},
+                health: 'err',
+                lastError: 'boom',
+                evaluationTime: 0.0005,
+                lastEvaluation: '2026-01-01T00:00:00.000Z',
+                type: 'recording',
+              },
+            ],
+          },
+        ],
+      },
+    });
+  });
+
+  const namesIn = (body: unknown): readonly string[] =>
+    JSON.stringify(body).match(/[abc](?:-alert|:record)/g) ?? [];
+
+  it.each([
+    [{ type: 'alert' }, ['a-alert', 'b-alert', 'c-alert']],
+    [{ type: 'record' }, ['a:record', 'b:record', 'c:record']],
+    [{ 'rule_name[]': ['b-alert', 'c:record'] }, ['b-alert', 'c:record']],
+    [{ 'file[]': 'c.yml' }, ['c-alert', 'c:record']],
+    [{ 'match[]': '{group=~"a|b"}' }, ['a-alert', 'b-alert']],
+    [{ 'rule_name[]': 'nope' }, []],
+  ])('filters by %j', async (parameters: Form, names) => {
+    expect(namesIn((await get('/rules', parameters)).body)).toEqual(names);
+  });
+
+  it('leaves out alerts when asked', async () => {
+    expect(JSON.stringify(await get('/rules', { exclude_alerts: 'true' }))).not.toContain('activeAt');
+  });
+
+  it('gives pages', async () => {
+    const first = await get('/rules', { group_limit: '2' });
+    expect(namesIn(first.body)).toHaveLength(4);
+    const token = /"groupNextToken":"(\w+)"/.exec(JSON.stringify(first.body))?.[1] ?? '';
+    const second = await get('/rules', { group_limit: '2', group_next_token: token });
+    expect(namesIn(second.body)).toEqual(['c-alert', 'c:record']);
+    expect(JSON.stringify(second.body)).not.toContain('groupNextToken');
+  });
+
+  it.each([
+    [{ type: 'x' }, 'invalid parameter "type": not supported value "x"'],
+    [{ exclude_alerts: 'maybe' }, 'invalid parameter "exclude_alerts": "maybe" is not a truth value'],
+    [
+      { group_next_token: 'x' },
+      'invalid parameter "group_next_token": group_limit needs to be present in order to paginate over the groups',
+    ],
+    [{ group_next_token: 'x', group_limit: '1' }, `invalid group_next_token 'x'. were rule groups changed?`],
+  ])('refuses %j', async (parameters: Form, error) => {
+    expect(await get('/rules', parameters)).toEqual(failure(400, 'bad_data', error));
+  });
+
+  it('lists active alerts', async () => {
+    expect(await get('/alerts')).toMatchObject({
+      body: { data: { alerts: [{ value: '5e-01', state: 'firing' }] } },
+    });
+  });
+});
+
+describe('other routes', () => {
+  it('answers exemplars, also for times in milliseconds', async () => {
+    const parameters = { query: 'up', start: String(NOW_MS), end: String(NOW_MS) };
+    expect(await get('/query_exemplars', parameters)).toEqual(success([]));
+  });
+
+  it('formats and parses queries', async () => {
+    expect(await get('/format_query', { query: 'sum(up)by(job)' })).toEqual(success('sum by (job) (up)'));
+    expect(await get('/format_query', { query: 'sum(' })).toEqual(
+      failure(400, 'bad_data', 'invalid parameter "query": 1:5: parse error: unclosed left parenthesis'),
+    );
+    expect(
+      await post('/parse_query', { query: '-rate(up[5m] @ start()) > bool on () (1 * b)' }),
+    ).toMatchObject({
+      body: {
+        data: {
+          type: 'binaryExpr',
+          op: '>',
+          bool: true,
+          matching: { card: 'one-to-one', on: true, labels: [], include: [] },
+          lhs: {
+            type: 'unaryExpr',
+            expr: { type: 'call', args: [{ type: 'matrixSelector', range: 300_000, startOrEnd: 'start' }] },
+          },
+          rhs: { type: 'parenExpr', expr: { lhs: { type: 'numberLiteral', val: '1' }, matching: null } },
+        },
+      },
+    });
+  });
+
+  it('tells what it is, without features', async () => {
+    const { body } = await get('/status/buildinfo');
+    expect(body).toEqual(
+      success({ version: '1', revision: 'r', branch: 'b', buildUser: 'u', buildDate: 'd', goVersion: 'node' })
+        .body,
+    );
+  });
+
+  it('shows sizes of the store', async () => {
+    expect(await get('/status/tsdb', { limit: '1' })).toMatchObject({
+      body: {
+        data: {
+          headStats: { numSeries: 4, maxTime: NOW_MS },
+          seriesCountByMetricName: [{ name: 'up', value: 2 }],
+          labelValueCountByLabelName: [{ name: '__name__', value: 3 }],
+        },
+      },
+    });
+  });
+
+  it('lists targets', async () => {
+    expect(await get('/targets')).toMatchObject({
+      body: {
+        data: {
+          activeTargets: [{ labels: { instance: 'a', job: 'node' }, health: 'up' }],
+          droppedTargets: [],
+        },
+      },
+    });
+    expect(await get('/targets', { state: 'dropped' })).toMatchObject({
+      body: { data: { activeTargets: [] } },
+    });
+  });
+
+  it.each(['/', '/nope', '/rules/test/test', '/query/', '/QUERY', '/label/a/b/values', '/status/nope'])(
+    'answers a plain 404 to %s',
+    async (path) => {
+      const response = await fetch(base + path);
+      expect(response.status).toBe(404);
+      expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+      expect(await response.text()).toBe('404 page not found');
+    },
+  );
+
+  it('refuses paths that are not UTF-8', async () => {
+    expect(await get('/label/%ff/values')).toMatchObject({ status: 400, body: { errorType: 'bad_data' } });
+  });
+
+  it('logs what should not have happened and tells nothing about it', async () => {
+    readFailure = new Error('secret path');
+    const reply = await get('/labels');
+    readFailure = new AppError('STORAGE_UNAVAILABLE', 'the disk is full');
+    const unavailable = await get('/labels');
+    readFailure = undefined;
+    expect(reply).toEqual(failure(500, 'internal', 'internal error, see the log of the collector'));
+    expect(unavailable).toEqual(failure(503, 'unavailable', 'the disk is full'));
+    expect(logged).toEqual([{ path: '/labels', error: 'secret path' }]);
+  });
+});
+
+const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
+
+describe.skipIf(!hasPromtool && process.env['CI'] !== 'true')('promtool', () => {
+  const promtool = async (...args: string[]): Promise<string> => {
+    const { stdout } = await promisify(execFile)('promtool', ['query', ...args]);
+    return stdout;
+  };
+  const url = (): string => base.slice(0, -'/api/v1'.length);
+
+  it('understands instant queries', async () => {
+    const output = await promtool('instant', `--time=${NOW_S}`, url(), 'up * 2');
+    expect(output).toContain(`{instance="a", job="node"} => 8 @[${NOW_S}]`);
+  });
+
+  it('understands range queries', async () => {
+    const times = [`--start=${NOW_S - 10}`, `--end=${NOW_S}`, '--step=10s'];
+    const output = await promtool('range', ...times, url(), 'odd');
+    expect(output).toContain(`+Inf @[${NOW_S - 10}]\n-0 @[${NOW_S}]`);
+  });
+
+  it('understands series and labels', async () => {
+    const times = ['--start=0', `--end=${NOW_S}`];
+    expect(await promtool('series', '--match=load', ...times, url())).toContain('instance="a"');
+    expect(await promtool('labels', ...times, url(), 'instance')).toBe('a\nb\n');
+  });
+});

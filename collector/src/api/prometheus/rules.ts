@@ -1,0 +1,187 @@
+/** `/rules` and `/alerts`. */
+import { createHash } from 'node:crypto';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { formatExponent } from '../../query/format.ts';
+import { Labels } from '../../storage/labels.ts';
+import { fitsAll } from '../../storage/matcher.ts';
+import { answer } from './answers.ts';
+import type { Answer } from './answers.ts';
+import { invalidParameter } from './parameters.ts';
+import type { Parameters } from './parameters.ts';
+
+export type StringMap = Readonly<Record<string, string>>;
+
+/** An alert that is pending or firing. Times are UTC milliseconds. */
+export interface ActiveAlert {
+  readonly labels: StringMap;
+  readonly annotations: StringMap;
+  readonly state: 'pending' | 'firing';
+  readonly activeAtMs: number;
+  /** Since when it only fires because of `keep_firing_for`. */
+  readonly keepFiringSinceMs?: number;
+  readonly value: number;
+}
+
+interface RuleState {
+  readonly name: string;
+  /** PromQL. */
+  readonly query: string;
+  readonly labels: StringMap;
+  readonly health: 'ok' | 'err' | 'unknown';
+  readonly lastError?: string;
+  readonly evaluationMs: number;
+  /** Undefined before the first evaluation. */
+  readonly lastEvaluationMs: number | undefined;
+}
+
+export interface AlertingRule extends RuleState {
+  readonly kind: 'alerting';
+  readonly state: 'inactive' | 'pending' | 'firing' | 'unknown';
+  readonly forMs: number;
+  readonly keepFiringForMs: number;
+  readonly annotations: StringMap;
+  readonly alerts: readonly ActiveAlert[];
+}
+
+export interface RecordingRule extends RuleState {
+  readonly kind: 'recording';
+}
+
+export interface RuleGroup {
+  readonly name: string;
+  readonly file: string;
+  readonly intervalMs: number;
+  /** Most alerts or series of one rule, 0 for no limit. */
+  readonly limit: number;
+  readonly evaluationMs: number;
+  readonly lastEvaluationMs: number | undefined;
+  readonly rules: readonly (AlertingRule | RecordingRule)[];
+}
+
+export function alertsAnswer(alerts: readonly ActiveAlert[]): Answer {
+  return answer({ alerts: alerts.map(alertJson) });
+}
+
+/** @throws AppError BAD_REQUEST on a filter or page token that cannot be */
+export function rulesAnswer(groups: readonly RuleGroup[], parameters: Parameters): Answer {
+  const showsAlerts = !isTrue('exclude_alerts', parameters);
+  const isWanted = ruleFilter(parameters);
+  const isWantedGroup = groupFilter(parameters);
+  const kept = groups
+    .filter(isWantedGroup)
+    .map((group) => ({ ...group, rules: group.rules.filter(isWanted) }))
+    .filter(({ rules }) => rules.length > 0);
+  const { page, nextToken } = pageOf(kept, parameters);
+  const shown = page.map((group) => groupJson(group, showsAlerts));
+  return answer({ groups: shown, ...(nextToken === undefined ? {} : { groupNextToken: nextToken }) });
+}
+
+function isTrue(name: string, parameters: Parameters): boolean {
+  const text = parameters.text(name).toLowerCase();
+  if (['', '0', 'f', 'false'].includes(text)) return false;
+  if (['1', 't', 'true'].includes(text)) return true;
+  throw invalidParameter(name, `${JSON.stringify(text)} is not a truth value`);
+}
+
+function ruleFilter(parameters: Parameters): (rule: AlertingRule | RecordingRule) => boolean {
+  const type = parameters.text('type').toLowerCase();
+  if (!['', 'alert', 'record'].includes(type)) {
+    throw invalidParameter('type', `not supported value ${JSON.stringify(type)}`);
+  }
+  const names = new Set(parameters.list('rule_name[]'));
+  const matcherSets = parameters.matcherSets();
+  return ({ kind, name, labels }) => {
+    if (type !== '' && (type === 'alert') !== (kind === 'alerting')) return false;
+    if (names.size > 0 && !names.has(name)) return false;
+    return matcherSets.length === 0 || matcherSets.some((matchers) => fitsAll(Labels.of(labels), matchers));
+  };
+}
+
+function groupFilter(parameters: Parameters): (group: RuleGroup) => boolean {
+  const names = new Set(parameters.list('rule_group[]'));
+  const files = new Set(parameters.list('file[]'));
+  return ({ name, file }) => (names.size === 0 || names.has(name)) && (files.size === 0 || files.has(file));
+}
+
+function pageOf(
+  groups: readonly RuleGroup[],
+  parameters: Parameters,
+): { readonly page: readonly RuleGroup[]; readonly nextToken?: string } {
+  const limit = parameters.limit('group_limit');
+  const token = parameters.text('group_next_token');
+  if (token !== '' && limit === 0) {
+    const reason = 'group_limit needs to be present in order to paginate over the groups';
+    throw invalidParameter('group_next_token', reason);
+  }
+  const start = token === '' ? 0 : groups.findIndex((group) => tokenOf(group) === token);
+  if (start === -1) {
+    throw new AppError('BAD_REQUEST', `invalid group_next_token '${token}'. were rule groups changed?`);
+  }
+  if (limit === 0) return { page: groups };
+  const next = groups[start + limit];
+  const page = groups.slice(start, start + limit);
+  return next === undefined ? { page } : { page, nextToken: tokenOf(next) };
+}
+
+function tokenOf({ file, name }: RuleGroup): string {
+  return createHash('sha1').update(`${file};${name}`).digest('hex');
+}
+
+function groupJson(group: RuleGroup, showsAlerts: boolean): unknown {
+  const { name, file, intervalMs, limit, evaluationMs, lastEvaluationMs, rules } = group;
+  return {
+    name,
+    file,
+    rules: rules.map((rule) => ruleJson(rule, showsAlerts)),
+    interval: intervalMs / 1000,
+    limit,
+    evaluationTime: evaluationMs / 1000,
+    lastEvaluation: timeText(lastEvaluationMs),
+  };
+}
+
+function ruleJson(rule: AlertingRule | RecordingRule, showsAlerts: boolean): unknown {
+  const { name, query, labels, health, lastError, evaluationMs, lastEvaluationMs } = rule;
+  const common = {
+    health,
+    ...(lastError === undefined ? {} : { lastError }),
+    evaluationTime: evaluationMs / 1000,
+    lastEvaluation: timeText(lastEvaluationMs),
+    type: rule.kind,
+  };
+  if (rule.kind === 'recording') return { name, query, labels, ...common };
+  return {
+    state: rule.state,
+    name,
+    query,
+    duration: rule.forMs / 1000,
+    keepFiringFor: rule.keepFiringForMs / 1000,
+    labels,
+    annotations: rule.annotations,
+    alerts: showsAlerts ? rule.alerts.map(alertJson) : [],
+    ...common,
+  };
+}
+
+function alertJson({
+  labels,
+  annotations,
+  state,
+  activeAtMs,
+  keepFiringSinceMs,
+  value,
+}: ActiveAlert): unknown {
+  return {
+    labels,
+    annotations,
+    state,
+    activeAt: timeText(activeAtMs),
+    ...(keepFiringSinceMs === undefined ? {} : { keepFiringSince: timeText(keepFiringSinceMs) }),
+    value: formatExponent(value),
+  };
+}
+
+/** RFC 3339; what never happened has Go's zero time. */
+function timeText(timeMs: number | undefined): string {
+  return timeMs === undefined ? '0001-01-01T00:00:00Z' : new Date(timeMs).toISOString();
+}
