@@ -35,8 +35,6 @@ async function filesBelow(folder: string): Promise<readonly string[]> {
 }
 
 async function modifiedMs(path: string): Promise<number> {
-  return await stat(path).then(
-    (found) => found.mtimeMs,
-    () => 0,
-  );
+  const found = await stat(path).catch(() => null);
+  return found?.mtimeMs ?? 0;
 }

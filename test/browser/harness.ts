@@ -15,8 +15,8 @@ const CHROMIUM_FLAGS = [
 ] as const;
 
 /** Starts the Chromium at this path. Close it when done. */
-export async function launchBrowser(executablePath: string): Promise<Browser> {
-  return await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] });
+export function launchBrowser(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] });
 }
 
 export interface WatchedPage {
@@ -25,7 +25,7 @@ export interface WatchedPage {
   readonly problems: readonly string[];
   /** Requests to any other origin than the page's. */
   readonly foreignRequests: readonly string[];
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

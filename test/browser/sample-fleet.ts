@@ -210,7 +210,7 @@ function sampleIncident(parts: {
     kind: isUptime ? 'uptime' : 'capacity',
     severity: (['page', 'ticket', 'capacity', 'info'] as const)[isUptime ? 0 : 1 + (index % 3)] ?? 'info',
     status: resolvedMs === null ? 'open' : 'resolved',
-    isHeld: isUptime && index % 2 === 0,
+    isHeld: isUptime && index % 2 === 1,
     hostId: host.id,
     hostName: host.name,
     title: isUptime ? `${host.name} does not report` : `/var on ${host.name} will be full in 31 hours`,

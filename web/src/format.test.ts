@@ -45,6 +45,7 @@ describe('numbers', () => {
   test.each([
     [0.081, '0.08'],
     [12.44, '12.4'],
+    [8, '8'],
     [1204.4, '1,204'],
   ])('shows %d as %s', (value, text) => expect(formatNumber(value)).toBe(text));
 
@@ -85,6 +86,8 @@ describe('times', () => {
     [10_000, 'now'],
     [10_500, 'now'],
     [6_000, '4 s ago'],
+    [10_000 - 192 * 60_000, '3 h ago'],
+    [10_000 - 50 * 3_600_000, '2 d ago'],
   ])('says when %s was', (time, text) => expect(formatAgo(time, 10_000)).toBe(text));
 
   test('shows local dates and refuses what no calendar holds', () => {

@@ -25,11 +25,11 @@ export function formatRatio(ratio: number | null): string {
   return magnitude < 0.05 ? '<0.1%' : `${percent.toFixed(1)}%`;
 }
 
-/** A plain number with about three digits: `0.08`, `12.4`, `1,204`. */
+/** A plain number with about three digits: `0.08`, `12.4`, `1,204`; whole numbers without decimals. */
 export function formatNumber(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return NOT_KNOWN;
   const magnitude = Math.abs(value);
-  if (magnitude >= 100) return Math.round(value).toLocaleString('en-US');
+  if (magnitude >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en-US');
   return value.toFixed(magnitude < 10 ? 2 : 1);
 }
 
@@ -53,11 +53,13 @@ export function formatSpan(spanMs: number): string {
   return `${formatCount(Math.floor(span / DAY_MS))} d`;
 }
 
-/** How long ago `timeMs` was: `now`, `4 s ago`, `3 h 12 min ago`. A time that is still to come counts as now. */
+/** How long ago `timeMs` was, in the largest unit: `now`, `4 s ago`, `3 h ago`. What is still to come counts as now. */
 export function formatAgo(timeMs: number | null, nowMs: number): string {
   if (timeMs === null) return 'never';
   const spanMs = nowMs - timeMs;
-  return spanMs < SECOND_MS ? 'now' : `${formatSpan(spanMs)} ago`;
+  if (spanMs < SECOND_MS) return 'now';
+  const unitMs = [DAY_MS, HOUR_MS].find((unit) => spanMs >= unit) ?? SECOND_MS;
+  return `${formatSpan(Math.floor(spanMs / unitMs) * unitMs)} ago`;
 }
 
 /** Local time of day with seconds, `14:02:11`. */

@@ -9,7 +9,7 @@ import { plotData, plotOptions } from './plot.ts';
 import type { Timeline } from './timeline.ts';
 
 /** Height of the plot with its time axis. */
-const HEIGHT_PX = 188;
+const HEIGHT_PX = 168;
 
 export interface ChartProps {
   readonly panel: Panel;

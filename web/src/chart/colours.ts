@@ -1,7 +1,5 @@
 import type { ChartColours } from './plot.ts';
 
-const FILL_PERCENT = 22;
-
 /**
  * The chart colours of the style sheet as they are in the present theme. The canvas cannot read `light-dark()` or
  * variables, so each colour is put on an element inside `root` and read back.
@@ -20,6 +18,7 @@ export function chartColours(root: HTMLElement): ChartColours {
     grid: resolve('var(--chart-grid)'),
     text: resolve('var(--ink-muted)'),
     line: (colour) => resolve(`var(--series-${colour})`),
-    fill: (colour) => resolve(`color-mix(in srgb, var(--series-${colour}) ${FILL_PERCENT}%, transparent)`),
+    fill: (colour, percent) =>
+      resolve(`color-mix(in srgb, var(--series-${colour}) ${percent}%, transparent)`),
   };
 }

@@ -112,34 +112,37 @@ function Legend({ panel, lines, cursor }: LinesProps & { readonly cursor: Readon
 function ValueTable({ panel, lines, range }: LinesProps & { readonly range: Range }) {
   const format = UNITS[panel.unit];
   return (
-    <table class="sr-only">
-      <caption>
-        {panel.title}, last {range.label}
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">Line</th>
-          <th scope="col">Latest</th>
-          <th scope="col">Lowest</th>
-          <th scope="col">Highest</th>
-        </tr>
-      </thead>
-      <tbody>
-        {lines.map((line) => {
-          const { latest, min, max } = summaryOf(line);
-          return (
-            <tr key={line.name}>
-              <th scope="row">
-                <Foreign text={line.name} />
-              </th>
-              <td>{format(latest)}</td>
-              <td>{format(min)}</td>
-              <td>{format(max)}</td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+    // A table cannot be made small itself, so it is hidden from the eye by what is around it.
+    <div class="sr-only">
+      <table>
+        <caption>
+          {panel.title}, last {range.label}
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Line</th>
+            <th scope="col">Latest</th>
+            <th scope="col">Lowest</th>
+            <th scope="col">Highest</th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map((line) => {
+            const { latest, min, max } = summaryOf(line);
+            return (
+              <tr key={line.name}>
+                <th scope="row">
+                  <Foreign text={line.name} />
+                </th>
+                <td>{format(latest)}</td>
+                <td>{format(min)}</td>
+                <td>{format(max)}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

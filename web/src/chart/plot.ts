@@ -12,7 +12,8 @@ export interface ChartColours {
   readonly grid: string;
   readonly text: string;
   line(colour: Colour): string;
-  fill(colour: Colour): string;
+  /** The colour at this share of its full strength. */
+  fill(colour: Colour, percent: number): string;
 }
 
 export interface PlotParts {
@@ -30,7 +31,10 @@ export interface PlotParts {
 /** Charts with one key move their crosshairs together, by time. */
 const SYNC_KEY = 'host';
 const FONT = '11px system-ui, sans-serif';
-const Y_AXIS_WIDTH_PX = 66;
+const Y_AXIS_WIDTH_PX = 62;
+const X_AXIS_HEIGHT_PX = 24;
+const FILL_PERCENT = 20;
+const PILE_FILL_PERCENT = 55;
 
 /** Options for `new uPlot`. */
 export function plotOptions(parts: PlotParts): uPlot.Options {
@@ -59,6 +63,7 @@ export function plotOptions(parts: PlotParts): uPlot.Options {
     axes: [
       {
         ...axis,
+        size: X_AXIS_HEIGHT_PX,
         space: 64,
         values: (_plot, times, _axis, _space, stepS) => times.map((time) => timeLabel(time, stepS)),
       },
@@ -98,11 +103,13 @@ function seriesOf(panel: Panel, line: Line, colours: ChartColours): uPlot.Series
   return {
     label: line.name,
     stroke: colours.line(line.colour),
-    width: 1.5,
+    width: panel.isStacked ? 1 : 1.5,
     spanGaps: false,
     points: { show: false },
     ...(isReference ? { dash: [5, 4], width: 1 } : {}),
-    ...(isFilled ? { fill: colours.fill(line.colour) } : {}),
+    ...(isFilled
+      ? { fill: colours.fill(line.colour, panel.isStacked ? PILE_FILL_PERCENT : FILL_PERCENT) }
+      : {}),
   };
 }
 

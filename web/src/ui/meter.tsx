@@ -15,8 +15,9 @@ export interface MeterProps {
 export function Meter({ ratio, detail = null }: MeterProps) {
   if (ratio === null) return <span class="muted">–</span>;
   const share = Math.min(1, Math.max(0, ratio));
+  const classes = ['meter', ratio >= HIGH_RATIO ? 'is-high' : '', detail === null ? '' : 'has-detail'];
   return (
-    <span class={ratio >= HIGH_RATIO ? 'meter is-high' : 'meter'}>
+    <span class={classes.filter(Boolean).join(' ')}>
       <span class="meter-figure">{formatRatio(ratio)}</span>
       <span class="meter-track" aria-hidden="true">
         <span class="meter-fill" style={{ width: `${(share * 100).toFixed(1)}%` }} />

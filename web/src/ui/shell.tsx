@@ -89,14 +89,14 @@ function AwayBanner() {
   if (!isAway || sinceMs === null) return null;
   void nowMs.value; // The span below is of the browser's clock; this makes it move.
   return (
-    <div class="away" id="away">
+    <section class="away" aria-label="Connection">
       <strong>The collector cannot be reached</strong>{' '}
       <span>
         since {formatTimeOfDay(sinceMs)} ({formatSpan(clock.nowMs() - sinceMs)}).{' '}
         {updatedMs === null ? null : `What you see is from ${formatTimeOfDay(updatedMs)}. `}
         Trying again every few seconds.
       </span>
-    </div>
+    </section>
   );
 }
 

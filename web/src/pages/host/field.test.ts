@@ -11,7 +11,7 @@ test.each([
   ['linkSpeedBytesPerSecond', 125_000_000, 'Link speed', '125 MB/s'],
   ['serialNumber', 'X1', 'Serial number', 'X1'],
   ['biosVersion', '1.2', 'BIOS version', '1.2'],
-  ['isRotational', false, 'Is rotational', 'no'],
+  ['isRotational', false, 'Rotational', 'no'],
   ['year', 2026, 'Year', '2026'],
   ['rpms', 7200, 'Rpms', '7200'],
   ['vendor', '', 'Vendor', '–'],

@@ -51,7 +51,9 @@ export function readableField(key: string, value: Scalar): ReadableField {
       return { label: sentence(rest === '' ? words : rest), text: unit.format(value) };
     }
   }
-  return { label: sentence(words), text: scalarText(value) };
+  // A yes or no says what "is" and "has" say.
+  const shown = typeof value === 'boolean' ? words.replace(/^(?:is|has) /i, '') : words;
+  return { label: sentence(shown), text: scalarText(value) };
 }
 
 /** The title of a key on its own: `serialNumber` → `Serial number`, `biosVersion` → `BIOS version`. */

@@ -43,7 +43,10 @@ export function Inventory({ hostId }: { readonly hostId: string }) {
 
 function Sections({ sections }: { readonly sections: readonly InventorySection[] }) {
   if (sections.length === 0) return <p class="muted">The agent has not sent an inventory yet.</p>;
-  const ordered = [...sections].sort((a, b) => compareSections(a.name, b.name));
+  // Short sections stand side by side, those with tables below them.
+  const ordered = [...sections].sort(
+    (a, b) => Number(isWide(a.content)) - Number(isWide(b.content)) || compareSections(a.name, b.name),
+  );
   return (
     <div class="inventory">
       {ordered.map((section) => (
@@ -179,7 +182,9 @@ function ListTable({ label, list }: { readonly label: string; readonly list: rea
 
 // The unit leaves the label only where a number shows it in the cells.
 function columnLabel(key: string, rows: readonly InventoryContent[]): string {
-  const sample = rows.map((row) => row[key]).find((value) => typeof value === 'number') ?? null;
+  const sample = rows
+    .map((row) => row[key])
+    .find((value) => typeof value === 'number' || typeof value === 'boolean');
   return readableField(key, isScalar(sample) ? sample : null).label;
 }
 

@@ -96,23 +96,26 @@ function Row({ host, index }: { readonly host: HostSummary; readonly index: numb
 function Gap({ heightPx }: { readonly heightPx: number }) {
   return (
     <tr class="gap" role="presentation" aria-hidden="true">
-      <td colSpan={COLUMNS.length} style={{ height: `${heightPx}px` }} />
+      <td style={{ height: `${heightPx}px` }} />
     </tr>
   );
 }
 
 /**
- * The id of the host whose row has the focus. A refresh may move that row to another place, which takes the focus from
- * it: it is given back before anything is painted.
+ * The id of the host whose row has the focus, `null` for none. A refresh may move that row to another place, which
+ * takes the focus from it in some browsers and makes others scroll to it: both are undone before anything is painted.
  */
 function useKeptFocus(body: { readonly current: HTMLElement | null }): string | null {
   const row = document.activeElement?.closest<HTMLElement>('[data-host]') ?? null;
   const focusedId = row !== null && body.current?.contains(row) ? (row.dataset['host'] ?? null) : null;
+  const scrolledPx = scrollY;
   useLayoutEffect(() => {
-    if (focusedId === null || document.activeElement?.closest('[data-host]')) return;
-    body.current
-      ?.querySelector<HTMLElement>(`[data-host="${CSS.escape(focusedId)}"] a`)
-      ?.focus({ preventScroll: true });
+    if (focusedId === null) return;
+    if (!document.activeElement?.closest('[data-host]')) {
+      const kept = body.current?.querySelector<HTMLElement>(`[data-host="${CSS.escape(focusedId)}"] a`);
+      kept?.focus({ preventScroll: true });
+    }
+    if (scrollY !== scrolledPx) scrollTo(scrollX, scrolledPx);
   });
   return focusedId;
 }

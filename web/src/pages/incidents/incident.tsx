@@ -39,15 +39,14 @@ function IncidentCard({
   readonly incident: Incident;
   readonly isHostShown: boolean;
 }) {
-  const isOpen = incident.status === 'open';
   return (
-    <article class={isOpen ? 'incident is-open' : 'incident'}>
+    <article class="incident">
       <header>
         <SeverityBadge severity={incident.severity} />
         <h3>
           <Foreign text={incident.title} maxLength={300} />
         </h3>
-        {isOpen && incident.isHeld ? (
+        {incident.status === 'open' && incident.isHeld ? (
           <span
             class="badge is-held"
             title="The host does not report, so the incident is kept until there is evidence."
@@ -144,10 +143,10 @@ function Deliveries({ deliveries }: { readonly deliveries: readonly IncidentDeli
           class={delivery.status === 'dead' || delivery.lastError !== null ? 'has-problem' : undefined}
         >
           <span class="delivery-receiver">
-            <Foreign text={delivery.receiver} maxLength={80} />
+            <Foreign text={delivery.receiver} maxLength={80} />:
           </span>{' '}
           <span class="delivery-status">
-            {delivery.transition === 'fired' ? 'opening' : 'resolution'} {DELIVERY_WORDS[delivery.status]}
+            {delivery.transition === 'fired' ? 'alert' : 'all-clear'} {DELIVERY_WORDS[delivery.status]}
           </span>
           <span class="muted">
             {delivery.attempts === 0 ? '' : `, ${plural(delivery.attempts, 'attempt')}`}

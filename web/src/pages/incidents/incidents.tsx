@@ -1,4 +1,4 @@
-import type { Incident } from '../../../../collector/src/api/types.ts';
+import type { Incident, Severity } from '../../../../collector/src/api/types.ts';
 import { usePoll } from '../../api/use-poll.ts';
 import { formatCount, formatSpan } from '../../format.ts';
 import { REFRESH_MS, usePage } from '../../page.ts';
@@ -27,7 +27,7 @@ export function IncidentsPage() {
         {open === null ? null : open.length === 0 ? (
           <p class="all-well">Nothing is open.</p>
         ) : (
-          <IncidentList incidents={newestFirst(open)} />
+          <IncidentList incidents={mostUrgentFirst(open)} />
         )}
       </section>
       <Resolved />
@@ -97,6 +97,11 @@ function ResolvedTable({ incidents }: { readonly incidents: readonly Incident[] 
   );
 }
 
-function newestFirst(incidents: readonly Incident[]): readonly Incident[] {
-  return [...incidents].sort((a, b) => b.openedMs - a.openedMs);
+const URGENCY = ['page', 'ticket', 'capacity', 'info'] as const satisfies readonly Severity[];
+
+/** By severity, and among equals the newest first. */
+function mostUrgentFirst(incidents: readonly Incident[]): readonly Incident[] {
+  return [...incidents].sort(
+    (a, b) => URGENCY.indexOf(a.severity) - URGENCY.indexOf(b.severity) || b.openedMs - a.openedMs,
+  );
 }

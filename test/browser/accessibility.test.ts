@@ -1,0 +1,89 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { needs } from '../harness/needs.ts';
+import { eventually } from './eventually.ts';
+import { measure } from './harness.ts';
+import { hostId, setStage } from './stage.ts';
+import type { Stage } from './stage.ts';
+
+const chromium = needs('chromium');
+
+// Each with what is there once it has loaded.
+const PAGES = [
+  ['the list', '/', 'table.hosts', 40],
+  ['the list while it is empty', '/', '.first-host', 0],
+  ['a list without a match', '/?q=nobody', '.quiet', 40],
+  ['a host', `/hosts/${hostId(0)}`, '.inventory', 40],
+  ['a host that is down', `/hosts/${hostId(5)}?range=6h`, '.inventory', 40],
+  ['the incidents', '/incidents', '.incident', 40],
+  ['an unknown address', '/nope', '.quiet', 40],
+] as const;
+
+describe.skipIf(chromium.path === null)(`the page for everybody${chromium.note}`, () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await setStage(chromium.path ?? '');
+  });
+  afterAll(() => stage.stop());
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test.each(PAGES)(
+      `has no barrier that axe finds on %s, ${colorScheme}`,
+      async (_name, path, loaded, hostCount) => {
+        stage.reset(hostCount);
+        const { page, problems, close } = await stage.open(path, { colorScheme });
+        await page.locator(loaded).first().waitFor();
+        expect(await violations(page)).toEqual([]);
+        expect(problems).toEqual([]);
+        await close();
+      },
+    );
+
+    test(`has no barrier that axe finds on cards and the banner, ${colorScheme}`, async () => {
+      stage.reset(40);
+      const { page, close } = await stage.open('/', { colorScheme, viewport: { width: 390, height: 800 } });
+      await page.locator('table.hosts').waitFor();
+      stage.collector.fleet.isAway = true;
+      await page.clock.runFor(6000);
+      await page.locator('.away').waitFor();
+      expect(await violations(page)).toEqual([]);
+      await close();
+    });
+  }
+
+  test.each(PAGES)(
+    'has no sideways scrolling at 360 pixels on %s',
+    async (_name, path, loaded, hostCount) => {
+      stage.reset(hostCount);
+      const { page, close } = await stage.open(path, { viewport: { width: 360, height: 740 } });
+      await page.locator(loaded).first().waitFor();
+      expect(await measure(page, 'document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+      await close();
+    },
+  );
+
+  test('keeps cards a table for those who hear it', async () => {
+    stage.reset(40);
+    const { page, close } = await stage.open('/', { viewport: { width: 390, height: 800 } });
+    const table = page.getByRole('table', { name: 'Hosts' });
+    await eventually(() => table.getByRole('row').count()).toBe(40);
+    expect(await table.getAttribute('aria-rowcount')).toBe('41');
+    expect(await table.getByRole('row').first().getByRole('cell').count()).toBe(11);
+    await close();
+  });
+});
+
+async function violations(
+  page: ConstructorParameters<typeof AxeBuilder>[0]['page'],
+): Promise<readonly string[]> {
+  const { violations: found } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze();
+  return found.map(
+    (one) =>
+      `${one.impact ?? '?'} ${one.id}: ${one.nodes
+        .map((node) => node.html)
+        .join(' | ')
+        .slice(0, 400)}`,
+  );
+}
