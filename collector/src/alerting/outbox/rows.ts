@@ -269,7 +269,7 @@ function prepare({ connection }: Database) {
       'UPDATE outbox SET status = ?, not_before_ms = ?, last_error = ? WHERE id = ?',
     ),
     sendingRows: connection.prepare(
-      `SELECT id, receiver, attempts FROM outbox WHERE ${UNSENT} AND status = 'sending' ORDER BY id`,
+      `SELECT id, receiver, attempts FROM outbox WHERE status = 'sending' ORDER BY id`,
     ),
     ambiguousAttempts: connection.prepare(
       `UPDATE attempts SET outcome = 'ambiguous' WHERE outbox_id = ? AND outcome IS NULL`,
