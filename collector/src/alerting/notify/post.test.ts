@@ -114,6 +114,20 @@ describe('createPost', () => {
     await expect(send(receiver.port)).rejects.toThrow(/ECONNREFUSED/);
   });
 
+  it('gives up a connection that does not come about', async () => {
+    // Accepts, but never speaks TLS.
+    const receiver = await hostile(() => {});
+    const url = `https://127.0.0.1:${receiver.port}/`;
+    const request = { url, headers: {}, body: '' };
+    const sent = postTo(receiver.port)(request, new AbortController().signal).catch((error: unknown) =>
+      String(error),
+    );
+    await until(() => (receiver.requests[0] ?? '') !== '');
+    await clock.advance(POST_LIMITS.connectMs);
+    expect(await sent).toMatch(/no connection within 5000 ms/);
+    expect(clock.timerCount).toBe(0);
+  });
+
   it('ends at once when it is aborted, before and during the request', async () => {
     const receiver = await hostile(() => {});
     await expect(send(receiver.port, '/', AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop');
