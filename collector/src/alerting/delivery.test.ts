@@ -25,7 +25,6 @@ function start(world: World, receiver: HostileReceiver, path: string): Alerting 
       post: createPost({ clock, guard }),
       clock,
       externalUrl: 'http://127.0.0.1:7655',
-      excerptLengthMax: 512,
     }),
     counters: world.counters,
   });

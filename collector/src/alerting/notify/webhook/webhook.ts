@@ -47,7 +47,7 @@ export function createWebhook(config: WebhookConfig, ports: NotifierPorts): Noti
           signal,
         );
         const nowMs = ports.clock.wallMs();
-        return resultOfAnswer(answer, { nowMs, excerptLengthMax: ports.excerptLengthMax, secrets });
+        return resultOfAnswer(answer, { nowMs, secrets });
       } catch (error) {
         return resultOfError(error);
       }
