@@ -32,8 +32,6 @@ export const ALERTING_LIMITS = {
   sweepIntervalMs: 30_000,
   /** How long a stop waits for requests under way. */
   stopDrainMs: 3_000,
-  /** Characters kept of an answer. */
-  excerptLengthMax: 512,
 
   titleLengthMax: 256,
   descriptionLengthMax: 2_000,

@@ -381,7 +381,7 @@ describe('the pipeline', () => {
     const alerting = world.createAlerting();
     for (const name of ['a', 'b', 'c']) world.setHost(name, 'down');
     await alerting.evaluateOnce();
-    expect(alerting.stats().outbox).toEqual({ queued: 2, dead: 1 });
+    expect(world.outboxCounts()).toEqual({ queued: 2, dead: 1 });
     expect(world.counters.sum('rollcall_alerting_notifications_total', { status: 'dead' })).toBe(1);
   });
 

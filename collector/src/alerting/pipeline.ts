@@ -13,7 +13,7 @@ import { createIncidentReader, type IncidentReader } from './incidents/reader.ts
 import type { Transition } from './incidents/transition.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
-import { OutboxRows } from './outbox/rows.ts';
+import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
 import { routesOf } from './routing.ts';
@@ -42,8 +42,8 @@ export interface AlertingOptions {
 export interface AlertingStats {
   readonly pendingInstances: number;
   readonly openIncidents: number;
-  /** Outbox rows by status. */
-  readonly outbox: Readonly<Record<string, number>>;
+  /** Notifications that are not sent yet, by status. */
+  readonly unsent: UnsentCounts;
   /** When the oldest notification that is not yet sent was created, UTC milliseconds; `null` when all are sent. */
   readonly oldestUnsentMs: number | null;
   /** When all rules were last evaluated, UTC milliseconds; `null` before the first time. */
@@ -160,7 +160,7 @@ export class Alerting {
     return {
       pendingInstances: pending,
       openIncidents: firing,
-      outbox: this.#rows.countByStatus(),
+      unsent: this.#rows.unsentByStatus(),
       oldestUnsentMs: this.#rows.oldestUnsentMs(),
       evaluatedMs: this.#evaluator.evaluatedMs,
     };

@@ -3,7 +3,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { parseRetryAfterMs, resultOfAnswer, resultOfError } from './answer.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
-const OPTIONS = { nowMs: NOW, excerptLengthMax: 512, secrets: ['tok3n', ''] };
+const OPTIONS = { nowMs: NOW, secrets: ['tok3n', ''] };
 
 function kindOf(status: number): string {
   const result = resultOfAnswer({ status, retryAfter: null, body: '' }, OPTIONS);

@@ -7,19 +7,24 @@ import type { PostAnswer } from './post.ts';
 /** Statuses that may be different next time; 5xx as well. */
 const RETRY_STATUSES = new Set([408, 425, 429]);
 const GONE_STATUS = 410;
+/** Characters kept of an answer. */
+const EXCERPT_LENGTH_MAX = 512;
+
+export interface AnswerOptions {
+  /** Wall clock, for a `Retry-After` that names a date. */
+  readonly nowMs: number;
+  /** Texts that the receiver knows and that must not be kept. */
+  readonly secrets: readonly string[];
+}
 
 /**
  * 2xx is delivered; 408, 425, 429 and 5xx are tried again; everything else, redirects included, is refused for good.
- * @param nowMs wall clock, for a `Retry-After` that names a date
  */
-export function resultOfAnswer(
-  answer: PostAnswer,
-  options: { readonly nowMs: number; readonly excerptLengthMax: number; readonly secrets: readonly string[] },
-): SendResult {
+export function resultOfAnswer(answer: PostAnswer, options: AnswerOptions): SendResult {
   const { status } = answer;
   if (status >= 200 && status <= 299) return { kind: 'delivered', status };
   const error = `the receiver answered ${status}`;
-  const excerpt = excerptOf(answer.body, options);
+  const excerpt = excerptOf(answer.body, options.secrets);
   if (RETRY_STATUSES.has(status) || status >= 500) {
     const retryAfterMs = parseRetryAfterMs(answer.retryAfter, options.nowMs);
     return { kind: 'retry', error, status, retryAfterMs, excerpt };
@@ -47,12 +52,9 @@ export function parseRetryAfterMs(header: string | null, nowMs: number): number 
 }
 
 /** The beginning of an answer, without what the receiver may have repeated of our secrets. */
-function excerptOf(
-  body: string,
-  { secrets, excerptLengthMax }: { readonly secrets: readonly string[]; readonly excerptLengthMax: number },
-): string | null {
+function excerptOf(body: string, secrets: readonly string[]): string | null {
   let text = body;
   for (const secret of secrets) if (secret !== '') text = text.replaceAll(secret, '[redacted]');
-  const clean = cleanText(text, excerptLengthMax);
+  const clean = cleanText(text, EXCERPT_LENGTH_MAX);
   return clean === '' ? null : clean;
 }

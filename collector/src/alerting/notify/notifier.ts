@@ -53,8 +53,6 @@ export interface NotifierPorts {
   readonly clock: Clock;
   /** Where people reach this collector, without a slash at the end; links start with it. */
   readonly externalUrl: string;
-  /** Characters kept of an answer. */
-  readonly excerptLengthMax: number;
 }
 
 /** A configured receiver. The name is what outbox rows refer to; renaming one is removing and adding it. */

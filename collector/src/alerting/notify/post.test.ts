@@ -1,48 +1,13 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { createPost, POST_LIMITS, type Post, type PostAnswer } from './post.ts';
+import { closeReceivers, hostile, reply, until } from '../testing/hostile-receiver.ts';
 import { createTargetGuard, type ResolvedAddress } from './target.ts';
 
-/** A receiver that answers in bytes, so that it can be as hostile as it likes. */
-interface Hostile {
-  readonly port: number;
-  /** Everything that was received, one text for each connection. */
-  readonly requests: string[];
-}
-
-const servers: Server[] = [];
-const sockets = new Set<Socket>();
-
-afterEach(() => {
-  for (const socket of sockets) socket.destroy();
-  for (const server of servers.splice(0)) server.close();
-});
-
-/** @param answer called once the head of a request has arrived */
-async function hostile(answer: (socket: Socket) => void): Promise<Hostile> {
-  const requests: string[] = [];
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    const index = requests.push('') - 1;
-    let isAnswered = false;
-    socket.on('data', (chunk) => {
-      requests[index] += chunk.toString();
-      if (isAnswered || !requests[index]?.includes('\r\n\r\n')) return;
-      isAnswered = true;
-      answer(socket);
-    });
-    // Whoever is cut off does not matter here.
-    socket.on('error', () => socket.destroy());
-  });
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('not a TCP server');
-  return { port: address.port, requests };
-}
-
 const clock = new FakeClock();
+
+afterEach(closeReceivers);
 
 function postTo(port: number, addresses?: readonly ResolvedAddress[]): Post {
   const guard = createTargetGuard({ allowedRanges: ['127.0.0.0/8'], allowedPorts: [port] }, async () => {
@@ -57,19 +22,6 @@ function send(port: number, path = '/hook', signal = new AbortController().signa
     { url: `http://127.0.0.1:${port}${path}`, headers: { 'x-a': 'b' }, body: '{"ä":1}' },
     signal,
   );
-}
-
-/** Lets real I/O happen until `isTrue`, without real waiting. */
-async function until(isTrue: () => boolean): Promise<void> {
-  for (let i = 0; i < 100_000; i++) {
-    if (isTrue()) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('what was waited for did not happen');
-}
-
-function reply(head: string, body = ''): (socket: Socket) => void {
-  return (socket) => socket.end(`HTTP/1.1 ${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
 }
 
 describe('createPost', () => {
@@ -158,8 +110,22 @@ describe('createPost', () => {
 
   it('fails when nobody listens', async () => {
     const receiver = await hostile(() => {});
-    servers.pop()?.close();
+    closeReceivers();
     await expect(send(receiver.port)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it('gives up a connection that does not come about', async () => {
+    // Accepts, but never speaks TLS.
+    const receiver = await hostile(() => {});
+    const url = `https://127.0.0.1:${receiver.port}/`;
+    const request = { url, headers: {}, body: '' };
+    const sent = postTo(receiver.port)(request, new AbortController().signal).catch((error: unknown) =>
+      String(error),
+    );
+    await until(() => (receiver.requests[0] ?? '') !== '');
+    await clock.advance(POST_LIMITS.connectMs);
+    expect(await sent).toMatch(/no connection within 5000 ms/);
+    expect(clock.timerCount).toBe(0);
   });
 
   it('ends at once when it is aborted, before and during the request', async () => {

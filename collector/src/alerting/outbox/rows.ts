@@ -28,6 +28,8 @@ export type RowEnd =
   | { readonly status: 'waiting'; readonly notBeforeMs: number; readonly error: string }
   | { readonly status: 'dead'; readonly error: string };
 
+export type UnsentCounts = Readonly<Record<'queued' | 'waiting' | 'sending', number>>;
+
 export interface DeadRow {
   readonly id: number;
   readonly receiver: string;
@@ -72,7 +74,7 @@ const deadRow = z.object({
   last_error: z.string(),
 });
 const sendingRow = z.object({ id: z.number(), receiver: z.string(), attempts: z.number() });
-const countRow = z.object({ status: z.string(), count: z.number() });
+const countRow = z.object({ status: z.enum(['queued', 'waiting', 'sending']), count: z.number() });
 
 export class OutboxRows {
   readonly #database: Database;
@@ -213,14 +215,14 @@ export class OutboxRows {
     return this.#sql.unsentReceivers.all().map((row) => z.string().parse(row['receiver']));
   }
 
-  /** Rows by status. Reads the whole table; for statistics, not for a loop. */
-  countByStatus(): Readonly<Record<string, number>> {
-    return Object.fromEntries(
-      this.#sql.countByStatus.all().map((raw) => {
-        const { status, count } = countRow.parse(raw);
-        return [status, count];
-      }),
-    );
+  /** Rows that are not sent yet, by status. */
+  unsentByStatus(): UnsentCounts {
+    const counts = { queued: 0, waiting: 0, sending: 0 };
+    for (const raw of this.#sql.unsentByStatus.all()) {
+      const { status, count } = countRow.parse(raw);
+      counts[status] = count;
+    }
+    return counts;
   }
 
   /** When the oldest unsent row was created, UTC milliseconds; `null` when all is sent. */
@@ -269,7 +271,7 @@ function prepare({ connection }: Database) {
       'UPDATE outbox SET status = ?, not_before_ms = ?, last_error = ? WHERE id = ?',
     ),
     sendingRows: connection.prepare(
-      `SELECT id, receiver, attempts FROM outbox WHERE ${UNSENT} AND status = 'sending' ORDER BY id`,
+      `SELECT id, receiver, attempts FROM outbox WHERE status = 'sending' ORDER BY id`,
     ),
     ambiguousAttempts: connection.prepare(
       `UPDATE attempts SET outcome = 'ambiguous' WHERE outbox_id = ? AND outcome IS NULL`,
@@ -280,7 +282,9 @@ function prepare({ connection }: Database) {
       WHERE receiver = ? AND ${UNSENT} AND status <> 'sending' AND created_ms < ?
       RETURNING id, receiver, incident_id, transition_id, attempts, last_error`),
     unsentReceivers: connection.prepare(`SELECT DISTINCT receiver FROM outbox WHERE ${UNSENT}`),
-    countByStatus: connection.prepare('SELECT status, count(*) AS count FROM outbox GROUP BY status'),
+    unsentByStatus: connection.prepare(
+      `SELECT status, count(*) AS count FROM outbox WHERE ${UNSENT} GROUP BY status`,
+    ),
     oldestUnsent: connection.prepare(`SELECT min(created_ms) AS oldest FROM outbox WHERE ${UNSENT}`),
   };
 }

@@ -142,7 +142,7 @@ describe('OutboxWorker', () => {
     expect(slow.received).toHaveLength(4);
     slow.answer = () => DELIVERED;
     await world.clock.advance(30_000);
-    expect(alerting.stats().outbox).toEqual({ delivered: 12 });
+    expect(world.outboxCounts()).toEqual({ delivered: 12 });
     await alerting.stop();
   });
 
@@ -162,7 +162,11 @@ describe('OutboxWorker', () => {
     expect(world.counters.sum('rollcall_alerting_breaker_opened_total')).toBe(1);
     world.hook.answer = () => DELIVERED;
     await world.clock.advance(600_000);
-    expect(alerting.stats()).toMatchObject({ outbox: { delivered: 30 }, oldestUnsentMs: null });
+    expect(world.outboxCounts()).toEqual({ delivered: 30 });
+    expect(alerting.stats()).toMatchObject({
+      unsent: { queued: 0, waiting: 0, sending: 0 },
+      oldestUnsentMs: null,
+    });
     await alerting.stop();
   });
 
@@ -172,7 +176,7 @@ describe('OutboxWorker', () => {
     const hosts = Array.from({ length: 500 }, (_, i) => `host-${i}`);
     const alerting = await start(world, hosts);
     await world.clock.advance(DAY_MS + 600_000);
-    expect(alerting.stats().outbox).toEqual({ dead: 500 });
+    expect(world.outboxCounts()).toEqual({ dead: 500 });
     await alerting.stop();
   });
 
@@ -181,12 +185,12 @@ describe('OutboxWorker', () => {
     world.hook.answer = () => ({ ...REFUSED, error: 'the receiver answered 410', isReceiverGone: true });
     const alerting = await start(world, ['a', 'b', 'c', 'd', 'e', 'f']);
     await world.clock.advance(1);
-    expect(alerting.stats().outbox).toEqual({ dead: 6 });
+    expect(world.outboxCounts()).toEqual({ dead: 6 });
     const count = world.hook.received.length;
     world.setHost('g', 'down');
     await world.clock.advance(60_000);
     expect(world.hook.received).toHaveLength(count);
-    expect(alerting.stats().outbox).toEqual({ dead: 7 });
+    expect(world.outboxCounts()).toEqual({ dead: 7 });
     await alerting.stop();
 
     world.hook.answer = () => DELIVERED;
@@ -194,7 +198,7 @@ describe('OutboxWorker', () => {
     const again = world.createAlerting();
     again.start();
     await world.clock.advance(10_000);
-    expect(again.stats().outbox).toEqual({ dead: 7, delivered: 1 });
+    expect(world.outboxCounts()).toEqual({ dead: 7, delivered: 1 });
     await again.stop();
   });
 
@@ -202,8 +206,8 @@ describe('OutboxWorker', () => {
     const world = new World();
     world.hook.answer = () => new Promise(() => {});
     // Never stopped: this is what kill -9 leaves behind.
-    const crashed = await start(world);
-    expect(crashed.stats().outbox).toEqual({ sending: 1 });
+    await start(world);
+    expect(world.outboxCounts()).toEqual({ sending: 1 });
 
     world.hook.answer = () => DELIVERED;
     const again = world.createAlerting();
@@ -300,7 +304,7 @@ describe('OutboxWorker', () => {
     const alerting = other.createAlerting();
     alerting.start();
     await other.clock.advance(1);
-    expect(alerting.stats().outbox).toEqual({ dead: 5 });
+    expect(world.outboxCounts()).toEqual({ dead: 5 });
     expect(other.log.lines.find(({ level }) => level === 'error')?.fields['error']).toBe(
       'the receiver is no longer configured',
     );

@@ -165,13 +165,6 @@ export class OutboxWorker {
 
   async #send(lane: Lane, attempt: Attempt): Promise<SendResult> {
     const { clock, limits } = this.#options;
-    const retry = (error: string): SendResult => ({
-      kind: 'retry',
-      error,
-      status: null,
-      retryAfterMs: null,
-      excerpt: null,
-    });
     try {
       return await withDeadline(
         clock,
@@ -187,7 +180,8 @@ export class OutboxWorker {
           ),
       );
     } catch (error) {
-      return retry(describeError(error));
+      const text = describeError(error);
+      return { kind: 'retry', error: text, status: null, retryAfterMs: null, excerpt: null };
     }
   }
 

@@ -52,19 +52,26 @@ export function observePresence(
   instances: Iterable<Instance>,
 ): Observation {
   const raised = new Map<string, Raised>();
+  const sights = new Map<string, Sight>();
+  const watched = new Map<string, Subject>();
+  for (const { subject } of instances) {
+    if (subject.host === null) continue;
+    watched.set(subject.host.id, subject);
+    if (hosts.byId.get(subject.host.id)?.state === 'up') {
+      sights.set(subject.key, { kind: 'cleared', value: null });
+    }
+  }
   for (const host of hosts.byId.values()) {
     if (host.state !== 'down') continue;
-    const labels = Labels.of({ instance: host.name });
-    const key = instanceKey(rule.name, labels, host.id);
-    const sinceMs = host.newestDataMs ?? host.sinceMs;
-    raised.set(key, { subject: { key, labels, host }, value: null, sinceMs });
-  }
-  const sights = new Map<string, Sight>();
-  for (const { subject } of instances) {
-    const host = subject.host === null ? undefined : hosts.byId.get(subject.host.id);
-    if (host?.state === 'up') sights.set(subject.key, { kind: 'cleared', value: null });
+    const subject = watched.get(host.id) ?? subjectOf(rule, host);
+    raised.set(subject.key, { subject, value: null, sinceMs: host.newestDataMs ?? host.sinceMs });
   }
   return { raised, sights };
+}
+
+function subjectOf(rule: PresenceRule, host: HostPresence): Subject {
+  const labels = Labels.of({ instance: host.name });
+  return { key: instanceKey(rule.name, labels, host.id), labels, host };
 }
 
 export interface ExpressionInput {

@@ -1,5 +1,5 @@
 /** What a rule is: data that says when something is wrong, and what ends it. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncidentKind, Severity } from '../../api/types.ts';
 import type { Labels } from '../../storage/labels.ts';
 
@@ -50,5 +50,5 @@ export type Rule = PresenceRule | ExpressionRule;
  */
 export function instanceKey(rule: string, labels: Labels, hostId: string | null): string {
   const identity = hostId === null ? labels : labels.with('instance', `host:${hostId}`);
-  return createHash('sha256').update(`${rule}\n${identity.key}`).digest('hex').slice(0, 32);
+  return hash('sha256', `${rule}\n${identity.key}`).slice(0, 32);
 }

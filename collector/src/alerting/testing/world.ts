@@ -181,6 +181,12 @@ export class World {
     });
   }
 
+  /** Outbox rows by status. */
+  outboxCounts(): Readonly<Record<string, unknown>> {
+    const rows = this.state.connection.prepare('SELECT status, count(*) AS n FROM outbox GROUP BY 1').all();
+    return Object.fromEntries(rows.map((row) => [row['status'], row['n']]));
+  }
+
   /** Puts a host into a state, with data as old as told (fresh when left out). */
   setHost(name: string, state: HostState, dataAgeMs: number | null = 0): void {
     const nowMs = this.clock.wallMs();

@@ -57,6 +57,7 @@ export const alertingMigration: Migration = {
     ) STRICT;
     CREATE INDEX outbox_unsent ON outbox (receiver, not_before_ms, id)
       WHERE status IN ('queued', 'waiting', 'sending');
+    CREATE INDEX outbox_sending ON outbox (id) WHERE status = 'sending';
     CREATE INDEX outbox_by_incident ON outbox (incident_id, receiver, sequence);
 
     CREATE TABLE attempts (

@@ -107,7 +107,6 @@ describe('the webhook receiver', () => {
       post,
       clock: new FakeClock(),
       externalUrl: 'https://rollcall.example',
-      excerptLengthMax: 512,
     });
     if (created === undefined) throw new Error('no receiver');
     return created.notifier;
@@ -174,7 +173,6 @@ describe('the webhook receiver', () => {
       post: async () => ({ status: 200, retryAfter: null, body: '' }),
       clock: new FakeClock(),
       externalUrl: '',
-      excerptLengthMax: 1,
     };
     expect(() => createReceivers([parsed, parsed], ports)).toThrow(/used twice/);
   });

@@ -47,7 +47,7 @@ export function createWebhook(config: WebhookConfig, ports: NotifierPorts): Noti
           signal,
         );
         const nowMs = ports.clock.wallMs();
-        return resultOfAnswer(answer, { nowMs, excerptLengthMax: ports.excerptLengthMax, secrets });
+        return resultOfAnswer(answer, { nowMs, secrets });
       } catch (error) {
         return resultOfError(error);
       }
@@ -101,8 +101,12 @@ function formatLabels(labels: Readonly<Record<string, string>>): string {
   return `{${names.map((name) => `${name}=${JSON.stringify(labels[name])}`).join(', ')}}`;
 }
 
-/** The parts of a URL that an answer must not bring into our database. */
+/** Shorter parts of a URL are no secrets, and would blacken half of an answer. */
+const SECRET_LENGTH_MIN = 4;
+
+/** The parts of a URL that an answer must not bring into our database: path, query, and each of their parts. */
 function secretsOfUrl(text: string): readonly string[] {
   const url = new URL(text);
-  return [url.search, url.pathname].filter((part) => part.length > 1);
+  const parts = [url.search, url.pathname, ...url.pathname.split('/'), ...url.searchParams.values()];
+  return parts.filter((part) => part.length >= SECRET_LENGTH_MIN);
 }
