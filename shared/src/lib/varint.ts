@@ -131,7 +131,8 @@ export class ByteWriter {
   prefixLength(start: number): void {
     const length = this.#length - start;
     const prefixBytes = varintBytes(length);
-    this.#reserve(prefixBytes);
+    // As much as `varint` asks for: if it grew the memory now, it would keep only what lies before `start`.
+    this.#reserve(VARINT_BYTES_MAX);
     this.#bytes.copyWithin(start + prefixBytes, start, this.#length);
     this.#length = start;
     this.varint(length);
