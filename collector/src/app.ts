@@ -13,7 +13,6 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { ALERTING_COUNTERS } from './alerting/counters.ts';
-import { ALERTING_LIMITS } from './alerting/limits.ts';
 import { createReceivers } from './alerting/notify/list.ts';
 import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
@@ -37,13 +36,12 @@ import { EnrolmentTokens } from './fleet/tokens.ts';
 import { FleetView } from './fleet/view.ts';
 import { FleetVitals } from './fleet/vitals.ts';
 import { channelBindingOf } from './gateway/channel-binding.ts';
-import { GATEWAY_COUNTERS } from './gateway/counters.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { openJournal } from './journal/open-journal.ts';
 import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
 import { createQueryEngine, type QueryEngine } from './query/query.ts';
-import { collectorGauges, FLEET_COUNTERS } from './self/figures.ts';
+import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE } from './self/figures.ts';
 import { createSelfMetrics } from './self/metrics.ts';
 import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
@@ -145,10 +143,9 @@ async function open(
     }),
     clock,
     externalUrl: url,
-    excerptLengthMax: ALERTING_LIMITS.excerptLengthMax,
   });
   const metrics = createSelfMetrics({
-    counters: [ALERTING_COUNTERS, GATEWAY_COUNTERS, FLEET_COUNTERS],
+    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS],
     gauges: collectorGauges({
       journal: () => journal.stats(),
       hosts: () => presence.counts(),
@@ -192,7 +189,7 @@ async function open(
     counted: (outcome) => metrics.increment('rollcall_fleet_series_rounds_total', { outcome }),
   });
   series.start();
-  closers.push(() => series.stop());
+  closers.push(() => series.close());
 
   const gateway = createGateway({
     clock,
@@ -205,7 +202,7 @@ async function open(
     presence,
     vitals,
     inventory,
-    counters: metrics,
+    counters: { count: (name, reason, by) => metrics.increment(`rollcall_gateway_${name}`, { reason }, by) },
     addressOf: (request) => request.socket.remoteAddress ?? '',
   });
   closers.push(() => gateway.close());

@@ -3,7 +3,11 @@
  * the collector comes with it. Times are UTC milliseconds, sizes bytes, ratios 0–1; `null` means "not known".
  */
 
-import type { InventoryRecord } from '@rollcall/shared/inventory/canonical.ts';
+import type { InventoryRecord, InventoryValue } from '@rollcall/shared/inventory/canonical.ts';
+
+/** What an inventory section holds. */
+export type InventoryContent = InventoryRecord;
+export type { InventoryValue };
 
 /** Presence of a host; see docs/operations.md for what moves a host from one to the next. */
 export type HostState = 'unknown' | 'up' | 'suspect' | 'down' | 'planned';
@@ -76,7 +80,7 @@ export interface InventorySection {
   /** SHA-256 of the canonical form, hexadecimal. */
   readonly hash: string;
   readonly receivedMs: number;
-  readonly content: InventoryRecord;
+  readonly content: InventoryContent;
 }
 
 /** `GET /v1/hosts/:id/inventory` */

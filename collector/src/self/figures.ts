@@ -1,6 +1,7 @@
 /** What the collector tells about itself on `/metrics` besides the counters of its rooms. */
 import type { AlertingStats } from '../alerting/pipeline.ts';
 import type { HostState } from '../api/types.ts';
+import { GATEWAY_COUNTERS } from '../gateway/counters.ts';
 import type { JournalStats } from '../journal/journal.ts';
 import type { CounterTable, GaugeRow } from './metrics.ts';
 
@@ -15,6 +16,14 @@ export const FLEET_COUNTERS = {
     labels: ['outcome'],
   },
 } as const satisfies CounterTable;
+
+/** The gateway's counters, each with a reason. */
+export const GATEWAY_TABLE: CounterTable = Object.fromEntries(
+  Object.entries(GATEWAY_COUNTERS).map(([name, help]) => [
+    `rollcall_gateway_${name}`,
+    { help: `${help[0]?.toUpperCase()}${help.slice(1)}.`, labels: ['reason'] },
+  ]),
+);
 
 export interface FigureSources {
   readonly journal: () => JournalStats;
@@ -72,10 +81,10 @@ export function collectorGauges(sources: FigureSources): readonly GaugeRow[] {
       read: () => sources.alerting().openIncidents,
     },
     {
-      name: 'rollcall_outbox_rows',
-      help: 'Notifications by status.',
+      name: 'rollcall_outbox_unsent',
+      help: 'Notifications that are not delivered yet, by status.',
       label: 'status',
-      read: () => sources.alerting().outbox,
+      read: () => ({ ...sources.alerting().unsent }),
     },
     {
       name: 'rollcall_outbox_oldest_unsent_seconds',

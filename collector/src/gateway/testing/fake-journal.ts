@@ -85,7 +85,21 @@ export class FakeJournal implements Journal {
   }
 
   stats() {
-    return { rows: 0, bytes: 0, isWritable: this.isWritable };
+    return {
+      rows: 0,
+      bytes: 0,
+      samples: 0,
+      isWritable: this.isWritable,
+      commits: 0,
+      failedCommits: 0,
+      duplicates: 0,
+      rejectedRecords: 0,
+      refusedBlocks: 0,
+    };
+  }
+
+  prune() {
+    return Promise.resolve({ rows: 0, bytes: 0 });
   }
 
   async close(): Promise<void> {}
@@ -105,7 +119,7 @@ export class FakeJournal implements Journal {
     if (kind > RECORD_KIND.INVENTORY_CHANGE) {
       return { kind: 'rejected', code: 'UNKNOWN_KIND', samples: 0, text: `kind ${kind}` };
     }
-    return { kind: 'accepted', samples: 1 };
+    return { kind: 'accepted', samples: 1, refusedBlocks: 0 };
   }
 
   #epoch(agentId: string, epochId: string): Epoch {
