@@ -101,6 +101,19 @@ describe('HostDown', () => {
     expect(rows[1]?.['previous']).toBe(rows[0]?.['id']);
   });
 
+  it('never ends before it began, whatever the wall clock does', async () => {
+    const world = new World();
+    const alerting = world.createAlerting();
+    world.setHost('a', 'down');
+    await alerting.evaluateOnce();
+    world.clock.stepWall(-3_600_000);
+    world.setHost('a', 'up');
+    await alerting.evaluateOnce();
+    const [incident] = alerting.incidents.list(ALL);
+    expect(incident?.status).toBe('resolved');
+    expect(incident?.resolvedMs).toBe(incident?.openedMs);
+  });
+
   it('keeps its incident when the host is renamed while it is down', async () => {
     const world = new World();
     const alerting = world.createAlerting();

@@ -107,12 +107,14 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
     nowMs: number,
   ): Transition => {
     const latest = latestRow.parse(sql.latestTransition.get(incidentId));
-    sql.endIncident.run(nowMs, ending.reason, incidentId);
+    // The wall clock may have stepped back; nothing ends before it began.
+    const resolvedMs = Math.max(nowMs, latest.snapshot.openedMs);
+    sql.endIncident.run(resolvedMs, ending.reason, incidentId);
     instanceRows.deleteByIncident(incidentId);
     const snapshot: Snapshot = {
       ...latest.snapshot,
       value: ending.value ?? latest.snapshot.value,
-      resolvedMs: nowMs,
+      resolvedMs,
       endReason: ending.reason,
     };
     return addTransition(incidentId, latest.sequence + 1, { kind: ending.kind, atMs: nowMs, snapshot });
