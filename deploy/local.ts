@@ -3,14 +3,14 @@
  * keep is in one folder, so a second start goes on where the first one stopped.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildPageIfStale } from './page.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const COLLECTOR = join(ROOT, 'collector/bin/rollcall-collector.mjs');
 const AGENT = join(ROOT, 'agent/bin/rollcall-agent.mjs');
-const BAD_USE = 2;
 
 const HELP = `Starts Rollcall on this machine: a collector, and an agent that reports to it.
 
@@ -126,29 +126,4 @@ function createToken(dataDir: string): string {
     return answer.token;
   process.stderr.write('rollcall: no enrolment token could be made\n');
   return process.exit(1);
-}
-
-function buildPageIfStale(): void {
-  const built = join(ROOT, 'web/dist/index.html');
-  const isFresh = existsSync(built) && statSync(built).mtimeMs >= newestMs(join(ROOT, 'web/src'));
-  if (isFresh) return;
-  process.stdout.write('Building the page, once ...\n');
-  const result = spawnSync(
-    process.execPath,
-    [join(ROOT, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'warn'],
-    {
-      cwd: join(ROOT, 'web'),
-      stdio: 'inherit',
-    },
-  );
-  if (result.status !== 0) {
-    process.stderr.write('rollcall: the page could not be built; run "npm ci" and try again\n');
-    process.exit(BAD_USE);
-  }
-}
-
-function newestMs(folder: string): number {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((newest, entry) => Math.max(newest, statSync(join(entry.parentPath, entry.name)).mtimeMs), 0);
 }

@@ -18,7 +18,8 @@ import { parseEndpoint } from '../../agent/src/link/endpoint.ts';
 import { webSocketDial } from '../../agent/src/link/socket.ts';
 import { Uplink, type UplinkStats } from '../../agent/src/link/uplink.ts';
 import { MemorySpool } from '../../agent/src/spool/memory.ts';
-import { seriesCountOf, type HostShape, type SimulatedSampler } from './host.ts';
+import { Cable } from './cable.ts';
+import { seriesCountOf, type Fault, type HostShape, type SimulatedSampler } from './host.ts';
 
 export interface SimulatedAgentOptions {
   readonly url: string;
@@ -39,7 +40,9 @@ export class SimulatedAgent {
   readonly #spool: MemorySpool;
   readonly #identityStore: IdentityStore;
   readonly #seriesCount: number;
+  readonly #cable: Cable;
   #uplink: Uplink | undefined;
+  #isGone = false;
 
   constructor(options: SimulatedAgentOptions) {
     this.#options = options;
@@ -47,6 +50,8 @@ export class SimulatedAgent {
     this.#spool = new MemorySpool({ clock: this.#clock, bootId: this.#bootId, randomBytes });
     this.#identityStore = memoryIdentityStore(options.identity);
     this.#seriesCount = seriesCountOf(options.samplers);
+    const endpoint = parseEndpoint(options.url, { isInsecureAllowed: false });
+    this.#cable = new Cable(webSocketDial({ endpoint, ca: undefined }));
   }
 
   /**
@@ -54,6 +59,7 @@ export class SimulatedAgent {
    * @param wallMs time of the tick; the values follow from it, so equal times give equal values
    */
   tick(wallMs: number): void {
+    if (this.#isGone) return;
     const { shape, samplers } = this.#options;
     const seconds = (wallMs / 1000) % 10_000_000;
     const blocks = samplers.map((sampler) =>
@@ -75,10 +81,7 @@ export class SimulatedAgent {
       randomBytes,
       spool: this.#spool,
       identity: this.#identityStore,
-      dial: webSocketDial({
-        endpoint: parseEndpoint(this.#options.url, { isInsecureAllowed: false }),
-        ca: undefined,
-      }),
+      dial: this.#cable.dial,
       facts: {
         hostName: this.#options.hostName,
         bootId: this.#bootId,
@@ -95,6 +98,28 @@ export class SimulatedAgent {
     const uplink = this.#uplink;
     this.#uplink = undefined;
     await uplink?.stop();
+  }
+
+  /** Gone without a word, for good: the machine lost power. */
+  vanish(): void {
+    this.#isGone = true;
+    this.#cable.pull();
+  }
+
+  /** Gone without a word, and back after `awayMs`: its switch lost power. It goes on measuring. */
+  blink(awayMs: number): void {
+    this.#cable.pull();
+    this.#clock.setTimer(awayMs, () => this.#cable.putBack());
+  }
+
+  /** Says farewell and is back after `awayMs`. */
+  async restart(awayMs: number): Promise<void> {
+    await this.disconnect();
+    this.#clock.setTimer(awayMs, () => this.connect());
+  }
+
+  get fault(): Fault {
+    return this.#options.shape.fault;
   }
 
   get seriesCount(): number {

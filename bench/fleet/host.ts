@@ -179,32 +179,30 @@ function plansOf(cpuCount: number): Readonly<Record<string, readonly MetricPlan[
       ),
       gauge('node_disk_io_now', 0, (_labels, seconds) => Math.floor(seconds / 10) % 3, ['device'], disks),
     ],
-    network: [
-      ...['receive', 'transmit'].flatMap((direction, side) => [
-        counter(
-          `node_network_${direction}_bytes_total`,
-          0,
-          (labels, seconds, shape) => rate(shape, labels, 90_000 * (side + 1), seconds),
-          ['device'],
-          nics,
-        ),
-        counter(
-          `node_network_${direction}_packets_total`,
-          0,
-          (labels, seconds, shape) => rate(shape, labels, 120 * (side + 1), seconds),
-          ['device'],
-          nics,
-        ),
-        counter(`node_network_${direction}_errs_total`, 0, () => 0, ['device'], nics),
-        counter(
-          `node_network_${direction}_drop_total`,
-          0,
-          (_labels, seconds) => Math.floor(seconds / 3_600),
-          ['device'],
-          nics,
-        ),
-      ]),
-    ],
+    network: ['receive', 'transmit'].flatMap((direction, side) => [
+      counter(
+        `node_network_${direction}_bytes_total`,
+        0,
+        (labels, seconds, shape) => rate(shape, labels, 90_000 * (side + 1), seconds),
+        ['device'],
+        nics,
+      ),
+      counter(
+        `node_network_${direction}_packets_total`,
+        0,
+        (labels, seconds, shape) => rate(shape, labels, 120 * (side + 1), seconds),
+        ['device'],
+        nics,
+      ),
+      counter(`node_network_${direction}_errs_total`, 0, () => 0, ['device'], nics),
+      counter(
+        `node_network_${direction}_drop_total`,
+        0,
+        (_labels, seconds) => Math.floor(seconds / 3_600),
+        ['device'],
+        nics,
+      ),
+    ]),
     stat: [
       gauge('node_boot_time_seconds', 0, (_labels, _seconds, shape) => 1_790_000_000 - shape.index * 977),
       counter('node_context_switches_total', 0, (labels, seconds, shape) =>
@@ -222,6 +220,15 @@ function plansOf(cpuCount: number): Readonly<Record<string, readonly MetricPlan[
         () => 1,
         ['domainname', 'machine', 'nodename', 'release', 'sysname', 'version'],
         [['(none)', 'x86_64', 'simulated', '6.12.0', 'Linux', '#1 SMP']],
+      ),
+    ],
+    self: [
+      gauge(
+        'node_scrape_collector_success',
+        0,
+        () => 1,
+        ['collector'],
+        [['cpu'], ['filesystem'], ['memory']],
       ),
     ],
     vmstat: ['pgpgin', 'pgpgout', 'pgfault', 'pgmajfault', 'pswpin', 'pswpout', 'oom_kill'].map(

@@ -82,7 +82,7 @@ export function webhookBody(notification: Notification, externalUrl: string): st
         annotations,
         startsAt: new Date(snapshot.openedMs).toISOString(),
         endsAt: snapshot.resolvedMs === null ? ZERO_TIME : new Date(snapshot.resolvedMs).toISOString(),
-        generatorURL: `${externalUrl}/#/incidents/${notification.incidentId}`,
+        generatorURL: `${externalUrl}/incidents#${notification.incidentId}`,
         fingerprint: fingerprint(labels),
       },
     ],
