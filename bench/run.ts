@@ -1,0 +1,27 @@
+/** `npm run bench -- NAME`: one program per figure that we publish. */
+import { ingest } from './ingest.ts';
+
+interface Benchmark {
+  readonly help: string;
+  readonly run: (parameters: readonly string[]) => Promise<void>;
+}
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  ingest: {
+    help: 'simulated agents with a backlog against a real collector: samples per second, CPU, bytes, memory',
+    run: ingest,
+  },
+};
+
+const [name = '', ...parameters] = process.argv.slice(2);
+const benchmark = BENCHMARKS[name];
+if (benchmark === undefined) {
+  const list = Object.entries(BENCHMARKS).map(
+    ([key, { help }]) => `  npm run bench -- ${key.padEnd(10)} ${help}`,
+  );
+  process.stdout.write(`Benchmarks; do not run anything beside them.\n\n${list.join('\n')}\n`);
+  process.exitCode = name === '' || name === '--help' ? 0 : 2;
+} else {
+  await benchmark.run(parameters);
+  process.exit(0);
+}
