@@ -105,6 +105,7 @@ describe.skipIf(chromium.path === null)(`the page of a host${chromium.note}`, ()
     await page.goto(`/hosts/${hostId(0)}`);
     await page.getByRole('region', { name: 'Load' }).getByText('execution: query timed out').waitFor();
     await eventually(() => page.locator('canvas').count()).toBe(PANEL_COUNT - 1);
+    expect(await page.getByText('query timed out').count()).toBe(1);
     await close();
   });
 
@@ -131,16 +132,17 @@ describe.skipIf(chromium.path === null)(`the page of a host${chromium.note}`, ()
 
   test('says so when there is no such host', async () => {
     const { page, close } = await stage.open('/hosts/0000');
-    await eventually(() => page.getByRole('heading', { level: 1 }).allTextContents()).toEqual([
-      'No such host',
-    ]);
+    await page.getByRole('heading', { level: 1, name: 'No such host' }).waitFor();
+    expect(await page.title()).toBe('No such host · Rollcall');
     await close();
   });
 
   test('survives an address that cannot be decoded', async () => {
     const { page, close } = await stage.open('/hosts/%E0%A4%A');
     await eventually(() => page.getByRole('main').getByRole('heading', { level: 1 }).count()).toBe(1);
-    expect(await page.getByRole('link', { name: 'Incidents' }).count()).toBe(1);
+    await page.getByRole('link', { name: 'Hosts', exact: true }).click();
+    await page.getByRole('row').nth(1).waitFor();
+    expect(await page.title()).toBe('(1 down) Hosts · Rollcall');
     await close();
   });
 });
@@ -175,8 +177,9 @@ describe.skipIf(chromium.path === null)(`the page of incidents${chromium.note}`,
   test('says so when nothing is open', async () => {
     stage.reset(0);
     const { page, close } = await stage.open('/incidents');
-    await eventually(() => page.getByText('Nothing is open.').count()).toBe(1);
-    await eventually(() => page.getByText('No incident has been resolved yet.').count()).toBe(1);
+    await page.getByText('Nothing is open.').waitFor();
+    await page.getByText('No incident has been resolved yet.').waitFor();
+    expect(await page.title()).toBe('Incidents · Rollcall');
     await close();
   });
 });

@@ -66,7 +66,8 @@ describe.skipIf(chromium.path === null)(`hostile text from hosts${chromium.note}
     await close();
   });
 
-  test.each(HOSTILE_TEXTS.map((text, index) => [text.slice(0, 60), index] as const))(
+  // The inventory and the charts of each host carry all of the texts; the name is one of each sort.
+  test.each([0, 4, 5, 6, 9].map((index) => [HOSTILE_TEXTS[index]?.slice(0, 60), index] as const))(
     'is shown as text on the page of the host %j',
     async (_text, index) => {
       const { page, problems, foreignRequests, close } = await stage.open(`/hosts/${hostId(index)}`);

@@ -38,7 +38,7 @@ const page = createPage({
   clock,
   isHidden,
   browserNowMs,
-  theme: createThemeChoice({ storage: localStorage, root: document.documentElement }),
+  theme: createThemeChoice({ storage: () => localStorage, root: document.documentElement }),
 });
 
 const root = document.getElementById('app');

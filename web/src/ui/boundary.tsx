@@ -1,9 +1,16 @@
+import { useLocation } from 'preact-iso';
 import type { ComponentChildren } from 'preact';
-import { useErrorBoundary } from 'preact/hooks';
+import { useEffect, useErrorBoundary, useRef } from 'preact/hooks';
 
-/** Shows what broke instead of an empty page when a component below throws. */
+/** Shows what broke instead of an empty page when a component below throws, until the reader goes elsewhere. */
 export function Boundary({ children }: { readonly children: ComponentChildren }) {
+  const { path } = useLocation();
   const [error, reset] = useErrorBoundary();
+  const shownPath = useRef(path);
+  useEffect(() => {
+    if (shownPath.current !== path) reset();
+    shownPath.current = path;
+  }, [path]);
   if (error === undefined || error === null) return <>{children}</>;
   return (
     <div class="notice is-problem">

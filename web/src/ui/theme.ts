@@ -17,8 +17,9 @@ const STORAGE_KEY = 'rollcall.theme';
  * only costs the memory of the choice.
  */
 export function createThemeChoice(ports: {
-  readonly storage: Pick<Storage, 'getItem' | 'setItem'>;
-  readonly root: HTMLElement;
+  /** A function, because a browser that closes its storage to us throws when it is named. */
+  readonly storage: () => Pick<Storage, 'getItem' | 'setItem'>;
+  readonly root: Pick<HTMLElement, 'dataset'>;
 }): ThemeChoice {
   const theme = signal<Theme>(stored(ports.storage));
   ports.root.dataset['theme'] = theme.value;
@@ -32,18 +33,18 @@ export function createThemeChoice(ports: {
   };
 }
 
-function stored(storage: Pick<Storage, 'getItem'>): Theme {
+function stored(storage: () => Pick<Storage, 'getItem'>): Theme {
   try {
-    const word = storage.getItem(STORAGE_KEY);
+    const word = storage().getItem(STORAGE_KEY);
     return THEMES.find((theme) => theme === word) ?? 'system';
   } catch {
     return 'system';
   }
 }
 
-function store(storage: Pick<Storage, 'setItem'>, theme: Theme): void {
+function store(storage: () => Pick<Storage, 'setItem'>, theme: Theme): void {
   try {
-    storage.setItem(STORAGE_KEY, theme);
+    storage().setItem(STORAGE_KEY, theme);
   } catch {
     // The choice holds until the page is closed.
   }

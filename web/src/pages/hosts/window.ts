@@ -3,9 +3,9 @@
 /** Lists up to this length are in the document as a whole, so that the browser's own search finds everything. */
 export const WHOLE_LIST_ROWS_MAX = 120;
 /** Rows kept ready above and below the visible ones. */
-const OVERSCAN_ROWS = 16;
+const OVERSCAN_ROWS = 10;
 /** The window moves in steps of this many rows, so that most scrolling changes nothing. */
-const STEP_ROWS = 8;
+const STEP_ROWS = 4;
 
 /** Rows `first` (included) to `end` (excluded) of the list. */
 export interface RowWindow {
