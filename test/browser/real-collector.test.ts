@@ -1,0 +1,80 @@
+/** The page on a real collector with an agent of this machine: what is shown is what was measured. */
+import { join } from 'node:path';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Browser } from 'playwright-core';
+import { needs } from '../harness/needs.ts';
+import {
+  createToken,
+  killAll,
+  startAgent,
+  startCollector,
+  waitFor,
+  type RunningCollector,
+} from '../harness/processes.ts';
+import { builtPage } from './built-page.ts';
+import { eventually } from './eventually.ts';
+import { launchBrowser, measure, openPage } from './harness.ts';
+
+const chromium = needs('chromium');
+
+describe.skipIf(chromium.path === null)(`the page on a real collector${chromium.note}`, () => {
+  const dir = tempDir();
+  let browser: Browser;
+  let collector: RunningCollector;
+
+  beforeAll(async () => {
+    await builtPage();
+    browser = await launchBrowser(chromium.path ?? '');
+    collector = await startCollector(join(dir.path, 'collector'));
+    startAgent({
+      url: collector.url,
+      dataDir: join(dir.path, 'agent'),
+      token: createToken(join(dir.path, 'collector')),
+      flags: ['--interval', '1s'],
+    });
+    await waitFor('the host to be up', async () => {
+      const text = await (await fetch(`${collector.url}/v1/hosts`)).text();
+      return text.includes('"state":"up"') && text.includes('"cpuBusyRatio":0') ? true : undefined;
+    });
+  });
+  afterAll(async () => {
+    await browser.close();
+    killAll();
+    dir[Symbol.dispose]();
+  });
+
+  test('lists this machine as up, draws its charts, shows its inventory, and nothing goes wrong', async () => {
+    const { page, problems, foreignRequests, close } = await openPage(browser, { baseURL: collector.url });
+    await page.goto('/');
+    const row = page.getByRole('row').nth(1);
+    await eventually(() => row.getByRole('cell').first().textContent()).toBe('Up');
+    await row.getByRole('link').first().click();
+    await page.locator('canvas').first().waitFor();
+    // Lines on the canvas, not just an empty frame: some pixels have a colour.
+    await eventually(() =>
+      measure(
+        page,
+        `(() => {
+          const canvas = document.querySelector('canvas');
+          const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+          let coloured = 0;
+          for (let i = 0; i < pixels.length; i += 4) {
+            const spread = Math.max(pixels[i], pixels[i + 1], pixels[i + 2]) - Math.min(pixels[i], pixels[i + 1], pixels[i + 2]);
+            if (pixels[i + 3] > 0 && spread > 40) coloured++;
+          }
+          return coloured > 20 ? 1 : 0;
+        })()`,
+      ),
+    ).toBe(1);
+    await page
+      .getByRole('heading', { name: /memory/i })
+      .first()
+      .waitFor();
+    await page.goto('/incidents');
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    expect(problems).toEqual([]);
+    expect(foreignRequests).toEqual([]);
+    await close();
+  });
+});
