@@ -1,0 +1,70 @@
+/** The port to the operating system: everything that samplers and the inventory read passes through it. */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+
+/**
+ * absent: no such file or device · denied: not permitted · unsupported: there, but has no value at the moment ·
+ * too_large: over the size limit · timeout: did not answer in time · io: anything else, see `cause`
+ */
+export type HostErrorKind = 'absent' | 'denied' | 'unsupported' | 'too_large' | 'timeout' | 'io';
+
+/** A failed reading. Its code is READ_FAILED. */
+export class HostError extends AppError {
+  readonly kind: HostErrorKind;
+
+  constructor(kind: HostErrorKind, message: string, options: { readonly cause?: unknown } = {}) {
+    super('READ_FAILED', message, { ...options, isRetryable: kind !== 'too_large' });
+    this.name = 'HostError';
+    this.kind = kind;
+  }
+}
+
+/** Whether `error` says that the thing is not there, or has no value at the moment. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof HostError && (error.kind === 'absent' || error.kind === 'unsupported');
+}
+
+/** What statfs(2) tells of a file system; sizes are in blocks of `blockBytes`. */
+export interface FilesystemUsage {
+  readonly blockBytes: number;
+  readonly blocks: number;
+  readonly blocksFree: number;
+  /** Free ones that ordinary users may take. */
+  readonly blocksAvailable: number;
+  readonly files: number;
+  readonly filesFree: number;
+}
+
+/** What uname(2) tells. */
+export interface KernelNames {
+  readonly sysname: string;
+  readonly nodename: string;
+  readonly release: string;
+  readonly version: string;
+  readonly machine: string;
+}
+
+/** Paths are those of the machine (`/proc/stat`), wherever its trees are mounted for us. All methods throw HostError. */
+export interface Host {
+  /**
+   * Content of a small kernel file. It is kept open, so reading it again is cheap; never use this for files on disk,
+   * which programs replace.
+   * @returns a view that the next call of `read` or `readOnce` overwrites
+   */
+  read(path: string): Buffer;
+  /** Like `read`, but opens and closes the file. */
+  readOnce(path: string): Buffer;
+  /** Names in a folder, in no particular order. */
+  list(path: string): readonly string[];
+  /** Where a symbolic link points. */
+  readLink(path: string): string;
+  /**
+   * Usage of the file system mounted at `path`. A mount that hangs cannot be interrupted: the call ends with kind
+   * `timeout` when `signal` is aborted, and further ones for that path fail at once until the kernel answers.
+   * @param mount the path as bytes, which need not be UTF-8; `isRemote` when a server has to answer
+   */
+  statfs(
+    mount: { readonly path: Buffer; readonly isRemote: boolean },
+    signal: AbortSignal,
+  ): Promise<FilesystemUsage>;
+  kernelNames(): KernelNames;
+}

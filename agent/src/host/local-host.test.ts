@@ -1,0 +1,125 @@
+import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { HostError } from './host.ts';
+import { LocalHost, MACHINE_ROOTS } from './local-host.ts';
+
+/** A host whose /proc is an empty folder. */
+function fakeProc() {
+  const folder = tempDir();
+  const host = new LocalHost({ procPath: folder.path, sysPath: '/nonexistent', rootPath: folder.path });
+  return {
+    folder: folder.path,
+    host,
+    [Symbol.dispose]: () => {
+      host.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+function kindOf(attempt: () => unknown): string {
+  try {
+    attempt();
+  } catch (error) {
+    if (error instanceof HostError) return error.kind;
+    throw error;
+  }
+  return 'none';
+}
+
+describe('LocalHost', () => {
+  it('reads new content through the file that it keeps open', () => {
+    using test = fakeProc();
+    writeFileSync(join(test.folder, 'stat'), 'a longer text');
+    expect(test.host.read('/proc/stat').toString()).toBe('a longer text');
+    writeFileSync(join(test.folder, 'stat'), 'short');
+    expect(test.host.read('/proc/stat').toString()).toBe('short');
+  });
+
+  it('reads an empty file, and one larger than the first buffer', () => {
+    using test = fakeProc();
+    writeFileSync(join(test.folder, 'empty'), '');
+    writeFileSync(join(test.folder, 'large'), 'x'.repeat(300_000));
+    expect(test.host.read('/proc/empty')).toHaveLength(0);
+    expect(test.host.read('/proc/large')).toHaveLength(300_000);
+  });
+
+  it('refuses a file over the limit', () => {
+    using test = fakeProc();
+    writeFileSync(join(test.folder, 'huge'), Buffer.alloc(4 * 1024 * 1024));
+    expect(kindOf(() => test.host.read('/proc/huge'))).toBe('too_large');
+    expect(kindOf(() => test.host.read('/proc/huge'))).toBe('too_large');
+  });
+
+  it('tells absent, and finds the file once it appears', () => {
+    using test = fakeProc();
+    expect(kindOf(() => test.host.read('/proc/late'))).toBe('absent');
+    expect(kindOf(() => test.host.list('/proc/late'))).toBe('absent');
+    expect(kindOf(() => test.host.readLink('/proc/late'))).toBe('absent');
+    writeFileSync(join(test.folder, 'late'), 'here');
+    expect(test.host.read('/proc/late').toString()).toBe('here');
+  });
+
+  it('tells io for a folder', () => {
+    using test = fakeProc();
+    mkdirSync(join(test.folder, 'folder'));
+    expect(kindOf(() => test.host.read('/proc/folder'))).toBe('io');
+  });
+
+  it('sees the replacement of a file that it does not keep open', () => {
+    using test = fakeProc();
+    writeFileSync(join(test.folder, 'os-release'), 'old');
+    expect(test.host.readOnce('/os-release').toString()).toBe('old');
+    writeFileSync(join(test.folder, 'new'), 'new');
+    renameSync(join(test.folder, 'new'), join(test.folder, 'os-release'));
+    expect(test.host.readOnce('/os-release').toString()).toBe('new');
+  });
+
+  it('keeps a bounded number of files open and closes them all', () => {
+    using test = fakeProc();
+    const before = readdirSync('/proc/self/fd').length;
+    for (let i = 0; i < 300; i++) {
+      writeFileSync(join(test.folder, `f${i}`), `${i}`);
+      expect(test.host.read(`/proc/f${i}`).toString()).toBe(`${i}`);
+    }
+    const during = readdirSync('/proc/self/fd').length;
+    expect(during - before).toBe(256);
+    test.host.close();
+    test.host.close();
+    expect(readdirSync('/proc/self/fd').length).toBe(before);
+  });
+
+  it('lists names and follows no link when asked for its target', () => {
+    using test = fakeProc();
+    writeFileSync(join(test.folder, 'a'), '');
+    symlinkSync('../elsewhere', join(test.folder, 'link'));
+    expect([...test.host.list('/')].sort()).toEqual(['a', 'link']);
+    expect(test.host.readLink('/proc/link')).toBe('../elsewhere');
+    rmSync(join(test.folder, 'a'));
+  });
+
+  it('asks the kernel for the usage of a file system', async () => {
+    using test = fakeProc();
+    const usage = await test.host.statfs(
+      { path: Buffer.from('/'), isRemote: false },
+      new AbortController().signal,
+    );
+    expect(usage.blockBytes).toBeGreaterThan(0);
+    expect(usage.blocks).toBeGreaterThanOrEqual(usage.blocksFree);
+    expect(usage.blocksFree).toBeGreaterThanOrEqual(usage.blocksAvailable);
+    await expect(
+      test.host.statfs({ path: Buffer.from('/none'), isRemote: false }, new AbortController().signal),
+    ).rejects.toMatchObject({ kind: 'absent' });
+  });
+
+  it.runIf(process.platform === 'linux')('reads real kernel files whole, again and again', () => {
+    using host = new LocalHost(MACHINE_ROOTS);
+    for (let i = 0; i < 3; i++) {
+      expect(host.read('/proc/stat').toString()).toMatch(/^cpu .*\nprocs_blocked \d+\n/s);
+      expect(host.read('/proc/meminfo').toString()).toMatch(/^MemTotal: .*kB\n$/s);
+    }
+    expect(host.kernelNames().sysname).toBe('Linux');
+  });
+});

@@ -1,0 +1,204 @@
+/** The machine that the agent runs on. */
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  statfs,
+  type PathLike,
+  type StatsFs,
+} from 'node:fs';
+import { hostname, machine, release, type, version } from 'node:os';
+import { systemErrorCode } from '@rollcall/shared/lib/errors.ts';
+import { HostError, type FilesystemUsage, type Host, type HostErrorKind, type KernelNames } from './host.ts';
+import { StatfsQueue } from './statfs-queue.ts';
+
+/** Where the machine's trees are, without a slash at the end. In a container: `/host/proc` and so on. */
+export interface HostRoots {
+  readonly procPath: string;
+  readonly sysPath: string;
+  /** Everything else; the empty string when the agent runs on the machine itself. */
+  readonly rootPath: string;
+}
+
+/** The roots of an agent that does not run in a container. */
+export const MACHINE_ROOTS: HostRoots = { procPath: '/proc', sysPath: '/sys', rootPath: '' };
+
+/** Larger files are refused; `/proc/1/mountinfo` of a machine with 10,000 mounts has about 2 MiB. */
+const FILE_BYTES_MAX = 4 * 1024 * 1024;
+const BUFFER_BYTES_INITIAL = 64 * 1024;
+/** Files kept open; more are opened for each reading. */
+const OPEN_FILES_MAX = 256;
+/** The pool has 4 threads unless told otherwise. */
+const STATFS_SLOTS = 3;
+
+const KIND_BY_CODE: ReadonlyMap<string, HostErrorKind> = new Map([
+  ['ENOENT', 'absent'],
+  ['ENOTDIR', 'absent'],
+  ['ENODEV', 'absent'],
+  ['ENXIO', 'absent'],
+  ['ESRCH', 'absent'],
+  ['EACCES', 'denied'],
+  ['EPERM', 'denied'],
+  ['EINVAL', 'unsupported'],
+  ['EOPNOTSUPP', 'unsupported'],
+  ['ENOSYS', 'unsupported'],
+]);
+
+/** Not for concurrent use, except `statfs`. Owns open files until `close`. */
+export class LocalHost implements Host, Disposable {
+  readonly #roots: HostRoots;
+  readonly #openFiles = new Map<string, number>();
+  #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
+  readonly #statfsQueue = new StatfsQueue({ ask: askUsage, slots: STATFS_SLOTS });
+
+  constructor(roots: HostRoots) {
+    this.#roots = roots;
+  }
+
+  read(path: string): Buffer {
+    const kept = this.#openFiles.get(path);
+    if (kept !== undefined) {
+      try {
+        return this.#readAll(kept, path);
+      } catch (error) {
+        this.#forget(path, kept);
+        if (error instanceof HostError && error.kind === 'too_large') throw error;
+        // The device behind the file may have been replaced by another of the same name: look again.
+      }
+    }
+    if (this.#openFiles.size >= OPEN_FILES_MAX) return this.readOnce(path);
+    const file = this.#open(path);
+    this.#openFiles.set(path, file);
+    try {
+      return this.#readAll(file, path);
+    } catch (error) {
+      this.#forget(path, file);
+      throw error;
+    }
+  }
+
+  readOnce(path: string): Buffer {
+    const file = this.#open(path);
+    try {
+      return this.#readAll(file, path);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  list(path: string): readonly string[] {
+    try {
+      return readdirSync(this.#resolve(path));
+    } catch (error) {
+      throw hostError('list', path, error);
+    }
+  }
+
+  readLink(path: string): string {
+    try {
+      return readlinkSync(this.#resolve(path));
+    } catch (error) {
+      throw hostError('read the link', path, error);
+    }
+  }
+
+  statfs(
+    mount: { readonly path: Buffer; readonly isRemote: boolean },
+    signal: AbortSignal,
+  ): Promise<FilesystemUsage> {
+    const path = Buffer.concat([Buffer.from(this.#roots.rootPath), mount.path]);
+    return this.#statfsQueue.usage({ path, isRemote: mount.isRemote }, signal);
+  }
+
+  kernelNames(): KernelNames {
+    return {
+      sysname: type(),
+      nodename: hostname(),
+      release: release(),
+      version: version(),
+      machine: machine(),
+    };
+  }
+
+  /** Closes all files; a later reading opens them again. */
+  close(): void {
+    for (const file of this.#openFiles.values()) closeSync(file);
+    this.#openFiles.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #resolve(path: string): string {
+    if (path.startsWith('/proc/')) return this.#roots.procPath + path.slice('/proc'.length);
+    if (path.startsWith('/sys/')) return this.#roots.sysPath + path.slice('/sys'.length);
+    return this.#roots.rootPath + path;
+  }
+
+  #open(path: string): number {
+    try {
+      return openSync(this.#resolve(path), 'r');
+    } catch (error) {
+      throw hostError('open', path, error);
+    }
+  }
+
+  #forget(path: string, file: number): void {
+    this.#openFiles.delete(path);
+    closeSync(file);
+  }
+
+  /** Reads from the start until the kernel says that there is no more: it gives long files in pieces. */
+  #readAll(file: number, path: string): Buffer {
+    let length = 0;
+    for (;;) {
+      if (length === this.#buffer.length) this.#grow(path);
+      let count: number;
+      try {
+        count = readSync(file, this.#buffer, length, this.#buffer.length - length, length);
+      } catch (error) {
+        throw hostError('read', path, error);
+      }
+      if (count === 0) return this.#buffer.subarray(0, length);
+      length += count;
+    }
+  }
+
+  #grow(path: string): void {
+    if (this.#buffer.length >= FILE_BYTES_MAX) {
+      throw new HostError('too_large', `read ${path}: over the limit of ${FILE_BYTES_MAX} bytes`);
+    }
+    const larger = Buffer.allocUnsafeSlow(Math.min(this.#buffer.length * 4, FILE_BYTES_MAX));
+    larger.set(this.#buffer);
+    this.#buffer = larger;
+  }
+}
+
+function hostError(what: string, path: string, cause: unknown): HostError {
+  const kind = KIND_BY_CODE.get(systemErrorCode(cause) ?? '') ?? 'io';
+  return new HostError(kind, `${what} ${path}`, { cause });
+}
+
+function askUsage(path: Buffer): Promise<FilesystemUsage> {
+  return new Promise((resolve, reject) => {
+    const onAnswer = (error: NodeJS.ErrnoException | null, usage: StatsFs): void => {
+      if (error !== null) {
+        reject(hostError('statfs', path.toString(), error));
+        return;
+      }
+      resolve({
+        blockBytes: usage.bsize,
+        blocks: usage.blocks,
+        blocksFree: usage.bfree,
+        blocksAvailable: usage.bavail,
+        files: usage.files,
+        filesFree: usage.ffree,
+      });
+    };
+    const target: PathLike = path;
+    statfs(target, onAnswer);
+  });
+}

@@ -1,0 +1,85 @@
+/** A machine made of a fixture folder, for tests. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { HostError, type FilesystemUsage, type Host, type HostErrorKind, type KernelNames } from './host.ts';
+
+/** How `statfs` behaves for one mount point: an answer, a failure, or silence. */
+export type FakeMount = FilesystemUsage | { readonly fails: HostErrorKind } | { readonly hangs: true };
+
+const NAMES: KernelNames = {
+  sysname: 'Linux',
+  nodename: 'host-01',
+  release: '6.1.0-test',
+  version: '#1 SMP test',
+  machine: 'x86_64',
+};
+
+/**
+ * Reads files below a folder as if it were the root of a machine. Single files can be replaced, or made to fail.
+ * Mount points are keyed by their bytes as Latin-1.
+ */
+export class FakeHost implements Host {
+  readonly #rootPath: string | undefined;
+  readonly files = new Map<string, string | Buffer | { readonly fails: HostErrorKind }>();
+  readonly mounts = new Map<string, FakeMount>();
+  names: KernelNames = NAMES;
+
+  /** @param rootPath a folder with `proc`, `sys`, `etc`; left out, only `files` exist */
+  constructor(rootPath?: string) {
+    this.#rootPath = rootPath;
+  }
+
+  read(path: string): Buffer {
+    const replaced = this.files.get(path);
+    if (typeof replaced === 'string') return Buffer.from(replaced);
+    if (Buffer.isBuffer(replaced)) return replaced;
+    if (replaced !== undefined) throw new HostError(replaced.fails, `read ${path}`);
+    return this.#onDisk(path, (file) => readFileSync(file));
+  }
+
+  readOnce(path: string): Buffer {
+    return this.read(path);
+  }
+
+  list(path: string): readonly string[] {
+    const names = new Set<string>();
+    for (const file of this.files.keys()) {
+      if (file.startsWith(`${path}/`)) names.add(file.slice(path.length + 1).split('/')[0] ?? '');
+    }
+    if (names.size > 0) return [...names];
+    return this.#onDisk(path, (folder) => readdirSync(folder));
+  }
+
+  readLink(path: string): string {
+    return this.#onDisk(path, (file) => readlinkSync(file));
+  }
+
+  statfs(
+    mount: { readonly path: Buffer; readonly isRemote: boolean },
+    signal: AbortSignal,
+  ): Promise<FilesystemUsage> {
+    const key = mount.path.toString('latin1');
+    const fake = this.mounts.get(key);
+    if (fake === undefined) return Promise.reject(new HostError('absent', `statfs ${key}`));
+    if ('fails' in fake) return Promise.reject(new HostError(fake.fails, `statfs ${key}`));
+    if (!('hangs' in fake)) return Promise.resolve(fake);
+    return new Promise((_resolve, reject) => {
+      const onAbort = (): void => reject(new HostError('timeout', `statfs ${key}`));
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  kernelNames(): KernelNames {
+    return this.names;
+  }
+
+  #onDisk<T>(path: string, use: (diskPath: string) => T): T {
+    if (this.#rootPath === undefined) throw new HostError('absent', `open ${path}`);
+    try {
+      return use(join(this.#rootPath, path));
+    } catch (error) {
+      throw new HostError('absent', `open ${path}`, { cause: error });
+    }
+  }
+}

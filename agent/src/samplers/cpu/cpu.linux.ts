@@ -1,0 +1,22 @@
+/** Processor times from /proc/stat (guest columns since Linux 2.6.24 and 2.6.33). */
+import type { Sampler } from '../sampler.ts';
+import { CPU_MODES, CpuCounters, GUEST_MODES, parseCpuTimes, USER_HZ } from './cpu.ts';
+
+export function cpuSampler(): Sampler {
+  const counters = new CpuCounters();
+  return {
+    name: 'cpu',
+    metrics: ['node_cpu_seconds_total', 'node_cpu_guest_seconds_total'],
+    sample(host, readings) {
+      for (const { cpu, jiffies } of counters.hold(parseCpuTimes(host.read('/proc/stat').toString()))) {
+        CPU_MODES.forEach((mode, i) => {
+          readings.add('node_cpu_seconds_total', (jiffies[i] ?? 0) / USER_HZ, cpu, mode);
+        });
+        GUEST_MODES.forEach((mode, i) => {
+          const guest = jiffies[CPU_MODES.length + i] ?? 0;
+          readings.add('node_cpu_guest_seconds_total', guest / USER_HZ, cpu, mode);
+        });
+      }
+    },
+  };
+}

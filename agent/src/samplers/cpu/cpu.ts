@@ -1,0 +1,83 @@
+/** Parses the processor lines of /proc/stat. Source: proc_stat(5), Documentation/filesystems/proc.rst section 1.7. */
+import { ParseError, parseNumber, words } from '../parse.ts';
+
+/** Modes of `node_cpu_seconds_total` in the order of the kernel's columns. */
+export const CPU_MODES = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'] as const;
+/** Modes of `node_cpu_guest_seconds_total`, the two columns after those. */
+export const GUEST_MODES = ['user', 'nice'] as const;
+
+/** Columns of one processor: CPU_MODES, then GUEST_MODES. */
+export const CPU_COLUMNS = CPU_MODES.length + GUEST_MODES.length;
+/** Place of the idle time among the columns. */
+export const IDLE_COLUMN = CPU_MODES.indexOf('idle');
+
+/** Jiffies per second in everything that the kernel shows to programs, on all architectures Node.js runs on. */
+export const USER_HZ = 100;
+
+/** One processor that is online. */
+export interface CpuTimes {
+  /** Number of the processor as the kernel writes it. */
+  readonly cpu: string;
+  /** CPU_COLUMNS times in jiffies; 0 for columns that an old kernel does not have. */
+  readonly jiffies: readonly number[];
+}
+
+const CPU_LINE = /^cpu([0-9]+) (.*)$/;
+/** user, nice, system and idle exist since the first kernels. */
+const COLUMNS_MIN = 4;
+
+/**
+ * The processors of /proc/stat in its order.
+ * @throws ParseError when there is none, or a column is not a number
+ */
+export function parseCpuTimes(text: string): readonly CpuTimes[] {
+  const result: CpuTimes[] = [];
+  // The processors come first; the long line of interrupts behind them need not be cut.
+  for (let from = 0; text.startsWith('cpu', from);) {
+    const newline = text.indexOf('\n', from);
+    const end = newline === -1 ? text.length : newline;
+    const match = CPU_LINE.exec(text.slice(from, end));
+    if (match !== null) result.push(parseLine(match[1] ?? '', match[2] ?? ''));
+    from = end + 1;
+  }
+  if (result.length === 0) throw new ParseError('parse /proc/stat: no line of a processor');
+  return result;
+}
+
+function parseLine(cpu: string, rest: string): CpuTimes {
+  const columns = words(rest);
+  if (columns.length < COLUMNS_MIN) {
+    throw new ParseError(`parse /proc/stat: ${columns.length} columns for processor ${cpu}`);
+  }
+  const jiffies = Array.from({ length: CPU_COLUMNS }, (_, i) =>
+    i < columns.length ? parseNumber(columns[i], `/proc/stat cpu${cpu}`) : 0,
+  );
+  return { cpu, jiffies };
+}
+
+/** An idle time that falls by more than this means that the processor was taken out and put back. */
+const HOTPLUG_JIFFIES = 3 * USER_HZ;
+
+/**
+ * Keeps the times of a processor from running backwards. The kernel's idle and iowait times are estimates that may
+ * fall by a few jiffies (proc_stat(5)), and a counter that falls looks like a restart to every query, which would then
+ * add the whole count again. Such a time is held at its highest value, as node_exporter does.
+ */
+export class CpuCounters {
+  #highest = new Map<string, readonly number[]>();
+
+  /** The times to send; forgets processors that are no longer there. */
+  hold(times: readonly CpuTimes[]): readonly CpuTimes[] {
+    const held = times.map((each) => ({ cpu: each.cpu, jiffies: this.#holdOne(each) }));
+    this.#highest = new Map(held.map(({ cpu, jiffies }) => [cpu, jiffies]));
+    return held;
+  }
+
+  #holdOne({ cpu, jiffies }: CpuTimes): readonly number[] {
+    const highest = this.#highest.get(cpu);
+    if (highest === undefined) return jiffies;
+    const idle = jiffies[IDLE_COLUMN] ?? 0;
+    if ((highest[IDLE_COLUMN] ?? 0) - idle >= HOTPLUG_JIFFIES) return jiffies;
+    return jiffies.map((value, i) => Math.max(value, highest[i] ?? 0));
+  }
+}

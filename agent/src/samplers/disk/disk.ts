@@ -1,0 +1,88 @@
+/** Parses /proc/diskstats. Source: Documentation/admin-guide/iostats.rst. */
+import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
+import { ParseError, parseNumber, words } from '../parse.ts';
+
+/** One column: the metric and what the kernel's number is multiplied and divided by. */
+interface Column {
+  readonly metric: MetricWithLabels<1>;
+  readonly times: number;
+  readonly per: number;
+}
+
+const SECTOR_BYTES = 512;
+const MS_PER_SECOND = 1_000;
+
+function count(metric: MetricWithLabels<1>): Column {
+  return { metric, times: 1, per: 1 };
+}
+function bytes(metric: MetricWithLabels<1>): Column {
+  return { metric, times: SECTOR_BYTES, per: 1 };
+}
+function seconds(metric: MetricWithLabels<1>): Column {
+  return { metric, times: 1, per: MS_PER_SECOND };
+}
+
+/** The kernel's columns after the device name, in its order. Discards since Linux 4.18, flushes since 5.5. */
+const COLUMNS: readonly Column[] = [
+  count('node_disk_reads_completed_total'),
+  count('node_disk_reads_merged_total'),
+  bytes('node_disk_read_bytes_total'),
+  seconds('node_disk_read_time_seconds_total'),
+  count('node_disk_writes_completed_total'),
+  count('node_disk_writes_merged_total'),
+  bytes('node_disk_written_bytes_total'),
+  seconds('node_disk_write_time_seconds_total'),
+  count('node_disk_io_now'),
+  seconds('node_disk_io_time_seconds_total'),
+  seconds('node_disk_io_time_weighted_seconds_total'),
+  count('node_disk_discards_completed_total'),
+  count('node_disk_discards_merged_total'),
+  count('node_disk_discarded_sectors_total'),
+  seconds('node_disk_discard_time_seconds_total'),
+  count('node_disk_flush_requests_total'),
+  seconds('node_disk_flush_requests_time_seconds_total'),
+];
+
+export const DISK_METRICS = COLUMNS.map(({ metric }) => metric);
+
+/** Columns that every kernel since 2.6.25 has. */
+const COLUMNS_MIN = 11;
+
+/** RAM disks, loops, floppies, and partitions of disks that have a line of their own; node_exporter's default. */
+const EXCLUDED = /^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$/;
+
+export interface DiskValue {
+  readonly metric: MetricWithLabels<1>;
+  readonly value: number;
+}
+
+export interface Disk {
+  readonly device: string;
+  /** As many as the kernel has columns. */
+  readonly values: readonly DiskValue[];
+}
+
+/**
+ * The disks of /proc/diskstats in its order, without partitions and the like. None is a valid answer.
+ * @throws ParseError
+ */
+export function parseDisks(text: string): readonly Disk[] {
+  const disks: Disk[] = [];
+  for (const line of text.split('\n')) {
+    const [, , device, ...numbers] = words(line);
+    if (device === undefined) {
+      if (line.trim() === '') continue;
+      throw new ParseError(`parse /proc/diskstats: ${JSON.stringify(line.slice(0, 80))}`);
+    }
+    if (EXCLUDED.test(device)) continue;
+    if (numbers.length < COLUMNS_MIN) {
+      throw new ParseError(`parse /proc/diskstats: ${numbers.length} columns for ${device.slice(0, 80)}`);
+    }
+    const values = COLUMNS.slice(0, numbers.length).map(({ metric, times, per }, i) => ({
+      metric,
+      value: (parseNumber(numbers[i], '/proc/diskstats') * times) / per,
+    }));
+    disks.push({ device, values });
+  }
+  return disks;
+}

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { isMetricName } from '@rollcall/shared/catalogue/metrics.ts';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { LocalHost, MACHINE_ROOTS } from '../host/local-host.ts';
+import { createSamplers } from './list.ts';
+import { readLines } from './testing.ts';
+
+const samplers = createSamplers(process.platform, {
+  clock: systemClock,
+  agent: { version: '0.0.0', arch: process.arch, os: process.platform },
+  mountTimeoutMs: 1_000,
+});
+
+it('has a different name for each sampler', () => {
+  expect(new Set(samplers.map(({ name }) => name)).size).toBe(samplers.length);
+});
+
+it.each(samplers)('$name emits on this machine, and only the metrics that it declares', async (sampler) => {
+  using host = new LocalHost(MACHINE_ROOTS);
+  const lines = await readLines(sampler, host);
+  expect(lines).not.toHaveLength(0);
+  const declared: ReadonlySet<string> = new Set(sampler.metrics);
+  const names = lines
+    .filter((line) => !line.startsWith('dropped:'))
+    .map((line) => /^[a-zA-Z0-9_]+/.exec(line)?.[0] ?? line);
+  expect(names.filter((name) => !declared.has(name) || !isMetricName(name))).toEqual([]);
+});
+
+it('runs what needs nothing of the system elsewhere', () => {
+  const names = createSamplers('aix', {
+    clock: systemClock,
+    agent: { version: '0', arch: 'x', os: 'aix' },
+    mountTimeoutMs: 1,
+  }).map(({ name }) => name);
+  expect(names).toEqual(['time']);
+});

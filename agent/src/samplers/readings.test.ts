@@ -1,0 +1,238 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { decodeSamples, encodeSamples, SAMPLE_ERROR } from '@rollcall/shared/protocol/samples.ts';
+import { decodeSchema, type Schema } from '@rollcall/shared/protocol/schema.ts';
+import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
+import { cleanLabel } from './label.ts';
+import { Readings, type SchemaValues } from './readings.ts';
+import { formatValues, seriesAt } from './text.ts';
+
+function create(): Readings {
+  return new Readings({ sampler: 'test', intervalMs: 10_000 });
+}
+
+/** One tick of `node_cpu_seconds_total{cpu,mode="user"}` per pair. */
+function tick(readings: Readings, values: readonly (readonly [cpu: string, value: number])[]): SchemaValues {
+  readings.begin();
+  for (const [cpu, value] of values) readings.add('node_cpu_seconds_total', value, cpu, 'user');
+  const [part] = readings.finish();
+  if (part === undefined) throw new Error('no schema');
+  return part;
+}
+
+/** What a collector reads back from the wire. */
+function overTheWire(parts: readonly SchemaValues[]): string[] {
+  const writer = new ByteWriter();
+  encodeSamples(
+    writer,
+    parts.map((part, i) => ({ kind: 'values', schemaNumber: i + 1, offsetMs: 0, ...part })),
+  );
+  const schemas: Schema[] = parts.map((part) => decodeSchema(part.schema.bytes));
+  return decodeSamples(writer.copy(), (number) => schemas[number - 1]).flatMap((block) => {
+    if (block.kind !== 'values') throw new Error(`block is ${block.kind}`);
+    const schema = parts[block.schemaNumber - 1]?.schema;
+    if (schema === undefined) throw new Error('unknown schema');
+    return formatValues({ ...block, schema });
+  });
+}
+
+describe('Readings', () => {
+  it('brings values into the order of the schema', () => {
+    const part = tick(create(), [
+      ['9', 3],
+      ['10', 1],
+      ['2', 2],
+    ]);
+    expect(formatValues(part)).toEqual([
+      'node_cpu_seconds_total{cpu="10",mode="user"} 1',
+      'node_cpu_seconds_total{cpu="2",mode="user"} 2',
+      'node_cpu_seconds_total{cpu="9",mode="user"} 3',
+    ]);
+  });
+
+  it('keeps the very same schema while the same series come', () => {
+    const readings = create();
+    const first = tick(readings, [
+      ['0', 1],
+      ['1', 2],
+    ]);
+    const schema = first.schema;
+    const second = tick(readings, [
+      ['0', 3],
+      ['1', 4],
+    ]);
+    expect(second.schema).toBe(schema);
+    expect([...second.values]).toEqual([3, 4]);
+  });
+
+  it.each([
+    ['a series vanishes at the end', ['0', '1'], ['0']],
+    ['a series vanishes at the start', ['0', '1'], ['1']],
+    ['a series appears', ['0'], ['0', '1']],
+    ['all vanish', ['0'], []],
+    ['all are new', ['0'], ['7', '8']],
+  ])('makes a new schema when %s', (_what, before, after) => {
+    const readings = create();
+    const { hash } = tick(
+      readings,
+      before.map((cpu) => [cpu, 1]),
+    ).schema;
+    const part = tick(
+      readings,
+      after.map((cpu, i) => [cpu, i]),
+    );
+    expect(part.schema.hash).not.toBe(hash);
+    expect(formatValues(part)).toEqual(
+      after.map((cpu, i) => `node_cpu_seconds_total{cpu="${cpu}",mode="user"} ${i}`),
+    );
+  });
+
+  it('returns to an equal hash when the order alone changes', () => {
+    const readings = create();
+    const { hash } = tick(readings, [
+      ['0', 1],
+      ['1', 2],
+    ]).schema;
+    const part = tick(readings, [
+      ['1', 2],
+      ['0', 1],
+    ]);
+    expect(part.schema.hash).toBe(hash);
+    expect([...part.values]).toEqual([1, 2]);
+  });
+
+  it('yields an empty schema when the sampler finds nothing', () => {
+    const part = tick(create(), []);
+    expect(part.schema.seriesCount).toBe(0);
+    expect(part.present).toBeUndefined();
+    expect(overTheWire([part])).toEqual([]);
+  });
+
+  it('forgets what an unfinished tick has left behind', () => {
+    const readings = create();
+    const { schema } = tick(readings, [['0', 1]]);
+    readings.begin();
+    readings.add('node_load1', 5);
+    const part = tick(readings, [['0', 2]]);
+    expect(part.schema).toBe(schema);
+    expect([...part.values]).toEqual([2]);
+  });
+
+  it('marks NaN and infinities as absent and not finite', () => {
+    const part = tick(create(), [
+      ['0', Number.NaN],
+      ['1', Number.POSITIVE_INFINITY],
+      ['2', 7],
+    ]);
+    expect(part.errors).toEqual([
+      { index: 0, code: SAMPLE_ERROR.NOT_FINITE },
+      { index: 1, code: SAMPLE_ERROR.NOT_FINITE },
+    ]);
+    expect(overTheWire([part])).toEqual(['node_cpu_seconds_total{cpu="2",mode="user"} 7']);
+  });
+
+  it('keeps a failed series in the schema and names the reason', () => {
+    const readings = create();
+    const { schema } = tick(readings, [['0', 1]]);
+    readings.begin();
+    readings.fail('node_cpu_seconds_total', SAMPLE_ERROR.TIMEOUT, '0', 'user');
+    const [part] = readings.finish();
+    expect(part?.schema).toBe(schema);
+    expect(part?.errors).toEqual([{ index: 0, code: SAMPLE_ERROR.TIMEOUT }]);
+    expect([...(part?.present ?? [])]).toEqual([0]);
+    expect(part === undefined ? '' : seriesAt(part, 0)).toBe('node_cpu_seconds_total{cpu="0",mode="user"}');
+  });
+
+  it('sends a metric as float64 from the value on that does not fit its decimals', () => {
+    const readings = create();
+    const before = tick(readings, [['0', 1.25]]).schema;
+    expect(before.metrics[0]).toMatchObject({ encoding: 'integer', scale: 2 });
+    const wide = tick(readings, [['0', 1 / 3]]);
+    expect(wide.schema.metrics[0]).toMatchObject({ encoding: 'float64', scale: 0 });
+    expect(overTheWire([wide])).toEqual([`node_cpu_seconds_total{cpu="0",mode="user"} ${1 / 3}`]);
+    expect(tick(readings, [['0', 1.25]]).schema).toBe(wide.schema);
+  });
+
+  it('keeps the first of two series that become equal, and counts the other', () => {
+    const readings = create();
+    const part = tick(readings, [
+      ['a\u0000', 1],
+      ['a', 2],
+    ]);
+    expect(formatValues(part)).toEqual(['node_cpu_seconds_total{cpu="a",mode="user"} 1']);
+    expect(readings.dropped.duplicate).toBe(1);
+    tick(readings, [
+      ['a\u0000', 1],
+      ['a', 2],
+    ]);
+    expect(readings.dropped.duplicate).toBe(2);
+  });
+
+  it('splits more series than a schema may hold', () => {
+    const readings = create();
+    readings.begin();
+    const count = LIMITS.seriesPerSchema + 1;
+    for (let i = 0; i < count; i++) readings.add('node_cpu_seconds_total', i, String(i), 'user');
+    const parts = readings.finish();
+    expect(parts.map(({ schema }) => [schema.sampler, schema.seriesCount])).toEqual([
+      ['test', LIMITS.seriesPerSchema],
+      ['test.2', 1],
+    ]);
+    expect(overTheWire(parts)).toHaveLength(count);
+  });
+
+  it('fails with LIMIT_EXCEEDED beyond the series of an agent, and works again after that', () => {
+    const readings = create();
+    readings.begin();
+    expect(() => {
+      for (let i = 0; i <= LIMITS.seriesPerAgent; i++) {
+        readings.add('node_cpu_seconds_total', i, String(i), 'user');
+      }
+    }).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
+    expect([...tick(readings, [['0', 1]]).values]).toEqual([1]);
+  });
+
+  it('takes the wrong number of labels for a bug', () => {
+    const readings = create();
+    readings.begin();
+    readings.addFacts('node_uname_info', ['x']);
+    expect(() => readings.finish()).toThrow(/got 1 labels/);
+  });
+
+  it('carries any series, values and failures of any ticks over the wire', () => {
+    const cpu = fc.oneof(
+      fc.constantFrom('0', '1', 'ä', '\u0000', '', '\ud800', 'é'.repeat(200)),
+      fc.string({ unit: fc.constantFrom('a', '"', '\\', '\ud800', '\u202e', '😀'), maxLength: 3 }),
+    );
+    // Minus zero may travel as zero.
+    const value = fc
+      .oneof(
+        fc.nat(),
+        fc.nat().map((n) => n / 100),
+        fc.double(),
+      )
+      .map((n) => n + 0);
+    const reading = fc.record({ cpu, mode: fc.constantFrom('user', 'idle'), value, fails: fc.boolean() });
+    const ticks = fc.array(fc.array(reading, { maxLength: 8 }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(ticks, (emittedTicks) => {
+        const readings = create();
+        for (const emitted of emittedTicks) {
+          const expected = new Map<string, string>();
+          readings.begin();
+          for (const { cpu, mode, value, fails } of emitted) {
+            if (fails) readings.fail('node_cpu_seconds_total', SAMPLE_ERROR.PARSE, cpu, mode);
+            else readings.add('node_cpu_seconds_total', value, cpu, mode);
+            const line = `node_cpu_seconds_total{cpu="${cleanLabel(cpu)}",mode="${mode}"}`;
+            const number = fails || !Number.isFinite(value) ? 'absent' : String(value);
+            if (!expected.has(line)) expected.set(line, number);
+          }
+          const lines = [...expected].filter(([, number]) => number !== 'absent');
+          const unescaped = overTheWire(readings.finish()).map((line) => line.replaceAll(/\\(.)/g, '$1'));
+          expect(unescaped.sort()).toEqual(lines.map(([series, number]) => `${series} ${number}`).sort());
+        }
+      }),
+    );
+  });
+});

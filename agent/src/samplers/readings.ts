@@ -1,0 +1,230 @@
+/**
+ * Collects what a sampler reads in one tick and brings it into the order of its schema. While the sampler emits the
+ * same series in the same order as the tick before, this costs a comparison and a copy per value: nothing is sorted,
+ * hashed or looked up. When it emits something else a new layout, and with it a new schema, is made.
+ */
+import type { MetricName, MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { fitsInteger, SAMPLE_ERROR, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
+import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import { createLayout, EMPTY_LAYOUT, type Emission, type Layout, type LayoutPart } from './layout.ts';
+
+/** Code of SAMPLE_ERROR. */
+export type SampleErrorCode = (typeof SAMPLE_ERROR)[keyof typeof SAMPLE_ERROR];
+
+/** Why a value was left out without being part of the schema. */
+export type DropReason = 'duplicate' | 'unknown';
+
+/** The values of one schema in one tick; all but the number that the spool gives to the schema. */
+export type SchemaValues = Pick<ValuesBlock, 'values' | 'present' | 'errors'> & {
+  readonly schema: HashedSchema;
+};
+
+const PRESENT = 0;
+const NO_ERRORS: SchemaValues['errors'] = [];
+
+/** Belongs to one sampler for its whole life. `begin`, then values, then `finish`; not for concurrent use. */
+export class Readings {
+  readonly #sampler: string;
+  readonly #intervalMs: number;
+  readonly #floatMetrics = new Set<MetricName>();
+  readonly #dropped = { duplicate: 0, unknown: 0 };
+  #layout: Layout = EMPTY_LAYOUT;
+  /** The emissions of this tick as soon as they differ from the layout's. */
+  #changed: Emission[] | undefined;
+  #count = 0;
+  #values = new Float64Array(64);
+  /** SAMPLE_ERROR per emission, or PRESENT. */
+  #codes = new Uint8Array(64);
+
+  constructor(options: { readonly sampler: string; readonly intervalMs: number }) {
+    this.#sampler = options.sampler;
+    this.#intervalMs = options.intervalMs;
+  }
+
+  /** The schemas of the last finished tick, empty before the first one. */
+  get schemas(): readonly HashedSchema[] {
+    return this.#layout.parts.map((part) => part.schema);
+  }
+
+  /** Values left out since the start. */
+  get dropped(): Readonly<Record<DropReason, number>> {
+    return this.#dropped;
+  }
+
+  /** Starts a tick; what an unfinished one has left behind is forgotten. */
+  begin(): void {
+    this.#count = 0;
+    this.#changed = undefined;
+  }
+
+  /**
+   * Adds a value. Label values come in the catalogue's order and may be anything; NaN and infinities count as failed.
+   * @throws AppError LIMIT_EXCEEDED when the sampler emits more series than an agent may have
+   */
+  add(metric: MetricWithLabels<0>, value: number): void;
+  add(metric: MetricWithLabels<1>, value: number, label1: string): void;
+  add(metric: MetricWithLabels<2>, value: number, label1: string, label2: string): void;
+  add(metric: MetricWithLabels<3>, value: number, label1: string, label2: string, label3: string): void;
+  add(metric: MetricName, value: number, label1?: string, label2?: string, label3?: string): void {
+    if (!this.#isNext(metric, label1, label2, label3)) {
+      this.#diverge({ metric, labels: given(label1, label2, label3) });
+    }
+    this.#store(value, Number.isFinite(value) ? PRESENT : SAMPLE_ERROR.NOT_FINITE);
+  }
+
+  /** Says that a series exists but could not be read in this tick. */
+  fail(metric: MetricWithLabels<0>, code: SampleErrorCode): void;
+  fail(metric: MetricWithLabels<1>, code: SampleErrorCode, label1: string): void;
+  fail(metric: MetricWithLabels<2>, code: SampleErrorCode, label1: string, label2: string): void;
+  fail(
+    metric: MetricWithLabels<3>,
+    code: SampleErrorCode,
+    label1: string,
+    label2: string,
+    label3: string,
+  ): void;
+  fail(metric: MetricName, code: SampleErrorCode, label1?: string, label2?: string, label3?: string): void {
+    if (!this.#isNext(metric, label1, label2, label3)) {
+      this.#diverge({ metric, labels: given(label1, label2, label3) });
+    }
+    this.#store(0, code);
+  }
+
+  /** Adds the value 1 of a metric whose labels carry facts. */
+  addFacts(metric: MetricName, labels: readonly string[]): void {
+    const expected = this.#next();
+    const isNext =
+      expected?.metric === metric &&
+      expected.labels.length === labels.length &&
+      labels.every((label, i) => label === expected.labels[i]);
+    if (!isNext) this.#diverge({ metric, labels: [...labels] });
+    this.#store(1, PRESENT);
+  }
+
+  /** Counts a value that cannot be sent because the catalogue does not know its metric. */
+  dropUnknown(): void {
+    this.#dropped.unknown += 1;
+  }
+
+  /**
+   * Ends the tick.
+   * @returns one entry per schema: a single one unless the sampler has more series than a schema may hold. An empty
+   *   schema says that the sampler ran and found nothing. The arrays are valid until the next `finish`.
+   * @throws AppError LIMIT_EXCEEDED
+   */
+  finish(): SchemaValues[] {
+    const { emissions, parts } = this.#layout;
+    if (this.#count < emissions.length || parts.length === 0) {
+      this.#changed ??= emissions.slice(0, this.#count);
+    }
+    if (this.#changed !== undefined) this.#relayout(this.#changed);
+    if (this.#widenMetrics()) this.#relayout(this.#layout.emissions);
+    this.#changed = undefined;
+    return this.#scatter();
+  }
+
+  /** Whether the layout says that exactly this series comes next. */
+  #isNext(metric: MetricName, label1?: string, label2?: string, label3?: string): boolean {
+    const expected = this.#next();
+    return (
+      expected !== undefined &&
+      expected.metric === metric &&
+      expected.labels[0] === label1 &&
+      expected.labels[1] === label2 &&
+      expected.labels[2] === label3
+    );
+  }
+
+  /** What the layout says comes next; undefined when the order has already changed or the layout has no more. */
+  #next(): Emission | undefined {
+    return this.#changed === undefined ? this.#layout.emissions[this.#count] : undefined;
+  }
+
+  /** Notes a series that the layout does not say. */
+  #diverge(emission: Emission): void {
+    this.#changed ??= this.#layout.emissions.slice(0, this.#count);
+    this.#changed.push(emission);
+  }
+
+  #store(value: number, code: number): void {
+    const index = this.#count;
+    if (index >= LIMITS.seriesPerAgent) {
+      throw new AppError(
+        'LIMIT_EXCEEDED',
+        `sampler ${this.#sampler} has more than ${LIMITS.seriesPerAgent} series`,
+      );
+    }
+    if (index === this.#values.length) this.#grow();
+    this.#values[index] = value;
+    this.#codes[index] = code;
+    this.#count = index + 1;
+  }
+
+  #grow(): void {
+    const values = new Float64Array(this.#values.length * 4);
+    values.set(this.#values);
+    this.#values = values;
+    const codes = new Uint8Array(values.length);
+    codes.set(this.#codes);
+    this.#codes = codes;
+  }
+
+  #relayout(emissions: readonly Emission[]): void {
+    this.#layout = createLayout({
+      sampler: this.#sampler,
+      intervalMs: this.#intervalMs,
+      emissions,
+      floatMetrics: this.#floatMetrics,
+    });
+  }
+
+  /** Turns metrics with a value that does not fit their decimals into float64, for good; whether there were any. */
+  #widenMetrics(): boolean {
+    const { emissions, scales } = this.#layout;
+    let isWidened = false;
+    for (let i = 0; i < this.#count; i++) {
+      const scale = scales[i] ?? -1;
+      if (scale < 0 || this.#codes[i] !== PRESENT || fitsInteger(this.#values[i] ?? 0, scale)) continue;
+      const emission = emissions[i];
+      if (emission === undefined) continue;
+      this.#floatMetrics.add(emission.metric);
+      isWidened = true;
+    }
+    return isWidened;
+  }
+
+  /** Copies values from the order of emission into the order of the schemas. */
+  #scatter(): SchemaValues[] {
+    const { places, parts } = this.#layout;
+    for (const part of parts) part.present.fill(0);
+    let errors: Map<LayoutPart, { index: number; code: number }[]> | undefined;
+    for (let i = 0; i < this.#count; i++) {
+      const place = places[i];
+      if (place === undefined) {
+        this.#dropped.duplicate += 1;
+        continue;
+      }
+      const { part, index } = place;
+      const code = this.#codes[i] ?? PRESENT;
+      if (code === PRESENT) {
+        part.values[index] = this.#values[i] ?? 0;
+        part.present[index] = 1;
+        continue;
+      }
+      errors ??= new Map(parts.map((each) => [each, []]));
+      errors.get(part)?.push({ index, code });
+    }
+    return parts.map((part) => ({
+      schema: part.schema,
+      values: part.values,
+      present: part.present.includes(0) ? part.present : undefined,
+      errors: errors?.get(part) ?? NO_ERRORS,
+    }));
+  }
+}
+
+function given(...labels: readonly (string | undefined)[]): string[] {
+  return labels.filter((label) => label !== undefined);
+}

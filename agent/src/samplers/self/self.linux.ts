@@ -1,0 +1,43 @@
+/** The agent's own process from /proc/self/stat, status, limits and fd, and its version. */
+import type { Sampler } from '../sampler.ts';
+import { parseStat } from '../stat/stat.ts';
+import { parseProcessLimits, parseProcessStat, parseResidentBytes } from './self.ts';
+
+/** Label values of `rollcall_agent_info`, in Node.js's words: `x64`, `linux`. */
+export interface AgentInfo {
+  readonly version: string;
+  readonly arch: string;
+  readonly os: string;
+}
+
+export function selfSampler(agent: AgentInfo): Sampler {
+  return {
+    name: 'self',
+    metrics: [
+      'rollcall_agent_info',
+      'process_cpu_seconds_total',
+      'process_open_fds',
+      'process_max_fds',
+      'process_virtual_memory_bytes',
+      'process_virtual_memory_max_bytes',
+      'process_resident_memory_bytes',
+      'process_start_time_seconds',
+    ],
+    sample(host, readings) {
+      readings.addFacts('rollcall_agent_info', [agent.arch, agent.os, agent.version]);
+      const stat = parseProcessStat(host.read('/proc/self/stat').toString());
+      readings.add('process_cpu_seconds_total', stat.cpuSeconds);
+      readings.add('process_virtual_memory_bytes', stat.virtualBytes);
+      const status = host.read('/proc/self/status').toString();
+      readings.add('process_resident_memory_bytes', parseResidentBytes(status));
+      readings.add('process_open_fds', host.list('/proc/self/fd').length);
+      const limits = parseProcessLimits(host.read('/proc/self/limits').toString());
+      readings.add('process_max_fds', limits.openFiles);
+      readings.add('process_virtual_memory_max_bytes', limits.virtualBytes);
+      const boot = parseStat(host.read('/proc/stat').toString()).find(
+        ({ metric }) => metric === 'node_boot_time_seconds',
+      );
+      readings.add('process_start_time_seconds', (boot?.value ?? Number.NaN) + stat.startSeconds);
+    },
+  };
+}

@@ -1,0 +1,11 @@
+import { describe, expect, it } from 'vitest';
+import { fixtures, readLines } from '../testing.ts';
+import { selfSampler } from './self.linux.ts';
+
+describe('self sampler', () => {
+  it.each(fixtures(import.meta.dirname))('reads $name', async ({ host, expected }) => {
+    expect(await readLines(selfSampler({ version: '1.2.3', arch: 'x64', os: 'linux' }), host)).toEqual(
+      expected,
+    );
+  });
+});

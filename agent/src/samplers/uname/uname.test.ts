@@ -1,0 +1,9 @@
+import { describe, expect, it } from 'vitest';
+import { fixtures, readLines } from '../testing.ts';
+import { unameSampler } from './uname.linux.ts';
+
+describe('uname sampler', () => {
+  it.each(fixtures(import.meta.dirname))('reads $name', async ({ host, expected }) => {
+    expect(await readLines(unameSampler, host)).toEqual(expected);
+  });
+});

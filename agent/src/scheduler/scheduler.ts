@@ -1,0 +1,229 @@
+/**
+ * Takes a tick each interval and hands it to the spool. Due times are multiples of the interval after the start, on
+ * the monotonic clock, so they do not drift; a tick that could not be taken in time is counted, never made up for.
+ */
+import { background } from '@rollcall/shared/lib/background.ts';
+import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
+import { RECORD_FLAG, RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
+import { encodeSamples, type FailedBlock, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
+import type { Readings, SchemaValues } from '../samplers/readings.ts';
+import type { Spool } from '../spool/spool.ts';
+import { FailureLog } from './failure-log.ts';
+import type { SamplerResult, Tick, TickTaker } from './tick.ts';
+
+export const INTERVAL_MS_DEFAULT = 10_000;
+export const INTERVAL_MS_MIN = 1_000;
+export const INTERVAL_MS_MAX = 3_600_000;
+
+/** Boot clock minus monotonic clock above which the machine was suspended. */
+const SUSPEND_MS_MIN = 2_000;
+/** Difference between wall clock and boot clock above which the wall clock was set … */
+const CLOCK_STEP_MS_MIN = 1_000;
+/** … in addition to the drift that NTP slews away, at most 500 ppm each way. */
+const CLOCK_SLEW_RATIO_MAX = 0.001;
+
+/** What the scheduler needs of the spool. */
+export type TickSpool = Pick<Spool, 'declareSchema' | 'append' | 'stats'>;
+
+/** Ticks since the start; `due` = `taken` + all of `missed`, except while one is under way. */
+export interface TickCounts {
+  readonly due: number;
+  readonly taken: number;
+  readonly missed: Readonly<Record<MissedReason, number>>;
+}
+
+/** overrun: we were too slow or stopped · suspended: the machine slept · no_storage: the spool refused the record */
+export type MissedReason = 'overrun' | 'suspended' | 'no_storage';
+
+export interface SchedulerOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Made for the same interval. */
+  readonly ticks: TickTaker;
+  readonly spool: TickSpool;
+  /** 1 s to 1 h. */
+  readonly intervalMs: number;
+}
+
+interface Clocks {
+  readonly wallMs: number;
+  readonly bootMs: number;
+  readonly monoMs: number;
+}
+
+export class Scheduler {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #ticks: TickTaker;
+  readonly #spool: TickSpool;
+  readonly #intervalMs: number;
+  readonly #failures: FailureLog;
+  readonly #writer = new ByteWriter(16 * 1024);
+
+  #timer: Timer | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #isStopped = true;
+  #startMonoMs = 0;
+  /** Number of the next due time after the start. */
+  #next = 0;
+  #last: Clocks | undefined;
+  #flags: number = RECORD_FLAG.FIRST_AFTER_START;
+  #due = 0;
+  #taken = 0;
+  readonly #missed = { overrun: 0, suspended: 0, no_storage: 0 };
+
+  /** @throws AppError BAD_CONFIG when the interval is out of range */
+  constructor(options: SchedulerOptions) {
+    const { intervalMs } = options;
+    if (!Number.isInteger(intervalMs) || intervalMs < INTERVAL_MS_MIN || intervalMs > INTERVAL_MS_MAX) {
+      throw new AppError(
+        'BAD_CONFIG',
+        `interval of ${intervalMs} ms, allowed are ${INTERVAL_MS_MIN} to ${INTERVAL_MS_MAX}`,
+      );
+    }
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#ticks = options.ticks;
+    this.#spool = options.spool;
+    this.#intervalMs = intervalMs;
+    this.#failures = new FailureLog(options.log);
+  }
+
+  /** Takes the first tick at once. Does nothing when already started. */
+  start(): void {
+    if (!this.#isStopped) return;
+    this.#isStopped = false;
+    this.#startMonoMs = this.#clock.monoMs();
+    this.#next = 0;
+    this.#onDue();
+  }
+
+  /** Takes no more ticks; resolves when the one under way is in the spool. May be called twice. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    await this.#running;
+  }
+
+  counts(): TickCounts {
+    return { due: this.#due, taken: this.#taken, missed: { ...this.#missed } };
+  }
+
+  #onDue(): void {
+    const elapsedMs = this.#clock.monoMs() - this.#startMonoMs;
+    const skipped = Math.max(0, Math.floor(elapsedMs / this.#intervalMs) - this.#next);
+    this.#missed.overrun += skipped;
+    this.#due += skipped + 1;
+    this.#next += skipped + 1;
+    this.#compareClocks();
+    this.#running = this.#takeTick();
+    background(this.#log, 'tick', this.#running);
+  }
+
+  async #takeTick(): Promise<void> {
+    try {
+      const tick = await this.#ticks.takeTick((readings) => this.#report(readings));
+      this.#failures.note(tick.results);
+      this.#append(tick);
+      this.#taken += 1;
+      this.#failures.ended('spool');
+    } catch (error) {
+      this.#missed.no_storage += 1;
+      this.#failures.failed('spool', error);
+    }
+    if (this.#isStopped) return;
+    const dueMonoMs = this.#startMonoMs + this.#next * this.#intervalMs;
+    this.#timer = this.#clock.setTimer(Math.max(0, dueMonoMs - this.#clock.monoMs()), () => this.#onDue());
+  }
+
+  /** Notes a suspend and a step of the wall clock since the tick before. */
+  #compareClocks(): void {
+    const now = { wallMs: this.#clock.wallMs(), bootMs: this.#clock.bootMs(), monoMs: this.#clock.monoMs() };
+    const last = this.#last;
+    this.#last = now;
+    if (last === undefined) return;
+    const bootSpanMs = now.bootMs - last.bootMs;
+    const suspendedMs = bootSpanMs - (now.monoMs - last.monoMs);
+    if (suspendedMs >= SUSPEND_MS_MIN) {
+      this.#flags |= RECORD_FLAG.SUSPENDED_BEFORE;
+      const missed = Math.floor(suspendedMs / this.#intervalMs);
+      this.#missed.suspended += missed;
+      this.#due += missed;
+      this.#log.info('machine was suspended', { suspendedMs });
+    }
+    const stepMs = now.wallMs - last.wallMs - bootSpanMs;
+    if (Math.abs(stepMs) >= CLOCK_STEP_MS_MIN + Math.abs(bootSpanMs) * CLOCK_SLEW_RATIO_MAX) {
+      this.#flags |= RECORD_FLAG.CLOCK_STEPPED_BEFORE;
+      this.#log.warn('wall clock was set', { stepMs });
+    }
+  }
+
+  #append(tick: Tick): void {
+    let samples = 0;
+    const blocks = tick.results.flatMap((result) => this.#blocks(result));
+    for (const block of blocks) if (block.kind === 'values') samples += presentCount(block);
+    this.#writer.reset();
+    encodeSamples(this.#writer, blocks);
+    const memoryMode = this.#spool.stats().isDurable ? 0 : RECORD_FLAG.MEMORY_MODE;
+    this.#spool.append(
+      {
+        kind: RECORD_KIND.SAMPLES,
+        flags: this.#flags | memoryMode,
+        wallMs: tick.wallMs,
+        bootMs: tick.bootMs,
+        body: this.#writer.view(),
+      },
+      { ticks: 1, samples },
+    );
+    // The flags tell about the time before this record, so they stay up until a record could be kept.
+    this.#flags = 0;
+  }
+
+  /** A sampler that never succeeded has no schema, hence no block; its `node_scrape_collector_success` tells. */
+  #blocks(result: SamplerResult): (ValuesBlock | FailedBlock)[] {
+    const { offsetMs } = result;
+    if (result.kind === 'values') {
+      return result.parts.map((part) => ({
+        kind: 'values',
+        schemaNumber: this.#spool.declareSchema(part.schema),
+        offsetMs,
+        ...part,
+      }));
+    }
+    return result.schemas.map((schema) => ({
+      kind: 'failed',
+      schemaNumber: this.#spool.declareSchema(schema),
+      offsetMs,
+      code: result.code,
+    }));
+  }
+
+  #report(readings: Readings): void {
+    readings.add('rollcall_agent_ticks_due_total', this.#due);
+    // The tick under way counts as taken: whoever reads this has it.
+    readings.add('rollcall_agent_ticks_taken_total', this.#taken + 1);
+    readings.add('rollcall_agent_ticks_missed_total', this.#missed.overrun, 'overrun');
+    readings.add('rollcall_agent_ticks_missed_total', this.#missed.suspended, 'suspended');
+    readings.add('rollcall_agent_ticks_missed_total', this.#missed.no_storage, 'no_storage');
+    const stats = this.#spool.stats();
+    readings.add('rollcall_spool_records', stats.recordsHeld);
+    readings.add('rollcall_spool_bytes', stats.bytesHeld);
+    readings.add('rollcall_spool_bytes_max', stats.bytesMax);
+    readings.add('rollcall_spool_durable', stats.isDurable ? 1 : 0);
+    readings.add('rollcall_spool_samples_dropped_total', stats.samplesDropped);
+  }
+}
+
+function presentCount({
+  schema,
+  present,
+}: Pick<SchemaValues, 'present'> & Pick<ValuesBlock, 'schema'>): number {
+  if (present === undefined) return schema.seriesCount;
+  let count = 0;
+  for (const bit of present) count += bit;
+  return count;
+}

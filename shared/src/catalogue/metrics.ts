@@ -1,0 +1,31 @@
+/**
+ * Every metric that Rollcall makes, as data. Agents emit nothing else, so a typing error cannot become a metric.
+ * Names, labels and types are node_exporter's wherever it has the metric.
+ */
+import type { MetricDefinition } from './definition.ts';
+import { MEMORY_METRICS } from './memory.ts';
+import { SELF_METRICS } from './self.ts';
+import { SYSTEM_METRICS } from './system.ts';
+
+export const METRICS = {
+  ...SYSTEM_METRICS,
+  ...MEMORY_METRICS,
+  ...SELF_METRICS,
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
+
+export type MetricName = keyof typeof METRICS;
+
+/** The metrics with exactly this many labels. */
+export type MetricWithLabels<Count extends number> = {
+  [Name in MetricName]: (typeof METRICS)[Name]['labels']['length'] extends Count ? Name : never;
+}[MetricName];
+
+/** Whether the catalogue has a metric of this name. */
+export function isMetricName(name: string): name is MetricName {
+  return Object.hasOwn(METRICS, name);
+}
+
+/** The row of a metric. */
+export function metricDefinition(name: MetricName): MetricDefinition {
+  return METRICS[name];
+}
