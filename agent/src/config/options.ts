@@ -108,7 +108,7 @@ export const OPTIONS = {
   excludeSection: option('exclude-section', {
     shape: 'name, repeatable',
     arity: 'list',
-    help: 'A section of the inventory that is not collected, for example users or packages.',
+    help: 'A section of the inventory that is not sent, for example users or packages.',
     parse: (text) => {
       if (/^[a-z][a-z0-9_]{0,31}$/.test(text)) return text;
       throw mustBe('the name of an inventory section');
