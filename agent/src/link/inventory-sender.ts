@@ -6,9 +6,9 @@ import type { Socket } from './socket.ts';
 
 /** Where the sections come from. */
 export interface InventorySource {
-  /** The sections as they are now; may take a while the first time. */
-  sections(): Promise<readonly CanonicalSection[]>;
-  /** Called after a section has changed. One listener. */
+  /** The newest reading of each section, empty before the first one. */
+  sections(): readonly CanonicalSection[];
+  /** Called after a reading in which a section changed. One listener. */
   onChange(listener: () => void): void;
 }
 

@@ -363,7 +363,7 @@ function draining(state: In<'DRAINING'>, event: SessionEvent, at: Moment): Step 
     case 'wake':
       return at.monoMs < state.untilMs ? heartbeat(state, at) : finish(state, at, []);
     case 'stop':
-      return drain({ ...state, isStopping: true }, at, []);
+      return drain(withLastRead({ ...state, isStopping: true }), at, []);
     case 'ack': {
       if (!isPlausible(state.connection, event)) return outOfState(state, at, UNSENT_ACK);
       const { state: next, effects } = acknowledged(state, event);
@@ -397,12 +397,24 @@ function draining(state: In<'DRAINING'>, event: SessionEvent, at: Moment): Step 
   }
 }
 
+/** Looks into the spool once more: what was appended a moment ago may not have been told yet. */
+function withLastRead(state: In<'DRAINING'>): In<'DRAINING'> {
+  const current = state.connection.lanes.at(-1);
+  return current === undefined ? state : withLane(state, current.epochId, { isEmpty: false });
+}
+
 function beginDrain(
   state: In<'LIVE'>,
   at: Moment,
   why: { readonly isStopping: boolean; readonly window: DelayWindow },
 ): Step {
-  return drain({ ...state, ...why, phase: 'DRAINING', untilMs: at.monoMs + DRAIN_MS_MAX }, at, []);
+  const draining: In<'DRAINING'> = {
+    ...state,
+    ...why,
+    phase: 'DRAINING',
+    untilMs: at.monoMs + DRAIN_MS_MAX,
+  };
+  return drain(why.isStopping ? withLastRead(draining) : draining, at, []);
 }
 
 /** Sends on when it is the agent that stops; ends when nothing is under way any more. */

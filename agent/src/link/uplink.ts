@@ -2,7 +2,6 @@
  * Sends the spool to the collector: feeds the session with what the socket, the spool and the timer report, and does
  * what the session asks for. Everything that decides is in `session.ts`; this is the part with side effects.
  */
-import { background } from '@rollcall/shared/lib/background.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
@@ -211,9 +210,9 @@ export class Uplink {
       case 'sendGenerationAck':
         return this.#link?.socket.send(encodeGenerationAck(effect.generation));
       case 'sendInventoryHave':
-        return background(log, 'inventory', this.#sendInventoryHave());
+        return this.#sendInventoryHave();
       case 'sendInventory':
-        return background(log, 'inventory', this.#sendInventory(effect.names));
+        return this.#sendInventory(effect.names);
       case 'sendBatch':
         return this.#sendBatch(effect);
       case 'ping':
@@ -358,18 +357,16 @@ export class Uplink {
     this.#dispatch({ kind: 'sent', epochId, nextSeq, bytes });
   }
 
-  async #sendInventoryHave(): Promise<void> {
-    const link = this.#link;
-    const sections = await this.#options.inventory.sections();
-    if (this.#link !== link) return;
-    link?.socket.send(encodeInventoryHave(new Map(sections.map(({ name, hash }) => [name, hash]))));
+  /** Before the first reading there is nothing to say; the change that it brings is told then. */
+  #sendInventoryHave(): void {
+    const sections = this.#options.inventory.sections();
+    if (sections.length === 0) return;
+    this.#link?.socket.send(encodeInventoryHave(new Map(sections.map(({ name, hash }) => [name, hash]))));
   }
 
-  async #sendInventory(names: readonly string[]): Promise<void> {
-    const link = this.#link;
-    const sections = await this.#options.inventory.sections();
-    if (this.#link !== link) return;
-    link?.inventory.send(sections.filter(({ name }) => names.includes(name)));
+  #sendInventory(names: readonly string[]): void {
+    const sections = this.#options.inventory.sections();
+    this.#link?.inventory.send(sections.filter(({ name }) => names.includes(name)));
   }
 
   /** Says the same thing once; what is repeated stays visible at level debug. */

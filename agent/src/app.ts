@@ -1,0 +1,89 @@
+/** Puts the agent together: the only file that names the concrete parts. */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { LocalHost, MACHINE_ROOTS } from './host/local-host.ts';
+import { CHECKOUT_CHILD } from './inventory/collect.ts';
+import { Inventory } from './inventory/inventory.ts';
+import type { IdentityStore } from './link/identity.ts';
+import type { InventorySource } from './link/inventory-sender.ts';
+import type { Dial } from './link/socket.ts';
+import { Uplink } from './link/uplink.ts';
+import { createSamplers } from './samplers/list.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { samplerTimeoutMs, TickTaker } from './scheduler/tick.ts';
+import type { MachineFacts } from './self/facts.ts';
+import { MemorySpool } from './spool/memory.ts';
+
+/** A mount gets this share of the time that its sampler gets, so that one that hangs fails alone. */
+const MOUNT_TIMEOUT_RATIO = 0.5;
+
+export interface SamplingOptions {
+  readonly clock: Clock;
+  readonly host: LocalHost;
+  readonly facts: MachineFacts;
+  readonly intervalMs: number;
+}
+
+/** Takes the readings that are sent; `show` prints them. */
+export function createTicks({ clock, host, facts, intervalMs }: SamplingOptions): TickTaker {
+  const agent = { version: facts.agentVersion, arch: facts.os.arch, os: facts.os.platform };
+  const mountTimeoutMs = samplerTimeoutMs(intervalMs) * MOUNT_TIMEOUT_RATIO;
+  const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs });
+  return new TickTaker({ clock, host, samplers, intervalMs });
+}
+
+export interface AppOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly facts: MachineFacts;
+  readonly identity: IdentityStore;
+  readonly dial: Dial;
+  readonly intervalMs: number;
+  /** Inventory sections that stay on the machine. */
+  readonly excludedSections: readonly string[];
+  readonly isDowngradeAllowed: boolean;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly randomBytes: (count: number) => Buffer;
+}
+
+/** An agent that samples and sends from `start` to `stop`; each is called once. */
+export interface App {
+  start(): void;
+  /** Takes no more readings, delivers what is left within a few seconds, and closes. */
+  stop(): Promise<void>;
+}
+
+export function createApp(options: AppOptions): App {
+  const { clock, log, facts, intervalMs, randomBytes } = options;
+  const host = new LocalHost(MACHINE_ROOTS);
+  const spool = new MemorySpool({ clock, bootId: facts.bootId, randomBytes });
+  const ticks = createTicks({ clock, host, facts, intervalMs });
+  const scheduler = new Scheduler({ clock, log, ticks, spool, intervalMs });
+  const inventory = new Inventory({ clock, log, host, command: CHECKOUT_CHILD });
+  const uplink = new Uplink({
+    ...options,
+    spool,
+    inventory: withoutSections(inventory, options.excludedSections),
+  });
+  return {
+    start() {
+      uplink.start();
+      scheduler.start();
+      inventory.start();
+    },
+    async stop() {
+      await Promise.all([inventory.stop(), scheduler.stop()]);
+      await uplink.stop();
+      spool.close();
+      host.close();
+    },
+  };
+}
+
+function withoutSections(inventory: InventorySource, excluded: readonly string[]): InventorySource {
+  return {
+    sections: () => inventory.sections().filter(({ name }) => !excluded.includes(name)),
+    onChange: (listener) => inventory.onChange(listener),
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * Every setting of the agent as data: flags, variables, the configuration file, `--help` and the messages about bad
+ * values come from this table. A key `data-dir` is the flag `--data-dir`, the variable `ROLLCALL_AGENT_DATA_DIR` (or
+ * `ROLLCALL_DATA_DIR`) and the key `data-dir` of the file.
+ */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { LogLevel } from '@rollcall/shared/lib/log.ts';
+import { redactUrl, Secret } from '@rollcall/shared/lib/secret.ts';
+import { cleanText } from '@rollcall/shared/lib/text.ts';
+import { TOKEN_PATTERN } from '@rollcall/shared/protocol/enroll.ts';
+
+/** One setting; `T` is what its text is parsed to. */
+export interface Option<T> {
+  readonly key: string;
+  /** Unit or shape, for people. */
+  readonly shape: string;
+  /** As it would be written; undefined for "not set". */
+  readonly fallback: string | undefined;
+  readonly help: string;
+  /** `switch`: a flag without a value means true. `list`: may be given several times, or with commas. */
+  readonly arity: 'one' | 'switch' | 'list';
+  /** The value as it may stand in a message. */
+  readonly shown: (text: string) => string;
+  /**
+   * Reads one value.
+   * @throws AppError BAD_CONFIG, "must be …"
+   */
+  readonly parse: (text: string) => T;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const INTERVAL_MS_MIN = 1_000;
+const INTERVAL_MS_MAX = 3_600_000;
+const SHOWN_MAX = 80;
+const HOST_NAME_MAX = 255;
+
+function option<T>(
+  key: string,
+  details: Pick<Option<T>, 'shape' | 'help' | 'parse'> & Partial<Option<T>>,
+): Option<T> {
+  return { fallback: undefined, arity: 'one', shown: shorten, ...details, key };
+}
+
+export const OPTIONS = {
+  url: option('url', {
+    shape: 'URL',
+    help: 'The collector, for example https://monitor.example.org:7655. Needed for the first start only.',
+    shown: redactUrl,
+    // Whether plain http:// is allowed depends on `insecure`, so it is checked with it.
+    parse: (text) => text,
+  }),
+  token: option('token', {
+    shape: 'rce1_…',
+    help: 'Enrolment token, needed for the first start only. Better given as the variable ROLLCALL_TOKEN than as a flag, which other users of the machine can see.',
+    shown: () => '[redacted]',
+    parse: (text) => {
+      if (!TOKEN_PATTERN.test(text)) throw mustBe('a token as "rollcall-collector token create" prints it');
+      return new Secret(text);
+    },
+  }),
+  dataDir: option('data-dir', {
+    shape: 'folder',
+    fallback: './rollcall-agent-data',
+    help: 'Where the agent keeps its key and identity. Only its own user may read it.',
+    parse: filePath,
+  }),
+  interval: option('interval', {
+    shape: 'span, 1s to 1h',
+    fallback: '10s',
+    help: 'Time between readings.',
+    parse: (text) => {
+      const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
+      const spanMs = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
+      if (spanMs >= INTERVAL_MS_MIN && spanMs <= INTERVAL_MS_MAX) return spanMs;
+      throw mustBe('a span from 1s to 1h, for example 10s or 1m');
+    },
+  }),
+  logLevel: option('log-level', {
+    shape: 'debug, info, warn or error',
+    fallback: 'info',
+    help: 'How much is written to standard error.',
+    parse: logLevel,
+  }),
+  insecure: option('insecure', {
+    shape: 'true or false',
+    fallback: 'false',
+    arity: 'switch',
+    help: 'Allow http:// to another machine: anyone on the way can read what is sent. Certificates are always verified.',
+    parse: (text) => {
+      if (text === 'true') return true;
+      if (text === 'false') return false;
+      throw mustBe('true or false');
+    },
+  }),
+  caFile: option('ca-file', {
+    shape: 'file',
+    help: "Certificate authorities to trust instead of the system's, in PEM form.",
+    parse: filePath,
+  }),
+  hostName: option('host-name', {
+    shape: 'text',
+    help: 'Name that this machine is shown by. Without it the name that the operating system has.',
+    parse: (text) => {
+      if (text !== '' && text.length <= HOST_NAME_MAX && cleanText(text, HOST_NAME_MAX) === text) return text;
+      throw mustBe(`1 to ${HOST_NAME_MAX} characters without control characters`);
+    },
+  }),
+  excludeSection: option('exclude-section', {
+    shape: 'name, repeatable',
+    arity: 'list',
+    help: 'A section of the inventory that is not sent, for example users or packages.',
+    parse: (text) => {
+      if (/^[a-z][a-z0-9_]{0,31}$/.test(text)) return text;
+      throw mustBe('the name of an inventory section');
+    },
+  }),
+};
+
+/** The rows without the types of their values, for help and for reading flags. */
+export const OPTION_LIST: readonly Option<unknown>[] = Object.values(OPTIONS);
+
+/** Names of the variables of a setting; the first one that is set counts. */
+export function variableNames(key: string): readonly string[] {
+  const name = key.toUpperCase().replaceAll('-', '_');
+  return [`ROLLCALL_AGENT_${name}`, `ROLLCALL_${name}`];
+}
+
+function shorten(text: string): string {
+  return JSON.stringify(text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);
+}
+
+function filePath(text: string): string {
+  if (text === '' || text.includes('\0')) throw mustBe('a path');
+  return text;
+}
+
+function logLevel(text: string): LogLevel {
+  switch (text) {
+    case 'debug':
+    case 'info':
+    case 'warn':
+    case 'error':
+      return text;
+    default:
+      throw mustBe('debug, info, warn or error');
+  }
+}
+
+function mustBe(allowed: string): AppError {
+  return new AppError('BAD_CONFIG', `must be ${allowed}`);
+}

@@ -1,0 +1,131 @@
+/**
+ * The agent's identity on disk: `agent.key` is its private key (PEM), `agent.json` who the collector says it is, which
+ * collector that was, and what the last session left.
+ */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { JsonReader, parseJsonObject } from '@rollcall/shared/protocol/json.ts';
+import {
+  AGENT_ID_BYTES,
+  exportIdentity,
+  importIdentity,
+  PUBLIC_KEY_BYTES,
+  type Identity,
+} from '@rollcall/shared/protocol/identity.ts';
+import type { AgentIdentity, IdentityStore, SessionFacts } from '../link/identity.ts';
+import type { PrivateDir } from './private-dir.ts';
+
+const IDENTITY_FILE = 'agent.json';
+const KEY_FILE = 'agent.key';
+const FORMAT = 1;
+const COLLECTOR_KEYS_MAX = 4;
+
+/** What enrolment yields. */
+export interface Enrolled {
+  readonly agentId: Buffer;
+  readonly collectorKeys: readonly Buffer[];
+  readonly storeId: string;
+  /** Address of the collector, as in `Endpoint.shown`. */
+  readonly url: string;
+}
+
+/** The identity of an enrolled agent. */
+export interface StoredIdentity extends IdentityStore {
+  readonly url: string;
+}
+
+/** The key pair in the folder, undefined when there is none. @throws AppError DATA_DIR_UNUSABLE, AUTH_FAILED */
+export function readKeys(dir: PrivateDir): Identity | undefined {
+  const pem = dir.read(KEY_FILE);
+  return pem === undefined ? undefined : importIdentity(pem);
+}
+
+/** @throws AppError DATA_DIR_UNUSABLE */
+export function writeKeys(dir: PrivateDir, keys: Identity): void {
+  dir.write(KEY_FILE, exportIdentity(keys));
+}
+
+/**
+ * The identity in the folder, undefined when the agent is not enrolled.
+ * @throws AppError DATA_DIR_UNUSABLE, also when the files are damaged; AUTH_FAILED when the key is
+ */
+export function readIdentity(dir: PrivateDir): StoredIdentity | undefined {
+  const text = dir.read(IDENTITY_FILE);
+  if (text === undefined) return undefined;
+  const keys = readKeys(dir);
+  if (keys === undefined) {
+    throw new AppError(
+      'DATA_DIR_UNUSABLE',
+      `${dir.path} has ${IDENTITY_FILE} but no ${KEY_FILE}; enrol with --force`,
+    );
+  }
+  try {
+    const { enrolled, facts } = parse(text);
+    return storeOf(dir, { keys, enrolled, facts });
+  } catch (error) {
+    throw new AppError('DATA_DIR_UNUSABLE', `${dir.path}/${IDENTITY_FILE} is damaged; enrol with --force`, {
+      cause: error,
+    });
+  }
+}
+
+/** Stores a fresh identity for the keys that are in the folder. @throws AppError DATA_DIR_UNUSABLE */
+export function writeIdentity(dir: PrivateDir, keys: Identity, enrolled: Enrolled): StoredIdentity {
+  const facts: SessionFacts = { generation: 0, storeId: enrolled.storeId, binding: 'none' };
+  const store = storeOf(dir, { keys, enrolled, facts });
+  store.store(facts);
+  return store;
+}
+
+function storeOf(
+  dir: PrivateDir,
+  content: { readonly keys: Identity; readonly enrolled: Enrolled; readonly facts: SessionFacts },
+): StoredIdentity {
+  const { keys, enrolled } = content;
+  const { agentId, collectorKeys, url } = enrolled;
+  const identity: AgentIdentity = { agentId, keys, collectorKeys };
+  let facts = content.facts;
+  return {
+    identity,
+    url,
+    facts: () => facts,
+    store(next) {
+      facts = next;
+      dir.write(IDENTITY_FILE, format(enrolled, next));
+    },
+  };
+}
+
+function format(enrolled: Enrolled, facts: SessionFacts): string {
+  const content = {
+    format: FORMAT,
+    url: enrolled.url,
+    agentId: enrolled.agentId.toString('base64url'),
+    collectorKeys: enrolled.collectorKeys.map((key) => key.toString('base64url')),
+    storeId: facts.storeId,
+    generation: facts.generation,
+    binding: facts.binding,
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+function parse(text: string): { readonly enrolled: Enrolled; readonly facts: SessionFacts } {
+  const reader = new JsonReader(parseJsonObject(Buffer.from(text)), IDENTITY_FILE);
+  reader.integer('format', FORMAT, FORMAT);
+  const collectorKeys = reader
+    .textList('collectorKeys', COLLECTOR_KEYS_MAX, 64)
+    .map((key) => Buffer.from(key, 'base64url'));
+  if (collectorKeys.length === 0 || collectorKeys.some(({ length }) => length !== PUBLIC_KEY_BYTES)) {
+    throw new AppError('PROTOCOL_ERROR', `${IDENTITY_FILE}.collectorKeys must be one or more keys`);
+  }
+  const storeId = reader.text('storeId', 64);
+  const binding = reader.text('binding', 16) === 'exporter' ? 'exporter' : 'none';
+  return {
+    enrolled: {
+      agentId: reader.bytes('agentId', AGENT_ID_BYTES),
+      collectorKeys,
+      storeId,
+      url: reader.text('url', 2_048),
+    },
+    facts: { generation: reader.integer('generation', 0), storeId, binding },
+  };
+}

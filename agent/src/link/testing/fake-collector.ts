@@ -1,0 +1,162 @@
+/**
+ * A collector for tests of the link, without sockets: it reads the agent's messages as a real one would, keeps the
+ * watermarks, and answers what the test tells it to.
+ */
+import {
+  decodeFrame,
+  encodeFrame,
+  FRAME_FLAG_JSON,
+  MESSAGE,
+  type Frame,
+} from '@rollcall/shared/protocol/frame.ts';
+import { decodeGap } from '@rollcall/shared/protocol/gap.ts';
+import {
+  decodeHello,
+  encodeChallenge,
+  encodeWelcome,
+  type ChannelBinding,
+  type EpochMark,
+  type Hello,
+} from '@rollcall/shared/protocol/handshake.ts';
+import { generateIdentity, helloMessage, verifyBytes } from '@rollcall/shared/protocol/identity.ts';
+import { decodeBatch, encodeAck } from '@rollcall/shared/protocol/messages.ts';
+import { RECORD_KIND, recordBody, type WireRecord } from '@rollcall/shared/protocol/record.ts';
+import type { Identity } from '@rollcall/shared/protocol/identity.ts';
+
+/** One agent's connection as the collector sees it. */
+export interface CollectorEnd {
+  send(bytes: Buffer): void;
+  close(code: number): void;
+}
+
+export interface FakeCollectorSettings {
+  creditLimit: number;
+  /** Acknowledge each batch at once. */
+  isAcking: boolean;
+  mustRotateEpoch: boolean;
+  generation: number;
+  heartbeatMs: number;
+  binding: ChannelBinding;
+  versionMin: number;
+  versionMax: number;
+  /** Replaces the key that WELCOME is signed with. */
+  signer: Identity;
+}
+
+export class FakeCollector {
+  readonly identity = generateIdentity();
+  readonly settings: FakeCollectorSettings;
+  readonly #agentKey: Buffer;
+  readonly #nonce = Buffer.alloc(32, 9);
+  /** Records by epoch and number; a gap stands at its first number. */
+  readonly records = new Map<string, Map<number, WireRecord>>();
+  readonly watermarks = new Map<string, number>();
+  /** What came, in order, without the batches. */
+  readonly frames: Frame[] = [];
+  readonly hellos: Hello[] = [];
+  batches = 0;
+  /** What was wrong with what the agent sent; must stay empty. */
+  readonly faults: string[] = [];
+  #end: CollectorEnd | undefined;
+
+  constructor(agentKey: Buffer) {
+    this.#agentKey = agentKey;
+    this.settings = {
+      creditLimit: 1 << 30,
+      isAcking: true,
+      mustRotateEpoch: false,
+      generation: 1,
+      heartbeatMs: 10_000,
+      binding: 'none',
+      versionMin: 1,
+      versionMax: 1,
+      signer: this.identity,
+    };
+  }
+
+  /** A new connection: sends CHALLENGE. */
+  connected(end: CollectorEnd): void {
+    this.#end = end;
+    const { versionMin, versionMax, binding } = this.settings;
+    this.#json(
+      MESSAGE.CHALLENGE,
+      encodeChallenge({ versionMin, versionMax, nonce: this.#nonce, binding, keys: [] }),
+    );
+  }
+
+  received(bytes: Buffer): void {
+    const frame = decodeFrame(Buffer.from(bytes));
+    if (frame.type === MESSAGE.HELLO) this.#welcome(frame.body);
+    if (frame.type === MESSAGE.BATCH) this.#apply(frame);
+    else this.frames.push(frame);
+  }
+
+  /** Sends raw bytes to the agent. */
+  send(bytes: Buffer): void {
+    this.#end?.send(bytes);
+  }
+
+  close(code: number): void {
+    this.#end?.close(code);
+  }
+
+  /** Acknowledges everything that came, with this credit. */
+  ackAll(creditLimit = this.settings.creditLimit): void {
+    for (const [epochId, watermark] of this.watermarks)
+      this.send(encodeAck({ epochId, watermark, creditLimit }));
+  }
+
+  /** The types of what came besides batches. */
+  types(): number[] {
+    return this.frames.map(({ type }) => type);
+  }
+
+  #welcome(body: Buffer): void {
+    const { content, signature, json } = decodeHello(body);
+    const { agentId, nonce: agentNonce, epochs } = content;
+    const channelBinding = Buffer.alloc(0);
+    const parts = { collectorNonce: this.#nonce, agentNonce, agentId, channelBinding, json };
+    if (!verifyBytes(this.#agentKey, helloMessage(parts), signature))
+      this.faults.push('signature of HELLO is wrong');
+    this.hellos.push(content);
+    const { settings } = this;
+    const welcome = {
+      version: 1,
+      features: [],
+      storeId: 'store',
+      wallMs: 0,
+      marks: epochs.map(({ id }) => this.#mark(id)),
+      creditLimit: settings.creditLimit,
+      generation: settings.generation,
+      mustRotateEpoch: settings.mustRotateEpoch,
+      heartbeatMs: settings.heartbeatMs,
+    };
+    settings.mustRotateEpoch = false;
+    this.#json(MESSAGE.WELCOME, encodeWelcome(welcome, { ...parts, identity: settings.signer }));
+  }
+
+  #mark(id: string): EpochMark {
+    const watermark = this.watermarks.get(id) ?? 0;
+    const record = this.records.get(id)?.get(watermark);
+    return { id, watermark, crcs: record === undefined ? [] : [{ seq: watermark, crc: record.crc }] };
+  }
+
+  #apply(frame: Frame): void {
+    this.batches++;
+    const { epochId, records } = decodeBatch(frame);
+    const held = this.records.get(epochId) ?? new Map<number, WireRecord>();
+    this.records.set(epochId, held);
+    let watermark = this.watermarks.get(epochId) ?? 0;
+    for (const record of records) {
+      if (record.seq !== watermark + 1) this.faults.push(`record ${record.seq} after ${watermark}`);
+      held.set(record.seq, record);
+      watermark = record.kind === RECORD_KIND.GAP ? decodeGap(recordBody(record)).to : record.seq;
+    }
+    this.watermarks.set(epochId, watermark);
+    if (this.settings.isAcking) this.ackAll();
+  }
+
+  #json(type: typeof MESSAGE.CHALLENGE | typeof MESSAGE.WELCOME, body: Buffer): void {
+    this.send(encodeFrame({ type, flags: FRAME_FLAG_JSON, body: [body] }));
+  }
+}

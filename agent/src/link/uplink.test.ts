@@ -1,0 +1,446 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
+import { canonicalSection } from '@rollcall/shared/inventory/canonical.ts';
+import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
+import { generateIdentity } from '@rollcall/shared/protocol/identity.ts';
+import {
+  CLOSE_CODE,
+  decodeBye,
+  decodeGenerationAck,
+  decodeInventoryChunk,
+  decodeInventoryHave,
+  encodeAck,
+  encodeError,
+  encodeGoaway,
+  encodeInventoryNeed,
+  encodeReject,
+  encodeTime,
+} from '@rollcall/shared/protocol/messages.ts';
+import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
+import { appendTick, currentEpoch, testSchema } from '../spool/conformance.ts';
+import { MemorySpool } from '../spool/memory.ts';
+import { memoryIdentityStore } from './identity.ts';
+import { FakeCollector } from './testing/fake-collector.ts';
+import { FakeNetwork } from './testing/fake-socket.ts';
+import { Uplink } from './uplink.ts';
+
+const cpu = testSchema('cpu', 20);
+const KEYS = generateIdentity();
+
+function setUp(options: { readonly segmentBytes?: number; readonly maxBytes?: number } = {}) {
+  const clock = new FakeClock();
+  const log = fakeLog();
+  let draws = 0;
+  const randomBytes = (count: number): Buffer => Buffer.alloc(count, ++draws);
+  const collector = new FakeCollector(KEYS.publicKey);
+  const network = new FakeNetwork(collector);
+  const spool = new MemorySpool({ clock, bootId: 'boot', randomBytes, ...options });
+  const collectorKeys = [collector.identity.publicKey];
+  const identity = memoryIdentityStore({ agentId: Buffer.alloc(16, 1), keys: KEYS, collectorKeys });
+  let sections = [canonicalSection({ name: 'os', content: { name: 'Linux' } })];
+  let onChange: () => void = () => {};
+  const uplink = new Uplink({
+    clock,
+    log,
+    random: () => 0.5,
+    randomBytes,
+    spool,
+    identity,
+    dial: network.dial,
+    facts: {
+      hostName: 'web-1',
+      bootId: 'boot',
+      agentVersion: '0.1.0',
+      os: { platform: 'linux', name: 'Linux', kernel: '6', arch: 'x64' },
+    },
+    inventory: { sections: () => sections, onChange: (listener) => void (onChange = listener) },
+  });
+  const changeInventory = (next: typeof sections): void => {
+    sections = next;
+    onChange();
+  };
+  return { clock, log, collector, network, spool, identity, uplink, changeInventory };
+}
+
+type World = ReturnType<typeof setUp>;
+
+async function connect(world: World): Promise<void> {
+  world.uplink.start();
+  await world.clock.advance(3_000);
+}
+
+/** Numbers of the ticks that the collector has of the epoch. */
+function ticksAt({ collector, spool }: World): number[] {
+  const records = collector.records.get(currentEpoch(spool).id) ?? new Map();
+  return [...records.values()].filter(({ kind }) => kind === RECORD_KIND.SAMPLES).map(({ seq }) => seq);
+}
+
+describe('a session', () => {
+  it('greets, proves itself, stores the generation and delivers what the spool holds', async () => {
+    const world = setUp();
+    for (let i = 0; i < 3; i++) appendTick(world.spool, [cpu]);
+    await connect(world);
+    const { collector, spool, identity, uplink } = world;
+    expect(collector.faults).toEqual([]);
+    expect(collector.hellos[0]).toMatchObject({ hostName: 'web-1', generation: 0, isDurable: false });
+    expect(ticksAt(world)).toEqual([2, 3, 4]);
+    expect(currentEpoch(spool)).toMatchObject({ next: 5, acked: 4 });
+    expect(collector.types()).toEqual([MESSAGE.HELLO, MESSAGE.GEN_ACK, MESSAGE.INV_HAVE]);
+    expect(decodeGenerationAck(collector.frames[1]?.body ?? Buffer.alloc(0))).toBe(1);
+    expect(identity.facts()).toEqual({ generation: 1, storeId: 'store', binding: 'none' });
+    expect(uplink.stats()).toMatchObject({ phase: 'LIVE', sessions: 1, batchesSent: 1 });
+  });
+
+  it('sends a new record at once', async () => {
+    const world = setUp();
+    await connect(world);
+    appendTick(world.spool, [cpu]);
+    await world.clock.advance(0);
+    expect(ticksAt(world)).toEqual([2]);
+  });
+
+  it('keeps batches to the size that passes a slow link', async () => {
+    const world = setUp();
+    for (let i = 0; i < 600; i++) appendTick(world.spool, [cpu]);
+    await connect(world);
+    expect(ticksAt(world)).toHaveLength(600);
+    expect(world.collector.batches).toBeGreaterThan(3);
+    expect(world.collector.faults).toEqual([]);
+  });
+
+  it('sends nothing before the collector has proved who it is', async () => {
+    const world = setUp();
+    appendTick(world.spool, [cpu]);
+    world.collector.settings.signer = generateIdentity();
+    await connect(world);
+    expect(new Set(world.collector.types())).toEqual(new Set([MESSAGE.HELLO]));
+    expect(world.collector.batches).toBe(0);
+    expect(world.network.lastClose).toBe(CLOSE_CODE.AUTH_FAILED);
+    expect(world.uplink.stats().phase).toBe('BACKOFF');
+    const alarm = world.log.lines.find(({ level }) => level === 'error');
+    expect(alarm?.fields['reason']).toContain('does not match the identity pinned');
+  });
+
+  it.each([
+    ['binds less to TLS than before', { binding: 'none' as const }],
+    ['wants to bind to a TLS session that there is none of', { binding: 'exporter' as const }],
+  ])('refuses a collector that %s', async (_what, settings) => {
+    const world = setUp();
+    if (settings.binding === 'none')
+      world.identity.store({ generation: 1, storeId: '', binding: 'exporter' });
+    Object.assign(world.collector.settings, settings);
+    await connect(world);
+    expect(world.collector.frames).toEqual([]);
+    expect(world.network.lastClose).toBe(CLOSE_CODE.AUTH_FAILED);
+  });
+
+  it('goes dormant when no version is common', async () => {
+    const world = setUp();
+    Object.assign(world.collector.settings, { versionMin: 2, versionMax: 3 });
+    await connect(world);
+    expect(world.uplink.stats().phase).toBe('DORMANT');
+    await world.clock.advance(4_000_000);
+    expect(world.network.dials).toBe(2);
+  });
+
+  it('does not confirm a generation that could not be stored', async () => {
+    const world = setUp();
+    world.identity.store = () => {
+      throw new Error('disk full');
+    };
+    await connect(world);
+    expect(world.collector.types()).not.toContain(MESSAGE.GEN_ACK);
+    expect(world.uplink.stats().phase).toBe('LIVE');
+  });
+});
+
+describe('flow control', () => {
+  it('stops at the credit and goes on when more is granted', async () => {
+    const world = setUp();
+    for (let i = 0; i < 50; i++) appendTick(world.spool, [cpu]);
+    world.collector.settings.creditLimit = 1_000;
+    world.collector.settings.isAcking = false;
+    await connect(world);
+    const before = world.uplink.stats().bytesSent;
+    const recordBytes = 300;
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(1_000 + recordBytes);
+    world.collector.ackAll(2_000);
+    await world.clock.advance(0);
+    expect(world.uplink.stats().bytesSent).toBeGreaterThan(before);
+    expect(world.uplink.stats().bytesSent).toBeLessThan(2_000 + recordBytes);
+    expect(world.collector.faults).toEqual([]);
+  });
+
+  it('leaves at most one batch over 64 KiB in the socket', async () => {
+    const world = setUp();
+    await connect(world);
+    world.network.isStalled = true;
+    for (let i = 0; i < 2_000; i++) appendTick(world.spool, [cpu]);
+    await world.clock.advance(0);
+    expect(world.uplink.stats().bytesSent).toBeLessThan(2 * 64 * 1024);
+    world.network.flush();
+    await world.clock.advance(0);
+    expect(ticksAt(world)).toHaveLength(2_000);
+    expect(world.collector.faults).toEqual([]);
+  });
+});
+
+describe('reconnecting', () => {
+  it('goes on behind the watermark, so that nothing is lost and nothing comes twice', async () => {
+    const world = setUp();
+    world.collector.settings.isAcking = false;
+    await connect(world);
+    for (let i = 0; i < 40; i++) {
+      appendTick(world.spool, [cpu]);
+      await world.clock.advance(1_000);
+      if (i % 7 === 3) world.network.cut();
+      if (i % 11 === 5) world.collector.ackAll();
+    }
+    await world.clock.advance(60_000);
+    expect(world.network.dials).toBeGreaterThan(3);
+    expect(ticksAt(world)).toHaveLength(40);
+    expect(world.collector.faults).toEqual([]);
+  });
+
+  it('declares what it had to drop during an outage', async () => {
+    const world = setUp({ segmentBytes: 2_048, maxBytes: 8_192 });
+    world.network.outcome = { kind: 'failed', code: 'COLLECTOR_UNREACHABLE' };
+    await connect(world);
+    for (let i = 0; i < 200; i++) appendTick(world.spool, [cpu]);
+    world.network.outcome = { kind: 'open' };
+    await world.clock.advance(120_000);
+    const { id, next, acked } = currentEpoch(world.spool);
+    expect(acked).toBe(next - 1);
+    expect(world.collector.records.get(id)?.get(1)?.kind).toBe(RECORD_KIND.GAP);
+    expect(world.collector.faults).toEqual([]);
+  });
+
+  it('moves to a new epoch when the collector asks for it, and loses nothing', async () => {
+    const world = setUp();
+    for (let i = 0; i < 3; i++) appendTick(world.spool, [cpu]);
+    const before = currentEpoch(world.spool).id;
+    world.collector.settings.mustRotateEpoch = true;
+    await connect(world);
+    expect(currentEpoch(world.spool).id).not.toBe(before);
+    expect(ticksAt(world)).toHaveLength(3);
+    const bye = world.collector.frames.find(({ type }) => type === MESSAGE.BYE);
+    expect(decodeBye(bye?.body ?? Buffer.alloc(0))).toBe('epoch');
+    expect(world.network.dials).toBe(2);
+  });
+
+  it('moves to a new epoch when the histories have forked', async () => {
+    const world = setUp();
+    for (let i = 0; i < 5; i++) appendTick(world.spool, [cpu]);
+    const { id } = currentEpoch(world.spool);
+    // The collector holds a record 3 that this agent never wrote.
+    const other = setUp();
+    for (let i = 0; i < 2; i++) appendTick(other.spool, [testSchema('cpu', 3)]);
+    await connect(other);
+    const foreign = other.collector.records.get(currentEpoch(other.spool).id);
+    world.collector.records.set(id, new Map(foreign));
+    world.collector.watermarks.set(id, 3);
+    await connect(world);
+    expect(currentEpoch(world.spool).id).not.toBe(id);
+    expect(ticksAt(world)).toHaveLength(5);
+    expect(world.collector.faults).toEqual([]);
+  });
+
+  it('follows the spool into a new epoch', async () => {
+    const world = setUp();
+    await connect(world);
+    for (let i = 1; i <= 140; i++) appendTick(world.spool, [testSchema('net', i)]);
+    await world.clock.advance(1_000);
+    expect(world.collector.watermarks.size).toBe(2);
+    expect(world.spool.stats().oldestUnackedMs).toBeUndefined();
+    expect(world.collector.faults).toEqual([]);
+  });
+
+  it('comes back in the window of a GOAWAY', async () => {
+    const world = setUp();
+    await connect(world);
+    world.collector.send(encodeGoaway('restart', { minMs: 20_000, maxMs: 30_000 }));
+    await world.clock.advance(24_000);
+    expect(world.network.dials).toBe(1);
+    await world.clock.advance(2_000);
+    expect(world.network.dials).toBe(2);
+  });
+
+  it('keeps to Retry-After', async () => {
+    const world = setUp();
+    world.network.outcome = { kind: 'refused', statusCode: 503, retryAfterMs: 9_000 };
+    await connect(world);
+    world.network.outcome = { kind: 'open' };
+    await world.clock.advance(8_000);
+    expect(world.network.dials).toBe(1);
+    await world.clock.advance(2_000);
+    expect(world.uplink.stats().phase).toBe('LIVE');
+  });
+
+  it.each([
+    [CLOSE_CODE.REVOKED, 'DORMANT'],
+    [CLOSE_CODE.IDENTITY_CONFLICT, 'DORMANT'],
+    [CLOSE_CODE.SUPERSEDED, 'BACKOFF'],
+  ])('obeys close code %i', async (code, phase) => {
+    const world = setUp();
+    await connect(world);
+    world.collector.close(code);
+    await world.clock.advance(0);
+    expect(world.uplink.stats().phase).toBe(phase);
+  });
+
+  it('says once that the collector is away, and that it is back', async () => {
+    const world = setUp();
+    world.network.outcome = { kind: 'failed', code: 'COLLECTOR_UNREACHABLE' };
+    await connect(world);
+    await world.clock.advance(600_000);
+    expect(world.network.dials).toBeGreaterThan(10);
+    expect(world.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+    world.network.outcome = { kind: 'open' };
+    await world.clock.advance(60_000);
+    expect(world.log.lines.at(-1)?.message).toBe('connected to the collector');
+  });
+});
+
+describe('liveness', () => {
+  it('pings a silent connection and gives it up after a minute without an answer', async () => {
+    const world = setUp();
+    await connect(world);
+    await world.clock.advance(35_000);
+    expect(world.network.pings).toBe(3);
+    world.network.pong();
+    await world.clock.advance(55_000);
+    expect(world.uplink.stats().phase).toBe('LIVE');
+    await world.clock.advance(10_000);
+    expect(world.network.lastClose).toBe(0);
+  });
+});
+
+describe('what the collector says', () => {
+  it.each([
+    ['bytes that are no message', Buffer.from('hello')],
+    ['nothing', Buffer.alloc(0)],
+    ['a message of an agent', encodeTime(1)],
+    [
+      'an ack of what was never sent',
+      encodeAck({ epochId: 'ffffffffffffffff', watermark: 1, creditLimit: 1 }),
+    ],
+  ])('ends the session when it is %s', async (_what, bytes) => {
+    const world = setUp();
+    await connect(world);
+    world.collector.send(bytes);
+    await world.clock.advance(0);
+    expect(world.network.lastClose).toBe(CLOSE_CODE.PROTOCOL_ERROR);
+    await world.clock.advance(10_000);
+    expect(world.uplink.stats().phase).toBe('LIVE');
+  });
+
+  it('is counted and told when it rejects records, once per reason', async () => {
+    const world = setUp();
+    await connect(world);
+    const reject = {
+      epochId: currentEpoch(world.spool).id,
+      seq: 1,
+      code: 'UNKNOWN_KIND',
+      samples: 4,
+    } as const;
+    for (let i = 0; i < 3; i++) world.collector.send(encodeReject({ ...reject, text: 'bad\u001b[31m' }));
+    await world.clock.advance(0);
+    expect(world.uplink.stats()).toMatchObject({ recordsRejected: 3, samplesRejected: 12 });
+    const warnings = world.log.lines.filter(({ level }) => level === 'warn');
+    expect(warnings.map(({ fields }) => fields['text'])).toEqual(['bad[31m']);
+  });
+
+  it('is logged when it is an error', async () => {
+    const world = setUp();
+    await connect(world);
+    world.collector.send(encodeError('SEQ_HOLE', 'record 7 after 5'));
+    await world.clock.advance(0);
+    expect(world.log.lines.at(-1)).toMatchObject({ level: 'warn', fields: { code: 'SEQ_HOLE' } });
+  });
+});
+
+describe('inventory', () => {
+  it('is sent in pieces when the collector asks, and told again when it changes', async () => {
+    const world = setUp();
+    await connect(world);
+    const large = canonicalSection({ name: 'packages', content: { all: 'x'.repeat(200_000) } });
+    world.changeInventory([large]);
+    world.collector.send(encodeInventoryNeed(['packages', 'unknown']));
+    await world.clock.advance(0);
+    const have = world.collector.frames.filter(({ type }) => type === MESSAGE.INV_HAVE).at(-1);
+    expect([...decodeInventoryHave(have?.body ?? Buffer.alloc(0))]).toEqual([['packages', large.hash]]);
+    const chunks = world.collector.frames
+      .filter(({ type }) => type === MESSAGE.INV_FULL)
+      .map(({ body }) => decodeInventoryChunk(body));
+    expect(chunks.length).toBeGreaterThan(1);
+    const bytes = Buffer.concat(chunks.map((chunk) => chunk.bytes));
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(large.hash);
+  });
+
+  it('waits for a socket that is full', async () => {
+    const world = setUp();
+    await connect(world);
+    world.network.isStalled = true;
+    world.changeInventory([canonicalSection({ name: 'packages', content: { all: 'x'.repeat(400_000) } })]);
+    world.collector.send(encodeInventoryNeed(['packages']));
+    await world.clock.advance(0);
+    world.network.flush();
+    await world.clock.advance(0);
+    const last = world.collector.frames.filter(({ type }) => type === MESSAGE.INV_FULL).at(-1);
+    const chunk = decodeInventoryChunk(last?.body ?? Buffer.alloc(0));
+    expect(chunk.offset + chunk.bytes.length).toBe(chunk.totalBytes);
+  });
+
+  it('says nothing before the first reading', async () => {
+    const world = setUp();
+    world.changeInventory([]);
+    await connect(world);
+    expect(world.collector.types()).not.toContain(MESSAGE.INV_HAVE);
+  });
+});
+
+describe('stopping', () => {
+  it('delivers what is left, says goodbye and leaves no timer', async () => {
+    const world = setUp();
+    await connect(world);
+    appendTick(world.spool, [cpu]);
+    await Promise.all([world.uplink.stop(), world.clock.advance(0)]);
+    await world.uplink.stop();
+    expect(ticksAt(world)).toEqual([2]);
+    const bye = world.collector.frames.at(-1);
+    expect(bye?.type).toBe(MESSAGE.BYE);
+    expect(decodeBye(bye?.body ?? Buffer.alloc(0))).toBe('stop');
+    expect(world.clock.timerCount).toBe(0);
+  });
+
+  it('waits five seconds for acks and no longer', async () => {
+    const world = setUp();
+    world.collector.settings.isAcking = false;
+    await connect(world);
+    appendTick(world.spool, [cpu]);
+    await world.clock.advance(0);
+    let isDone = false;
+    const stopping = world.uplink.stop().then(() => (isDone = true));
+    await world.clock.advance(4_900);
+    expect(isDone).toBe(false);
+    await world.clock.advance(200);
+    expect(isDone).toBe(true);
+    await stopping;
+    expect(world.clock.timerCount).toBe(0);
+  });
+
+  it.each([
+    ['before it started', 0],
+    ['while it waits', 1_000],
+  ])('is quick %s', async (_what, waitMs) => {
+    const world = setUp();
+    if (waitMs > 0) world.uplink.start();
+    await world.clock.advance(waitMs);
+    await world.uplink.stop();
+    expect(world.network.dials).toBe(0);
+    expect(world.clock.timerCount).toBe(0);
+  });
+});
