@@ -63,20 +63,17 @@ export class LocalHost implements Host, Disposable {
       try {
         return this.#readAll(kept, path);
       } catch (error) {
-        this.#forget(path, kept);
-        if (error instanceof HostError && error.kind === 'too_large') throw error;
-        // The device behind the file may have been replaced by another of the same name: look again.
+        // The file has no value at the moment, or too large a one; it is the right file.
+        if (!isStale(error)) throw error;
+        // The device behind it may have been replaced by another of the same name: look again.
+        this.#openFiles.delete(path);
+        closeSync(kept);
       }
     }
     if (this.#openFiles.size >= OPEN_FILES_MAX) return this.readOnce(path);
     const file = this.#open(path);
     this.#openFiles.set(path, file);
-    try {
-      return this.#readAll(file, path);
-    } catch (error) {
-      this.#forget(path, file);
-      throw error;
-    }
+    return this.#readAll(file, path);
   }
 
   readOnce(path: string): Buffer {
@@ -146,11 +143,6 @@ export class LocalHost implements Host, Disposable {
     }
   }
 
-  #forget(path: string, file: number): void {
-    this.#openFiles.delete(path);
-    closeSync(file);
-  }
-
   /** Reads from the start until the kernel says that there is no more: it gives long files in pieces. */
   #readAll(file: number, path: string): Buffer {
     let length = 0;
@@ -175,6 +167,11 @@ export class LocalHost implements Host, Disposable {
     larger.set(this.#buffer);
     this.#buffer = larger;
   }
+}
+
+/** Whether a file kept open may have lost what was behind it. */
+function isStale(error: unknown): boolean {
+  return error instanceof HostError && (error.kind === 'absent' || error.kind === 'io');
 }
 
 function hostError(what: string, path: string, cause: unknown): HostError {
