@@ -119,6 +119,14 @@ export class LocalHost implements Host, Disposable {
     };
   }
 
+  /**
+   * Calls into the kernel that have not come back. While there is one, the platform waits for its thread when the
+   * process exits, perhaps forever: whoever ends the process must then kill it.
+   */
+  get pendingCalls(): number {
+    return this.#statfsQueue.pending;
+  }
+
   /** Closes all files; a later reading opens them again. */
   close(): void {
     for (const file of this.#openFiles.values()) closeSync(file);
