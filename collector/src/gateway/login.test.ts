@@ -100,6 +100,18 @@ describe('authentication', () => {
     expect((await agent.closed).code).toBe(4401);
   });
 
+  it('binds both signatures to the TLS session, and takes none that is not', async () => {
+    await using test = await startTestGateway({ isTls: true });
+    const host = test.addHost();
+    const downgraded = test.connect();
+    const { nonce, binding } = await downgraded.challenge();
+    expect(binding).toBe('exporter');
+    downgraded.send(helloFrame(helloOf({ agentId: host.agentId }), host.identity, nonce));
+    expect((await downgraded.closed).code).toBe(4401);
+    const { agent, welcome } = await test.login(host);
+    expect([agent.channelBinding.length, welcome.generation]).toEqual([32, 1]);
+  });
+
   it('shuts a revoked agent out, at once and for good', async () => {
     await using test = await startTestGateway();
     const host = test.addHost();

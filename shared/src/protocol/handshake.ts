@@ -174,6 +174,9 @@ export function decodeHello(body: Buffer): SignedBody<Hello> {
   const reader = new JsonReader(parseJsonObject(json), 'HELLO');
   const epochs = reader.objectList('epochs', LIMITS.epochsPerAgent).map(readEpoch);
   if (epochs.length === 0) throw new AppError('PROTOCOL_ERROR', 'HELLO.epochs must have at least one entry');
+  if (new Set(epochs.map((epoch) => epoch.id)).size < epochs.length) {
+    throw new AppError('PROTOCOL_ERROR', 'HELLO.epochs must not name an epoch twice');
+  }
   const os = reader.object('os');
   const content: Hello = {
     version: reader.integer('v', 1, 255),
