@@ -26,7 +26,7 @@ import { channelBindingOf } from '../channel-binding.ts';
 import { TEST_CERTIFICATE } from './tls.ts';
 
 export const EPOCH_ID = 'e'.repeat(16);
-const NO_BINDING = Buffer.alloc(0);
+const NO_BINDING: Buffer = Buffer.alloc(0);
 
 export interface Closing {
   readonly code: number;
