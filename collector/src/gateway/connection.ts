@@ -19,7 +19,7 @@ import {
   encodeTimeReply,
 } from '@rollcall/shared/protocol/messages.ts';
 import type { InventoryPeer } from '../fleet/inventory-intake.ts';
-import type { JournalSession } from '../journal/journal.ts';
+import type { JournalSession, JournalSessionEvents } from '../journal/journal.ts';
 import { admitRecords } from './admit.ts';
 import { SOCKET_ERRORS } from './counters.ts';
 import { challengeFrame, welcomeFrame } from './handshake.ts';
@@ -75,9 +75,9 @@ export class Connection implements InventoryPeer {
     this.#heardMonoMs = shared.clock.monoMs();
     this.#session = openSession(this.#heardMonoMs);
     const { webSocket } = peer;
-    webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
-    webSocket.on('ping', (data) => this.#onControl(data));
-    webSocket.on('pong', (data) => this.#onControl(data));
+    webSocket.on('message', (data, isBinary) => this.#guarded(() => this.#onMessage(data, isBinary)));
+    webSocket.on('ping', (data) => this.#guarded(() => this.#onControl(data)));
+    webSocket.on('pong', (data) => this.#guarded(() => this.#onControl(data)));
     webSocket.on('error', (error) => this.#onSocketError(error));
     webSocket.on('close', () => this.dispatch({ kind: 'socketClosed' }));
     this.#send(challengeFrame(shared.identity, this.#collectorNonce, this.#channelBinding));
@@ -101,13 +101,7 @@ export class Connection implements InventoryPeer {
     try {
       for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#run(next);
     } catch (error) {
-      // A bug of ours, met by what this peer sent: it loses its connection, nobody else does.
-      this.#events.length = 0;
-      this.#shared.log.error('agent session failed', { agentId: this.#agentId, error: describeError(error) });
-      this.#shared.addPendingBytes(-pendingBytesOf(this.#session));
-      this.#session = { kind: 'closing' };
-      this.#releaseJournal();
-      this.#webSocket.terminate();
+      this.#fail(error);
     } finally {
       this.#isRunning = false;
     }
@@ -148,12 +142,7 @@ export class Connection implements InventoryPeer {
       this.dispatch({ kind: 'end', code: 'PROTOCOL_ERROR', text: 'text messages are not allowed' });
       return;
     }
-    try {
-      this.dispatch({ kind: 'frame', frame: decodeFrame(data) });
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      this.dispatch({ kind: 'end', code: error.code, text: error.message });
-    }
+    this.#orEnd(() => this.dispatch({ kind: 'frame', frame: decodeFrame(data) }));
   }
 
   /** A ping or pong may come amid a message, and does not end it. */
@@ -193,7 +182,7 @@ export class Connection implements InventoryPeer {
         this.#shared.takeOver(this);
         return this.dispatch({ kind: 'fenced' });
       case 'openJournal':
-        return this.#openJournal();
+        return void this.#openJournal().catch((error: unknown) => this.#fail(error));
       case 'welcome':
         return this.#welcome(effect);
       case 'apply':
@@ -263,39 +252,27 @@ export class Connection implements InventoryPeer {
     hosts.flagConflict(agentId);
   }
 
-  #openJournal(): void {
-    const { journal } = this.#shared;
-    const epochs = this.#login?.hello.epochs ?? [];
-    const events = {
-      committed: (epochId: string, watermark: number): void =>
+  async #openJournal(): Promise<void> {
+    const events: JournalSessionEvents = {
+      committed: (epochId, watermark) =>
         this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes() }),
-      failed: (text: string): void => {
+      failed: (text) => {
         this.#shared.journalFailed();
         this.dispatch({ kind: 'end', code: 'STORAGE_UNAVAILABLE', text });
       },
     };
-    journal.openSession({ agentId: this.#agentId, epochs }, events).then(
-      (session) => {
-        // The peer may have gone, or been taken over, in the meantime.
-        if (this.#session.kind !== 'fencing') return session.close();
-        this.#journal = session;
-        this.dispatch({
-          kind: 'journalOpened',
-          marks: session.marks,
-          windowBytes: this.#shared.windowBytes(),
-        });
-      },
-      (error: unknown) => {
-        if (!(error instanceof AppError)) {
-          this.#shared.log.error('journal session cannot be opened', { error: describeError(error) });
-        }
-        this.dispatch({
-          kind: 'end',
-          code: 'STORAGE_UNAVAILABLE',
-          text: 'the collector cannot store at the moment',
-        });
-      },
-    );
+    const epochs = this.#login?.hello.epochs ?? [];
+    try {
+      const session = await this.#shared.journal.openSession({ agentId: this.#agentId, epochs }, events);
+      // The peer may have gone, or been taken over, in the meantime.
+      if (this.#session.kind !== 'fencing') return session.close();
+      this.#journal = session;
+      const windowBytes = this.#shared.windowBytes();
+      return this.dispatch({ kind: 'journalOpened', marks: session.marks, windowBytes });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return this.dispatch({ kind: 'end', code: 'STORAGE_UNAVAILABLE', text: error.message });
+    }
   }
 
   #welcome(effect: Extract<SessionEffect, { kind: 'welcome' }>): void {
@@ -347,6 +324,7 @@ export class Connection implements InventoryPeer {
     this.#webSocket.close(closeCodeOf(code), code);
   }
 
+  /** Bad input ends the session with its code. */
   #orEnd(work: () => void): void {
     try {
       work();
@@ -354,6 +332,24 @@ export class Connection implements InventoryPeer {
       if (!(error instanceof AppError)) throw error;
       this.refused(error);
     }
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** A bug of ours, met by what this peer sent: it loses its connection, nobody else does. */
+  #fail(error: unknown): void {
+    this.#events.length = 0;
+    this.#shared.log.error('agent session failed', { agentId: this.#agentId, error: describeError(error) });
+    this.#shared.addPendingBytes(-pendingBytesOf(this.#session));
+    this.#session = { kind: 'closing' };
+    this.#webSocket.terminate();
+    this.#releaseJournal();
   }
 
   #ping(): void {
