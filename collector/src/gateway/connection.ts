@@ -205,7 +205,7 @@ export class Connection implements InventoryPeer {
       case 'ping':
         return this.#ping();
       case 'goaway':
-        return this.#send(encodeGoaway('shutdown', this.#shared.returnWindow()));
+        return this.#sayWhenToReturn('DRAINING');
       case 'farewell':
         this.#hasSaidBye = true;
         this.#releaseJournal();
@@ -271,7 +271,7 @@ export class Connection implements InventoryPeer {
       return this.dispatch({ kind: 'journalOpened', marks: session.marks, windowBytes });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      return this.dispatch({ kind: 'end', code: 'STORAGE_UNAVAILABLE', text: error.message });
+      return this.dispatch({ kind: 'end', code: error.code, text: error.message });
     }
   }
 
@@ -320,8 +320,14 @@ export class Connection implements InventoryPeer {
       code,
       text,
     });
+    this.#sayWhenToReturn(code);
     this.#send(encodeError(code, text));
     this.#webSocket.close(closeCodeOf(code), code);
+  }
+
+  #sayWhenToReturn(code: ErrorCode): void {
+    const window = this.#shared.returnWindow(closeCodeOf(code));
+    if (window !== undefined) this.#send(encodeGoaway(code, window));
   }
 
   /** Bad input ends the session with its code. */

@@ -261,7 +261,7 @@ describe('a planned stop', () => {
     await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(1));
     const closed = test.gateway.close();
     expect(decodeGoaway((await agent.next(MESSAGE.GOAWAY)).body)).toEqual({
-      reason: 'shutdown',
+      reason: 'DRAINING',
       minMs: 1_000,
       maxMs: 5_004,
     });

@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
 import { generateIdentity } from '@rollcall/shared/protocol/identity.ts';
-import { decodeAck, decodeError, encodeGenerationAck } from '@rollcall/shared/protocol/messages.ts';
+import {
+  decodeAck,
+  decodeError,
+  decodeGoaway,
+  encodeGenerationAck,
+} from '@rollcall/shared/protocol/messages.ts';
 import { batchOf, helloFrame, helloOf, type TestAgent } from './testing/test-agent.ts';
 import { startTestGateway } from './testing/test-gateway.ts';
 
@@ -160,6 +165,14 @@ describe('authentication', () => {
     const codes: number[] = [];
     for (let i = 0; i < 6; i++) codes.push(await attempt());
     expect(codes).toEqual([4401, 4401, 4401, 4401, 4401, 4429]);
+    const refused = test.connect();
+    refused.send(
+      helloFrame(helloOf({ agentId: host.agentId }), host.identity, (await refused.challenge()).nonce),
+    );
+    expect(decodeGoaway((await refused.next(MESSAGE.GOAWAY)).body)).toMatchObject({
+      minMs: 5_000,
+      maxMs: 60_000,
+    });
     await test.clock.advance(12_000);
     expect(await attempt()).toBe(4401);
   });

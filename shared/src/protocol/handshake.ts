@@ -173,9 +173,8 @@ export function decodeHello(body: Buffer): SignedBody<Hello> {
   const { signature, json } = splitSigned(body);
   const reader = new JsonReader(parseJsonObject(json), 'HELLO');
   const epochs = reader.objectList('epochs', LIMITS.epochsPerAgent).map(readEpoch);
-  if (epochs.length === 0) throw new AppError('PROTOCOL_ERROR', 'HELLO.epochs must have at least one entry');
-  if (new Set(epochs.map((epoch) => epoch.id)).size < epochs.length) {
-    throw new AppError('PROTOCOL_ERROR', 'HELLO.epochs must not name an epoch twice');
+  if (epochs.length === 0 || new Set(epochs.map(({ id }) => id)).size < epochs.length) {
+    throw new AppError('PROTOCOL_ERROR', 'HELLO.epochs must have one or more entries with different ids');
   }
   const os = reader.object('os');
   const content: Hello = {
