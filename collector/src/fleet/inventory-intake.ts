@@ -2,6 +2,7 @@
  * Inventory on its way in: who may send a section now, and the chunks that have come of it. What travels is held in
  * memory until it is whole, so only a few sessions send at a time; the others wait for their turn.
  */
+import { background } from '@rollcall/shared/lib/background.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { InventoryChunk, SectionHashes } from '@rollcall/shared/protocol/messages.ts';
@@ -87,10 +88,11 @@ export class InventoryIntake {
     waiting.receivedBytes = 0;
     waiting.asked = undefined;
     waiting.needed.delete(asked.name);
-    this.#inventory.store(peer.agentId, { ...asked, bytes }).then(
+    const stored = this.#inventory.store(peer.agentId, { ...asked, bytes }).then(
       () => this.#askNext(peer, waiting, nowMonoMs),
       (error: unknown) => this.#failed(peer, error, nowMonoMs),
     );
+    background(this.#log, 'store inventory', stored);
   }
 
   /** The session ended. */

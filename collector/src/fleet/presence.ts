@@ -54,6 +54,8 @@ const HISTORY_MS = 400 * 86_400_000;
 /** Transitions that wait for a database that does not write. */
 const UNWRITTEN_MAX = 100_000;
 
+const TICK: PresenceEvent = { kind: 'tick' };
+
 /** The time that `hostCount` agents need to come back after the collector started. */
 export function startGraceMs(hostCount: number): number {
   return Math.max(120_000, (hostCount / ADMISSION_PER_SECOND) * 1000 + 60_000);
@@ -249,7 +251,7 @@ export class PresenceWatch {
     this.#judgeMass();
     const wallMs = this.#clock.wallMs();
     for (const [hostId, watched] of this.#watched) {
-      this.#step(hostId, { kind: 'tick' });
+      this.#step(hostId, TICK);
       if (Math.abs(wallMs - watched.writtenSeenMs) >= SEEN_WRITE_MS) this.#recordSeen(hostId, watched);
     }
     if (this.#unwritten.length > 0 || Math.abs(wallMs - this.#writtenWatchedMs) >= WATCHED_WRITE_MS)

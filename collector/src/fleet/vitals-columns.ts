@@ -55,11 +55,11 @@ export function valueAt(block: ValuesBlock, column: number): number | undefined 
 /** The sum over columns, undefined when there are none or any is absent: a part would pass for the whole. */
 export function sumAt(block: ValuesBlock, columns: readonly number[]): number | undefined {
   if (columns.length === 0) return undefined;
+  const { present, values } = block;
   let sum = 0;
   for (const column of columns) {
-    const value = valueAt(block, column);
-    if (value === undefined) return undefined;
-    sum += value;
+    if (present !== undefined && present[column] !== 1) return undefined;
+    sum += values[column] ?? 0;
   }
   return sum;
 }

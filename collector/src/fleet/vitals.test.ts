@@ -36,14 +36,10 @@ function block(schema: Schema, values: Readonly<Record<string, number>>, offsetM
   };
 }
 
-const tick = (timeMs: number, ...blocks: readonly (ValuesBlock | FailedBlock)[]): CommittedSamples => ({
-  pos: 1,
-  laneId: 1,
-  agentId: 'a',
-  epochId: 'e',
-  timeMs,
-  blocks,
-});
+const tick = (timeMs: number, ...blocks: readonly (ValuesBlock | FailedBlock)[]): CommittedSamples => {
+  const committed = { pos: 1, laneId: 1, agentId: 'a', epochId: 'e', timeMs, blocks };
+  return committed;
+};
 
 const CPU = schemaOf(
   metric(

@@ -5,11 +5,10 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import { AppError, describeError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
-import { decodeFrame, encodeFrame, FRAME_FLAG_JSON, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
-import { encodeChallenge, encodeWelcome, type Hello } from '@rollcall/shared/protocol/handshake.ts';
-import { fingerprint, NONCE_BYTES } from '@rollcall/shared/protocol/identity.ts';
-import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { AppError, describeError, systemErrorCode, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
+import { decodeFrame } from '@rollcall/shared/protocol/frame.ts';
+import type { Hello } from '@rollcall/shared/protocol/handshake.ts';
+import { NONCE_BYTES } from '@rollcall/shared/protocol/identity.ts';
 import {
   closeCodeOf,
   encodeAck,
@@ -19,9 +18,11 @@ import {
   encodeReject,
   encodeTimeReply,
 } from '@rollcall/shared/protocol/messages.ts';
-import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
 import type { InventoryPeer } from '../fleet/inventory-intake.ts';
-import type { JournalSession } from '../journal/journal.ts';
+import type { JournalSession, JournalSessionEvents } from '../journal/journal.ts';
+import { admitRecords } from './admit.ts';
+import { SOCKET_ERRORS } from './counters.ts';
+import { challengeFrame, welcomeFrame } from './handshake.ts';
 import { openSession, step, type Session, type SessionEffect, type SessionEvent } from './session.ts';
 import type { GatewayShared } from './shared.ts';
 
@@ -74,12 +75,12 @@ export class Connection implements InventoryPeer {
     this.#heardMonoMs = shared.clock.monoMs();
     this.#session = openSession(this.#heardMonoMs);
     const { webSocket } = peer;
-    webSocket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
-    webSocket.on('ping', (data) => this.#onControl(data));
-    webSocket.on('pong', (data) => this.#onControl(data));
+    webSocket.on('message', (data, isBinary) => this.#guarded(() => this.#onMessage(data, isBinary)));
+    webSocket.on('ping', (data) => this.#guarded(() => this.#onControl(data)));
+    webSocket.on('pong', (data) => this.#guarded(() => this.#onControl(data)));
     webSocket.on('error', (error) => this.#onSocketError(error));
     webSocket.on('close', () => this.dispatch({ kind: 'socketClosed' }));
-    this.#sendChallenge();
+    this.#send(challengeFrame(shared.identity, this.#collectorNonce, this.#channelBinding));
   }
 
   /** Empty before the peer has proved who it is. */
@@ -100,13 +101,7 @@ export class Connection implements InventoryPeer {
     try {
       for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#run(next);
     } catch (error) {
-      // A bug of ours, met by what this peer sent: it loses its connection, nobody else does.
-      this.#events.length = 0;
-      this.#shared.log.error('agent session failed', { agentId: this.#agentId, error: describeError(error) });
-      this.#shared.addPendingBytes(-pendingBytesOf(this.#session));
-      this.#session = { kind: 'closing' };
-      this.#releaseJournal();
-      this.#webSocket.terminate();
+      this.#fail(error);
     } finally {
       this.#isRunning = false;
     }
@@ -147,12 +142,7 @@ export class Connection implements InventoryPeer {
       this.dispatch({ kind: 'end', code: 'PROTOCOL_ERROR', text: 'text messages are not allowed' });
       return;
     }
-    try {
-      this.dispatch({ kind: 'frame', frame: decodeFrame(data) });
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      this.dispatch({ kind: 'end', code: error.code, text: error.message });
-    }
+    this.#orEnd(() => this.dispatch({ kind: 'frame', frame: decodeFrame(data) }));
   }
 
   /** A ping or pong may come amid a message, and does not end it. */
@@ -171,7 +161,7 @@ export class Connection implements InventoryPeer {
    * nothing more, and `close` follows.
    */
   #onSocketError(error: Error): void {
-    const code = 'code' in error && typeof error.code === 'string' ? error.code : 'other';
+    const code = systemErrorCode(error) ?? '';
     this.#shared.counters.count('socket_errors_total', SOCKET_ERRORS.has(code) ? code : 'other');
   }
 
@@ -192,7 +182,7 @@ export class Connection implements InventoryPeer {
         this.#shared.takeOver(this);
         return this.dispatch({ kind: 'fenced' });
       case 'openJournal':
-        return this.#openJournal();
+        return void this.#openJournal().catch((error: unknown) => this.#fail(error));
       case 'welcome':
         return this.#welcome(effect);
       case 'apply':
@@ -215,7 +205,7 @@ export class Connection implements InventoryPeer {
       case 'ping':
         return this.#ping();
       case 'goaway':
-        return this.#send(encodeGoaway('shutdown', this.#shared.returnWindow()));
+        return this.#sayWhenToReturn('DRAINING');
       case 'farewell':
         this.#hasSaidBye = true;
         this.#releaseJournal();
@@ -229,18 +219,6 @@ export class Connection implements InventoryPeer {
     }
   }
 
-  #sendChallenge(): void {
-    const { identity } = this.#shared;
-    const challenge = encodeChallenge({
-      versionMin: PROTOCOL_VERSION_MIN,
-      versionMax: PROTOCOL_VERSION,
-      nonce: this.#collectorNonce,
-      binding: this.#channelBinding.length > 0 ? 'exporter' : 'none',
-      keys: [fingerprint(identity.publicKey)],
-    });
-    this.#send(encodeFrame({ type: MESSAGE.CHALLENGE, flags: FRAME_FLAG_JSON, body: [challenge] }));
-  }
-
   #judgeHello(body: Buffer): void {
     const { judge, hosts, counters, log } = this.#shared;
     const verdict = judge.judge(body, {
@@ -249,14 +227,7 @@ export class Connection implements InventoryPeer {
       channelBinding: this.#channelBinding,
     });
     if (verdict.kind === 'refused') {
-      if (verdict.agentId !== undefined) {
-        counters.count('generations_total', 'behind');
-        hosts.flagConflict(verdict.agentId);
-        log.error('key of an agent is in use on two machines', {
-          agentId: verdict.agentId,
-          address: this.#address,
-        });
-      }
+      if (verdict.agentId !== undefined) this.#noteConflict(verdict.agentId);
       return this.dispatch({ kind: 'end', code: verdict.code, text: verdict.text });
     }
     const { agentId, hello } = verdict;
@@ -271,105 +242,73 @@ export class Connection implements InventoryPeer {
     return this.dispatch({ kind: 'helloAccepted', offeredGeneration: hello.generation + 1 });
   }
 
-  #openJournal(): void {
-    const { journal } = this.#shared;
-    const epochs = this.#login?.hello.epochs ?? [];
-    const events = {
-      committed: (epochId: string, watermark: number): void =>
+  #noteConflict(agentId: string): void {
+    const { hosts, counters, log } = this.#shared;
+    counters.count('generations_total', 'behind');
+    // Logged when it begins; the other machine may try for ever.
+    if (hosts.get(agentId)?.conflictMs === null) {
+      log.error('key of an agent is in use on two machines', { agentId, address: this.#address });
+    }
+    hosts.flagConflict(agentId);
+  }
+
+  async #openJournal(): Promise<void> {
+    const events: JournalSessionEvents = {
+      committed: (epochId, watermark) =>
         this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes() }),
-      failed: (text: string): void => {
+      failed: (text) => {
         this.#shared.journalFailed();
         this.dispatch({ kind: 'end', code: 'STORAGE_UNAVAILABLE', text });
       },
     };
-    journal.openSession({ agentId: this.#agentId, epochs }, events).then(
-      (session) => {
-        // The peer may have gone, or been taken over, in the meantime.
-        if (this.#session.kind !== 'fencing') return session.close();
-        this.#journal = session;
-        this.dispatch({
-          kind: 'journalOpened',
-          marks: session.marks,
-          windowBytes: this.#shared.windowBytes(),
-        });
-      },
-      (error: unknown) => {
-        if (!(error instanceof AppError)) {
-          this.#shared.log.error('journal session cannot be opened', { error: describeError(error) });
-        }
-        this.dispatch({
-          kind: 'end',
-          code: 'STORAGE_UNAVAILABLE',
-          text: 'the collector cannot store at the moment',
-        });
-      },
-    );
+    const epochs = this.#login?.hello.epochs ?? [];
+    try {
+      const session = await this.#shared.journal.openSession({ agentId: this.#agentId, epochs }, events);
+      // The peer may have gone, or been taken over, in the meantime.
+      if (this.#session.kind !== 'fencing') return session.close();
+      this.#journal = session;
+      const windowBytes = this.#shared.windowBytes();
+      return this.dispatch({ kind: 'journalOpened', marks: session.marks, windowBytes });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return this.dispatch({ kind: 'end', code: error.code, text: error.message });
+    }
   }
 
   #welcome(effect: Extract<SessionEffect, { kind: 'welcome' }>): void {
     const { identity, journal, clock, presence, vitals, counters } = this.#shared;
     const login = this.#login;
     if (login === undefined) return;
-    const { hello } = login;
-    const body = encodeWelcome(
-      {
-        version: hello.version,
-        features: [],
-        storeId: journal.storeId,
-        wallMs: clock.wallMs(),
-        marks: effect.marks,
-        creditLimit: effect.creditLimit,
-        generation: hello.generation + 1,
-        mustRotateEpoch: login.mustRotateEpoch,
-        heartbeatMs: LIMITS.heartbeatMs,
-      },
-      {
-        identity,
-        collectorNonce: this.#collectorNonce,
-        agentNonce: hello.nonce,
-        agentId: hello.agentId,
-        channelBinding: this.#channelBinding,
-      },
-    );
+    const welcome = welcomeFrame(login.hello, {
+      identity,
+      collectorNonce: this.#collectorNonce,
+      channelBinding: this.#channelBinding,
+      storeId: journal.storeId,
+      wallMs: clock.wallMs(),
+      marks: effect.marks,
+      creditLimit: effect.creditLimit,
+      mustRotateEpoch: login.mustRotateEpoch,
+    });
     // Ten thousand idle connections need neither of them again.
     this.#login = undefined;
     this.#collectorNonce = Buffer.alloc(0);
-    this.#send(encodeFrame({ type: MESSAGE.WELCOME, flags: FRAME_FLAG_JSON, body: [body] }));
+    this.#send(welcome);
     counters.count('sessions_total', '');
     presence.welcomed(this.#agentId);
-    if (hello.vitals !== null) vitals.announced(this.#agentId, hello.vitals);
+    if (login.hello.vitals !== null) vitals.announced(this.#agentId, login.hello.vitals);
   }
 
   #apply(effect: Extract<SessionEffect, { kind: 'apply' }>): void {
     const { counters } = this.#shared;
-    const { epochId, records, bodyBytes } = effect;
+    if (this.#journal === undefined) return;
+    const { epochId, bodyBytes } = effect;
     counters.count('batches_total', '');
     counters.count('batch_bytes_total', '', bodyBytes);
-    let waitsSeq: number | undefined;
-    let hasDuplicates = false;
-    let refusal: SessionEvent | undefined;
-    for (const record of records) {
-      const outcome = this.#journal?.apply(epochId, record);
-      if (outcome === undefined) return;
-      counters.count('records_total', outcome.kind);
-      if (outcome.kind === 'refused') {
-        refusal = { kind: 'end', code: outcome.code, text: outcome.text };
-        break;
-      }
-      if (outcome.kind === 'duplicate') {
-        hasDuplicates = true;
-        continue;
-      }
-      counters.count('samples_total', outcome.kind, outcome.samples);
-      waitsSeq = record.seq;
-      if (outcome.kind === 'rejected') {
-        const { code, samples, text } = outcome;
-        this.#send(encodeReject({ epochId, seq: record.seq, code, samples, text }));
-      }
-    }
+    const { waitsSeq, hasDuplicates, rejects, refusal } = admitRecords(this.#journal, effect, counters);
+    for (const reject of rejects) this.#send(encodeReject(reject));
     const windowBytes = this.#shared.windowBytes();
     this.dispatch({ kind: 'applied', epochId, bodyBytes, waitsSeq, hasDuplicates, windowBytes });
-    if (refusal !== undefined) this.dispatch(refusal);
+    if (refusal !== undefined) this.dispatch({ kind: 'end', ...refusal });
   }
 
   #end(code: ErrorCode, text: string): void {
@@ -381,10 +320,17 @@ export class Connection implements InventoryPeer {
       code,
       text,
     });
+    this.#sayWhenToReturn(code);
     this.#send(encodeError(code, text));
     this.#webSocket.close(closeCodeOf(code), code);
   }
 
+  #sayWhenToReturn(code: ErrorCode): void {
+    const window = this.#shared.returnWindow(closeCodeOf(code));
+    if (window !== undefined) this.#send(encodeGoaway(code, window));
+  }
+
+  /** Bad input ends the session with its code. */
   #orEnd(work: () => void): void {
     try {
       work();
@@ -392,6 +338,24 @@ export class Connection implements InventoryPeer {
       if (!(error instanceof AppError)) throw error;
       this.refused(error);
     }
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** A bug of ours, met by what this peer sent: it loses its connection, nobody else does. */
+  #fail(error: unknown): void {
+    this.#events.length = 0;
+    this.#shared.log.error('agent session failed', { agentId: this.#agentId, error: describeError(error) });
+    this.#shared.addPendingBytes(-pendingBytesOf(this.#session));
+    this.#session = { kind: 'closing' };
+    this.#webSocket.terminate();
+    this.#releaseJournal();
   }
 
   #ping(): void {
@@ -418,25 +382,6 @@ export class Connection implements InventoryPeer {
     return this.#socket instanceof Socket ? this.#socket.bytesRead : 0;
   }
 }
-
-/** The errors of ws that a peer can cause; anything else is counted as `other`. */
-const SOCKET_ERRORS: ReadonlySet<string> = new Set([
-  'WS_ERR_EXPECTED_FIN',
-  'WS_ERR_EXPECTED_MASK',
-  'WS_ERR_INVALID_CLOSE_CODE',
-  'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH',
-  'WS_ERR_INVALID_OPCODE',
-  'WS_ERR_INVALID_UTF8',
-  'WS_ERR_TOO_MANY_BUFFERED_PARTS',
-  'WS_ERR_UNEXPECTED_MASK',
-  'WS_ERR_UNEXPECTED_RSV_1',
-  'WS_ERR_UNEXPECTED_RSV_2_3',
-  'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
-  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-]);
 
 function pendingBytesOf(session: Session): number {
   return 'credit' in session ? session.credit.pendingBytes : 0;

@@ -19,3 +19,22 @@ export type GatewayCounterName = keyof typeof GATEWAY_COUNTERS;
 export interface GatewayCounters {
   count(name: GatewayCounterName, reason: string, by?: number): void;
 }
+
+/** The errors of ws that a peer can cause; anything else is counted as `other`. */
+export const SOCKET_ERRORS: ReadonlySet<string> = new Set([
+  'WS_ERR_EXPECTED_FIN',
+  'WS_ERR_EXPECTED_MASK',
+  'WS_ERR_INVALID_CLOSE_CODE',
+  'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH',
+  'WS_ERR_INVALID_OPCODE',
+  'WS_ERR_INVALID_UTF8',
+  'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+  'WS_ERR_UNEXPECTED_MASK',
+  'WS_ERR_UNEXPECTED_RSV_1',
+  'WS_ERR_UNEXPECTED_RSV_2_3',
+  'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
+  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+]);

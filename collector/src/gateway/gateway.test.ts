@@ -186,6 +186,29 @@ describe('a session', () => {
   });
 });
 
+describe('a bug of ours', () => {
+  it('costs the session that met it, and no other one', async () => {
+    await using test = await startTestGateway();
+    const { agent: good } = await test.login(test.addHost());
+    const { agent: unlucky } = await test.login(test.addHost());
+    const remember = test.vitals.announced.bind(test.vitals);
+    test.vitals.announced = () => {
+      throw new TypeError('cannot read properties of undefined');
+    };
+    unlucky.send(encodeJsonFrame(MESSAGE.VITALS, { cpuBusy: 1 }));
+    expect((await unlucky.closed).code).toBe(1006);
+    test.vitals.announced = remember;
+    test.journal.opening = () => Promise.reject(new TypeError('x is not a function'));
+    const late = test.connect();
+    const host = test.addHost();
+    late.send(helloFrame(helloOf({ agentId: host.agentId }), host.identity, (await late.challenge()).nonce));
+    expect((await late.closed).code).toBe(1006);
+    good.send(batchOf(1));
+    expect((await nextAck(good)).watermark).toBe(1);
+    await vi.waitFor(() => expect(test.gateway.connectionCount()).toBe(1));
+  });
+});
+
 describe('when nothing can be stored', () => {
   it('refuses sessions while the journal cannot be opened', async () => {
     await using test = await startTestGateway();
@@ -238,7 +261,7 @@ describe('a planned stop', () => {
     await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(1));
     const closed = test.gateway.close();
     expect(decodeGoaway((await agent.next(MESSAGE.GOAWAY)).body)).toEqual({
-      reason: 'shutdown',
+      reason: 'DRAINING',
       minMs: 1_000,
       maxMs: 5_004,
     });

@@ -9,6 +9,7 @@ import { sleep, type Clock, type Timer } from '@rollcall/shared/lib/clock.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { CLOSE_CODE } from '@rollcall/shared/protocol/messages.ts';
 import { SUBPROTOCOL } from '@rollcall/shared/protocol/version.ts';
 import { TokenBucket } from '../fleet/buckets.ts';
 import type { Hosts } from '../fleet/hosts.ts';
@@ -35,6 +36,8 @@ const DRAIN_MS = 5_000;
 const CLOSE_MS = 1_000;
 const RETURN_MIN_MS = 1_000;
 const RETURN_MAX_MS = 5_000;
+/** Who was told to slow down; a refused login is forgotten after a minute at the latest. */
+const SLOW_DOWN_WINDOW = { minMs: 5_000, maxMs: 60_000 };
 
 /**
  * For ws. No compression (28 KiB per connection, and bombs), small messages, few fragments, and no list of clients of
@@ -126,7 +129,7 @@ class AgentGateway implements Gateway {
       journalFailed: () => {
         this.#isWritable = false;
       },
-      returnWindow: () => this.#returnWindow(),
+      returnWindow: (closeCode) => this.#returnWindow(closeCode),
       takeOver: (connection) => this.#takeOver(connection),
       released: (connection, hasSaidBye) => this.#released(connection, hasSaidBye),
     };
@@ -215,7 +218,9 @@ class AgentGateway implements Gateway {
     return isFull ? WINDOW_SMALL_BYTES : LIMITS.creditWindowBytes;
   }
 
-  #returnWindow(): { readonly minMs: number; readonly maxMs: number } {
+  #returnWindow(closeCode: number): { readonly minMs: number; readonly maxMs: number } | undefined {
+    if (closeCode === CLOSE_CODE.SLOW_DOWN) return SLOW_DOWN_WINDOW;
+    if (closeCode !== CLOSE_CODE.UNAVAILABLE) return undefined;
     const spreadMs = (this.#byAgent.size / ADMISSIONS_PER_SECOND) * 1000;
     return { minMs: RETURN_MIN_MS, maxMs: Math.round(RETURN_MAX_MS + spreadMs) };
   }

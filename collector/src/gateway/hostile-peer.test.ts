@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as realSleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { encodeFrame, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
+import { generateIdentity } from '@rollcall/shared/protocol/identity.ts';
 import {
   decodeAck,
   decodeError,
@@ -12,7 +13,7 @@ import {
   encodeJsonFrame,
   encodeTime,
 } from '@rollcall/shared/protocol/messages.ts';
-import { batchOf, EPOCH_ID, recordOf, type TestAgent } from './testing/test-agent.ts';
+import { batchOf, EPOCH_ID, helloFrame, helloOf, recordOf, type TestAgent } from './testing/test-agent.ts';
 import { startTestGateway } from './testing/test-gateway.ts';
 
 const nextAck = async (agent: TestAgent) => decodeAck((await agent.next(MESSAGE.ACK)).body);
@@ -27,6 +28,11 @@ describe('a peer that breaks the protocol', () => {
   const flip = (bytes: Buffer, at: number) => {
     bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
     return bytes;
+  };
+  const doubleEpochHello = () => {
+    const hello = helloOf({ agentId: Buffer.alloc(16) });
+    const epochs = [...hello.epochs, ...hello.epochs];
+    return helloFrame({ ...hello, epochs }, generateIdentity(), Buffer.alloc(32));
   };
   const oversized = Buffer.from(JSON.stringify({ a: 'x'.repeat(70_000) }));
 
@@ -43,6 +49,7 @@ describe('a peer that breaks the protocol', () => {
       () => frameOf(MESSAGE.HELLO, Buffer.concat([Buffer.alloc(64), oversized])),
       4413,
     ],
+    ['a HELLO that names an epoch twice', () => doubleEpochHello(), 4400],
     ['a wrong checksum', () => flip(encodeTime(1), 10), 4400],
   ])('is ended before WELCOME for %s', async (_name, bytes, code) => {
     await using test = await startTestGateway();

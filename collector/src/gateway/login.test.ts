@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
 import { generateIdentity } from '@rollcall/shared/protocol/identity.ts';
-import { decodeAck, decodeError, encodeGenerationAck } from '@rollcall/shared/protocol/messages.ts';
+import {
+  decodeAck,
+  decodeError,
+  decodeGoaway,
+  encodeGenerationAck,
+} from '@rollcall/shared/protocol/messages.ts';
 import { batchOf, helloFrame, helloOf, type TestAgent } from './testing/test-agent.ts';
 import { startTestGateway } from './testing/test-gateway.ts';
 
@@ -100,6 +105,18 @@ describe('authentication', () => {
     expect((await agent.closed).code).toBe(4401);
   });
 
+  it('binds both signatures to the TLS session, and takes none that is not', async () => {
+    await using test = await startTestGateway({ isTls: true });
+    const host = test.addHost();
+    const downgraded = test.connect();
+    const { nonce, binding } = await downgraded.challenge();
+    expect(binding).toBe('exporter');
+    downgraded.send(helloFrame(helloOf({ agentId: host.agentId }), host.identity, nonce));
+    expect((await downgraded.closed).code).toBe(4401);
+    const { agent, welcome } = await test.login(host);
+    expect([agent.channelBinding.length, welcome.generation]).toEqual([32, 1]);
+  });
+
   it('shuts a revoked agent out, at once and for good', async () => {
     await using test = await startTestGateway();
     const host = test.addHost();
@@ -148,6 +165,14 @@ describe('authentication', () => {
     const codes: number[] = [];
     for (let i = 0; i < 6; i++) codes.push(await attempt());
     expect(codes).toEqual([4401, 4401, 4401, 4401, 4401, 4429]);
+    const refused = test.connect();
+    refused.send(
+      helloFrame(helloOf({ agentId: host.agentId }), host.identity, (await refused.challenge()).nonce),
+    );
+    expect(decodeGoaway((await refused.next(MESSAGE.GOAWAY)).body)).toMatchObject({
+      minMs: 5_000,
+      maxMs: 60_000,
+    });
     await test.clock.advance(12_000);
     expect(await attempt()).toBe(4401);
   });

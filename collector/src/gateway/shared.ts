@@ -28,8 +28,8 @@ export interface GatewayShared {
   /** Bytes that came or were stored, over all agents. */
   addPendingBytes(bytes: number): void;
   journalFailed(): void;
-  /** When agents should come back after a shutdown. */
-  returnWindow(): { readonly minMs: number; readonly maxMs: number };
+  /** When an agent may come back after its session was closed with this code; undefined: as it thinks best. */
+  returnWindow(closeCode: number): { readonly minMs: number; readonly maxMs: number } | undefined;
   /** This connection is its agent's only one from now on; the older one is ended. */
   takeOver(connection: Connection): void;
   /** The socket of a connection is gone. */

@@ -45,6 +45,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
 function checkShape(value: unknown, depthLeft: number): void {
   if (typeof value !== 'object' || value === null) return;
   if (depthLeft === 0) throw new AppError('LIMIT_EXCEEDED', `JSON is nested deeper than ${LIMITS.jsonDepth}`);
+  if (Array.isArray(value)) {
+    // Not by Object.entries: millions of small numbers would become millions of pairs.
+    for (const child of value) checkShape(child, depthLeft - 1);
+    return;
+  }
   for (const [key, child] of Object.entries(value)) {
     if (FORBIDDEN_KEYS.has(key)) throw new AppError('PROTOCOL_ERROR', `JSON key ${key} is not allowed`);
     checkShape(child, depthLeft - 1);

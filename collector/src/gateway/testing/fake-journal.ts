@@ -85,21 +85,12 @@ export class FakeJournal implements Journal {
   }
 
   stats() {
-    return {
-      rows: 0,
-      bytes: 0,
-      samples: 0,
-      isWritable: this.isWritable,
-      commits: 0,
-      failedCommits: 0,
-      duplicates: 0,
-      rejectedRecords: 0,
-      refusedBlocks: 0,
-    };
+    const counts = { commits: 0, failedCommits: 0, duplicates: 0, rejectedRecords: 0, refusedBlocks: 0 };
+    return { rows: 0, bytes: 0, samples: 0, isWritable: this.isWritable, ...counts };
   }
 
-  prune() {
-    return Promise.resolve({ rows: 0, bytes: 0 });
+  async prune() {
+    return { rows: 0, bytes: 0 };
   }
 
   async close(): Promise<void> {}
@@ -119,7 +110,8 @@ export class FakeJournal implements Journal {
     if (kind > RECORD_KIND.INVENTORY_CHANGE) {
       return { kind: 'rejected', code: 'UNKNOWN_KIND', samples: 0, text: `kind ${kind}` };
     }
-    return { kind: 'accepted', samples: 1, refusedBlocks: 0 };
+    const accepted = { kind: 'accepted' as const, samples: 1, refusedBlocks: 0 };
+    return accepted;
   }
 
   #epoch(agentId: string, epochId: string): Epoch {

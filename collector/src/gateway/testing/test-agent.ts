@@ -22,9 +22,11 @@ import { verifyBytes, welcomeMessage, type Identity } from '@rollcall/shared/pro
 import { encodeBatch } from '@rollcall/shared/protocol/messages.ts';
 import { encodeRecord, RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { CONNECT_PATH, SUBPROTOCOL } from '@rollcall/shared/protocol/version.ts';
+import { channelBindingOf } from '../channel-binding.ts';
+import { TEST_CERTIFICATE } from './tls.ts';
 
 export const EPOCH_ID = 'e'.repeat(16);
-const NO_BINDING = Buffer.alloc(0);
+const NO_BINDING: Buffer = Buffer.alloc(0);
 
 export interface Closing {
   readonly code: number;
@@ -38,9 +40,17 @@ export class TestAgent {
   #wake: (() => void) | undefined;
   #isClosed = false;
 
-  constructor(port: number) {
-    this.socket = new WebSocket(`ws://127.0.0.1:${port}${CONNECT_PATH}`, SUBPROTOCOL, {
+  /** What ties the session to its TLS connection; known once CHALLENGE has come, empty without TLS. */
+  channelBinding: Buffer = NO_BINDING;
+
+  constructor(port: number, options: { readonly isTls?: boolean } = {}) {
+    const scheme = options.isTls === true ? 'wss' : 'ws';
+    this.socket = new WebSocket(`${scheme}://127.0.0.1:${port}${CONNECT_PATH}`, SUBPROTOCOL, {
       perMessageDeflate: false,
+      ca: TEST_CERTIFICATE,
+    });
+    this.socket.on('upgrade', (response) => {
+      this.channelBinding = channelBindingOf(response.socket);
     });
     this.socket.on('message', (data) => {
       if (Buffer.isBuffer(data)) this.#frames.push(decodeFrame(data));
@@ -86,14 +96,14 @@ export class TestAgent {
   }): Promise<Welcome> {
     const challenge = await this.challenge();
     const hello = helloOf({ agentId: options.agentId, ...options.change });
-    this.send(helloFrame(hello, options.identity, challenge.nonce));
+    this.send(helloFrame(hello, options.identity, challenge.nonce, this.channelBinding));
     const { body } = await this.next(MESSAGE.WELCOME);
     const { content, json, signature } = decodeWelcome(body);
     const message = welcomeMessage({
       agentNonce: hello.nonce,
       collectorNonce: challenge.nonce,
       agentId: options.agentId,
-      channelBinding: NO_BINDING,
+      channelBinding: this.channelBinding,
       json,
     });
     if (!verifyBytes(options.collectorKey, message, signature))

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { generateIdentity, type Identity } from '@rollcall/shared/protocol/identity.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
@@ -13,6 +14,7 @@ import { openState } from '../../state/state.ts';
 import { createGateway } from '../gateway.ts';
 import { FakeJournal } from './fake-journal.ts';
 import { TestAgent } from './test-agent.ts';
+import { TEST_CERTIFICATE, TEST_KEY } from './tls.ts';
 
 /** An enrolled host with its key. */
 export interface TestHost {
@@ -21,7 +23,7 @@ export interface TestHost {
   readonly identity: Identity;
 }
 
-export async function startTestGateway() {
+export async function startTestGateway(options: { readonly isTls?: boolean } = {}) {
   const clock = new FakeClock();
   const database = openState(':memory:');
   const log = silentLogger;
@@ -51,7 +53,8 @@ export async function startTestGateway() {
     },
     addressOf: (request) => request.socket.remoteAddress ?? '',
   });
-  const server = createServer((_request, response) => response.end());
+  const server =
+    options.isTls === true ? createTlsServer({ key: TEST_KEY, cert: TEST_CERTIFICATE }) : createServer();
   server.on('upgrade', (request, socket, head) => {
     if (!gateway.handleUpgrade(request, socket, head)) socket.destroy();
   });
@@ -75,7 +78,7 @@ export async function startTestGateway() {
     return { id: agentId.toString('hex'), agentId, identity: hostIdentity };
   };
   const connect = (): TestAgent => {
-    const agent = new TestAgent(port);
+    const agent = new TestAgent(port, options);
     agents.push(agent);
     return agent;
   };
@@ -99,7 +102,7 @@ export async function startTestGateway() {
       return { agent, welcome };
     },
     async [Symbol.asyncDispose](): Promise<void> {
-      for (const agent of agents) await agent.end();
+      await Promise.all(agents.map((agent) => agent.end()));
       const closed = gateway.close();
       await clock.advance(10_000);
       await closed;
