@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteWriter } from '../lib/varint.ts';
 import { arbitraryTick } from '../testing/arbitrary.ts';
+import { thrownCode } from '../testing/thrown.ts';
 import { LIMITS } from './limits.ts';
 import {
   decodeSamples,
@@ -47,15 +48,6 @@ function blockOf(schema: HashedSchema, values: readonly number[], schemaNumber =
     present: undefined,
     errors: [],
   };
-}
-
-function code(act: () => unknown): unknown {
-  try {
-    act();
-  } catch (error) {
-    return error instanceof Error && 'code' in error ? error.code : error;
-  }
-  return 'nothing thrown';
 }
 
 describe('samples', () => {
@@ -113,12 +105,12 @@ describe('samples', () => {
     const writer = new ByteWriter();
     writer.varint(blocks.length);
     for (const { schemaNumber } of blocks) writer.bytes(Uint8Array.of(schemaNumber, 3, 2, 0, 1));
-    expect(code(() => decodeSamples(writer.copy(), () => EMPTY))).toBe('RECORD_UNDECODABLE');
+    expect(thrownCode(() => decodeSamples(writer.copy(), () => EMPTY))).toBe('RECORD_UNDECODABLE');
   });
 
   it('of too many blocks are not written', () => {
     const blocks = Array.from({ length: LIMITS.blocksPerRecord + 1 }, (_unused, i) => failed(i + 1));
-    expect(code(() => encoded(blocks))).toBe('LIMIT_EXCEEDED');
+    expect(thrownCode(() => encoded(blocks))).toBe('LIMIT_EXCEEDED');
     expect(decoded(encoded(blocks.slice(1)), blocks)).toEqual(blocks.slice(1));
   });
 
@@ -129,7 +121,7 @@ describe('samples', () => {
     ['infinity as an integer', 'integer', -Infinity],
     ['2^52 as an integer', 'integer', 2 ** 52],
   ])('cannot be written with %s', (_name, encoding, value) => {
-    expect(code(() => encoded([blockOf(gauges(1, encoding), [value])]))).toBe('RECORD_UNDECODABLE');
+    expect(thrownCode(() => encoded([blockOf(gauges(1, encoding), [value])]))).toBe('RECORD_UNDECODABLE');
   });
 
   it('that do not match their schema are a bug', () => {
@@ -159,7 +151,7 @@ describe('samples', () => {
     ['nothing at all', ''],
   ])('with %s are refused', (_name, hex) => {
     const schema = gauges(2);
-    expect(code(() => decodeSamples(Buffer.from(hex.replaceAll(' ', ''), 'hex'), () => schema))).toBe(
+    expect(thrownCode(() => decodeSamples(Buffer.from(hex.replaceAll(' ', ''), 'hex'), () => schema))).toBe(
       'RECORD_UNDECODABLE',
     );
   });
@@ -173,7 +165,7 @@ describe('samples', () => {
     writer.zigzag(2 ** 52 - 1);
     writer.zigzag(1);
     writer.prefixLength(start);
-    expect(code(() => decodeSamples(writer.copy(), () => schema))).toBe('RECORD_UNDECODABLE');
+    expect(thrownCode(() => decodeSamples(writer.copy(), () => schema))).toBe('RECORD_UNDECODABLE');
   });
 });
 

@@ -2,7 +2,7 @@
  * One example of every message and record of the protocol, made from fixed keys, nonces and times. They are the golden
  * files of `protocol/testdata`, and what the fuzzer starts from.
  */
-import assert from 'node:assert/strict';
+import { AppError } from '../lib/errors.ts';
 import {
   decodeEnrollAnswer,
   decodeEnrollRequest,
@@ -373,7 +373,7 @@ function ofFrame(
   const { type } = decodeFrame(bytes);
   const decodeBytes = (input: Buffer): unknown => {
     const frame = decodeFrame(input);
-    assert.equal(frame.type, type, 'type of the message');
+    if (frame.type !== type) throw new AppError('PROTOCOL_ERROR', `message of type ${frame.type}`);
     return decode(frame);
   };
   return { name, bytes, value, decode: decodeBytes, isByteStable: name !== 'batch' };
