@@ -8,6 +8,7 @@ import { vectorOf } from './columns.ts';
 import type { Column, Grid, Value, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
+import { LABELS_WORK } from './label-sets.ts';
 import { quantile } from './numeric.ts';
 import { pickRanked } from './rank.ts';
 
@@ -40,12 +41,17 @@ export async function evaluateAggregate(
     case 'topk':
     case 'bottomk':
       return pickRanked(
-        groupsOf(input.columns, groupLabels),
+        await groupsOf(input.columns, groupLabels, ev),
         { operator, counts: numbersOf(param), grid },
         ev,
       );
     case 'quantile':
-      return quantiles(expr, groupsOf(input.columns, groupLabels), { phis: numbersOf(param), grid }, ev);
+      return quantiles(
+        expr,
+        await groupsOf(input.columns, groupLabels, ev),
+        { phis: numbersOf(param), grid },
+        ev,
+      );
     case 'sum':
     case 'avg':
     case 'count':
@@ -54,7 +60,7 @@ export async function evaluateAggregate(
     case 'group':
     case 'stddev':
     case 'stdvar':
-      return accumulate(operator, groupsOf(input.columns, groupLabels), grid, ev);
+      return accumulate(operator, await groupsOf(input.columns, groupLabels, ev), grid, ev);
   }
 }
 
@@ -73,13 +79,18 @@ function grouper({
   return (labels) => labels.omit(names);
 }
 
-function groupsOf(columns: readonly Column[], groupLabels: (labels: Labels) => Labels): readonly Group[] {
+async function groupsOf(
+  columns: readonly Column[],
+  groupLabels: (labels: Labels) => Labels,
+  ev: Evaluation,
+): Promise<readonly Group[]> {
   const groups = new Map<string, { labels: Labels; members: Column[] }>();
   for (const column of columns) {
     const labels = groupLabels(column.labels);
     const group = groups.get(labels.key);
     if (group === undefined) groups.set(labels.key, { labels, members: [column] });
     else group.members.push(column);
+    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
   }
   return [...groups.values()];
 }

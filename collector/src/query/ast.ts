@@ -126,6 +126,8 @@ export interface Matching {
 export interface BinaryNode extends Span {
   readonly kind: 'binary';
   readonly operator: BinaryOperator;
+  /** Where the operator stands, which is where errors about it point. */
+  readonly operatorStart: number;
   readonly left: Expr;
   readonly right: Expr;
   readonly returnsBool: boolean;

@@ -1,19 +1,20 @@
 /** Arithmetic, comparison and unary operators. */
 import type { BinaryNode, ComparisonOperator, UnaryNode } from './ast.ts';
 import { isComparison, isSetOperator } from './ast.ts';
-import { hasAny, vectorOf, withoutNames } from './columns.ts';
+import { hasAny, vectorOf } from './columns.ts';
 import type { Column, Grid, ScalarValue, Value, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { joinVectors } from './joins.ts';
 import { arithmetic, comparisons } from './operators.ts';
 import { combineSets } from './set-operators.ts';
+import { withoutNames } from './label-sets.ts';
 
 export async function evaluateUnary(expr: UnaryNode, grid: Grid, ev: Evaluation): Promise<Value> {
   const value = await ev.evaluate(expr.inner, grid);
   if (expr.operator === '+' || value.kind === 'string') return value;
   if (value.kind === 'scalar') return { kind: 'scalar', values: value.values.map((x) => -x) };
   const negated = value.columns.map((column) => ({ ...column, values: column.values.map((x) => -x) }));
-  return vectorOf(withoutNames(negated, ev.isNameRemovalDelayed), value.isOrdered);
+  return vectorOf(await withoutNames(negated, ev), value.isOrdered);
 }
 
 export async function evaluateBinary(expr: BinaryNode, grid: Grid, ev: Evaluation): Promise<Value> {
@@ -71,7 +72,7 @@ async function vectorWithScalar(
       columns.push({ ...column, values: combined(operator, column, { scalar, isVectorLeft }) });
     }
   }
-  const named = isFilter ? columns : withoutNames(columns, ev.isNameRemovalDelayed);
+  const named = isFilter ? columns : await withoutNames(columns, ev);
   return vectorOf(named, vector.isOrdered);
 }
 

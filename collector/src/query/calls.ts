@@ -3,7 +3,7 @@ import { Labels } from '../storage/labels.ts';
 import { unwrapParens } from './ast.ts';
 import type { CallNode, Expr } from './ast.ts';
 import { typeOf } from './check.ts';
-import { fullColumn, hasAny, timeAt, vectorOf, withoutNames } from './columns.ts';
+import { fullColumn, hasAny, timeAt, vectorOf } from './columns.ts';
 import type { Column, Grid, Value, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { absence } from './functions/absent.ts';
@@ -14,6 +14,7 @@ import type { ValueFunction } from './functions/math.ts';
 import { sortedByLabels, sortedByValue } from './functions/sort.ts';
 import { evaluateRangeCall, rangeFunctions } from './range-calls.ts';
 import { evaluateRange, evaluateSelector } from './selectors.ts';
+import { withoutNames } from './label-sets.ts';
 
 /** A function with rules of its own about its arguments. */
 type SpecialFunction = (call: CallNode, grid: Grid, ev: Evaluation) => Promise<Value>;
@@ -65,11 +66,12 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
   label_replace: async ({ args }, grid, ev) => {
     const [target = '', replacement = '', source = '', pattern = ''] = textArgs(args.slice(1));
     const columns = await vectorArg(args[0], grid, ev);
-    return vectorOf(replaceLabels(columns, { target, replacement, source, pattern }));
+    return vectorOf(await replaceLabels(columns, { target, replacement, source, pattern }, ev));
   },
   label_join: async ({ args }, grid, ev) => {
     const [target = '', separator = '', ...sources] = textArgs(args.slice(1));
-    return vectorOf(joinLabels(await vectorArg(args[0], grid, ev), { target, separator, sources }));
+    const columns = await vectorArg(args[0], grid, ev);
+    return vectorOf(await joinLabels(columns, { target, separator, sources }, ev));
   },
   histogram_quantile: async ({ args }, grid, ev) => {
     const phis = await scalarArg(args[0], grid, ev);
@@ -119,7 +121,7 @@ async function evaluateValueFunction(
     if (hasAny(present)) columns.push({ ...column, values, present });
     if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
   }
-  return vectorOf(withoutNames(columns, ev.isNameRemovalDelayed), input.isOrdered);
+  return vectorOf(await withoutNames(columns, ev), input.isOrdered);
 }
 
 /** `clamp` gives nothing where its limits are in the wrong order. */
@@ -142,12 +144,12 @@ async function evaluateTimestamp(call: CallNode, grid: Grid, ev: Evaluation): Pr
   const argument = unwrapParens(argOf(call.args[0]));
   if (argument.kind === 'selector') {
     const { columns } = await evaluateSelector(argument, grid, ev, 'timestamps');
-    return vectorOf(withoutNames(columns, ev.isNameRemovalDelayed));
+    return vectorOf(await withoutNames(columns, ev));
   }
   const seconds = timesInSeconds(grid);
   const columns = await vectorArg(argument, grid, ev);
   const timed = columns.map((column) => ({ ...column, values: seconds }));
-  return vectorOf(withoutNames(timed, ev.isNameRemovalDelayed));
+  return vectorOf(await withoutNames(timed, ev));
 }
 
 async function sorted(

@@ -2,7 +2,7 @@
 import type { AppError } from '@rollcall/shared/lib/errors.ts';
 import { createMatcher } from '../storage/matcher.ts';
 import { childrenOf, isComparison, isSetOperator } from './ast.ts';
-import type { AggregateNode, BinaryNode, CallNode, Expr, SelectorNode, ValueType } from './ast.ts';
+import type { AggregateNode, BinaryNode, CallNode, Expr, SelectorNode, Span, ValueType } from './ast.ts';
 import { parseError } from './errors.ts';
 import { signatureOf } from './functions/signatures.ts';
 import { quote } from './literals.ts';
@@ -42,7 +42,7 @@ export function typeOf(expr: Expr): ValueType {
  * @throws AppError BAD_QUERY
  */
 export function checkExpr(text: string, expr: Expr): ValueType {
-  const at = (node: Expr, reason: string): AppError => parseError(text, node.start, reason);
+  const at: At = ({ start }, reason) => parseError(text, start, reason);
   const types = childrenOf(expr).map((child) => checkExpr(text, child));
   const [first = 'vector', second = 'vector'] = types;
   switch (expr.kind) {
@@ -78,7 +78,7 @@ export function checkExpr(text: string, expr: Expr): ValueType {
   }
 }
 
-type At = (node: Expr, reason: string) => AppError;
+type At = (place: Pick<Span, 'start'>, reason: string) => AppError;
 
 function checkSelector(expr: SelectorNode, at: At): void {
   let isSelective = expr.name !== '';
@@ -86,7 +86,8 @@ function checkSelector(expr: SelectorNode, at: At): void {
     try {
       if (!createMatcher(name, operator, value).matches('')) isSelective = true;
     } catch (error) {
-      throw at(expr, error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      throw at(expr, reason.replace(/^(?:error parsing regexp: )+/, 'error parsing regexp: '));
     }
   }
   if (!isSelective) throw at(expr, 'vector selector must contain at least one non-empty matcher');
@@ -133,8 +134,9 @@ interface SideTypes {
 
 function checkBinary(expr: BinaryNode, { first, second }: SideTypes, at: At): ValueType {
   const { operator, left, right, returnsBool, matching } = expr;
+  const atOperator = { start: expr.operatorStart };
   if (returnsBool && !isComparison(operator)) {
-    throw at(expr, 'bool modifier can only be used on comparison operators');
+    throw at(atOperator, 'bool modifier can only be used on comparison operators');
   }
   for (const [node, type] of [
     [left, first],
@@ -146,7 +148,7 @@ function checkBinary(expr: BinaryNode, { first, second }: SideTypes, at: At): Va
   }
   const areScalars = first === 'scalar' && second === 'scalar';
   if (areScalars && isComparison(operator) && !returnsBool) {
-    throw at(expr, 'comparisons between scalars must use BOOL modifier');
+    throw at(atOperator, 'comparisons between scalars must use BOOL modifier');
   }
   if (isSetOperator(operator) && (first === 'scalar' || second === 'scalar')) {
     throw at(expr, `set operator ${quote(operator)} not allowed in binary scalar expression`);
@@ -166,6 +168,9 @@ function checkMatching(expr: BinaryNode, { first, second }: SideTypes, at: At): 
   if (matching?.isOn !== true) return;
   const doubled = matching.include.find((label) => matching.labels.includes(label));
   if (doubled !== undefined) {
-    throw at(expr, `label ${quote(doubled)} must not occur in ON and GROUP clause at once`);
+    throw at(
+      { start: expr.operatorStart },
+      `label ${quote(doubled)} must not occur in ON and GROUP clause at once`,
+    );
   }
 }

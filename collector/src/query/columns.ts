@@ -4,7 +4,6 @@
  * may share their arrays.
  */
 import type { Labels } from '../storage/labels.ts';
-import { executionError } from './errors.ts';
 
 /** The times at which something is evaluated: `startMs + i * stepMs` for `i` below `count`. */
 export interface Grid {
@@ -78,57 +77,5 @@ export function broadcast(value: Value, count: number): Value {
       values: spread(column.values),
       present: new Uint8Array(count).fill(column.present[0] ?? 0),
     })),
-  );
-}
-
-/** What Prometheus says when two series of a result have the same labels. */
-export const SAME_LABELSET = 'vector cannot contain metrics with the same labelset';
-
-/**
- * Joins columns with equal labels into one, in the place of the first; columns without a single value go.
- * @throws AppError QUERY_FAILED with `conflict` as its text when two of them have a value at the same time
- */
-export function mergeDuplicates(columns: readonly Column[], conflict = SAME_LABELSET): readonly Column[] {
-  const merged = new Map<string, Column>();
-  for (const column of columns) {
-    const { key } = column.labels;
-    const first = merged.get(key);
-    merged.set(key, first === undefined ? column : joined(first, column, conflict));
-  }
-  return merged.size === columns.length ? columns : [...merged.values()];
-}
-
-function joined(first: Column, second: Column, conflict: string): Column {
-  const values = first.values.slice();
-  const present = first.present.slice();
-  for (let i = 0; i < values.length; i++) {
-    if (second.present[i] !== 1) continue;
-    if (present[i] === 1) throw executionError(conflict);
-    present[i] = 1;
-    values[i] = second.values[i] ?? NaN;
-  }
-  return { ...first, values, present };
-}
-
-/**
- * Columns without their metric name, or with the name marked for removal when `isDelayed`.
- * @throws AppError QUERY_FAILED when that makes two series equal
- */
-export function withoutNames(columns: readonly Column[], isDelayed: boolean): readonly Column[] {
-  if (isDelayed) return columns.map((column) => ({ ...column, isNameMarked: true }));
-  const bare = columns.map((column) => ({ ...column, labels: column.labels.withoutName() }));
-  const firstName = columns[0]?.labels.metricName;
-  // Series of one name stay different without it, which spares comparing them all.
-  const haveOneName = columns.every(({ labels }) => labels.metricName === firstName);
-  return haveOneName ? bare : mergeDuplicates(bare);
-}
-
-/** Removes the names that were marked. */
-export function withoutMarkedNames(columns: readonly Column[]): readonly Column[] {
-  if (!columns.some(({ isNameMarked }) => isNameMarked)) return columns;
-  return mergeDuplicates(
-    columns.map((column) =>
-      column.isNameMarked ? { ...column, labels: column.labels.withoutName(), isNameMarked: false } : column,
-    ),
   );
 }

@@ -5,12 +5,13 @@
 import { Labels } from '../storage/labels.ts';
 import type { ArithmeticOperator, BinaryNode, ComparisonOperator, Matching } from './ast.ts';
 import { isComparison } from './ast.ts';
-import { hasAny, mergeDuplicates, vectorOf, withoutNames } from './columns.ts';
+import { hasAny, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import { executionError } from './errors.ts';
 import type { Evaluation } from './evaluation.ts';
 import { groupByMatch, MATCH_ALL, matchingLabels } from './match-keys.ts';
 import { arithmetic, comparisons } from './operators.ts';
+import { LABELS_WORK, mergeDuplicates, withoutNames } from './label-sets.ts';
 
 export interface JoinSides {
   readonly left: readonly Column[];
@@ -41,14 +42,14 @@ export async function joinVectors(expr: JoinNode, sides: JoinSides, ev: Evaluati
   const join: Join = { operator, returnsBool, matching, grid, isSwapped };
   const [many, one] = isSwapped ? [sides.right, sides.left] : [sides.left, sides.right];
   if (many.length === 0 || one.length === 0) return vectorOf([]);
-  const oneGroups = groupByMatch(one, matching);
+  const oneGroups = await groupByMatch(one, matching, ev);
   for (const group of oneGroups.values()) refuseDoubles(group, many, join);
   const result: Column[] = [];
-  for (const [key, manyGroup] of groupByMatch(many, matching)) {
+  for (const [key, manyGroup] of await groupByMatch(many, matching, ev)) {
     result.push(...(await joinGroup(manyGroup, oneGroups.get(key) ?? [], join, ev)));
   }
-  const merged = mergeDuplicates(result);
-  return vectorOf(returnsBool ? withoutNames(merged, ev.isNameRemovalDelayed) : merged);
+  const merged = await mergeDuplicates(result, ev);
+  return vectorOf(returnsBool ? await withoutNames(merged, ev) : merged);
 }
 
 /** Refuses two series of the one side in the same match group, at times when the many side has any value at all. */
@@ -83,10 +84,10 @@ async function joinGroup(
     for (const one of oneGroup) {
       const column = joinPair(many, one, join);
       if (hasAny(column.present)) results.push(column);
-      if (ev.pacer.spend(join.grid.count)) await ev.pacer.pause();
+      if (ev.pacer.spend(join.grid.count + LABELS_WORK)) await ev.pacer.pause();
     }
   }
-  if (join.matching.manySide !== 'none') return mergeDuplicates(results, NOT_UNIQUE);
+  if (join.matching.manySide !== 'none') return mergeDuplicates(results, ev, NOT_UNIQUE);
   if (results.length > 1) refuseOverlap(results);
   return results;
 }

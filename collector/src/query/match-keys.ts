@@ -2,6 +2,9 @@
 import { METRIC_NAME } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
 import type { Matching } from './ast.ts';
+import type { Column } from './columns.ts';
+import type { Evaluation } from './evaluation.ts';
+import { LABELS_WORK } from './label-sets.ts';
 
 /** What applies when neither `on` nor `ignoring` was written. */
 export const MATCH_ALL: Matching = { isOn: false, labels: [], manySide: 'none', include: [] };
@@ -16,18 +19,20 @@ export function matchingLabels({ isOn, labels }: Matching): (series: Labels) => 
   return (series) => series.omit(names);
 }
 
-/** Puts each item under the text of its matching labels. */
-export function groupByMatch<T extends { readonly labels: Labels }>(
-  items: readonly T[],
+/** Puts each column under the text of its matching labels. */
+export async function groupByMatch(
+  columns: readonly Column[],
   matching: Matching,
-): ReadonlyMap<string, readonly T[]> {
+  ev: Evaluation,
+): Promise<ReadonlyMap<string, readonly Column[]>> {
   const pick = matchingLabels(matching);
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const { key } = pick(item.labels);
+  const groups = new Map<string, Column[]>();
+  for (const column of columns) {
+    const { key } = pick(column.labels);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
+    if (group === undefined) groups.set(key, [column]);
+    else group.push(column);
+    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
   }
   return groups;
 }

@@ -130,21 +130,21 @@ describe('parseQuery', () => {
     ['sum by a (x)', '1:8: parse error: unexpected identifier "a" in grouping opts, expected "("'],
     ['sum by (1) (x)', '1:9: parse error: unexpected number "1" in grouping opts, expected label'],
     ['sum by (a) (x) by (b)', '1:16: parse error: unexpected <by>'],
-    ['a{__name__="b"}', '1:16: parse error: metric name must not be set twice: "a" or "b"'],
-    ['a{"b"}', '1:6: parse error: metric name must not be set twice: "a" or "b"'],
+    ['a{__name__="b"}', '1:1: parse error: metric name must not be set twice: "a" or "b"'],
+    ['a{"b"}', '1:1: parse error: metric name must not be set twice: "a" or "b"'],
     // What only the types show to be wrong.
     ['{}', '1:1: parse error: vector selector must contain at least one non-empty matcher'],
     ['{a=~".*", b=""}', '1:1: parse error: vector selector must contain at least one non-empty matcher'],
-    ['1 == 2', '1:1: parse error: comparisons between scalars must use BOOL modifier'],
-    ['a + bool b', '1:1: parse error: bool modifier can only be used on comparison operators'],
-    ['a or bool b', '1:1: parse error: bool modifier can only be used on comparison operators'],
+    ['1 == 2', '1:3: parse error: comparisons between scalars must use BOOL modifier'],
+    ['a + bool b', '1:3: parse error: bool modifier can only be used on comparison operators'],
+    ['a or bool b', '1:3: parse error: bool modifier can only be used on comparison operators'],
     ['1 unless 2', '1:1: parse error: set operator "unless" not allowed in binary scalar expression'],
     ['a and 1', '1:1: parse error: set operator "and" not allowed in binary scalar expression'],
     ['a + on(b) 1', '1:1: parse error: vector matching only allowed between instant vectors'],
     ['a or on(b) group_left(c) d', '1:1: parse error: no grouping allowed for "or" operation'],
     [
       'a + on(b) group_left(b) c',
-      '1:1: parse error: label "b" must not occur in ON and GROUP clause at once',
+      '1:3: parse error: label "b" must not occur in ON and GROUP clause at once',
     ],
     ['a + x[5m]', '1:5: parse error: binary expression must contain only scalar and instant vector types'],
     ['a + "b"', '1:5: parse error: binary expression must contain only scalar and instant vector types'],
@@ -203,7 +203,7 @@ describe('parseQuery', () => {
   });
 
   it('names a bad regular expression', () => {
-    expect(() => parseQuery('x{a=~"("}')).toThrow(/^1:1: parse error: error parsing regexp/);
+    expect(() => parseQuery('x{a=~"("}')).toThrow(/^1:1: parse error: error parsing regexp: missing closing/);
   });
 });
 

@@ -79,11 +79,20 @@ class Parser {
       const operator = this.#peekOperator();
       const precedence = operator === undefined ? 0 : BINARY_PRECEDENCE[operator];
       if (operator === undefined || precedence < precedenceMin) break;
-      this.#tokens.take();
+      const operatorStart = this.#tokens.take().start;
       const modifiers = this.#binaryModifiers();
       // `^` alone groups to the right.
       const right = this.#binary(precedence === POWER_PRECEDENCE ? precedence : precedence + 1);
-      left = { kind: 'binary', operator, left, right, ...modifiers, start: left.start, end: right.end };
+      left = {
+        kind: 'binary',
+        operator,
+        operatorStart,
+        left,
+        right,
+        ...modifiers,
+        start: left.start,
+        end: right.end,
+      };
     }
     this.#depth--;
     return left;
@@ -252,21 +261,21 @@ class Parser {
     if (this.#tokens.takeSymbol('{')) {
       while (!this.#tokens.isSymbol('}')) {
         const found = this.#matcherOrName();
-        if (typeof found === 'string') name = this.#onlyName(name, found);
+        if (typeof found === 'string') name = this.#onlyName(name, found, start);
         else matchers.push(found);
         if (!this.#tokens.takeSymbol(',')) break;
       }
       this.#tokens.expectSymbol('}', 'label matching', '"," or "}"');
     }
     const named = matchers.find((matcher) => matcher.name === '__name__');
-    if (named !== undefined) this.#onlyName(name, named.value);
+    if (named !== undefined) this.#onlyName(name, named.value, start);
     return { kind: 'selector', name, matchers, start, end: this.#tokens.previousEnd(), ...NO_SHIFT };
   }
 
-  #onlyName(first: string, second: string): string {
+  #onlyName(first: string, second: string, start: number): string {
     if (first === '') return second;
     const reason = `metric name must not be set twice: ${quote(first)} or ${quote(second)}`;
-    throw this.#tokens.error(this.#tokens.peek().start, reason);
+    throw this.#tokens.error(start, reason);
   }
 
   #matcherOrName(): MatcherNode | string {

@@ -9,7 +9,7 @@ import { prettyExpr, printExpr } from './print.ts';
 
 /** The tree without positions. */
 function withoutSpans(expr: Expr): unknown {
-  const fields = Object.entries(expr).filter(([key]) => key !== 'start' && key !== 'end');
+  const fields = Object.entries(expr).filter(([key]) => !['start', 'end', 'operatorStart'].includes(key));
   const isNode = (value: unknown): value is Expr => childrenOf(expr).some((child) => child === value);
   const strip = (value: unknown): unknown =>
     Array.isArray(value) ? value.map(strip) : isNode(value) ? withoutSpans(value) : value;

@@ -7,13 +7,14 @@ import { Labels } from '../storage/labels.ts';
 import type { StorageReader } from '../storage/storage.ts';
 import type { Expr } from './ast.ts';
 import { typeOf } from './check.ts';
-import { timeAt, withoutMarkedNames } from './columns.ts';
+import { timeAt } from './columns.ts';
 import type { Grid, Value } from './columns.ts';
 import { createEvaluator } from './evaluate.ts';
 import { Notes, Pacer, SampleBudget, SeriesSource } from './evaluation.ts';
 import type { Evaluation } from './evaluation.ts';
 import { parseQuery } from './parse.ts';
 import { evaluateRange } from './selectors.ts';
+import { withoutMarkedNames } from './label-sets.ts';
 
 export interface QueryLimits {
   /** Samples that one query may load, and values that one intermediate result may have. */
@@ -207,7 +208,7 @@ async function evaluateRoot(expr: Expr, run: Run, ev: Evaluation): Promise<Query
   const { grid } = run;
   if (typeOf(expr) === 'matrix') return windowContents(expr, grid, ev);
   const value = await ev.evaluate(expr, grid);
-  return run.isRange ? toMatrix(value, grid, ev) : toInstant(value, grid.startMs);
+  return run.isRange ? toMatrix(value, grid, ev) : toInstant(value, grid.startMs, ev);
 }
 
 /** The samples that a range vector selects, as they are. */
@@ -228,10 +229,11 @@ async function windowContents(expr: Expr, grid: Grid, ev: Evaluation): Promise<Q
   return { kind: 'matrix', series: inLabelOrder(result.filter(({ values }) => values.length > 0)) };
 }
 
-function toInstant(value: Value, timeMs: number): QueryValue {
+async function toInstant(value: Value, timeMs: number, ev: Evaluation): Promise<QueryValue> {
   if (value.kind === 'string') return { kind: 'string', timeMs, text: value.text };
   if (value.kind === 'scalar') return { kind: 'scalar', timeMs, value: value.values[0] ?? NaN };
-  const samples = withoutMarkedNames(value.columns)
+  const columns = await withoutMarkedNames(value.columns, ev);
+  const samples = columns
     .filter(({ present }) => present[0] === 1)
     .map(({ labels, values }) => ({ labels, timeMs, value: values[0] ?? NaN }));
   return { kind: 'vector', samples: value.isOrdered ? samples : inLabelOrder(samples) };
@@ -244,7 +246,7 @@ async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promise<Query
     return { kind: 'matrix', series: [{ labels: Labels.empty, timestamps: times, values: value.values }] };
   }
   const series: MatrixSeries[] = [];
-  for (const { labels, values, present } of withoutMarkedNames(value.columns)) {
+  for (const { labels, values, present } of await withoutMarkedNames(value.columns, ev)) {
     const isPresent = (_: number, i: number): boolean => present[i] === 1;
     const kept = present.includes(0)
       ? { timestamps: times.filter(isPresent), values: values.filter(isPresent) }
@@ -256,7 +258,12 @@ async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promise<Query
 }
 
 function inLabelOrder<T extends { readonly labels: Labels }>(list: readonly T[]): readonly T[] {
-  return list.toSorted((left, right) => Labels.compare(left.labels, right.labels));
+  const isOrdered = list.every((one, i) => {
+    const before = list[i - 1];
+    return before === undefined || Labels.compare(before.labels, one.labels) <= 0;
+  });
+  // The store gives label order, which most of evaluation keeps.
+  return isOrdered ? list : list.toSorted((left, right) => Labels.compare(left.labels, right.labels));
 }
 
 function refuseManySeries(value: QueryValue, { seriesMax }: QueryLimits): void {

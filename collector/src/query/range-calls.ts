@@ -1,7 +1,7 @@
 /** Calls of functions over a range: moves one window per series along the steps. */
 import type { CallNode } from './ast.ts';
 import { typeOf } from './check.ts';
-import { hasAny, mergeDuplicates, timeAt, vectorOf, withoutNames } from './columns.ts';
+import { hasAny, timeAt, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
@@ -12,6 +12,7 @@ import type { RangeFunction, Window } from './functions/window.ts';
 import { quote } from './literals.ts';
 import { evaluateRange } from './selectors.ts';
 import type { RangeSeries, RangeVector } from './selectors.ts';
+import { mergeDuplicates, withoutNames } from './label-sets.ts';
 
 /** All functions of one range vector and scalars, by name. */
 export const rangeFunctions: Readonly<Record<string, RangeFunction>> = {
@@ -42,9 +43,7 @@ export async function evaluateRangeCall(
     const column = await moveWindow(series, range, { vector, params, grid }, ev);
     if (hasAny(column.present)) columns.push(column);
   }
-  return vectorOf(
-    range.keepsName ? mergeDuplicates(columns) : withoutNames(columns, ev.isNameRemovalDelayed),
-  );
+  return vectorOf(range.keepsName ? await mergeDuplicates(columns, ev) : await withoutNames(columns, ev));
 }
 
 async function moveWindow(

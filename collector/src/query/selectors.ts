@@ -140,23 +140,23 @@ async function evaluateSubquery(expr: SubqueryNode, grid: Grid, ev: Evaluation):
   ev.budget.checkSize(1, innerGrid);
   const value = await ev.evaluate(inner, innerGrid);
   if (value.kind !== 'vector') throw new TypeError('subquery of something else than a vector');
-  return { series: value.columns.map((column) => compacted(column, innerGrid)), rangeMs, windowEndsMs };
+  const series: RangeSeries[] = [];
+  for (const column of value.columns) {
+    series.push(compacted(column, innerGrid));
+    if (ev.pacer.spend(count)) await ev.pacer.pause();
+  }
+  return { series, rangeMs, windowEndsMs };
 }
 
+/** The values of a column as samples, gaps left out. */
 function compacted({ labels, isNameMarked, values, present }: Column, grid: Grid): RangeSeries {
-  const timestamps: number[] = [];
-  const kept: number[] = [];
-  for (let i = 0; i < grid.count; i++) {
-    if (present[i] !== 1) continue;
-    timestamps.push(timeAt(grid, i));
-    kept.push(values[i] ?? NaN);
+  const isPresent = (_: number, i: number): boolean => present[i] === 1;
+  const kept = present.includes(0) ? values.filter(isPresent) : values;
+  const timestamps = new Float64Array(kept.length);
+  for (let i = 0, next = 0; i < grid.count; i++) {
+    if (present[i] === 1) timestamps[next++] = timeAt(grid, i);
   }
-  return {
-    labels,
-    isNameMarked,
-    timestamps: Float64Array.from(timestamps),
-    values: Float64Array.from(kept),
-  };
+  return { labels, isNameMarked, timestamps, values: kept };
 }
 
 function firstOf(timesMs: Float64Array): number {

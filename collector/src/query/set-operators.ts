@@ -1,9 +1,10 @@
 /** `and`, `or`, `unless`: many-to-many, by labels alone. */
 import type { Matching, SetOperator } from './ast.ts';
-import { hasAny, mergeDuplicates, vectorOf } from './columns.ts';
+import { hasAny, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { MATCH_ALL, matchingLabels } from './match-keys.ts';
+import { LABELS_WORK, mergeDuplicates } from './label-sets.ts';
 
 interface SetOperation {
   readonly operator: SetOperator;
@@ -20,7 +21,7 @@ export async function combineSets(
   if (operator === 'or') {
     const added = await masked(right.columns, left.columns, { matching, grid, keepsMatched: false }, ev);
     // A series may stand on both sides, at different times.
-    return vectorOf(mergeDuplicates([...left.columns, ...added]));
+    return vectorOf(await mergeDuplicates([...left.columns, ...added], ev));
   }
   const keepsMatched = operator === 'and';
   return vectorOf(await masked(left.columns, right.columns, { matching, grid, keepsMatched }, ev));
@@ -51,7 +52,7 @@ async function masked(
     const wanted = keepsMatched ? 1 : 0;
     const present = column.present.map((isPresent, i) => (isPresent === 1 && mask[i] === wanted ? 1 : 0));
     if (hasAny(present)) result.push({ ...column, present });
-    if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
+    if (ev.pacer.spend(grid.count + LABELS_WORK)) await ev.pacer.pause();
   }
   return result;
 }
@@ -68,7 +69,7 @@ async function presenceByMatch(
     let mask = masks.get(key);
     if (mask === undefined) masks.set(key, (mask = new Uint8Array(grid.count)));
     for (let i = 0; i < grid.count; i++) if (present[i] === 1) mask[i] = 1;
-    if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
+    if (ev.pacer.spend(grid.count + LABELS_WORK)) await ev.pacer.pause();
   }
   return masks;
 }

@@ -36,7 +36,8 @@ export class Parameters {
     if (text === '' && fallback !== undefined) return fallback;
     const timeMs = parseTime(text);
     if (timeMs === undefined) {
-      throw invalidParameter(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+      const prefix = fallback === undefined ? '' : `Invalid time value for '${name}': `;
+      throw invalidParameter(name, `${prefix}cannot parse ${JSON.stringify(text)} to a valid timestamp`);
     }
     return timeMs;
   }

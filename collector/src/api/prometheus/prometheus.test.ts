@@ -266,13 +266,13 @@ describe('/query', () => {
       { query: '1', time: 'x' },
       400,
       'bad_data',
-      'invalid parameter "time": cannot parse "x" to a valid timestamp',
+      `invalid parameter "time": Invalid time value for 'time': cannot parse "x" to a valid timestamp`,
     ],
     [
       { query: '1', time: '1e300' },
       400,
       'bad_data',
-      'invalid parameter "time": cannot parse "1e300" to a valid timestamp',
+      `invalid parameter "time": Invalid time value for 'time': cannot parse "1e300" to a valid timestamp`,
     ],
     [
       { query: '1', timeout: 'x' },
@@ -412,7 +412,11 @@ describe('series and labels', () => {
       { 'match[]': 'rate(up[5m])' },
       'invalid parameter "match[]": 1:1: parse error: a series selector is expected here',
     ],
-    ['/labels', { start: 'x' }, 'invalid parameter "start": cannot parse "x" to a valid timestamp'],
+    [
+      '/labels',
+      { start: 'x' },
+      `invalid parameter "start": Invalid time value for 'start': cannot parse "x" to a valid timestamp`,
+    ],
     ['/label/jo-b/values', {}, 'invalid label name: "jo-b"'],
     ['/label/job/values', { limit: 'x' }, 'invalid parameter "limit": "x" is not a number'],
   ])('refuses %s %j', async (path, parameters: Form, error) => {

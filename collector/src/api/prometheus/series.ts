@@ -4,7 +4,7 @@ import { isClassicLabelName } from '../../query/literals.ts';
 import type { LabelsRequest, StorageReader } from '../../storage/storage.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
-import { invalidParameter, TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
+import { TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
 import type { Parameters } from './parameters.ts';
 import { TRUNCATED } from './queries.ts';
 
@@ -53,8 +53,8 @@ async function limitedAnswer(
   const limit = parameters.limit('limit');
   const fromMs = parameters.timeMs('start', TIME_MS_MIN);
   const toMs = parameters.timeMs('end', TIME_MS_MAX);
-  if (toMs < fromMs) throw invalidParameter('end', 'end timestamp must not be before start time');
   const matcherSets = parameters.matcherSets();
+  if (toMs < fromMs) return answer([]);
   const found = await read({ matcherSets, fromMs, toMs, limit: limit === 0 ? 0 : limit + 1 });
   const isCut = limit > 0 && found.length > limit;
   const kept = isCut ? found.slice(0, limit) : found;

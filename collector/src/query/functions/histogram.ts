@@ -1,12 +1,13 @@
 /** `histogram_quantile` over classic buckets. Source: Prometheus, `promql/quantile.go`, bucketQuantile. */
 import type { Span } from '../ast.ts';
-import { hasAny, withoutNames } from '../columns.ts';
+import { hasAny } from '../columns.ts';
 import type { Column, Grid } from '../columns.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { formatDecimal } from '../format.ts';
 import { quote, parseNumber } from '../literals.ts';
 import { isAlmostEqual } from '../numeric.ts';
 import type { Labels } from '../../storage/labels.ts';
+import { withoutNames } from '../label-sets.ts';
 
 const BUCKET_LABEL = 'le';
 const NOT_GROUPED = new Set([BUCKET_LABEL]);
@@ -59,7 +60,7 @@ export async function histogramQuantiles(call: HistogramCall, ev: Evaluation): P
     if (hasAny(present)) results.push({ labels, values, present, isNameMarked });
   }
   // Histograms that differ in their name only are an error, unless the name is to go later.
-  return withoutNames(results, ev.isNameRemovalDelayed);
+  return withoutNames(results, ev);
 }
 
 function histogramsOf({ columns, bucketPlace }: HistogramCall, ev: Evaluation): readonly Histogram[] {

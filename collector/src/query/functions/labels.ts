@@ -2,9 +2,10 @@
 import { RE2JS } from 're2js';
 import { METRIC_NAME } from '../../storage/labels.ts';
 import { PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
-import { mergeDuplicates } from '../columns.ts';
 import type { Column } from '../columns.ts';
 import { executionError } from '../errors.ts';
+import type { Evaluation } from '../evaluation.ts';
+import { mergeDuplicates } from '../label-sets.ts';
 import { isClassicLabelName } from '../literals.ts';
 
 export interface LabelReplacement {
@@ -20,7 +21,11 @@ export interface LabelReplacement {
  * Sets `target` where the source label matches; an empty result deletes it.
  * @throws AppError QUERY_FAILED on a bad pattern or label name, or when two series become equal
  */
-export function replaceLabels(columns: readonly Column[], rule: LabelReplacement): readonly Column[] {
+export function replaceLabels(
+  columns: readonly Column[],
+  rule: LabelReplacement,
+  ev: Evaluation,
+): Promise<readonly Column[]> {
   const regex = compile(rule.pattern);
   refuseBadName(rule.target, 'label_replace');
   const texts = new Map<string, string | undefined>();
@@ -30,7 +35,7 @@ export function replaceLabels(columns: readonly Column[], rule: LabelReplacement
     const text = texts.get(source);
     return text === undefined ? column : withLabel(column, rule.target, text);
   });
-  return mergeDuplicates(replaced);
+  return mergeDuplicates(replaced, ev);
 }
 
 /**
@@ -40,15 +45,15 @@ export function replaceLabels(columns: readonly Column[], rule: LabelReplacement
 export function joinLabels(
   columns: readonly Column[],
   rule: { readonly target: string; readonly separator: string; readonly sources: readonly string[] },
-): readonly Column[] {
+  ev: Evaluation,
+): Promise<readonly Column[]> {
   refuseBadName(rule.target, 'label_join');
   for (const source of rule.sources) refuseBadName(source, 'label_join', 'source');
-  return mergeDuplicates(
-    columns.map((column) => {
-      const text = rule.sources.map((source) => column.labels.get(source)).join(rule.separator);
-      return withLabel(column, rule.target, text);
-    }),
-  );
+  const joined = columns.map((column) => {
+    const text = rule.sources.map((source) => column.labels.get(source)).join(rule.separator);
+    return withLabel(column, rule.target, text);
+  });
+  return mergeDuplicates(joined, ev);
 }
 
 /** A name that was written on purpose is no longer one to be removed. */

@@ -58,16 +58,27 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
   },
   stddev_over_time: overWindow((window) => Math.sqrt(variance(window))),
   stdvar_over_time: overWindow(variance),
-  quantile_over_time: overWindow(({ values, from, to, params }) =>
-    quantile(params[0] ?? NaN, values.slice(from, to)),
-  ),
-  mad_over_time: overWindow(({ values, from, to }) => {
-    const median = quantile(0.5, values.slice(from, to));
-    return quantile(
-      0.5,
-      values.slice(from, to).map((value) => Math.abs(value - median)),
-    );
-  }),
+  quantile_over_time: {
+    samplesMin: 1,
+    keepsName: false,
+    start() {
+      const copyOf = copier();
+      return (window) => quantile(window.params[0] ?? NaN, copyOf(window));
+    },
+  },
+  mad_over_time: {
+    samplesMin: 1,
+    keepsName: false,
+    start() {
+      const copyOf = copier();
+      return (window) => {
+        const median = quantile(0.5, copyOf(window));
+        const distances = copyOf(window);
+        for (let i = 0; i < distances.length; i++) distances[i] = Math.abs((distances[i] ?? NaN) - median);
+        return quantile(0.5, distances);
+      };
+    },
+  },
 };
 
 /** Population variance after Welford, both running sums compensated. */
@@ -81,4 +92,15 @@ function variance({ values, from, to }: Window): number {
     squares.add(delta * (value - mean.total));
   }
   return squares.total / (to - from);
+}
+
+/** A function that copies the values of a window into one buffer, used again from window to window. */
+function copier(): (window: Window) => Float64Array {
+  let buffer = new Float64Array(0);
+  return ({ values, from, to }) => {
+    const size = to - from;
+    if (buffer.length < size) buffer = new Float64Array(2 * size);
+    buffer.set(values.subarray(from, to));
+    return buffer.subarray(0, size);
+  };
 }

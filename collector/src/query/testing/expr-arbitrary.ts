@@ -64,6 +64,7 @@ const scalar: fc.Memo<Expr> = fc.memo((depth) =>
           })
           .map(({ left, right, operator }): Expr => ({
             kind: 'binary',
+            operatorStart: 0,
             operator,
             left,
             right,
@@ -129,6 +130,7 @@ const vector: fc.Memo<Expr> = fc.memo((depth) =>
           })
           .map(({ labels, isOn, manySide, ...binary }): Expr => ({
             kind: 'binary',
+            operatorStart: 0,
             ...binary,
             matching: { isOn, labels, manySide, include: manySide === 'none' ? [] : ['copied'] },
             ...SPAN,
