@@ -88,7 +88,7 @@ export class SimulatedAgent {
         agentVersion: '0.1.0',
         os: { platform: 'linux', name: 'Simulated Linux', kernel: '6.12.0', arch: 'x64' },
       },
-      inventory: { sections: () => Promise.resolve(this.#inventory()), onChange: () => {} },
+      inventory: { sections: () => this.#inventory(), onChange: () => {} },
     });
     this.#uplink.start();
   }

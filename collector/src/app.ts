@@ -121,12 +121,12 @@ async function open(
   const vitals = new FleetVitals();
   closers.push(journal.onCommitted((ticks) => vitals.committed(ticks)));
 
-  const storage = openStorage({
-    kind: 'embedded',
+  const { storage } = openStorage('embedded', {
     journal,
     reader,
     identityOf: (agentId) => hosts.identityLabels(agentId),
     clock,
+    randomBytes,
     yieldToLoop: nextTurn,
   });
   closers.push(() => storage.close());
