@@ -112,6 +112,7 @@ export class Labels {
     const b = right.#flat;
     const length = Math.min(a.length, b.length);
     for (let i = 0; i < length; i++) {
+      if (a[i] === b[i]) continue;
       const order = compareUtf8(a[i] ?? '', b[i] ?? '');
       if (order !== 0) return order;
     }

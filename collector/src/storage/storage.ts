@@ -18,7 +18,11 @@ export interface Series {
   readonly stale?: Uint8Array | undefined;
 }
 
-/** What a caller means to do with the samples, so that an adapter may pick a coarser resolution. */
+/**
+ * What a caller means to do with the samples, so that an adapter may pick a coarser resolution. For an instant selector
+ * (no `rangeMs`, `stepMs` 0 or absent) only the newest sample of each series matters: an adapter may leave out the
+ * others, and series whose newest sample is a stale marker. Without hints every sample is wanted.
+ */
 export interface SelectHints {
   /** Distance of the evaluation steps; 0 or absent for an instant. */
   readonly stepMs?: number;

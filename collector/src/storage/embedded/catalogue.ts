@@ -1,0 +1,124 @@
+/**
+ * Which host used which schema when: enough to say which series exist, and where their samples are, without reading a
+ * single record. It costs memory for hosts × samplers, not for series.
+ */
+import type { Schema } from '@rollcall/shared/protocol/schema.ts';
+import type { CommittedSamples } from '../../journal/journal.ts';
+import type { LaneRange, SchemaUse } from '../../journal/reader.ts';
+
+export interface UsedSchema {
+  readonly schema: Schema;
+  firstMs: number;
+  lastMs: number;
+}
+
+export interface CatalogueLane {
+  readonly laneId: number;
+  /** Record times. */
+  oldestMs: number;
+  newestMs: number;
+  offsetMsMax: number;
+  /** By schema number. */
+  readonly uses: Map<number, UsedSchema>;
+}
+
+export interface CatalogueHost {
+  readonly agentId: string;
+  readonly lanes: Map<number, CatalogueLane>;
+}
+
+export interface TimeRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export class Catalogue {
+  readonly #hosts = new Map<string, CatalogueHost>();
+
+  get hosts(): ReadonlyMap<string, CatalogueHost> {
+    return this.#hosts;
+  }
+
+  /** Takes in what the journal had at the start. */
+  load(lanes: Iterable<LaneRange>, uses: Iterable<SchemaUse>): void {
+    const byId = new Map<number, CatalogueLane>();
+    for (const { laneId, agentId, oldestMs, newestMs, offsetMsMax } of lanes) {
+      const lane = { laneId, oldestMs, newestMs, offsetMsMax, uses: new Map<number, UsedSchema>() };
+      byId.set(laneId, lane);
+      this.#host(agentId).lanes.set(laneId, lane);
+    }
+    for (const { laneId, number, schema, firstMs, lastMs } of uses) {
+      byId.get(laneId)?.uses.set(number, { schema, firstMs, lastMs });
+    }
+  }
+
+  /** Takes in a tick that was committed. */
+  add({ agentId, laneId, timeMs, blocks }: CommittedSamples): void {
+    const host = this.#host(agentId);
+    let lane = host.lanes.get(laneId);
+    if (lane === undefined) {
+      lane = { laneId, oldestMs: timeMs, newestMs: timeMs, offsetMsMax: 0, uses: new Map() };
+      host.lanes.set(laneId, lane);
+    }
+    lane.oldestMs = Math.min(lane.oldestMs, timeMs);
+    lane.newestMs = Math.max(lane.newestMs, timeMs);
+    for (const block of blocks) {
+      lane.offsetMsMax = Math.max(lane.offsetMsMax, Math.abs(block.offsetMs));
+      if (block.kind === 'values') addUse(lane, block.schemaNumber, block.schema, timeMs + block.offsetMs);
+    }
+  }
+
+  /** Forgets what was deleted from the journal. */
+  prune(olderThanMs: number): void {
+    for (const [agentId, { lanes }] of this.#hosts) {
+      for (const [laneId, lane] of lanes) {
+        lane.oldestMs = Math.max(lane.oldestMs, olderThanMs);
+        if (lane.newestMs < olderThanMs) lanes.delete(laneId);
+        // A reading may be somewhat older than its record.
+        const beforeMs = olderThanMs - lane.offsetMsMax;
+        for (const [number, use] of lane.uses) if (use.lastMs < beforeMs) lane.uses.delete(number);
+      }
+      if (lanes.size === 0) this.#hosts.delete(agentId);
+    }
+  }
+
+  #host(agentId: string): CatalogueHost {
+    let host = this.#hosts.get(agentId);
+    if (host === undefined) {
+      host = { agentId, lanes: new Map() };
+      this.#hosts.set(agentId, host);
+    }
+    return host;
+  }
+}
+
+/** Lanes that may have readings in the range, those with the oldest data first. */
+export function lanesIn(host: CatalogueHost, { fromMs, toMs }: TimeRange): CatalogueLane[] {
+  const lanes: CatalogueLane[] = [];
+  for (const lane of host.lanes.values()) {
+    if (lane.newestMs + lane.offsetMsMax >= fromMs && lane.oldestMs - lane.offsetMsMax <= toMs)
+      lanes.push(lane);
+  }
+  return lanes.length < 2 ? lanes : lanes.sort((left, right) => left.oldestMs - right.oldestMs);
+}
+
+/** Schemas that the host may have used in the range, each once. */
+export function schemasIn(host: CatalogueHost, range: TimeRange): Set<Schema> {
+  const schemas = new Set<Schema>();
+  for (const lane of lanesIn(host, range)) {
+    for (const { schema, firstMs, lastMs } of lane.uses.values()) {
+      if (firstMs <= range.toMs && lastMs >= range.fromMs) schemas.add(schema);
+    }
+  }
+  return schemas;
+}
+
+function addUse(lane: CatalogueLane, number: number, schema: Schema, timeMs: number): void {
+  const use = lane.uses.get(number);
+  if (use === undefined) {
+    lane.uses.set(number, { schema, firstMs: timeMs, lastMs: timeMs });
+    return;
+  }
+  use.firstMs = Math.min(use.firstMs, timeMs);
+  use.lastMs = Math.max(use.lastMs, timeMs);
+}

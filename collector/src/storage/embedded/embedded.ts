@@ -1,0 +1,354 @@
+/**
+ * The embedded store: reads straight from the journal, which is the only place where samples stand. What is in memory is
+ * a catalogue of hosts and schemas and the recent window; both are rebuilt from the journal after a restart.
+ */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
+import type { Schema } from '@rollcall/shared/protocol/schema.ts';
+import {
+  COLLECTOR_AGENT_ID,
+  type CommittedSamples,
+  type Journal,
+  type PruneResult,
+} from '../../journal/journal.ts';
+import type { JournalReader, JournalSnapshot } from '../../journal/reader.ts';
+import { Labels, METRIC_NAME } from '../labels.ts';
+import { createMatcher } from '../matcher.ts';
+import type {
+  AppendResult,
+  AppendSeries,
+  LabelsRequest,
+  SelectHints,
+  SelectRequest,
+  Series,
+  Storage,
+  StorageStats,
+} from '../storage.ts';
+import { STATE, toBlock, type Block } from './block.ts';
+import { Catalogue, schemasIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
+import { SamplerTimeline, SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
+import { HostBlocks } from './host-blocks.ts';
+import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
+import { entryOf, labelsOf, SchemaMatching, type HostMatch, type Identity } from './matching.ts';
+import { OwnSeriesWriter } from './own-series.ts';
+import { Pace, sortInTurns } from './pace.ts';
+import { RecentWindow } from './window.ts';
+
+export interface EmbeddedOptions {
+  /** Open for as long as the store is; the store closes neither. */
+  readonly journal: Journal;
+  readonly reader: JournalReader;
+  /** The labels of a host (`instance`, `job`, …), undefined when it is not (or no longer) known: then it is not read. */
+  readonly identityOf: (agentId: string) => Identity | undefined;
+  readonly clock: Clock;
+  readonly randomBytes: (count: number) => Buffer;
+  /** Resolves in a later turn of the event loop. */
+  readonly yieldToLoop: () => Promise<void>;
+  readonly limits?: Partial<EmbeddedLimits>;
+}
+
+export interface EmbeddedStorage extends Storage {
+  /**
+   * Deletes what is older than the time, in small steps.
+   * @throws AppError as `Journal.prune`
+   */
+  prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult>;
+}
+
+/** @throws AppError STORAGE_UNAVAILABLE when the journal cannot be read */
+export function createEmbeddedStorage(options: EmbeddedOptions): EmbeddedStorage {
+  return new Embedded(options);
+}
+
+/** A host that a read is about. */
+interface FoundHost {
+  readonly host: CatalogueHost;
+  readonly identity: Identity;
+  readonly match: HostMatch;
+}
+
+class Embedded implements EmbeddedStorage {
+  readonly capabilities = { isDurable: true, hasStaleMarkers: true };
+  readonly #options: EmbeddedOptions;
+  readonly #limits: EmbeddedLimits;
+  readonly #catalogue = new Catalogue();
+  readonly #window: RecentWindow;
+  readonly #own: OwnSeriesWriter;
+  readonly #stopListening: () => void;
+
+  constructor(options: EmbeddedOptions) {
+    this.#options = options;
+    this.#limits = { ...EMBEDDED_LIMITS, ...options.limits };
+    this.#window = new RecentWindow(this.#limits, options.clock);
+    const snapshot = options.reader.snapshot();
+    try {
+      this.#catalogue.load(snapshot.lanes(), snapshot.schemaUses());
+    } finally {
+      snapshot.close();
+    }
+    for (const host of this.#catalogue.hosts.values()) this.#window.startHost(host.agentId, endOf(host) + 1);
+    const own = this.#catalogue.hosts.get(COLLECTOR_AGENT_ID);
+    this.#own = new OwnSeriesWriter({
+      journal: options.journal,
+      randomBytes: options.randomBytes,
+      newestMs: own === undefined ? Number.NEGATIVE_INFINITY : endOf(own),
+      findLast: (labels, fromMs) => this.#findLast(labels, fromMs),
+    });
+    this.#stopListening = options.journal.onCommitted((ticks) => this.#add(ticks));
+  }
+
+  append(batch: readonly AppendSeries[]): Promise<AppendResult> {
+    return this.#own.append(batch);
+  }
+
+  async select(request: SelectRequest, signal: AbortSignal): Promise<readonly Series[]> {
+    if (request.matchers.length === 0) throw new AppError('BAD_REQUEST', 'select needs at least one matcher');
+    const pace = this.#pace(signal);
+    const snapshot = this.#options.reader.snapshot();
+    try {
+      const collector = new SeriesCollector(request.samplesMax);
+      await this.#collect(request, collector, snapshot, pace);
+      const grown = await sortInTurns([...collector.grown()], compareGrown, pace);
+      const result: Series[] = [];
+      for (const series of grown) {
+        result.push(series.finish());
+        if (pace.isDue) await pace.rest();
+      }
+      return result;
+    } finally {
+      snapshot.close();
+    }
+  }
+
+  async series(request: LabelsRequest, signal: AbortSignal): Promise<readonly Labels[]> {
+    const pace = this.#pace(signal);
+    const found = new Map<string, Labels>();
+    await this.#eachMatch(request, pace, (schema, indices, { identity }) => {
+      for (const index of indices) {
+        const labels = labelsOf(schema, index, identity);
+        found.set(labels.key, labels);
+      }
+      if (found.size > this.#limits.seriesMax) {
+        throw new AppError('QUERY_LIMIT', `more than ${this.#limits.seriesMax} series: narrow the matchers`);
+      }
+    });
+    return limited(await sortInTurns([...found.values()], Labels.compare, pace), request.limit);
+  }
+
+  async labelNames(request: LabelsRequest, signal: AbortSignal): Promise<readonly string[]> {
+    const names = new Set<string>();
+    await this.#eachMatch(request, this.#pace(signal), (schema, indices, { identity }) => {
+      names.add(METRIC_NAME);
+      for (const [name, value] of identity) if (value !== '') names.add(name);
+      for (const index of indices) {
+        const entry = entryOf(schema, index);
+        for (const [at, name] of entry?.metric.labelNames.entries() ?? []) {
+          if (entry?.values[at] !== '') names.add(name);
+        }
+      }
+    });
+    return limited([...names].sort(compareUtf8), request.limit);
+  }
+
+  async labelValues(name: string, request: LabelsRequest, signal: AbortSignal): Promise<readonly string[]> {
+    const values = new Set<string>();
+    await this.#eachMatch(request, this.#pace(signal), (schema, indices, { identity }) => {
+      const own = identity.find(([label, value]) => label === name && value !== '');
+      if (own !== undefined) {
+        values.add(own[1]);
+        return;
+      }
+      for (const index of indices) values.add(valueOf(schema, index, name));
+    });
+    values.delete('');
+    return limited([...values].sort(compareUtf8), request.limit);
+  }
+
+  async flush(): Promise<void> {
+    await this.#own.settled();
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- the seam is asynchronous
+  async stats(): Promise<StorageStats> {
+    let seriesCount = 0;
+    let oldestMs: number | undefined;
+    let newestMs: number | undefined;
+    for (const host of this.#catalogue.hosts.values()) {
+      seriesCount += seriesInForce(host);
+      for (const lane of host.lanes.values()) {
+        oldestMs = Math.min(oldestMs ?? lane.oldestMs, lane.oldestMs);
+        newestMs = Math.max(newestMs ?? lane.newestMs, lane.newestMs);
+      }
+    }
+    const sampleCount = this.#options.journal.stats().samples;
+    return { seriesCount, sampleCount, diskBytes: this.#options.reader.fileBytes(), oldestMs, newestMs };
+  }
+
+  async prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult> {
+    const result = await this.#options.journal.prune(olderThanMs, signal);
+    this.#catalogue.prune(olderThanMs);
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.#own.settled();
+    this.#own.close();
+    this.#stopListening();
+  }
+
+  #add(ticks: readonly CommittedSamples[]): void {
+    for (const tick of ticks) {
+      this.#catalogue.add(tick);
+      const isOwn = tick.agentId === COLLECTOR_AGENT_ID;
+      for (const block of tick.blocks) {
+        if (block.kind === 'values') this.#window.add(tick.agentId, toBlock(block, tick, isOwn));
+      }
+    }
+  }
+
+  #pace(signal: AbortSignal): Pace {
+    const { clock, yieldToLoop } = this.#options;
+    return new Pace({ clock, turnMs: this.#limits.turnMs, yieldToLoop, signal });
+  }
+
+  async #collect(
+    request: SelectRequest,
+    collector: SeriesCollector,
+    snapshot: JournalSnapshot,
+    pace: Pace,
+  ): Promise<void> {
+    const matching = new SchemaMatching(request.matchers);
+    const blocks = new HostBlocks(snapshot, this.#window, pace);
+    for (const host of this.#catalogue.hosts.values()) {
+      if (pace.isDue) await pace.rest();
+      const found = this.#found(host, matching);
+      if (found === undefined) continue;
+      const samplers = new Set<string>();
+      for (const schema of schemasIn(host, request)) {
+        if (matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
+      }
+      if (samplers.size === 0) continue;
+      const columnsOf = (schema: Schema): Column[] =>
+        matching
+          .series(schema, found.match)
+          .map((index) => ({ index, series: collector.series(labelsOf(schema, index, found.identity)) }));
+      const isOwn = host.agentId === COLLECTOR_AGENT_ID;
+      if (!isOwn && isInstant(request.hints)) {
+        for (const sampler of samplers) {
+          const block = blocks.newest(host.agentId, sampler, request);
+          if (block === undefined) continue;
+          samplers.delete(sampler);
+          takePresent(block, columnsOf(block.schema), collector);
+        }
+        if (samplers.size === 0) continue;
+      }
+      const timelines = new Map<string, SamplerTimeline>();
+      await blocks.read({ host, samplers, range: request }, (sampler, block) => {
+        let timeline = timelines.get(sampler);
+        if (timeline === undefined) {
+          timeline = new SamplerTimeline({ collector, columnsOf, hasDerivedEnds: !isOwn });
+          timelines.set(sampler, timeline);
+        }
+        timeline.add(block);
+      });
+    }
+  }
+
+  /** The host with its identity, unless it is not known or its identity does not fit. */
+  #found(host: CatalogueHost, matching: SchemaMatching): FoundHost | undefined {
+    const identity = host.agentId === COLLECTOR_AGENT_ID ? [] : this.#options.identityOf(host.agentId);
+    if (identity === undefined) return undefined;
+    const match = matching.host(identity);
+    return match === undefined ? undefined : { host, identity, match };
+  }
+
+  /** Gives every schema that has fitting series to `take`, once per host and matcher set. */
+  async #eachMatch(
+    request: LabelsRequest,
+    pace: Pace,
+    take: (schema: Schema, indices: readonly number[], host: FoundHost) => void,
+  ): Promise<void> {
+    const sets = request.matcherSets.length === 0 ? [[]] : request.matcherSets;
+    for (const matchers of sets) {
+      const matching = new SchemaMatching(matchers);
+      for (const host of this.#catalogue.hosts.values()) {
+        if (pace.isDue) await pace.rest();
+        const found = this.#found(host, matching);
+        if (found === undefined) continue;
+        for (const schema of schemasIn(host, request)) {
+          const indices = matching.series(schema, found.match);
+          if (indices.length > 0) take(schema, indices, found);
+        }
+      }
+    }
+  }
+
+  async #findLast(
+    labels: Labels,
+    fromMs: number,
+  ): Promise<{ timeMs: number; value: number; isStale: boolean } | undefined> {
+    const matchers = [...labels.entries()].map(([name, value]) => createMatcher(name, '=', value));
+    const range: TimeRange = { fromMs, toMs: Number.MAX_SAFE_INTEGER };
+    const samplesMax = Number.POSITIVE_INFINITY;
+    const all = await this.select({ matchers, ...range, samplesMax }, new AbortController().signal);
+    const series = all.find((candidate) => candidate.labels.key === labels.key);
+    const last = (series?.timestamps.length ?? 0) - 1;
+    if (series === undefined || last < 0) return undefined;
+    return {
+      timeMs: series.timestamps[last] ?? 0,
+      value: series.values[last] ?? Number.NaN,
+      isStale: series.stale?.[last] === 1,
+    };
+  }
+}
+
+/** Only the newest sample of each series matters; see SelectHints. */
+function isInstant(hints: SelectHints | undefined): boolean {
+  return hints !== undefined && (hints.stepMs ?? 0) === 0 && hints.rangeMs === undefined;
+}
+
+function takePresent(block: Block, columns: readonly Column[], collector: SeriesCollector): void {
+  for (const { index, series } of columns) {
+    if (block.states !== undefined && block.states[index] !== STATE.PRESENT) continue;
+    collector.count();
+    series.push(block.timeMs, block.values[index] ?? Number.NaN, false);
+  }
+}
+
+/** The time after which the host has no readings. */
+function endOf(host: CatalogueHost): number {
+  let endMs = Number.NEGATIVE_INFINITY;
+  for (const lane of host.lanes.values()) endMs = Math.max(endMs, lane.newestMs + lane.offsetMsMax);
+  return endMs;
+}
+
+/** Series of the schemas that the host used last, one per sampler. */
+function seriesInForce(host: CatalogueHost): number {
+  const newest = new Map<string, { readonly schema: Schema; readonly lastMs: number }>();
+  for (const { uses } of host.lanes.values()) {
+    for (const use of uses.values()) {
+      const known = newest.get(use.schema.sampler);
+      if (known === undefined || use.lastMs >= known.lastMs) newest.set(use.schema.sampler, use);
+    }
+  }
+  let count = 0;
+  for (const { schema } of newest.values()) count += schema.seriesCount;
+  return count;
+}
+
+function valueOf(schema: Schema, index: number, name: string): string {
+  const entry = entryOf(schema, index);
+  if (entry === undefined) return '';
+  if (name === METRIC_NAME) return entry.metric.name;
+  const column = entry.metric.labelNames.indexOf(name);
+  return column < 0 ? '' : (entry.values[column] ?? '');
+}
+
+function compareGrown(left: GrowingSeries, right: GrowingSeries): number {
+  return Labels.compare(left.labels, right.labels);
+}
+
+function limited<T>(list: T[], limit: number): T[] {
+  return limit > 0 ? list.slice(0, limit) : list;
+}

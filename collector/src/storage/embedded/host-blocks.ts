@@ -1,0 +1,127 @@
+/** Gets the blocks of a host for a read: from the recent window, and what is older than that from the journal. */
+import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
+import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
+import type { Schema } from '@rollcall/shared/protocol/schema.ts';
+import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
+import type { JournalSnapshot, StoredTick } from '../../journal/reader.ts';
+import { toBlock, type Block } from './block.ts';
+import { lanesIn, type CatalogueHost, type CatalogueLane, type TimeRange } from './catalogue.ts';
+import type { Pace } from './pace.ts';
+import type { RecentWindow } from './window.ts';
+
+/** Rows between two looks at the clock. */
+const ROWS_PER_LOOK = 16;
+
+export class HostBlocks {
+  readonly #snapshot: JournalSnapshot;
+  readonly #window: RecentWindow;
+  readonly #pace: Pace;
+
+  constructor(snapshot: JournalSnapshot, window: RecentWindow, pace: Pace) {
+    this.#snapshot = snapshot;
+    this.#window = window;
+    this.#pace = pace;
+  }
+
+  /**
+   * The newest block of a sampler in the range, when the window can tell; undefined when it cannot.
+   */
+  newest(agentId: string, sampler: string, { fromMs, toMs }: TimeRange): Block | undefined {
+    const leastMs = Math.max(fromMs, this.#window.coveredFrom(agentId, sampler));
+    return this.#window
+      .blocks(agentId, sampler)
+      .findLast(({ timeMs, pos }) => timeMs >= leastMs && timeMs <= toMs && pos <= this.#snapshot.lastPos);
+  }
+
+  /**
+   * Gives the blocks of some samplers of a host to `take`, each sampler's in order of time where epochs do not overlap.
+   */
+  async read(
+    request: {
+      readonly host: CatalogueHost;
+      readonly samplers: ReadonlySet<string>;
+      readonly range: TimeRange;
+    },
+    take: (sampler: string, block: Block) => void,
+  ): Promise<void> {
+    const { host, samplers, range } = request;
+    await this.#fill(host, range.fromMs);
+    // What the window has is taken at once, before it can change; then the journal is read up to where it begins.
+    const recent = new Map<string, readonly Block[]>();
+    const coveredFrom = new Map<string, number>();
+    let journalToMs = Number.NEGATIVE_INFINITY;
+    for (const sampler of samplers) {
+      const fromMs = this.#window.coveredFrom(host.agentId, sampler);
+      coveredFrom.set(sampler, fromMs);
+      journalToMs = Math.max(journalToMs, Math.min(range.toMs, fromMs - 1));
+      const leastMs = Math.max(range.fromMs, fromMs);
+      const blocks = this.#window.blocks(host.agentId, sampler);
+      recent.set(
+        sampler,
+        blocks.filter((block) => isIn(block, leastMs, range.toMs) && block.pos <= this.#snapshot.lastPos),
+      );
+    }
+    if (journalToMs >= range.fromMs) {
+      await this.#journal(host, { fromMs: range.fromMs, toMs: journalToMs }, samplers, (block) => {
+        const { sampler } = block.schema;
+        if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY)) take(sampler, block);
+      });
+    }
+    for (const [sampler, blocks] of recent) for (const block of blocks) take(sampler, block);
+  }
+
+  /** Brings the window back to where it would reach had it been there all the time; after a restart it is empty. */
+  async #fill(host: CatalogueHost, fromMs: number): Promise<void> {
+    const ticket = this.#window.missing(host.agentId, fromMs);
+    if (ticket === undefined) return;
+    const blocks: Block[] = [];
+    await this.#journal(host, ticket, undefined, (block) => blocks.push(block));
+    this.#window.fill(host.agentId, ticket, { blocks, lastPos: this.#snapshot.lastPos });
+  }
+
+  async #journal(
+    host: CatalogueHost,
+    range: TimeRange,
+    samplers: ReadonlySet<string> | undefined,
+    take: (block: Block) => void,
+  ): Promise<void> {
+    const isOwn = host.agentId === COLLECTOR_AGENT_ID;
+    for (const lane of lanesIn(host, range)) {
+      const schemaOf = (number: number): Schema | undefined => {
+        const schema = lane.uses.get(number)?.schema;
+        return schema !== undefined && (samplers === undefined || samplers.has(schema.sampler))
+          ? schema
+          : undefined;
+      };
+      let rows = 0;
+      for (const tick of this.#snapshot.ticks(rowRange(lane, range))) {
+        for (const block of decodeTick(tick, schemaOf, isOwn)) {
+          if (isIn(block, range.fromMs, range.toMs)) take(block);
+        }
+        rows++;
+        if (rows % ROWS_PER_LOOK === 0 && this.#pace.isDue) await this.#pace.rest();
+      }
+    }
+  }
+}
+
+/** Record times of readings in the range. */
+function rowRange({ laneId, offsetMsMax }: CatalogueLane, { fromMs, toMs }: TimeRange) {
+  return { laneId, fromMs: fromMs - offsetMsMax, toMs: toMs + offsetMsMax };
+}
+
+function decodeTick(
+  tick: StoredTick,
+  schemaOf: (number: number) => Schema | undefined,
+  isOwn: boolean,
+): Block[] {
+  const blocks: Block[] = [];
+  for (const block of decodeSamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf)) {
+    if (block.kind === 'values') blocks.push(toBlock(block, tick, isOwn));
+  }
+  return blocks;
+}
+
+function isIn({ timeMs }: Block, fromMs: number, toMs: number): boolean {
+  return timeMs >= fromMs && timeMs <= toMs;
+}

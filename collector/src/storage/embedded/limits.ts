@@ -1,0 +1,22 @@
+/** Limits of the embedded store; each has a test or a figure in docs/storage-format.md. */
+export const EMBEDDED_LIMITS = {
+  /** How far back the recent window reaches, and how much memory it may take. */
+  windowMs: 600_000,
+  windowBytes: 256 * 1024 * 1024,
+  /** Share of the memory that reads may fill with older ticks; the rest is left to new ones. */
+  windowFillRatio: 0.75,
+  /** Work between two turns of the event loop. */
+  turnMs: 10,
+  /** Label sets in one answer of `series`. */
+  seriesMax: 1_000_000,
+  /** Series that the collector stores itself, per schema, and in all before their numbers start anew. */
+  ownSeriesPerSchema: 500,
+  ownSeriesMax: 200_000,
+  /** Label text of one schema of them, and of one series. */
+  ownSchemaBytes: 64 * 1024,
+  ownSeriesBytes: 32 * 1024,
+  /** Values in one record of them. */
+  ownValuesPerRecord: 8_000,
+} as const;
+
+export type EmbeddedLimits = { readonly [Name in keyof typeof EMBEDDED_LIMITS]: number };

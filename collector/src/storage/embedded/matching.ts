@@ -1,0 +1,120 @@
+/**
+ * Matching labels over hosts × schemas: a matcher on an identity label is asked once per host, every other one once per
+ * schema, and the same schema is never matched twice in a read.
+ */
+import type { Schema, SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
+import { Labels, METRIC_NAME } from '../labels.ts';
+import type { Matcher } from '../matcher.ts';
+
+/** Labels of a host, names and values; of the collector's own series none. */
+export type Identity = readonly (readonly [string, string])[];
+
+/** The matchers that the identity of a host leaves open. */
+export interface HostMatch {
+  readonly matchers: readonly Matcher[];
+  readonly key: string;
+}
+
+export class SchemaMatching {
+  readonly #matchers: readonly Matcher[];
+  readonly #bySchema = new Map<Schema, Map<string, readonly number[]>>();
+
+  constructor(matchers: readonly Matcher[]) {
+    this.#matchers = matchers;
+  }
+
+  /** Undefined when the identity alone rules the host out. Identity labels win over labels of the same name. */
+  host(identity: Identity): HostMatch | undefined {
+    const open: Matcher[] = [];
+    let key = '';
+    for (const [index, matcher] of this.#matchers.entries()) {
+      const own = identity.find(([name, value]) => name === matcher.name && value !== '');
+      if (own === undefined) {
+        open.push(matcher);
+        key += `${index},`;
+      } else if (!matcher.matches(own[1])) {
+        return undefined;
+      }
+    }
+    return { matchers: open, key };
+  }
+
+  /** Indices of the series of a schema that fit, rising. */
+  series(schema: Schema, { matchers, key }: HostMatch): readonly number[] {
+    let byKey = this.#bySchema.get(schema);
+    if (byKey === undefined) {
+      byKey = new Map();
+      this.#bySchema.set(schema, byKey);
+    }
+    let found = byKey.get(key);
+    if (found === undefined) {
+      found = matchSchema(schema, matchers);
+      byKey.set(key, found);
+    }
+    return found;
+  }
+}
+
+/** The metric and the label values of a series of a schema. */
+export function entryOf(
+  schema: Schema,
+  index: number,
+): { readonly metric: SchemaMetric; readonly values: readonly string[] } | undefined {
+  let rest = index;
+  for (const metric of schema.metrics) {
+    const values = metric.series[rest];
+    if (values !== undefined) return { metric, values };
+    rest -= metric.series.length;
+  }
+  return undefined;
+}
+
+/** The label set of a series of a schema on a host. */
+export function labelsOf(schema: Schema, index: number, identity: Identity): Labels {
+  const entry = entryOf(schema, index);
+  if (entry === undefined) return Labels.empty;
+  const { metric, values } = entry;
+  const pairs: [string, string][] = [[METRIC_NAME, metric.name]];
+  for (const [at, name] of metric.labelNames.entries()) pairs.push([name, values[at] ?? '']);
+  for (const [name, value] of identity) if (value !== '') pairs.push([name, value]);
+  return Labels.from(pairs);
+}
+
+function matchSchema(schema: Schema, matchers: readonly Matcher[]): readonly number[] {
+  const found: number[] = [];
+  let first = 0;
+  for (const metric of schema.metrics) {
+    const open = matchMetric(metric, matchers);
+    if (open !== undefined) {
+      for (const [at, values] of metric.series.entries()) {
+        if (open.every(({ matcher, column }) => matcher.matches(values[column] ?? '')))
+          found.push(first + at);
+      }
+    }
+    first += metric.series.length;
+  }
+  return found;
+}
+
+interface ColumnMatcher {
+  readonly matcher: Matcher;
+  readonly column: number;
+}
+
+/** The matchers that depend on the series; undefined when the metric's name or a missing label rules it out. */
+function matchMetric(
+  metric: SchemaMetric,
+  matchers: readonly Matcher[],
+): readonly ColumnMatcher[] | undefined {
+  const open: ColumnMatcher[] = [];
+  for (const matcher of matchers) {
+    if (matcher.name === METRIC_NAME) {
+      if (!matcher.matches(metric.name)) return undefined;
+      continue;
+    }
+    const column = metric.labelNames.indexOf(matcher.name);
+    if (column >= 0) open.push({ matcher, column });
+    else if (!matcher.matches('')) return undefined;
+  }
+  return open;
+}

@@ -1,0 +1,86 @@
+/** Packs label sets into schemas. */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { createSchema, type HashedSchema, type SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
+import { METRIC_NAME, type Labels } from '../labels.ts';
+import { EMBEDDED_LIMITS } from './limits.ts';
+import { labelsOf } from './matching.ts';
+
+export interface PackedSchema {
+  readonly schema: HashedSchema;
+  /** Keys of the label sets in the order of the schema's series. */
+  readonly keys: readonly string[];
+}
+
+/** Whether a schema can hold the series at all: names, lengths and number of its labels. */
+export function areStorable(labels: Labels): boolean {
+  if (labels.key.length > EMBEDDED_LIMITS.ownSeriesBytes) return false;
+  for (const [, value] of labels.entries()) if (!value.isWellFormed()) return false;
+  try {
+    toSchema('own-0', [labels]);
+    return true;
+  } catch (error) {
+    if (error instanceof AppError) return false;
+    throw error;
+  }
+}
+
+/**
+ * Schemas that hold all of `all`, which are different from each other and storable. A metric stands in a schema once,
+ * with one list of label names; series of one metric with other label names go to the next schema.
+ */
+export function* packSchemas(all: readonly Labels[], nextName: () => string): Iterable<PackedSchema> {
+  let rest = all;
+  while (rest.length > 0) {
+    const taken: Labels[] = [];
+    const left: Labels[] = [];
+    const shapes = new Map<string, string>();
+    let bytes = 0;
+    for (const labels of rest) {
+      const shape = shapeOf(labels);
+      const isFitting =
+        (shapes.get(labels.metricName) ?? shape) === shape &&
+        taken.length < EMBEDDED_LIMITS.ownSeriesPerSchema &&
+        (taken.length === 0 || bytes + labels.key.length <= EMBEDDED_LIMITS.ownSchemaBytes);
+      if (isFitting) {
+        shapes.set(labels.metricName, shape);
+        bytes += labels.key.length;
+        taken.push(labels);
+      } else {
+        left.push(labels);
+      }
+    }
+    const schema = toSchema(nextName(), taken);
+    const keys = Array.from({ length: schema.seriesCount }, (_, index) => labelsOf(schema, index, []).key);
+    yield { schema, keys };
+    rest = left;
+  }
+}
+
+function shapeOf(labels: Labels): string {
+  return namesOf(labels).join(',');
+}
+
+function namesOf(labels: Labels): string[] {
+  return [...labels.entries()].map(([name]) => name).filter((name) => name !== METRIC_NAME);
+}
+
+/** @throws AppError LIMIT_EXCEEDED, RECORD_UNDECODABLE when a label cannot be stored */
+function toSchema(sampler: string, all: readonly Labels[]): HashedSchema {
+  const metrics = new Map<string, { readonly labelNames: readonly string[]; readonly series: string[][] }>();
+  for (const labels of all) {
+    const name = labels.metricName;
+    const metric = metrics.get(name) ?? { labelNames: namesOf(labels), series: [] };
+    metric.series.push(metric.labelNames.map((label) => labels.get(label)));
+    metrics.set(name, metric);
+  }
+  const list = [...metrics].map(([name, { labelNames, series }]): SchemaMetric => ({
+    name,
+    unit: '',
+    type: 'gauge',
+    encoding: 'float64',
+    scale: 0,
+    labelNames,
+    series,
+  }));
+  return createSchema({ sampler, intervalMs: 0, metrics: list }, 'collector');
+}

@@ -1,0 +1,290 @@
+/**
+ * Writes what the collector itself stores through the journal, in a lane of its own: the same records and schemas as
+ * agents send, but with complete label sets. Each series has a place in a schema; a record holds the values of one
+ * time. After a restart, or when the places are used up, the lane starts anew under a fresh epoch.
+ */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { decodeRecord, encodeRecord, RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
+import { encodeSamples, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
+import { encodeSchemaBody, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import { COLLECTOR_AGENT_ID, type Journal, type JournalSession } from '../../journal/journal.ts';
+import type { Labels } from '../labels.ts';
+import type { AppendResult, AppendSample, AppendSeries, RejectReason } from '../storage.ts';
+import { ownCode } from './block.ts';
+import { EMBEDDED_LIMITS } from './limits.ts';
+import { areStorable, packSchemas } from './own-schemas.ts';
+
+/** Times that a record can carry. */
+const TIME_MS_MAX = 2 ** 48 - 1;
+/** The format ends at 65,535; the batch that passes this one still fits. */
+const SCHEMA_NUMBERS_MAX = 50_000;
+
+/** The newest sample of a series. */
+interface LastSample {
+  readonly timeMs: number;
+  readonly value: number;
+  readonly isStale: boolean;
+}
+
+interface OwnSeries {
+  readonly labels: Labels;
+  /** Where it stands in the lane; undefined until its first sample is on its way. */
+  place: { readonly schema: HashedSchema; readonly number: number; readonly index: number } | undefined;
+  last: LastSample | undefined;
+}
+
+interface Point extends LastSample {
+  readonly series: OwnSeries;
+}
+
+interface OwnLane {
+  readonly session: JournalSession;
+  readonly epochId: string;
+  readonly series: Map<string, OwnSeries>;
+  nextSeq: number;
+  nextNumber: number;
+}
+
+export interface OwnSeriesOptions {
+  readonly journal: Journal;
+  readonly randomBytes: (count: number) => Buffer;
+  /** Times of what was stored before are at most this. */
+  readonly newestMs: number;
+  /** The newest sample of a series at or after the time, among what is stored. */
+  readonly findLast: (labels: Labels, fromMs: number) => Promise<LastSample | undefined>;
+}
+
+export class OwnSeriesWriter {
+  readonly #options: OwnSeriesOptions;
+  #lane: OwnLane | undefined;
+  /** A series without a place can have samples only up to here. */
+  #newestMs: number;
+  #waiting:
+    | { readonly seq: number; readonly resolve: () => void; readonly reject: (error: Error) => void }
+    | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: OwnSeriesOptions) {
+    this.#options = options;
+    this.#newestMs = options.newestMs;
+  }
+
+  /**
+   * Stores a batch; batches are written one after another.
+   * @throws AppError STORAGE_UNAVAILABLE (retryable): nothing of it was stored
+   */
+  append(batch: readonly AppendSeries[]): Promise<AppendResult> {
+    const result = this.#queue.then(() => this.#append(batch));
+    // The next batch does not suffer from this one's failure; its caller hears of it.
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Resolves when every batch so far has been settled. */
+  async settled(): Promise<void> {
+    await this.#queue;
+  }
+
+  close(): void {
+    this.#lane?.session.close();
+    this.#lane = undefined;
+  }
+
+  async #append(batch: readonly AppendSeries[]): Promise<AppendResult> {
+    const lane = await this.#openLane();
+    const points: Point[] = [];
+    let accepted = 0;
+    const rejected: { labels: Labels; timeMs: number; reason: RejectReason }[] = [];
+    try {
+      for (const { labels, samples } of batch) {
+        const series = await this.#seriesOf(lane, labels, samples);
+        for (const sample of samples) {
+          const verdict = series === undefined ? 'invalid_labels' : judge(series, sample);
+          if (verdict === 'same' || verdict === 'new') accepted++;
+          else rejected.push({ labels, timeMs: sample.timeMs, reason: verdict });
+          if (verdict === 'new' && series !== undefined) points.push(take(series, sample));
+        }
+      }
+      if (points.length > 0) await this.#write(lane, points);
+    } catch (error) {
+      // What the journal has of this lane is unknown now; a fresh one starts without doubt.
+      this.#dropLane(lane);
+      throw error;
+    }
+    return { accepted, rejected };
+  }
+
+  /** The state of a series, undefined when its labels cannot be stored. */
+  async #seriesOf(
+    lane: OwnLane,
+    labels: Labels,
+    samples: readonly AppendSample[],
+  ): Promise<OwnSeries | undefined> {
+    const known = lane.series.get(labels.key);
+    if (known !== undefined) return known;
+    if (!areStorable(labels)) return undefined;
+    const fromMs = samples.reduce((least, { timeMs }) => Math.min(least, timeMs), Number.POSITIVE_INFINITY);
+    // Only a sample that is older than something stored before can be out of order.
+    const last = fromMs <= this.#newestMs ? await this.#options.findLast(labels, fromMs) : undefined;
+    const series: OwnSeries = { labels, place: undefined, last };
+    lane.series.set(labels.key, series);
+    return series;
+  }
+
+  async #write(lane: OwnLane, points: readonly Point[]): Promise<void> {
+    this.#place(lane, points);
+    const byTime = new Map<number, Point[]>();
+    for (const point of points) {
+      const list = byTime.get(point.timeMs);
+      if (list === undefined) byTime.set(point.timeMs, [point]);
+      else list.push(point);
+    }
+    for (const [timeMs, list] of [...byTime].sort(([left], [right]) => left - right)) {
+      for (const blocks of toBlocks(list))
+        this.#apply(lane, RECORD_KIND.SAMPLES, timeMs, samplesBody(blocks));
+    }
+    await this.#durable(lane.nextSeq - 1);
+    if (lane.series.size > EMBEDDED_LIMITS.ownSeriesMax || lane.nextNumber > SCHEMA_NUMBERS_MAX) {
+      this.#dropLane(lane);
+    }
+  }
+
+  /** Gives new series a place, and writes the schemas for it. */
+  #place(lane: OwnLane, points: readonly Point[]): void {
+    const homeless = new Map<string, OwnSeries>();
+    for (const { series } of points) {
+      if (series.place === undefined) homeless.set(series.labels.key, series);
+    }
+    const wallMs = Math.max(0, points[0]?.timeMs ?? 0);
+    const all = [...homeless.values()].map(({ labels }) => labels);
+    for (const { schema, keys } of packSchemas(all, () => `own-${lane.nextNumber++}`)) {
+      const number = Number(schema.sampler.slice('own-'.length));
+      this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, schema));
+      for (const [index, key] of keys.entries()) {
+        const series = homeless.get(key);
+        if (series !== undefined) series.place = { schema, number, index };
+      }
+    }
+  }
+
+  #apply(lane: OwnLane, kind: number, wallMs: number, body: Uint8Array): void {
+    const bytes = encodeRecord({ kind, flags: 0, wallMs, bootMs: 0, body }, lane.nextSeq);
+    const outcome = lane.session.apply(lane.epochId, decodeRecord(bytes, 0));
+    lane.nextSeq++;
+    if (outcome.kind === 'accepted') return;
+    const text = outcome.kind === 'duplicate' ? 'the number was used before' : outcome.text;
+    throw unavailable(`store own series: ${text}`);
+  }
+
+  #durable(seq: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { seq, resolve, reject };
+    });
+  }
+
+  async #openLane(): Promise<OwnLane> {
+    if (this.#lane !== undefined) return this.#lane;
+    const epochId = this.#options.randomBytes(8).toString('hex');
+    const epochs = [{ id: epochId, bootId: 'collector', first: 1, next: 1, acked: 0 }];
+    const session = await this.#options.journal.openSession(
+      { agentId: COLLECTOR_AGENT_ID, epochs },
+      {
+        committed: (_epochId, watermark) => {
+          if (this.#waiting !== undefined && watermark >= this.#waiting.seq) this.#waiting.resolve();
+        },
+        failed: (text) => {
+          this.#lane = undefined;
+          this.#waiting?.reject(unavailable(`store own series: ${text}`));
+        },
+      },
+    );
+    this.#lane = { session, epochId, series: new Map(), nextSeq: 1, nextNumber: 1 };
+    return this.#lane;
+  }
+
+  /** Forgets the places of all series; the next batch opens a fresh lane. */
+  #dropLane(lane: OwnLane): void {
+    for (const { last } of lane.series.values()) this.#newestMs = Math.max(this.#newestMs, last?.timeMs ?? 0);
+    lane.session.close();
+    if (this.#lane === lane) this.#lane = undefined;
+  }
+}
+
+/** Whether a sample is new, the same as the newest one, or not to be stored. */
+function judge({ last }: OwnSeries, sample: AppendSample): RejectReason | 'new' | 'same' {
+  const { timeMs } = sample;
+  if (!Number.isInteger(timeMs) || timeMs < 0 || timeMs > TIME_MS_MAX) {
+    throw new AppError(
+      'BAD_REQUEST',
+      `sample time ${timeMs} is not a whole number of milliseconds since 1970`,
+    );
+  }
+  if (last === undefined || timeMs > last.timeMs) return 'new';
+  if (timeMs < last.timeMs) return 'out_of_order';
+  const isStale = sample.isStale ?? false;
+  const isSame = isStale === last.isStale && (isStale || Object.is(sample.value, last.value));
+  return isSame ? 'same' : 'duplicate_timestamp';
+}
+
+function take(series: OwnSeries, sample: AppendSample): Point {
+  series.last = { timeMs: sample.timeMs, value: sample.value, isStale: sample.isStale ?? false };
+  return { series, ...series.last };
+}
+
+/** Blocks for points of one time, in portions that fit in a record. */
+function* toBlocks(points: readonly Point[]): Iterable<readonly ValuesBlock[]> {
+  const byNumber = new Map<number, Point[]>();
+  for (const point of points) {
+    const number = point.series.place?.number ?? 0;
+    const list = byNumber.get(number);
+    if (list === undefined) byNumber.set(number, [point]);
+    else list.push(point);
+  }
+  let blocks: ValuesBlock[] = [];
+  let count = 0;
+  for (const list of byNumber.values()) {
+    const isFull =
+      blocks.length === LIMITS.blocksPerRecord || count + list.length > EMBEDDED_LIMITS.ownValuesPerRecord;
+    if (isFull && blocks.length > 0) {
+      yield blocks;
+      blocks = [];
+      count = 0;
+    }
+    blocks.push(toBlock(list));
+    count += list.length;
+  }
+  if (blocks.length > 0) yield blocks;
+}
+
+/** A block for points of one schema. */
+function toBlock(points: readonly Point[]): ValuesBlock {
+  const place = points[0]?.series.place;
+  if (place === undefined) throw new Error('a point has no place in a schema');
+  const { schema, number } = place;
+  const values = new Float64Array(schema.seriesCount);
+  const present = new Uint8Array(schema.seriesCount);
+  const errors: { index: number; code: number }[] = [];
+  for (const { series, value, isStale } of points) {
+    const index = series.place?.index ?? 0;
+    const code = ownCode(value, isStale);
+    if (code === undefined) {
+      values[index] = value;
+      present[index] = 1;
+    } else {
+      errors.push({ index, code });
+    }
+  }
+  return { kind: 'values', schemaNumber: number, schema, offsetMs: 0, values, present, errors };
+}
+
+function samplesBody(blocks: readonly ValuesBlock[]): Buffer {
+  const writer = new ByteWriter(4_096);
+  encodeSamples(writer, blocks);
+  return writer.copy();
+}
+
+function unavailable(text: string): AppError {
+  return new AppError('STORAGE_UNAVAILABLE', text, { isRetryable: true });
+}

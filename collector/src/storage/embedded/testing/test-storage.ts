@@ -1,0 +1,76 @@
+/** An embedded store on a real journal in a folder of its own. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { systemClock, type Clock } from '@rollcall/shared/lib/clock.ts';
+import { yieldToEventLoop } from '@rollcall/shared/lib/event-loop.ts';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import type { Journal } from '../../../journal/journal.ts';
+import { openJournal } from '../../../journal/open-journal.ts';
+import { openJournalReader, type JournalReader } from '../../../journal/reader.ts';
+import { SchemaCache } from '../../../journal/schema-cache.ts';
+import { FaultyStore } from '../../../journal/testing/faulty-store.ts';
+import { createEmbeddedStorage, type EmbeddedStorage } from '../embedded.ts';
+import type { EmbeddedLimits } from '../limits.ts';
+import type { Identity } from '../matching.ts';
+
+/** A clock whose timers fire in the next turn, so that a group is committed without waiting. */
+export function eagerClock(wallMs: number): Clock {
+  return {
+    wallMs: () => wallMs,
+    monoMs: () => systemClock.monoMs(),
+    bootMs: () => systemClock.bootMs(),
+    setTimer: (_delayMs, callback, options) => systemClock.setTimer(0, callback, options),
+  };
+}
+
+export interface TestStorage {
+  readonly storage: EmbeddedStorage;
+  readonly journal: Journal;
+  readonly reader: JournalReader;
+  readonly store: FaultyStore;
+  readonly close: () => Promise<void>;
+}
+
+export function openTestStorage(options: {
+  readonly dir: string;
+  readonly wallMs: number;
+  readonly identityOf?: (agentId: string) => Identity | undefined;
+  readonly limits?: Partial<EmbeddedLimits>;
+  readonly yieldToLoop?: () => Promise<void>;
+}): TestStorage {
+  const path = join(options.dir, 'journal.db');
+  const clock = eagerClock(options.wallMs);
+  const schemas = new SchemaCache();
+  const stores: FaultyStore[] = [];
+  const journal = openJournal({
+    path,
+    clock,
+    log: silentLogger,
+    randomBytes,
+    yieldToLoop: yieldToEventLoop,
+    schemas,
+    wrapStore(inner) {
+      const faulty = new FaultyStore(inner);
+      stores.push(faulty);
+      return faulty;
+    },
+  });
+  const [store] = stores;
+  if (store === undefined) throw new Error('the journal opened no store');
+  const reader = openJournalReader({ path, schemas });
+  const storage = createEmbeddedStorage({
+    journal,
+    reader,
+    identityOf: options.identityOf ?? (() => undefined),
+    clock,
+    randomBytes,
+    yieldToLoop: options.yieldToLoop ?? yieldToEventLoop,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+  });
+  const close = async (): Promise<void> => {
+    await storage.close();
+    await journal.close();
+    reader.close();
+  };
+  return { storage, journal, reader, store, close };
+}
