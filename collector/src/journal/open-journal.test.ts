@@ -153,7 +153,7 @@ describe('answers', () => {
       [lane.gap(nowMs, { to: 5 }), 'LIMIT_EXCEEDED'],
     ] as const;
     for (const [record, code] of cases) {
-      expect(session.apply(EPOCH, record), code).toMatchObject({ kind: 'rejected', code });
+      expect(session.apply(EPOCH, record)).toMatchObject({ kind: 'rejected', code });
     }
     await commit();
     expect(heard).toEqual([`${EPOCH}:10`]);

@@ -34,7 +34,7 @@ export class HostBlocks {
   }
 
   /**
-   * Gives the blocks of some samplers of a host to `take`, each sampler's in order of time where epochs do not overlap.
+   * Gives the blocks of some samplers of a host to `take`, each sampler's in order of time.
    */
   async read(
     request: {
@@ -62,7 +62,7 @@ export class HostBlocks {
       );
     }
     if (journalToMs >= range.fromMs) {
-      await this.#journal(host, { fromMs: range.fromMs, toMs: journalToMs }, samplers, (block) => {
+      await this.#ordered(host, { fromMs: range.fromMs, toMs: journalToMs }, samplers, (block) => {
         const { sampler } = block.schema;
         if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY)) take(sampler, block);
       });
@@ -79,6 +79,24 @@ export class HostBlocks {
     this.#window.fill(host.agentId, ticket, { blocks, lastPos: this.#snapshot.lastPos });
   }
 
+  /** Like `#journal`, in order of time also where epochs overlap. */
+  async #ordered(
+    host: CatalogueHost,
+    range: TimeRange,
+    samplers: ReadonlySet<string>,
+    take: (block: Block) => void,
+  ): Promise<void> {
+    if (!hasOverlap(lanesIn(host, range))) {
+      await this.#journal(host, range, samplers, take);
+      return;
+    }
+    const blocks: Block[] = [];
+    await this.#journal(host, range, samplers, (block) => blocks.push(block));
+    blocks.sort((left, right) => left.timeMs - right.timeMs || left.pos - right.pos);
+    for (const block of blocks) take(block);
+  }
+
+  /** Reads lane after lane, those with the oldest data first. */
   async #journal(
     host: CatalogueHost,
     range: TimeRange,
@@ -103,6 +121,13 @@ export class HostBlocks {
       }
     }
   }
+}
+
+function hasOverlap(lanes: readonly CatalogueLane[]): boolean {
+  return lanes.some((lane, at) => {
+    const before = lanes[at - 1];
+    return before !== undefined && lane.oldestMs - lane.offsetMsMax <= before.newestMs + before.offsetMsMax;
+  });
 }
 
 /** Record times of readings in the range. */
