@@ -50,6 +50,9 @@ describe.skipIf(chromium.path === null)(`the page of a host${chromium.note}`, ()
     if (box === null) throw new Error('find the plot of the first chart: it has no box');
     await page.mouse.move(box.x + box.width * 0.25, box.y + box.height / 2);
     await eventually(() => legend.textContent()).not.toBe(latest);
+    const times = await page.locator('.chart-time').allTextContents();
+    expect(times).toHaveLength(PANEL_COUNT);
+    expect(new Set(times).size).toBe(1);
     const places = await page.evaluate(
       `new Set([...document.querySelectorAll('.u-cursor-x')].map((line) => line.style.transform)).size`,
     );

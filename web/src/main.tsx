@@ -10,6 +10,8 @@ import './styles/base.css';
 import './styles/shell.css';
 import './styles/parts.css';
 import './styles/hosts.css';
+import './styles/host-cards.css';
+import './styles/first-host.css';
 import './styles/host.css';
 import './styles/incidents.css';
 

@@ -4,7 +4,7 @@ import { useMemo, useRef } from 'preact/hooks';
 import type { Answer, Api } from '../api/client.ts';
 import type { MatrixSeries } from '../api/prometheus.ts';
 import { usePoll } from '../api/use-poll.ts';
-import { plural } from '../format.ts';
+import { formatDateTime, plural } from '../format.ts';
 import { usePage } from '../page.ts';
 import { PollFailure } from '../ui/failure.tsx';
 import { Foreign } from '../ui/text.tsx';
@@ -79,6 +79,7 @@ function PanelBody({ panel, data, range }: PanelBodyProps) {
           cursor.value = index;
         }}
       />
+      <CursorTime timeline={data.timeline} cursor={cursor} />
       <Legend panel={panel} lines={lines} cursor={cursor} />
       {omittedCount === 0 ? null : <p class="chart-note">{plural(omittedCount, 'lower line')} not drawn</p>}
       <ValueTable panel={panel} lines={lines} range={range} />
@@ -91,8 +92,24 @@ interface LinesProps {
   readonly lines: readonly Line[];
 }
 
+interface CursorProps {
+  /** The point under the crosshair. */
+  readonly cursor: ReadonlySignal<number | null>;
+}
+
+/** The time under the crosshair, in the corner of the panel. */
+function CursorTime({ timeline, cursor }: CursorProps & { readonly timeline: Timeline }) {
+  const index = cursor.value;
+  if (index === null) return null;
+  return (
+    <p class="chart-time" aria-hidden="true">
+      {formatDateTime((timeline.startS + index * timeline.stepS) * 1000)}
+    </p>
+  );
+}
+
 /** Name and value of each line: under the crosshair, or the latest. */
-function Legend({ panel, lines, cursor }: LinesProps & { readonly cursor: ReadonlySignal<number | null> }) {
+function Legend({ panel, lines, cursor }: LinesProps & CursorProps) {
   const index = cursor.value;
   return (
     <ul class="legend" aria-hidden="true">

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { HostDetail } from '../../../../collector/src/api/types.ts';
-import { formatBytes, formatBytesPerSecond, formatCount, formatNumber } from '../../format.ts';
+import { formatBytes, formatBytesPerSecond, formatCount, formatNumber, plural } from '../../format.ts';
 import { Meter } from '../../ui/meter.tsx';
 import { StateLabel } from '../../ui/state.tsx';
 import { Foreign } from '../../ui/text.tsx';
@@ -61,7 +61,7 @@ function Readings({ host }: { readonly host: HostDetail }) {
         </p>
       ) : null}
       <dl class={isStale ? 'readings is-stale' : 'readings'}>
-        <Fact label={vitals.cpuCount === null ? 'CPU' : `CPU, ${formatCount(vitals.cpuCount)} cores`}>
+        <Fact label={vitals.cpuCount === null ? 'CPU' : `CPU, ${plural(vitals.cpuCount, 'core')}`}>
           <Meter ratio={vitals.cpuBusyRatio} />
         </Fact>
         <Fact
