@@ -500,7 +500,7 @@ describe('whatever the network does', () => {
   it('each tick arrives once or is declared lost', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
-        const world = setUp({ segmentBytes: 2_048, maxBytes: 16_384 });
+        const world = setUp({ segmentBytes: 1_024, maxBytes: 3_072 });
         world.uplink.start();
         let taken = 0;
         for (const step of acts) taken += await perform(world, step);
