@@ -20,7 +20,7 @@ it('has defaults for everything that needs one', () => {
   expect(load([])).toEqual({
     endpoint: undefined,
     token: undefined,
-    dataDir: './rollcall-agent-data',
+    dataDir: './rollcall-data/agent',
     intervalMs: 10_000,
     logLevel: 'info',
     isInsecure: false,

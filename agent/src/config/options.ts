@@ -60,7 +60,7 @@ export const OPTIONS = {
   }),
   dataDir: option('data-dir', {
     shape: 'folder',
-    fallback: './rollcall-agent-data',
+    fallback: './rollcall-data/agent',
     help: 'Where the agent keeps its key and identity. Only its own user may read it.',
     parse: filePath,
   }),

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
 import { canonicalSection } from '@rollcall/shared/inventory/canonical.ts';
 import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
+import { decodeGap } from '@rollcall/shared/protocol/gap.ts';
 import { generateIdentity } from '@rollcall/shared/protocol/identity.ts';
 import {
   CLOSE_CODE,
@@ -18,7 +20,7 @@ import {
   encodeReject,
   encodeTime,
 } from '@rollcall/shared/protocol/messages.ts';
-import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
+import { RECORD_KIND, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { appendTick, currentEpoch, testSchema } from '../spool/conformance.ts';
 import { MemorySpool } from '../spool/memory.ts';
 import { memoryIdentityStore } from './identity.ts';
@@ -442,5 +444,79 @@ describe('stopping', () => {
     await world.uplink.stop();
     expect(world.network.dials).toBe(0);
     expect(world.clock.timerCount).toBe(0);
+  });
+});
+
+describe('whatever the network does', () => {
+  const act = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('append' as const), count: fc.nat(30) }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('wait' as const), count: fc.nat(20) }) },
+    ...(['cut', 'stall', 'flush', 'fail', 'open', 'mute', 'ack', 'goaway', 'conflict'] as const).map(
+      (kind) => ({
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constant(kind), count: fc.constant(0) }),
+      }),
+    ),
+  );
+
+  async function perform(
+    world: World,
+    { kind, count }: { readonly kind: string; readonly count: number },
+  ): Promise<number> {
+    const { network, collector, spool, clock } = world;
+    if (kind === 'wait') await clock.advance(count * 1_000);
+    if (kind === 'cut') network.cut();
+    if (kind === 'stall') network.isStalled = true;
+    if (kind === 'flush') network.flush();
+    if (kind === 'fail') network.outcome = { kind: 'failed', code: 'COLLECTOR_UNREACHABLE' };
+    if (kind === 'open') network.outcome = { kind: 'open' };
+    if (kind === 'mute') collector.settings.isAcking = false;
+    if (kind === 'ack') collector.ackAll();
+    if (kind === 'goaway') collector.send(encodeGoaway('restart', { minMs: 0, maxMs: 2_000 }));
+    if (kind === 'conflict') collector.close(CLOSE_CODE.SUPERSEDED);
+    if (kind !== 'append') return 0;
+    for (let i = 0; i < count; i++) appendTick(spool, [cpu], clock.wallMs() + i);
+    return count;
+  }
+
+  /** Ticks that the collector has, and ticks that it was told are lost, of all epochs. */
+  function account({ collector }: World): { stored: number; lost: number } {
+    let stored = 0;
+    let lost = 0;
+    for (const records of collector.records.values()) {
+      let counted = 0;
+      for (const record of records.values()) {
+        if (record.kind === RECORD_KIND.SAMPLES) counted++;
+        if (record.kind === RECORD_KIND.SAMPLES) stored++;
+        if (record.kind !== RECORD_KIND.GAP) continue;
+        const { ticksThrough } = decodeGap(recordBody(record));
+        lost += ticksThrough - counted;
+        counted = ticksThrough;
+      }
+    }
+    return { stored, lost };
+  }
+
+  it('each tick arrives once or is declared lost', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
+        const world = setUp({ segmentBytes: 1_024, maxBytes: 3_072 });
+        world.uplink.start();
+        let taken = 0;
+        for (const step of acts) taken += await perform(world, step);
+        world.network.outcome = { kind: 'open' };
+        world.collector.settings.isAcking = true;
+        world.network.flush();
+        world.network.cut();
+        await world.clock.advance(180_000);
+        const { stored, lost } = account(world);
+        expect({ faults: world.collector.faults, ticks: stored + lost }).toEqual({
+          faults: [],
+          ticks: taken,
+        });
+        expect(world.spool.stats().oldestUnackedMs).toBeUndefined();
+      }),
+      { numRuns: 30 },
+    );
   });
 });

@@ -58,6 +58,7 @@ export class FakeCollector {
   /** What was wrong with what the agent sent; must stay empty. */
   readonly faults: string[] = [];
   #end: CollectorEnd | undefined;
+  #channelBinding: Buffer = Buffer.alloc(0);
 
   constructor(agentKey: Buffer) {
     this.#agentKey = agentKey;
@@ -75,8 +76,9 @@ export class FakeCollector {
   }
 
   /** A new connection: sends CHALLENGE. */
-  connected(end: CollectorEnd): void {
+  connected(end: CollectorEnd, channelBinding: Buffer = Buffer.alloc(0)): void {
     this.#end = end;
+    this.#channelBinding = channelBinding;
     const { versionMin, versionMax, binding } = this.settings;
     this.#json(
       MESSAGE.CHALLENGE,
@@ -114,7 +116,7 @@ export class FakeCollector {
   #welcome(body: Buffer): void {
     const { content, signature, json } = decodeHello(body);
     const { agentId, nonce: agentNonce, epochs } = content;
-    const channelBinding = Buffer.alloc(0);
+    const channelBinding = this.#channelBinding;
     const parts = { collectorNonce: this.#nonce, agentNonce, agentId, channelBinding, json };
     if (!verifyBytes(this.#agentKey, helloMessage(parts), signature))
       this.faults.push('signature of HELLO is wrong');

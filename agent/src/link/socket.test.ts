@@ -1,0 +1,213 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { WebSocket } from 'ws';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
+import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
+import { generateIdentity } from '@rollcall/shared/protocol/identity.ts';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { appendTick, currentEpoch, testSchema } from '../spool/conformance.ts';
+import { MemorySpool } from '../spool/memory.ts';
+import { parseEndpoint } from './endpoint.ts';
+import { memoryIdentityStore } from './identity.ts';
+import { channelBindingOf, webSocketDial, type Dial, type Socket, type SocketEvents } from './socket.ts';
+import { FakeCollector } from './testing/fake-collector.ts';
+import { startWsServer, testCertificate, type WsServerOptions } from './testing/ws-server.ts';
+import { Uplink } from './uplink.ts';
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0).reverse()) cleanup();
+});
+
+function dialTo(url: string, ca?: string): Dial {
+  return webSocketDial({ endpoint: parseEndpoint(url, { isInsecureAllowed: false }), ca });
+}
+
+async function serve(options: WsServerOptions): Promise<string> {
+  const server = await startWsServer(options);
+  cleanups.push(() => server.close());
+  return server.url;
+}
+
+/** Connects and notes what happens, as text. */
+function watch(dial: Dial): {
+  readonly socket: Socket;
+  readonly events: string[];
+  until: (text: string) => Promise<readonly string[]>;
+} {
+  const events: string[] = [];
+  const note = (text: string): void => void events.push(text);
+  const noted: SocketEvents = {
+    opened: () => note('opened'),
+    received: (bytes) => note(`received ${bytes.toString('latin1')}`),
+    heard: () => note('heard'),
+    drained: () => note('drained'),
+    refused: ({ statusCode, retryAfterMs }) => note(`refused ${statusCode} ${retryAfterMs}`),
+    failed: (error) => note(`failed ${error.code}`),
+    closed: (code) => note(`closed ${code}`),
+  };
+  const socket = dial(noted);
+  const until = async (text: string): Promise<readonly string[]> => {
+    await waitFor(() => events.includes(text));
+    return events;
+  };
+  cleanups.push(() => socket.terminate());
+  return { socket, events, until };
+}
+
+async function waitFor(isReached: () => boolean): Promise<void> {
+  for (let i = 0; i < 1_000; i++) {
+    if (isReached()) return;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  throw new Error('waited two seconds in vain');
+}
+
+describe('a socket', () => {
+  it('carries messages both ways, without compression', async () => {
+    let extensions = 'unknown';
+    const onSocket = (socket: WebSocket): void => {
+      ({ extensions } = socket);
+      socket.on('message', (content) => socket.send(content));
+    };
+    const { socket, until } = watch(dialTo(await serve({ onSocket })));
+    await until('opened');
+    socket.send(Buffer.from('hello'));
+    await until('drained');
+    await until('received hello');
+    expect(extensions).toBe('');
+    expect(socket.bufferedBytes).toBe(0);
+    expect(socket.channelBinding()).toBeUndefined();
+  });
+
+  it('tells of pings and pongs, and the code with which it was closed', async () => {
+    const onSocket = (socket: WebSocket): void => {
+      socket.once('ping', () => socket.close(4411));
+    };
+    const { socket, events, until } = watch(dialTo(await serve({ onSocket })));
+    await until('opened');
+    socket.ping();
+    await until('closed 4411');
+    expect(events).toEqual(['opened', 'heard', 'closed 4411']);
+    socket.send(Buffer.from('late'));
+    socket.ping();
+  });
+
+  it('hands on a message of text as one without content', async () => {
+    const { until } = watch(dialTo(await serve({ onSocket: (socket) => socket.send('text') })));
+    expect(await until('received ')).toContain('opened');
+  });
+
+  it('ends when a message is larger than the wire allows', async () => {
+    const onSocket = (socket: WebSocket): void => socket.send(Buffer.alloc(LIMITS.messageBytes + 1));
+    const { events } = watch(dialTo(await serve({ onSocket })));
+    await waitFor(() => events.some((event) => event.startsWith('closed')));
+    expect(events).toEqual(['opened', 'closed 1006']);
+  });
+
+  it.each([
+    ['HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n', 'refused 503 7000'],
+    ['HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n', 'refused 426 undefined'],
+    [
+      'HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n',
+      'refused 302 undefined',
+    ],
+    ['HTTP/1.1 429 Slow\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n', 'refused 429 undefined'],
+    ['garbage', 'failed COLLECTOR_UNREACHABLE'],
+  ])('tells of an answer that is no upgrade: %j', async (answer, expected) => {
+    const { events, until } = watch(dialTo(await serve({ onUpgrade: (transport) => transport.end(answer) })));
+    await until(expected);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(events).toEqual([expected]);
+  });
+
+  it('fails when nobody listens or another protocol is spoken', async () => {
+    const failure = 'failed COLLECTOR_UNREACHABLE';
+    expect(await watch(dialTo('http://127.0.0.1:1')).until(failure)).toEqual([failure]);
+    const foreign = await serve({ subprotocol: false });
+    expect(await watch(dialTo(foreign)).until(failure)).toEqual([failure]);
+  });
+});
+
+describe('TLS', () => {
+  const tls = testCertificate('localhost');
+
+  it('gives both ends the same channel binding', async () => {
+    let theirs: Buffer | undefined;
+    const url = await serve({
+      tls,
+      onSocket: (_socket, request) => void (theirs = channelBindingOf(request.socket)),
+    });
+    const { socket, until } = watch(dialTo(url, tls.cert));
+    await until('opened');
+    expect(theirs).toHaveLength(32);
+    expect(socket.channelBinding()).toEqual(theirs);
+  });
+
+  it.each([
+    ['is signed by nobody we trust', tls, undefined],
+    ['is for another name', testCertificate('other'), testCertificate('other').cert],
+  ])('refuses a certificate that %s', async (_what, server, ca) => {
+    const { until } = watch(dialTo(await serve({ tls: server }), ca));
+    expect(await until('failed COLLECTOR_UNTRUSTED')).toHaveLength(1);
+  });
+
+  it('cannot be left out towards another machine', () => {
+    expect(() => dialTo('http://192.0.2.1')).toThrow(AppError);
+  });
+});
+
+describe('the uplink over a real socket', () => {
+  it('proves itself with the channel binding, delivers, reconnects and says goodbye', async () => {
+    const tls = testCertificate('localhost');
+    const keys = generateIdentity();
+    const collector = new FakeCollector(keys.publicKey);
+    collector.settings.binding = 'exporter';
+    let current: WebSocket | undefined;
+    const url = await serve({
+      tls,
+      onSocket: (socket, request) => {
+        current = socket;
+        socket.on('message', (content) => {
+          if (Buffer.isBuffer(content)) collector.received(content);
+        });
+        collector.connected(
+          { send: (bytes) => socket.send(bytes), close: (code) => socket.close(code) },
+          channelBindingOf(request.socket),
+        );
+      },
+    });
+    const randomBytes = (count: number): Buffer => Buffer.alloc(count, 3);
+    const spool = new MemorySpool({ clock: systemClock, bootId: 'boot', randomBytes });
+    const identity = memoryIdentityStore({
+      agentId: Buffer.alloc(16, 1),
+      keys,
+      collectorKeys: [collector.identity.publicKey],
+    });
+    const os = { platform: 'linux', name: 'Linux', kernel: '6', arch: 'x64' };
+    const uplink = new Uplink({
+      clock: systemClock,
+      log: fakeLog(),
+      random: () => 0,
+      randomBytes,
+      spool,
+      identity,
+      dial: dialTo(url, tls.cert),
+      facts: { hostName: 'web-1', bootId: 'boot', agentVersion: '0.1.0', os },
+      inventory: { sections: () => [], onChange: () => {} },
+    });
+    const schema = testSchema('cpu', 20);
+    appendTick(spool, [schema]);
+    uplink.start();
+    await waitFor(() => currentEpoch(spool).acked === 2);
+    current?.terminate();
+    appendTick(spool, [schema]);
+    await waitFor(() => currentEpoch(spool).acked === 3);
+    await uplink.stop();
+    expect(collector.faults).toEqual([]);
+    expect(collector.hellos).toHaveLength(2);
+    expect(collector.frames.at(-1)?.type).toBe(MESSAGE.BYE);
+    expect(identity.facts().binding).toBe('exporter');
+  });
+});
