@@ -7,7 +7,7 @@ import { isCleanText } from '../lib/text.ts';
 const INTEGER_MAX = 2 ** 52 - 1;
 
 /** Label values as they may travel, any script, including characters above U+FFFF. */
-export const arbitraryLabelValue: fc.Arbitrary<string> = fc
+const arbitraryLabelValue: fc.Arbitrary<string> = fc
   .string({ unit: 'binary', maxLength: 12 })
   .filter(isCleanText);
 

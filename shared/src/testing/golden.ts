@@ -5,7 +5,7 @@ import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import { WIRE_EXAMPLES } from './wire-examples.ts';
 
 /** Folder of the golden files of a version of the protocol. */
-export function goldenFolder(version: number): string {
+function goldenFolder(version: number): string {
   return join(import.meta.dirname, '..', 'protocol', 'testdata', `v${version}`);
 }
 

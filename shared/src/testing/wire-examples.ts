@@ -1,6 +1,6 @@
 /**
  * One example of every message and record of the protocol, made from fixed keys, nonces and times. They are the golden
- * files of `protocol/testdata`, and what the fuzzer starts from.
+ * files of `protocol/testdata`, and what the fuzzer starts from. Long because it is a list.
  */
 import { AppError } from '../lib/errors.ts';
 import {
@@ -70,7 +70,7 @@ const BOOT_ID = '5ec1c3a2-8f0b-4f43-9a3e-0d6a4c1f2b10';
 const HASH = 'ab'.repeat(32);
 
 /** The key pair whose private half is `byte` 32 times (PKCS #8 of RFC 8410). */
-export function fixedIdentity(byte: number): Identity {
+function fixedIdentity(byte: number): Identity {
   const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, byte)]);
   return importIdentity(
     `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`,

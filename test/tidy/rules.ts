@@ -1,0 +1,340 @@
+/**
+ * The rules of the tidy test as data. STYLE.md and docs/architecture.md say why; when one of them and this file disagree,
+ * fix one of them in the same change.
+ */
+
+/** A folder or file, from the root; a file belongs to the longest entry that it lies in. */
+type Place = string;
+
+/** All of shared but what is for tests. */
+const SHARED = [
+  'shared/src/lib',
+  'shared/src/catalogue',
+  'shared/src/inventory',
+  'shared/src/protocol',
+] as const;
+/** Nouns of the collector that hold no feature, so that everybody may speak of them. */
+const API_TYPES = 'collector/src/api/types.ts';
+const LABELS = 'collector/src/storage/labels.ts';
+const MATCHER = 'collector/src/storage/matcher.ts';
+const STORAGE_SEAM = 'collector/src/storage/storage.ts';
+const NOUNS = [...SHARED, API_TYPES, LABELS, MATCHER] as const;
+
+/** How the address of a collector is read: config, enrolment and link speak of it. */
+const ENDPOINT = 'agent/src/link/endpoint.ts';
+
+const AGENT = [
+  ENDPOINT,
+  'agent/src/config',
+  'agent/src/enroll',
+  'agent/src/host',
+  'agent/src/inventory',
+  'agent/src/link',
+  'agent/src/samplers',
+  'agent/src/scheduler',
+  'agent/src/self',
+  'agent/src/service',
+  'agent/src/spool',
+] as const;
+const COLLECTOR = [
+  'collector/src/alerting',
+  'collector/src/api',
+  'collector/src/checks',
+  'collector/src/config',
+  'collector/src/fleet',
+  'collector/src/gateway',
+  'collector/src/journal',
+  'collector/src/query',
+  'collector/src/reports',
+  'collector/src/self',
+  'collector/src/state',
+  'collector/src/storage',
+  STORAGE_SEAM,
+] as const;
+/** Concrete adapters of the store: named by app.ts and open.ts alone. */
+const ADAPTERS = ['collector/src/storage/memory', 'collector/src/storage/embedded'] as const;
+
+/** What each place may import, besides itself. Section 5 of docs/architecture.md, in its order. */
+export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
+  'shared/src/lib': [],
+  'shared/src/catalogue': ['shared/src/lib'],
+  'shared/src/inventory': ['shared/src/lib'],
+  'shared/src/protocol': ['shared/src/lib'],
+
+  'agent/bin': ['agent/src/main.ts'],
+  'agent/src/main.ts': [...SHARED, ...AGENT, 'agent/src/app.ts', 'agent/src/cli'],
+  'agent/src/cli': [...SHARED, ...AGENT, 'agent/src/app.ts'],
+  'agent/src/app.ts': [...SHARED, ...AGENT],
+  'agent/src/config': [...SHARED, ENDPOINT],
+  'agent/src/enroll': [...SHARED, ENDPOINT, 'agent/src/link', 'agent/src/host', 'agent/src/self'],
+  'agent/src/host': SHARED,
+  'agent/src/inventory': [...SHARED, 'agent/src/host', 'agent/src/self'],
+  'agent/src/link': [...SHARED, ENDPOINT, 'agent/src/spool'],
+  [ENDPOINT]: SHARED,
+  'agent/src/samplers': [...SHARED, 'agent/src/host'],
+  'agent/src/scheduler': [...SHARED, 'agent/src/samplers', 'agent/src/host', 'agent/src/spool'],
+  'agent/src/self': [
+    ...SHARED,
+    'agent/src/samplers',
+    'agent/src/scheduler',
+    'agent/src/host',
+    'agent/src/inventory',
+    'agent/src/link',
+  ],
+  'agent/src/service': SHARED,
+  'agent/src/spool': SHARED,
+
+  'collector/bin': ['collector/src/main.ts'],
+  'collector/src/main.ts': ['collector/src/cli', ...SHARED],
+  'collector/src/cli': [...NOUNS, ...COLLECTOR, 'collector/src/app.ts'],
+  'collector/src/app.ts': [...NOUNS, ...COLLECTOR, ...ADAPTERS, 'collector/src/storage/open.ts'],
+  'collector/src/alerting': [...NOUNS, 'collector/src/query', 'collector/src/state'],
+  'collector/src/api': [
+    ...NOUNS,
+    STORAGE_SEAM,
+    'collector/src/alerting',
+    'collector/src/checks',
+    'collector/src/fleet',
+    'collector/src/query',
+    'collector/src/reports',
+    'collector/src/state',
+  ],
+  [API_TYPES]: SHARED,
+  'collector/src/checks': [...NOUNS, 'collector/src/state'],
+  // The schema of a receiver's settings lives with the receiver.
+  'collector/src/config': [...SHARED, 'collector/src/alerting'],
+  'collector/src/fleet': [...NOUNS, STORAGE_SEAM, 'collector/src/journal', 'collector/src/state'],
+  'collector/src/gateway': [...NOUNS, 'collector/src/fleet', 'collector/src/journal'],
+  'collector/src/journal': [...SHARED, 'collector/src/state'],
+  'collector/src/query': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
+  'collector/src/reports': [...NOUNS, 'collector/src/query', 'collector/src/state'],
+  // Shows the figures that the others count.
+  'collector/src/self': [
+    ...NOUNS,
+    'collector/src/alerting',
+    'collector/src/gateway',
+    'collector/src/journal',
+  ],
+  'collector/src/state': SHARED,
+  'collector/src/storage': [...NOUNS, STORAGE_SEAM, 'collector/src/journal'],
+  'collector/src/storage/open.ts': [...NOUNS, STORAGE_SEAM, ...ADAPTERS, 'collector/src/storage'],
+  'collector/src/storage/memory': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
+  'collector/src/storage/embedded': [
+    ...NOUNS,
+    STORAGE_SEAM,
+    'collector/src/storage',
+    'collector/src/journal',
+  ],
+  [STORAGE_SEAM]: [LABELS, MATCHER, ...SHARED],
+  [LABELS]: SHARED,
+  [MATCHER]: [LABELS, ...SHARED],
+
+  'web/src': [API_TYPES],
+  dashboards: SHARED,
+};
+
+/** Places that may be imported with `import type` only: shapes, not programs. */
+export const TYPES_ONLY: ReadonlySet<Place> = new Set([API_TYPES, STORAGE_SEAM]);
+
+/** Something that product code does in few places only, so that tests can put a fake in its stead. */
+export interface Ban {
+  readonly what: string;
+  readonly pattern: RegExp;
+  /** A line that the pattern must find; keeps the pattern honest. */
+  readonly example: string;
+  /** What to do instead. */
+  readonly instead: string;
+  readonly allowedIn: readonly Place[];
+}
+
+/** Where the parts are put together, and the real clock, randomness and files come in. */
+const WIRING = [
+  'agent/src/main.ts',
+  'agent/src/app.ts',
+  'agent/src/cli',
+  'collector/src/main.ts',
+  'collector/src/app.ts',
+  'collector/src/cli',
+] as const;
+const CLOCKS = ['shared/src/lib/clock.ts', 'web/src/clock.ts'] as const;
+
+/** A run-time import of one of `modules`; importing types alone does no harm. */
+function importing(modules: string): RegExp {
+  return new RegExp(`^import (?!type )(?!\\{ type \\w+ \\} )[^;]*?from '(?:${modules})'`, 'gm');
+}
+
+export const BANS: readonly Ban[] = [
+  {
+    what: 'reading the clock',
+    pattern: /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bhrtime\b/g,
+    example: 'const now = new Date();',
+    instead: 'take a Clock (shared/src/lib/clock.ts) through the constructor',
+    allowedIn: CLOCKS,
+  },
+  {
+    what: 'a timer',
+    pattern: /\bset(?:Timeout|Interval)\s*\(|'node:timers(?:\/promises)?'/g,
+    example: 'setTimeout(send, 10);',
+    instead: 'use Clock.setTimer, sleep or withDeadline of shared/src/lib/clock.ts',
+    allowedIn: [...CLOCKS, 'shared/src/lib/turn.ts'],
+  },
+  {
+    what: 'waiting for the event loop',
+    pattern: /\bsetImmediate\b|\bprocess\.nextTick\b/g,
+    example: 'process.nextTick(send);',
+    instead: 'use the function of shared/src/lib that gives the event loop a turn',
+    allowedIn: ['shared/src/lib/event-loop.ts', 'shared/src/lib/turn.ts'],
+  },
+  {
+    what: 'randomness',
+    pattern: /\bMath\.random\b|^import (?!type )\{[^}]*\brandom\w+[^}]*\} from 'node:crypto'/gm,
+    example: "import { createHash, randomBytes } from 'node:crypto';",
+    instead: 'take it through the constructor',
+    allowedIn: WIRING,
+  },
+  {
+    what: 'the file system',
+    pattern: importing('node:fs|node:fs/promises'),
+    example: "import { readFileSync } from 'node:fs';",
+    instead: 'read through the Host port, or take the content as an argument',
+    allowedIn: [
+      ...WIRING,
+      'agent/src/config/load.ts',
+      'agent/src/host',
+      'agent/src/link/identity.ts',
+      'agent/src/self/facts.ts',
+      'agent/src/enroll',
+      'agent/src/spool',
+      'collector/src/api/page.ts',
+      'collector/src/config/load.ts',
+      'collector/src/fleet/identity.ts',
+      'collector/src/self/version.ts',
+      'agent/src/self/version.ts',
+      'collector/src/state',
+      'collector/src/storage/embedded',
+    ],
+  },
+  {
+    what: 'a socket',
+    pattern: importing('node:(?:net|tls|http|https|http2|dgram|dns|dns/promises)|ws'),
+    example: "import { createServer } from 'node:http';",
+    instead: 'go through the port of link, gateway, api or notify',
+    allowedIn: [
+      ...WIRING,
+      'agent/src/enroll',
+      'agent/src/link/socket.ts',
+      'collector/src/alerting/notify',
+      'collector/src/api',
+      'collector/src/checks',
+      // Addresses only: isIP and BlockList open nothing.
+      'collector/src/fleet/buckets.ts',
+      'collector/src/gateway',
+    ],
+  },
+  {
+    what: 'fetch',
+    pattern: /\bfetch\(/g,
+    example: 'await fetch(url);',
+    instead: 'the page goes through web/src/api/client.ts; programs use node:https with the address guard',
+    allowedIn: ['web/src/api/client.ts', 'web/src/main.tsx'],
+  },
+  {
+    what: 'another process or thread',
+    pattern: importing('node:(?:child_process|worker_threads|cluster)'),
+    example: "import { spawn } from 'node:child_process';",
+    instead:
+      'the agent runs programs through the Host port only; see docs/architecture.md section 10 for threads',
+    allowedIn: [
+      'agent/src/host',
+      'agent/src/inventory',
+      'agent/src/app.ts',
+      'collector/src/app.ts',
+      'collector/src/query/worker',
+    ],
+  },
+  {
+    what: 'SQLite',
+    pattern: importing('node:sqlite'),
+    example: "import { DatabaseSync } from 'node:sqlite';",
+    instead: 'use the Database of collector/src/state',
+    allowedIn: ['collector/src/state', 'collector/src/journal', 'collector/src/storage/embedded'],
+  },
+  {
+    what: 'the process environment',
+    pattern: /\bprocess\.(?:env|argv|exit\b)/g,
+    example: 'process.exit(1);',
+    instead: 'settings come from config/, arguments and exit codes belong to main.ts',
+    allowedIn: [
+      'agent/src/main.ts',
+      'collector/src/main.ts',
+      'agent/src/config/load.ts',
+      'collector/src/config/load.ts',
+      'agent/bin',
+      'collector/bin',
+    ],
+  },
+];
+
+/** What a workspace may need at run time; undefined means that the lock file and a decision page are check enough. */
+export const RUNTIME_DEPENDENCIES: Readonly<Record<string, readonly string[]>> = {
+  shared: [],
+  agent: ['@rollcall/shared', 'systeminformation', 'ws'],
+  web: [],
+  dashboards: [],
+};
+
+/** A file longer than this says at its top why. */
+export const LINES_MAX = 400;
+
+/**
+ * Exports that nobody reads, from before there was a rule. Nothing may be added: take the word "export" away instead, and
+ * the line here with it.
+ */
+export const UNREAD_EXPORTS: ReadonlySet<string> = new Set([
+  'agent/src/samplers/cpu/cpu.ts CPU_COLUMNS',
+  'agent/src/samplers/cpu/cpu.ts IDLE_COLUMN',
+  'agent/src/scheduler/scheduler.ts INTERVAL_MS_DEFAULT',
+  'agent/src/scheduler/tick.ts SAMPLING',
+  'agent/src/spool/memory.ts MEMORY_SEGMENT_BYTES',
+  'agent/src/spool/memory.ts MEMORY_SPOOL_BYTES',
+  'collector/src/alerting/counters.ts noCounters',
+  'collector/src/alerting/testing/world.ts recordingLogger',
+  'collector/src/alerting/testing/world.ts recordingCounters',
+  'collector/src/api/auth/tokens.ts ACCESS_TOKEN_PREFIX',
+  'collector/src/api/prometheus/encode.ts formatTime',
+  'collector/src/config/load.ts environmentName',
+  'collector/src/config/options.ts spanText',
+  'collector/src/journal/limits.ts JournalLimits',
+  'collector/src/query/calls.ts CALLABLE_NAMES',
+  'collector/src/query/columns.ts lastTime',
+  'collector/src/query/functions/signatures.ts FUNCTION_NAMES',
+  'collector/src/query/functions/sort.ts compareNatural',
+  'collector/src/query/query.ts DEFAULT_LIMITS',
+  'collector/src/query/scripts/series-notation.ts parseSeries',
+  'collector/src/query/scripts/series-notation.ts parseValues',
+  'collector/src/storage/matcher.ts compilePattern',
+  'test/browser/fake-collector.ts PAGE_HEADERS',
+  'test/harness/processes.ts runCollectorCommand',
+  'test/harness/processes.ts runAgentCommand',
+  'web/src/api/answers.ts INVENTORY_DEPTH_MAX',
+  'web/src/api/client.ts HOSTS_PER_REQUEST',
+  'web/src/page.ts OPEN_INCIDENTS_MAX',
+]);
+
+/** Traces of the machine that a file was written on, and notes to nobody. */
+export const LEFTOVERS: readonly {
+  readonly what: string;
+  readonly pattern: RegExp;
+  readonly example: string;
+}[] = [
+  {
+    what: 'a path of one machine',
+    pattern: /(?<![\w.-])\/(?:work|root|Users)\/[\w.]|(?<![\w.-])\/tmp\/\w{3,}\/\w/g,
+    example: 'cd /root/rollcall',
+  },
+  {
+    what: 'a to-do without an issue number',
+    pattern: /\b(?:TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))/g,
+    example: '// TODO: later',
+  },
+];
