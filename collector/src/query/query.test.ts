@@ -10,7 +10,8 @@ import type { SelectRequest, StorageReader } from '../storage/storage.ts';
 import { CALLABLE_NAMES } from './calls.ts';
 import { FUNCTION_NAMES } from './functions/signatures.ts';
 import { createQueryEngine } from './query.ts';
-import type { QueryEngineOptions, QueryResult } from './query.ts';
+import type { QueryEngineOptions } from './query.ts';
+import type { QueryResult } from './results.ts';
 import { exprArbitrary } from './testing/expr-arbitrary.ts';
 import { printExpr } from './print.ts';
 
