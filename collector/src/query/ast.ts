@@ -28,6 +28,9 @@ export interface TimeShift {
   readonly at: AtModifier | undefined;
 }
 
+/** Neither offset nor `@`. */
+export const NO_SHIFT: TimeShift = { offsetMs: undefined, at: undefined };
+
 export interface NumberNode extends Span {
   readonly kind: 'number';
   readonly value: number;

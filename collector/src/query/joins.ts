@@ -46,7 +46,8 @@ export async function joinVectors(expr: JoinNode, sides: JoinSides, ev: Evaluati
   for (const group of oneGroups.values()) refuseDoubles(group, many, join);
   const result: Column[] = [];
   for (const [key, manyGroup] of await groupByMatch(many, matching, ev)) {
-    result.push(...(await joinGroup(manyGroup, oneGroups.get(key) ?? [], join, ev)));
+    for (const column of await joinGroup(manyGroup, oneGroups.get(key) ?? [], join, ev)) result.push(column);
+    ev.budget.checkSize(result.length, grid);
   }
   const merged = await mergeDuplicates(result, ev);
   return vectorOf(returnsBool ? await withoutNames(merged, ev) : merged);

@@ -4,20 +4,12 @@
  */
 import type { AppError } from '@rollcall/shared/lib/errors.ts';
 import { AGGREGATORS, childrenOf, isAggregator } from './ast.ts';
-import type {
-  AtModifier,
-  BinaryNode,
-  Expr,
-  MatcherNode,
-  Matching,
-  SelectorNode,
-  Span,
-  TimeShift,
-} from './ast.ts';
+import type { BinaryNode, Expr, Matching, Span } from './ast.ts';
 import { checkExpr } from './check.ts';
 import { parseError } from './errors.ts';
-import { quote } from './literals.ts';
 import { BINARY_PRECEDENCE, isUnsupportedWord, POWER_PRECEDENCE } from './grammar.ts';
+import { parseGrouping, parseSelector } from './parse-selector.ts';
+import { parseSuffixes } from './parse-suffix.ts';
 import { TokenCursor } from './token-cursor.ts';
 import type { Token } from './tokens.ts';
 
@@ -109,11 +101,11 @@ class Parser {
     const returnsBool = this.#tokens.takeWord('bool');
     const isOn = this.#tokens.takeWord('on');
     if (!isOn && !this.#tokens.takeWord('ignoring')) return { returnsBool, matching: undefined };
-    const labels = this.#grouping();
+    const labels = parseGrouping(this.#tokens);
     const isLeft = this.#tokens.takeWord('group_left');
     const isRight = !isLeft && this.#tokens.takeWord('group_right');
     const hasInclude = (isLeft || isRight) && this.#tokens.isSymbol('(');
-    const include = hasInclude ? this.#grouping() : [];
+    const include = hasInclude ? parseGrouping(this.#tokens) : [];
     const manySide = isLeft ? 'left' : isRight ? 'right' : 'none';
     return { returnsBool, matching: { isOn, labels, manySide, include } satisfies Matching };
   }
@@ -122,7 +114,7 @@ class Parser {
   #unary(): Expr {
     const token = this.#tokens.peek();
     if (token.kind !== 'symbol' || (token.text !== '-' && token.text !== '+')) {
-      return this.#withSuffixes(this.#primary());
+      return parseSuffixes(this.#tokens, this.#primary());
     }
     const operator = token.text;
     this.#tokens.take();
@@ -147,7 +139,7 @@ class Parser {
       case 'word':
         return this.#word(token);
       case 'symbol':
-        if (token.text === '{') return this.#selector(undefined);
+        if (token.text === '{') return parseSelector(this.#tokens, undefined);
         if (token.text === '(') return this.#paren();
         throw this.#tokens.unexpected();
       case 'error':
@@ -178,7 +170,7 @@ class Parser {
       throw this.#tokens.error(start, `"${lower}" is not supported`);
     }
     if (isCalled) return this.#call(token);
-    return this.#selector(token);
+    return parseSelector(this.#tokens, token);
   }
 
   #call(name: Token): Expr {
@@ -214,7 +206,7 @@ class Parser {
   #aggregateGrouping(): { readonly labels: readonly string[]; readonly isWithout: boolean } | undefined {
     const isWithout = this.#tokens.takeWord('without');
     if (!isWithout && !this.#tokens.takeWord('by')) return undefined;
-    return { labels: this.#grouping(), isWithout };
+    return { labels: parseGrouping(this.#tokens), isWithout };
   }
 
   #arguments(): { readonly args: readonly Expr[]; readonly end: number } {
@@ -230,162 +222,7 @@ class Parser {
     }
     return { args, end: this.#tokens.expectSymbol(')', '').end };
   }
-
-  /** `(a, b, "quoted.c",)` */
-  #grouping(): readonly string[] {
-    this.#tokens.expectSymbol('(', 'grouping opts');
-    const labels: string[] = [];
-    while (!this.#tokens.isSymbol(')')) {
-      labels.push(this.#labelName('grouping opts', 'label'));
-      if (!this.#tokens.takeSymbol(',')) break;
-    }
-    this.#tokens.expectSymbol(')', 'grouping opts', '"," or ")"');
-    return labels;
-  }
-
-  #labelName(context: string, expected: string): string {
-    const token = this.#tokens.peek();
-    const isName = token.kind === 'word' && !token.text.includes(':');
-    if (!isName && token.kind !== 'string') throw this.#tokens.unexpected(context, expected);
-    this.#tokens.take();
-    const name = isName ? token.text : this.#tokens.string(token);
-    if (name === '') throw this.#tokens.error(token.start, 'label name must not be empty');
-    return name;
-  }
-
-  /** `name{...}`, `name` or `{...}`; the name has been taken already. */
-  #selector(nameToken: Token | undefined): SelectorNode {
-    const start = (nameToken ?? this.#tokens.peek()).start;
-    let name = nameToken?.text ?? '';
-    const matchers: MatcherNode[] = [];
-    if (this.#tokens.takeSymbol('{')) {
-      while (!this.#tokens.isSymbol('}')) {
-        const found = this.#matcherOrName();
-        if (typeof found === 'string') name = this.#onlyName(name, found, start);
-        else matchers.push(found);
-        if (!this.#tokens.takeSymbol(',')) break;
-      }
-      this.#tokens.expectSymbol('}', 'label matching', '"," or "}"');
-    }
-    const named = matchers.find((matcher) => matcher.name === '__name__');
-    if (named !== undefined) this.#onlyName(name, named.value, start);
-    return { kind: 'selector', name, matchers, start, end: this.#tokens.previousEnd(), ...NO_SHIFT };
-  }
-
-  #onlyName(first: string, second: string, start: number): string {
-    if (first === '') return second;
-    const reason = `metric name must not be set twice: ${quote(first)} or ${quote(second)}`;
-    throw this.#tokens.error(start, reason);
-  }
-
-  #matcherOrName(): MatcherNode | string {
-    const isQuoted = this.#tokens.peek().kind === 'string';
-    const name = this.#labelName('label matching', 'identifier or "}"');
-    const operator = this.#tokens.peek();
-    if (isQuoted && (this.#tokens.isSymbol(',') || this.#tokens.isSymbol('}'))) return name;
-    const { text } = operator;
-    if (operator.kind !== 'symbol' || (text !== '=' && text !== '!=' && text !== '=~' && text !== '!~')) {
-      throw this.#tokens.unexpected('label matching', 'label matching operator');
-    }
-    this.#tokens.take();
-    const value = this.#tokens.peek();
-    if (value.kind !== 'string') throw this.#tokens.unexpected('label matching', 'string');
-    this.#tokens.take();
-    return { name, operator: text, value: this.#tokens.string(value) };
-  }
-
-  /** Everything that follows an operand and binds to it: ranges, subqueries, `offset` and `@`. */
-  #withSuffixes(operand: Expr): Expr {
-    let expr = operand;
-    for (;;) {
-      if (this.#tokens.isSymbol('[')) expr = this.#ranged(expr);
-      else if (this.#tokens.isSymbol('@')) expr = this.#pinned(expr);
-      else if (this.#tokens.isWord('offset')) expr = this.#offset(expr);
-      else return expr;
-    }
-  }
-
-  #ranged(expr: Expr): Expr {
-    const bracket = this.#tokens.take();
-    const rangeMs = this.#tokens.duration('subquery or range selector', { isPositive: true });
-    if (this.#tokens.takeSymbol(']')) {
-      if (expr.kind !== 'selector')
-        throw this.#tokens.error(bracket.start, 'ranges only allowed for vector selectors');
-      if (expr.offsetMs !== undefined) {
-        throw this.#tokens.error(bracket.start, 'no offset modifiers allowed before range');
-      }
-      if (expr.at !== undefined)
-        throw this.#tokens.error(bracket.start, 'no @ modifiers allowed before range');
-      return { kind: 'range', selector: expr, rangeMs, start: expr.start, end: this.#tokens.previousEnd() };
-    }
-    this.#tokens.refuseDurationArithmetic();
-    this.#tokens.expectSymbol(':', 'subquery or range', '":" or "]"');
-    const hasStep = !this.#tokens.isSymbol(']');
-    const stepMs = hasStep ? this.#tokens.duration('subquery selector', { isPositive: true }) : undefined;
-    this.#tokens.refuseDurationArithmetic();
-    const { end } = this.#tokens.expectSymbol(']', 'subquery selector', '"]"');
-    return { kind: 'subquery', inner: expr, rangeMs, stepMs, start: expr.start, end, ...NO_SHIFT };
-  }
-
-  #offset(expr: Expr): Expr {
-    this.#tokens.take();
-    const sign = this.#tokens.sign();
-    const offsetMs = sign * this.#tokens.duration('offset', { isPositive: false });
-    return this.#shifted(expr, 'offset modifier', (shift) => {
-      if (shift.offsetMs !== undefined)
-        throw this.#tokens.error(expr.start, 'offset may not be set multiple times');
-      return { at: shift.at, offsetMs };
-    });
-  }
-
-  #pinned(expr: Expr): Expr {
-    this.#tokens.take();
-    const at = this.#atModifier();
-    return this.#shifted(expr, '@ modifier', (shift) => {
-      if (shift.at !== undefined)
-        throw this.#tokens.error(expr.start, '@ <timestamp> may not be set multiple times');
-      return { offsetMs: shift.offsetMs, at };
-    });
-  }
-
-  #atModifier(): AtModifier {
-    const word = this.#tokens.peek();
-    if (this.#tokens.isWord('start') || this.#tokens.isWord('end')) {
-      this.#tokens.take();
-      this.#tokens.expectSymbol('(', '@', '"("');
-      this.#tokens.expectSymbol(')', '@', '")"');
-      return { kind: word.text.toLowerCase() === 'start' ? 'start' : 'end' };
-    }
-    const sign = this.#tokens.sign();
-    const token = this.#tokens.peek();
-    const isNumberWord = token.kind === 'word' && ['inf', 'nan'].includes(token.text.toLowerCase());
-    if (token.kind !== 'number' && token.kind !== 'duration' && !isNumberWord) {
-      throw this.#tokens.unexpected('@', 'timestamp');
-    }
-    this.#tokens.take();
-    const seconds = sign * this.#tokens.number(token);
-    if (!(Math.abs(seconds) < AT_SECONDS_LIMIT)) {
-      throw this.#tokens.error(token.start, `timestamp out of bounds for @ modifier: ${seconds}`);
-    }
-    return { kind: 'time', timeMs: Math.round(seconds * 1000) };
-  }
-
-  /** `expr` with a changed offset or `@`; on a range it is the selector that carries them. */
-  #shifted(expr: Expr, what: string, change: (shift: TimeShift) => TimeShift): Expr {
-    const end = this.#tokens.previousEnd();
-    if (expr.kind === 'selector' || expr.kind === 'subquery') return { ...expr, ...change(expr), end };
-    if (expr.kind === 'range') {
-      return { ...expr, selector: { ...expr.selector, ...change(expr.selector) }, end };
-    }
-    const places = 'an instant vector selector or range vector selector or a subquery';
-    throw this.#tokens.error(expr.start, `${what} must be preceded by ${places}`);
-  }
 }
-
-const NO_SHIFT = { offsetMs: undefined, at: undefined } as const;
-
-/** Beyond this, milliseconds no longer fit the 64 bits that Prometheus keeps times in. */
-const AT_SECONDS_LIMIT = 2 ** 63 / 1000;
 
 function toOperator(text: string): BinaryNode['operator'] | undefined {
   return OPERATORS.find((operator) => operator === text);

@@ -1,16 +1,27 @@
-/** Series selectors outside of queries, as the `match[]` parameters of the HTTP API carry them. */
+/** What the HTTP API needs of the store besides queries: series selectors, and lists of series and labels. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { Labels } from '../storage/labels.ts';
+import { fitsAll } from '../storage/matcher.ts';
 import type { Matcher } from '../storage/matcher.ts';
+import type { LabelsRequest, StorageReader } from '../storage/storage.ts';
 import { parseError } from './errors.ts';
 import { parseSyntax } from './parse.ts';
 import { matchersOf } from './selectors.ts';
+
+/** Lists what there is, without samples. */
+export type SeriesCatalogue = Pick<StorageReader, 'series' | 'labelNames' | 'labelValues'>;
+
+export type CatalogueRequest = LabelsRequest;
+
+/** Matchers that must all fit. */
+export type SeriesSelector = readonly Matcher[];
 
 /**
  * The matchers of `name{a="b"}`.
  * @throws AppError BAD_QUERY when the text is no plain selector; BAD_REQUEST on a bad regular expression, or when every
  *   matcher would also fit a series without labels
  */
-export function parseSeriesSelector(text: string): readonly Matcher[] {
+export function parseSeriesSelector(text: string): SeriesSelector {
   const expr = parseSyntax(text);
   if (expr.kind !== 'selector' || expr.offsetMs !== undefined || expr.at !== undefined) {
     throw parseError(text, 0, 'a series selector is expected here');
@@ -20,4 +31,9 @@ export function parseSeriesSelector(text: string): readonly Matcher[] {
     throw new AppError('BAD_REQUEST', 'match[] must contain at least one non-empty matcher');
   }
   return matchers;
+}
+
+/** Whether a selector fits a set of labels. */
+export function fitsLabels(selector: SeriesSelector, labels: Readonly<Record<string, string>>): boolean {
+  return fitsAll(Labels.of(labels), selector);
 }

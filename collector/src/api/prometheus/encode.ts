@@ -1,6 +1,6 @@
 /** Query results as JSON, in the exact forms of Prometheus (`web/api/v1/json_codec.go`). */
 import { formatDecimal, formatSample } from '../../query/format.ts';
-import type { MatrixSeries, QueryValue } from '../../query/query.ts';
+import type { MatrixSeries, QueryValue } from '../../query/results.ts';
 
 /** So many points are formatted before they are handed on. */
 const POINTS_PER_PIECE = 1_000;

@@ -2,7 +2,7 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { DURATION_MS_MAX, parseDuration } from '../../query/literals.ts';
 import { parseSeriesSelector } from '../../query/series-selector.ts';
-import type { Matcher } from '../../storage/matcher.ts';
+import type { SeriesSelector } from '../../query/series-selector.ts';
 
 /** Times without bounds: everything that a store may hold. */
 export const TIME_MS_MIN = Number.MIN_SAFE_INTEGER;
@@ -67,7 +67,7 @@ export class Parameters {
   }
 
   /** The selectors of `match[]`, one set each. */
-  matcherSets(): readonly (readonly Matcher[])[] {
+  matcherSets(): readonly SeriesSelector[] {
     return this.list('match[]').map((text) => {
       try {
         return parseSeriesSelector(text);

@@ -6,7 +6,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { Router, text } from 'express';
 import type { NextFunction, Request, Response } from 'express';
-import type { StorageReader, StorageStats } from '../../storage/storage.ts';
+import type { SeriesCatalogue } from '../../query/series-selector.ts';
 import { answer, errorReply, INTERNAL_ERROR, successJson } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { Parameters } from './parameters.ts';
@@ -17,15 +17,15 @@ import type { ActiveAlert, RuleGroup } from './rules.ts';
 import { labelNames, labelValues, metadataList, seriesList } from './series.ts';
 import type { MetricMetadata } from './series.ts';
 import { buildInfoAnswer, targetsAnswer, tsdbAnswer } from './status.ts';
-import type { BuildInfo, Target } from './status.ts';
+import type { BuildInfo, StoreSize, Target } from './status.ts';
 
 export interface PrometheusOptions extends QueryPorts {
-  readonly storage: StorageReader;
+  readonly storage: SeriesCatalogue;
   readonly log: Logger;
   readonly buildInfo: BuildInfo;
   /** By metric name. */
   readonly metadata: Readonly<Record<string, MetricMetadata>>;
-  stats(this: void): Promise<StorageStats>;
+  stats(this: void): Promise<StoreSize>;
   ruleGroups(this: void): readonly RuleGroup[];
   alerts(this: void): readonly ActiveAlert[];
   targets(this: void): readonly Target[];

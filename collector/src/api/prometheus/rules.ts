@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { formatExponent } from '../../query/format.ts';
-import { Labels } from '../../storage/labels.ts';
-import { fitsAll } from '../../storage/matcher.ts';
+import { fitsLabels } from '../../query/series-selector.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { invalidParameter } from './parameters.ts';
@@ -93,7 +92,7 @@ function ruleFilter(parameters: Parameters): (rule: AlertingRule | RecordingRule
   return ({ kind, name, labels }) => {
     if (type !== '' && (type === 'alert') !== (kind === 'alerting')) return false;
     if (names.size > 0 && !names.has(name)) return false;
-    return matcherSets.length === 0 || matcherSets.some((matchers) => fitsAll(Labels.of(labels), matchers));
+    return matcherSets.length === 0 || matcherSets.some((selector) => fitsLabels(selector, labels));
   };
 }
 

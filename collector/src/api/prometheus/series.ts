@@ -1,7 +1,7 @@
 /** `/series`, `/labels`, `/label/:name/values`, `/metadata`. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { isClassicLabelName } from '../../query/literals.ts';
-import type { LabelsRequest, StorageReader } from '../../storage/storage.ts';
+import type { CatalogueRequest, SeriesCatalogue } from '../../query/series-selector.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
@@ -16,7 +16,7 @@ export interface MetricMetadata {
 }
 
 export async function seriesList(
-  storage: StorageReader,
+  storage: SeriesCatalogue,
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -27,7 +27,7 @@ export async function seriesList(
 }
 
 export function labelNames(
-  storage: StorageReader,
+  storage: SeriesCatalogue,
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -35,7 +35,7 @@ export function labelNames(
 }
 
 export async function labelValues(
-  storage: StorageReader,
+  storage: SeriesCatalogue,
   { name, parameters }: { readonly name: string; readonly parameters: Parameters },
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -48,7 +48,7 @@ export async function labelValues(
 /** Asks for one entry more than wanted, which tells whether something was left out. */
 async function limitedAnswer(
   parameters: Parameters,
-  read: (request: LabelsRequest) => Promise<readonly unknown[]>,
+  read: (request: CatalogueRequest) => Promise<readonly unknown[]>,
 ): Promise<Answer> {
   const limit = parameters.limit('limit');
   const fromMs = parameters.timeMs('start', TIME_MS_MIN);

@@ -1,6 +1,5 @@
 /** `/status/buildinfo`, `/status/tsdb`, `/targets`. */
-import type { Labels } from '../../storage/labels.ts';
-import type { StorageReader, StorageStats } from '../../storage/storage.ts';
+import type { SeriesCatalogue } from '../../query/series-selector.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { invalidParameter, TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
@@ -15,6 +14,13 @@ export interface BuildInfo {
   readonly buildDate: string;
   /** Prometheus names its compiler here, we the version of Node.js. */
   readonly goVersion: string;
+}
+
+/** How much the store holds; times are undefined when it is empty. */
+export interface StoreSize {
+  readonly seriesCount: number;
+  readonly oldestMs: number | undefined;
+  readonly newestMs: number | undefined;
 }
 
 /** A source of samples; for Rollcall an enrolled host. */
@@ -67,7 +73,7 @@ const TOP_MAX = 10_000;
 const SERIES_MAX = 100_000;
 
 export async function tsdbAnswer(
-  { storage, stats }: { readonly storage: StorageReader; readonly stats: () => Promise<StorageStats> },
+  { storage, stats }: { readonly storage: SeriesCatalogue; readonly stats: () => Promise<StoreSize> },
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -93,7 +99,7 @@ export async function tsdbAnswer(
 
 type Counts = Map<string, number>;
 
-function countLabels(series: readonly Labels[]) {
+function countLabels(series: Awaited<ReturnType<SeriesCatalogue['series']>>) {
   const counts = { names: new Map(), values: new Map(), bytes: new Map(), pairs: new Map() } satisfies Record<
     string,
     Counts

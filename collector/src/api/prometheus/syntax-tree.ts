@@ -1,5 +1,4 @@
 /** Syntax trees as JSON, in the shape that Prometheus' own page reads (`web/api/v1/translate_ast.go`). */
-import { METRIC_NAME } from '../../storage/labels.ts';
 import { isSetOperator } from '../../query/ast.ts';
 import type { BinaryNode, Expr, SelectorNode, TimeShift } from '../../query/ast.ts';
 import { typeOf } from '../../query/check.ts';
@@ -56,7 +55,7 @@ export function treeJson(expr: Expr): Json {
 
 function selectorJson(selector: SelectorNode): Json {
   const matchers = selector.matchers.map(({ name, operator, value }) => ({ type: operator, name, value }));
-  if (selector.name !== '') matchers.push({ type: '=', name: METRIC_NAME, value: selector.name });
+  if (selector.name !== '') matchers.push({ type: '=', name: '__name__', value: selector.name });
   return { name: selector.name, matchers, ...shiftJson(selector) };
 }
 

@@ -2,7 +2,7 @@
 import type { Labels } from '../../storage/labels.ts';
 import { formatDecimal } from '../format.ts';
 import { isAlmostEqual } from '../numeric.ts';
-import type { QueryValue } from '../query.ts';
+import type { QueryValue } from '../results.ts';
 import type { EvalCommand, ExpectedResult } from './script.ts';
 import type { NotedSeries } from './series-notation.ts';
 

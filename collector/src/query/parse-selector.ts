@@ -1,0 +1,72 @@
+/** Parses vector selectors and lists of labels. */
+import { NO_SHIFT } from './ast.ts';
+import type { MatcherNode, SelectorNode } from './ast.ts';
+import { quote } from './literals.ts';
+import type { TokenCursor } from './token-cursor.ts';
+import type { Token } from './tokens.ts';
+
+/** `(a, b, "quoted.c",)` */
+export function parseGrouping(tokens: TokenCursor): readonly string[] {
+  tokens.expectSymbol('(', 'grouping opts');
+  const labels: string[] = [];
+  while (!tokens.isSymbol(')')) {
+    labels.push(parseLabelName(tokens, 'grouping opts', 'label'));
+    if (!tokens.takeSymbol(',')) break;
+  }
+  tokens.expectSymbol(')', 'grouping opts', '"," or ")"');
+  return labels;
+}
+
+function parseLabelName(tokens: TokenCursor, context: string, expected: string): string {
+  const token = tokens.peek();
+  const isName = token.kind === 'word' && !token.text.includes(':');
+  if (!isName && token.kind !== 'string') throw tokens.unexpected(context, expected);
+  tokens.take();
+  const name = isName ? token.text : tokens.string(token);
+  if (name === '') throw tokens.error(token.start, 'label name must not be empty');
+  return name;
+}
+
+/** `name{...}`, `name` or `{...}`; the name has been taken already. */
+export function parseSelector(tokens: TokenCursor, nameToken: Token | undefined): SelectorNode {
+  const start = (nameToken ?? tokens.peek()).start;
+  let name = nameToken?.text ?? '';
+  const matchers: MatcherNode[] = [];
+  if (tokens.takeSymbol('{')) {
+    while (!tokens.isSymbol('}')) {
+      const found = parseMatcherOrName(tokens);
+      if (typeof found === 'string') name = onlyName(tokens, { first: name, second: found, start });
+      else matchers.push(found);
+      if (!tokens.takeSymbol(',')) break;
+    }
+    tokens.expectSymbol('}', 'label matching', '"," or "}"');
+  }
+  const named = matchers.find((matcher) => matcher.name === '__name__');
+  if (named !== undefined) onlyName(tokens, { first: name, second: named.value, start });
+  return { kind: 'selector', name, matchers, start, end: tokens.previousEnd(), ...NO_SHIFT };
+}
+
+function onlyName(
+  tokens: TokenCursor,
+  { first, second, start }: { readonly first: string; readonly second: string; readonly start: number },
+): string {
+  if (first === '') return second;
+  const reason = `metric name must not be set twice: ${quote(first)} or ${quote(second)}`;
+  throw tokens.error(start, reason);
+}
+
+function parseMatcherOrName(tokens: TokenCursor): MatcherNode | string {
+  const isQuoted = tokens.peek().kind === 'string';
+  const name = parseLabelName(tokens, 'label matching', 'identifier or "}"');
+  const operator = tokens.peek();
+  if (isQuoted && (tokens.isSymbol(',') || tokens.isSymbol('}'))) return name;
+  const { text } = operator;
+  if (operator.kind !== 'symbol' || (text !== '=' && text !== '!=' && text !== '=~' && text !== '!~')) {
+    throw tokens.unexpected('label matching', 'label matching operator');
+  }
+  tokens.take();
+  const value = tokens.peek();
+  if (value.kind !== 'string') throw tokens.unexpected('label matching', 'string');
+  tokens.take();
+  return { name, operator: text, value: tokens.string(value) };
+}

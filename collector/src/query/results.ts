@@ -1,0 +1,94 @@
+/** What queries answer, and how columns become that. */
+import { Labels } from '../storage/labels.ts';
+import type { Expr } from './ast.ts';
+import { timeAt } from './columns.ts';
+import type { Grid, Value } from './columns.ts';
+import type { Evaluation } from './evaluation.ts';
+import { withoutMarkedNames } from './label-sets.ts';
+import { evaluateRange } from './selectors.ts';
+
+/** A value at a time in UTC milliseconds. */
+export interface Point {
+  readonly timeMs: number;
+  readonly value: number;
+}
+
+export interface VectorSample extends Point {
+  readonly labels: Labels;
+}
+
+/** Points of one series; the arrays have equal length, never 0. */
+export interface MatrixSeries {
+  readonly labels: Labels;
+  /** UTC milliseconds, rising. */
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+}
+
+export type QueryValue =
+  | ({ readonly kind: 'scalar' } & Point)
+  | { readonly kind: 'string'; readonly timeMs: number; readonly text: string }
+  | { readonly kind: 'vector'; readonly samples: readonly VectorSample[] }
+  | { readonly kind: 'matrix'; readonly series: readonly MatrixSeries[] };
+
+export interface QueryResult {
+  readonly value: QueryValue;
+  /** For the user; each names its place in the query. */
+  readonly warnings: readonly string[];
+  readonly infos: readonly string[];
+}
+
+/** The samples that a range vector selects, as they are. */
+export async function windowContents(expr: Expr, grid: Grid, ev: Evaluation): Promise<QueryValue> {
+  const { series, rangeMs, windowEndsMs } = await evaluateRange(expr, grid, ev);
+  const endMs = windowEndsMs[0] ?? NaN;
+  const result = series.map(({ labels, isNameMarked, timestamps, values }) => {
+    const isInside = (_: number, i: number): boolean => {
+      const timeMs = timestamps[i] ?? NaN;
+      return timeMs > endMs - rangeMs && timeMs <= endMs;
+    };
+    return {
+      labels: isNameMarked ? labels.withoutName() : labels,
+      timestamps: timestamps.filter(isInside),
+      values: values.filter(isInside),
+    };
+  });
+  return { kind: 'matrix', series: inLabelOrder(result.filter(({ values }) => values.length > 0)) };
+}
+
+export async function toInstant(value: Value, timeMs: number, ev: Evaluation): Promise<QueryValue> {
+  if (value.kind === 'string') return { kind: 'string', timeMs, text: value.text };
+  if (value.kind === 'scalar') return { kind: 'scalar', timeMs, value: value.values[0] ?? NaN };
+  const columns = await withoutMarkedNames(value.columns, ev);
+  const samples = columns
+    .filter(({ present }) => present[0] === 1)
+    .map(({ labels, values }) => ({ labels, timeMs, value: values[0] ?? NaN }));
+  return { kind: 'vector', samples: value.isOrdered ? samples : inLabelOrder(samples) };
+}
+
+export async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promise<QueryValue> {
+  const times = Float64Array.from({ length: grid.count }, (_, i) => timeAt(grid, i));
+  if (value.kind === 'string') throw new TypeError('string in a range query');
+  if (value.kind === 'scalar') {
+    return { kind: 'matrix', series: [{ labels: Labels.empty, timestamps: times, values: value.values }] };
+  }
+  const series: MatrixSeries[] = [];
+  for (const { labels, values, present } of await withoutMarkedNames(value.columns, ev)) {
+    const isPresent = (_: number, i: number): boolean => present[i] === 1;
+    const kept = present.includes(0)
+      ? { timestamps: times.filter(isPresent), values: values.filter(isPresent) }
+      : { timestamps: times, values };
+    if (kept.values.length > 0) series.push({ labels, ...kept });
+    if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
+  }
+  return { kind: 'matrix', series: inLabelOrder(series) };
+}
+
+function inLabelOrder<T extends { readonly labels: Labels }>(list: readonly T[]): readonly T[] {
+  const isOrdered = list.every((one, i) => {
+    const before = list[i - 1];
+    return before === undefined || Labels.compare(before.labels, one.labels) <= 0;
+  });
+  // The store gives label order, which most of evaluation keeps.
+  return isOrdered ? list : list.toSorted((left, right) => Labels.compare(left.labels, right.labels));
+}
