@@ -274,7 +274,8 @@ async function open(
     if (!gateway.handleUpgrade(request, socket, head)) socket.destroy();
   });
   const bound = await listen(server, config.listen);
-  closers.push(bound.close);
+  // The sockets of agents belong to the server too, so it only ends after the gateway has closed them.
+  closers.push(bound.close, () => gateway.close());
 
   const housekeeping = schedule(
     HOUSEKEEPING,

@@ -37,7 +37,7 @@ async function fleetOfOne() {
     configFile,
     `silence-after: 3s
 down-grace: 1s
-start-grace: 1s
+start-grace: 15s
 rule-interval: 200ms
 allow-private-targets: [127.0.0.0/8]
 allow-target-ports: [${new URL(receiver.url).port}]
