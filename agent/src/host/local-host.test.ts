@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -112,6 +113,20 @@ describe('LocalHost', () => {
     await expect(
       test.host.statfs({ path: Buffer.from('/none'), isRemote: false }, new AbortController().signal),
     ).rejects.toMatchObject({ kind: 'absent' });
+  });
+
+  it.runIf(process.platform === 'linux')('notices that what it keeps open has gone', async () => {
+    using host = new LocalHost(MACHINE_ROOTS);
+    const child = spawn('/bin/sleep', ['600']);
+    const path = `/proc/${child.pid}/stat`;
+    expect(host.read(path).toString()).toContain('(sleep)');
+    const open = readdirSync('/proc/self/fd').length;
+    const exited = new Promise((resolve) => child.once('close', resolve));
+    child.kill('SIGKILL');
+    await exited;
+    expect(kindOf(() => host.read(path))).toBe('absent');
+    expect(kindOf(() => host.read(path))).toBe('absent');
+    expect(readdirSync('/proc/self/fd').length).toBeLessThan(open);
   });
 
   it.runIf(process.platform === 'linux')('reads real kernel files whole, again and again', () => {

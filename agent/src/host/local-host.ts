@@ -63,20 +63,17 @@ export class LocalHost implements Host, Disposable {
       try {
         return this.#readAll(kept, path);
       } catch (error) {
-        this.#forget(path, kept);
-        if (error instanceof HostError && error.kind === 'too_large') throw error;
-        // The device behind the file may have been replaced by another of the same name: look again.
+        // The file has no value at the moment, or too large a one; it is the right file.
+        if (!isStale(error)) throw error;
+        // The device behind it may have been replaced by another of the same name: look again.
+        this.#openFiles.delete(path);
+        closeSync(kept);
       }
     }
     if (this.#openFiles.size >= OPEN_FILES_MAX) return this.readOnce(path);
     const file = this.#open(path);
     this.#openFiles.set(path, file);
-    try {
-      return this.#readAll(file, path);
-    } catch (error) {
-      this.#forget(path, file);
-      throw error;
-    }
+    return this.#readAll(file, path);
   }
 
   readOnce(path: string): Buffer {
@@ -122,6 +119,14 @@ export class LocalHost implements Host, Disposable {
     };
   }
 
+  /**
+   * Calls into the kernel that have not come back. While there is one, the platform waits for its thread when the
+   * process exits, perhaps forever: whoever ends the process must then kill it.
+   */
+  get pendingCalls(): number {
+    return this.#statfsQueue.pending;
+  }
+
   /** Closes all files; a later reading opens them again. */
   close(): void {
     for (const file of this.#openFiles.values()) closeSync(file);
@@ -144,11 +149,6 @@ export class LocalHost implements Host, Disposable {
     } catch (error) {
       throw hostError('open', path, error);
     }
-  }
-
-  #forget(path: string, file: number): void {
-    this.#openFiles.delete(path);
-    closeSync(file);
   }
 
   /** Reads from the start until the kernel says that there is no more: it gives long files in pieces. */
@@ -175,6 +175,11 @@ export class LocalHost implements Host, Disposable {
     larger.set(this.#buffer);
     this.#buffer = larger;
   }
+}
+
+/** Whether a file kept open may have lost what was behind it. */
+function isStale(error: unknown): boolean {
+  return error instanceof HostError && (error.kind === 'absent' || error.kind === 'io');
 }
 
 function hostError(what: string, path: string, cause: unknown): HostError {

@@ -92,8 +92,10 @@ describe('StatfsQueue', () => {
     kernel.hang('nfs1');
     const queue = new StatfsQueue({ ask: kernel.ask, slots: 3 });
     expect(await tick(queue, ['nfs1'])).toEqual({ nfs1: 'timeout' });
+    expect(queue.pending).toBe(1);
     kernel.release('nfs1');
     await new Promise((resolve) => setImmediate(resolve));
+    expect(queue.pending).toBe(0);
     expect(await tick(queue, ['nfs1'])).toEqual({ nfs1: 'ok' });
   });
 

@@ -36,6 +36,11 @@ export class StatfsQueue {
     this.#slotsRemote = options.slots - 1;
   }
 
+  /** Calls that the kernel has not answered yet. */
+  get pending(): number {
+    return this.#running;
+  }
+
   /** @throws HostError timeout when `signal` is aborted first, or an earlier call for the path is still under way */
   usage(
     mount: { readonly path: Buffer; readonly isRemote: boolean },

@@ -74,6 +74,14 @@ describe('makeSections', () => {
     });
   });
 
+  it('takes a machine for virtual when its processor says so', () => {
+    const isVirtual = (flags: unknown): unknown =>
+      make({ system: { virtual: false }, cpu: { flags } })['system'];
+    expect(isVirtual('fpu hypervisor lahf_lm')).toMatchObject({ isVirtual: true });
+    expect(isVirtual('fpu')).toMatchObject({ isVirtual: false });
+    expect(isVirtual(undefined)).toMatchObject({ isVirtual: false });
+  });
+
   it('names the sections of calls that gave no answer', () => {
     const { sections, missing } = makeSections({ system: {}, mem: {}, cpu: 'x' }, () => false);
     expect(sections.map(({ name }) => name)).toEqual(['system']);

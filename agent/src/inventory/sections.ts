@@ -68,9 +68,15 @@ function systemSection(answers: RawRecord, isDenied: IsDenied): InventoryRecord 
     serial: orDenied(text(raw, 'serial'), isDenied, `${DMI}/product_serial`),
     uuid: orDenied(text(raw, 'uuid'), isDenied, `${DMI}/product_uuid`),
     sku: text(raw, 'sku'),
-    isVirtual: flag(raw, 'virtual'),
+    isVirtual: flag(raw, 'virtual') === true || hasHypervisorFlag(answer(answers, 'cpu')),
     hypervisor: text(raw, 'virtualHost'),
   };
+}
+
+/** x86 processors of virtual machines say so themselves; the firmware, which says it elsewhere, may be kept from us. */
+function hasHypervisorFlag(cpu: RawRecord): boolean {
+  const flags = field(cpu, 'flags');
+  return typeof flags === 'string' && flags.split(' ').includes('hypervisor');
 }
 
 function biosSection(answers: RawRecord): InventoryRecord {

@@ -23,6 +23,11 @@ export function samplerTimeoutMs(intervalMs: number): number {
   return Math.min(SAMPLER_TIMEOUT_MS_MAX, intervalMs * SAMPLER_TIMEOUT_RATIO);
 }
 
+/** How long one file system may take within that, so that a mount that hangs fails alone; milliseconds. */
+export function mountTimeoutMs(intervalMs: number): number {
+  return samplerTimeoutMs(intervalMs) / 2;
+}
+
 interface ResultTimes {
   readonly sampler: string;
   /** Start of the reading minus the time of the tick, milliseconds. */
@@ -95,7 +100,9 @@ export class TickTaker {
     });
     try {
       // Those that need not wait run one after another right here; the others wait side by side.
-      const results = await Promise.all(this.#runs.map((run) => run.take(startMs, controller.signal)));
+      const results = await Promise.all(
+        this.#runs.map((run) => Promise.resolve(run.take(startMs, controller.signal))),
+      );
       const durationMs = this.#clock.monoMs() - startMs;
       return { wallMs, bootMs, durationMs, results: [...results, this.#ownResult(results, startMs, report)] };
     } finally {
@@ -144,18 +151,19 @@ class SamplerRun {
     this.#readings = new Readings({ sampler: options.sampler.name, intervalMs: options.intervalMs });
   }
 
-  async take(startMs: number, signal: AbortSignal): Promise<SamplerResult> {
+  /** A sampler that need not wait has its result at once, so that its time holds nothing of the others'. */
+  take(startMs: number, signal: AbortSignal): SamplerResult | Promise<SamplerResult> {
     const beganMs = this.#clock.monoMs();
     const offsetMs = Math.round(beganMs - startMs);
-    const sampler = this.#sampler.name;
     try {
-      await this.#sample(signal);
-      const parts = this.#readings.finish();
-      return { kind: 'values', sampler, offsetMs, durationMs: this.#clock.monoMs() - beganMs, parts };
+      const pending = this.#sample(signal);
+      if (pending === undefined) return this.#values(beganMs, offsetMs);
+      return untilAborted(pending, signal).then(
+        () => this.#values(beganMs, offsetMs),
+        (error: unknown) => this.#failure(beganMs, offsetMs, error),
+      );
     } catch (error) {
-      const durationMs = this.#clock.monoMs() - beganMs;
-      const schemas = this.#readings.schemas;
-      return { kind: 'failed', sampler, offsetMs, durationMs, code: sampleErrorCode(error), error, schemas };
+      return this.#failure(beganMs, offsetMs, error);
     }
   }
 
@@ -167,19 +175,41 @@ class SamplerRun {
     }
   }
 
-  async #sample(signal: AbortSignal): Promise<void> {
+  #sample(signal: AbortSignal): Promise<void> | undefined {
     if (this.#isRunning) {
       throw new AppError('SAMPLER_TIMEOUT', `an earlier run of sampler ${this.#sampler.name} still hangs`);
     }
     this.#readings.begin();
     const pending = this.#sampler.sample(this.#host, this.#readings, signal);
-    if (pending === undefined) return;
+    if (pending === undefined) return undefined;
     this.#isRunning = true;
     const onEnd = (): void => {
       this.#isRunning = false;
     };
     pending.then(onEnd, onEnd);
-    await untilAborted(pending, signal);
+    return pending;
+  }
+
+  #values(beganMs: number, offsetMs: number): SamplerResult {
+    try {
+      const parts = this.#readings.finish();
+      const durationMs = this.#clock.monoMs() - beganMs;
+      return { kind: 'values', sampler: this.#sampler.name, offsetMs, durationMs, parts };
+    } catch (error) {
+      return this.#failure(beganMs, offsetMs, error);
+    }
+  }
+
+  #failure(beganMs: number, offsetMs: number, error: unknown): SamplerFailure {
+    return {
+      kind: 'failed',
+      sampler: this.#sampler.name,
+      offsetMs,
+      durationMs: this.#clock.monoMs() - beganMs,
+      code: sampleErrorCode(error),
+      error,
+      schemas: this.#readings.schemas,
+    };
   }
 }
 

@@ -2,7 +2,10 @@
 
 export interface MetricDefinition {
   readonly type: 'gauge' | 'counter';
-  /** Base unit: `bytes`, `seconds`, `hertz` …; `count` when things are counted; `info` when the value is always 1. */
+  /**
+   * Base unit: `bytes`, `seconds`; `count` when things are counted, `bool` for 0 and 1, `info` when the value is always
+   * 1, `version` for a version as a decimal number.
+   */
   readonly unit: string;
   /** Label names in UTF-8 order, which is also the order in which samplers give the values. */
   readonly labels: readonly string[];
