@@ -14,6 +14,8 @@ import {
 } from '@rollcall/shared/protocol/identity.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { parseEndpoint } from '../link/endpoint.ts';
+import { channelBindingOf } from '../link/socket.ts';
+import { startWsServer, testCertificate } from '../link/testing/ws-server.ts';
 import { enroll, type EnrollOptions } from './enroll.ts';
 import { readIdentity } from './identity-file.ts';
 import { PrivateDir } from './private-dir.ts';
@@ -52,10 +54,10 @@ function optionsFor(url: string, dir: PrivateDir): EnrollOptions {
 }
 
 /** What a collector does, with its answer signed by `signer`. */
-function accept(signer = COLLECTOR) {
+function accept(signer = COLLECTOR, channelBinding: Buffer = Buffer.alloc(0)) {
   return (body: Buffer, response: ServerResponse): void => {
     const { publicKey, proof, token, hostName } = decodeEnrollRequest(body);
-    const message = enrollMessage({ token, publicKey, channelBinding: Buffer.alloc(0) });
+    const message = enrollMessage({ token, publicKey, channelBinding });
     const isFine = verifyBytes(publicKey, message, proof) && token === TOKEN.reveal() && hostName === 'web-1';
     const answer = { agentId: AGENT_ID, storeId: 'store', identityKeys: [COLLECTOR.publicKey] };
     response.writeHead(isFine ? 200 : 403, { 'content-type': 'application/json' });
@@ -132,6 +134,32 @@ describe('enrolment', () => {
     await expect(attempt).rejects.toThrow(message);
     await expect(attempt).rejects.not.toThrow(/sss/);
     expect(readIdentity(dir)).toBeUndefined();
+  });
+
+  it.each([
+    ['the TLS session, when the collector shares it', true, 1],
+    ['nothing, behind a proxy that ends TLS', false, 2],
+  ])('binds the proof to %s', async (_what, isBound, attempts) => {
+    using temp = tempDir();
+    const tls = testCertificate('localhost');
+    let requests = 0;
+    const server = await startWsServer({
+      tls,
+      onRequest: (request, response) => {
+        requests++;
+        const channelBinding = isBound ? channelBindingOf(request.socket) : undefined;
+        const chunks: Buffer[] = [];
+        request.on('data', (chunk: Buffer) => chunks.push(chunk));
+        request.on('end', () => accept(COLLECTOR, channelBinding)(Buffer.concat(chunks), response));
+      },
+    });
+    cleanups.push(() => server.close());
+    const options = { ...optionsFor(server.url, dirIn(temp.path)), ca: tls.cert };
+    expect((await enroll(options)).identity.agentId).toEqual(AGENT_ID);
+    expect(requests).toBe(attempts);
+    const untrusted = enroll({ ...options, ca: testCertificate('other').cert });
+    await expect(untrusted).rejects.toMatchObject({ code: 'COLLECTOR_UNTRUSTED' });
+    await expect(untrusted).rejects.toThrow(/give the authority that signed it as ca-file/);
   });
 
   it('refuses an answer that the collector did not sign', async () => {

@@ -78,10 +78,10 @@ export function afterRefusal(event: Extract<SessionEvent, { kind: 'refused' }>):
   return { ...endedBy(`the collector answered with HTTP ${statusCode}`), window };
 }
 
-export function afterFailure(isCertificate: boolean): Ending {
-  if (!isCertificate) return endedBy('no connection to the collector');
-  const reason = "the collector's certificate is not trusted";
-  return { ...endedBy(reason), isAlarm: true, delayMsMin: CERTIFICATE_DELAY_MS_MIN };
+export function afterFailure(event: Extract<SessionEvent, { kind: 'failed' }>): Ending {
+  const { isCertificate, text } = event;
+  if (!isCertificate) return endedBy(text);
+  return { ...endedBy(text), isAlarm: true, delayMsMin: CERTIFICATE_DELAY_MS_MIN };
 }
 
 export function afterViolation(event: Extract<SessionEvent, { kind: 'violation' }>): Ending {

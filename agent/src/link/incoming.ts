@@ -27,9 +27,16 @@ export interface IncomingContext {
 /** A message as the session hears of it, and what is in it for people; texts are safe to log. */
 export interface Incoming {
   readonly event: SessionEvent;
-  readonly reject?: { readonly code: ErrorCode; readonly samples: number; readonly text: string };
-  /** An ERROR message. */
-  readonly complaint?: { readonly code: string; readonly text: string };
+  readonly reject?: Rejected;
+  /** The code and text of an ERROR message. */
+  readonly complaint?: string;
+}
+
+/** What is known of a record that the collector consumed without storing it. */
+export interface Rejected {
+  readonly reason: ErrorCode;
+  readonly samples: number;
+  readonly text: string;
 }
 
 const TEXT_MAX = 200;
@@ -61,7 +68,7 @@ function decode(bytes: Buffer, context: IncomingContext): Incoming {
       return { event: { kind: 'ack', ...decodeAck(body) } };
     case MESSAGE.REJECT: {
       const { code, samples, text } = decodeReject(body);
-      return { event: { kind: 'heard' }, reject: { code, samples, text: cleanText(text, TEXT_MAX) } };
+      return { event: { kind: 'heard' }, reject: { reason: code, samples, text: cleanText(text, TEXT_MAX) } };
     }
     case MESSAGE.GOAWAY: {
       const { minMs, maxMs } = decodeGoaway(body);
@@ -71,8 +78,7 @@ function decode(bytes: Buffer, context: IncomingContext): Incoming {
       return { event: { kind: 'inventoryNeeded', names: decodeInventoryNeed(body) } };
     case MESSAGE.ERROR: {
       const { code, text } = decodeError(body);
-      const complaint = { code: cleanText(code, TEXT_MAX), text: cleanText(text, TEXT_MAX) };
-      return { event: { kind: 'heard' }, complaint };
+      return { event: { kind: 'heard' }, complaint: cleanText(`${code}: ${text}`, TEXT_MAX) };
     }
     // Configuration and keys from the collector are not taken by this version, and nothing asks for the time.
     case MESSAGE.CONFIG:

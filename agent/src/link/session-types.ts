@@ -91,7 +91,7 @@ export type SessionEvent =
   /** HTTP answered something else than an upgrade. */
   | { readonly kind: 'refused'; readonly statusCode: number; readonly retryAfterMs: number | undefined }
   /** No connection came about. */
-  | { readonly kind: 'failed'; readonly isCertificate: boolean }
+  | { readonly kind: 'failed'; readonly isCertificate: boolean; readonly text: string }
   | { readonly kind: 'closed'; readonly code: number }
   | { readonly kind: 'challenge'; readonly challenge: Challenge }
   /** A WELCOME whose signature was verified. */

@@ -46,7 +46,7 @@ const EVENTS: readonly SessionEvent[] = [
   { kind: 'stop' },
   { kind: 'opened' },
   { kind: 'refused', statusCode: 503, retryAfterMs: 2_000 },
-  { kind: 'failed', isCertificate: false },
+  { kind: 'failed', isCertificate: false, text: 'no' },
   { kind: 'closed', code: 1006 },
   challenge,
   welcome({}),
@@ -94,7 +94,7 @@ const STATES: Readonly<Record<Phase, SessionState>> = {
   RECONCILE: run(GREETED).state,
   LIVE: run(SENT).state,
   DRAINING: run([...SENT, { kind: 'goaway', window }]).state,
-  BACKOFF: run([...DIALLING, { kind: 'failed', isCertificate: false }]).state,
+  BACKOFF: run([...DIALLING, { kind: 'failed', isCertificate: false, text: 'no' }]).state,
   DORMANT: run([...AUTHENTICATING, { kind: 'closed', code: CLOSE_CODE.REVOKED }]).state,
   STOPPED: run([{ kind: 'stop' }]).state,
 };
@@ -380,7 +380,7 @@ describe('coming back', () => {
   });
 
   it('waits at least a minute after a certificate that is not trusted', () => {
-    const result = run([...DIALLING, { kind: 'failed', isCertificate: true }]);
+    const result = run([...DIALLING, { kind: 'failed', isCertificate: true, text: 'no' }]);
     expect(delayMs(result)).toBeGreaterThanOrEqual(60_000);
     expect(result.effects.at(-1)).toMatchObject({ kind: 'report', level: 'error' });
   });

@@ -161,7 +161,7 @@ function dialling(state: In<'DIAL'>, event: SessionEvent, at: Moment): Step {
     case 'refused':
       return end(state, at, afterRefusal(event), []);
     case 'failed':
-      return end(state, at, afterFailure(event.isCertificate), []);
+      return end(state, at, afterFailure(event), []);
     case 'closed':
       return end(state, at, afterClose(event.code), []);
     case 'violation':
@@ -215,7 +215,7 @@ function authenticating(state: In<'AUTH'>, event: SessionEvent, at: Moment): Ste
       return end(state, at, afterClose(event.code), []);
     case 'refused':
     case 'failed':
-      return end(state, at, afterFailure(false), []);
+      return end(state, at, endedBy('the connection was lost'), []);
     case 'opened':
     case 'generationStored':
     case 'heard':
@@ -297,7 +297,7 @@ function reconciling(state: In<'RECONCILE'>, event: SessionEvent, at: Moment): S
       return end(state, at, afterClose(event.code), []);
     case 'refused':
     case 'failed':
-      return end(state, at, afterFailure(false), []);
+      return end(state, at, endedBy('the connection was lost'), []);
     // Credit granted or inventory asked for this early is granted or asked for again.
     case 'wake':
     case 'opened':
@@ -350,7 +350,7 @@ function live(state: In<'LIVE'>, event: SessionEvent, at: Moment): Step {
       return end(state, at, afterClose(event.code), []);
     case 'refused':
     case 'failed':
-      return end(state, at, afterFailure(false), []);
+      return end(state, at, endedBy('the connection was lost'), []);
     case 'opened':
     case 'generationStored':
     case 'heard':

@@ -151,7 +151,9 @@ class NetworkSocket implements Socket {
     }
     const isCertificate = isCertificateError(error);
     const code = isCertificate ? 'COLLECTOR_UNTRUSTED' : 'COLLECTOR_UNREACHABLE';
-    const what = isCertificate ? 'certificate is not trusted' : 'cannot connect';
+    const what = isCertificate
+      ? "the collector's certificate is not trusted"
+      : 'cannot connect to the collector';
     this.#end(() => this.#events.failed(new AppError(code, what, { cause: error, isRetryable: true })));
   }
 

@@ -360,7 +360,10 @@ describe('what the collector says', () => {
     await connect(world);
     world.collector.send(encodeError('SEQ_HOLE', 'record 7 after 5'));
     await world.clock.advance(0);
-    expect(world.log.lines.at(-1)).toMatchObject({ level: 'warn', fields: { code: 'SEQ_HOLE' } });
+    expect(world.log.lines.at(-1)).toMatchObject({
+      level: 'warn',
+      fields: { reason: 'SEQ_HOLE: record 7 after 5' },
+    });
   });
 });
 

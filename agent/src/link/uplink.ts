@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
-import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { LogFields, Logger } from '@rollcall/shared/lib/log.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
 import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
 import {
@@ -24,7 +24,7 @@ import {
 import type { Spool } from '../spool/spool.ts';
 import { answerChallenge, type AgentFacts, type Handshake } from './handshake.ts';
 import type { IdentityStore } from './identity.ts';
-import { readMessage } from './incoming.ts';
+import { readMessage, type Rejected } from './incoming.ts';
 import { InventorySender, type InventorySource } from './inventory-sender.ts';
 import { initialState, step, wakeAtMs } from './session.ts';
 import type { Effect, Moment, Phase, SessionEvent, SessionState } from './session-types.ts';
@@ -67,6 +67,7 @@ interface Link {
 
 /** How long the last bytes get to leave when the agent stops. */
 const CLOSE_MS_MAX = 1_000;
+const REASON_MAX = 300;
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -79,8 +80,8 @@ export class Uplink {
   #isWorking = false;
   #isAppendNoted = false;
   #timer: { readonly handle: Timer; readonly atMs: number } | undefined;
-  #lastReport = '';
-  #lastRejectCode = '';
+  /** What each message said last, so that it is not said again. */
+  readonly #said = new Map<string, unknown>();
   #waiter: { readonly isReached: () => boolean; readonly resolve: () => void } | undefined;
   #stopping: Promise<void> | undefined;
   #stats = { sessions: 0, batchesSent: 0, bytesSent: 0, recordsRejected: 0, samplesRejected: 0 };
@@ -143,21 +144,25 @@ export class Uplink {
     this.#queue.push(event);
     if (this.#isWorking) return;
     this.#isWorking = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      const before = this.#state.phase;
-      const { state, effects } = step(this.#state, next, this.#now());
-      this.#state = state;
-      for (const effect of effects) this.#perform(effect);
-      if (before === 'RECONCILE' && state.phase === 'LIVE') this.#noteSession();
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const before = this.#state.phase;
+        const { state, effects } = step(this.#state, next, this.#now());
+        this.#state = state;
+        for (const effect of effects) this.#perform(effect);
+        if (before === 'RECONCILE' && state.phase === 'LIVE') this.#noteSession();
+      }
+    } finally {
+      // A bug in one effect must not leave an agent that never sends again.
+      this.#isWorking = false;
+      this.#setTimer();
+      this.#wakeWaiter();
     }
-    this.#isWorking = false;
-    this.#setTimer();
-    this.#wakeWaiter();
   }
 
   #noteSession(): void {
     this.#stats.sessions++;
-    this.#lastReport = '';
+    this.#said.clear();
     this.#options.log.info('connected to the collector');
   }
 
@@ -224,7 +229,7 @@ export class Uplink {
       case 'terminate':
         return this.#unlink()?.terminate();
       case 'report':
-        return this.#report(effect);
+        return this.#report(effect.level, effect.message, effect.fields);
     }
   }
 
@@ -252,8 +257,8 @@ export class Uplink {
       drained: () => ifCurrent(() => this.#onDrained(link)),
       refused: (answer) => ended({ kind: 'refused', ...answer }),
       failed: (error) => {
-        this.#options.log.debug('no connection', { error: describeError(error) });
-        ended({ kind: 'failed', isCertificate: error.code === 'COLLECTOR_UNTRUSTED' });
+        const text = cleanText(describeError(error), REASON_MAX);
+        ended({ kind: 'failed', isCertificate: error.code === 'COLLECTOR_UNTRUSTED', text });
       },
       closed: (code) => ended({ kind: 'closed', code }),
     };
@@ -285,17 +290,15 @@ export class Uplink {
       handshake: link.handshake,
     });
     if (reject !== undefined) this.#noteReject(reject);
-    if (complaint !== undefined) this.#options.log.warn('the collector reports an error', complaint);
+    if (complaint !== undefined)
+      this.#report('warn', 'the collector reports an error', { reason: complaint });
     this.#dispatch(event);
   }
 
-  #noteReject(reject: { readonly code: string; readonly samples: number; readonly text: string }): void {
+  #noteReject({ samples, reason, text }: Rejected): void {
     this.#stats.recordsRejected++;
-    this.#stats.samplesRejected += reject.samples;
-    const level = this.#lastRejectCode === reject.code ? 'debug' : 'warn';
-    this.#lastRejectCode = reject.code;
-    const fields = { code: reject.code, samples: reject.samples, text: cleanText(reject.text, 200) };
-    this.#options.log[level]('the collector rejected a record', fields);
+    this.#stats.samplesRejected += samples;
+    this.#report('warn', 'the collector rejected a record', { reason, samples, text });
   }
 
   #sendHello(challenge: Challenge): void {
@@ -370,11 +373,9 @@ export class Uplink {
   }
 
   /** Says the same thing once; what is repeated stays visible at level debug. */
-  #report({ level, message, fields }: Extract<Effect, { kind: 'report' }>): void {
-    const { log } = this.#options;
-    const key = `${message} ${String(fields['reason'])}`;
-    if (key === this.#lastReport) log.debug(message, fields);
-    else log[level](message, fields);
-    this.#lastReport = key;
+  #report(level: 'info' | 'warn' | 'error', message: string, fields: LogFields): void {
+    const isRepeated = this.#said.get(message) === fields['reason'];
+    this.#said.set(message, fields['reason']);
+    this.#options.log[isRepeated ? 'debug' : level](message, fields);
   }
 }

@@ -1,6 +1,11 @@
 /** WebSocket servers on loopback for tests of the real socket. */
 import { readFileSync } from 'node:fs';
-import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -29,6 +34,8 @@ export interface WsServerOptions {
   readonly onSocket?: (socket: WebSocket, request: IncomingMessage) => void;
   /** Answers the upgrade in place of the WebSocket server. */
   readonly onUpgrade?: (transport: Duplex) => void;
+  /** Answers requests that are no upgrades. */
+  readonly onRequest?: RequestListener;
   /** @default the agent's */
   readonly subprotocol?: string | false;
 }
@@ -41,6 +48,7 @@ export async function startWsServer(options: WsServerOptions): Promise<WsServer>
     perMessageDeflate: true,
     handleProtocols: () => subprotocol,
   });
+  if (options.onRequest !== undefined) http.on('request', options.onRequest);
   http.on('upgrade', (request: IncomingMessage, transport: Duplex, head: Buffer) => {
     if (options.onUpgrade !== undefined) options.onUpgrade(transport);
     else server.handleUpgrade(request, transport, head, (socket) => options.onSocket?.(socket, request));
