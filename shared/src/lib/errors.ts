@@ -39,6 +39,8 @@ export const ERROR_CODES = {
   BAD_REQUEST: 'a request has a parameter that is missing or malformed',
   NOT_FOUND: 'the thing asked for does not exist',
   UNAUTHORIZED: 'the request needs a login or an API token',
+  BAD_QUERY: 'the text of a query is not valid PromQL, or uses a part of it that is not supported',
+  QUERY_FAILED: 'a valid query cannot be evaluated on the data that it met',
   QUERY_LIMIT: 'a query would touch more series, samples or points than allowed',
   QUERY_TIMEOUT: 'a query took longer than allowed',
   QUERY_CANCELED: 'the client left before its query was finished',

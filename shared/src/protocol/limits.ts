@@ -24,6 +24,9 @@ export const LIMITS = {
   labelsPerSeries: 16,
   labelNameBytes: 128,
   labelValueBytes: 256,
+  /** The same two for series that the collector itself stores. */
+  ownLabelsPerSeries: 64,
+  ownLabelValueBytes: 4_096,
   epochsPerAgent: 64,
   /** Numbers that one gap record may cover. */
   gapNumbers: 10_000_000,
