@@ -1,0 +1,73 @@
+/**
+ * Writes the pages of docs/ that follow from tables in the code: `node docs/generate.ts`. With `--check` it writes nothing
+ * and fails when a page is not what it should be. A new page is one row of PAGES.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import { ERROR_CODES } from '../shared/src/lib/errors.ts';
+
+/** One generated page. Cells are Markdown. */
+interface Page {
+  /** In docs/. */
+  readonly file: string;
+  readonly title: string;
+  /** What the page is about and whom it helps, in Markdown. */
+  readonly intro: string;
+  /** Path of the table that it follows from. */
+  readonly source: string;
+  readonly header: readonly string[];
+  readonly rows: () => readonly (readonly string[])[];
+}
+
+const PAGES: readonly Page[] = [
+  {
+    file: 'errors.md',
+    title: 'Error codes',
+    intro:
+      'Every failure that Rollcall expects has one of these codes. They stand in logs, in answers of the API, in metrics ' +
+      'and in messages between agent and collector. A code keeps its meaning for ever.',
+    source: 'shared/src/lib/errors.ts',
+    header: ['Code', 'Meaning'],
+    rows: () => Object.entries(ERROR_CODES).map(([code, meaning]) => [`\`${code}\``, meaning]),
+  },
+];
+
+function markdownOf({ title, intro, source, header, rows }: Page): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(escapeCell).join(' | ')} |`;
+  return [
+    `# ${title}`,
+    `<!-- Made from ${source} by "npm run generate"; changes belong there. -->`,
+    intro,
+    [line(header), line(header.map(() => '---')), ...rows().map(line)].join('\n'),
+  ].join('\n\n');
+}
+
+/** A cell ends at a bar or a line break. */
+function escapeCell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ');
+}
+
+/** The page as it should be, formatted like everything else in the repository. */
+async function render(page: Page, path: string): Promise<string> {
+  return format(markdownOf(page), { ...(await resolveConfig(path)), parser: 'markdown' });
+}
+
+async function main(isCheck: boolean): Promise<void> {
+  for (const page of PAGES) {
+    const path = join(import.meta.dirname, page.file);
+    const text = await render(page, path);
+    if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
+    if (isCheck) {
+      process.exitCode = 1;
+      console.error(
+        `docs/${page.file} does not match ${page.source}: run "npm run generate" and commit the page`,
+      );
+    } else {
+      writeFileSync(path, text);
+      console.log(`wrote docs/${page.file}`);
+    }
+  }
+}
+
+await main(process.argv.includes('--check'));
