@@ -37,6 +37,12 @@ export interface StoredTick {
   readonly bytes: Buffer;
 }
 
+export interface TickRange {
+  readonly laneId: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /** The journal as it was at one moment; later commits and deletions do not change it. */
 export interface JournalSnapshot {
   /** Position of the newest record in it, 0 when there is none. */
@@ -49,11 +55,9 @@ export interface JournalSnapshot {
    * Ticks of a lane whose record time is in the range (both ends inclusive), oldest first; those of one time in order of
    * arrival. Read lazily: only one iteration of a snapshot may be under way at a time.
    */
-  ticks(range: {
-    readonly laneId: number;
-    readonly fromMs: number;
-    readonly toMs: number;
-  }): Iterable<StoredTick>;
+  ticks(range: TickRange): Iterable<StoredTick>;
+  /** The same, newest first. */
+  ticksBackwards(range: TickRange): Iterable<StoredTick>;
   /** Gives the snapshot back. While it is held, the write-ahead log cannot shrink. */
   close(): void;
 }
@@ -110,8 +114,11 @@ interface Connection {
   readonly schemaUses: StatementSync;
   readonly schema: StatementSync;
   readonly ticks: StatementSync;
+  readonly ticksBackwards: StatementSync;
   readonly size: StatementSync;
 }
+
+const TICKS_SQL = `SELECT pos, time_ms, bytes FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND kind = 1`;
 
 function connect(path: string): Connection {
   try {
@@ -129,10 +136,8 @@ function connect(path: string): Connection {
          WHERE n.first_ms IS NOT NULL AND l.row_count > 0`,
       ),
       schema: database.prepare(`SELECT bytes FROM schemas WHERE id = ?`),
-      ticks: database.prepare(
-        `SELECT pos, time_ms, bytes FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND kind = 1
-         ORDER BY time_ms, pos`,
-      ),
+      ticks: database.prepare(`${TICKS_SQL} ORDER BY time_ms, pos`),
+      ticksBackwards: database.prepare(`${TICKS_SQL} ORDER BY time_ms DESC, pos DESC`),
       size: database.prepare(
         `SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`,
       ),
@@ -186,14 +191,12 @@ class Snapshot implements JournalSnapshot {
     }
   }
 
-  *ticks(range: {
-    readonly laneId: number;
-    readonly fromMs: number;
-    readonly toMs: number;
-  }): Iterable<StoredTick> {
-    for (const row of this.#connection.ticks.iterate(range.laneId, range.fromMs, range.toMs)) {
-      yield { pos: countOf(row, 'pos'), timeMs: countOf(row, 'time_ms'), bytes: blobOf(row, 'bytes') };
-    }
+  ticks(range: TickRange): Iterable<StoredTick> {
+    return readTicks(this.#connection.ticks, range);
+  }
+
+  ticksBackwards(range: TickRange): Iterable<StoredTick> {
+    return readTicks(this.#connection.ticksBackwards, range);
   }
 
   close(): void {
@@ -211,5 +214,11 @@ class Snapshot implements JournalSnapshot {
       throw new AppError('STORAGE_UNAVAILABLE', `schema ${schemaId} is not in the journal`);
     // The permissive rules: the schema was judged by its origin's rules when it came.
     return this.#schemas.intern(decodeSchema(blobOf(row, 'bytes'), 'collector'));
+  }
+}
+
+function* readTicks(statement: StatementSync, { laneId, fromMs, toMs }: TickRange): Iterable<StoredTick> {
+  for (const row of statement.iterate(laneId, fromMs, toMs)) {
+    yield { pos: countOf(row, 'pos'), timeMs: countOf(row, 'time_ms'), bytes: blobOf(row, 'bytes') };
   }
 }

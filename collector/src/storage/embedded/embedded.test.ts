@@ -4,6 +4,7 @@ import type { FailedBlock, ValuesBlock } from '@rollcall/shared/protocol/samples
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { JournalSession } from '../../journal/journal.ts';
+import type { JournalSnapshot } from '../../journal/reader.ts';
 import { gaugeSchema, LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
 import { openHeardSession, type HeardSession } from '../../journal/testing/test-journal.ts';
 import { Labels } from '../labels.ts';
@@ -316,30 +317,39 @@ describe('an instant query', () => {
     for (let at = -500_000; at <= 0; at += 10_000) agent.tick(at, cpu(at));
     await agent.committed();
     const test = await restart();
-    let ticksRead = 0;
-    const snapshot = test.reader.snapshot.bind(test.reader);
-    test.reader.snapshot = () => {
-      const inner = snapshot();
-      const ticks = inner.ticks.bind(inner);
-      inner.ticks = function* (range) {
-        for (const tick of ticks(range)) {
-          ticksRead++;
+    const LOAD = 'load{instance="alpha", job="node"}';
+    const ticks = { read: 0 };
+    test.reader.snapshot = counting(test.reader.snapshot.bind(test.reader), ticks);
+    const instant = () => select(test, { __name__: 'load' }, { fromMs: -299_999, toMs: 0, hints: {} });
+    // Only the newest tick is read for an instant.
+    expect(await instant()).toEqual({ [LOAD]: '0=0' });
+    expect(ticks.read).toBe(1);
+    const range = () => select(test, { __name__: 'load' }, { fromMs: -40_000, toMs: -30_000 });
+    expect(await range()).toEqual({ [LOAD]: '-40=-40000 -30=-30000' });
+    expect(ticks.read).toBeGreaterThan(1);
+    const before = ticks.read;
+    expect(await range()).toEqual({ [LOAD]: '-40=-40000 -30=-30000' });
+    expect(await instant()).toEqual({ [LOAD]: '0=0' });
+    expect(ticks.read).toBe(before);
+  });
+});
+
+/** Snapshots that count the ticks read from them. */
+function counting(open: () => JournalSnapshot, ticks: { read: number }): () => JournalSnapshot {
+  return () => {
+    const snapshot = open();
+    const wrap = (read: JournalSnapshot['ticks']): JournalSnapshot['ticks'] =>
+      function* (range) {
+        for (const tick of read(range)) {
+          ticks.read++;
           yield tick;
         }
       };
-      return inner;
-    };
-    const instant = () => select(test, { __name__: 'load' }, { fromMs: -299_999, toMs: 0, hints: {} });
-    expect((await instant())['load{instance="alpha", job="node"}']).toMatch(/ 0=0$/);
-    expect(ticksRead).toBeGreaterThan(0);
-    const before = ticksRead;
-    expect(await instant()).toEqual({ 'load{instance="alpha", job="node"}': '0=0' });
-    expect(await select(test, { __name__: 'load' }, { fromMs: -40_000, toMs: -30_000 })).toEqual({
-      'load{instance="alpha", job="node"}': '-40=-40000 -30=-30000',
-    });
-    expect(ticksRead).toBe(before);
-  });
-});
+    snapshot.ticks = wrap(snapshot.ticks.bind(snapshot));
+    snapshot.ticksBackwards = wrap(snapshot.ticksBackwards.bind(snapshot));
+    return snapshot;
+  };
+}
 
 describe('a long read', () => {
   test('gives way to the event loop and can be stopped there', async () => {

@@ -234,14 +234,12 @@ class Embedded implements EmbeddedStorage {
           .series(schema, found.match)
           .map((index) => ({ index, series: collector.series(labelsOf(schema, index, found.identity)) }));
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
+      // A block of the collector's own holds only some series of its schema, so its newest one is not enough.
       if (!isOwn && isInstant(request.hints)) {
-        for (const sampler of samplers) {
-          const block = blocks.newest(host.agentId, sampler, request);
-          if (block === undefined) continue;
-          samplers.delete(sampler);
+        await blocks.newest({ host, samplers, range: request }, (block) => {
           takePresent(block, columnsOf(block.schema), collector);
-        }
-        if (samplers.size === 0) continue;
+        });
+        continue;
       }
       const timelines = new Map<string, SamplerTimeline>();
       await blocks.read({ host, samplers, range: request }, (sampler, block) => {

@@ -12,6 +12,12 @@ import type { RecentWindow } from './window.ts';
 /** Rows between two looks at the clock. */
 const ROWS_PER_LOOK = 16;
 
+export interface BlocksRequest {
+  readonly host: CatalogueHost;
+  readonly samplers: ReadonlySet<string>;
+  readonly range: TimeRange;
+}
+
 export class HostBlocks {
   readonly #snapshot: JournalSnapshot;
   readonly #window: RecentWindow;
@@ -23,28 +29,33 @@ export class HostBlocks {
     this.#pace = pace;
   }
 
-  /**
-   * The newest block of a sampler in the range, when the window can tell; undefined when it cannot.
-   */
-  newest(agentId: string, sampler: string, { fromMs, toMs }: TimeRange): Block | undefined {
-    const leastMs = Math.max(fromMs, this.#window.coveredFrom(agentId, sampler));
-    return this.#window
-      .blocks(agentId, sampler)
-      .findLast(({ timeMs, pos }) => timeMs >= leastMs && timeMs <= toMs && pos <= this.#snapshot.lastPos);
+  /** Gives the newest block of each sampler in the range to `take`; a sampler without one in the range is left out. */
+  async newest({ host, samplers, range }: BlocksRequest, take: (block: Block) => void): Promise<void> {
+    const missing = new Set<string>();
+    for (const sampler of samplers) {
+      const coveredFromMs = this.#window.coveredFrom(host.agentId, sampler);
+      const leastMs = Math.max(range.fromMs, coveredFromMs);
+      const block = this.#window
+        .blocks(host.agentId, sampler)
+        .findLast(
+          (candidate) => isIn(candidate, leastMs, range.toMs) && candidate.pos <= this.#snapshot.lastPos,
+        );
+      if (block !== undefined) take(block);
+      else if (coveredFromMs > range.fromMs) missing.add(sampler);
+    }
+    if (missing.size === 0) return;
+    const found = new Map<string, Block>();
+    for (const lane of lanesIn(host, range)) await this.#newestOfLane(lane, range, missing, found);
+    for (const block of found.values()) take(block);
   }
 
   /**
    * Gives the blocks of some samplers of a host to `take`, each sampler's in order of time.
    */
   async read(
-    request: {
-      readonly host: CatalogueHost;
-      readonly samplers: ReadonlySet<string>;
-      readonly range: TimeRange;
-    },
+    { host, samplers, range }: BlocksRequest,
     take: (sampler: string, block: Block) => void,
   ): Promise<void> {
-    const { host, samplers, range } = request;
     await this.#fill(host, range.fromMs);
     // What the window has is taken at once, before it can change; then the journal is read up to where it begins.
     const recent = new Map<string, readonly Block[]>();
@@ -79,6 +90,28 @@ export class HostBlocks {
     this.#window.fill(host.agentId, ticket, { blocks, lastPos: this.#snapshot.lastPos });
   }
 
+  /** Reads a lane backwards until it has seen each of the samplers; `found` keeps the newest of all lanes. */
+  async #newestOfLane(
+    lane: CatalogueLane,
+    range: TimeRange,
+    samplers: ReadonlySet<string>,
+    found: Map<string, Block>,
+  ): Promise<void> {
+    const seen = new Set<string>();
+    const schemaOf = schemasOf(lane, samplers);
+    for (const tick of this.#snapshot.ticksBackwards(rowRange(lane, range))) {
+      for (const block of decodeTick(tick, schemaOf, false)) {
+        const { sampler } = block.schema;
+        if (!isIn(block, range.fromMs, range.toMs) || seen.has(sampler)) continue;
+        seen.add(sampler);
+        if (block.timeMs > (found.get(sampler)?.timeMs ?? Number.NEGATIVE_INFINITY))
+          found.set(sampler, block);
+      }
+      if (seen.size === samplers.size) break;
+      if (this.#pace.isDue) await this.#pace.rest();
+    }
+  }
+
   /** Like `#journal`, in order of time also where epochs overlap. */
   async #ordered(
     host: CatalogueHost,
@@ -105,12 +138,7 @@ export class HostBlocks {
   ): Promise<void> {
     const isOwn = host.agentId === COLLECTOR_AGENT_ID;
     for (const lane of lanesIn(host, range)) {
-      const schemaOf = (number: number): Schema | undefined => {
-        const schema = lane.uses.get(number)?.schema;
-        return schema !== undefined && (samplers === undefined || samplers.has(schema.sampler))
-          ? schema
-          : undefined;
-      };
+      const schemaOf = schemasOf(lane, samplers);
       let rows = 0;
       for (const tick of this.#snapshot.ticks(rowRange(lane, range))) {
         for (const block of decodeTick(tick, schemaOf, isOwn)) {
@@ -128,6 +156,15 @@ function hasOverlap(lanes: readonly CatalogueLane[]): boolean {
     const before = lanes[at - 1];
     return before !== undefined && lane.oldestMs - lane.offsetMsMax <= before.newestMs + before.offsetMsMax;
   });
+}
+
+/** The schemas of a lane, all or only those of some samplers. */
+function schemasOf(lane: CatalogueLane, samplers: ReadonlySet<string> | undefined) {
+  return (number: number): Schema | undefined => {
+    const schema = lane.uses.get(number)?.schema;
+    if (schema === undefined || samplers === undefined) return schema;
+    return samplers.has(schema.sampler) ? schema : undefined;
+  };
 }
 
 /** Record times of readings in the range. */
