@@ -5,6 +5,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import { OPTIONS as AGENT_OPTIONS } from '../agent/src/config/options.ts';
+import { OPTIONS as COLLECTOR_OPTIONS } from '../collector/src/config/options.ts';
+import { METRICS } from '../shared/src/catalogue/metrics.ts';
 import { ERROR_CODES } from '../shared/src/lib/errors.ts';
 
 /** One generated page. Cells are Markdown. */
@@ -31,7 +34,50 @@ const PAGES: readonly Page[] = [
     header: ['Code', 'Meaning'],
     rows: () => Object.entries(ERROR_CODES).map(([code, meaning]) => [`\`${code}\``, meaning]),
   },
+  {
+    file: 'config.md',
+    title: 'Settings',
+    intro:
+      'Each key is also a flag (`--down-grace 1m`) and a variable (`ROLLCALL_DOWN_GRACE=1m`; for the agent also ' +
+      '`ROLLCALL_AGENT_…`). Flag beats variable beats file beats default. `--config` names the file.',
+    source: 'the config/options.ts of each program',
+    header: ['Program', 'Key', 'Value', 'Default', 'Meaning'],
+    rows: () => [
+      ...COLLECTOR_OPTIONS.map((option) => ['collector', ...settingCells(option)]),
+      ...Object.values(AGENT_OPTIONS).map((option) => ['agent', ...settingCells(option)]),
+    ],
+  },
+  {
+    file: 'metrics.md',
+    title: 'Metrics',
+    intro:
+      'Names, labels and types are those of node_exporter where it has them. Every series also carries `instance` and ' +
+      '`job`, which the collector adds. A metric exists only where the kernel provides it. The collector’s own metrics ' +
+      'are on its `/metrics`.',
+    source: 'shared/src/catalogue/metrics.ts',
+    header: ['Metric', 'Type', 'Unit', 'Labels', 'Made by', 'Meaning'],
+    rows: () =>
+      Object.entries(METRICS).map(([name, { type, unit, labels, madeBy, help }]) => [
+        `\`${name}\``,
+        type,
+        unit,
+        labels.map((label) => `\`${label}\``).join(' '),
+        madeBy,
+        help,
+      ]),
+  },
 ];
+
+interface Setting {
+  readonly key: string;
+  readonly shape: string;
+  readonly fallback: string | undefined;
+  readonly help: string;
+}
+
+function settingCells({ key, shape, fallback, help }: Setting): string[] {
+  return [`\`${key}\``, shape, fallback === undefined ? '' : `\`${fallback}\``, help];
+}
 
 function markdownOf({ title, intro, source, header, rows }: Page): string {
   const line = (cells: readonly string[]): string => `| ${cells.map(escapeCell).join(' | ')} |`;

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
-import { yieldToEventLoop } from '@rollcall/shared/lib/event-loop.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { expect, test } from 'vitest';
@@ -63,7 +63,7 @@ function writeUntilKilled(path: string, lifeMs: number): Promise<number> {
 /** Values of the ticks in the store; each tick's value is its number, and its time follows from it. */
 async function readBack(path: string): Promise<number[]> {
   const schemas = new SchemaCache();
-  const common = { clock: systemClock, randomBytes, yieldToLoop: yieldToEventLoop };
+  const common = { clock: systemClock, randomBytes, yieldToLoop: nextTurn };
   const journal = openJournal({ path, log: silentLogger, schemas, ...common });
   const reader = openJournalReader({ path, schemas });
   const storage = createEmbeddedStorage({

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
-import { yieldToEventLoop } from '@rollcall/shared/lib/event-loop.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { openJournal } from '../../collector/src/journal/open-journal.ts';
 import { gaugeSchema, LaneWriter, valuesBlock } from '../../collector/src/journal/testing/lane-writer.ts';
@@ -21,7 +21,7 @@ async function main(path: string, baseMs: number): Promise<void> {
     clock: systemClock,
     log: silentLogger,
     randomBytes,
-    yieldToLoop: yieldToEventLoop,
+    yieldToLoop: nextTurn,
   });
   const session = await journal.openSession(
     { agentId: AGENT, epochs: [{ id: EPOCH, bootId: 'boot', first: 1, next: 1, acked: 0 }] },
@@ -46,7 +46,7 @@ async function main(path: string, baseMs: number): Promise<void> {
       const tick = lane.next - 1;
       apply(lane.tick(baseMs + tick * 100, [valuesBlock(1, schema, [tick])]));
     }
-    await yieldToEventLoop();
+    await nextTurn();
   }
 }
 

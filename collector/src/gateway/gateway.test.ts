@@ -148,7 +148,7 @@ describe('a session', () => {
 
   it.each([
     ['reboot', 'planned'],
-    ['stop', 'suspect'],
+    ['stop', 'planned'],
     ['epoch', 'up'],
   ] as const)('takes a farewell for %s as %s', async (reason, state) => {
     await using test = await startTestGateway();

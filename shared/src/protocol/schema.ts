@@ -36,26 +36,30 @@ const SCHEMA_BYTES_MAX = LIMITS.recordInflatedBytes - NUMBER_BYTES_MAX;
  */
 export type SchemaOrigin = 'agent' | 'collector';
 
-interface LabelRules {
+interface OriginRules {
   readonly reserved: ReadonlySet<string>;
   readonly labelsMax: number;
   readonly valueBytesMax: number;
   /** No control characters in label values; what is pushed in Prometheus' format may have any. */
   readonly mustBeClean: boolean;
+  /** What is stored when it happens has no interval, written as 0. */
+  readonly intervalMsMin: number;
 }
 
-const LABEL_RULES: Readonly<Record<SchemaOrigin, LabelRules>> = {
+const ORIGIN_RULES: Readonly<Record<SchemaOrigin, OriginRules>> = {
   agent: {
     reserved: RESERVED_LABELS,
     labelsMax: LIMITS.labelsPerSeries,
     valueBytesMax: LIMITS.labelValueBytes,
     mustBeClean: true,
+    intervalMsMin: 1,
   },
   collector: {
     reserved: new Set(),
     labelsMax: LIMITS.ownLabelsPerSeries,
     valueBytesMax: LIMITS.ownLabelValueBytes,
     mustBeClean: false,
+    intervalMsMin: 0,
   },
 };
 
@@ -132,7 +136,7 @@ export function createSchema(
  * @throws AppError RECORD_UNDECODABLE when they are not the canonical form of a valid schema, LIMIT_EXCEEDED
  */
 export function decodeSchema(bytes: Buffer, origin: SchemaOrigin = 'agent'): HashedSchema {
-  const rules = LABEL_RULES[origin];
+  const rules = ORIGIN_RULES[origin];
   if (bytes.length > SCHEMA_BYTES_MAX) throw tooMany('bytes of a schema', bytes.length, SCHEMA_BYTES_MAX);
   const reader = new ByteReader(bytes);
   const format = reader.u8();
@@ -140,8 +144,8 @@ export function decodeSchema(bytes: Buffer, origin: SchemaOrigin = 'agent'): Has
   const sampler = reader.text(SAMPLER_BYTES_MAX);
   if (!SAMPLER_PATTERN.test(sampler)) throw invalid(`sampler name ${JSON.stringify(sampler)} is not allowed`);
   const intervalMs = reader.varint();
-  if (intervalMs < 1 || intervalMs > INTERVAL_MS_MAX) {
-    throw invalid(`interval of ${intervalMs} ms is not from 1 to ${INTERVAL_MS_MAX}`);
+  if (intervalMs < rules.intervalMsMin || intervalMs > INTERVAL_MS_MAX) {
+    throw invalid(`interval of ${intervalMs} ms is not from ${rules.intervalMsMin} to ${INTERVAL_MS_MAX}`);
   }
   const metricCount = reader.varint();
   if (metricCount > METRICS_MAX) throw tooMany('metrics in a schema', metricCount, METRICS_MAX);
@@ -201,7 +205,7 @@ function writeMetric(writer: ByteWriter, metric: SchemaMetric): void {
   for (const values of metric.series) for (const value of values) writer.text(value);
 }
 
-function readMetric(reader: ByteReader, seriesLeft: number, rules: LabelRules): SchemaMetric {
+function readMetric(reader: ByteReader, seriesLeft: number, rules: OriginRules): SchemaMetric {
   const name = reader.text(LIMITS.labelNameBytes);
   if (!METRIC_NAME_PATTERN.test(name)) throw invalid(`metric name ${JSON.stringify(name)} is not allowed`);
   const unit = reader.text(UNIT_BYTES_MAX);
@@ -239,7 +243,7 @@ function readMetric(reader: ByteReader, seriesLeft: number, rules: LabelRules): 
   };
 }
 
-function readLabelNames(reader: ByteReader, metricName: string, rules: LabelRules): string[] {
+function readLabelNames(reader: ByteReader, metricName: string, rules: OriginRules): string[] {
   const count = reader.varint();
   if (count > rules.labelsMax) throw tooMany(`labels of metric ${metricName}`, count, rules.labelsMax);
   const names: string[] = [];
@@ -258,7 +262,7 @@ function readLabelNames(reader: ByteReader, metricName: string, rules: LabelRule
 }
 
 /** Control characters would reach terminals, logs and exports of everybody who looks at the host. */
-function readLabelValue(reader: ByteReader, metricName: string, rules: LabelRules): string {
+function readLabelValue(reader: ByteReader, metricName: string, rules: OriginRules): string {
   const value = reader.text(rules.valueBytesMax);
   if (rules.mustBeClean && !isCleanText(value))
     throw invalid(`a label value of metric ${metricName} has control characters`);

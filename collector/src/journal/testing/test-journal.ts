@@ -1,6 +1,6 @@
 /** A journal for tests: on a fake clock, with a store that can fail, and with sessions that write down what they hear. */
 import { randomBytes } from 'node:crypto';
-import { yieldToEventLoop } from '@rollcall/shared/lib/event-loop.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import type { Journal, JournalSession } from '../journal.ts';
@@ -25,7 +25,7 @@ export function openTestJournal(path = ':memory:', clock = new FakeClock()): Tes
     clock,
     log: silentLogger,
     randomBytes,
-    yieldToLoop: yieldToEventLoop,
+    yieldToLoop: nextTurn,
     schemas,
     wrapStore(store) {
       const faulty = new FaultyStore(store);

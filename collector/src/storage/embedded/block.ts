@@ -9,7 +9,7 @@ export const STATE = { ABSENT: 0, PRESENT: 1, STALE: 2 } as const;
  * Codes in the error list of the collector's own blocks for what the format of samples cannot hold. Agents' codes
  * (SAMPLE_ERROR) are all below 100.
  */
-export const OWN_CODE = { STALE: 128, NAN: 129, POSITIVE_INFINITY: 130, NEGATIVE_INFINITY: 131 } as const;
+const OWN_CODE = { STALE: 128, NAN: 129, POSITIVE_INFINITY: 130, NEGATIVE_INFINITY: 131 } as const;
 
 const OWN_VALUES: Readonly<Record<number, number>> = {
   [OWN_CODE.STALE]: Number.NaN,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { yieldToEventLoop } from '@rollcall/shared/lib/event-loop.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import type { FailedBlock, ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -360,7 +360,7 @@ describe('a long read', () => {
       yieldToLoop: () => {
         turns++;
         if (turns === 5) controller.abort();
-        return yieldToEventLoop();
+        return nextTurn();
       },
     });
     const agent = await Agent.connect(test);
@@ -382,7 +382,7 @@ describe('a long read', () => {
       limits: { turnMs: 0 },
       yieldToLoop: async () => {
         meanwhile?.();
-        for (let turn = 0; turn < 3; turn++) await yieldToEventLoop();
+        for (let turn = 0; turn < 3; turn++) await nextTurn();
       },
     });
     const alpha = await Agent.connect(test);

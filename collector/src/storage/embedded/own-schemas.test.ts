@@ -7,7 +7,7 @@ import { areStorable, packSchemas } from './own-schemas.ts';
 
 function pack(all: readonly Labels[]) {
   let number = 0;
-  return [...packSchemas(all, () => `own-${++number}`)];
+  return [...packSchemas(all, () => `own.${++number}`)];
 }
 
 test('every series stands in exactly one schema, at the place that its key names', () => {

@@ -16,7 +16,7 @@ export function areStorable(labels: Labels): boolean {
   if (labels.key.length > EMBEDDED_LIMITS.ownSeriesBytes) return false;
   for (const [, value] of labels.entries()) if (!value.isWellFormed()) return false;
   try {
-    toSchema('own-0', [labels]);
+    toSchema('own.0', [labels]);
     return true;
   } catch (error) {
     if (error instanceof AppError) return false;

@@ -159,8 +159,8 @@ export class OwnSeriesWriter {
     }
     const wallMs = Math.max(0, points[0]?.timeMs ?? 0);
     const all = [...homeless.values()].map(({ labels }) => labels);
-    for (const { schema, keys } of packSchemas(all, () => `own-${lane.nextNumber++}`)) {
-      const number = Number(schema.sampler.slice('own-'.length));
+    for (const { schema, keys } of packSchemas(all, () => `own.${lane.nextNumber++}`)) {
+      const number = Number(schema.sampler.slice('own.'.length));
       this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, schema));
       for (const [index, key] of keys.entries()) {
         const series = homeless.get(key);

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '@rollcall/shared/lib/clock.ts';
-import { yieldToEventLoop } from '@rollcall/shared/lib/event-loop.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import type { Journal } from '../../../journal/journal.ts';
 import { openJournal } from '../../../journal/open-journal.ts';
@@ -47,7 +47,7 @@ export function openTestStorage(options: {
     clock,
     log: silentLogger,
     randomBytes,
-    yieldToLoop: yieldToEventLoop,
+    yieldToLoop: nextTurn,
     schemas,
     wrapStore(inner) {
       const faulty = new FaultyStore(inner);
@@ -64,7 +64,7 @@ export function openTestStorage(options: {
     identityOf: options.identityOf ?? (() => undefined),
     clock,
     randomBytes,
-    yieldToLoop: options.yieldToLoop ?? yieldToEventLoop,
+    yieldToLoop: options.yieldToLoop ?? nextTurn,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const close = async (): Promise<void> => {
