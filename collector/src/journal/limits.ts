@@ -18,5 +18,3 @@ export const JOURNAL_LIMITS = {
   pruneRowsMax: 2_000,
   pruneStepMs: 8,
 } as const;
-
-export type JournalLimits = { readonly [Name in keyof typeof JOURNAL_LIMITS]: number };

@@ -128,6 +128,34 @@ describe('answers', () => {
     expect(journal.stats().duplicates).toBe(4);
   });
 
+  test('of a rejected record the checksum is known as long as it is the newest', async () => {
+    const { session, lane, nowMs, commit } = await start();
+    const unknown = lane.raw(77, nowMs, Buffer.from('later'));
+    const forged = wireRecord({ seq: 2, kind: 78, wallMs: nowMs, body: Buffer.from('other') });
+    session.apply(EPOCH, unknown);
+    expect(session.apply(EPOCH, unknown).kind).toBe('duplicate');
+    expect(session.apply(EPOCH, forged)).toMatchObject({ kind: 'refused', code: 'SEQ_CONFLICT' });
+    await commit();
+    expect(session.apply(EPOCH, forged)).toMatchObject({ kind: 'refused', code: 'SEQ_CONFLICT' });
+    session.apply(EPOCH, lane.event(nowMs, {}));
+    expect(session.apply(EPOCH, forged).kind).toBe('duplicate');
+  });
+
+  test('the bytes of a record may change as soon as it was judged', async () => {
+    using dir = tempDir();
+    const path = join(dir.path, 'journal.db');
+    const { session, lane, nowMs, journal } = await start(path);
+    const record = lane.event(nowMs, { text: 'kept' });
+    const wanted = new Uint8Array(record.bytes);
+    session.apply(EPOCH, record);
+    record.bytes.fill(0);
+    await journal.close();
+    const database = new DatabaseSync(path, { readOnly: true });
+    const row = database.prepare('SELECT bytes FROM records WHERE seq = 2').get();
+    database.close();
+    expect(row?.['bytes']).toEqual(wanted);
+  });
+
   test('a hole is refused, also when a gap starts too late', async () => {
     const { session, lane, nowMs } = await start();
     lane.next = 4;

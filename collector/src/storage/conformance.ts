@@ -1,4 +1,4 @@
-/** The suite that every storage adapter passes. */
+/** The suite that every storage adapter passes; long, because it is a list of cases. */
 import { describe, expect, test } from 'vitest';
 import { Labels } from './labels.ts';
 import { createMatcher, type Matcher, type MatchOperator } from './matcher.ts';
