@@ -9,6 +9,7 @@ export interface DatasetSeries {
 
 /** Start of the data. The samples stand off the whole seconds, where Prometheus 2 and 3 draw windows differently. */
 export const DATA_START_MS = Date.UTC(2026, 0, 1);
+/** Samples per series, where none is missing: an hour. */
 export const SAMPLE_COUNT = 720;
 const SAMPLE_STEP_MS = 5_000;
 const SAMPLE_SHIFT_MS = 1_234;

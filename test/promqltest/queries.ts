@@ -8,6 +8,7 @@ import { DATA_START_MS } from './dataset.ts';
 
 /** First and last evaluation; off the whole seconds, so that no window ends on a step of a subquery. */
 export const QUERY_START_MS = DATA_START_MS + 2_400_321;
+/** Last evaluation. */
 export const QUERY_END_MS = DATA_START_MS + 3_300_321;
 
 const AT = DATA_START_MS / 1000 + 2_000.321;

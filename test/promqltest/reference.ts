@@ -23,8 +23,10 @@ const answer = z.discriminatedUnion('status', [
   }),
 ]);
 
+/** An answer of the query API, checked. */
 export type ReferenceAnswer = z.infer<typeof answer>;
 
+/** A running Prometheus. */
 export interface Reference {
   queryRange(
     query: string,

@@ -7,6 +7,7 @@ import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
 import { isClassicLabelName } from './literals.ts';
 
+/** What to count, and how series are grouped. */
 export interface ValueCount {
   readonly labelName: string;
   /** Labels of the group of a series that already carries the value as a label. */

@@ -1,6 +1,7 @@
 /** Lets a bounded number of queries run at once; the others wait in the order in which they came. */
 import { stopReason } from './evaluation.ts';
 
+/** A fixed number of places. */
 export class Gate {
   #freePlaces: number;
   /** Each lets one of those who wait go on. */

@@ -13,6 +13,7 @@ import { groupByMatch, MATCH_ALL, matchingLabels } from './match-keys.ts';
 import { arithmetic, comparisons } from './operators.ts';
 import { LABELS_WORK, mergeDuplicates } from './label-sets.ts';
 
+/** The operands, over the same grid. */
 export interface JoinSides {
   readonly left: readonly Column[];
   readonly right: readonly Column[];
@@ -31,6 +32,7 @@ interface Join {
   readonly marksName: boolean;
 }
 
+/** The parts of a binary expression that decide how its operands are joined. */
 export type JoinNode = Pick<BinaryNode, 'returnsBool' | 'matching'> & Pick<Join, 'operator'>;
 
 const MANY_TO_ONE =

@@ -16,6 +16,7 @@ import { parseQuery } from './parse.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
 import type { QueryResult, QueryValue } from './results.ts';
 
+/** What one query, and all together, may use. */
 export interface QueryLimits {
   /** Samples that one query may load, and values that one intermediate result may have. */
   readonly samplesMax: number;
@@ -29,6 +30,7 @@ export interface QueryLimits {
   readonly concurrentMax: number;
 }
 
+/** The limits of Prometheus, and a bound on the series of a result. */
 export const DEFAULT_LIMITS: QueryLimits = {
   samplesMax: 50_000_000,
   pointsMax: 11_000,
@@ -37,6 +39,7 @@ export const DEFAULT_LIMITS: QueryLimits = {
   concurrentMax: 20,
 };
 
+/** When and how to evaluate a query once. */
 export interface InstantOptions {
   readonly timeMs: number;
   /** How old the newest sample of a series may be; 5 minutes unless given. */
@@ -45,6 +48,7 @@ export interface InstantOptions {
   readonly timeoutMs?: number;
 }
 
+/** The steps at which to evaluate a query, UTC milliseconds. */
 export interface RangeOptions extends Omit<InstantOptions, 'timeMs'> {
   readonly startMs: number;
   /** Inclusive, not before `startMs`. */
@@ -67,6 +71,7 @@ export interface QueryEngine {
   range(text: string, options: RangeOptions, signal: AbortSignal): Promise<QueryResult>;
 }
 
+/** What an engine works on, and its settings. */
 export interface QueryEngineOptions {
   readonly storage: StorageReader;
   readonly clock: Clock;
@@ -80,6 +85,7 @@ export interface QueryEngineOptions {
   readonly yieldTurn?: () => Promise<void>;
 }
 
+/** An engine over a store. It keeps nothing between queries and needs no closing. */
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const limits: QueryLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = new Gate(limits.concurrentMax);
