@@ -19,6 +19,10 @@ export interface Group {
   readonly members: readonly Column[];
 }
 
+/**
+ * The groups of an aggregation. No input gives no groups, not zeros.
+ * @throws AppError QUERY_FAILED on a bad parameter
+ */
 export async function evaluateAggregate(
   expr: AggregateNode,
   grid: Grid,

@@ -31,11 +31,13 @@ export interface TimeShift {
 /** Neither offset nor `@`. */
 export const NO_SHIFT: TimeShift = { offsetMs: undefined, at: undefined };
 
+/** A number, also one written as a duration (then in seconds); signs are already applied. */
 export interface NumberNode extends Span {
   readonly kind: 'number';
   readonly value: number;
 }
 
+/** A string with its escapes decoded. */
 export interface StringNode extends Span {
   readonly kind: 'string';
   readonly value: string;
@@ -65,6 +67,7 @@ export interface SubqueryNode extends Span, TimeShift {
   readonly stepMs: number | undefined;
 }
 
+/** A function call; whether the function exists is for the checker. */
 export interface CallNode extends Span {
   readonly kind: 'call';
   readonly name: string;
@@ -87,8 +90,10 @@ export const AGGREGATORS = {
   quantile: 1,
 } as const;
 
+/** The name of an aggregation, in lower case. */
 export type Aggregator = keyof typeof AGGREGATORS;
 
+/** `sum by (a) (x)`, `topk(3, x)`. */
 export interface AggregateNode extends Span {
   readonly kind: 'aggregate';
   readonly operator: Aggregator;
@@ -99,20 +104,26 @@ export interface AggregateNode extends Span {
   readonly isWithout: boolean;
 }
 
+/** A sign in front of an expression that is no number. */
 export interface UnaryNode extends Span {
   readonly kind: 'unary';
   readonly operator: '+' | '-';
   readonly inner: Expr;
 }
 
+/** Parentheses; kept, so that printing gives them back. */
 export interface ParenNode extends Span {
   readonly kind: 'paren';
   readonly inner: Expr;
 }
 
+/** Operators that compute a new value. */
 export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%' | '^' | 'atan2';
+/** Operators that filter, or with `bool` give 1 or 0. */
 export type ComparisonOperator = '==' | '!=' | '<' | '<=' | '>' | '>=';
+/** Operators that look at labels only. */
 export type SetOperator = 'and' | 'or' | 'unless';
+/** All binary operators, in lower case. */
 export type BinaryOperator = ArithmeticOperator | ComparisonOperator | SetOperator;
 
 /** How the series of two vectors find each other. */
@@ -126,6 +137,7 @@ export interface Matching {
   readonly include: readonly string[];
 }
 
+/** Two expressions with an operator between. */
 export interface BinaryNode extends Span {
   readonly kind: 'binary';
   readonly operator: BinaryOperator;
@@ -138,6 +150,7 @@ export interface BinaryNode extends Span {
   readonly matching: Matching | undefined;
 }
 
+/** Any expression. */
 export type Expr =
   | NumberNode
   | StringNode
@@ -153,14 +166,17 @@ export type Expr =
 const COMPARISONS: ReadonlySet<string> = new Set<ComparisonOperator>(['==', '!=', '<', '<=', '>', '>=']);
 const SET_OPERATORS: ReadonlySet<string> = new Set<SetOperator>(['and', 'or', 'unless']);
 
+/** Whether the operator compares. */
 export function isComparison(operator: BinaryOperator): operator is ComparisonOperator {
   return COMPARISONS.has(operator);
 }
 
+/** Whether the operator is `and`, `or` or `unless`. */
 export function isSetOperator(operator: BinaryOperator): operator is SetOperator {
   return SET_OPERATORS.has(operator);
 }
 
+/** Whether a word, in lower case, names an aggregation. */
 export function isAggregator(name: string): name is Aggregator {
   return Object.hasOwn(AGGREGATORS, name);
 }

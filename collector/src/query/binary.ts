@@ -9,6 +9,10 @@ import { arithmetic, comparisons } from './operators.ts';
 import { combineSets } from './set-operators.ts';
 import { withoutNames } from './label-sets.ts';
 
+/**
+ * The value of a signed expression.
+ * @throws AppError QUERY_FAILED when dropping names makes two series equal
+ */
 export async function evaluateUnary(expr: UnaryNode, grid: Grid, ev: Evaluation): Promise<Value> {
   const value = await ev.evaluate(expr.inner, grid);
   if (expr.operator === '+' || value.kind === 'string') return value;
@@ -17,6 +21,10 @@ export async function evaluateUnary(expr: UnaryNode, grid: Grid, ev: Evaluation)
   return vectorOf(await withoutNames(negated, ev), value.isOrdered);
 }
 
+/**
+ * The value of a binary expression.
+ * @throws AppError QUERY_FAILED when the series of both sides do not match as they must
+ */
 export async function evaluateBinary(expr: BinaryNode, grid: Grid, ev: Evaluation): Promise<Value> {
   const left = await ev.evaluate(expr.left, grid);
   const right = await ev.evaluate(expr.right, grid);

@@ -89,6 +89,10 @@ export const CALLABLE_NAMES: readonly string[] = [
   ...Object.keys(dateFunctions),
 ];
 
+/**
+ * The value of a function call.
+ * @throws AppError QUERY_FAILED on bad arguments, or when two series become equal
+ */
 export async function evaluateCall(call: CallNode, grid: Grid, ev: Evaluation): Promise<Value> {
   const special = specialFunctions[call.name];
   if (special !== undefined) return special(call, grid, ev);

@@ -12,6 +12,7 @@ export interface Grid {
   readonly count: number;
 }
 
+/** One series over the grid. */
 export interface Column {
   readonly labels: Labels;
   /** One per time of the grid. */
@@ -22,12 +23,14 @@ export interface Column {
   readonly isNameMarked: boolean;
 }
 
+/** A number at each time. */
 export interface ScalarValue {
   readonly kind: 'scalar';
   /** One per time of the grid. */
   readonly values: Float64Array;
 }
 
+/** Series with different labels. */
 export interface VectorValue {
   readonly kind: 'vector';
   readonly columns: readonly Column[];
@@ -35,13 +38,16 @@ export interface VectorValue {
   readonly isOrdered: boolean;
 }
 
+/** A text, the same at all times. */
 export interface StringValue {
   readonly kind: 'string';
   readonly text: string;
 }
 
+/** What an expression yields, range vectors excepted. */
 export type Value = ScalarValue | VectorValue | StringValue;
 
+/** A vector of these columns. */
 export function vectorOf(columns: readonly Column[], isOrdered = false): VectorValue {
   return { kind: 'vector', columns, isOrdered };
 }

@@ -7,6 +7,7 @@ import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
 import { isClassicLabelName } from './literals.ts';
 
+/** What to count, and how series are grouped. */
 export interface ValueCount {
   readonly labelName: string;
   /** Labels of the group of a series that already carries the value as a label. */
@@ -23,16 +24,18 @@ export async function countValues(
   if (!isClassicLabelName(labelName)) throw executionError(`invalid label name "${labelName}"`);
   const results = new Map<string, Column>();
   for (const column of columns) {
-    const byValue = new Map<number, Column>();
+    const byValue = new Map<number | string, Column>();
     for (let i = 0; i < grid.count; i++) {
       if (column.present[i] !== 1) continue;
       const value = column.values[i] ?? NaN;
-      let result = byValue.get(value);
+      // To a map, 0 and -0 are the same key.
+      const key = Object.is(value, -0) ? '-0' : value;
+      let result = byValue.get(key);
       if (result === undefined) {
         const labels = groupLabels(column.labels.with(labelName, formatDecimal(value)));
         result = results.get(labels.key) ?? emptyColumn(labels, column.isNameMarked, grid);
         results.set(labels.key, result);
-        byValue.set(value, result);
+        byValue.set(key, result);
         ev.budget.checkSize(results.size, grid);
       }
       result.present[i] = 1;

@@ -69,13 +69,13 @@ export class Pacer {
   }
 
   throwIfStopped(): void {
-    if (!this.#signal.aborted) return;
-    const reason: unknown = this.#signal.reason;
-    throw reason instanceof AppError ? reason : canceled();
+    if (this.#signal.aborted) throw stopReason(this.#signal);
   }
 }
 
-function canceled(): AppError {
+/** Why an aborted signal ended a query: its deadline passed, or the caller left. */
+export function stopReason({ reason }: { readonly reason: unknown }): AppError {
+  if (reason instanceof AppError) return reason;
   return new AppError('QUERY_CANCELED', 'query was canceled in expression evaluation');
 }
 

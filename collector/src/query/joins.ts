@@ -11,8 +11,9 @@ import { executionError } from './errors.ts';
 import type { Evaluation } from './evaluation.ts';
 import { groupByMatch, MATCH_ALL, matchingLabels } from './match-keys.ts';
 import { arithmetic, comparisons } from './operators.ts';
-import { LABELS_WORK, mergeDuplicates, withoutNames } from './label-sets.ts';
+import { LABELS_WORK, mergeDuplicates } from './label-sets.ts';
 
+/** The operands, over the same grid. */
 export interface JoinSides {
   readonly left: readonly Column[];
   readonly right: readonly Column[];
@@ -26,8 +27,12 @@ interface Join {
   readonly grid: Grid;
   /** The many side is the right operand. */
   readonly isSwapped: boolean;
+  /** The name goes at once, or is marked to go from the final result. */
+  readonly dropsName: boolean;
+  readonly marksName: boolean;
 }
 
+/** The parts of a binary expression that decide how its operands are joined. */
 export type JoinNode = Pick<BinaryNode, 'returnsBool' | 'matching'> & Pick<Join, 'operator'>;
 
 const MANY_TO_ONE =
@@ -39,7 +44,15 @@ export async function joinVectors(expr: JoinNode, sides: JoinSides, ev: Evaluati
   const { operator, returnsBool, matching = MATCH_ALL } = expr;
   const { grid } = sides;
   const isSwapped = matching.manySide === 'right';
-  const join: Join = { operator, returnsBool, matching, grid, isSwapped };
+  const join: Join = {
+    operator,
+    returnsBool,
+    matching,
+    grid,
+    isSwapped,
+    dropsName: !isComparison(operator) || (returnsBool && !ev.isNameRemovalDelayed),
+    marksName: returnsBool && ev.isNameRemovalDelayed,
+  };
   const [many, one] = isSwapped ? [sides.right, sides.left] : [sides.left, sides.right];
   if (many.length === 0 || one.length === 0) return vectorOf([]);
   const oneGroups = await groupByMatch(one, matching, ev);
@@ -49,8 +62,7 @@ export async function joinVectors(expr: JoinNode, sides: JoinSides, ev: Evaluati
     for (const column of await joinGroup(manyGroup, oneGroups.get(key) ?? [], join, ev)) result.push(column);
     ev.budget.checkSize(result.length, grid);
   }
-  const merged = await mergeDuplicates(result, ev);
-  return vectorOf(returnsBool ? await withoutNames(merged, ev) : merged);
+  return vectorOf(await mergeDuplicates(result, ev));
 }
 
 /** Refuses two series of the one side in the same match group, at times when the many side has any value at all. */
@@ -118,14 +130,14 @@ function joinPair(many: Column, one: Column, join: Join): Column {
     present[i] = 1;
     values[i] = combine !== undefined ? combine(a, b) : returnsBool ? Number(isTrue) : a;
   }
-  const isNameMarked = isComparison(operator) && many.isNameMarked;
+  const isNameMarked = join.marksName || (!join.dropsName && many.isNameMarked);
   return { labels: resultLabels(many.labels, one.labels, join), values, present, isNameMarked };
 }
 
 /** Labels of a result: those of the many side, cut to what was matched (one-to-one) or extended by `group_x(...)`. */
-function resultLabels(many: Labels, one: Labels, { operator, matching }: Join): Labels {
+function resultLabels(many: Labels, one: Labels, { dropsName, matching }: Join): Labels {
   const { isOn, labels, manySide, include } = matching;
-  const base = isComparison(operator) ? many : many.withoutName();
+  const base = dropsName ? many.withoutName() : many;
   if (manySide === 'none') {
     const names = new Set(labels);
     return isOn ? base.pick(names) : base.omit(names);

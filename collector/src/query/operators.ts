@@ -1,6 +1,7 @@
 /** The operators of PromQL on two numbers. */
 import type { ArithmeticOperator, ComparisonOperator } from './ast.ts';
 
+/** By operator. */
 export const arithmetic: Readonly<Record<ArithmeticOperator, (left: number, right: number) => number>> = {
   '+': (left, right) => left + right,
   '-': (left, right) => left - right,
@@ -11,6 +12,7 @@ export const arithmetic: Readonly<Record<ArithmeticOperator, (left: number, righ
   atan2: Math.atan2,
 };
 
+/** By operator; anything compared with NaN is false, but for `!=`. */
 export const comparisons: Readonly<Record<ComparisonOperator, (left: number, right: number) => boolean>> = {
   '==': (left, right) => left === right,
   '!=': (left, right) => left !== right,

@@ -14,7 +14,7 @@ import { TokenCursor } from './token-cursor.ts';
 import type { Token } from './tokens.ts';
 
 /** Longest query accepted, in UTF-16 units. */
-export const QUERY_LENGTH_MAX = 512 * 1024;
+export const QUERY_LENGTH_MAX = 128 * 1024;
 
 /** Deepest tree accepted; every walk over a tree may recurse this deep. */
 export const NESTING_MAX = 500;

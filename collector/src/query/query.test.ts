@@ -9,6 +9,7 @@ import { MemoryStorage } from '../storage/memory/memory.ts';
 import type { SelectRequest, StorageReader } from '../storage/storage.ts';
 import { CALLABLE_NAMES } from './calls.ts';
 import { FUNCTION_NAMES } from './functions/signatures.ts';
+import { inTurns } from './gate.ts';
 import { createQueryEngine } from './query.ts';
 import type { QueryEngineOptions } from './query.ts';
 import type { QueryResult } from './results.ts';
@@ -283,6 +284,61 @@ describe('long queries', () => {
     });
     await engine.instant('sum_over_time(sum_over_time(vector(1)[1000:1])[1000:1])', { timeMs: 0 }, NEVER);
     expect(turns).toBeGreaterThan(2);
+  });
+});
+
+describe('queries at the same time', () => {
+  it('wait for a place, and go on in order', async () => {
+    const storage = await storageOf(1, 1);
+    let running = 0;
+    let runningMost = 0;
+    const select = storage.select.bind(storage);
+    storage.select = async (request, signal) => {
+      runningMost = Math.max(runningMost, ++running);
+      await nextTurn();
+      running--;
+      return select(request, signal);
+    };
+    const engine = engineOn(storage, { limits: { concurrentMax: 2 } });
+    const finished: number[] = [];
+    await Promise.all(
+      [0, 1, 2, 3, 4].map(async (i) => {
+        await engine.instant('m', { timeMs: 0 }, NEVER);
+        finished.push(i);
+      }),
+    );
+    expect(runningMost).toBe(2);
+    expect(finished).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('give up waiting when their time is over or the caller leaves, and keep no place', async () => {
+    const storage = await storageOf(1, 1);
+    const select = storage.select.bind(storage);
+    let release = (): void => {};
+    storage.select = async (request, signal) => {
+      await new Promise<void>((resolve) => (release = resolve));
+      return select(request, signal);
+    };
+    const engine = engineOn(storage, { limits: { concurrentMax: 1 } });
+    const first = engine.instant('m', { timeMs: 0 }, NEVER);
+    const late = engine.instant('m', { timeMs: 0, timeoutMs: 5 }, NEVER);
+    await expect(late).rejects.toMatchObject({ code: 'QUERY_TIMEOUT' });
+    const left = engine.instant('m', { timeMs: 0 }, AbortSignal.timeout(5));
+    await expect(left).rejects.toMatchObject({ code: 'QUERY_CANCELED' });
+    release();
+    await expect(first).resolves.toBeDefined();
+    storage.select = select;
+    await expect(engine.instant('m', { timeMs: 0 }, NEVER)).resolves.toBeDefined();
+  });
+
+  it('take turns of the event loop one by one', async () => {
+    const order: string[] = [];
+    const takeTurn = inTurns(() => {
+      order.push('turn');
+      return nextTurn();
+    });
+    await Promise.all(['a', 'b', 'c'].map((name) => takeTurn().then(() => order.push(name))));
+    expect(order).toEqual(['turn', 'a', 'turn', 'b', 'turn', 'c']);
   });
 });
 

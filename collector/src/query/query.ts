@@ -11,10 +11,12 @@ import type { Grid } from './columns.ts';
 import { createEvaluator } from './evaluate.ts';
 import { Notes, Pacer, SampleBudget, SeriesSource } from './evaluation.ts';
 import type { Evaluation } from './evaluation.ts';
+import { Gate, inTurns } from './gate.ts';
 import { parseQuery } from './parse.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
 import type { QueryResult, QueryValue } from './results.ts';
 
+/** What one query, and all together, may use. */
 export interface QueryLimits {
   /** Samples that one query may load, and values that one intermediate result may have. */
   readonly samplesMax: number;
@@ -22,17 +24,22 @@ export interface QueryLimits {
   readonly pointsMax: number;
   /** Series of a result. */
   readonly seriesMax: number;
-  /** Wall time of a query. */
+  /** Wall time of a query, waiting for its turn included. */
   readonly timeoutMs: number;
+  /** Queries that run at once; more have to wait. */
+  readonly concurrentMax: number;
 }
 
+/** The limits of Prometheus, and a bound on the series of a result. */
 export const DEFAULT_LIMITS: QueryLimits = {
   samplesMax: 50_000_000,
   pointsMax: 11_000,
   seriesMax: 100_000,
   timeoutMs: 120_000,
+  concurrentMax: 20,
 };
 
+/** When and how to evaluate a query once. */
 export interface InstantOptions {
   readonly timeMs: number;
   /** How old the newest sample of a series may be; 5 minutes unless given. */
@@ -41,6 +48,7 @@ export interface InstantOptions {
   readonly timeoutMs?: number;
 }
 
+/** The steps at which to evaluate a query, UTC milliseconds. */
 export interface RangeOptions extends Omit<InstantOptions, 'timeMs'> {
   readonly startMs: number;
   /** Inclusive, not before `startMs`. */
@@ -63,6 +71,7 @@ export interface QueryEngine {
   range(text: string, options: RangeOptions, signal: AbortSignal): Promise<QueryResult>;
 }
 
+/** What an engine works on, and its settings. */
 export interface QueryEngineOptions {
   readonly storage: StorageReader;
   readonly clock: Clock;
@@ -76,10 +85,13 @@ export interface QueryEngineOptions {
   readonly yieldTurn?: () => Promise<void>;
 }
 
+/** An engine over a store. It keeps nothing between queries and needs no closing. */
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const limits: QueryLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const gate = new Gate(limits.concurrentMax);
+  const yieldTurn = inTurns(options.yieldTurn ?? nextTurn);
   const run = (text: string, grid: Grid, call: RunOptions, signal: AbortSignal) =>
-    runQuery({ ...options, limits }, { text, grid, ...call }, signal);
+    runQuery({ ...options, limits, gate, yieldTurn }, { text, grid, ...call }, signal);
   return {
     limits,
     instant(text, { timeMs, ...rest }, signal) {
@@ -130,11 +142,13 @@ function rangeGrid(
 const DEFAULT_LOOKBACK_MS = 5 * 60_000;
 const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 
-async function runQuery(
-  engine: QueryEngineOptions & { readonly limits: QueryLimits },
-  run: Run,
-  signal: AbortSignal,
-): Promise<QueryResult> {
+interface Engine extends QueryEngineOptions {
+  readonly limits: QueryLimits;
+  readonly gate: Gate;
+  readonly yieldTurn: () => Promise<void>;
+}
+
+async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<QueryResult> {
   const expr = parseQuery(run.text);
   refuseRangeType(run, expr);
   const { clock, limits } = engine;
@@ -152,10 +166,10 @@ async function runQuery(
       isNameRemovalDelayed: engine.isNameRemovalDelayed ?? false,
       budget,
       notes,
-      pacer: new Pacer({ clock, yieldTurn: engine.yieldTurn ?? nextTurn, signal: both }),
+      pacer: new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: both }),
       series: new SeriesSource({ storage: engine.storage, budget, signal: both }),
     });
-    const value = await evaluateRoot(expr, run, evaluation);
+    const value = await engine.gate.run(both, () => evaluateRoot(expr, run, evaluation));
     refuseManySeries(value, limits);
     return { value, warnings: notes.warnings, infos: notes.infos };
   });

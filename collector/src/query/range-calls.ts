@@ -21,6 +21,10 @@ export const rangeFunctions: Readonly<Record<string, RangeFunction>> = {
   ...trendFunctions,
 };
 
+/**
+ * The value of a function call over a range.
+ * @throws AppError QUERY_FAILED when dropping names makes two series equal
+ */
 export async function evaluateRangeCall(
   call: CallNode,
   range: RangeFunction,

@@ -6,6 +6,7 @@ import { executionError } from './errors.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
 
+/** Which values win, and how many. */
 export interface Ranking {
   readonly operator: 'topk' | 'bottomk';
   /** How many to keep, one per step. */

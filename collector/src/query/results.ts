@@ -13,6 +13,7 @@ export interface Point {
   readonly value: number;
 }
 
+/** The value of one series. */
 export interface VectorSample extends Point {
   readonly labels: Labels;
 }
@@ -25,12 +26,14 @@ export interface MatrixSeries {
   readonly values: Float64Array;
 }
 
+/** The value of a query, by its type. */
 export type QueryValue =
   | ({ readonly kind: 'scalar' } & Point)
   | { readonly kind: 'string'; readonly timeMs: number; readonly text: string }
   | { readonly kind: 'vector'; readonly samples: readonly VectorSample[] }
   | { readonly kind: 'matrix'; readonly series: readonly MatrixSeries[] };
 
+/** The value of a query and what to know about it. */
 export interface QueryResult {
   readonly value: QueryValue;
   /** For the user; each names its place in the query. */
@@ -56,6 +59,10 @@ export async function windowContents(expr: Expr, grid: Grid, ev: Evaluation): Pr
   return { kind: 'matrix', series: inLabelOrder(result.filter(({ values }) => values.length > 0)) };
 }
 
+/**
+ * The value at a grid of one time.
+ * @throws AppError QUERY_FAILED when removing marked names makes two series equal
+ */
 export async function toInstant(value: Value, timeMs: number, ev: Evaluation): Promise<QueryValue> {
   if (value.kind === 'string') return { kind: 'string', timeMs, text: value.text };
   if (value.kind === 'scalar') return { kind: 'scalar', timeMs, value: value.values[0] ?? NaN };
@@ -66,6 +73,10 @@ export async function toInstant(value: Value, timeMs: number, ev: Evaluation): P
   return { kind: 'vector', samples: value.isOrdered ? samples : inLabelOrder(samples) };
 }
 
+/**
+ * The value over a grid; scalars become a series without labels.
+ * @throws AppError as `toInstant`
+ */
 export async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promise<QueryValue> {
   const times = Float64Array.from({ length: grid.count }, (_, i) => timeAt(grid, i));
   if (value.kind === 'string') throw new TypeError('string in a range query');

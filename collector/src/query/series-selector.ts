@@ -11,6 +11,7 @@ import { matchersOf } from './selectors.ts';
 /** Lists what there is, without samples. */
 export type SeriesCatalogue = Pick<StorageReader, 'series' | 'labelNames' | 'labelValues'>;
 
+/** Which series to list. */
 export type CatalogueRequest = LabelsRequest;
 
 /** Matchers that must all fit. */

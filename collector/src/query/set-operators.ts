@@ -14,6 +14,10 @@ interface SetOperation {
   readonly grid: Grid;
 }
 
+/**
+ * The series that remain, left before right.
+ * @throws AppError QUERY_FAILED when `or` yields the same series twice
+ */
 export async function combineSets(
   { operator, matching = MATCH_ALL, left, right, grid }: SetOperation,
   ev: Evaluation,

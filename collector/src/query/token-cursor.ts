@@ -6,6 +6,7 @@ import { decodeString, DURATION_MS_MAX, parseDuration, parseNumber, quote } from
 import { tokenize } from './tokens.ts';
 import type { Token } from './tokens.ts';
 
+/** A position in the tokens of one query. */
 export class TokenCursor {
   readonly #text: string;
   readonly #tokens: readonly Token[];

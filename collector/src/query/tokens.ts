@@ -1,7 +1,9 @@
 /** Cuts a query into tokens. A fault becomes a token of its own, so that what stands before it is judged first. */
 
+/** Words are names and keywords; whether a word is a keyword depends on where it stands. */
 export type TokenKind = 'number' | 'duration' | 'string' | 'word' | 'symbol' | 'error' | 'end';
 
+/** The smallest part of a query. */
 export interface Token {
   readonly kind: TokenKind;
   /** As written; for an error the reason. */

@@ -32,6 +32,7 @@ function shortened(notes: readonly string[], kind: string): readonly string[] {
   return rest <= 0 ? notes : [...notes.slice(0, NOTES_MAX), `${rest} more ${kind} annotations omitted`];
 }
 
+/** Status and body of a failed request. */
 export interface ErrorReply {
   readonly status: number;
   readonly body: { readonly status: 'error'; readonly errorType: string; readonly error: string };

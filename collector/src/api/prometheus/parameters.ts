@@ -6,6 +6,7 @@ import type { SeriesSelector } from '../../query/series-selector.ts';
 
 /** Times without bounds: everything that a store may hold. */
 export const TIME_MS_MIN = Number.MIN_SAFE_INTEGER;
+/** The other end; UTC milliseconds as `TIME_MS_MIN`. */
 export const TIME_MS_MAX = Number.MAX_SAFE_INTEGER;
 
 /** @throws AppError BAD_REQUEST in the form `invalid parameter "name": reason` */

@@ -10,6 +10,7 @@ import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import express from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createQueryEngine } from '../../query/query.ts';
+import type { QueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
 import { prometheusRouter } from './prometheus.ts';
@@ -28,6 +29,26 @@ class FailingStorage extends MemoryStorage {
 }
 
 const storage = new FailingStorage();
+const realEngine = createQueryEngine({
+  storage,
+  clock: systemClock,
+  limits: { samplesMax: 1_000_000, timeoutMs: 5_000 },
+});
+
+/** The signal of the query `hang`, once that was asked. */
+const { promise: hangingSignal, resolve: announceHanging } = Promise.withResolvers<AbortSignal>();
+
+/** The real engine, but for `hang`, which runs until it is stopped. */
+const engine: QueryEngine = {
+  ...realEngine,
+  instant(text, options, signal) {
+    if (text !== 'hang') return realEngine.instant(text, options, signal);
+    announceHanging(signal);
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new AppError('QUERY_CANCELED', 'query was canceled')));
+    });
+  },
+};
 const logged: LogFields[] = [];
 let base = '';
 
@@ -70,11 +91,7 @@ const server = createServer(
   express().use(
     '/api/v1',
     prometheusRouter({
-      engine: createQueryEngine({
-        storage,
-        clock: systemClock,
-        limits: { samplesMax: 1_000_000, timeoutMs: 5_000 },
-      }),
+      engine,
       storage,
       clock: new FakeClock(NOW_MS),
       log: { debug() {}, info() {}, warn() {}, error: (_message, fields = {}) => void logged.push(fields) },
@@ -297,6 +314,17 @@ describe('/query', () => {
     const query = 'sum_over_time(sum_over_time(vector(1)[100000:1])[100000:1])';
     const reply = await get('/query', { query, timeout: '20ms' });
     expect(reply).toEqual(failure(503, 'timeout', 'query timed out in expression evaluation'));
+  });
+
+  it('stops the query when the client leaves', async () => {
+    const client = new AbortController();
+    const reply = fetch(`${base}/query?query=hang`, { signal: client.signal });
+    const signal = await hangingSignal;
+    expect(signal.aborted).toBe(false);
+    client.abort();
+    await expect(reply).rejects.toThrow('aborted');
+    if (!signal.aborted) await once(signal, 'abort');
+    expect(logged).toEqual([]);
   });
 
   it('compresses when asked', async () => {

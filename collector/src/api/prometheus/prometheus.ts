@@ -19,6 +19,7 @@ import type { MetricMetadata } from './series.ts';
 import { buildInfoAnswer, targetsAnswer, tsdbAnswer } from './status.ts';
 import type { BuildInfo, StoreSize, Target } from './status.ts';
 
+/** What the routes read from; functions are called at each request and must be quick. */
 export interface PrometheusOptions extends QueryPorts {
   readonly storage: SeriesCatalogue;
   readonly log: Logger;

@@ -18,6 +18,10 @@ export interface QueryPorts {
   readonly clock: Clock;
 }
 
+/**
+ * `/query`.
+ * @throws AppError of the engine, or BAD_REQUEST naming a parameter
+ */
 export async function instantQuery(
   { engine, clock }: QueryPorts,
   parameters: Parameters,
@@ -28,6 +32,10 @@ export async function instantQuery(
   return limited(result, parameters.limit('limit'));
 }
 
+/**
+ * `/query_range`.
+ * @throws AppError of the engine, or BAD_REQUEST naming a parameter
+ */
 export async function rangeQuery(
   { engine }: QueryPorts,
   parameters: Parameters,
@@ -86,10 +94,18 @@ function firstOf(value: QueryValue, limit: number): QueryValue {
   return value;
 }
 
+/**
+ * `/format_query`: the query in canonical form.
+ * @throws AppError BAD_QUERY
+ */
 export function formatQuery(parameters: Parameters): Answer {
   return answer(prettyExpr(parseQuery(queryText(parameters))));
 }
 
+/**
+ * `/parse_query`: the syntax tree.
+ * @throws AppError BAD_QUERY
+ */
 export function parseQueryTree(parameters: Parameters): Answer {
   return answer(treeJson(parseQuery(queryText(parameters))));
 }

@@ -8,6 +8,7 @@ import type { Answer } from './answers.ts';
 import { invalidParameter } from './parameters.ts';
 import type { Parameters } from './parameters.ts';
 
+/** Labels or annotations. */
 export type StringMap = Readonly<Record<string, string>>;
 
 /** An alert that is pending or firing. Times are UTC milliseconds. */
@@ -33,6 +34,7 @@ interface RuleState {
   readonly lastEvaluationMs: number | undefined;
 }
 
+/** A rule that alerts; spans are milliseconds. */
 export interface AlertingRule extends RuleState {
   readonly kind: 'alerting';
   readonly state: 'inactive' | 'pending' | 'firing' | 'unknown';
@@ -42,10 +44,12 @@ export interface AlertingRule extends RuleState {
   readonly alerts: readonly ActiveAlert[];
 }
 
+/** A rule that stores its result as a series. */
 export interface RecordingRule extends RuleState {
   readonly kind: 'recording';
 }
 
+/** Rules that are evaluated together, in order; spans are milliseconds. */
 export interface RuleGroup {
   readonly name: string;
   readonly file: string;
@@ -57,6 +61,7 @@ export interface RuleGroup {
   readonly rules: readonly (AlertingRule | RecordingRule)[];
 }
 
+/** `/alerts`: all alerts that are pending or firing. */
 export function alertsAnswer(alerts: readonly ActiveAlert[]): Answer {
   return answer({ alerts: alerts.map(alertJson) });
 }

@@ -15,6 +15,10 @@ export interface MetricMetadata {
   readonly unit: string;
 }
 
+/**
+ * `/series`.
+ * @throws AppError BAD_REQUEST, and those of the store
+ */
 export async function seriesList(
   storage: SeriesCatalogue,
   parameters: Parameters,
@@ -26,6 +30,10 @@ export async function seriesList(
   return limitedAnswer(parameters, (request) => storage.series(request, signal));
 }
 
+/**
+ * `/labels`.
+ * @throws AppError BAD_REQUEST, and those of the store
+ */
 export function labelNames(
   storage: SeriesCatalogue,
   parameters: Parameters,
@@ -34,6 +42,10 @@ export function labelNames(
   return limitedAnswer(parameters, (request) => storage.labelNames(request, signal));
 }
 
+/**
+ * `/label/:name/values`.
+ * @throws AppError BAD_REQUEST, and those of the store
+ */
 export async function labelValues(
   storage: SeriesCatalogue,
   { name, parameters }: { readonly name: string; readonly parameters: Parameters },
@@ -72,6 +84,10 @@ function* listJson(entries: readonly unknown[]): Generator<string> {
   yield ']';
 }
 
+/**
+ * `/metadata`: type, help and unit by metric name.
+ * @throws AppError BAD_REQUEST
+ */
 export function metadataList(
   metadata: Readonly<Record<string, MetricMetadata>>,
   parameters: Parameters,

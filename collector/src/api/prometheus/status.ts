@@ -34,11 +34,13 @@ export interface Target {
   readonly intervalMs: number;
 }
 
+/** `/status/buildinfo`. */
 export function buildInfoAnswer(info: BuildInfo): Answer {
   const { version, revision, branch, buildUser, buildDate, goVersion } = info;
   return answer({ version, revision, branch, buildUser, buildDate, goVersion });
 }
 
+/** `/targets`: nothing is ever dropped, and `state=dropped` lists nothing. */
 export function targetsAnswer(targets: readonly Target[], parameters: Parameters): Answer {
   const state = parameters.text('state').toLowerCase();
   const isWanted = state === '' || state === 'any' || state === 'active';
@@ -72,6 +74,10 @@ const TOP_MAX = 10_000;
 /** Series looked at for the tables of the largest; a larger store shows those of its first series. */
 const SERIES_MAX = 100_000;
 
+/**
+ * `/status/tsdb`: sizes of the store and its largest names. Lists up to 100,000 series.
+ * @throws AppError BAD_REQUEST
+ */
 export async function tsdbAnswer(
   { storage, stats }: { readonly storage: SeriesCatalogue; readonly stats: () => Promise<StoreSize> },
   parameters: Parameters,

@@ -3,6 +3,7 @@ import type { RangeSeries } from '../selectors.ts';
 import { overWindow } from './window.ts';
 import type { RangeFunction, Window } from './window.ts';
 
+/** By name; those of counters add back what a reset took away. */
 export const counterFunctions: Readonly<Record<string, RangeFunction>> = {
   rate: { samplesMin: 2, keepsName: false, start: (series) => counterIncrease(series, { isRate: true }) },
   increase: {

@@ -19,6 +19,7 @@ interface Histogram {
   readonly buckets: { readonly bound: number; readonly column: Column }[];
 }
 
+/** The arguments of `histogram_quantile`, evaluated. */
 export interface HistogramCall {
   /** The quantile wanted, one per step. */
   readonly phis: Float64Array;
@@ -29,6 +30,10 @@ export interface HistogramCall {
   readonly bucketPlace: Span;
 }
 
+/**
+ * The quantile of each histogram, NaN where its buckets do not tell.
+ * @throws AppError QUERY_FAILED when histograms differ in their name only
+ */
 export async function histogramQuantiles(call: HistogramCall, ev: Evaluation): Promise<readonly Column[]> {
   const { phis, grid } = call;
   if (call.columns.length > 0) {

@@ -8,6 +8,7 @@ import type { Evaluation } from '../evaluation.ts';
 import { mergeDuplicates } from '../label-sets.ts';
 import { isClassicLabelName } from '../literals.ts';
 
+/** The arguments of `label_replace`. */
 export interface LabelReplacement {
   readonly target: string;
   /** May refer to groups of the pattern as `$1` or `${name}`; `$$` is a dollar sign. */

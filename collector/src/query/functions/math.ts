@@ -28,15 +28,24 @@ export const valueFunctions: Readonly<Record<string, ValueFunction>> = {
   deg: (value) => (value * 180) / Math.PI,
   rad: (value) => (value * Math.PI) / 180,
   sgn: Math.sign,
-  clamp_min: (value, min) => Math.max(value, min),
-  clamp_max: (value, max) => Math.min(value, max),
+  clamp_min: larger,
+  clamp_max: smaller,
   round(value, nearest) {
     // Multiplying by the inverse is what Prometheus does; dividing would round differently.
     const inverse = 1 / nearest;
     return Math.floor(value * inverse + 0.5) / inverse;
   },
-  clamp: (value, min, max) => Math.max(min, Math.min(max, value)),
+  clamp: (value, min, max) => larger(min, smaller(max, value)),
 };
+
+/** Unlike the platform's, those of Go let an infinity win over NaN. */
+function larger(left: number, right: number): number {
+  return left === Infinity || right === Infinity ? Infinity : Math.max(left, right);
+}
+
+function smaller(left: number, right: number): number {
+  return left === -Infinity || right === -Infinity ? -Infinity : Math.min(left, right);
+}
 
 /** Parts of a time given in seconds since 1970, in UTC. */
 export const dateFunctions: Readonly<Record<string, (seconds: number) => number>> = {

@@ -3,6 +3,7 @@ import { CompensatedSum, quantile, StableMean } from '../numeric.ts';
 import { overWindow } from './window.ts';
 import type { RangeFunction, Window } from './window.ts';
 
+/** By name. */
 export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
   sum_over_time: {
     samplesMin: 1,

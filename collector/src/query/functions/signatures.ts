@@ -1,6 +1,7 @@
 /** The functions of PromQL as data: what they take and return. */
 import type { ValueType } from '../ast.ts';
 
+/** Types and counts of the arguments of a function, and the type of its result. */
 export interface Signature {
   /** Types of the arguments, optional ones last. */
   readonly args: readonly ValueType[];
@@ -90,6 +91,7 @@ const SIGNATURES = {
   year: OPTIONAL_VECTOR,
 } as const satisfies Record<string, Signature>;
 
+/** The name of a function. */
 export type FunctionName = keyof typeof SIGNATURES;
 
 /** The names of all functions. */
@@ -117,6 +119,7 @@ const TIME_DEPENDENT: ReadonlySet<string> = new Set<FunctionName>([
   'timestamp',
 ]);
 
+/** Whether a call of the function must be evaluated at every step whatever its arguments are. */
 export function isTimeDependent(functionName: string): boolean {
   return TIME_DEPENDENT.has(functionName);
 }

@@ -6,6 +6,7 @@ import type { RangeFunction, Window } from './window.ts';
 
 const smoothing = overWindow(doubleExponentialSmoothing, 2);
 
+/** By name. */
 export const trendFunctions: Readonly<Record<string, RangeFunction>> = {
   deriv: overWindow((window) => fittedLine(window, window.timestamps[window.from] ?? NaN).slope, 2),
   predict_linear: overWindow((window) => {

@@ -19,6 +19,7 @@ export interface Window {
 /** The result for one window; only called when the window has enough samples. */
 export type WindowFunction = (window: Window) => number;
 
+/** A function of the samples in a window. */
 export interface RangeFunction {
   /** Windows with fewer samples give nothing. */
   readonly samplesMin: number;

@@ -13,12 +13,14 @@ import type { EvalCommand, Expectation, LoadCommand } from './script.ts';
 import { variantsOf } from './variants.ts';
 import type { Variant } from './variants.ts';
 
+/** An evaluation that did not give what it should. */
 export interface ScriptFailure {
   readonly line: number;
   readonly expr: string;
   readonly reason: string;
 }
 
+/** Counts of evaluations, and what went wrong. */
 export interface ScriptResult {
   readonly passed: number;
   /** Evaluations that need native histograms. */
@@ -26,6 +28,7 @@ export interface ScriptResult {
   readonly failures: readonly ScriptFailure[];
 }
 
+/** Settings of the engine that a script runs on. */
 export interface ScriptOptions {
   /** The script suite of Prometheus wants it delayed. */
   readonly isNameRemovalDelayed: boolean;

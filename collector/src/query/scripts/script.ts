@@ -4,6 +4,7 @@ import { decodeString, parseDuration } from '../literals.ts';
 import { parseSeriesLine, signedNumber } from './series-notation.ts';
 import type { NotedSeries } from './series-notation.ts';
 
+/** Series to store; the first value of each stands at time 0. */
 export interface LoadCommand {
   readonly kind: 'load';
   readonly line: number;
@@ -18,6 +19,7 @@ export interface Expectation {
   readonly test: ((text: string) => boolean) | undefined;
 }
 
+/** What an evaluation must give. */
 export type ExpectedResult =
   | { readonly kind: 'scalar'; readonly value: number }
   | { readonly kind: 'string'; readonly text: string }
@@ -29,6 +31,7 @@ export type ExpectedResult =
       readonly series: readonly NotedSeries[];
     };
 
+/** A query and what to expect of it; times are UTC milliseconds. */
 export interface EvalCommand {
   readonly kind: 'eval';
   readonly line: number;
@@ -44,6 +47,7 @@ export interface EvalCommand {
   readonly result: ExpectedResult;
 }
 
+/** One step of a script; `line` counts from 1. */
 export type Command = LoadCommand | EvalCommand | { readonly kind: 'clear'; readonly line: number };
 
 interface Block {

@@ -10,6 +10,7 @@ import { parseSyntax } from '../parse.ts';
 /** One place of a series: a number, a gap, a stale marker, or a native histogram, which we only recognise. */
 export type NotedValue = number | 'gap' | 'stale' | 'native';
 
+/** A series with its values from the first step on. */
 export interface NotedSeries {
   readonly labels: Labels;
   /** One per step, from the first step on. */

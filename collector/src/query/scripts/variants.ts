@@ -5,6 +5,7 @@ import { isTimeDependent } from '../functions/signatures.ts';
 import { parseQuery } from '../parse.ts';
 import { printExpr } from '../print.ts';
 
+/** A query and the time to evaluate it at. */
 export interface Variant {
   readonly expr: string;
   readonly timeMs: number;
