@@ -33,7 +33,7 @@ export function parseSyntax(text: string): Expr {
   return expr;
 }
 
-/** Long chains such as `a or b or c …` make deep trees without any recursion in the parser. */
+/** Chains of operators and suffixes make deep trees without any recursion in the parser. */
 function refuseDeepTree(text: string, root: Expr): void {
   let level: readonly Expr[] = [root];
   for (let depth = 1; level.length > 0; depth++) {
@@ -67,11 +67,13 @@ class Parser {
   #binary(precedenceMin: number): Expr {
     if (++this.#depth > NESTING_MAX) throw tooDeep(this.#text, this.#tokens.peek().start);
     let left = this.#unary();
-    for (;;) {
+    for (let links = 0; ; links++) {
       const operator = this.#peekOperator();
       const precedence = operator === undefined ? 0 : BINARY_PRECEDENCE[operator];
       if (operator === undefined || precedence < precedenceMin) break;
       const operatorStart = this.#tokens.take().start;
+      // Each link makes the tree one level deeper.
+      if (links >= NESTING_MAX) throw tooDeep(this.#text, operatorStart);
       const modifiers = this.#binaryModifiers();
       // `^` alone groups to the right.
       const right = this.#binary(precedence === POWER_PRECEDENCE ? precedence : precedence + 1);

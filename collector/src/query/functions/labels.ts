@@ -5,7 +5,7 @@ import { PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
 import type { Column } from '../columns.ts';
 import { executionError } from '../errors.ts';
 import type { Evaluation } from '../evaluation.ts';
-import { mergeDuplicates } from '../label-sets.ts';
+import { LABELS_WORK, mergeDuplicates } from '../label-sets.ts';
 import { isClassicLabelName } from '../literals.ts';
 
 /** The arguments of `label_replace`. */
@@ -22,7 +22,7 @@ export interface LabelReplacement {
  * Sets `target` where the source label matches; an empty result deletes it.
  * @throws AppError QUERY_FAILED on a bad pattern or label name, or when two series become equal
  */
-export function replaceLabels(
+export async function replaceLabels(
   columns: readonly Column[],
   rule: LabelReplacement,
   ev: Evaluation,
@@ -30,12 +30,14 @@ export function replaceLabels(
   const regex = compile(rule.pattern);
   refuseBadName(rule.target, 'label_replace');
   const texts = new Map<string, string | undefined>();
-  const replaced = columns.map((column) => {
+  const replaced: Column[] = [];
+  for (const column of columns) {
     const source = column.labels.get(rule.source);
     if (!texts.has(source)) texts.set(source, replacedText(regex, source, rule.replacement));
     const text = texts.get(source);
-    return text === undefined ? column : withLabel(column, rule.target, text);
-  });
+    replaced.push(text === undefined ? column : withLabel(column, rule.target, text));
+    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
+  }
   return mergeDuplicates(replaced, ev);
 }
 
@@ -43,17 +45,19 @@ export function replaceLabels(
  * Sets `target` to the values of the source labels with `separator` between them.
  * @throws AppError QUERY_FAILED on a bad label name, or when two series become equal
  */
-export function joinLabels(
+export async function joinLabels(
   columns: readonly Column[],
   rule: { readonly target: string; readonly separator: string; readonly sources: readonly string[] },
   ev: Evaluation,
 ): Promise<readonly Column[]> {
   refuseBadName(rule.target, 'label_join');
   for (const source of rule.sources) refuseBadName(source, 'label_join', 'source');
-  const joined = columns.map((column) => {
+  const joined: Column[] = [];
+  for (const column of columns) {
     const text = rule.sources.map((source) => column.labels.get(source)).join(rule.separator);
-    return withLabel(column, rule.target, text);
-  });
+    joined.push(withLabel(column, rule.target, text));
+    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
+  }
   return mergeDuplicates(joined, ev);
 }
 
