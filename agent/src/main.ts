@@ -17,7 +17,7 @@ import { readIdentity, type StoredIdentity } from './enroll/identity-file.ts';
 import { PrivateDir } from './enroll/private-dir.ts';
 import { LocalHost, MACHINE_ROOTS } from './host/local-host.ts';
 import { CHECKOUT_CHILD, collectInventory, type InventoryReading } from './inventory/collect.ts';
-import { parseEndpoint } from './link/endpoint.ts';
+import { isLoopback, parseEndpoint } from './link/endpoint.ts';
 import { webSocketDial } from './link/socket.ts';
 import { machineFacts, type MachineFacts } from './self/facts.ts';
 import { showJson, showText } from './self/show.ts';
@@ -70,7 +70,9 @@ async function run(config: Config, facts: MachineFacts): Promise<void> {
     readIdentity(dir) ?? (await enrollPatiently(config, { dir, facts, log, signal: stopped.signal }));
   if (identity === undefined) return;
   const endpoint = config.endpoint ?? parseEndpoint(identity.url, { isInsecureAllowed: config.isInsecure });
-  if (!endpoint.isSecure) log.warn('the connection is not encrypted', { collector: endpoint.shown });
+  const isLocal = isLoopback(new URL(endpoint.connectUrl).hostname);
+  if (!endpoint.isSecure && !isLocal)
+    log.warn('the connection is not encrypted', { collector: endpoint.shown });
   const app = createApp({
     clock: systemClock,
     log,

@@ -50,6 +50,6 @@ export function parseEndpoint(text: string, options: { readonly isInsecureAllowe
 }
 
 /** Whether the host of a URL is this machine. */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
