@@ -102,6 +102,27 @@ describe('group commit', () => {
   });
 });
 
+test('a session whose listener throws ends, and the others are still told', async () => {
+  const { journal, clock } = openTestJournal();
+  const epochs = [{ id: EPOCH, bootId: 'boot', first: 1, next: 1, acked: 0 }];
+  const fail = (): never => {
+    throw new Error('bug');
+  };
+  const broken = await journal.openSession({ agentId: AGENT, epochs }, { committed: fail, failed: fail });
+  const other = await openHeardSession(journal, 'b'.repeat(32), [EPOCH]);
+  const first = new LaneWriter(EPOCH);
+  const second = new LaneWriter(EPOCH);
+  const event = (lane: LaneWriter) => lane.event(clock.wallMs(), {});
+  broken.apply(EPOCH, event(first));
+  other.session.apply(EPOCH, event(second));
+  await clock.advance(50);
+  expect(other.heard).toEqual([`${EPOCH}:1`]);
+  expect(broken.apply(EPOCH, event(first))).toMatchObject({ kind: 'refused', code: 'SUPERSEDED' });
+  other.session.apply(EPOCH, event(second));
+  await clock.advance(50);
+  expect(other.heard).toEqual([`${EPOCH}:1`, `${EPOCH}:2`]);
+});
+
 describe('answers', () => {
   test('an epoch that is not of the session is refused', async () => {
     const { session, lane, nowMs } = await start();

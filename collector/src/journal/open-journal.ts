@@ -191,6 +191,10 @@ class StoreJournal implements Journal, SessionHost {
     if (this.#open.isFull) this.#commitSoon();
   }
 
+  listenerFailed(error: unknown): void {
+    this.#options.log.error('listener of the journal failed', { error: describeError(error) });
+  }
+
   ended(session: Session): void {
     if (this.#sessions.get(session.agentId) === session) this.#sessions.delete(session.agentId);
   }
@@ -286,7 +290,7 @@ class StoreJournal implements Journal, SessionHost {
       try {
         listener(ticks);
       } catch (error) {
-        this.#options.log.error('listener of committed ticks failed', { error: describeError(error) });
+        this.listenerFailed(error);
       }
     }
   }

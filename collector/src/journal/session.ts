@@ -19,6 +19,8 @@ export interface SessionHost {
   openGroup(): CommitGroup;
   /** Called after something joined the open group. */
   joined(): void;
+  /** A bug of whoever listens; it must not stop commits of the others. */
+  listenerFailed(error: unknown): void;
   /** The session will not apply anything any more. */
   ended(session: Session): void;
   /** Counts an outcome for the statistics. */
@@ -61,13 +63,22 @@ export class Session implements JournalSession, GroupMember {
   }
 
   onCommitted(epochId: string, watermark: number): void {
-    if (this.#isOpen) this.#events.committed(epochId, watermark);
+    if (this.#isOpen) this.#tell(() => this.#events.committed(epochId, watermark));
   }
 
   onFailed(text: string): void {
     if (!this.#isOpen) return;
     this.close();
-    this.#events.failed(text);
+    this.#tell(() => this.#events.failed(text));
+  }
+
+  #tell(event: () => void): void {
+    try {
+      event();
+    } catch (error) {
+      this.close();
+      this.#host.listenerFailed(error);
+    }
   }
 
   #apply(epochId: string, record: WireRecord): ApplyOutcome {
