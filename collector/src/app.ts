@@ -121,7 +121,7 @@ async function open(
   const vitals = new FleetVitals();
   closers.push(journal.onCommitted((ticks) => vitals.committed(ticks)));
 
-  const { storage } = openStorage('embedded', {
+  const storage = openStorage('embedded', {
     journal,
     reader,
     identityOf: (agentId) => hosts.identityLabels(agentId),
@@ -284,7 +284,7 @@ async function open(
       background(
         log,
         'prune samples',
-        journal.prune(clock.wallMs() - config['raw-retention'], pruneSignal.signal),
+        storage.prune(clock.wallMs() - config['raw-retention'], pruneSignal.signal),
       );
       alerting.prune();
       inventory.prune();

@@ -17,9 +17,9 @@ test('opens the store of the kind that is configured', async () => {
   };
   const embedded = openStorage('embedded', options);
   const memory = openStorage('memory', options);
-  expect(embedded.storage.capabilities.isDurable).toBe(true);
-  expect(memory.storage.capabilities.isDurable).toBe(false);
-  await embedded.storage.close();
-  await memory.storage.close();
+  expect(embedded.capabilities.isDurable).toBe(true);
+  expect(memory.capabilities.isDurable).toBe(false);
+  await embedded.close();
+  await memory.close();
   await close();
 });

@@ -120,6 +120,11 @@ export interface Storage extends StorageReader {
   /** Resolves when everything appended so far can be read. */
   flush(): Promise<void>;
   stats(): Promise<StorageStats>;
+  /**
+   * Deletes what is older than the time, in small steps between which everything else goes on.
+   * @throws AppError QUERY_CANCELED (the signal was aborted), STORAGE_UNAVAILABLE; what was deleted stays deleted
+   */
+  prune(olderThanMs: number, signal: AbortSignal): Promise<unknown>;
   /** Releases everything; called once, after the last read. */
   close(): Promise<void>;
 }

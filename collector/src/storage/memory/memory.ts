@@ -84,6 +84,16 @@ export class MemoryStorage implements Storage {
 
   async flush(): Promise<void> {}
 
+  // oxlint-disable-next-line typescript/require-await -- the seam is asynchronous
+  async prune(olderThanMs: number, signal: AbortSignal): Promise<void> {
+    throwIfCanceled(signal);
+    for (const [key, { labels, samples }] of this.#series) {
+      const kept = samples.filter(({ timeMs }) => timeMs >= olderThanMs);
+      if (kept.length > 0) this.#series.set(key, { labels, samples: kept });
+      else this.#series.delete(key);
+    }
+  }
+
   async close(): Promise<void> {}
 
   // oxlint-disable-next-line typescript/require-await -- the seam is asynchronous
