@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildPageIfStale } from '../deploy/page.ts';
 import { createToken, startCollector } from '../test/harness/processes.ts';
+import { startWebhookReceiver } from '../test/harness/webhook.ts';
 import type { SimulatedAgent } from './fleet/agent.ts';
 import { enrollFleet, startTicking } from './fleet/fleet.ts';
 import type { Fault } from './fleet/host.ts';
@@ -55,10 +56,20 @@ async function run(count: number): Promise<void> {
   buildPageIfStale();
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-demo-'));
   const configFile = join(folder, 'rollcall.yaml');
+  // Plays the on-call staff, so that the page has deliveries to show.
+  const receiver = await startWebhookReceiver();
   // Short patience: nobody wants to wait minutes to see an incident.
   writeFileSync(
     configFile,
-    'down-grace: 10s\nsilence-after: 15s\nstart-grace: 10s\ndisk-full-for: 20s\nlog-level: warn\n',
+    `down-grace: 10s
+silence-after: 15s
+start-grace: 10s
+disk-full-for: 20s
+log-level: warn
+allow-private-targets: [127.0.0.0/8]
+allow-target-ports: [${new URL(receiver.url).port}]
+receivers: [{name: on-call, kind: webhook, url: "${receiver.url}"}]
+`,
   );
   const collector = await startCollector(folder, ['--listen', values.listen, '--config', configFile]);
   process.stdout.write(`Enrolling ${count} simulated hosts ...\n`);
@@ -68,8 +79,7 @@ async function run(count: number): Promise<void> {
     count,
     intervalMs: INTERVAL_MS,
     faultOf: (index) => FAULTS[index] ?? 'none',
-    nameOf: (index) =>
-      `${ROLES[index % ROLES.length] ?? 'host'}-${String(index + 1).padStart(2, '0')}.example.org`,
+    nameOf: (index) => `${ROLES[index % ROLES.length] ?? 'host'}-${String(index + 1).padStart(2, '0')}`,
   });
   const nowMs = Date.now();
   for (let wallMs = nowMs - HISTORY_MS; wallMs < nowMs; wallMs += INTERVAL_MS) {
@@ -88,6 +98,7 @@ async function run(count: number): Promise<void> {
   stopTicking();
   await Promise.all(agents.map((agent) => agent.disconnect()));
   await collector.stop();
+  receiver.close();
   rmSync(folder, { recursive: true, force: true });
   process.exit(0);
 }

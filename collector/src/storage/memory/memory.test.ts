@@ -1,4 +1,6 @@
+import { expect, test } from 'vitest';
 import { storageConformance } from '../conformance.ts';
+import { Labels } from '../labels.ts';
 import { MemoryStorage } from './memory.ts';
 
 storageConformance('memory', () => Promise.resolve({ storage: new MemoryStorage() }));
