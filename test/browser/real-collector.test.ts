@@ -33,9 +33,10 @@ describe.skipIf(chromium.path === null)(`the page on a real collector${chromium.
       token: createToken(join(dir.path, 'collector')),
       flags: ['--interval', '1s'],
     });
-    await waitFor('the host to be up', async () => {
-      const text = await (await fetch(`${collector.url}/v1/hosts`)).text();
-      return text.includes('"state":"up"') && text.includes('"cpuBusyRatio":0') ? true : undefined;
+    await waitFor('a few seconds of data, so that there is a line to draw', async () => {
+      const query = encodeURIComponent('count_over_time(node_load1[1m]) > 4');
+      const text = await (await fetch(`${collector.url}/api/v1/query?query=${query}`)).text();
+      return text.includes('"node"') ? true : undefined;
     });
   });
   afterAll(async () => {
@@ -56,8 +57,13 @@ describe.skipIf(chromium.path === null)(`the page on a real collector${chromium.
       measure(
         page,
         `(() => {
-          const canvas = document.querySelector('canvas');
-          const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+          const drawn = document.querySelector('canvas');
+          const canvas = document.createElement('canvas');
+          canvas.width = drawn.width;
+          canvas.height = drawn.height;
+          const context = canvas.getContext('2d', { willReadFrequently: true });
+          context.drawImage(drawn, 0, 0);
+          const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
           let coloured = 0;
           for (let i = 0; i < pixels.length; i += 4) {
             const spread = Math.max(pixels[i], pixels[i + 1], pixels[i + 2]) - Math.min(pixels[i], pixels[i + 1], pixels[i + 2]);

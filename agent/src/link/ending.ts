@@ -143,8 +143,9 @@ export function afterClose(code: number): Ending {
   }
 }
 
-/** The session is over; `state` may be of any phase with a socket. */
+/** The session is over; `state` may be of any phase with a socket. An agent that was about to stop has stopped. */
 export function end(state: SessionState, at: Moment, ending: Ending, effects: readonly Effect[]): Step {
+  if (state.phase === 'DRAINING' && state.isStopping) return stopped(state, effects);
   const connection = connectionOf(state);
   const hasSucceeded = connection !== undefined && at.monoMs - connection.liveSinceMs >= SUCCESS_MS_MIN;
   const before = { ...memoryOf(state), attempt: hasSucceeded ? 0 : state.attempt };

@@ -448,6 +448,15 @@ describe('stopping', () => {
     ]);
   });
 
+  it.each(EVENTS.map((event) => [event.kind, event] as const))(
+    'never connects again once it is told to stop, also after %s',
+    (_kind, event) => {
+      const { state } = run([...SENT, { kind: 'stop' }, event]);
+      expect(['DRAINING', 'STOPPED']).toContain(state.phase);
+      expect(step(state, { kind: 'wake' }, at(1_000_000)).state.phase).toBe('STOPPED');
+    },
+  );
+
   it('stops at once when the connection is lost meanwhile', () => {
     const { state } = run([...SENT, { kind: 'stop' }, { kind: 'closed', code: 1006 }]);
     expect(state.phase).toBe('STOPPED');

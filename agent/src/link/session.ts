@@ -384,9 +384,7 @@ function draining(state: In<'DRAINING'>, event: SessionEvent, at: Moment): Step 
     case 'closed':
     case 'refused':
     case 'failed':
-      return state.isStopping
-        ? stopped(state, [])
-        : end(state, at, { ...endedBy('the collector is stopping'), window: state.window }, []);
+      return end(state, at, { ...endedBy('the collector is stopping'), window: state.window }, []);
     case 'opened':
     case 'generationStored':
     case 'goaway':
