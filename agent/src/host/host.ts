@@ -53,6 +53,11 @@ export interface Host {
   read(path: string): Buffer;
   /** Like `read`, but opens and closes the file. */
   readOnce(path: string): Buffer;
+  /**
+   * Whether there is a file or folder that may be looked at. Cheaper than a `read` that fails: ask first about what many
+   * machines do not have.
+   */
+  has(path: string): boolean;
   /** Names in a folder, in no particular order. */
   list(path: string): readonly string[];
   /** Where a symbolic link points. */

@@ -1,6 +1,7 @@
 /** The machine that the agent runs on. */
 import {
   closeSync,
+  existsSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -83,6 +84,10 @@ export class LocalHost implements Host, Disposable {
     } finally {
       closeSync(file);
     }
+  }
+
+  has(path: string): boolean {
+    return this.#openFiles.has(path) || existsSync(this.#resolve(path));
   }
 
   list(path: string): readonly string[] {

@@ -1,5 +1,5 @@
 /** A machine made of a fixture folder, for tests. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { HostError, type FilesystemUsage, type Host, type HostErrorKind, type KernelNames } from './host.ts';
 
@@ -39,6 +39,13 @@ export class FakeHost implements Host {
 
   readOnce(path: string): Buffer {
     return this.read(path);
+  }
+
+  has(path: string): boolean {
+    const replaced = this.files.get(path);
+    if (replaced !== undefined) return !isGone(replaced);
+    if ([...this.files.keys()].some((file) => file.startsWith(`${path}/`))) return true;
+    return this.#rootPath !== undefined && existsSync(join(this.#rootPath, path));
   }
 
   list(path: string): readonly string[] {
@@ -82,4 +89,8 @@ export class FakeHost implements Host {
       throw new HostError('absent', `open ${path}`, { cause: error });
     }
   }
+}
+
+function isGone(file: string | Buffer | { readonly fails: HostErrorKind }): boolean {
+  return typeof file === 'object' && 'fails' in file && file.fails === 'absent';
 }

@@ -15,10 +15,10 @@ it('has a different name for each sampler', () => {
   expect(new Set(samplers.map(({ name }) => name)).size).toBe(samplers.length);
 });
 
-it.each(samplers)('$name emits on this machine, and only the metrics that it declares', async (sampler) => {
+it.each(samplers)('$name emits only the metrics that it declares', async (sampler) => {
   using host = new LocalHost(MACHINE_ROOTS);
   const lines = await readLines(sampler, host);
-  expect(lines).not.toHaveLength(0);
+  expect(lines.filter((line) => line.startsWith('failed:'))).toEqual([]);
   const declared: ReadonlySet<string> = new Set(sampler.metrics);
   const names = lines
     .filter((line) => !line.startsWith('dropped:'))

@@ -1,17 +1,39 @@
 /** The register: which samplers run on which operating system. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { arpSampler } from './arp/arp.linux.ts';
+import { bondingSampler } from './bonding/bonding.linux.ts';
+import { clocksourceSampler } from './clocksource/clocksource.linux.ts';
+import { conntrackSampler } from './conntrack/conntrack.linux.ts';
 import { cpuSampler } from './cpu/cpu.linux.ts';
+import { cpufreqSampler } from './cpufreq/cpufreq.linux.ts';
 import { diskSampler } from './disk/disk.linux.ts';
+import { edacSampler } from './edac/edac.linux.ts';
+import { entropySampler } from './entropy/entropy.linux.ts';
+import { filefdSampler } from './filefd/filefd.linux.ts';
 import { filesystemSampler } from './filesystem/filesystem.linux.ts';
+import { hwmonSampler } from './hwmon/hwmon.linux.ts';
 import { loadSampler } from './load/load.linux.ts';
 import { memorySampler } from './memory/memory.linux.ts';
+import { netstatSampler } from './netstat/netstat.linux.ts';
 import { networkSampler } from './network/network.linux.ts';
+import { nvmeSampler } from './nvme/nvme.linux.ts';
 import { osSampler } from './os/os.linux.ts';
+import { powerSampler } from './power/power.linux.ts';
+import { pressureSampler } from './pressure/pressure.linux.ts';
+import { processesSampler } from './processes/processes.linux.ts';
+import { raidSampler } from './raid/raid.linux.ts';
 import type { Sampler } from './sampler.ts';
+import { schedstatSampler } from './schedstat/schedstat.linux.ts';
 import { selfSampler, type AgentInfo } from './self/self.linux.ts';
+import { selinuxSampler } from './selinux/selinux.linux.ts';
+import { sockstatSampler } from './sockstat/sockstat.linux.ts';
+import { softnetSampler } from './softnet/softnet.linux.ts';
 import { statSampler } from './stat/stat.linux.ts';
+import { thermalSampler } from './thermal/thermal.linux.ts';
 import { timeSampler } from './time/time.ts';
+import { udpSampler } from './udp/udp.linux.ts';
 import { unameSampler } from './uname/uname.linux.ts';
+import { vmstatSampler } from './vmstat/vmstat.linux.ts';
 
 export interface SamplerOptions {
   readonly clock: Clock;
@@ -30,6 +52,28 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
     statSampler,
     diskSampler,
     networkSampler,
+    vmstatSampler,
+    pressureSampler,
+    schedstatSampler,
+    filefdSampler,
+    entropySampler,
+    netstatSampler(),
+    sockstatSampler(),
+    softnetSampler,
+    conntrackSampler,
+    arpSampler,
+    udpSampler,
+    selinuxSampler,
+    clocksourceSampler,
+    cpufreqSampler,
+    thermalSampler,
+    powerSampler,
+    raidSampler,
+    bondingSampler,
+    edacSampler,
+    nvmeSampler,
+    hwmonSampler(),
+    processesSampler(options.clock),
     unameSampler,
     osSampler,
     timeSampler(options.clock),

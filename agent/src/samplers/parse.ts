@@ -32,3 +32,92 @@ export function words(line: string): string[] {
   const trimmed = line.trim();
   return trimmed === '' ? [] : trimmed.split(/\s+/);
 }
+
+const ZERO = 0x30;
+const NINE = 0x39;
+const MINUS = 0x2d;
+const NEWLINE = 0x0a;
+/** A number of so many digits is exact however it is put together. */
+const EXACT_DIGITS_MAX = 15;
+
+/**
+ * The whole number that a kernel file of its own holds: digits, perhaps a minus before and a line break behind them.
+ * Makes no text of what it reads.
+ * @throws ParseError naming `what`
+ */
+export function parseInteger(bytes: Buffer, what: string): number {
+  const end = bytes[bytes.length - 1] === NEWLINE ? bytes.length - 1 : bytes.length;
+  const start = bytes[0] === MINUS ? 1 : 0;
+  if (end - start > EXACT_DIGITS_MAX) return parseNumber(bytes.toString('latin1', 0, end).trim(), what);
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = bytes[i] ?? 0;
+    // Some drivers pad with spaces; the slow way knows what else may be meant.
+    if (digit < ZERO || digit > NINE) return parseNumber(bytes.toString('latin1', 0, end).trim(), what);
+    value = value * 10 + (digit - ZERO);
+  }
+  if (end === start) throw new ParseError(`parse ${what}: it is empty`);
+  return start === 1 ? -value : value;
+}
+
+const HEXADECIMAL = /^[0-9a-f]{1,16}$/i;
+
+/**
+ * A number as the kernel prints them in hexadecimal without a prefix.
+ * @throws ParseError naming `what`
+ */
+export function parseHexadecimal(text: string | undefined, what: string): number {
+  if (text === undefined || !HEXADECIMAL.test(text)) {
+    throw new ParseError(
+      `parse ${what}: ${JSON.stringify((text ?? '').slice(0, LONGEST_SHOWN))} is not hexadecimal`,
+    );
+  }
+  return Number.parseInt(text, 16);
+}
+
+/** The lines of a kernel file that are not empty. */
+export function lines(bytes: Buffer): string[] {
+  return bytes
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '');
+}
+
+/** Sorts names that end in a number by it: `hwmon2` before `hwmon10`. */
+export function byNumber(left: string, right: string): number {
+  return numberAtEnd(left) - numberAtEnd(right) || (left < right ? -1 : 1);
+}
+
+function numberAtEnd(name: string): number {
+  return Number(/[0-9]*$/.exec(name)?.[0] ?? 0);
+}
+
+/**
+ * The numbers behind some keys of a file with one `key number` a line, in the order of `keys`; keys that are not there
+ * are left out.
+ * @throws ParseError when what stands behind a key is not a number
+ */
+export function parseKeyed<Name>(
+  text: string,
+  keys: ReadonlyMap<string, Name>,
+  what: string,
+): readonly { readonly metric: Name; readonly value: number }[] {
+  const found: { metric: Name; value: number }[] = [];
+  for (const [key, metric] of keys) {
+    const number = numberBehind(text, key);
+    if (number !== undefined) found.push({ metric, value: parseNumber(number, what) });
+  }
+  return found;
+}
+
+/** Text behind the first line that is `key` and white space. Looks for it without cutting the text into lines. */
+function numberBehind(text: string, key: string): string | undefined {
+  for (let at = text.indexOf(key); at !== -1; at = text.indexOf(key, at + 1)) {
+    const end = at + key.length;
+    const isWholeKey = (at === 0 || text[at - 1] === '\n') && (text[end] === ' ' || text[end] === '\t');
+    if (!isWholeKey) continue;
+    const newline = text.indexOf('\n', end);
+    return text.slice(end, newline === -1 ? text.length : newline).trim();
+  }
+  return undefined;
+}

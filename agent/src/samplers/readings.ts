@@ -94,13 +94,19 @@ export class Readings {
 
   /** Adds the value 1 of a metric whose labels carry facts. */
   addFacts(metric: MetricName, labels: readonly string[]): void {
-    const expected = this.#next();
-    const isNext =
-      expected?.metric === metric &&
-      expected.labels.length === labels.length &&
-      labels.every((label, i) => label === expected.labels[i]);
-    if (!isNext) this.#diverge({ metric, labels: [...labels] });
-    this.#store(1, PRESENT);
+    this.addLabelled(metric, labels, 1);
+  }
+
+  /** Like `add`, for labels that come as a list. */
+  addLabelled(metric: MetricName, labels: readonly string[], value: number): void {
+    if (!this.#isNextLabelled(metric, labels)) this.#diverge({ metric, labels: [...labels] });
+    this.#store(value, Number.isFinite(value) ? PRESENT : SAMPLE_ERROR.NOT_FINITE);
+  }
+
+  /** Like `fail`, for labels that come as a list. */
+  failLabelled(metric: MetricName, labels: readonly string[], code: SampleErrorCode): void {
+    if (!this.#isNextLabelled(metric, labels)) this.#diverge({ metric, labels: [...labels] });
+    this.#store(0, code);
   }
 
   /** Counts a value that cannot be sent because the catalogue does not know its metric. */
@@ -135,6 +141,13 @@ export class Readings {
       expected.labels[1] === label2 &&
       expected.labels[2] === label3
     );
+  }
+
+  #isNextLabelled(metric: MetricName, labels: readonly string[]): boolean {
+    const expected = this.#next();
+    if (expected?.metric !== metric || expected.labels.length !== labels.length) return false;
+    for (let i = 0; i < labels.length; i++) if (labels[i] !== expected.labels[i]) return false;
+    return true;
   }
 
   /** What the layout says comes next; undefined when the order has already changed or the layout has no more. */

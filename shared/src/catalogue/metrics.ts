@@ -3,13 +3,19 @@
  * Names, labels and types are node_exporter's wherever it has the metric.
  */
 import type { MetricDefinition } from './definition.ts';
+import { HARDWARE_METRICS } from './hardware.ts';
+import { KERNEL_METRICS } from './kernel.ts';
 import { MEMORY_METRICS } from './memory.ts';
 import { SELF_METRICS } from './self.ts';
+import { SOCKET_METRICS } from './sockets.ts';
 import { SYSTEM_METRICS } from './system.ts';
 
 export const METRICS = {
   ...SYSTEM_METRICS,
   ...MEMORY_METRICS,
+  ...KERNEL_METRICS,
+  ...SOCKET_METRICS,
+  ...HARDWARE_METRICS,
   ...SELF_METRICS,
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 

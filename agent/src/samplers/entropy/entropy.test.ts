@@ -1,0 +1,9 @@
+import { describe, expect, it } from 'vitest';
+import { fixtures, readLines } from '../testing.ts';
+import { entropySampler } from './entropy.linux.ts';
+
+describe('entropy sampler', () => {
+  it.each(fixtures(import.meta.dirname))('reads $name', async ({ host, expected }) => {
+    expect(await readLines(entropySampler, host)).toEqual(expected);
+  });
+});

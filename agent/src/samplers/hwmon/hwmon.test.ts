@@ -1,0 +1,9 @@
+import { describe, expect, it } from 'vitest';
+import { fixtures, readLines } from '../testing.ts';
+import { hwmonSampler } from './hwmon.linux.ts';
+
+describe('hwmon sampler', () => {
+  it.each(fixtures(import.meta.dirname))('reads $name', async ({ host, expected }) => {
+    expect(await readLines(hwmonSampler(), host)).toEqual(expected);
+  });
+});
