@@ -23,6 +23,8 @@ import type { ReadAccess } from './api/auth/guard.ts';
 import { accessTokens } from './api/auth/tokens.ts';
 import { listen } from './api/listen.ts';
 import { prometheusRouter } from './api/prometheus/prometheus.ts';
+import { REMOTE_COUNTERS } from './api/remote/counters.ts';
+import { remoteRouter } from './api/remote/remote.ts';
 import { createApi, createServer } from './api/server.ts';
 import { isLoopback } from './config/load.ts';
 import type { Config } from './config/options.ts';
@@ -47,6 +49,7 @@ import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
+import type { Labels } from './storage/labels.ts';
 import { openStorage } from './storage/open.ts';
 
 export interface Collector {
@@ -145,7 +148,7 @@ async function open(
     externalUrl: url,
   });
   const metrics = createSelfMetrics({
-    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS],
+    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS],
     gauges: collectorGauges({
       journal: () => journal.stats(),
       hosts: () => presence.counts(),
@@ -220,9 +223,10 @@ async function open(
     counted: (outcome) => metrics.increment('rollcall_enrolments_total', { outcome }),
   });
   const startedMs = clock.wallMs();
+  const tokens = accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes });
   const app = createApi({
     log,
-    access: readAccess(config, accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes })),
+    access: readAccess(config, tokens),
     hosts: new FleetView({
       hosts,
       presence,
@@ -267,6 +271,15 @@ async function open(
       ruleGroups: () => [],
       alerts: () => [],
       targets: () => targets(hosts, presence, vitals),
+    }),
+    remote: remoteRouter({
+      clock,
+      log,
+      storage,
+      append: (batch) => storage.append(batch),
+      reserved: () => agentIdentities(hosts, presence),
+      tokenId: (token) => tokens.idOf(token),
+      counters: metrics,
     }),
     pageDirectory: PAGE_DIRECTORY,
   });
@@ -338,6 +351,12 @@ function alertableHosts(hosts: Hosts, presence: PresenceWatch, vitals: FleetVita
     sinceMs: presence.now(id).sinceMs,
     newestDataMs: vitals.newestDataMs(id),
   }));
+}
+
+/** Whether series are named as if an agent had sent them; nobody else may send those. */
+function agentIdentities(hosts: Hosts, presence: PresenceWatch): { has(labels: Labels): boolean } {
+  const instances = new Set([...presence.all()].map(([id]) => hosts.get(id)?.name ?? id));
+  return { has: (labels) => labels.get('job') === 'node' && instances.has(labels.get('instance')) };
 }
 
 function targets(hosts: Hosts, presence: PresenceWatch, vitals: FleetVitals) {

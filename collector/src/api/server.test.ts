@@ -48,6 +48,7 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
     }),
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'rollcall_x 1\n' }),
     prometheus: Router(),
+    remote: Router(),
     pageDirectory,
     ...changes,
   });

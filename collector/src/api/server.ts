@@ -29,6 +29,8 @@ export interface ApiPorts {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Prometheus' HTTP API, to be mounted under `/api/v1`. */
   readonly prometheus: Router;
+  /** Remote write and read, at the same place. */
+  readonly remote: Router;
   /** Folder of the built page. */
   readonly pageDirectory: string;
 }
@@ -53,6 +55,7 @@ export function createApi(ports: ApiPorts): Express {
     const { contentType, text } = await ports.metrics();
     response.set('Content-Type', contentType).send(text);
   });
+  app.use('/api/v1', ports.remote);
   app.use('/api/v1', ports.prometheus);
   app.use(pageRouter(ports.pageDirectory));
   app.use((_request, response) => {

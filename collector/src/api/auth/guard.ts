@@ -25,22 +25,22 @@ export function readGuard(access: ReadAccess): RequestHandler {
         );
       return;
     }
-    const token = credential(request.headers.authorization);
+    const token = credentialOf(request);
     if (token !== undefined && access.isValid(token)) {
       next();
       return;
     }
-    response.set(
-      'WWW-Authenticate',
-      'Basic realm="Rollcall: any user name, an access token as password", charset="UTF-8"',
-    );
-    sendError(
-      response,
-      401,
-      'UNAUTHORIZED',
-      'reading needs an access token: rollcall-collector access create NAME',
-    );
+    askForToken(response, 'reading needs an access token: rollcall-collector access create NAME');
   };
+}
+
+/** Answers 401 with what is needed. */
+export function askForToken(response: Response, message: string): void {
+  response.set(
+    'WWW-Authenticate',
+    'Basic realm="Rollcall: any user name, an access token as password", charset="UTF-8"',
+  );
+  sendError(response, 401, 'UNAUTHORIZED', message);
 }
 
 function hostOf(request: Request): string {
@@ -48,7 +48,9 @@ function hostOf(request: Request): string {
   return header.replace(/:\d+$/, '').toLowerCase();
 }
 
-function credential(header: string | undefined): string | undefined {
+/** The token that a request carries, as bearer or as the password of basic authentication; it may be wrong. */
+export function credentialOf(request: Request): string | undefined {
+  const header = request.headers.authorization;
   if (header === undefined) return undefined;
   const [scheme = '', value = ''] = header.split(' ', 2);
   if (scheme.toLowerCase() === 'bearer') return value;

@@ -17,6 +17,8 @@ describe('access tokens', () => {
     const tokens = open();
     const { token, id } = tokens.create('grafana');
     expect(tokens.isValid(token)).toBe(true);
+    expect(tokens.idOf(token)).toBe(id);
+    expect(tokens.idOf(`${token}x`)).toBeUndefined();
     expect(tokens.isValid(token.slice(0, -1))).toBe(false);
     expect(tokens.isValid('')).toBe(false);
     expect(tokens.revoke(id)).toBe(true);

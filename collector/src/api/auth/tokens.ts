@@ -1,4 +1,4 @@
-/** Access tokens for reading: created on the command line, shown once, stored as a hash. */
+/** Access tokens for reading and for remote write: created on the command line, shown once, stored as a hash. */
 import { createHash } from 'node:crypto';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
@@ -29,6 +29,8 @@ export interface AccessTokens {
   revoke(id: string): boolean;
   /** Whether `text` is a valid token. The time it takes does not depend on how much of it is right. */
   isValid(text: string): boolean;
+  /** The id of a valid token, undefined when `text` is none; as `isValid` otherwise. */
+  idOf(text: string): string | undefined;
 }
 
 export function accessTokens(options: {
@@ -44,7 +46,11 @@ export function accessTokens(options: {
   const all = connection.prepare('SELECT id, name, created_ms FROM access_tokens ORDER BY created_ms, id');
   const remove = connection.prepare('DELETE FROM access_tokens WHERE id = ?');
   // Looking the hash of a 256-bit secret up tells nothing about the secret, whatever the index does.
-  const find = connection.prepare('SELECT 1 FROM access_tokens WHERE secret_hash = ?');
+  const find = connection.prepare('SELECT id FROM access_tokens WHERE secret_hash = ?');
+  const idOf = (text: string): string | undefined => {
+    const row = text.startsWith(ACCESS_TOKEN_PREFIX) ? find.get(hashOf(text)) : undefined;
+    return row === undefined ? undefined : String(row['id']);
+  };
   return {
     create(name) {
       if (Number(count.get()?.['count']) >= TOKENS_MAX) {
@@ -65,7 +71,8 @@ export function accessTokens(options: {
         createdMs: Number(row['created_ms']),
       })),
     revoke: (id) => remove.run(id).changes === 1,
-    isValid: (text) => text.startsWith(ACCESS_TOKEN_PREFIX) && find.get(hashOf(text)) !== undefined,
+    isValid: (text) => idOf(text) !== undefined,
+    idOf,
   };
 }
 

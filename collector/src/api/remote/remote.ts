@@ -1,0 +1,192 @@
+/**
+ * Remote write in and remote read out, version 1.0: `POST /api/v1/write` and `POST /api/v1/read`. Reading is open to
+ * whoever may read; writing changes what people see, so it needs an access token on every address, loopback too.
+ * Source: prometheus.io/docs/specs/prw/remote_write_spec.
+ */
+import { withDeadline } from '@rollcall/shared/lib/clock.ts';
+import { AppError, describeError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import { raw, Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import { Pacer } from '../../query/evaluation.ts';
+import type { StorageReader } from '../../storage/storage.ts';
+import { askForToken, credentialOf } from '../auth/guard.ts';
+import type { REMOTE_COUNTERS, RemoteCounters } from './counters.ts';
+import { REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
+import { readSamples } from './read.ts';
+import { Senders } from './senders.ts';
+import { unpackSnappy } from './snappy.ts';
+import { complaint, storeRequest, type WritePorts } from './write.ts';
+
+export interface RemoteOptions extends WritePorts {
+  readonly log: Logger;
+  readonly storage: Pick<StorageReader, 'select'>;
+  readonly counters: RemoteCounters;
+  /** The id of an access token, undefined when it is not valid. */
+  tokenId(this: void, token: string): string | undefined;
+  readonly limits?: Partial<RemoteLimits>;
+}
+
+const CONTENT_TYPE = 'application/x-protobuf';
+/** How long a sender that is one too many waits at least. */
+const RETRY_SECONDS = 1;
+
+/** Status by code; what is not listed is our fault. 5xx makes a sender try again, every 4xx makes it give up. */
+const STATUS_OF: Partial<Record<ErrorCode, number>> = {
+  BAD_REQUEST: 400,
+  LIMIT_EXCEEDED: 413,
+  QUERY_LIMIT: 400,
+  QUERY_TIMEOUT: 503,
+  QUERY_CANCELED: 499,
+  SLOW_DOWN: 503,
+  STORAGE_UNAVAILABLE: 503,
+};
+
+/** The two routes, to be mounted at `/api/v1`; other paths and methods pass through. */
+export function remoteRouter(options: RemoteOptions): Router {
+  const limits: RemoteLimits = { ...REMOTE_LIMITS, ...options.limits };
+  const router = Router({ caseSensitive: true, strict: true });
+  const body = [refuseWrongType, raw({ type: () => true, limit: limits.bodyBytes, inflate: false })];
+  const senders = new Senders({ clock: options.clock, limits });
+  router.post(
+    '/write',
+    counting(options.counters, 'rollcall_remote_write_requests_total'),
+    requireToken(options),
+    atMost(limits.writesAtOnce),
+    body,
+    (request: Request, response: Response) => write({ ...options, limits, senders }, request, response),
+  );
+  router.post(
+    '/read',
+    counting(options.counters, 'rollcall_remote_read_requests_total'),
+    atMost(limits.readsAtOnce),
+    body,
+    (request: Request, response: Response) => read({ ...options, limits }, request, response),
+  );
+  router.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    sendError(error, response, options.log);
+  });
+  return router;
+}
+
+type Settled = RemoteOptions & { readonly limits: RemoteLimits };
+
+async function write(
+  context: Settled & { readonly senders: Senders },
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const bytes = unpackSnappy(bodyOf(request), context.limits.unpackedBytes);
+  const sender = String(response.locals['sender']);
+  // A sender that hangs up in between sends the whole request again; what is begun is finished.
+  const outcome = await storeRequest(
+    context,
+    { sender, bytes },
+    pacerOf(context, new AbortController().signal),
+  );
+  const { counters } = context;
+  counters.increment('rollcall_remote_write_samples_total', { outcome: 'stored' }, outcome.stored);
+  for (const [reason, count] of outcome.refused) {
+    counters.increment('rollcall_remote_write_samples_total', { outcome: reason }, count);
+  }
+  const text = complaint(outcome);
+  if (text === undefined) response.status(204).end();
+  else response.status(400).type('text/plain').send(`${text}\n`);
+}
+
+async function read(context: Settled, request: Request, response: Response): Promise<void> {
+  const left = new AbortController();
+  response.once('close', () => left.abort());
+  const bytes = unpackSnappy(bodyOf(request), context.limits.unpackedBytes);
+  const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'remote read took too long: ask for less');
+  const deadline = { timeoutMs: context.limits.readMs, onTimeout };
+  const pieces = await withDeadline(context.clock, deadline, (timeout) => {
+    const signal = AbortSignal.any([left.signal, timeout]);
+    return readSamples(context, bytes, { signal, pacer: pacerOf(context, signal) });
+  });
+  response.status(200).set({ 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'snappy' });
+  response.end(Buffer.concat(pieces));
+}
+
+function pacerOf({ clock }: Settled, signal: AbortSignal): Pacer {
+  return new Pacer({ clock, yieldTurn: nextTurn, signal });
+}
+
+function bodyOf(request: Request): Buffer {
+  const body: unknown = request.body;
+  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+}
+
+/** The parameter that names a message type tells remote write 2.0 from 1.0. */
+function refuseWrongType(request: Request, response: Response, next: NextFunction): void {
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(/\s*;\s*/);
+  const message = parameters.find((parameter) => parameter.startsWith('proto='));
+  const isKnown = message === undefined || message === 'proto=prometheus.writerequest';
+  const isPacked = (request.headers['content-encoding'] ?? '').toLowerCase() === 'snappy';
+  if (type === CONTENT_TYPE && isKnown && isPacked) {
+    // Unpacking is ours: the body parser would refuse an encoding that it does not know.
+    delete request.headers['content-encoding'];
+    next();
+    return;
+  }
+  response
+    .status(415)
+    .type('text/plain')
+    .send(`Content-Type ${CONTENT_TYPE} (version 1.0) and Content-Encoding snappy are expected\n`);
+}
+
+function requireToken({ tokenId }: RemoteOptions): RequestHandler {
+  return (request, response, next) => {
+    const token = credentialOf(request);
+    const sender = token === undefined ? undefined : tokenId(token);
+    if (sender === undefined) {
+      askForToken(response, 'writing needs an access token: rollcall-collector access create NAME');
+      return;
+    }
+    response.locals['sender'] = sender;
+    next();
+  };
+}
+
+/** Lets so many requests in at a time, before any of their body is read. */
+function atMost(count: number): RequestHandler {
+  let running = 0;
+  return (_request, response, next) => {
+    if (running >= count) {
+      response.set('Retry-After', String(RETRY_SECONDS));
+      next(new AppError('SLOW_DOWN', `${count} requests are being served already: try again later`));
+      return;
+    }
+    running++;
+    response.once('close', () => running--);
+    next();
+  };
+}
+
+function counting(counters: RemoteCounters, name: keyof typeof REMOTE_COUNTERS): RequestHandler {
+  return (_request, response, next) => {
+    response.once('finish', () => counters.increment(name, { code: String(response.statusCode) }));
+    next();
+  };
+}
+
+function sendError(error: unknown, response: Response, log: Logger): void {
+  if (response.headersSent || response.destroyed) return;
+  const status = statusOf(error);
+  if (status >= 500 && !(error instanceof AppError)) {
+    log.error('remote request failed', { error: describeError(error) });
+    response.status(status).type('text/plain').send('the collector failed; its log says more\n');
+    return;
+  }
+  response
+    .status(status)
+    .type('text/plain')
+    .send(`${describeError(error)}\n`);
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof AppError) return STATUS_OF[error.code] ?? 500;
+  // Errors of the body parser carry the status that they mean.
+  if (error instanceof Error && 'status' in error && typeof error.status === 'number') return error.status;
+  return 500;
+}

@@ -1,0 +1,19 @@
+/** Write requests for tests and benchmarks. */
+import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
+import type { Series } from '../../../storage/storage.ts';
+import { putSeries } from '../messages.ts';
+import { packSnappy } from '../snappy.ts';
+
+/** Headers that a remote write request carries. */
+export const WRITE_HEADERS = {
+  'Content-Type': 'application/x-protobuf',
+  'Content-Encoding': 'snappy',
+  'X-Prometheus-Remote-Write-Version': '0.1.0',
+} as const;
+
+/** The packed body of a write request. */
+export function writeRequest(all: readonly Series[]): Buffer {
+  const writer = new ByteWriter(64 * 1024);
+  for (const series of all) putSeries(writer, series);
+  return packSnappy(writer.view());
+}
