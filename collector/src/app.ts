@@ -3,16 +3,14 @@
  * who gets whom.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { schedule } from 'node-cron';
 import { METRICS } from '@rollcall/shared/catalogue/metrics.ts';
-import { background } from '@rollcall/shared/lib/background.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { ALERTING_COUNTERS } from './alerting/counters.ts';
+import { ALERTING_LIMITS } from './alerting/limits.ts';
 import { createReceivers } from './alerting/notify/list.ts';
 import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
@@ -22,10 +20,12 @@ import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
 import { accessTokens } from './api/auth/tokens.ts';
 import { listen } from './api/listen.ts';
+import { activeAlerts, ruleGroups } from './api/prometheus/alerting-view.ts';
 import { prometheusRouter } from './api/prometheus/prometheus.ts';
 import { REMOTE_COUNTERS } from './api/remote/counters.ts';
 import { remoteRouter } from './api/remote/remote.ts';
 import { createApi, createServer } from './api/server.ts';
+import { externalUrl, tlsFiles } from './config/derive.ts';
 import { isLoopback } from './config/load.ts';
 import type { Config } from './config/options.ts';
 import { Enrolment } from './fleet/enrolment.ts';
@@ -44,12 +44,12 @@ import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
 import { createQueryEngine, type QueryEngine } from './query/query.ts';
 import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE } from './self/figures.ts';
+import { scheduleHousekeeping } from './self/housekeeping.ts';
 import { createSelfMetrics } from './self/metrics.ts';
 import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
-import type { Labels } from './storage/labels.ts';
 import { openStorage } from './storage/open.ts';
 
 export interface Collector {
@@ -69,8 +69,6 @@ export interface CollectorPorts {
 /** What agents send at unless told otherwise; the collector's own series keep the same pace. */
 const AGENT_INTERVAL_MS = 10_000;
 const PAGE_DIRECTORY = resolve(import.meta.dirname, '../../web/dist');
-/** Once a day, at a quiet minute. UTC, because node-cron loses runs when clocks are put back. */
-const HOUSEKEEPING = '17 3 * * *';
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW, PORT_TAKEN, BAD_CONFIG */
 export async function startCollector(config: Config, ports: CollectorPorts): Promise<Collector> {
@@ -147,6 +145,14 @@ async function open(
     clock,
     externalUrl: url,
   });
+  const view = new FleetView({
+    hosts,
+    presence,
+    vitals,
+    inventory,
+    openIncidents: () => alerting.incidents.openCountByHost(),
+    lostSamples: (hostId) => journal.lostSamples(hostId),
+  });
   const metrics = createSelfMetrics({
     counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS],
     gauges: collectorGauges({
@@ -158,21 +164,22 @@ async function open(
       nowMs: () => clock.wallMs(),
     }),
   });
+  const rules = stockRules({
+    ...STOCK_RULE_DEFAULTS,
+    filesystemUsedRatioMax: config['disk-full-ratio'],
+    filesystemFreeBytesMin: config['disk-full-bytes'],
+    filesystemForMs: config['disk-full-for'],
+  });
   const alerting = createAlerting({
     state,
     clock,
     random,
     log,
-    hosts: { list: () => alertableHosts(hosts, presence, vitals) },
+    hosts: { list: () => view.watched() },
     // An engine of its own, so that people's queries cannot take the places of rules.
     evaluate: evaluateWith(createQueryEngine({ storage, clock })),
     receivers,
-    rules: stockRules({
-      ...STOCK_RULE_DEFAULTS,
-      filesystemUsedRatioMax: config['disk-full-ratio'],
-      filesystemFreeBytesMin: config['disk-full-bytes'],
-      filesystemForMs: config['disk-full-for'],
-    }),
+    rules,
     limits: {
       evaluationIntervalMs: config['rule-interval'],
       incidentAgeMsMax: config['incident-retention'],
@@ -222,19 +229,20 @@ async function open(
     log,
     counted: (outcome) => metrics.increment('rollcall_enrolments_total', { outcome }),
   });
+  const openIncidents = () => ({
+    incidents: alerting.incidents.list({
+      status: 'open',
+      hostId: null,
+      limit: ALERTING_LIMITS.incidentsPerListMax,
+    }),
+    evaluatedMs: alerting.stats().evaluatedMs,
+  });
   const startedMs = clock.wallMs();
   const tokens = accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes });
   const app = createApi({
     log,
     access: readAccess(config, tokens),
-    hosts: new FleetView({
-      hosts,
-      presence,
-      vitals,
-      inventory,
-      openIncidents: () => alerting.incidents.openCountByHost(),
-      lostSamples: (hostId) => journal.lostSamples(hostId),
-    }),
+    hosts: view,
     incidents: {
       list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
     },
@@ -268,16 +276,16 @@ async function open(
         goVersion: process.version,
       },
       stats: () => storage.stats(),
-      ruleGroups: () => [],
-      alerts: () => [],
-      targets: () => targets(hosts, presence, vitals),
+      ruleGroups: () => ruleGroups(rules, { ...openIncidents(), intervalMs: config['rule-interval'] }),
+      alerts: () => activeAlerts(openIncidents().incidents),
+      targets: () => view.targets(AGENT_INTERVAL_MS),
     }),
     remote: remoteRouter({
       clock,
       log,
       storage,
       append: (batch) => storage.append(batch),
-      reserved: () => agentIdentities(hosts, presence),
+      reserved: () => view.identities(),
       tokenId: (token) => tokens.idOf(token),
       counters: metrics,
     }),
@@ -291,24 +299,13 @@ async function open(
   // The sockets of agents belong to the server too, so it only ends after the gateway has closed them.
   closers.push(bound.close, () => gateway.close());
 
-  const housekeeping = schedule(
-    HOUSEKEEPING,
-    () => {
-      background(
-        log,
-        'prune samples',
-        storage.prune(clock.wallMs() - config['raw-retention'], pruneSignal.signal),
-      );
-      alerting.prune();
-      inventory.prune();
-    },
-    { timezone: 'UTC' },
+  closers.push(
+    scheduleHousekeeping(log, {
+      'prune samples': (signal) => storage.prune(clock.wallMs() - config['raw-retention'], signal),
+      'prune incidents': () => alerting.prune(),
+      'prune inventory': () => inventory.prune(),
+    }),
   );
-  const pruneSignal = new AbortController();
-  closers.push(() => {
-    pruneSignal.abort();
-    void housekeeping.stop();
-  });
   alerting.start();
   if (config.insecure) log.warn('insecure is set: agents and readers may connect without TLS');
   log.info('collector started', { version: VERSION, url: bound.url, dataDir, hosts: hosts.count });
@@ -343,33 +340,6 @@ function evaluateWith(engine: QueryEngine): EvaluatePort {
   };
 }
 
-function alertableHosts(hosts: Hosts, presence: PresenceWatch, vitals: FleetVitals) {
-  return [...presence.all()].map(([id, state]) => ({
-    id,
-    name: hosts.get(id)?.name ?? id,
-    state,
-    sinceMs: presence.now(id).sinceMs,
-    newestDataMs: vitals.newestDataMs(id),
-  }));
-}
-
-/** Whether series are named as if an agent had sent them; nobody else may send those. */
-function agentIdentities(hosts: Hosts, presence: PresenceWatch): { has(labels: Labels): boolean } {
-  const instances = new Set([...presence.all()].map(([id]) => hosts.get(id)?.name ?? id));
-  return { has: (labels) => labels.get('job') === 'node' && instances.has(labels.get('instance')) };
-}
-
-function targets(hosts: Hosts, presence: PresenceWatch, vitals: FleetVitals) {
-  return [...presence.all()].map(([id, state]) => ({
-    job: 'node',
-    instance: hosts.get(id)?.name ?? id,
-    health: state === 'up' ? ('up' as const) : state === 'unknown' ? ('unknown' as const) : ('down' as const),
-    lastError: state === 'up' ? '' : `host is ${state}`,
-    lastSampleMs: vitals.newestDataMs(id) ?? undefined,
-    intervalMs: AGENT_INTERVAL_MS,
-  }));
-}
-
 function retire(
   kind: 'added' | 'revoked' | 'deleted',
   hostId: string,
@@ -384,22 +354,4 @@ function readAccess(config: Config, tokens: { readonly isValid: (text: string) =
   return isLoopback(config.listen.host)
     ? { kind: 'loopback' }
     : { kind: 'token', isValid: (token) => tokens.isValid(token) };
-}
-
-function externalUrl(config: Config): string {
-  if (config['external-url'] !== undefined) return config['external-url'].replace(/\/+$/, '');
-  const scheme = config['tls-cert-file'] === undefined ? 'http' : 'https';
-  const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
-  return `${scheme}://${host}:${config.listen.port}`;
-}
-
-function tlsFiles(config: Config): { readonly cert: string; readonly key: string } | undefined {
-  const certFile = config['tls-cert-file'];
-  const keyFile = config['tls-key-file'];
-  if (certFile === undefined || keyFile === undefined) return undefined;
-  try {
-    return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
-  } catch (error) {
-    throw new AppError('BAD_CONFIG', `tls-cert-file, tls-key-file: cannot be read: ${describeError(error)}`);
-  }
 }

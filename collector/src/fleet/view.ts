@@ -1,9 +1,21 @@
 /** Hosts as the API shows them: record, presence, newest readings and open incidents put together. */
-import type { HostDetail, HostsAnswer, HostSummary, InventorySection } from '../api/types.ts';
+import type { HostDetail, HostsAnswer, HostState, HostSummary, InventorySection } from '../api/types.ts';
+import type { Labels } from '../storage/labels.ts';
 import type { Host, Hosts } from './hosts.ts';
 import type { Inventory } from './inventory.ts';
 import type { PresenceWatch } from './presence.ts';
 import type { FleetVitals } from './vitals.ts';
+
+/** The label `job` of what agents send. */
+const JOB = 'node';
+
+const HEALTH: Readonly<Record<HostState, 'up' | 'down' | 'unknown'>> = {
+  up: 'up',
+  unknown: 'unknown',
+  suspect: 'down',
+  down: 'down',
+  planned: 'down',
+};
 
 export interface FleetViewOptions {
   readonly hosts: Hosts;
@@ -53,6 +65,36 @@ export class FleetView {
   inventory(hostId: string): readonly InventorySection[] | undefined {
     const { hosts, inventory } = this.#options;
     return hosts.get(hostId) === undefined ? undefined : inventory.latest(hostId);
+  }
+
+  /** Every host as alerting looks at it; retired ones are not among them. */
+  watched() {
+    const { hosts, presence, vitals } = this.#options;
+    return [...presence.all()].map(([id, state]) => ({
+      id,
+      name: hosts.get(id)?.name ?? id,
+      state,
+      sinceMs: presence.now(id).sinceMs,
+      newestDataMs: vitals.newestDataMs(id),
+    }));
+  }
+
+  /** Hosts as Prometheus' API shows what it scrapes. */
+  targets(intervalMs: number) {
+    return this.watched().map(({ name, state, newestDataMs }) => ({
+      job: JOB,
+      instance: name,
+      health: HEALTH[state],
+      lastError: state === 'up' ? '' : `host is ${state}`,
+      lastSampleMs: newestDataMs ?? undefined,
+      intervalMs,
+    }));
+  }
+
+  /** Whether series are named as if an agent had sent them; nobody else may send those. */
+  identities(): { has(labels: Labels): boolean } {
+    const instances = new Set(this.watched().map(({ name }) => name));
+    return { has: (labels) => labels.get('job') === JOB && instances.has(labels.get('instance')) };
   }
 
   #summary(host: Host, incidents: ReadonlyMap<string, number>): HostSummary {
