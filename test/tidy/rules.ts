@@ -248,7 +248,7 @@ export const BANS: readonly Ban[] = [
       'agent/src/host',
       'agent/src/inventory',
       'agent/src/app.ts',
-      'collector/src/app.ts',
+      'collector/src/config/derive.ts',
       'collector/src/query/worker',
     ],
   },
