@@ -18,6 +18,7 @@ const HELP = `Starts Rollcall on this machine: a collector, and an agent that re
   npm start -- --listen 127.0.0.1:8000           another port
   npm start -- --data-dir /srv/rollcall          another folder
   npm start -- --config rollcall.yaml            settings of the collector from a file
+  npm start -- --verbose                         the logs of both programs
 
 Stop it with Ctrl-C. docs/operations.md tells how to add other machines.
 `;
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     listen: { type: 'string', default: '127.0.0.1:7655' },
     'data-dir': { type: 'string', default: './rollcall-data' },
     config: { type: 'string' },
+    verbose: { type: 'boolean', default: false },
   },
 });
 
@@ -40,7 +42,9 @@ if (values.help) {
 async function run(): Promise<number> {
   const dataDir = resolve(values['data-dir']);
   buildPageIfStale();
+  const logFlags = values.verbose ? [] : ['--log-level', 'warn'];
   const collectorFlags = [
+    ...logFlags,
     '--listen',
     values.listen,
     '--data-dir',
@@ -54,7 +58,7 @@ async function run(): Promise<number> {
   const agentDir = join(dataDir, 'local-agent');
   const token = existsSync(join(agentDir, 'agent.json')) ? undefined : createToken(dataDir);
   const secrets = token === undefined ? {} : { ROLLCALL_TOKEN: token };
-  const agent = start(AGENT, ['run', '--url', url, '--data-dir', agentDir], secrets);
+  const agent = start(AGENT, ['run', '--url', url, '--data-dir', agentDir, ...logFlags], secrets);
   process.stdout.write(
     `Rollcall is at ${url} - this machine appears there in a few seconds. Ctrl-C stops it.\n`,
   );
@@ -77,6 +81,7 @@ async function run(): Promise<number> {
   const failure = isStopping ? 0 : first.code || 1;
   stop();
   await Promise.all([exitCode(agent), exitCode(collector)]);
+  process.stdout.write('Rollcall has stopped; the next start goes on with the same data.\n');
   return failure;
 }
 
