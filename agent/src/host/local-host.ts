@@ -29,6 +29,8 @@ export const MACHINE_ROOTS: HostRoots = { procPath: '/proc', sysPath: '/sys', ro
 /** Larger files are refused; `/proc/1/mountinfo` of a machine with 10,000 mounts has about 2 MiB. */
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
 const BUFFER_BYTES_INITIAL = 64 * 1024;
+/** Pages of memory are at least so large. */
+const PAGE_BYTES_MIN = 4_096;
 /** Files kept open; more are opened for each reading. */
 const OPEN_FILES_MAX = 256;
 /** The pool has 4 threads unless told otherwise. */
@@ -156,8 +158,12 @@ export class LocalHost implements Host, Disposable {
     }
   }
 
-  /** Reads from the start until the kernel says that there is no more: it gives long files in pieces. */
+  /**
+   * Reads from the start until the kernel says that there is no more: it gives long files in pieces. Where the first
+   * piece tells that there is no more, asking again is spared, which for some files costs as much as the first time.
+   */
   #readAll(file: number, path: string): Buffer {
+    const wholeBytesMax = wholeBytesMaxOf(path);
     let length = 0;
     for (;;) {
       if (length === this.#buffer.length) this.#grow(path);
@@ -167,8 +173,8 @@ export class LocalHost implements Host, Disposable {
       } catch (error) {
         throw hostError('read', path, error);
       }
-      if (count === 0) return this.#buffer.subarray(0, length);
       length += count;
+      if (count === 0 || length <= wholeBytesMax) return this.#buffer.subarray(0, length);
     }
   }
 
@@ -180,6 +186,18 @@ export class LocalHost implements Host, Disposable {
     larger.set(this.#buffer);
     this.#buffer = larger;
   }
+}
+
+/**
+ * Size up to which a first piece is the whole file. /sys and /proc/sys give what they have, at most a page, in one piece.
+ * Elsewhere in /proc the kernel puts lines into a page until the next one does not fit, so that after a short piece a line
+ * of more than 3 KiB would have to follow; only mounts have such lines.
+ * Source: seq_read_iter in fs/seq_file.c, sysfs_kf_seq_show in fs/sysfs/file.c of Linux.
+ */
+function wholeBytesMaxOf(path: string): number {
+  if (path.startsWith('/sys/') || path.startsWith('/proc/sys/')) return PAGE_BYTES_MIN - 1;
+  if (path.startsWith('/proc/') && !path.endsWith('/mountinfo')) return PAGE_BYTES_MIN / 4;
+  return 0;
 }
 
 /** Whether a file kept open may have lost what was behind it. */

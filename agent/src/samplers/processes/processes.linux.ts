@@ -5,14 +5,12 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { isAbsent, type Host } from '../../host/host.ts';
 import { addNumberFile } from '../files.ts';
+import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 import { parseProcess, ProcessCounts } from './processes.ts';
 
-const COUNT_EVERY_MS = 60_000;
-
 export function processesSampler(clock: Clock): Sampler {
-  let counts: ProcessCounts | undefined;
-  let countedAtMs = 0;
+  const counted = remembered(clock, countProcesses);
   return {
     name: 'processes',
     metrics: [
@@ -23,12 +21,7 @@ export function processesSampler(clock: Clock): Sampler {
       'node_processes_max_threads',
     ],
     sample(host, readings) {
-      const nowMs = clock.monoMs();
-      if (counts === undefined || nowMs - countedAtMs >= COUNT_EVERY_MS) {
-        counts = undefined;
-        counts = countProcesses(host);
-        countedAtMs = nowMs;
-      }
+      const counts = counted(host);
       readings.add('node_processes_pids', counts.pids);
       readings.add('node_processes_threads', counts.threads);
       for (const [state, count] of counts.states) readings.add('node_processes_state', count, state);
