@@ -63,6 +63,26 @@ describe('LocalHost', () => {
     expect(test.host.read('/proc/late').toString()).toBe('here');
   });
 
+  it('tells whether there is something, open or not', () => {
+    using test = fakeProc();
+    expect(test.host.has('/proc/late')).toBe(false);
+    writeFileSync(join(test.folder, 'late'), 'here');
+    mkdirSync(join(test.folder, 'folder'));
+    expect(test.host.has('/proc/late')).toBe(true);
+    expect(test.host.has('/proc/folder')).toBe(true);
+    test.host.read('/proc/late');
+    expect(test.host.has('/proc/late')).toBe(true);
+  });
+
+  it.each([1_023, 1_024, 1_025, 4_095, 4_096, 4_097])('reads a file of %d bytes whole', (size) => {
+    using test = fakeProc();
+    mkdirSync(join(test.folder, 'sys'));
+    for (const path of ['/proc/file', '/proc/sys/file', '/proc/mountinfo', '/file']) {
+      writeFileSync(join(test.folder, path.replace('/proc', '')), 'x'.repeat(size));
+      expect(test.host.read(path)).toHaveLength(size);
+    }
+  });
+
   it('tells io for a folder', () => {
     using test = fakeProc();
     mkdirSync(join(test.folder, 'folder'));

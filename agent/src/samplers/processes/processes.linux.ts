@@ -3,7 +3,7 @@
  * per process, so it is taken once a minute only; the counts stay the same in between.
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { isAbsent, type Host } from '../../host/host.ts';
+import { HostError, isAbsent, type Host } from '../../host/host.ts';
 import { addNumberFile } from '../files.ts';
 import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
@@ -34,7 +34,10 @@ export function processesSampler(clock: Clock): Sampler {
 
 function countProcesses(host: Host): ProcessCounts {
   const counts = new ProcessCounts();
-  for (const name of host.list('/proc')) {
+  const names = host.list('/proc');
+  // A count of those that we may see would be a wrong count of all.
+  if (!names.includes('1')) throw new HostError('denied', 'list /proc: it hides processes of others');
+  for (const name of names) {
     if (!/^[0-9]+$/.test(name)) continue;
     try {
       counts.add(parseProcess(host.readOnce(`/proc/${name}/stat`).toString('latin1')));
