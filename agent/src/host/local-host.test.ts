@@ -112,6 +112,20 @@ describe('LocalHost', () => {
     expect(readdirSync('/proc/self/fd').length).toBe(before);
   });
 
+  it('gives up files that nobody reads any more for others', () => {
+    using test = fakeProc();
+    const path = (i: number): string => `/proc/f${i}`;
+    for (let i = 0; i < 257; i++) writeFileSync(join(test.folder, `f${i}`), 'x');
+    for (let i = 0; i < 256; i++) test.host.read(path(i));
+    // A file that is kept open is still read when its name is gone; another one is not.
+    rmSync(join(test.folder, 'f0'));
+    rmSync(join(test.folder, 'f1'));
+    for (let i = 0; i < 5_000; i++) test.host.read(path(0));
+    test.host.read(path(256));
+    expect(kindOf(() => test.host.read(path(0)))).toBe('none');
+    expect(kindOf(() => test.host.read(path(1)))).toBe('absent');
+  });
+
   it('lists names and follows no link when asked for its target', () => {
     using test = fakeProc();
     writeFileSync(join(test.folder, 'a'), '');

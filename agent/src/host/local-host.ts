@@ -33,6 +33,8 @@ const BUFFER_BYTES_INITIAL = 64 * 1024;
 const PAGE_BYTES_MIN = 4_096;
 /** Files kept open; more are opened for each reading. */
 const OPEN_FILES_MAX = 256;
+/** A kept file is given up for another one when so many readings passed it by: its device may be gone. */
+const UNUSED_READINGS_MAX = 16 * OPEN_FILES_MAX;
 /** The pool has 4 threads unless told otherwise. */
 const STATFS_SLOTS = 3;
 
@@ -49,10 +51,17 @@ const KIND_BY_CODE: ReadonlyMap<string, HostErrorKind> = new Map([
   ['ENOSYS', 'unsupported'],
 ]);
 
+interface OpenFile {
+  readonly file: number;
+  /** Number of the reading that used it last. */
+  lastReading: number;
+}
+
 /** Not for concurrent use, except `statfs`. Owns open files until `close`. */
 export class LocalHost implements Host, Disposable {
   readonly #roots: HostRoots;
-  readonly #openFiles = new Map<string, number>();
+  readonly #openFiles = new Map<string, OpenFile>();
+  #readings = 0;
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
   readonly #statfsQueue = new StatfsQueue({ ask: askUsage, slots: STATFS_SLOTS });
 
@@ -61,21 +70,24 @@ export class LocalHost implements Host, Disposable {
   }
 
   read(path: string): Buffer {
+    this.#readings += 1;
     const kept = this.#openFiles.get(path);
     if (kept !== undefined) {
+      kept.lastReading = this.#readings;
       try {
-        return this.#readAll(kept, path);
+        return this.#readAll(kept.file, path);
       } catch (error) {
         // The file has no value at the moment, or too large a one; it is the right file.
         if (!isStale(error)) throw error;
         // The device behind it may have been replaced by another of the same name: look again.
         this.#openFiles.delete(path);
-        closeSync(kept);
+        closeSync(kept.file);
       }
     }
+    if (this.#openFiles.size >= OPEN_FILES_MAX) this.#closeUnused();
     if (this.#openFiles.size >= OPEN_FILES_MAX) return this.readOnce(path);
     const file = this.#open(path);
-    this.#openFiles.set(path, file);
+    this.#openFiles.set(path, { file, lastReading: this.#readings });
     return this.#readAll(file, path);
   }
 
@@ -136,12 +148,21 @@ export class LocalHost implements Host, Disposable {
 
   /** Closes all files; a later reading opens them again. */
   close(): void {
-    for (const file of this.#openFiles.values()) closeSync(file);
+    for (const { file } of this.#openFiles.values()) closeSync(file);
     this.#openFiles.clear();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Makes room where containers come and go, each with network devices of its own. */
+  #closeUnused(): void {
+    for (const [path, { file, lastReading }] of this.#openFiles) {
+      if (this.#readings - lastReading <= UNUSED_READINGS_MAX) continue;
+      this.#openFiles.delete(path);
+      closeSync(file);
+    }
   }
 
   #resolve(path: string): string {

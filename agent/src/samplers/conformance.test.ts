@@ -20,6 +20,7 @@ const COUNTED = [
   'node_bonding_',
   'node_processes_',
   'node_selinux_enabled',
+  'node_tcp_',
   'process_open_fds',
 ] as const;
 

@@ -29,6 +29,7 @@ import { selinuxSampler } from './selinux/selinux.linux.ts';
 import { sockstatSampler } from './sockstat/sockstat.linux.ts';
 import { softnetSampler } from './softnet/softnet.linux.ts';
 import { statSampler } from './stat/stat.linux.ts';
+import { tcpSampler } from './tcp/tcp.linux.ts';
 import { thermalSampler } from './thermal/thermal.linux.ts';
 import { timeSampler } from './time/time.ts';
 import { udpSampler } from './udp/udp.linux.ts';
@@ -62,6 +63,7 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
     softnetSampler,
     conntrackSampler,
     arpSampler,
+    tcpSampler(options.clock),
     udpSampler,
     selinuxSampler,
     clocksourceSampler(options.clock),

@@ -6,16 +6,27 @@ import type { Host } from '../host/host.ts';
 export const REMEMBER_MS = 60_000;
 
 /**
- * A function that returns what `read` returned at most REMEMBER_MS ago. A failure is not remembered.
+ * A function that returns what `read` returned, or throws what it threw, at most REMEMBER_MS ago: something dear is not
+ * tried again in each tick because it fails.
  */
 export function remembered<T>(clock: Clock, read: (host: Host) => T): (host: Host) => T {
-  let kept: { readonly value: T; readonly readAtMs: number } | undefined;
+  let kept: { readonly result: () => T; readonly readAtMs: number } | undefined;
   return (host) => {
     const nowMs = clock.monoMs();
     if (kept === undefined || nowMs - kept.readAtMs >= REMEMBER_MS) {
-      kept = undefined;
-      kept = { value: read(host), readAtMs: nowMs };
+      kept = { result: outcome(() => read(host)), readAtMs: nowMs };
     }
-    return kept.value;
+    return kept.result();
   };
+}
+
+function outcome<T>(read: () => T): () => T {
+  try {
+    const value = read();
+    return () => value;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
 }

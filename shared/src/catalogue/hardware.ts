@@ -111,7 +111,7 @@ export const HWMON_METRICS = {
 } as const;
 
 /** Rows of /sys/class/power_supply: `node_power_supply_<attribute>`. */
-export const POWER_SUPPLY_METRICS = {
+const POWER_SUPPLY_METRICS = {
   node_power_supply_online: supply(
     'bool',
     0,
