@@ -33,7 +33,7 @@ const UPSTREAM_DEFAULTS = [
 const OURS_ONLY: readonly (readonly [family: RegExp, reason: string])[] = [
   [/^node_softnet_(backlog_len|cpu_collision_total|flow_limit_count_total|received_rps_total)$/, 'since 1.6'],
   [/^node_netstat_(TcpExt_(TCPOFOQueue|TCPRcvQDrop)|Tcp_MaxConn)$/, 'dashboards want them; a setting there'],
-  [/^node_processes_/, 'a setting there'],
+  [/^node_(processes|tcp)_/, 'a setting there'],
   [/^node_pressure_irq_/, 'since 1.8'],
 ];
 

@@ -63,6 +63,26 @@ describe('LocalHost', () => {
     expect(test.host.read('/proc/late').toString()).toBe('here');
   });
 
+  it('tells whether there is something, open or not', () => {
+    using test = fakeProc();
+    expect(test.host.has('/proc/late')).toBe(false);
+    writeFileSync(join(test.folder, 'late'), 'here');
+    mkdirSync(join(test.folder, 'folder'));
+    expect(test.host.has('/proc/late')).toBe(true);
+    expect(test.host.has('/proc/folder')).toBe(true);
+    test.host.read('/proc/late');
+    expect(test.host.has('/proc/late')).toBe(true);
+  });
+
+  it.each([1_023, 1_024, 1_025, 4_095, 4_096, 4_097])('reads a file of %d bytes whole', (size) => {
+    using test = fakeProc();
+    mkdirSync(join(test.folder, 'sys'));
+    for (const path of ['/proc/file', '/proc/sys/file', '/proc/mountinfo', '/file']) {
+      writeFileSync(join(test.folder, path.replace('/proc', '')), 'x'.repeat(size));
+      expect(test.host.read(path)).toHaveLength(size);
+    }
+  });
+
   it('tells io for a folder', () => {
     using test = fakeProc();
     mkdirSync(join(test.folder, 'folder'));
@@ -90,6 +110,20 @@ describe('LocalHost', () => {
     test.host.close();
     test.host.close();
     expect(readdirSync('/proc/self/fd').length).toBe(before);
+  });
+
+  it('gives up files that nobody reads any more for others', () => {
+    using test = fakeProc();
+    const path = (i: number): string => `/proc/f${i}`;
+    for (let i = 0; i < 257; i++) writeFileSync(join(test.folder, `f${i}`), 'x');
+    for (let i = 0; i < 256; i++) test.host.read(path(i));
+    // A file that is kept open is still read when its name is gone; another one is not.
+    rmSync(join(test.folder, 'f0'));
+    rmSync(join(test.folder, 'f1'));
+    for (let i = 0; i < 5_000; i++) test.host.read(path(0));
+    test.host.read(path(256));
+    expect(kindOf(() => test.host.read(path(0)))).toBe('none');
+    expect(kindOf(() => test.host.read(path(1)))).toBe('absent');
   });
 
   it('lists names and follows no link when asked for its target', () => {

@@ -29,8 +29,12 @@ export const MACHINE_ROOTS: HostRoots = { procPath: '/proc', sysPath: '/sys', ro
 /** Larger files are refused; `/proc/1/mountinfo` of a machine with 10,000 mounts has about 2 MiB. */
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
 const BUFFER_BYTES_INITIAL = 64 * 1024;
+/** Pages of memory are at least so large. */
+const PAGE_BYTES_MIN = 4_096;
 /** Files kept open; more are opened for each reading. */
 const OPEN_FILES_MAX = 256;
+/** A kept file is given up for another one when so many readings passed it by: its device may be gone. */
+const UNUSED_READINGS_MAX = 16 * OPEN_FILES_MAX;
 /** The pool has 4 threads unless told otherwise. */
 const STATFS_SLOTS = 3;
 
@@ -47,10 +51,17 @@ const KIND_BY_CODE: ReadonlyMap<string, HostErrorKind> = new Map([
   ['ENOSYS', 'unsupported'],
 ]);
 
+interface OpenFile {
+  readonly file: number;
+  /** Number of the reading that used it last. */
+  lastReading: number;
+}
+
 /** Not for concurrent use, except `statfs`. Owns open files until `close`. */
 export class LocalHost implements Host, Disposable {
   readonly #roots: HostRoots;
-  readonly #openFiles = new Map<string, number>();
+  readonly #openFiles = new Map<string, OpenFile>();
+  #readings = 0;
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
   readonly #statfsQueue = new StatfsQueue({ ask: askUsage, slots: STATFS_SLOTS });
 
@@ -59,21 +70,24 @@ export class LocalHost implements Host, Disposable {
   }
 
   read(path: string): Buffer {
+    this.#readings += 1;
     const kept = this.#openFiles.get(path);
     if (kept !== undefined) {
+      kept.lastReading = this.#readings;
       try {
-        return this.#readAll(kept, path);
+        return this.#readAll(kept.file, path);
       } catch (error) {
         // The file has no value at the moment, or too large a one; it is the right file.
         if (!isStale(error)) throw error;
         // The device behind it may have been replaced by another of the same name: look again.
         this.#openFiles.delete(path);
-        closeSync(kept);
+        closeSync(kept.file);
       }
     }
+    if (this.#openFiles.size >= OPEN_FILES_MAX) this.#closeUnused();
     if (this.#openFiles.size >= OPEN_FILES_MAX) return this.readOnce(path);
     const file = this.#open(path);
-    this.#openFiles.set(path, file);
+    this.#openFiles.set(path, { file, lastReading: this.#readings });
     return this.#readAll(file, path);
   }
 
@@ -134,12 +148,21 @@ export class LocalHost implements Host, Disposable {
 
   /** Closes all files; a later reading opens them again. */
   close(): void {
-    for (const file of this.#openFiles.values()) closeSync(file);
+    for (const { file } of this.#openFiles.values()) closeSync(file);
     this.#openFiles.clear();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Makes room where containers come and go, each with network devices of its own. */
+  #closeUnused(): void {
+    for (const [path, { file, lastReading }] of this.#openFiles) {
+      if (this.#readings - lastReading <= UNUSED_READINGS_MAX) continue;
+      this.#openFiles.delete(path);
+      closeSync(file);
+    }
   }
 
   #resolve(path: string): string {
@@ -156,8 +179,12 @@ export class LocalHost implements Host, Disposable {
     }
   }
 
-  /** Reads from the start until the kernel says that there is no more: it gives long files in pieces. */
+  /**
+   * Reads from the start until the kernel says that there is no more: it gives long files in pieces. Where the first
+   * piece tells that there is no more, asking again is spared, which for some files costs as much as the first time.
+   */
   #readAll(file: number, path: string): Buffer {
+    const wholeBytesMax = wholeBytesMaxOf(path);
     let length = 0;
     for (;;) {
       if (length === this.#buffer.length) this.#grow(path);
@@ -167,8 +194,8 @@ export class LocalHost implements Host, Disposable {
       } catch (error) {
         throw hostError('read', path, error);
       }
-      if (count === 0) return this.#buffer.subarray(0, length);
       length += count;
+      if (count === 0 || length <= wholeBytesMax) return this.#buffer.subarray(0, length);
     }
   }
 
@@ -180,6 +207,18 @@ export class LocalHost implements Host, Disposable {
     larger.set(this.#buffer);
     this.#buffer = larger;
   }
+}
+
+/**
+ * Size up to which a first piece is the whole file. /sys and /proc/sys give what they have, at most a page, in one piece.
+ * Elsewhere in /proc the kernel puts lines into a page until the next one does not fit, so that after a short piece a line
+ * of more than 3 KiB would have to follow; only mounts have such lines.
+ * Source: seq_read_iter in fs/seq_file.c, sysfs_kf_seq_show in fs/sysfs/file.c of Linux.
+ */
+function wholeBytesMaxOf(path: string): number {
+  if (path.startsWith('/sys/') || path.startsWith('/proc/sys/')) return PAGE_BYTES_MIN - 1;
+  if (path.startsWith('/proc/') && !path.endsWith('/mountinfo')) return PAGE_BYTES_MIN / 4;
+  return 0;
 }
 
 /** Whether a file kept open may have lost what was behind it. */

@@ -45,7 +45,7 @@ export class FakeHost implements Host {
     const replaced = this.files.get(path);
     if (replaced !== undefined) return !isGone(replaced);
     if ([...this.files.keys()].some((file) => file.startsWith(`${path}/`))) return true;
-    return this.#rootPath !== undefined && existsSync(join(this.#rootPath, path));
+    return this.#isOnDisk(path);
   }
 
   list(path: string): readonly string[] {
@@ -53,8 +53,9 @@ export class FakeHost implements Host {
     for (const file of this.files.keys()) {
       if (file.startsWith(`${path}/`)) names.add(file.slice(path.length + 1).split('/')[0] ?? '');
     }
-    if (names.size > 0) return [...names];
-    return this.#onDisk(path, (folder) => readdirSync(folder));
+    if (names.size > 0 && !this.#isOnDisk(path)) return [...names];
+    for (const name of this.#onDisk(path, (folder) => readdirSync(folder))) names.add(name);
+    return [...names];
   }
 
   readLink(path: string): string {
@@ -79,6 +80,10 @@ export class FakeHost implements Host {
 
   kernelNames(): KernelNames {
     return this.names;
+  }
+
+  #isOnDisk(path: string): boolean {
+    return this.#rootPath !== undefined && existsSync(join(this.#rootPath, path));
   }
 
   #onDisk<T>(path: string, use: (diskPath: string) => T): T {

@@ -29,6 +29,7 @@ import { selinuxSampler } from './selinux/selinux.linux.ts';
 import { sockstatSampler } from './sockstat/sockstat.linux.ts';
 import { softnetSampler } from './softnet/softnet.linux.ts';
 import { statSampler } from './stat/stat.linux.ts';
+import { tcpSampler } from './tcp/tcp.linux.ts';
 import { thermalSampler } from './thermal/thermal.linux.ts';
 import { timeSampler } from './time/time.ts';
 import { udpSampler } from './udp/udp.linux.ts';
@@ -51,7 +52,7 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
     loadSampler,
     statSampler,
     diskSampler,
-    networkSampler,
+    networkSampler(options.clock),
     vmstatSampler,
     pressureSampler,
     schedstatSampler,
@@ -62,22 +63,23 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
     softnetSampler,
     conntrackSampler,
     arpSampler,
+    tcpSampler(options.clock),
     udpSampler,
     selinuxSampler,
-    clocksourceSampler,
-    cpufreqSampler,
-    thermalSampler,
-    powerSampler,
+    clocksourceSampler(options.clock),
+    cpufreqSampler(options.clock),
+    thermalSampler(options.clock),
+    powerSampler(options.clock),
     raidSampler,
     bondingSampler,
-    edacSampler,
-    nvmeSampler,
-    hwmonSampler(),
+    edacSampler(options.clock),
+    nvmeSampler(options.clock),
+    hwmonSampler(options.clock),
     processesSampler(options.clock),
     unameSampler,
-    osSampler,
+    osSampler(options.clock),
     timeSampler(options.clock),
-    selfSampler(options.agent),
+    selfSampler(options.agent, options.clock),
     filesystemSampler(options),
   ];
 }

@@ -57,9 +57,10 @@ describe('TickTaker', () => {
     const slow: Sampler = {
       name: 'slow',
       metrics: [],
-      sample: () => {
+      sample: (_host, readings) => {
         const monoMs = clock.monoMs();
         clock.monoMs = () => monoMs + 250;
+        readings.add('node_load1', 1);
       },
     };
     const quick: Sampler = { name: 'quick', metrics: [], sample: () => undefined };
@@ -71,6 +72,8 @@ describe('TickTaker', () => {
       ['sampling', 250, 0],
     ]);
     expect(lines(tick)).toContain('node_scrape_collector_duration_seconds{collector="slow"} 0.25');
+    // The other one found nothing to read on this machine.
+    expect(lines(tick).join()).not.toContain('quick');
     expect(clock.timerCount).toBe(0);
   });
 

@@ -118,7 +118,10 @@ export class TickTaker {
     const readings = this.#own;
     const beganMs = this.#clock.monoMs();
     readings.begin();
-    for (const { kind, sampler, durationMs } of results) {
+    for (const result of results) {
+      const { kind, sampler, durationMs } = result;
+      // The machine has nothing of this kind: a success would say more than is known.
+      if (kind === 'values' && result.parts.every(({ schema }) => schema.seriesCount === 0)) continue;
       const seconds = Math.round(durationMs * 1_000) / US_PER_SECOND;
       readings.add('node_scrape_collector_success', kind === 'values' ? 1 : 0, sampler);
       readings.add('node_scrape_collector_duration_seconds', seconds, sampler);

@@ -133,6 +133,12 @@ export const SOCKET_METRICS = {
     scale: 0,
     help: 'Neighbours in the ARP table.',
   }),
+  node_tcp_connection_states: gauge({
+    unit: 'count',
+    labels: ['state'],
+    scale: 0,
+    help: 'TCP sockets by state; bytes in their queues as rx_queued_bytes and tx_queued_bytes.',
+  }),
   node_udp_queues: gauge({
     unit: 'bytes',
     labels: ['ip', 'queue'],

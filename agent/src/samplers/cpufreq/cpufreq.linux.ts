@@ -3,9 +3,11 @@
  * thermal_throttle (x86). Virtual machines have neither. On some processors the kernel asks the hardware when
  * scaling_cur_freq is read, which takes some microseconds each.
  */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { Host } from '../../host/host.ts';
 import { addNumberFile, listIfPresent, readFact, type NumberFile } from '../files.ts';
 import type { Readings } from '../readings.ts';
+import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 
 const FOLDER = '/sys/devices/system/cpu';
@@ -33,27 +35,30 @@ const FREQUENCIES: readonly NumberFile[] = [
   },
 ];
 
-export const cpufreqSampler: Sampler = {
-  name: 'cpufreq',
-  metrics: [
-    ...FREQUENCIES.map(({ metric }) => metric),
-    'node_cpu_core_throttles_total',
-    'node_cpu_package_throttles_total',
-  ],
-  sample(host, readings) {
-    // Processors that share a core or a package count the same throttles.
-    const seen = new Set<string>();
-    for (const name of listIfPresent(host, FOLDER, /^cpu[0-9]+$/)) {
-      const folder = `${FOLDER}/${name}`;
-      if (host.has(`${folder}/cpufreq`)) {
-        for (const each of FREQUENCIES) {
-          addNumberFile({ host, readings }, `${folder}/${each.file}`, each, [name.slice(PREFIX.length)]);
+export function cpufreqSampler(clock: Clock): Sampler {
+  const names = remembered(clock, (host) => listIfPresent(host, FOLDER, /^cpu[0-9]+$/));
+  return {
+    name: 'cpufreq',
+    metrics: [
+      ...FREQUENCIES.map(({ metric }) => metric),
+      'node_cpu_core_throttles_total',
+      'node_cpu_package_throttles_total',
+    ],
+    sample(host, readings) {
+      // Processors that share a core or a package count the same throttles.
+      const seen = new Set<string>();
+      for (const name of names(host)) {
+        const folder = `${FOLDER}/${name}`;
+        if (host.has(`${folder}/cpufreq`)) {
+          for (const each of FREQUENCIES) {
+            addNumberFile({ host, readings }, `${folder}/${each.file}`, each, [name.slice(PREFIX.length)]);
+          }
         }
+        if (host.has(`${folder}/thermal_throttle`)) addThrottles({ host, readings }, folder, seen);
       }
-      if (host.has(`${folder}/thermal_throttle`)) addThrottles({ host, readings }, folder, seen);
-    }
-  },
-};
+    },
+  };
+}
 
 function addThrottles(
   source: { readonly host: Host; readonly readings: Readings },

@@ -21,11 +21,18 @@ export function filesystemSampler(options: {
   readonly clock: Clock;
   readonly mountTimeoutMs: number;
 }): Sampler {
+  let content = Buffer.alloc(0);
+  let mounts: readonly Mount[] = [];
   return {
     name: 'filesystem',
     metrics: [...SIZE_METRICS, 'node_filesystem_readonly', 'node_filesystem_device_error'],
     async sample(host, readings, signal) {
-      const mounts = parseMounts(readMounts(host));
+      const bytes = readMounts(host);
+      if (!bytes.equals(content)) {
+        // Cutting up a line for each mount is dear, and mounts hardly change.
+        mounts = parseMounts(bytes);
+        content = Buffer.from(bytes);
+      }
       const controller = new AbortController();
       const giveUp = (): void => controller.abort();
       signal.addEventListener('abort', giveUp, { once: true });

@@ -1,13 +1,15 @@
 /**
- * Temperatures, fans, voltages and power from /sys/class/hwmon. Which files a chip has is looked up when chips come and
- * go; in between only the numbers are read. A chip behind a slow bus may take a millisecond for each.
+ * Temperatures, fans, voltages and power from /sys/class/hwmon. Which files a chip has is looked up once a minute, in
+ * between only the numbers are read. A chip behind a slow bus may take a millisecond for each.
  */
 import { posix } from 'node:path';
 import { HWMON_METRICS } from '@rollcall/shared/catalogue/hardware.ts';
 import { isMetricName } from '@rollcall/shared/catalogue/metrics.ts';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { HostError, type Host } from '../../host/host.ts';
 import { addNumberFile, listIfPresent, readFact, readIfPresent } from '../files.ts';
 import type { Readings } from '../readings.ts';
+import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 import { chipName, labelledSensor, sensorFile, type SensorFile } from './hwmon.ts';
 
@@ -21,21 +23,19 @@ interface Chip {
   readonly sensors: readonly (SensorFile & { readonly path: string })[];
 }
 
-export function hwmonSampler(): Sampler {
-  let names = '';
-  let chips: readonly Chip[] = [];
+export function hwmonSampler(clock: Clock): Sampler {
+  const chips = remembered(clock, readChips);
   return {
     name: 'hwmon',
     metrics: Object.keys(HWMON_METRICS).filter(isMetricName),
     sample(host, readings) {
-      const folders = listIfPresent(host, FOLDER, /^hwmon[0-9]+$/);
-      if (folders.join() !== names) {
-        chips = folders.map((folder) => readChip(host, `${FOLDER}/${folder}`));
-        names = folders.join();
-      }
-      for (const chip of chips) addChip(host, readings, chip);
+      for (const chip of chips(host)) addChip(host, readings, chip);
     },
   };
+}
+
+function readChips(host: Host): readonly Chip[] {
+  return listIfPresent(host, FOLDER, /^hwmon[0-9]+$/).map((name) => readChip(host, `${FOLDER}/${name}`));
 }
 
 function addChip(host: Host, readings: Readings, { chip, driverName, labels, sensors }: Chip): void {

@@ -10,8 +10,9 @@ export interface MemoryValue {
   readonly value: number;
 }
 
-/** A key, its number, and `kB` (which means KiB) unless things are counted. */
-const LINE = /^([^:]{1,64}):\s*([0-9]+)( kB)?\s*$/;
+/** Longer keys are none of the kernel's. */
+const KEY_LENGTH_MAX = 64;
+const KIB_SUFFIX = ' kB';
 const KIB = 1024;
 
 /** The kernel's keys, `kB` included, to metrics: `Active(anon)kB` is `node_memory_Active_anon_bytes`. */
@@ -30,16 +31,29 @@ const METRIC_BY_KEY: ReadonlyMap<string, MemoryMetric> = new Map(
  */
 export function parseMemory(text: string): readonly MemoryValue[] {
   const result: MemoryValue[] = [];
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
-    const match = LINE.exec(line);
-    if (match === null) throw new ParseError(`parse /proc/meminfo: ${JSON.stringify(line.slice(0, 80))}`);
-    const isKib = match[3] !== undefined;
-    const value = parseNumber(match[2], '/proc/meminfo') * (isKib ? KIB : 1);
-    result.push({ metric: METRIC_BY_KEY.get(`${match[1] ?? ''}${isKib ? 'kB' : ''}`), value });
+  for (let from = 0; from < text.length;) {
+    const newline = text.indexOf('\n', from);
+    const end = newline === -1 ? text.length : newline;
+    if (end > from) result.push(parseLine(text, from, end));
+    from = end + 1;
   }
   if (result.length === 0) throw new ParseError('parse /proc/meminfo: it is empty');
   return result;
+}
+
+/** A key, a colon, spaces, a number, and `kB` (which means KiB) unless things are counted. */
+function parseLine(text: string, from: number, end: number): MemoryValue {
+  const colon = text.indexOf(':', from);
+  if (colon <= from || colon >= end || colon - from > KEY_LENGTH_MAX) {
+    throw new ParseError(
+      `parse /proc/meminfo: ${JSON.stringify(text.slice(from, Math.min(end, from + 80)))}`,
+    );
+  }
+  const isKib = text.startsWith(KIB_SUFFIX, end - KIB_SUFFIX.length);
+  const number = text.slice(colon + 1, isKib ? end - KIB_SUFFIX.length : end).trim();
+  const value = parseNumber(number, '/proc/meminfo') * (isKib ? KIB : 1);
+  const key = text.slice(from, colon);
+  return { metric: METRIC_BY_KEY.get(isKib ? `${key}kB` : key), value };
 }
 
 function isMemoryMetric(name: string): name is MemoryMetric {

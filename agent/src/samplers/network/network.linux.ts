@@ -1,12 +1,16 @@
 /**
  * Network counters from /proc/net/dev; state, link, size, speed and numbers from /sys/class/net/<device> (nohandler since
- * Linux 4.6, carrier_up_count since 4.16).
+ * Linux 4.6, carrier_up_count since 4.16). Settings such as the address and the size of packets are read once a minute.
  */
 import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Host } from '../../host/host.ts';
+import { sampleErrorCode } from '../failure.ts';
 import { attempt, readFact, readIfPresent } from '../files.ts';
 import { parseInteger } from '../parse.ts';
-import type { Readings } from '../readings.ts';
+import type { Readings, SampleErrorCode } from '../readings.ts';
+import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 import {
   isLoopback,
@@ -16,12 +20,6 @@ import {
   parseNetworkDevices,
   parseSpeed,
 } from './network.ts';
-
-interface Source {
-  readonly host: Host;
-  readonly readings: Readings;
-  readonly device: string;
-}
 
 /** A value with a file of its own below /sys/class/net/<device>; undefined when the file says that there is none. */
 interface Attribute {
@@ -34,13 +32,28 @@ function integer(metric: MetricWithLabels<1>, file: string): Attribute {
   return { metric, file, parse: (bytes) => parseInteger(bytes, `/sys/class/net ${file}`) };
 }
 
-/** Those that every interface has. */
-const ATTRIBUTES: readonly Attribute[] = [
-  integer('node_network_mtu_bytes', 'mtu'),
+/** Those that may differ from tick to tick. */
+const COUNTERS: readonly Attribute[] = [
   integer('node_network_receive_nohandler_total', 'statistics/rx_nohandler'),
   integer('node_network_carrier_changes_total', 'carrier_changes'),
   integer('node_network_carrier_up_changes_total', 'carrier_up_count'),
   integer('node_network_carrier_down_changes_total', 'carrier_down_count'),
+];
+
+/** Those that only an interface that is switched on has; asking another would be in vain and costs an error each. */
+const LINK: readonly Attribute[] = [
+  integer('node_network_carrier', 'carrier'),
+  integer('node_network_dormant', 'dormant'),
+];
+
+const FLAGS: Attribute = { metric: 'node_network_flags', file: 'flags', parse: parseFlags };
+const SPEED: Attribute = { metric: 'node_network_speed_bytes', file: 'speed', parse: parseSpeed };
+
+const KIND = 'node_network_protocol_type';
+/** Those that somebody sets; they are remembered. */
+const SETTINGS: readonly Attribute[] = [
+  integer(KIND, 'type'),
+  integer('node_network_mtu_bytes', 'mtu'),
   integer('node_network_iface_id', 'ifindex'),
   integer('node_network_iface_link', 'iflink'),
   integer('node_network_iface_link_mode', 'link_mode'),
@@ -51,53 +64,91 @@ const ATTRIBUTES: readonly Attribute[] = [
   { metric: 'node_network_device_id', file: 'dev_id', parse: parseFlags },
 ];
 
-/** Those that only an interface that is switched on has; asking another would be in vain and costs an error each. */
-const LINK_ATTRIBUTES: readonly Attribute[] = [
-  integer('node_network_carrier', 'carrier'),
-  integer('node_network_dormant', 'dormant'),
-];
+/** A setting, or why it could not be read. */
+type Setting = { readonly metric: MetricWithLabels<1> } & (
+  { readonly value: number } | { readonly code: SampleErrorCode }
+);
 
-const FLAGS = 'node_network_flags';
-const KIND = integer('node_network_protocol_type', 'type');
-const SPEED: Attribute = { metric: 'node_network_speed_bytes', file: 'speed', parse: parseSpeed };
+/** What is remembered of a device. */
+interface Settings {
+  readonly list: readonly Setting[];
+  readonly isLoopback: boolean;
+  readonly address: string;
+  readonly broadcast: string;
+  readonly alias: string;
+}
 
-export const networkSampler: Sampler = {
-  name: 'network',
-  metrics: [
-    ...NETWORK_COUNTERS,
-    ...[...ATTRIBUTES, ...LINK_ATTRIBUTES, KIND, SPEED].map(({ metric }) => metric),
-    FLAGS,
-    'node_network_up',
-    'node_network_info',
-  ],
-  sample(host, readings) {
-    for (const { device, counters } of parseNetworkDevices(host.read('/proc/net/dev').toString())) {
-      NETWORK_COUNTERS.forEach((metric, i) => readings.add(metric, counters[i] ?? Number.NaN, device));
-      if (host.has(`/sys/class/net/${device}`)) addDevice(host, readings, device);
-    }
-  },
-};
+interface Source {
+  readonly host: Host;
+  readonly readings: Readings;
+  readonly device: string;
+}
 
-function addDevice(host: Host, readings: Readings, device: string): void {
-  const source = { host, readings, device };
-  const flags = addAttribute(source, { metric: FLAGS, file: 'flags', parse: parseFlags });
-  const kind = addAttribute(source, KIND);
-  for (const attribute of ATTRIBUTES) addAttribute(source, attribute);
+export function networkSampler(clock: Clock): Sampler {
+  const remembering = remembered(clock, () => new Map<string, Settings>());
+  return {
+    name: 'network',
+    metrics: [
+      ...NETWORK_COUNTERS,
+      ...[...SETTINGS, ...COUNTERS, ...LINK, FLAGS, SPEED].map(({ metric }) => metric),
+      'node_network_up',
+      'node_network_info',
+    ],
+    sample(host, readings) {
+      const known = remembering(host);
+      for (const { device, counters } of parseNetworkDevices(host.read('/proc/net/dev').toString())) {
+        NETWORK_COUNTERS.forEach((metric, i) => readings.add(metric, counters[i] ?? Number.NaN, device));
+        const settings = known.get(device) ?? readSettings(host, device);
+        if (settings === undefined) continue;
+        known.set(device, settings);
+        addDevice({ host, readings, device }, settings);
+      }
+    },
+  };
+}
+
+/** undefined when /sys does not have the device. */
+function readSettings(host: Host, device: string): Settings | undefined {
+  if (!host.has(`/sys/class/net/${device}`)) return undefined;
+  const fact = (file: string): string => readFact(host, `/sys/class/net/${device}/${file}`);
+  const list = SETTINGS.flatMap((setting) => readSetting(host, device, setting) ?? []);
+  return {
+    list,
+    isLoopback: list.some((each) => each.metric === KIND && 'value' in each && isLoopback(each.value)),
+    address: fact('address'),
+    broadcast: fact('broadcast'),
+    alias: fact('ifalias'),
+  };
+}
+
+function readSetting(host: Host, device: string, { metric, file, parse }: Attribute): Setting | undefined {
+  try {
+    const bytes = readIfPresent(host, `/sys/class/net/${device}/${file}`);
+    const value = bytes === undefined ? undefined : parse(bytes);
+    return value === undefined ? undefined : { metric, value };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { metric, code: sampleErrorCode(error) };
+  }
+}
+
+function addDevice(source: Source, settings: Settings): void {
+  const { readings, host, device } = source;
+  for (const setting of settings.list) {
+    if ('value' in setting) readings.add(setting.metric, setting.value, device);
+    else readings.fail(setting.metric, setting.code, device);
+  }
+  for (const counter of COUNTERS) addAttribute(source, counter);
+  const flags = addAttribute(source, FLAGS);
   const isOn = flags === undefined || isSwitchedOn(flags);
-  const hasSpeed = isOn && !(kind !== undefined && isLoopback(kind));
-  if (isOn) for (const attribute of LINK_ATTRIBUTES) addAttribute(source, attribute);
+  const hasSpeed = isOn && !settings.isLoopback;
+  if (isOn) for (const attribute of LINK) addAttribute(source, attribute);
   if (hasSpeed) addAttribute(source, SPEED);
   const state = addState(source);
   if (state === undefined) return;
-  const fact = (file: string): string => readFact(host, `/sys/class/net/${device}/${file}`);
-  readings.addFacts('node_network_info', [
-    fact('address'),
-    fact('broadcast'),
-    device,
-    hasSpeed ? fact('duplex') : '',
-    fact('ifalias'),
-    state,
-  ]);
+  const duplex = hasSpeed ? readFact(host, `/sys/class/net/${device}/duplex`) : '';
+  const { address, broadcast, alias } = settings;
+  readings.addFacts('node_network_info', [address, broadcast, device, duplex, alias, state]);
 }
 
 /** The operational state in the words of RFC 2863; undefined when it could not be read. */

@@ -3,16 +3,14 @@
  * per process, so it is taken once a minute only; the counts stay the same in between.
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { isAbsent, type Host } from '../../host/host.ts';
+import { HostError, isAbsent, type Host } from '../../host/host.ts';
 import { addNumberFile } from '../files.ts';
+import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 import { parseProcess, ProcessCounts } from './processes.ts';
 
-const COUNT_EVERY_MS = 60_000;
-
 export function processesSampler(clock: Clock): Sampler {
-  let counts: ProcessCounts | undefined;
-  let countedAtMs = 0;
+  const counted = remembered(clock, countProcesses);
   return {
     name: 'processes',
     metrics: [
@@ -23,12 +21,7 @@ export function processesSampler(clock: Clock): Sampler {
       'node_processes_max_threads',
     ],
     sample(host, readings) {
-      const nowMs = clock.monoMs();
-      if (counts === undefined || nowMs - countedAtMs >= COUNT_EVERY_MS) {
-        counts = undefined;
-        counts = countProcesses(host);
-        countedAtMs = nowMs;
-      }
+      const counts = counted(host);
       readings.add('node_processes_pids', counts.pids);
       readings.add('node_processes_threads', counts.threads);
       for (const [state, count] of counts.states) readings.add('node_processes_state', count, state);
@@ -41,7 +34,10 @@ export function processesSampler(clock: Clock): Sampler {
 
 function countProcesses(host: Host): ProcessCounts {
   const counts = new ProcessCounts();
-  for (const name of host.list('/proc')) {
+  const names = host.list('/proc');
+  // A count of those that we may see would be a wrong count of all.
+  if (!names.includes('1')) throw new HostError('denied', 'list /proc: it hides processes of others');
+  for (const name of names) {
     if (!/^[0-9]+$/.test(name)) continue;
     try {
       counts.add(parseProcess(host.readOnce(`/proc/${name}/stat`).toString('latin1')));

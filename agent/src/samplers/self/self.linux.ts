@@ -1,4 +1,7 @@
 /** The agent's own process from /proc/self/stat, status, limits and fd, and its version. */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import type { Host } from '../../host/host.ts';
+import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 import { parseStat } from '../stat/stat.ts';
 import { parseProcessLimits, parseProcessStat, parseResidentBytes } from './self.ts';
@@ -10,7 +13,10 @@ export interface AgentInfo {
   readonly os: string;
 }
 
-export function selfSampler(agent: AgentInfo): Sampler {
+export function selfSampler(agent: AgentInfo, clock: Clock): Sampler {
+  // The kernel makes an entry for each file, which is the dearest thing read here.
+  const openFiles = remembered(clock, (host) => host.list('/proc/self/fd').length);
+  const bootSeconds = remembered(clock, readBootSeconds);
   return {
     name: 'self',
     metrics: [
@@ -30,14 +36,18 @@ export function selfSampler(agent: AgentInfo): Sampler {
       readings.add('process_virtual_memory_bytes', stat.virtualBytes);
       const status = host.read('/proc/self/status').toString();
       readings.add('process_resident_memory_bytes', parseResidentBytes(status));
-      readings.add('process_open_fds', host.list('/proc/self/fd').length);
+      readings.add('process_open_fds', openFiles(host));
       const limits = parseProcessLimits(host.read('/proc/self/limits').toString());
       readings.add('process_max_fds', limits.openFiles);
       readings.add('process_virtual_memory_max_bytes', limits.virtualBytes);
-      const boot = parseStat(host.read('/proc/stat').toString()).find(
-        ({ metric }) => metric === 'node_boot_time_seconds',
-      );
-      readings.add('process_start_time_seconds', (boot?.value ?? Number.NaN) + stat.startSeconds);
+      readings.add('process_start_time_seconds', bootSeconds(host) + stat.startSeconds);
     },
   };
+}
+
+function readBootSeconds(host: Host): number {
+  const boot = parseStat(host.read('/proc/stat').toString()).find(
+    ({ metric }) => metric === 'node_boot_time_seconds',
+  );
+  return boot?.value ?? Number.NaN;
 }

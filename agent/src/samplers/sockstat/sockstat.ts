@@ -1,6 +1,6 @@
 /** Parses /proc/net/sockstat and sockstat6. Source: proc_pid_net(5), net/ipv4/proc.c of Linux. */
 import { SOCKSTAT_METRICS } from '@rollcall/shared/catalogue/sockets.ts';
-import { lines, ParseError, parseNumber, words } from '../parse.ts';
+import { lines, ParseError, parseNumber } from '../parse.ts';
 
 export type SockstatMetric = keyof typeof SOCKSTAT_METRICS;
 
@@ -17,6 +17,23 @@ export interface SockstatValue {
   readonly value: number;
 }
 
+interface Row {
+  readonly metric: SockstatMetric;
+  /** The same in bytes, for memory in pages. */
+  readonly inBytes: SockstatMetric | undefined;
+}
+
+/** By what the kernel writes: `TCP:`, then `inuse`. */
+const ROWS = new Map<string, Map<string, Row>>();
+for (const metric of ALL) {
+  const [, , protocol = '', name = ''] = metric.split('_');
+  const inBytes = `${metric}_bytes`;
+  const names = ROWS.get(`${protocol}:`) ?? new Map<string, Row>();
+  // The metric in bytes is no name of the kernel; it comes behind the one in pages.
+  if (!names.has(name)) names.set(name, { metric, inBytes: isSockstatMetric(inBytes) ? inBytes : undefined });
+  ROWS.set(`${protocol}:`, names);
+}
+
 /**
  * The values of lines such as `TCP: inuse 2 orphan 0 mem 3`. Memory in pages is also given in bytes when the size of a
  * page is known. Names that the catalogue does not have are left out.
@@ -25,18 +42,20 @@ export interface SockstatValue {
 export function parseSockstat(bytes: Buffer, pageBytes: number | undefined): readonly SockstatValue[] {
   const values: SockstatValue[] = [];
   for (const line of lines(bytes)) {
-    const [heading = '', ...pairs] = words(line);
-    if (!/^[A-Za-z0-9]+:$/.test(heading) || pairs.length % 2 !== 0) {
+    const pairs = line.split(' ');
+    const heading = pairs[0] ?? '';
+    if (!heading.endsWith(':') || pairs.length % 2 === 0) {
       throw new ParseError(`parse /proc/net/sockstat: ${JSON.stringify(line.slice(0, 80))}`);
     }
-    for (let i = 0; i < pairs.length; i += 2) {
-      const metric = `node_sockstat_${heading.slice(0, -1)}_${pairs[i]}`;
-      if (!isSockstatMetric(metric)) continue;
+    const names = ROWS.get(heading);
+    if (names === undefined) continue;
+    for (let i = 1; i < pairs.length; i += 2) {
+      const row = names.get(pairs[i] ?? '');
+      if (row === undefined) continue;
       const value = parseNumber(pairs[i + 1], '/proc/net/sockstat');
-      values.push({ metric, value });
-      const inBytes = `${metric}_bytes`;
-      if (isSockstatMetric(inBytes) && pageBytes !== undefined) {
-        values.push({ metric: inBytes, value: value * pageBytes });
+      values.push({ metric: row.metric, value });
+      if (row.inBytes !== undefined && pageBytes !== undefined) {
+        values.push({ metric: row.inBytes, value: value * pageBytes });
       }
     }
   }
