@@ -1,4 +1,5 @@
 /** `npm run bench -- NAME`: one program per figure that we publish. */
+import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
 import { ingest } from './ingest.ts';
 
@@ -8,6 +9,10 @@ interface Benchmark {
 }
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  dashboards: {
+    help: 'the queries of dashboard 1860 on this machine, next to Prometheus and node_exporter: who has data',
+    run: dashboards,
+  },
   differential: {
     help: 'random PromQL evaluated by us and by Prometheus: where the results differ',
     run: differential,
