@@ -1,4 +1,6 @@
 /** `npm run bench -- NAME`: one program per figure that we publish. */
+import { dashboards } from './dashboards.ts';
+import { differential } from './differential.ts';
 import { ingest } from './ingest.ts';
 
 interface Benchmark {
@@ -7,6 +9,14 @@ interface Benchmark {
 }
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  dashboards: {
+    help: 'the queries of dashboard 1860 on this machine, next to Prometheus and node_exporter: who has data',
+    run: dashboards,
+  },
+  differential: {
+    help: 'random PromQL evaluated by us and by Prometheus: where the results differ',
+    run: differential,
+  },
   ingest: {
     help: 'simulated agents with a backlog against a real collector: samples per second, CPU, bytes, memory',
     run: ingest,
@@ -17,7 +27,7 @@ const [name = '', ...parameters] = process.argv.slice(2);
 const benchmark = BENCHMARKS[name];
 if (benchmark === undefined) {
   const list = Object.entries(BENCHMARKS).map(
-    ([key, { help }]) => `  npm run bench -- ${key.padEnd(10)} ${help}`,
+    ([key, { help }]) => `  npm run bench -- ${key.padEnd(12)} ${help}`,
   );
   process.stdout.write(`Benchmarks; do not run anything beside them.\n\n${list.join('\n')}\n`);
   process.exitCode = name === '' || name === '--help' ? 0 : 2;

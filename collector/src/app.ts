@@ -1,6 +1,6 @@
 /**
  * Puts the collector together and takes it apart again. The only place that knows every room; it decides nothing but
- * who gets whom.
+ * who gets whom. Long, because opening is one straight sequence.
  */
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';

@@ -17,7 +17,12 @@ if (process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
   process.exit(2);
 }
 try {
-  await createProgram({ environment: process.env, print: (text) => process.stdout.write(text) }).parseAsync();
+  await createProgram({
+    environment: process.env,
+    print: (text) => process.stdout.write(text),
+    complain: (text) => process.stderr.write(text),
+    columns: process.stdout.columns,
+  }).parseAsync();
 } catch (error) {
   process.stderr.write(`rollcall-collector: ${describeError(error)}\n`);
   process.exitCode = error instanceof AppError && BAD_CONFIGURATION.has(error.code) ? 2 : 1;

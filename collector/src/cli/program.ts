@@ -5,6 +5,8 @@ import { loadConfig } from '../config/load.ts';
 import { OPTIONS, type Config } from '../config/options.ts';
 import { VERSION } from '../self/version.ts';
 import { runCollector } from './run.ts';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
 import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
 import { createEnrollmentToken, listEnrollmentTokens, revokeEnrollmentToken } from './token.ts';
 
@@ -16,12 +18,16 @@ export interface ProgramPorts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Writes to standard output. */
   readonly print: (text: string) => void;
+  /** Writes to standard error. */
+  readonly complain: (text: string) => void;
+  /** Width of the terminal that standard output is, undefined when it is none. */
+  readonly columns: number | undefined;
 }
 
 type Flags = Readonly<Record<string, string | boolean>>;
 
 /** The program, ready to parse the process' arguments. Wrong use is reported as AppError BAD_CONFIG. */
-export function createProgram({ environment, print }: ProgramPorts): Command {
+export function createProgram({ environment, print, complain, columns }: ProgramPorts): Command {
   const configOf = (command: Command): Config => {
     const { config: file, ...flags } = kebabKeys(command.optsWithGlobals());
     return loadConfig({
@@ -42,6 +48,40 @@ export function createProgram({ environment, print }: ProgramPorts): Command {
     examples(['rollcall-collector run', 'rollcall-collector run --config /etc/rollcall/collector.yaml']),
   );
   run.action(async () => runCollector(configOf(run), print));
+
+  const query = program.command('query <expression>').description('ask a running collector in PromQL');
+  query
+    .exitOverride(reportWrongUse)
+    .option('--range <duration>', 'the time before --time, for example 1h; a single time without it')
+    .option('--step <duration>', 'distance of the points of a range')
+    .option('--time <time>', 'seconds since 1970 or like 2026-01-31T12:00:00Z (default: now)')
+    .addOption(new Option('--format <format>', 'how to print').choices(QUERY_FORMATS).default('table'))
+    .option('--url <url>', 'the collector', QUERY_URL_DEFAULT)
+    .option('--token <token>', 'an access token (default: the variable ROLLCALL_ACCESS_TOKEN)')
+    .addHelpText(
+      'after',
+      examples([
+        "rollcall-collector query 'up'",
+        "rollcall-collector query 'rate(node_cpu_seconds_total[1m])' --range 1h --format csv",
+      ]),
+    )
+    .action(async (expression: string, options: Partial<Omit<QueryOptions, 'expression' | 'columns'>>) => {
+      const { text, warnings } = await queryCollector(
+        {
+          expression,
+          url: options.url ?? QUERY_URL_DEFAULT,
+          token: options.token ?? environment['ROLLCALL_ACCESS_TOKEN'],
+          time: options.time,
+          range: options.range,
+          step: options.step,
+          format: options.format ?? 'table',
+          columns,
+        },
+        systemClock,
+      );
+      print(text);
+      for (const warning of warnings) complain(`warning: ${warning}\n`);
+    });
 
   const token = program.command('token').description('tokens that let new agents enrol');
   const create = withConfig(

@@ -52,8 +52,9 @@ function counterIncrease(
     for (let r = firstReset; (resets[r] ?? Infinity) < to; r++) {
       difference += values[(resets[r] ?? 0) - 1] ?? NaN;
     }
-    const increase = difference * extrapolation(window, { isCounter: true, difference });
-    return isRate ? increase / (rangeMs / 1000) : increase;
+    // Operations in the order of Prometheus, so that results are equal to the last digit.
+    const factor = extrapolation(window, { isCounter: true, difference });
+    return difference * (isRate ? factor / (rangeMs / 1000) : factor);
   };
 }
 
@@ -74,16 +75,16 @@ function extrapolation(
   { isCounter, difference }: { readonly isCounter: boolean; readonly difference: number },
 ): number {
   const [firstMs, lastMs] = [timestamps[from] ?? NaN, timestamps[to - 1] ?? NaN];
-  const coveredMs = lastMs - firstMs;
-  const meanMs = coveredMs / (to - from - 1);
-  const thresholdMs = meanMs * 1.1;
-  let startGapMs = firstMs - (endMs - rangeMs);
-  let endGapMs = endMs - lastMs;
-  if (startGapMs >= thresholdMs) startGapMs = meanMs / 2;
-  if (endGapMs >= thresholdMs) endGapMs = meanMs / 2;
+  const covered = (lastMs - firstMs) / 1000;
+  const mean = covered / (to - from - 1);
+  const threshold = mean * 1.1;
+  let startGap = (firstMs - (endMs - rangeMs)) / 1000;
+  let endGap = (endMs - lastMs) / 1000;
+  if (startGap >= threshold) startGap = mean / 2;
+  if (endGap >= threshold) endGap = mean / 2;
   const first = values[from] ?? NaN;
   if (isCounter && difference > 0 && first >= 0) {
-    startGapMs = Math.min(startGapMs, coveredMs * (first / difference));
+    startGap = Math.min(startGap, covered * (first / difference));
   }
-  return (coveredMs + startGapMs + endGapMs) / coveredMs;
+  return (covered + startGap + endGap) / covered;
 }
