@@ -3,7 +3,7 @@
  * configuration or a place that cannot be used, 1 anything else.
  */
 import { AppError, describeError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
-import { createProgram } from './cli/program.ts';
+import { createProgram, hasPrintedHelp } from './cli/program.ts';
 
 const BAD_CONFIGURATION: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'BAD_CONFIG',
@@ -24,6 +24,8 @@ try {
     columns: process.stdout.columns,
   }).parseAsync();
 } catch (error) {
-  process.stderr.write(`rollcall-collector: ${describeError(error)}\n`);
-  process.exitCode = error instanceof AppError && BAD_CONFIGURATION.has(error.code) ? 2 : 1;
+  if (!hasPrintedHelp(error)) {
+    process.stderr.write(`rollcall-collector: ${describeError(error)}\n`);
+    process.exitCode = error instanceof AppError && BAD_CONFIGURATION.has(error.code) ? 2 : 1;
+  }
 }

@@ -1,5 +1,5 @@
 /** The commands of `rollcall-collector` and their flags. */
-import { Command, InvalidArgumentError, Option, type CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { OPTIONS, type Config } from '../config/options.ts';
@@ -39,7 +39,8 @@ export function createProgram({ environment, print, complain, columns }: Program
   const program = new Command('rollcall-collector')
     .description('Receives what agents report, keeps it, shows it, and pages when something is wrong.')
     .version(VERSION)
-    .showHelpAfterError('(--help lists the commands)')
+    // What is wrong is said once, by main.ts.
+    .configureOutput({ outputError: () => {} })
     .exitOverride(reportWrongUse);
 
   const run = withConfig(program.command('run').description('run the collector'), 'all');
@@ -187,8 +188,14 @@ function examples(lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`;
 }
 
-/** commander has printed what is wrong; help and version are no errors. */
+/** Wrong use becomes an error of ours; help and version were printed, which is no error and no reason to go on. */
 function reportWrongUse(error: CommanderError): never {
-  if (error.exitCode === 0) throw error;
-  throw new AppError('BAD_CONFIG', error.message.replace(/^error: /, ''), { cause: undefined });
+  if (error.exitCode === 0 || error.code === 'commander.help') throw error;
+  const message = error.message.replace(/^error: /, '').replace(/\.$/, '');
+  throw new AppError('BAD_CONFIG', `${message}; --help tells what there is`);
+}
+
+/** Whether the error only says that help or the version was printed. */
+export function hasPrintedHelp(error: unknown): boolean {
+  return error instanceof CommanderError;
 }
