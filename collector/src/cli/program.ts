@@ -4,7 +4,6 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { OPTIONS, type Config } from '../config/options.ts';
 import { VERSION } from '../self/version.ts';
-import { runCollector } from './run.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
 import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
@@ -48,7 +47,12 @@ export function createProgram({ environment, print, complain, columns }: Program
     'after',
     examples(['rollcall-collector run', 'rollcall-collector run --config /etc/rollcall/collector.yaml']),
   );
-  run.action(async () => runCollector(configOf(run), print));
+  run.action(async () => {
+    const config = configOf(run);
+    // Loaded when it is needed: the whole collector takes most of a second, and other commands run in scripts.
+    const { runCollector } = await import('./run.ts');
+    await runCollector(config, print);
+  });
 
   const query = program.command('query <expression>').description('ask a running collector in PromQL');
   query
