@@ -52,6 +52,8 @@ export interface App {
   start(): void;
   /** Takes no more readings, delivers what is left within a few seconds, and closes. */
   stop(): Promise<void>;
+  /** Calls that hang in the kernel, such as on a dead network mount; while there is one, the process cannot end. */
+  hungCalls(): number;
 }
 
 export function createApp(options: AppOptions): App {
@@ -78,6 +80,7 @@ export function createApp(options: AppOptions): App {
       spool.close();
       host.close();
     },
+    hungCalls: () => host.pendingCalls,
   };
 }
 

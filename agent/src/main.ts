@@ -94,6 +94,8 @@ async function run(config: Config, facts: MachineFacts): Promise<void> {
   }
   await app.stop();
   log.info('agent stopped');
+  // Even process.exit waits for a thread that hangs in the kernel, and whoever stopped us would wait with it.
+  if (app.hungCalls() > 0) process.kill(process.pid, 'SIGKILL');
   // A mount that hangs keeps a thread of the pool, and with it the process, busy for ever.
   process.exit(0);
 }
