@@ -19,3 +19,18 @@ export function peakRssBytesOf(pid: number): number {
   const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(match?.[1] ?? 0) * 1024;
 }
+
+/** Resident memory of a process. Source: proc_pid_status(5), VmRSS. */
+export function rssBytesOf(pid: number): number {
+  const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(match?.[1] ?? 0) * 1024;
+}
+
+/** Resident memory that no other process shares. Source: proc_pid_smaps(5), Private_Clean and Private_Dirty. */
+export function privateBytesOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const kilobytes = [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].map((match) =>
+    Number(match[1]),
+  );
+  return kilobytes.reduce((sum, value) => sum + value, 0) * 1024;
+}

@@ -1,4 +1,5 @@
 /** `npm run bench -- NAME`: one program per figure that we publish. */
+import { agent } from './agent.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
 import { ingest } from './ingest.ts';
@@ -9,6 +10,10 @@ interface Benchmark {
 }
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  agent: {
+    help: 'CPU and memory of the agent next to node_exporter on this machine',
+    run: agent,
+  },
   dashboards: {
     help: 'the queries of dashboard 1860 on this machine, next to Prometheus and node_exporter: who has data',
     run: dashboards,
