@@ -92,6 +92,7 @@ describe.each(NAMES)('%s', (name) => {
     }
   });
 
+  // oxlint-disable-next-line expect-expect -- the property is that nothing unexpected is thrown
   it('throws nothing but what is expected for bytes changed, lost, doubled or moved', async () => {
     await fc.assert(
       fc.asyncProperty(
