@@ -44,7 +44,10 @@ const THEIRS_ONLY: readonly (readonly [family: RegExp, reason: string])[] = [
   [/^node_disk_(info|device_mapper_info|filesystem_info)$/, 'facts for the inventory'],
   [/^node_exporter_build_info$/, 'rollcall_agent_info is ours'],
   [/^node_textfile_scrape_error$/, 'we do not read text files of metrics yet'],
-  [/^node_(rapl|dmi|nfs|nfsd|xfs|ipvs|infiniband|fibrechannel|bcache|btrfs|zfs|tape)_/, 'not read yet'],
+  [
+    /^node_(rapl|dmi|nfs|nfsd|xfs|ipvs|infiniband|fibrechannel|bcache|btrfs|zfs_(?!arc_)|tape)_/,
+    'not read yet',
+  ],
 ];
 
 function isOnly(list: readonly (readonly [RegExp, string])[], name: string): boolean {
@@ -169,6 +172,7 @@ describe.skipIf(isSkipped)('node_exporter', () => {
     ['bonding/01-three-bonds', 'bonding', /^node_bonding_/],
     ['edac/01-server', 'edac', /^node_edac_/],
     ['nvme/01-one', 'nvme', /^node_nvme_/],
+    ['zfs/01-one-pool', 'zfs', /^node_zfs_arc_/],
     ['clocksource/01-virtual-machine', 'time', /^node_time_clocksource/],
   ])('prints the same for the fixture %s', async (fixture, collector, family) => {
     const folder = join(SAMPLERS_FOLDER, fixture.replace('/', '/testdata/'));

@@ -1,10 +1,13 @@
 /** What every sampler owes: files that are missing, denied or garbage hurt nothing else, and no value is made up. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { FakeHost } from '../host/testing.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { createSamplers } from './list.ts';
+import { Readings } from './readings.ts';
 import type { Sampler } from './sampler.ts';
 import { readLines } from './testing.ts';
 
@@ -87,6 +90,34 @@ describe.each(NAMES)('%s', (name) => {
       const madeUp = [...changed].filter((line) => !whole.has(line));
       expect({ file, madeUp }).toEqual({ file, madeUp: [] });
     }
+  });
+
+  // oxlint-disable-next-line expect-expect -- the property is that nothing unexpected is thrown
+  it('throws nothing but what is expected for bytes changed, lost, doubled or moved', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(),
+        fc.nat(),
+        fc.nat(),
+        fc.uint8Array({ maxLength: 40 }),
+        async (a, b, which, noise) => {
+          const file = files[which % Math.max(1, files.length)];
+          if (file === undefined) return;
+          const content = new FakeHost(root).read(file);
+          const [from, to] = [a % (content.length + 1), b % (content.length + 1)];
+          const host = new FakeHost(root);
+          host.files.set(file, Buffer.concat([content.subarray(0, from), noise, content.subarray(to)]));
+          const readings = new Readings({ sampler: name, intervalMs: 10_000 });
+          readings.begin();
+          try {
+            await sampler(name).sample(host, readings, AbortSignal.abort());
+          } catch (error) {
+            if (!(error instanceof AppError)) throw error;
+          }
+        },
+      ),
+      { numRuns: 30 },
+    );
   });
 
   /** Names and numbers without the labels: other words in a file are other labels, which is right. */

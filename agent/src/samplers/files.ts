@@ -1,10 +1,10 @@
 /** Reads what only some machines have: a file that is not there is no failure, one that cannot be read is. */
 import type { MetricName } from '@rollcall/shared/catalogue/metrics.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { isAbsent, type Host } from '../host/host.ts';
+import { HostError, isAbsent, type Host } from '../host/host.ts';
 import { sampleErrorCode } from './failure.ts';
 import { byNumber, parseInteger } from './parse.ts';
-import type { Readings } from './readings.ts';
+import type { Readings, SampleErrorCode } from './readings.ts';
 
 /**
  * Content of a kernel file, undefined when the machine has no such file or the file has no value at the moment.
@@ -25,9 +25,10 @@ export function readIfPresent(host: Host, path: string): Buffer | undefined {
 export function readFact(host: Host, path: string): string {
   try {
     return readIfPresent(host, path)?.toString().trim() ?? '';
-  } catch {
+  } catch (error) {
     // A fact is a label: a part that is missing must not take the others along.
-    return '';
+    if (error instanceof HostError) return '';
+    throw error;
   }
 }
 
@@ -70,6 +71,36 @@ export function addNumberFile(
     if (bytes === undefined) return;
     source.readings.addLabelled(metric, labels, (parseInteger(bytes, path) * times) / per);
   });
+}
+
+/** A value that somebody sets and that is remembered for a while, or why it could not be read. */
+export type Setting = { readonly metric: MetricName } & (
+  { readonly value: number } | { readonly code: SampleErrorCode }
+);
+
+/**
+ * Reads a setting without keeping its file open; undefined when there is none, or `parse` says so.
+ */
+export function readSetting(
+  host: Host,
+  path: string,
+  row: { readonly metric: MetricName; readonly parse: (bytes: Buffer) => number | undefined },
+): Setting | undefined {
+  const { metric, parse } = row;
+  if (!host.has(path)) return undefined;
+  try {
+    const value = parse(host.readOnce(path));
+    return value === undefined ? undefined : { metric, value };
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    if (!(error instanceof AppError)) throw error;
+    return { metric, code: sampleErrorCode(error) };
+  }
+}
+
+export function addSetting(readings: Readings, setting: Setting, labels: readonly string[]): void {
+  if ('value' in setting) readings.addLabelled(setting.metric, labels, setting.value);
+  else readings.failLabelled(setting.metric, labels, setting.code);
 }
 
 /**

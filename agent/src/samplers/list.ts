@@ -35,6 +35,7 @@ import { timeSampler } from './time/time.ts';
 import { udpSampler } from './udp/udp.linux.ts';
 import { unameSampler } from './uname/uname.linux.ts';
 import { vmstatSampler } from './vmstat/vmstat.linux.ts';
+import { zfsSampler } from './zfs/zfs.linux.ts';
 
 export interface SamplerOptions {
   readonly clock: Clock;
@@ -71,6 +72,7 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
     thermalSampler(options.clock),
     powerSampler(options.clock),
     raidSampler,
+    zfsSampler,
     bondingSampler,
     edacSampler(options.clock),
     nvmeSampler(options.clock),

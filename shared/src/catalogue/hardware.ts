@@ -48,6 +48,14 @@ function level<const Labels extends readonly string[]>(labels: Labels, help: str
   return gauge({ unit: 'count', labels, scale: 0, help });
 }
 
+function cacheCount(help: string) {
+  return counter({ unit: 'count', labels: [], scale: 0, help });
+}
+
+function cacheBytes(help: string) {
+  return gauge({ unit: 'bytes', labels: [], scale: 0, help });
+}
+
 /** Rows of /sys/class/hwmon: `node_hwmon_<kind>_<property>_<unit>`. */
 export const HWMON_METRICS = {
   node_hwmon_temp_celsius: celsius('Temperature.'),
@@ -162,7 +170,54 @@ const POWER_SUPPLY_METRICS = {
   ),
 } as const;
 
+/** Rows of the cache of ZFS: `node_zfs_arc_<name>`, as node_exporter and the kernel name them. */
+export const ZFS_METRICS = {
+  node_zfs_arc_hits: cacheCount('Reads that the cache answered.'),
+  node_zfs_arc_misses: cacheCount('Reads that the cache could not answer.'),
+  node_zfs_arc_demand_data_hits: cacheCount('Reads of data, asked for by programs, that the cache answered.'),
+  node_zfs_arc_demand_data_misses: cacheCount(
+    'Reads of data, asked for by programs, that the cache could not answer.',
+  ),
+  node_zfs_arc_demand_metadata_hits: cacheCount(
+    'Reads of metadata, asked for by programs, that the cache answered.',
+  ),
+  node_zfs_arc_demand_metadata_misses: cacheCount(
+    'Reads of metadata, asked for by programs, that the cache could not answer.',
+  ),
+  node_zfs_arc_prefetch_data_hits: cacheCount('Reads of data ahead of programs that the cache answered.'),
+  node_zfs_arc_prefetch_data_misses: cacheCount(
+    'Reads of data ahead of programs that the cache could not answer.',
+  ),
+  node_zfs_arc_prefetch_metadata_hits: cacheCount(
+    'Reads of metadata ahead of programs that the cache answered.',
+  ),
+  node_zfs_arc_prefetch_metadata_misses: cacheCount(
+    'Reads of metadata ahead of programs that the cache could not answer.',
+  ),
+  node_zfs_arc_mru_hits: cacheCount('Hits among what was used lately.'),
+  node_zfs_arc_mru_ghost_hits: cacheCount('Hits among what was used lately and has been thrown out.'),
+  node_zfs_arc_mfu_hits: cacheCount('Hits among what is used often.'),
+  node_zfs_arc_mfu_ghost_hits: cacheCount('Hits among what was used often and has been thrown out.'),
+  node_zfs_arc_deleted: cacheCount('Entries thrown out of the cache.'),
+  node_zfs_arc_memory_throttle_count: cacheCount('Times that writing was slowed down for lack of memory.'),
+  node_zfs_arc_l2_hits: cacheCount('Reads that the second cache answered.'),
+  node_zfs_arc_l2_misses: cacheCount('Reads that the second cache could not answer.'),
+  node_zfs_arc_l2_read_bytes: cacheCount('Bytes read from the second cache.'),
+  node_zfs_arc_l2_write_bytes: cacheCount('Bytes written to the second cache.'),
+  node_zfs_arc_size: cacheBytes('Size of the cache.'),
+  node_zfs_arc_c: cacheBytes('Size that the cache aims at.'),
+  node_zfs_arc_c_min: cacheBytes('Smallest size that the cache may aim at.'),
+  node_zfs_arc_c_max: cacheBytes('Largest size that the cache may aim at.'),
+  node_zfs_arc_arc_meta_used: cacheBytes('Metadata in the cache.'),
+  node_zfs_arc_arc_meta_limit: cacheBytes('Metadata that the cache may hold.'),
+  node_zfs_arc_data_size: cacheBytes('Data in the cache.'),
+  node_zfs_arc_metadata_size: cacheBytes('Metadata in the cache, without the bookkeeping.'),
+  node_zfs_arc_l2_size: cacheBytes('Size of the contents of the second cache.'),
+  node_zfs_arc_l2_asize: cacheBytes('Size of the second cache on its disk.'),
+} as const;
+
 export const HARDWARE_METRICS = {
+  ...ZFS_METRICS,
   ...HWMON_METRICS,
   ...POWER_SUPPLY_METRICS,
 

@@ -1,5 +1,5 @@
 /** Rows of the kernel's own bookkeeping: paging, pressure, scheduling, processes, files, clocks. node_exporter's names. */
-import { counter, facts, gauge, MS_SCALE, US_SCALE } from './definition.ts';
+import { counter, facts, gauge, US_SCALE } from './definition.ts';
 
 /** Decimals of times counted in nanoseconds. */
 const NS_SCALE = 9;
@@ -76,17 +76,4 @@ export const KERNEL_METRICS = {
     ['clocksource', 'device'],
     'The clock that the kernel takes its time from.',
   ),
-
-  node_textfile_scrape_error: gauge({
-    unit: 'bool',
-    labels: [],
-    scale: 0,
-    help: '1 when a text file of metrics could not be read.',
-  }),
-  node_textfile_mtime_seconds: gauge({
-    unit: 'seconds',
-    labels: ['file'],
-    scale: MS_SCALE,
-    help: 'When a text file of metrics was last written, in seconds since 1970.',
-  }),
 } as const;

@@ -11,8 +11,8 @@ describe('catalogue', () => {
     expect([...labels].sort(compareUtf8)).toEqual(labels);
     expect(new Set(labels).size).toBe(labels.length);
     expect(help).toMatch(/^[A-Z0-9].*\.$/);
-    // node_exporter names these two families as the kernel does, so the name does not tell.
-    const isKernelName = /^node_(vmstat|netstat)_/.test(name);
+    // node_exporter names these families as the kernel does, so the name does not tell.
+    const isKernelName = /^node_(vmstat|netstat|zfs_arc)_/.test(name);
     expect(isKernelName || name.endsWith('_total') === (type === 'counter')).toBe(true);
     if (madeBy === 'collector') return;
     // The wire format has rules of its own on names, units and scales.

@@ -4,12 +4,10 @@
  */
 import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Host } from '../../host/host.ts';
-import { sampleErrorCode } from '../failure.ts';
-import { attempt, readFact, readIfPresent } from '../files.ts';
+import { addSetting, attempt, readFact, readIfPresent, readSetting, type Setting } from '../files.ts';
 import { parseInteger } from '../parse.ts';
-import type { Readings, SampleErrorCode } from '../readings.ts';
+import type { Readings } from '../readings.ts';
 import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 import {
@@ -64,11 +62,6 @@ const SETTINGS: readonly Attribute[] = [
   { metric: 'node_network_device_id', file: 'dev_id', parse: parseFlags },
 ];
 
-/** A setting, or why it could not be read. */
-type Setting = { readonly metric: MetricWithLabels<1> } & (
-  { readonly value: number } | { readonly code: SampleErrorCode }
-);
-
 /** What is remembered of a device. */
 interface Settings {
   readonly list: readonly Setting[];
@@ -111,7 +104,9 @@ export function networkSampler(clock: Clock): Sampler {
 function readSettings(host: Host, device: string): Settings | undefined {
   if (!host.has(`/sys/class/net/${device}`)) return undefined;
   const fact = (file: string): string => readFact(host, `/sys/class/net/${device}/${file}`);
-  const list = SETTINGS.flatMap((setting) => readSetting(host, device, setting) ?? []);
+  const list = SETTINGS.flatMap(
+    (setting) => readSetting(host, `/sys/class/net/${device}/${setting.file}`, setting) ?? [],
+  );
   return {
     list,
     isLoopback: list.some((each) => each.metric === KIND && 'value' in each && isLoopback(each.value)),
@@ -121,23 +116,10 @@ function readSettings(host: Host, device: string): Settings | undefined {
   };
 }
 
-function readSetting(host: Host, device: string, { metric, file, parse }: Attribute): Setting | undefined {
-  try {
-    const bytes = readIfPresent(host, `/sys/class/net/${device}/${file}`);
-    const value = bytes === undefined ? undefined : parse(bytes);
-    return value === undefined ? undefined : { metric, value };
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return { metric, code: sampleErrorCode(error) };
-  }
-}
-
 function addDevice(source: Source, settings: Settings): void {
   const { readings, host, device } = source;
-  for (const setting of settings.list) {
-    if ('value' in setting) readings.add(setting.metric, setting.value, device);
-    else readings.fail(setting.metric, setting.code, device);
-  }
+  const labels = [device];
+  for (const setting of settings.list) addSetting(readings, setting, labels);
   for (const counter of COUNTERS) addAttribute(source, counter);
   const flags = addAttribute(source, FLAGS);
   const isOn = flags === undefined || isSwitchedOn(flags);

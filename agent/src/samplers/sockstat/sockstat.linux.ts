@@ -1,5 +1,5 @@
 /** Sockets in use from /proc/net/sockstat and, with IPv6, /proc/net/sockstat6; size of a page from /proc/self/auxv. */
-import type { Host } from '../../host/host.ts';
+import { HostError, type Host } from '../../host/host.ts';
 import { attempt, readIfPresent } from '../files.ts';
 import type { Sampler } from '../sampler.ts';
 import { parsePageBytes, parseSockstat, SOCKSTAT4_METRICS, SOCKSTAT6_METRICS } from './sockstat.ts';
@@ -14,9 +14,10 @@ export function sockstatSampler(): Sampler {
   const readPageBytes = (host: Host): number | undefined => {
     try {
       return parsePageBytes(host.readOnce('/proc/self/auxv'));
-    } catch {
+    } catch (error) {
       // Without it the memory is told in pages only.
-      return undefined;
+      if (error instanceof HostError) return undefined;
+      throw error;
     }
   };
   return {
