@@ -3,6 +3,7 @@ import { agent } from './agent.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
 import { ingest } from './ingest.ts';
+import { promql } from './promql.ts';
 
 interface Benchmark {
   readonly help: string;
@@ -25,6 +26,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   ingest: {
     help: 'simulated agents with a backlog against a real collector: samples per second, CPU, bytes, memory',
     run: ingest,
+  },
+  promql: {
+    help: 'queries of dashboard 1860 and of the node rules on a fleet, next to Prometheus and VictoriaMetrics',
+    run: promql,
   },
 };
 

@@ -10,9 +10,10 @@ import { createMatcher } from '../../storage/matcher.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
 import type { Series } from '../../storage/storage.ts';
 import { decodeLabels, decodeWriteRequest } from './messages.ts';
-import { MessageReader, putKey, putMessage, putText, WIRE } from './protobuf.ts';
+import { MessageReader, putMessage, putText } from './protobuf.ts';
 import { remoteRouter, type RemoteOptions } from './remote.ts';
 import { packSnappy, unpackSnappy } from './snappy.ts';
+import { readRequest, type RawMatcher } from './testing/read-request.ts';
 import { WRITE_HEADERS, writeRequest } from './testing/write-request.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
@@ -263,25 +264,7 @@ describe('remote write', () => {
   });
 });
 
-/** A read request with one query over everything. */
-function readRequest(matchers: readonly (readonly [type: number, name: string, value: string])[]): Buffer {
-  const writer = new ByteWriter();
-  putMessage(writer, 1, () => {
-    putKey(writer, 1, WIRE.VARINT);
-    writer.varint(0);
-    putKey(writer, 2, WIRE.VARINT);
-    writer.varint(NOW_MS * 2);
-    for (const [type, name, value] of matchers) {
-      putMessage(writer, 3, () => {
-        putKey(writer, 1, WIRE.VARINT);
-        writer.varint(type);
-        putText(writer, 2, name);
-        putText(writer, 3, value);
-      });
-    }
-  });
-  return packSnappy(writer.view());
-}
+const EVER = { fromMs: 0, toMs: NOW_MS * 2 };
 
 describe('remote read', () => {
   const send = (url: string, body: Buffer): Promise<Response> =>
@@ -299,7 +282,7 @@ describe('remote read', () => {
     const url = await serve();
     const response = await send(
       url,
-      readRequest([
+      readRequest(EVER, [
         [0, '__name__', 'm'],
         [2, 'a', '1|2'],
       ]),
@@ -322,7 +305,7 @@ describe('remote read', () => {
   });
 
   it('gives an empty result when nothing fits', async () => {
-    const response = await send(await serve(), readRequest([[0, '__name__', 'nothing']]));
+    const response = await send(await serve(), readRequest(EVER, [[0, '__name__', 'nothing']]));
     const answer = unpackSnappy(new Uint8Array(await response.arrayBuffer()), 10);
     expect([...answer]).toEqual([0x0a, 0]);
   });
@@ -331,8 +314,8 @@ describe('remote read', () => {
     const samples = Array.from({ length: 11 }, (_, i) => ({ timeMs: NOW_MS + i, value: i }));
     await storage.append([{ labels: Labels.of({ __name__: 'm' }), samples }]);
     const url = await serve({ limits: { matchersPerQuery: 2, samplesPerRead: 10 } });
-    const statusOf = async (...matchers: readonly (readonly [number, string, string])[]) =>
-      (await send(url, readRequest(matchers))).status;
+    const statusOf = async (...matchers: readonly RawMatcher[]) =>
+      (await send(url, readRequest(EVER, matchers))).status;
     expect(await statusOf([2, 'a', '('])).toBe(400);
     expect(await statusOf([7, 'a', 'b'])).toBe(400);
     expect(await statusOf()).toBe(400);
