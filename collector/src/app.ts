@@ -43,6 +43,7 @@ import { openJournal } from './journal/open-journal.ts';
 import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
 import { createQueryEngine, type QueryEngine } from './query/query.ts';
+import { QueryLog } from './query/query-log.ts';
 import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE } from './self/figures.ts';
 import { createSelfMetrics } from './self/metrics.ts';
 import { VERSION } from './self/version.ts';
@@ -133,7 +134,8 @@ async function open(
     yieldToLoop: nextTurn,
   });
   closers.push(() => storage.close());
-  const engine = createQueryEngine({ storage, clock });
+  const queryLog = new QueryLog(clock);
+  const engine = createQueryEngine({ storage, clock, log: queryLog });
 
   const url = externalUrl(config);
   const receivers = createReceivers(config.receivers, {
@@ -165,7 +167,7 @@ async function open(
     log,
     hosts: { list: () => alertableHosts(hosts, presence, vitals) },
     // An engine of its own, so that people's queries cannot take the places of rules.
-    evaluate: evaluateWith(createQueryEngine({ storage, clock })),
+    evaluate: evaluateWith(createQueryEngine({ storage, clock, log: queryLog })),
     receivers,
     rules: stockRules({
       ...STOCK_RULE_DEFAULTS,
@@ -238,6 +240,7 @@ async function open(
     incidents: {
       list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
     },
+    queries: { slowest: () => queryLog.slowest() },
     enrollment: {
       handle: ({ body, remoteAddress, socket }) =>
         enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),
