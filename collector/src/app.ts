@@ -43,6 +43,7 @@ import { openJournal } from './journal/open-journal.ts';
 import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
 import { createQueryEngine, type QueryEngine } from './query/query.ts';
+import { QueryLog } from './query/query-log.ts';
 import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE } from './self/figures.ts';
 import { scheduleHousekeeping } from './self/housekeeping.ts';
 import { createSelfMetrics } from './self/metrics.ts';
@@ -131,7 +132,8 @@ async function open(
     yieldToLoop: nextTurn,
   });
   closers.push(() => storage.close());
-  const engine = createQueryEngine({ storage, clock });
+  const queryLog = new QueryLog(clock);
+  const engine = createQueryEngine({ storage, clock, log: queryLog });
 
   const url = externalUrl(config);
   const receivers = createReceivers(config.receivers, {
@@ -177,7 +179,7 @@ async function open(
     log,
     hosts: { list: () => view.watched() },
     // An engine of its own, so that people's queries cannot take the places of rules.
-    evaluate: evaluateWith(createQueryEngine({ storage, clock })),
+    evaluate: evaluateWith(createQueryEngine({ storage, clock, log: queryLog })),
     receivers,
     rules,
     limits: {
@@ -246,6 +248,7 @@ async function open(
     incidents: {
       list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
     },
+    queries: { slowest: () => queryLog.slowest() },
     enrollment: {
       handle: ({ body, remoteAddress, socket }) =>
         enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),

@@ -36,6 +36,7 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
       inventory: (hostId) => (hostId === HOST_ID ? [] : undefined),
     },
     incidents: { list: () => [] },
+    queries: { slowest: () => [] },
     enrollment: { handle: ({ body }) => Promise.resolve({ status: 403, body }) },
     readiness: () => [],
     status: () => ({

@@ -15,6 +15,7 @@ import { enrollRouter, type EnrollPort } from './routes/enroll.ts';
 import { healthRouter, type ReadinessCheck } from './routes/health.ts';
 import { hostsRouter, type HostsPort } from './routes/hosts.ts';
 import { incidentsRouter, type IncidentsPort } from './routes/incidents.ts';
+import { queriesRouter, type QueriesPort } from './routes/queries.ts';
 import type { StatusAnswer } from './types.ts';
 
 export interface ApiPorts {
@@ -22,6 +23,7 @@ export interface ApiPorts {
   readonly access: ReadAccess;
   readonly hosts: HostsPort;
   readonly incidents: IncidentsPort;
+  readonly queries: QueriesPort;
   readonly enrollment: EnrollPort;
   readonly readiness: ReadinessCheck;
   readonly status: () => StatusAnswer;
@@ -48,6 +50,7 @@ export function createApi(ports: ApiPorts): Express {
   app.use(readGuard(ports.access));
   app.use('/v1/hosts', hostsRouter(ports.hosts));
   app.use('/v1/incidents', incidentsRouter(ports.incidents));
+  app.use('/v1/queries', queriesRouter(ports.queries));
   app.get('/v1/status', (_request, response) => {
     response.json(ports.status());
   });

@@ -139,6 +139,25 @@ export interface StatusAnswer {
   readonly isInsecure: boolean;
 }
 
+/** A query that has ended. */
+export interface SlowQuery {
+  readonly text: string;
+  readonly isRange: boolean;
+  readonly endedMs: number;
+  /** Waiting for its turn included. */
+  readonly durationMs: number;
+  /** Samples that it loaded. */
+  readonly samples: number;
+  /** The code of its error, `null` when it had none. */
+  readonly error: string | null;
+}
+
+/** `GET /v1/queries/slow` */
+export interface SlowQueriesAnswer {
+  /** Of the last day, slowest first. */
+  readonly queries: readonly SlowQuery[];
+}
+
 /** Every error of the API. */
 export interface ErrorAnswer {
   readonly error: { readonly code: string; readonly message: string };

@@ -87,7 +87,7 @@ function checkSelector(expr: SelectorNode, at: At): void {
       if (!createMatcher(name, operator, value).matches('')) isSelective = true;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw at(expr, reason.replace(/^(?:error parsing regexp: )+/, 'error parsing regexp: '));
+      throw at(expr, reason);
     }
   }
   if (!isSelective) throw at(expr, 'vector selector must contain at least one non-empty matcher');

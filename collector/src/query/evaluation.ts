@@ -88,6 +88,11 @@ export class SampleBudget {
     this.#samplesMax = samplesMax;
   }
 
+  /** How many samples were loaded. */
+  get loaded(): number {
+    return this.#loaded;
+  }
+
   /** How many samples may still be loaded. */
   get left(): number {
     return this.#samplesMax - this.#loaded;

@@ -13,6 +13,7 @@ import { Notes, Pacer, SampleBudget, SeriesSource } from './evaluation.ts';
 import type { Evaluation } from './evaluation.ts';
 import { Gate, inTurns } from './gate.ts';
 import { parseQuery } from './parse.ts';
+import type { QueryLog } from './query-log.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
 import type { QueryResult, QueryValue } from './results.ts';
 
@@ -81,6 +82,8 @@ export interface QueryEngineOptions {
   readonly subqueryStepMs?: number;
   /** Metric names go from the final result only; off as in Prometheus. */
   readonly isNameRemovalDelayed?: boolean;
+  /** Where queries are noted when they end. */
+  readonly log?: QueryLog;
   /** Gives the event loop a turn in long computations. */
   readonly yieldTurn?: () => Promise<void>;
 }
@@ -154,9 +157,9 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const { clock, limits } = engine;
   const timeoutMs = Math.min(run.timeoutMs ?? Infinity, limits.timeoutMs);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'query timed out in expression evaluation');
-  return withDeadline(clock, { timeoutMs, onTimeout }, async (deadline) => {
+  const budget = new SampleBudget(limits.samplesMax);
+  const work = async (deadline: AbortSignal): Promise<QueryResult> => {
     const both = AbortSignal.any([signal, deadline]);
-    const budget = new SampleBudget(limits.samplesMax);
     const notes = new Notes(run.text);
     const evaluation = createEvaluator(expr, {
       startMs: run.grid.startMs,
@@ -172,7 +175,10 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
     const value = await engine.gate.run(both, () => evaluateRoot(expr, run, evaluation));
     refuseManySeries(value, limits);
     return { value, warnings: notes.warnings, infos: notes.infos };
-  });
+  };
+  const inTime = (): Promise<QueryResult> => withDeadline(clock, { timeoutMs, onTimeout }, work);
+  const { text, isRange } = run;
+  return engine.log?.watch({ text, isRange, samples: () => budget.loaded }, inTime) ?? inTime();
 }
 
 /** A range query evaluates at each step, which only scalars and instant vectors allow. */

@@ -78,21 +78,36 @@ export async function toInstant(value: Value, timeMs: number, ev: Evaluation): P
  * @throws AppError as `toInstant`
  */
 export async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promise<QueryValue> {
-  const times = Float64Array.from({ length: grid.count }, (_, i) => timeAt(grid, i));
+  const times = new Float64Array(grid.count);
+  for (let i = 0; i < grid.count; i++) times[i] = timeAt(grid, i);
   if (value.kind === 'string') throw new TypeError('string in a range query');
   if (value.kind === 'scalar') {
     return { kind: 'matrix', series: [{ labels: Labels.empty, timestamps: times, values: value.values }] };
   }
   const series: MatrixSeries[] = [];
   for (const { labels, values, present } of await withoutMarkedNames(value.columns, ev)) {
-    const isPresent = (_: number, i: number): boolean => present[i] === 1;
-    const kept = present.includes(0)
-      ? { timestamps: times.filter(isPresent), values: values.filter(isPresent) }
-      : { timestamps: times, values };
+    const kept = present.includes(0) ? presentOnly(times, values, present) : { timestamps: times, values };
     if (kept.values.length > 0) series.push({ labels, ...kept });
     if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
   }
   return { kind: 'matrix', series: inLabelOrder(series) };
+}
+
+function presentOnly(
+  times: Float64Array,
+  values: Float64Array,
+  present: Uint8Array,
+): { readonly timestamps: Float64Array; readonly values: Float64Array } {
+  const timestamps = new Float64Array(times.length);
+  const kept = new Float64Array(times.length);
+  let count = 0;
+  for (let i = 0; i < times.length; i++) {
+    if (present[i] !== 1) continue;
+    timestamps[count] = times[i] ?? NaN;
+    kept[count++] = values[i] ?? NaN;
+  }
+  // Copies, so that a short series does not hold the memory of a long one.
+  return { timestamps: timestamps.slice(0, count), values: kept.slice(0, count) };
 }
 
 function inLabelOrder<T extends { readonly labels: Labels }>(list: readonly T[]): readonly T[] {

@@ -19,8 +19,17 @@ export interface Matcher {
 /** Longest pattern accepted. */
 export const PATTERN_LENGTH_MAX = 64 * 1024;
 
-/** Verdicts remembered per pattern; label values repeat from query to query. */
-const VERDICTS_MAX = 4_096;
+/**
+ * Compiled patterns are kept, and their verdicts with them, because dashboards ask the same ones again and again. All
+ * together they stay below 35 MB whatever the values are.
+ */
+const PATTERNS_KEPT = 64;
+const KEPT_PATTERN_LENGTH_MAX = 1_024;
+const VERDICTS_MAX = 2_048;
+const VERDICT_TEXT_LENGTH_MAX = 128;
+
+/** In the order of their last use, oldest first. */
+const patterns = new Map<string, (text: string) => boolean>();
 
 /** @throws AppError BAD_REQUEST when a regular expression is not valid RE2 */
 export function createMatcher(name: string, operator: MatchOperator, value: string): Matcher {
@@ -75,17 +84,35 @@ function fastPattern(pattern: string): ((text: string) => boolean) | undefined {
 }
 
 function slowPattern(pattern: string): (text: string) => boolean {
-  let regex: RE2JS;
+  const kept = patterns.get(pattern);
+  const fits = kept ?? remembering(compileRe2(pattern));
+  if (pattern.length > KEPT_PATTERN_LENGTH_MAX) return fits;
+  patterns.delete(pattern);
+  patterns.set(pattern, fits);
+  const [oldest] = patterns.keys();
+  if (patterns.size > PATTERNS_KEPT && oldest !== undefined) patterns.delete(oldest);
+  return fits;
+}
+
+function compileRe2(pattern: string): RE2JS {
   try {
-    regex = RE2JS.compile(pattern, RE2JS.DOTALL);
+    return RE2JS.compile(pattern, RE2JS.DOTALL);
   } catch (error) {
-    throw new AppError('BAD_REQUEST', `error parsing regexp: ${describeError(error)}`, { cause: error });
+    // The library's own text begins as Prometheus' does, and shows the flag that it was given.
+    const text = describeError(error)
+      .replace(/^error parsing regexp: /, '')
+      .replace('`(?s)', '`');
+    throw new AppError('BAD_REQUEST', `error parsing regexp: ${text}`);
   }
+}
+
+function remembering(regex: RE2JS): (text: string) => boolean {
   const verdicts = new Map<string, boolean>();
   return (text) => {
     const known = verdicts.get(text);
     if (known !== undefined) return known;
     const verdict = regex.matches(text);
+    if (text.length > VERDICT_TEXT_LENGTH_MAX) return verdict;
     if (verdicts.size >= VERDICTS_MAX) verdicts.clear();
     verdicts.set(text, verdict);
     return verdict;

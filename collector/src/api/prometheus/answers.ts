@@ -27,6 +27,21 @@ export function* successJson({ data, warnings = [], infos = [] }: Answer): Gener
   yield '}';
 }
 
+/** Characters that are worth a chunk of an answer. */
+const CHUNK_LENGTH = 64 * 1024;
+
+/** The same text in fewer pieces, because each costs a write to the socket. */
+export function* inChunks(pieces: Iterable<string>): Generator<string> {
+  let chunk = '';
+  for (const piece of pieces) {
+    chunk += piece;
+    if (chunk.length < CHUNK_LENGTH) continue;
+    yield chunk;
+    chunk = '';
+  }
+  if (chunk !== '') yield chunk;
+}
+
 function shortened(notes: readonly string[], kind: string): readonly string[] {
   const rest = notes.length - NOTES_MAX;
   return rest <= 0 ? notes : [...notes.slice(0, NOTES_MAX), `${rest} more ${kind} annotations omitted`];

@@ -1,13 +1,14 @@
 /** The HTTP API of Prometheus, as far as Grafana, promtool and people use it. Mounted at `/api/v1`. */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import { createGzip, gzip } from 'node:zlib';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { Router, text } from 'express';
 import type { NextFunction, Request, Response } from 'express';
 import type { SeriesCatalogue } from '../../query/series-selector.ts';
-import { answer, errorReply, INTERNAL_ERROR, successJson } from './answers.ts';
+import { answer, errorReply, inChunks, INTERNAL_ERROR, successJson } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { Parameters } from './parameters.ts';
 import { formatQuery, instantQuery, parseQueryTree, rangeQuery } from './queries.ts';
@@ -75,7 +76,10 @@ export function prometheusRouter(options: PrometheusOptions): Router {
 
 async function run(route: Route, request: Request, response: Response, log: Logger): Promise<void> {
   const canceled = new AbortController();
-  response.once('close', () => canceled.abort());
+  response.once('close', () => {
+    // An answer that is out needs no end, and making the error that an abort carries takes its time.
+    if (!response.writableFinished) canceled.abort();
+  });
   try {
     const { name } = request.params;
     const result = await route(parametersOf(request), canceled.signal, typeof name === 'string' ? name : '');
@@ -103,14 +107,27 @@ async function send(
   signal: AbortSignal,
 ): Promise<void> {
   response.type('application/json').vary('Accept-Encoding');
-  const pieces = Readable.from(successJson(result));
-  if (request.acceptsEncodings('gzip', 'identity') === 'gzip') {
-    response.setHeader('Content-Encoding', 'gzip');
-    await pipeline(pieces, createGzip(), response, { signal });
-  } else {
-    await pipeline(pieces, response, { signal });
+  const chunks = inChunks(successJson(result));
+  const first = chunks.next();
+  const second = chunks.next();
+  const isPacked = request.acceptsEncodings('gzip', 'identity') === 'gzip';
+  if (isPacked) response.setHeader('Content-Encoding', 'gzip');
+  if (first.done !== true && second.done === true) {
+    // Most answers are small; streams would cost more than all the rest of sending.
+    response.end(isPacked ? await packed(first.value) : first.value);
+    return;
   }
+  const all = Readable.from(
+    (function* (): Generator<string> {
+      for (const one of [first, second]) if (one.done !== true) yield one.value;
+      yield* chunks;
+    })(),
+  );
+  if (isPacked) await pipeline(all, createGzip(), response, { signal });
+  else await pipeline(all, response, { signal });
 }
+
+const packed = promisify(gzip);
 
 /** Errors of Express and its body parser carry a status; everything below 500 is the fault of the request. */
 function toAppError(error: unknown): unknown {

@@ -1,0 +1,52 @@
+import { thrownCode } from '@rollcall/shared/testing/thrown.ts';
+import { describe, expect, it } from 'vitest';
+import { createMatcher } from './matcher.ts';
+
+const fits = (pattern: string, text: string): boolean => createMatcher('a', '=~', pattern).matches(text);
+
+describe('a pattern', () => {
+  it.each<[string, string, boolean]>([
+    ['a', 'a', true],
+    ['a', 'ab', false],
+    ['', '', true],
+    ['.*', 'a\nb', true],
+    ['.+', '', false],
+    ['a|b', 'b', true],
+    ['a|b', 'ab', false],
+    ['pre.*', 'pre', true],
+    ['pre.+', 'pre', false],
+    ['.*post', 'x post', true],
+    ['.+post', 'post', false],
+    ['a.c', 'a\nc', true],
+    ['(?i)ab', 'AB', true],
+    ['^a$', 'a', true],
+    ['a|bc+', 'bcc', true],
+    ['a|bc+', 'abc', false],
+    ['\\d{2}', '12', true],
+  ])('%j matches the whole of %j: %s', (pattern, text, expected) => {
+    expect(fits(pattern, text)).toBe(expected);
+    // A kept pattern gives the same verdict again.
+    expect(fits(pattern, text)).toBe(expected);
+    expect(createMatcher('a', '!~', pattern).matches(text)).toBe(!expected);
+  });
+
+  it('that is not RE2 is refused with one explanation', () => {
+    expect(thrownCode(() => fits('(', ''))).toBe('BAD_REQUEST');
+    expect(() => fits('(', '')).toThrow(/^error parsing regexp: missing closing \): `\(`$/);
+    expect(thrownCode(() => fits('a(?=b)', ''))).toBe('BAD_REQUEST');
+    expect(thrownCode(() => fits('a'.repeat(64 * 1024 + 1), ''))).toBe('BAD_REQUEST');
+  });
+
+  it('keeps its meaning however many others came in between, and however many values it saw', () => {
+    for (let i = 0; i < 200; i++) expect(fits(`x${i}[0-9]`, `x${i}7`)).toBe(true);
+    for (let i = 0; i < 5_000; i++) createMatcher('a', '=~', 'v\\d*[13579]').matches(`v${i}`);
+    expect(fits('v\\d*[13579]', 'v7')).toBe(true);
+    expect(fits('v\\d*[13579]', 'v8')).toBe(false);
+    expect(fits('x1[0-9]', 'x2')).toBe(false);
+    expect(fits('b[a]*', `b${'a'.repeat(1_000)}`)).toBe(true);
+  });
+
+  it('that would take other engines for ever takes no time', () => {
+    expect(fits('(a+)+b', 'a'.repeat(5_000))).toBe(false);
+  });
+});
