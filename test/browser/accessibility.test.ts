@@ -13,11 +13,9 @@ const chromium = needs('chromium');
 const PAGES = [
   ['the list', '/', 'table.hosts', 14],
   ['the list while it is empty', '/', '.first-host', 0],
-  ['a list without a match', '/?q=nobody', '.quiet', 14],
   ['a host', `/hosts/${hostId(0)}`, '.inventory', 14],
   ['a host that is down', `/hosts/${hostId(5)}?range=6h`, '.inventory', 14],
   ['the incidents', '/incidents', '.incident', 14],
-  ['an unknown address', '/nope', '.quiet', 14],
 ] as const;
 
 describe.skipIf(chromium.path === null)(`the page for everybody${chromium.note}`, () => {

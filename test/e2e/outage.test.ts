@@ -83,9 +83,14 @@ function notifications(receiver: WebhookReceiver, status: 'firing' | 'resolved')
   return { all: matching, ids: new Set(matching.map(({ headers }) => headers['webhook-id'])) };
 }
 
+/** Longest pause of a receiver that has failed three or four times, with its jitter. */
+const RETRY_MS_MAX = 60_000;
+
 async function waitForNotification(receiver: WebhookReceiver, status: 'firing' | 'resolved', count: number) {
-  await waitFor(`notification ${count} of kind ${status}`, () =>
-    notifications(receiver, status).all.length >= count ? true : undefined,
+  await waitFor(
+    `notification ${count} of kind ${status}`,
+    () => (notifications(receiver, status).all.length >= count ? true : undefined),
+    RETRY_MS_MAX,
   );
 }
 
