@@ -103,6 +103,11 @@ it('pages when the agent is killed and resolves when it is back, once each, acro
 
   await kill(fleet.agent);
   await waitForNotification(fleet.receiver, 'firing', 1);
+  // Had it been killed before it noted the answer, it would have to send the page again, under the same id.
+  await waitFor('the delivery to be on record', async () => {
+    const answer = await fetchJson(`${fleet.collector.url}/v1/incidents`);
+    return JSON.stringify(answer).includes('"status":"delivered"') ? true : undefined;
+  });
 
   await kill(fleet.collector);
   const agent = fleet.startAgent();
