@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildPageIfStale } from '../deploy/page.ts';
+import { buildPageOrExit } from '../deploy/page.ts';
 import { createToken, startCollector } from '../test/harness/processes.ts';
 import { startWebhookReceiver } from '../test/harness/webhook.ts';
 import type { SimulatedAgent } from './fleet/agent.ts';
@@ -53,7 +53,7 @@ async function run(count: number): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  buildPageIfStale();
+  buildPageOrExit();
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-demo-'));
   const configFile = join(folder, 'rollcall.yaml');
   // Plays the on-call staff, so that the page has deliveries to show.

@@ -6,7 +6,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildPageIfStale } from './page.ts';
+import { buildPageOrExit } from './page.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const COLLECTOR = join(ROOT, 'collector/bin/rollcall-collector.mjs');
@@ -41,7 +41,7 @@ if (values.help) {
 
 async function run(): Promise<number> {
   const dataDir = resolve(values['data-dir']);
-  buildPageIfStale();
+  buildPageOrExit();
   const logFlags = values.verbose ? [] : ['--log-level', 'warn'];
   const collectorFlags = [
     ...logFlags,

@@ -12,7 +12,7 @@ import {
   waitFor,
   type RunningCollector,
 } from '../harness/processes.ts';
-import { builtPage } from './built-page.ts';
+import { builtPage } from '../../deploy/page.ts';
 import { eventually } from './eventually.ts';
 import { launchBrowser, measure, openPage } from './harness.ts';
 
@@ -24,7 +24,7 @@ describe.skipIf(chromium.path === null)(`the page on a real collector${chromium.
   let collector: RunningCollector;
 
   beforeAll(async () => {
-    await builtPage();
+    builtPage();
     browser = await launchBrowser(chromium.path ?? '');
     collector = await startCollector(join(dir.path, 'collector'));
     startAgent({

@@ -1,6 +1,6 @@
 /** All that a test of the page needs: the built page, a fake collector that serves it, and Chromium. */
 import type { Browser, BrowserContextOptions } from 'playwright-core';
-import { builtPage } from './built-page.ts';
+import { builtPage } from '../../deploy/page.ts';
 import { startFakeCollector } from './fake-collector.ts';
 import type { FakeCollector } from './fake-collector.ts';
 import { launchBrowser, openPage } from './harness.ts';
@@ -20,7 +20,7 @@ export interface Stage {
 
 /** Sets the stage once per test file; `chromiumPath` comes from `needs('chromium')`. */
 export async function setStage(chromiumPath: string): Promise<Stage> {
-  const collector = await startFakeCollector(await builtPage());
+  const collector = await startFakeCollector(builtPage());
   const browser = await launchBrowser(chromiumPath);
   const reset = (hostCount: number): void => {
     const nowMs = Date.now();
