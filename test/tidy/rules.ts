@@ -49,6 +49,7 @@ const COLLECTOR = [
   'collector/src/self',
   'collector/src/state',
   'collector/src/storage',
+  'collector/src/transfer',
   STORAGE_SEAM,
 ] as const;
 /** Concrete adapters of the store: named by app.ts and open.ts alone. */
@@ -86,7 +87,8 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
 
   'collector/bin': ['collector/src/main.ts'],
   'collector/src/main.ts': ['collector/src/cli', ...SHARED],
-  'collector/src/cli': [...NOUNS, ...COLLECTOR, 'collector/src/app.ts'],
+  // Import and export open the store without the rest of the collector.
+  'collector/src/cli': [...NOUNS, ...COLLECTOR, 'collector/src/app.ts', 'collector/src/storage/open.ts'],
   'collector/src/app.ts': [...NOUNS, ...COLLECTOR, ...ADAPTERS, 'collector/src/storage/open.ts'],
   'collector/src/alerting': [...NOUNS, 'collector/src/query', 'collector/src/state'],
   'collector/src/api': [
@@ -117,6 +119,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   ],
   'collector/src/state': SHARED,
   'collector/src/storage': [...NOUNS, STORAGE_SEAM, 'collector/src/journal'],
+  'collector/src/transfer': [...NOUNS, STORAGE_SEAM],
   'collector/src/storage/open.ts': [...NOUNS, STORAGE_SEAM, ...ADAPTERS, 'collector/src/storage'],
   'collector/src/storage/memory': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
   'collector/src/storage/embedded': [
