@@ -47,6 +47,7 @@ function isTie(size: number, digits: number): boolean {
   const shortest = size.toExponential().split('e')[0]?.replace('.', '') ?? '';
   if (digits < -1 || shortest.length !== digits + 2 || !shortest.endsWith('5')) return false;
   // The shortest digits may stand for a number that is only close to them.
+  // oxlint-disable-next-line oxc/number-arg-out-of-range -- ECMAScript allows 100 digits
   const exact = size.toExponential(100).split('e')[0]?.replace('.', '') ?? '';
   return exact.replace(/0+$/, '') === shortest;
 }
