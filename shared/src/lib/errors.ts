@@ -35,6 +35,8 @@ export const ERROR_CODES = {
   COLLECTOR_UNTRUSTED: "the collector's signature does not match the identity pinned at enrolment",
   COLLECTOR_UNREACHABLE: 'no connection to the collector could be made',
 
+  DISK_FAILED:
+    "a file could not be written, read or made durable; the message names it and the system's code",
   READ_FAILED: 'a file of the operating system could not be read',
   SAMPLER_TIMEOUT: 'a sampler did not finish in time',
 
