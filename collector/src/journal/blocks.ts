@@ -6,7 +6,6 @@
  */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import { countOf, numberOf, textOf } from './columns.ts';
 import type { PruneStep } from './store.ts';
 
@@ -37,7 +36,7 @@ export interface BlockRow {
 
 export interface NewBlock extends Omit<BlockRow, 'id'> {
   /** Every schema that the file refers to. */
-  readonly schemas: readonly Pick<HashedSchema, 'hash' | 'bytes'>[];
+  readonly schemas: readonly { readonly hash: string; readonly bytes: Uint8Array }[];
 }
 
 /** Records of samples and schemas with times from `fromMs` up to, not including, `toMs`, and positions up to `lastPos`. */
@@ -54,12 +53,6 @@ export interface BlockChange {
   readonly remove: readonly number[];
   /** Records that `add` replaces, with how many they are and how many samples they hold. */
   readonly seal?: (SealedRange & { readonly rows: number; readonly samples: number }) | undefined;
-}
-
-/** What the sealed records that are not deleted yet amount to. */
-export interface SealedTotals {
-  readonly rows: number;
-  readonly samples: number;
 }
 
 /** Kinds of records that a block replaces: samples, and schemas, which stand in a table of their own. */
@@ -83,13 +76,13 @@ export interface BlockReads {
   /** In order of time. */
   blocks(): readonly BlockRow[];
   /** Ranges whose records are not all deleted yet. */
-  sealed(): readonly SealedRange[];
+  sealed(): readonly (SealedRange & { readonly samples: number })[];
 }
 
 export function prepareBlockReads(connection: DatabaseSync): BlockReads {
   const version = connection.prepare(`SELECT value FROM meta WHERE key = 'blocks_version'`);
   const blocks = connection.prepare(`SELECT * FROM blocks ORDER BY from_ms, last_pos, id`);
-  const sealed = connection.prepare(`SELECT from_ms, to_ms, last_pos FROM sealed`);
+  const sealed = connection.prepare(`SELECT from_ms, to_ms, last_pos, samples FROM sealed`);
   return {
     version: () => Number(version.get()?.['value'] ?? 0),
     blocks: () => blocks.all().map(toBlockRow),
@@ -98,6 +91,7 @@ export function prepareBlockReads(connection: DatabaseSync): BlockReads {
         fromMs: countOf(row, 'from_ms'),
         toMs: countOf(row, 'to_ms'),
         lastPos: countOf(row, 'last_pos'),
+        samples: countOf(row, 'samples'),
       })),
   };
 }
@@ -107,7 +101,6 @@ export interface BlockWrites {
   change(change: BlockChange): void;
   /** Deletes at most `rows` sealed records. */
   deleteSealed(rows: number): PruneStep;
-  totals(): SealedTotals;
 }
 
 export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
@@ -131,9 +124,6 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
     `INSERT INTO meta (key, value) VALUES ('blocks_version', '1')
      ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1`,
   );
-  const totals = prepare(
-    `SELECT coalesce(sum(rows), 0) AS rows, coalesce(sum(samples), 0) AS samples FROM sealed`,
-  );
   const deleteSealed = prepareDeleteSealed(prepare);
   return {
     change({ add: added, remove: removed, seal: range }) {
@@ -156,10 +146,6 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
       version.run();
     },
     deleteSealed,
-    totals() {
-      const row = totals.get();
-      return { rows: countOf(row, 'rows'), samples: countOf(row, 'samples') };
-    },
   };
 }
 
@@ -200,18 +186,9 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
     `UPDATE sealed SET rows = max(0, rows - ?), samples = max(0, samples - ?), lane = ? WHERE id = ?`,
   );
   const done = prepare(`DELETE FROM sealed WHERE id = ?`);
-  return (rows) => {
-    const range = next.get();
-    if (range === undefined) return { rows: 0, bytes: 0, samples: 0, isDone: true };
-    const id = countOf(range, 'id');
-    const toMs = countOf(range, 'to_ms');
-    const found = lane.get(countOf(range, 'lane'), toMs);
-    if (found === undefined) {
-      done.run(id);
-      return { rows: 0, bytes: 0, samples: 0, isDone: false };
-    }
-    const laneId = countOf(found, 'id');
-    const removed = remove.all(laneId, countOf(range, 'from_ms'), toMs, countOf(range, 'last_pos'), rows);
+  /** Deletes at most so many records of one lane. */
+  const deleteOfLane = (range: SealedState, laneId: number, rows: number) => {
+    const removed = remove.all(laneId, range.fromMs, range.toMs, range.lastPos, rows);
     let bytes = 0;
     let samples = 0;
     for (const row of removed) {
@@ -222,9 +199,49 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
       const oldestMs = numberOf(oldest.get(laneId) ?? {}, 'oldest_ms');
       update.run(removed.length, bytes, samples, oldestMs ?? null, laneId);
     }
-    const doneLane = removed.length < rows ? laneId : countOf(range, 'lane');
-    count.run(removed.length, samples, doneLane, id);
-    return { rows: removed.length, bytes, samples, isDone: false };
+    return { rows: removed.length, bytes, samples };
+  };
+  return (rows) => {
+    const row = next.get();
+    if (row === undefined) return { rows: 0, bytes: 0, samples: 0, isDone: true };
+    const range = toSealedState(row);
+    const step = { rows: 0, bytes: 0, samples: 0, isDone: false };
+    let doneLane = range.lane;
+    // Looking at a lane costs about as much as deleting a record.
+    for (let left = rows; left > 0; left--) {
+      const found = lane.get(doneLane, range.toMs);
+      if (found === undefined) {
+        done.run(range.id);
+        return step;
+      }
+      const laneId = countOf(found, 'id');
+      const removed = deleteOfLane(range, laneId, left);
+      step.rows += removed.rows;
+      step.bytes += removed.bytes;
+      step.samples += removed.samples;
+      if (removed.rows === left) break;
+      left -= removed.rows;
+      doneLane = laneId;
+    }
+    count.run(step.rows, step.samples, doneLane, range.id);
+    return step;
+  };
+}
+
+/** A range with what is left to do in it. */
+interface SealedState extends SealedRange {
+  readonly id: number;
+  /** Lanes up to this one are done. */
+  readonly lane: number;
+}
+
+function toSealedState(row: Readonly<Record<string, SQLOutputValue>>): SealedState {
+  return {
+    id: countOf(row, 'id'),
+    fromMs: countOf(row, 'from_ms'),
+    toMs: countOf(row, 'to_ms'),
+    lastPos: countOf(row, 'last_pos'),
+    lane: countOf(row, 'lane'),
   };
 }
 

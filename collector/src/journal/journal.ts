@@ -6,7 +6,7 @@ import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { EpochMark, EpochState } from '@rollcall/shared/protocol/handshake.ts';
 import type { WireRecord } from '@rollcall/shared/protocol/record.ts';
 import type { FailedBlock, ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
-import type { BlockChange, SealedTotals } from './blocks.ts';
+import type { BlockChange } from './blocks.ts';
 
 /**
  * The agent id under which the collector stores what it measures or computes itself. Its schemas carry complete label
@@ -127,6 +127,4 @@ export interface SealableJournal extends Journal {
    * @throws AppError QUERY_CANCELED, STORAGE_UNAVAILABLE; what was deleted until then stays deleted
    */
   deleteSealed(signal: AbortSignal): Promise<PruneResult>;
-  /** Records that are replaced and not deleted yet; `stats` still counts them. */
-  sealedTotals(): SealedTotals;
 }

@@ -1,4 +1,7 @@
-/** The journal behind its seam: sessions, group commit, recovery after a commit that failed. */
+/**
+ * The journal behind its seam: sessions, group commit, recovery after a commit that failed. Long, because all of it turns
+ * around one open group.
+ */
 import { backoffDelayMs } from '@rollcall/shared/lib/backoff.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
@@ -7,7 +10,7 @@ import { GAP_REASON_NAMES } from '@rollcall/shared/protocol/gap.ts';
 import type { EpochMark, EpochState } from '@rollcall/shared/protocol/handshake.ts';
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
-import type { BlockChange, SealedTotals } from './blocks.ts';
+import type { BlockChange } from './blocks.ts';
 import type { ReceiveTime } from './apply.ts';
 import { ClockGuard } from './clock-guard.ts';
 import { CommitGroup } from './group.ts';
@@ -152,10 +155,6 @@ class StoreJournal implements SealableJournal, SessionHost {
 
   deleteSealed(signal: AbortSignal): Promise<PruneResult> {
     return this.#deleteInSteps((rows) => this.#store.deleteSealed(rows), signal);
-  }
-
-  sealedTotals(): SealedTotals {
-    return this.#store.sealedTotals();
   }
 
   /** Repeats `step` with as many rows as fit in a few milliseconds, until it says that it is done. */

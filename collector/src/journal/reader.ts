@@ -53,10 +53,12 @@ export interface TickRange {
 
 /** The journal as it was at one moment; later commits and deletions do not change it. */
 export interface JournalSnapshot {
-  /** Position of the newest record in it, 0 when there is none. */
+  /** Position of the newest record that was ever stored, 0 when there was none. */
   readonly lastPos: number;
   /** Grows with every change of the catalogue of blocks. */
   readonly blocksVersion: number;
+  /** Samples in records that blocks have replaced, but that are not deleted yet. */
+  readonly sealedSamples: number;
   /** Block files in force, in order of time; together with the ticks they hold every sample once. */
   blocks(): readonly BlockRow[];
   /** All lanes that have rows, in order of their ids. */
@@ -147,7 +149,8 @@ function connect(path: string): Connection {
     const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
     return {
       database,
-      lastPos: database.prepare(`SELECT max(pos) AS pos FROM records`),
+      // The highest one ever given out: the newest record may be sealed and deleted.
+      lastPos: database.prepare(`SELECT seq AS pos FROM sqlite_sequence WHERE name = 'records'`),
       lanes: database.prepare(
         `SELECT id, agent, epoch, oldest_ms, last_ms, offset_ms_max FROM lanes
          WHERE row_count > 0 AND oldest_ms IS NOT NULL AND last_ms IS NOT NULL ORDER BY id`,
@@ -183,6 +186,7 @@ function connect(path: string): Connection {
 class Snapshot implements JournalSnapshot {
   readonly lastPos: number;
   readonly blocksVersion: number;
+  readonly sealedSamples: number;
   readonly #sealed: readonly SealedRange[];
   readonly #connection: Connection;
   readonly #schemas: SchemaCache;
@@ -197,7 +201,9 @@ class Snapshot implements JournalSnapshot {
     // The first read fixes what the transaction sees.
     this.lastPos = countOf(connection.lastPos.get(), 'pos');
     this.blocksVersion = connection.blocks.version();
-    this.#sealed = connection.blocks.sealed();
+    const sealed = connection.blocks.sealed();
+    this.#sealed = sealed;
+    this.sealedSamples = sealed.reduce((sum, { samples }) => sum + samples, 0);
   }
 
   blocks(): readonly BlockRow[] {

@@ -3,7 +3,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { decodeSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { SQLOutputValue, StatementSync } from 'node:sqlite';
 import { openDatabase, type Database } from '../state/database.ts';
-import { prepareBlockWrites, type BlockChange, type BlockWrites, type SealedTotals } from './blocks.ts';
+import { prepareBlockWrites, type BlockChange, type BlockWrites } from './blocks.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import { JOURNAL_MIGRATIONS } from './migrations.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
@@ -143,10 +143,6 @@ class SqliteStore implements JournalStore {
 
   deleteSealed(rows: number): PruneStep {
     return this.#database.transaction(() => this.#blocks.deleteSealed(rows));
-  }
-
-  sealedTotals(): SealedTotals {
-    return this.#blocks.totals();
   }
 
   reopen(): void {

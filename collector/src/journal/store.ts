@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
-import type { BlockChange, SealedTotals } from './blocks.ts';
+import type { BlockChange } from './blocks.ts';
 
 /** State of a lane at its watermark. */
 export interface LaneMark {
@@ -131,7 +131,6 @@ export interface JournalStore extends LaneLookup {
   changeBlocks(change: BlockChange): void;
   /** Deletes at most `rows` records that blocks have replaced. */
   deleteSealed(rows: number): PruneStep;
-  sealedTotals(): SealedTotals;
   /** Opens the database anew and proves with a commit that it can be written. Throws while it cannot. */
   reopen(): void;
   close(): void;

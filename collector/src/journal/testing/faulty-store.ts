@@ -1,5 +1,5 @@
 /** A journal store whose commits fail when a test wants it. */
-import type { BlockChange, SealedTotals } from '../blocks.ts';
+import type { BlockChange } from '../blocks.ts';
 import type { CommitBatch, JournalStore, PruneStep } from '../store.ts';
 
 /**
@@ -84,10 +84,6 @@ export class FaultyStore implements JournalStore {
   deleteSealed(rows: number): PruneStep {
     if (this.#isBroken) throw diskFull();
     return this.#store.deleteSealed(rows);
-  }
-
-  sealedTotals(): SealedTotals {
-    return this.#store.sealedTotals();
   }
 
   reopen(): void {
