@@ -86,7 +86,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
 
   'collector/bin': ['collector/src/main.ts'],
   'collector/src/main.ts': ['collector/src/cli', ...SHARED],
-  'collector/src/cli': [...NOUNS, ...COLLECTOR, 'collector/src/app.ts'],
+  'collector/src/cli': [...NOUNS, ...COLLECTOR, 'collector/src/app.ts', 'collector/src/storage/open.ts'],
   'collector/src/app.ts': [...NOUNS, ...COLLECTOR, ...ADAPTERS, 'collector/src/storage/open.ts'],
   'collector/src/alerting': [...NOUNS, 'collector/src/query', 'collector/src/state'],
   'collector/src/api': [
@@ -312,8 +312,8 @@ export const UNREAD_EXPORTS: ReadonlySet<string> = new Set([
   'collector/src/query/functions/signatures.ts FUNCTION_NAMES',
   'collector/src/query/functions/sort.ts compareNatural',
   'collector/src/query/query.ts DEFAULT_LIMITS',
-  'collector/src/query/scripts/series-notation.ts parseSeries',
-  'collector/src/query/scripts/series-notation.ts parseValues',
+  'collector/src/query/series-notation.ts parseSeries',
+  'collector/src/query/series-notation.ts parseValues',
   'collector/src/storage/matcher.ts compilePattern',
   'test/browser/fake-collector.ts PAGE_HEADERS',
   'test/harness/processes.ts runCollectorCommand',

@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   QUERY_TIMEOUT: 'a query took longer than allowed',
   QUERY_CANCELED: 'the client left before its query was finished',
 
+  RULES_FAILED: 'a rule file is malformed, or a unit test of rules does not give what it expects',
   TARGET_FORBIDDEN: 'an outgoing request points at an address that is not allowed',
   NOTIFY_FAILED: 'a receiver did not accept a notification',
 } as const;
