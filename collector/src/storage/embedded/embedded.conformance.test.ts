@@ -23,11 +23,13 @@ function create(wallMs: number, sealMs?: number): Promise<StorageUnderTest> {
 
 /** A store that does `seal` after each write. */
 function sealing(storage: Storage, seal: () => Promise<void>): Storage {
+  let sealed = Promise.resolve();
   return {
     capabilities: storage.capabilities,
     async append(batch) {
       const result = await storage.append(batch);
-      await seal();
+      sealed = sealed.then(seal);
+      await sealed;
       return result;
     },
     select: (request, signal) => storage.select(request, signal),

@@ -107,7 +107,8 @@ class Embedded implements EmbeddedStorage {
       snapshot.close();
     }
     this.#window = new RecentWindow(this.#limits, options.clock, sealedToMs);
-    for (const host of this.#catalogue.hosts.values()) this.#window.startHost(host.agentId, endOf(host) + 1);
+    for (const host of this.#catalogue.hosts.values())
+      this.#window.startHost(host.agentId, Math.max(sealedToMs, endOf(host) + 1));
     const own = this.#catalogue.hosts.get(COLLECTOR_AGENT_ID);
     this.#own = new OwnSeriesWriter({
       journal: options.journal,
