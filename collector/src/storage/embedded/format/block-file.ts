@@ -33,7 +33,7 @@ export const FORMAT_LIMITS = {
   schemas: 1_048_576,
   /** A part is closed when it reaches the first; one chunk more may follow, so it stays below the second. */
   partTargetBytes: 64 * 1024,
-  partBytes: 16 * 1024 * 1024,
+  partBytes: 2 * 1024 * 1024,
   directoryBytes: 1024 * 1024 * 1024,
 } as const;
 

@@ -50,6 +50,7 @@ export class DirectoryWriter {
     entries.varint(parts[0]?.offset ?? 0);
     for (const part of parts) {
       entries.varint(part.storedLength);
+      entries.varint(part.noiseLength);
       entries.varint(part.rawLength);
       entries.varint(part.chunkCount);
       entries.u32(part.crc);
@@ -158,12 +159,13 @@ export class Directory {
     const parts: Part[] = [];
     for (let i = 0; i < count; i++) {
       const storedLength = reader.varint();
+      const noiseLength = atMost(reader.varint(), storedLength, 'bytes of noise');
       const rawLength = atMost(reader.varint(), FORMAT_LIMITS.partBytes, 'bytes of a part');
-      // Each chunk takes at least the byte of its length.
+      // Each chunk takes at least a byte in the table.
       const chunkCount = atMost(reader.varint(), rawLength, 'chunks of a part');
       const crc = reader.u32();
       if (offset + storedLength > this.#partsEnd) throw damaged('a part leaves the file');
-      parts.push({ offset, storedLength, rawLength, crc, chunkCount, firstChunk });
+      parts.push({ offset, storedLength, noiseLength, rawLength, crc, chunkCount, firstChunk });
       offset += storedLength;
       firstChunk += chunkCount;
     }

@@ -1,6 +1,6 @@
 /** Reads a block file: footer and directory when it is opened, and then only the parts that are asked for. */
 import { crc32 } from '@rollcall/shared/lib/crc.ts';
-import { ByteReader } from '@rollcall/shared/lib/varint.ts';
+import { STATE } from '../block.ts';
 import {
   damaged,
   decodeFooter,
@@ -10,11 +10,12 @@ import {
   STREAMS,
   type Resolution,
 } from './block-file.ts';
+import { ChunkReader, type Chunk } from './chunk.ts';
 import { readStates, readValues } from './column.ts';
 import { BlockDamage, readOrDamage, type DamagePlace } from './damage.ts';
 import { Directory, type HostEntry, type LocatedGroup } from './directory.ts';
 import type { ColumnValues, Group } from './group.ts';
-import { decompress, openPart, type OpenPart, type Part } from './parts.ts';
+import { decompress, openPart, type Part } from './parts.ts';
 import { readTimes } from './times.ts';
 
 /** Where the bytes come from: a file of which any piece can be read, as often as wanted. */
@@ -48,7 +49,7 @@ export class BlockReader {
   readonly #source: BlockSource;
   readonly #file: string;
   readonly #directory: Directory;
-  readonly #kept: { readonly part: Part; readonly open: OpenPart }[] = [];
+  readonly #kept: { readonly part: Part; readonly chunks: readonly Chunk[] }[] = [];
   #host: { readonly hostId: string; readonly entry: HostEntry } | undefined;
 
   /**
@@ -111,12 +112,14 @@ export class BlockReader {
       const streamCount = STREAMS[this.resolution].length;
       const { entry, located } = this.#locate(group);
       const { rowCount, columnCount, firstChunk } = located;
-      const states = readStates(new ByteReader(this.#chunk(entry, firstChunk + 1 + index)), rowCount);
+      const states = readStates(new ChunkReader(this.#chunk(entry, firstChunk + 1 + index)), rowCount);
       const at = firstChunk + 1 + columnCount + index * streamCount + stream;
       const chunk = this.#chunk(entry, at);
-      const hasValues = states === undefined || states.includes(1);
-      if (chunk.length === 0 && hasValues) return undefined;
-      return { values: readValues(new ByteReader(chunk), rowCount, states), states };
+      if (chunk.bytes.length === 0 && states?.includes(STATE.PRESENT) !== false) return undefined;
+      const reader = new ChunkReader(chunk);
+      const values = readValues(reader, rowCount, states);
+      reader.expectEnd();
+      return { values, states };
     });
   }
 
@@ -190,21 +193,20 @@ export class BlockReader {
     return { entry, located };
   }
 
-  #chunk({ parts }: HostEntry, number: number): Buffer {
+  #chunk({ parts }: HostEntry, number: number): Chunk {
     const part = parts.find(({ firstChunk, chunkCount }) => number < firstChunk + chunkCount);
-    if (part === undefined) throw damaged('a chunk is missing');
-    const { bytes, offsets } = this.#open(part);
-    const at = number - part.firstChunk;
-    return bytes.subarray(offsets[at], offsets[at + 1]);
+    const chunk = part === undefined ? undefined : this.#open(part)[number - part.firstChunk];
+    if (chunk === undefined) throw damaged('a chunk is missing');
+    return chunk;
   }
 
-  #open(part: Part): OpenPart {
+  #open(part: Part): readonly Chunk[] {
     const kept = this.#kept.find((candidate) => candidate.part.offset === part.offset);
-    if (kept !== undefined) return kept.open;
-    const open = openPart(part, this.#source.read(part.offset, part.storedLength));
-    this.#kept.unshift({ part, open });
+    if (kept !== undefined) return kept.chunks;
+    const chunks = openPart(part, this.#source.read(part.offset, part.storedLength));
+    this.#kept.unshift({ part, chunks });
     this.#kept.length = Math.min(this.#kept.length, PARTS_KEPT);
-    return open;
+    return chunks;
   }
 }
 

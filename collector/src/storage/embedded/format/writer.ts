@@ -31,8 +31,6 @@ export interface BlockSummary {
   readonly lastMs: number | undefined;
 }
 
-/** Level of zstd; higher ones cost much time and gain little on these bytes. */
-const ZSTD_LEVEL = 3;
 const HOST_ID = /^[0-9a-f]{32}$/;
 const SCHEMA_HASH = /^[0-9a-f]{64}$/;
 
@@ -63,7 +61,7 @@ export class BlockWriter {
     this.#sink = sink;
     this.#header = options;
     this.#directory = new DirectoryWriter(options.fromMs);
-    this.#parts = new PartWriter((bytes) => this.#append(bytes), ZSTD_LEVEL);
+    this.#parts = new PartWriter((bytes) => this.#append(bytes));
     const header = encodeHeader(options);
     this.#headerCrc = crc32(header);
     this.#append(header);
@@ -80,8 +78,7 @@ export class BlockWriter {
     this.#check(group);
     const firstChunk = this.#parts.nextChunk;
     this.#parts.add((writer) => this.#times.write(writer, timesMs));
-    for (const { states } of columns)
-      this.#parts.add((writer) => writeStates(writer, states, timesMs.length));
+    for (const { states } of columns) this.#parts.add((writer) => writeStates(writer, states));
     let sampleCount = 0;
     for (const column of columns) {
       sampleCount += samplesOf(column, timesMs.length);
