@@ -4,6 +4,7 @@ import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
 import { ingest } from './ingest.ts';
 import { promql } from './promql.ts';
+import { storage } from './storage.ts';
 
 interface Benchmark {
   readonly help: string;
@@ -30,6 +31,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   promql: {
     help: 'queries of dashboard 1860 and of the node rules on a fleet, next to Prometheus and VictoriaMetrics',
     run: promql,
+  },
+  storage: {
+    help: 'bytes per sample of a real host and of a synthetic fleet, next to Prometheus and VictoriaMetrics',
+    run: storage,
   },
 };
 

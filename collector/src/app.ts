@@ -52,6 +52,8 @@ import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
+import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
+import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
 import { openStorage } from './storage/open.ts';
 
 export interface Collector {
@@ -124,6 +126,17 @@ async function open(
   const vitals = new FleetVitals();
   closers.push(journal.onCommitted((ticks) => vitals.committed(ticks)));
 
+  const blocksDir = join(dataDir, 'blocks');
+  const keeper = new BlockKeeper({
+    journal,
+    reader,
+    workshop: threadWorkshop({ journalFile, dir: blocksDir }),
+    disk: nodeDisk,
+    dir: blocksDir,
+    clock,
+    log,
+    randomBytes,
+  });
   const storage = openStorage('embedded', {
     journal,
     reader,
@@ -131,8 +144,15 @@ async function open(
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
+    blocks: {
+      disk: nodeDisk,
+      dir: blocksDir,
+      damaged: (error, file) => log.error('block file is damaged', { file, error }),
+    },
   });
   closers.push(() => storage.close());
+  keeper.start();
+  closers.push(() => keeper.stop());
   const queryLog = new QueryLog(clock);
   const engine = createQueryEngine({ storage, clock, log: queryLog });
 

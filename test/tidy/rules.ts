@@ -254,6 +254,7 @@ export const BANS: readonly Ban[] = [
       'agent/src/app.ts',
       'collector/src/app.ts',
       'collector/src/query/worker',
+      'collector/src/storage/embedded/sealing',
     ],
   },
   {
