@@ -5,7 +5,6 @@ import { LocalHost, MACHINE_ROOTS } from './host/local-host.ts';
 import { CHECKOUT_CHILD } from './inventory/collect.ts';
 import { Inventory } from './inventory/inventory.ts';
 import type { IdentityStore } from './link/identity.ts';
-import type { InventorySource } from './link/inventory-sender.ts';
 import type { Dial } from './link/socket.ts';
 import { Uplink } from './link/uplink.ts';
 import { createSamplers } from './samplers/list.ts';
@@ -39,7 +38,7 @@ export interface AppOptions {
   readonly identity: IdentityStore;
   readonly dial: Dial;
   readonly intervalMs: number;
-  /** Inventory sections that stay on the machine. */
+  /** Inventory sections that stay on the machine; they are not even read. */
   readonly excludedSections: readonly string[];
   readonly isDowngradeAllowed: boolean;
   /** Uniform in [0, 1). */
@@ -62,12 +61,9 @@ export function createApp(options: AppOptions): App {
   const spool = new MemorySpool({ clock, bootId: facts.bootId, randomBytes });
   const ticks = createTicks({ clock, host, facts, intervalMs });
   const scheduler = new Scheduler({ clock, log, ticks, spool, intervalMs });
-  const inventory = new Inventory({ clock, log, host, command: CHECKOUT_CHILD });
-  const uplink = new Uplink({
-    ...options,
-    spool,
-    inventory: withoutSections(inventory, options.excludedSections),
-  });
+  const { excludedSections } = options;
+  const inventory = new Inventory({ clock, log, command: CHECKOUT_CHILD, excludedSections });
+  const uplink = new Uplink({ ...options, spool, inventory });
   return {
     start() {
       uplink.start();
@@ -81,12 +77,5 @@ export function createApp(options: AppOptions): App {
       host.close();
     },
     hungCalls: () => host.pendingCalls,
-  };
-}
-
-function withoutSections(inventory: InventorySource, excluded: readonly string[]): InventorySource {
-  return {
-    sections: () => inventory.sections().filter(({ name }) => !excluded.includes(name)),
-    onChange: (listener) => inventory.onChange(listener),
   };
 }

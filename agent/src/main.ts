@@ -16,7 +16,8 @@ import { enroll } from './enroll/enroll.ts';
 import { readIdentity, type StoredIdentity } from './enroll/identity-file.ts';
 import { PrivateDir } from './enroll/private-dir.ts';
 import { LocalHost, MACHINE_ROOTS } from './host/local-host.ts';
-import { CHECKOUT_CHILD, collectInventory, type InventoryReading } from './inventory/collect.ts';
+import { CHECKOUT_CHILD, collectInventory } from './inventory/collect.ts';
+import type { InventoryReading } from './inventory/report.ts';
 import { isLoopback, parseEndpoint } from './link/endpoint.ts';
 import { webSocketDial } from './link/socket.ts';
 import { machineFacts, type MachineFacts } from './self/facts.ts';
@@ -149,26 +150,24 @@ async function show(
 ): Promise<void> {
   using host = new LocalHost(MACHINE_ROOTS);
   const ticks = createTicks({ clock: systemClock, host, facts, intervalMs: config.intervalMs });
-  const { sections, missing } = await readInventory(host);
+  const { sections, missing } = await readInventory(config);
   const tick = await ticks.takeTick();
-  const isSent = (name: string): boolean => !config.excludedSections.includes(name);
-  const shown = {
-    facts,
-    tick,
-    sections: sections.filter(({ name }) => isSent(name)),
-    missing: missing.filter(isSent),
-  };
+  const shown = { facts, tick, sections, missing: missing.map(({ name }) => name) };
   process.stdout.write(isJson ? showJson(shown) : showText(shown));
 }
 
 /** The metrics are worth showing without the inventory. */
-async function readInventory(host: LocalHost): Promise<InventoryReading> {
-  const options = { clock: systemClock, host, command: CHECKOUT_CHILD };
+async function readInventory({ excludedSections }: Config): Promise<InventoryReading> {
+  const options = { clock: systemClock, command: CHECKOUT_CHILD, excludedSections };
   try {
     return await collectInventory(options, new AbortController().signal);
   } catch (error) {
     process.stderr.write(`rollcall-agent: cannot read the inventory: ${describeError(error)}\n`);
-    return { sections: [], missing: ['all'] };
+    return {
+      sections: [],
+      missing: [{ name: 'all', reason: describeError(error) }],
+      manifest: { files: [], programs: [] },
+    };
   }
 }
 

@@ -4,7 +4,6 @@ import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { CanonicalSection } from '@rollcall/shared/inventory/canonical.ts';
-import type { Host } from '../host/host.ts';
 import { collectInventory } from './collect.ts';
 import type { ChildCommand } from './run-child.ts';
 
@@ -15,9 +14,10 @@ const RETRY_MS = 3_600_000;
 export interface InventoryOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly host: Host;
   /** `CHECKOUT_CHILD` of collect.ts, unless the agent is a bundle. */
   readonly command: ChildCommand;
+  /** Names of sections that stay on the machine: they are not even read. */
+  readonly excludedSections: readonly string[];
 }
 
 export class Inventory {
