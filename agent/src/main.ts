@@ -158,7 +158,7 @@ async function show(
 
 /** The metrics are worth showing without the inventory. */
 async function readInventory({ excludedSections }: Config): Promise<InventoryReading> {
-  const options = { clock: systemClock, command: CHECKOUT_CHILD, excludedSections };
+  const options = { clock: systemClock, command: CHECKOUT_CHILD, excludedSections, isBackground: false };
   try {
     return await collectInventory(options, new AbortController().signal);
   } catch (error) {

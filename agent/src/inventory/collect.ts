@@ -1,7 +1,7 @@
 /** One reading of the inventory, in a process of its own. */
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { parseReport, type InventoryReading } from './report.ts';
+import { BACKGROUND, parseReport, type InventoryReading } from './report.ts';
 import { runChild, type ChildCommand } from './run-child.ts';
 
 /** Usually it takes two seconds; disks that do not answer and a slow list of packages take more. */
@@ -20,6 +20,8 @@ export interface CollectOptions {
   readonly command: ChildCommand;
   /** Names of sections that are not even read. */
   readonly excludedSections: readonly string[];
+  /** Nobody waits: it gets what is left of the processor. */
+  readonly isBackground: boolean;
 }
 
 /**
@@ -30,7 +32,8 @@ export async function collectInventory(
   options: CollectOptions,
   signal: AbortSignal,
 ): Promise<InventoryReading> {
-  const { clock, command, excludedSections } = options;
+  const { clock, command, excludedSections, isBackground } = options;
+  const parameters = isBackground ? [BACKGROUND, ...excludedSections] : excludedSections;
   const limits = {
     clock,
     timeoutMs: CHILD_TIMEOUT_MS,
@@ -38,6 +41,6 @@ export async function collectInventory(
     what: 'run the inventory program',
     hasOwnGroup: true,
   };
-  const output = await runChild({ ...command, args: [...command.args, ...excludedSections] }, limits, signal);
+  const output = await runChild({ ...command, args: [...command.args, ...parameters] }, limits, signal);
   return parseReport(output);
 }

@@ -24,7 +24,12 @@ function printing(file: string): ChildCommand {
 
 describe('collectInventory', () => {
   it('hashes equal twice on this machine, and does not read what is excluded', async () => {
-    const options = { clock: systemClock, command: CHECKOUT_CHILD, excludedSections: ['updates', 'ports'] };
+    const options = {
+      clock: systemClock,
+      command: CHECKOUT_CHILD,
+      excludedSections: ['updates', 'ports'],
+      isBackground: false,
+    };
     const [first, second] = await Promise.all([
       collectInventory(options, NEVER),
       collectInventory({ ...options, excludedSections: [...options.excludedSections, 'users'] }, NEVER),

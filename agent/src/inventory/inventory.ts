@@ -76,7 +76,7 @@ export class Inventory {
   async #readOnce(signal: AbortSignal): Promise<boolean> {
     const { log } = this.#options;
     try {
-      const { sections, missing } = await collectInventory(this.#options, signal);
+      const { sections, missing } = await collectInventory({ ...this.#options, isBackground: true }, signal);
       const changed = sections.filter(({ name, hash }) => this.#sections.get(name)?.hash !== hash);
       for (const section of changed) this.#sections.set(section.name, section);
       if (missing.length > 0) log.warn('inventory sections could not be read', { missing });

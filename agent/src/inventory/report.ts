@@ -27,6 +27,9 @@ export interface InventoryReading {
   readonly manifest: ManifestLists;
 }
 
+/** Argument of the process when nobody waits for it. */
+export const BACKGROUND = '--background';
+
 const REASON_LENGTH_MAX = 500;
 const LINE = /^(section|missing|manifest) (?:([a-z][a-z0-9_]{0,31}) )?/;
 const ENTRIES_MAX = 40_000;
