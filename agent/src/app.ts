@@ -1,34 +1,39 @@
 /** Puts the agent together: the only file that names the concrete parts. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { Host } from './host/host.ts';
 import { LocalHost, MACHINE_ROOTS } from './host/local-host.ts';
 import { CHECKOUT_CHILD } from './inventory/collect.ts';
 import { Inventory } from './inventory/inventory.ts';
 import type { IdentityStore } from './link/identity.ts';
 import type { Dial } from './link/socket.ts';
-import { Uplink } from './link/uplink.ts';
+import { Uplink, type UplinkStats } from './link/uplink.ts';
 import { createSamplers } from './samplers/list.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { samplerTimeoutMs, TickTaker } from './scheduler/tick.ts';
 import type { MachineFacts } from './self/facts.ts';
 import { MemorySpool } from './spool/memory.ts';
+import type { SpoolStats } from './spool/spool.ts';
 
 /** A mount gets this share of the time that its sampler gets, so that one that hangs fails alone. */
 const MOUNT_TIMEOUT_RATIO = 0.5;
 
 export interface SamplingOptions {
   readonly clock: Clock;
-  readonly host: LocalHost;
+  readonly host: Host;
   readonly facts: MachineFacts;
   readonly intervalMs: number;
+  /** The name of the one sampler that runs; all without it. */
+  readonly only?: string;
 }
 
 /** Takes the readings that are sent; `show` prints them. */
-export function createTicks({ clock, host, facts, intervalMs }: SamplingOptions): TickTaker {
+export function createTicks({ clock, host, facts, intervalMs, only }: SamplingOptions): TickTaker {
   const agent = { version: facts.agentVersion, arch: facts.os.arch, os: facts.os.platform };
   const mountTimeoutMs = samplerTimeoutMs(intervalMs) * MOUNT_TIMEOUT_RATIO;
   const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs });
-  return new TickTaker({ clock, host, samplers, intervalMs });
+  const chosen = samplers.filter(({ name }) => only === undefined || name === only);
+  return new TickTaker({ clock, host, samplers: chosen, intervalMs });
 }
 
 export interface AppOptions {
@@ -46,11 +51,18 @@ export interface AppOptions {
   readonly randomBytes: (count: number) => Buffer;
 }
 
+/** How a running agent does. */
+export interface AppStatus {
+  readonly uplink: UplinkStats;
+  readonly spool: SpoolStats;
+}
+
 /** An agent that samples and sends from `start` to `stop`; each is called once. */
 export interface App {
   start(): void;
   /** Takes no more readings, delivers what is left within a few seconds, and closes. */
   stop(): Promise<void>;
+  status(): AppStatus;
   /** Calls that hang in the kernel, such as on a dead network mount; while there is one, the process cannot end. */
   hungCalls(): number;
 }
@@ -76,6 +88,7 @@ export function createApp(options: AppOptions): App {
       spool.close();
       host.close();
     },
+    status: () => ({ uplink: uplink.stats(), spool: spool.stats() }),
     hungCalls: () => host.pendingCalls,
   };
 }
