@@ -271,6 +271,8 @@ export const BANS: readonly Ban[] = [
     instead: 'settings come from config/, arguments and exit codes belong to main.ts',
     allowedIn: [
       'agent/src/main.ts',
+      // A program of its own, whose arguments say what not to read.
+      'agent/src/inventory/child.ts',
       'collector/src/main.ts',
       'agent/src/config/load.ts',
       'collector/src/config/load.ts',

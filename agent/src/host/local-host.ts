@@ -60,13 +60,16 @@ interface OpenFile {
 /** Not for concurrent use, except `statfs`. Owns open files until `close`. */
 export class LocalHost implements Host, Disposable {
   readonly #roots: HostRoots;
+  readonly #fileBytesMax: number;
   readonly #openFiles = new Map<string, OpenFile>();
   #readings = 0;
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
   readonly #statfsQueue = new StatfsQueue({ ask: askUsage, slots: STATFS_SLOTS });
 
-  constructor(roots: HostRoots) {
+  /** @param limits.fileBytesMax larger files are refused; 4 MiB unless told otherwise */
+  constructor(roots: HostRoots, limits: { readonly fileBytesMax?: number } = {}) {
     this.#roots = roots;
+    this.#fileBytesMax = limits.fileBytesMax ?? FILE_BYTES_MAX;
   }
 
   read(path: string): Buffer {
@@ -200,10 +203,11 @@ export class LocalHost implements Host, Disposable {
   }
 
   #grow(path: string): void {
-    if (this.#buffer.length >= FILE_BYTES_MAX) {
-      throw new HostError('too_large', `read ${path}: over the limit of ${FILE_BYTES_MAX} bytes`);
+    const limit = this.#fileBytesMax;
+    if (this.#buffer.length >= limit) {
+      throw new HostError('too_large', `read ${path}: over the limit of ${limit} bytes`);
     }
-    const larger = Buffer.allocUnsafeSlow(Math.min(this.#buffer.length * 4, FILE_BYTES_MAX));
+    const larger = Buffer.allocUnsafeSlow(Math.min(this.#buffer.length * 4, limit));
     larger.set(this.#buffer);
     this.#buffer = larger;
   }
