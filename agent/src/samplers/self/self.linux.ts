@@ -16,6 +16,9 @@ export interface AgentInfo {
 export function selfSampler(agent: AgentInfo, clock: Clock): Sampler {
   // The kernel makes an entry for each file, which is the dearest thing read here.
   const openFiles = remembered(clock, (host) => host.list('/proc/self/fd').length);
+  const limits = remembered(clock, (host) =>
+    parseProcessLimits(host.readOnce('/proc/self/limits').toString()),
+  );
   const bootSeconds = remembered(clock, readBootSeconds);
   return {
     name: 'self',
@@ -37,9 +40,9 @@ export function selfSampler(agent: AgentInfo, clock: Clock): Sampler {
       const status = host.read('/proc/self/status').toString();
       readings.add('process_resident_memory_bytes', parseResidentBytes(status));
       readings.add('process_open_fds', openFiles(host));
-      const limits = parseProcessLimits(host.read('/proc/self/limits').toString());
-      readings.add('process_max_fds', limits.openFiles);
-      readings.add('process_virtual_memory_max_bytes', limits.virtualBytes);
+      const { openFiles: openFilesMax, virtualBytes: virtualBytesMax } = limits(host);
+      readings.add('process_max_fds', openFilesMax);
+      readings.add('process_virtual_memory_max_bytes', virtualBytesMax);
       readings.add('process_start_time_seconds', bootSeconds(host) + stat.startSeconds);
     },
   };
