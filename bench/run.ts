@@ -3,6 +3,7 @@ import { agent } from './agent.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
 import { ingest } from './ingest.ts';
+import { parity } from './parity.ts';
 import { promql } from './promql.ts';
 import { storage } from './storage.ts';
 
@@ -13,7 +14,7 @@ interface Benchmark {
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   agent: {
-    help: 'CPU and memory of the agent next to node_exporter on this machine',
+    help: 'CPU and memory of the agent next to node_exporter, netdata and collectd on this machine',
     run: agent,
   },
   dashboards: {
@@ -27,6 +28,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   ingest: {
     help: 'simulated agents with a backlog against a real collector: samples per second, CPU, bytes, memory',
     run: ingest,
+  },
+  parity: {
+    help: 'every metric and label set of this machine next to node_exporter: what differs, and why',
+    run: parity,
   },
   promql: {
     help: 'queries of dashboard 1860 and of the node rules on a fleet, next to Prometheus and VictoriaMetrics',
