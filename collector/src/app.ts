@@ -42,9 +42,10 @@ import { createGateway } from './gateway/gateway.ts';
 import { openJournal } from './journal/open-journal.ts';
 import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
-import { createQueryEngine, type QueryEngine } from './query/query.ts';
+import { DEFAULT_LIMITS, type QueryEngine } from './query/query.ts';
 import { QueryLog } from './query/query-log.ts';
-import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE } from './self/figures.ts';
+import { limitsPerThread, Readers, threadStarter } from './readers/readers.ts';
+import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE, READER_COUNTERS } from './self/figures.ts';
 import { scheduleHousekeeping } from './self/housekeeping.ts';
 import { createSelfMetrics } from './self/metrics.ts';
 import { VERSION } from './self/version.ts';
@@ -69,6 +70,10 @@ export interface CollectorPorts {
 
 /** What agents send at unless told otherwise; the collector's own series keep the same pace. */
 const AGENT_INTERVAL_MS = 10_000;
+/** People's queries; one goes on while another one cannot be interrupted. */
+const READER_THREADS = 2;
+const READER_WINDOW_BYTES = 96 * 1024 * 1024;
+const READER_HEAP_MIB = 2_048;
 const PAGE_DIRECTORY = resolve(import.meta.dirname, '../../web/dist');
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW, PORT_TAKEN, BAD_CONFIG */
@@ -133,7 +138,33 @@ async function open(
   });
   closers.push(() => storage.close());
   const queryLog = new QueryLog(clock);
-  const engine = createQueryEngine({ storage, clock, log: queryLog });
+  const openReaders = (threads: number): Readers => {
+    const limits = limitsPerThread(threads);
+    const settings = { journalFile, limits, windowBytes: READER_WINDOW_BYTES };
+    return new Readers({
+      clock,
+      log,
+      start: threadStarter(settings, { heapMiB: READER_HEAP_MIB }),
+      threads,
+      limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
+      hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
+      noted: (query) => queryLog.note(query),
+      failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
+    });
+  };
+  const readers = openReaders(READER_THREADS);
+  // Threads of their own, so that people's queries cannot take the places of rules.
+  const ruleReaders = openReaders(1);
+  closers.push(
+    () => readers.close(),
+    () => ruleReaders.close(),
+  );
+  closers.push(
+    hosts.onChange(({ kind, id }) => {
+      const entry = [id, kind === 'deleted' ? undefined : hosts.identityLabels(id)] as const;
+      for (const all of [readers, ruleReaders]) all.hostChanged(entry);
+    }),
+  );
 
   const url = externalUrl(config);
   const receivers = createReceivers(config.receivers, {
@@ -156,7 +187,7 @@ async function open(
     lostSamples: (hostId) => journal.lostSamples(hostId),
   });
   const metrics = createSelfMetrics({
-    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS],
+    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS, READER_COUNTERS],
     gauges: collectorGauges({
       journal: () => journal.stats(),
       hosts: () => presence.counts(),
@@ -178,8 +209,7 @@ async function open(
     random,
     log,
     hosts: { list: () => view.watched() },
-    // An engine of its own, so that people's queries cannot take the places of rules.
-    evaluate: evaluateWith(createQueryEngine({ storage, clock, log: queryLog })),
+    evaluate: evaluateWith(ruleReaders.engine),
     receivers,
     rules,
     limits: {
@@ -265,7 +295,7 @@ async function open(
     }),
     metrics: () => metrics.read(),
     prometheus: prometheusRouter({
-      engine,
+      answers: readers,
       storage,
       clock,
       log,

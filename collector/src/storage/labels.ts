@@ -30,6 +30,14 @@ export class Labels {
     return flat.length === 0 ? Labels.empty : new Labels(flat);
   }
 
+  /**
+   * Label set of what `flat` of another set gave, which may have come from another thread.
+   * @param flat name, value, name, value …, sorted by name, each once, without empty values; not to be changed afterwards
+   */
+  static ofFlat(flat: readonly string[]): Labels {
+    return flat.length === 0 ? Labels.empty : new Labels(flat);
+  }
+
   /** Label set of a plain object; for tests and for input that was parsed by a schema. */
   static of(object: Readonly<Record<string, string>>): Labels {
     return Labels.from(Object.entries(object));
@@ -56,6 +64,11 @@ export class Labels {
   *entries(): IterableIterator<readonly [string, string]> {
     const flat = this.#flat;
     for (let i = 0; i < flat.length; i += 2) yield [flat[i] ?? '', flat[i + 1] ?? ''];
+  }
+
+  /** Name, value, name, value …, sorted by name. */
+  get flat(): readonly string[] {
+    return this.#flat;
   }
 
   /** A text that is equal exactly for equal sets. */

@@ -9,6 +9,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import express from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAnswers } from '../../query/answers.ts';
 import { createQueryEngine } from '../../query/query.ts';
 import type { QueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
@@ -91,7 +92,7 @@ const server = createServer(
   express().use(
     '/api/v1',
     prometheusRouter({
-      engine,
+      answers: createAnswers({ engine, storage }),
       storage,
       clock: new FakeClock(NOW_MS),
       log: { debug() {}, info() {}, warn() {}, error: (_message, fields = {}) => void logged.push(fields) },

@@ -1,6 +1,6 @@
 /** Query results as JSON, in the exact forms of Prometheus (`web/api/v1/json_codec.go`). */
-import { formatDecimal, formatSample } from '../../query/format.ts';
-import type { MatrixSeries, QueryValue } from '../../query/results.ts';
+import { formatDecimal, formatSample } from './format.ts';
+import type { MatrixSeries, QueryValue } from './results.ts';
 
 /** So many points are formatted before they are handed on. */
 const POINTS_PER_PIECE = 1_000;
@@ -49,7 +49,7 @@ function pair(timeMs: number, value: number): string {
 }
 
 /** Seconds, with three decimals unless they are all zero. */
-export function formatTime(timeMs: number): string {
+function formatTime(timeMs: number): string {
   const fraction = Math.abs(timeMs % 1000);
   return fraction === 0 ? String(timeMs / 1000) : (timeMs / 1000).toFixed(3);
 }
