@@ -18,35 +18,64 @@ export function* encodeQueryValue(value: QueryValue): Generator<string> {
     case 'vector':
       yield '{"resultType":"vector","result":[';
       for (const [i, { labels, timeMs, value: sample }] of value.samples.entries()) {
-        yield `${i === 0 ? '' : ','}{"metric":${JSON.stringify(labels)},"value":${pair(timeMs, sample)}}`;
+        const pair = `[${formatTime(timeMs)},"${formatSample(sample)}"]`;
+        yield `${i === 0 ? '' : ','}{"metric":${JSON.stringify(labels)},"value":${pair}}`;
       }
       yield ']}';
       return;
-    case 'matrix':
+    case 'matrix': {
+      const times = new TimeTexts();
       yield '{"resultType":"matrix","result":[';
       for (const [i, series] of value.series.entries()) {
         yield `${i === 0 ? '' : ','}{"metric":${JSON.stringify(series.labels)},"values":[`;
-        yield* encodePoints(series);
+        yield* encodePoints(series, times);
         yield ']}';
       }
       yield ']}';
+    }
   }
 }
 
-function* encodePoints({ timestamps, values }: MatrixSeries): Generator<string> {
+function* encodePoints({ timestamps, values }: MatrixSeries, times: TimeTexts): Generator<string> {
   for (let start = 0; start < values.length; start += POINTS_PER_PIECE) {
     const end = Math.min(values.length, start + POINTS_PER_PIECE);
+    const texts = formatAll(values.subarray(start, end));
     let piece = '';
     for (let i = start; i < end; i++) {
-      piece += (i === 0 ? '' : ',') + pair(timestamps[i] ?? NaN, values[i] ?? NaN);
+      piece += `${i === 0 ? '[' : ',['}${times.of(timestamps[i] ?? NaN)},"${texts[i - start] ?? ''}"]`;
     }
     yield piece;
   }
 }
 
-function pair(timeMs: number, value: number): string {
-  return `[${formatTime(timeMs)},"${formatSample(value)}"]`;
+/** Every value as by `formatSample`. One call of the platform for all of them takes half the time of one for each. */
+function formatAll(values: Float64Array): readonly string[] {
+  const texts = JSON.stringify(Array.from(values)).slice(1, -1).split(',');
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? NaN;
+    const size = Math.abs(value);
+    // JSON knows neither infinities nor NaN nor -0, and writes short exponents.
+    if (!(size >= 1e-6 && size < 1e21)) texts[i] = formatSample(value);
+  }
+  return texts;
 }
+
+/** Times as text: all series of a matrix have theirs on one grid, so each is formatted once. */
+class TimeTexts {
+  readonly #texts = new Map<number, string>();
+
+  of(timeMs: number): string {
+    let text = this.#texts.get(timeMs);
+    if (text === undefined) {
+      text = formatTime(timeMs);
+      if (this.#texts.size < TIME_TEXTS_MAX) this.#texts.set(timeMs, text);
+    }
+    return text;
+  }
+}
+
+/** Steps of a range query; a matrix of raw samples may have more times. */
+const TIME_TEXTS_MAX = 12_000;
 
 /** Seconds, with three decimals unless they are all zero. */
 function formatTime(timeMs: number): string {
