@@ -18,11 +18,12 @@ import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
-import { accessTokens } from './api/auth/tokens.ts';
+import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
 import { listen } from './api/listen.ts';
 import { activeAlerts, ruleGroups } from './api/prometheus/alerting-view.ts';
 import { prometheusRouter } from './api/prometheus/prometheus.ts';
 import { REMOTE_COUNTERS } from './api/remote/counters.ts';
+import { PushedMetadata } from './api/remote/metadata.ts';
 import { remoteRouter } from './api/remote/remote.ts';
 import { createApi, createServer } from './api/server.ts';
 import { externalUrl, tlsFiles } from './config/derive.ts';
@@ -271,6 +272,7 @@ async function open(
   });
   const startedMs = clock.wallMs();
   const tokens = accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes });
+  const pushedMetadata = new PushedMetadata();
   const app = createApi({
     log,
     access: readAccess(config, tokens),
@@ -299,7 +301,7 @@ async function open(
       storage,
       clock,
       log,
-      metadata: METRICS,
+      metadata: () => [...Object.entries(METRICS), ...pushedMetadata.entries()],
       buildInfo: {
         version: VERSION,
         revision: '',
@@ -318,8 +320,9 @@ async function open(
       log,
       storage,
       append: (batch) => storage.append(batch),
+      metadata: pushedMetadata,
       reserved: () => view.identities(),
-      tokenId: (token) => tokens.idOf(token),
+      judgeWriter: (token) => tokens.judge(token, 'write'),
       counters: metrics,
     }),
     pageDirectory: PAGE_DIRECTORY,
@@ -383,8 +386,8 @@ function retire(
   vitals.forget(hostId);
 }
 
-function readAccess(config: Config, tokens: { readonly isValid: (text: string) => boolean }): ReadAccess {
+function readAccess(config: Config, tokens: Pick<AccessTokens, 'judge'>): ReadAccess {
   return isLoopback(config.listen.host)
     ? { kind: 'loopback' }
-    : { kind: 'token', isValid: (token) => tokens.isValid(token) };
+    : { kind: 'token', judge: (token) => tokens.judge(token, 'read') };
 }

@@ -25,8 +25,8 @@ export interface PrometheusOptions extends QueryPorts {
   readonly storage: SeriesCatalogue;
   readonly log: Logger;
   readonly buildInfo: BuildInfo;
-  /** By metric name. */
-  readonly metadata: Readonly<Record<string, MetricMetadata>>;
+  /** What is known about metrics; a name may come more than once. */
+  metadata(this: void): Iterable<readonly [metric: string, entry: MetricMetadata]>;
   stats(this: void): Promise<StoreSize>;
   ruleGroups(this: void): readonly RuleGroup[];
   alerts(this: void): readonly ActiveAlert[];
@@ -51,7 +51,7 @@ export function prometheusRouter(options: PrometheusOptions): Router {
     '/series': (parameters, signal) => seriesList(answers, parameters, signal),
     '/labels': (parameters, signal) => labelNames(answers, parameters, signal),
     '/label/:name/values': (parameters, signal, name) => labelValues(answers, { name, parameters }, signal),
-    '/metadata': (parameters) => metadataList(options.metadata, parameters),
+    '/metadata': (parameters) => metadataList(options.metadata(), parameters),
     '/rules': (parameters) => rulesAnswer(options.ruleGroups(), parameters),
     '/alerts': () => alertsAnswer(options.alerts()),
     '/targets': (parameters) => targetsAnswer(options.targets(), parameters),

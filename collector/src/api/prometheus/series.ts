@@ -66,20 +66,27 @@ async function listed(
 }
 
 /**
- * `/metadata`: type, help and unit by metric name.
+ * `/metadata`: type, help and unit by metric name. A metric that agents and others send under the same name has two
+ * entries, unless they agree.
  * @throws AppError BAD_REQUEST
  */
 export function metadataList(
-  metadata: Readonly<Record<string, MetricMetadata>>,
+  metadata: Iterable<readonly [metric: string, entry: MetricMetadata]>,
   parameters: Parameters,
 ): Answer {
   const metric = parameters.text('metric');
   const limit = parameters.limit('limit');
-  // There is one entry per metric, hence nothing to cut; the parameter is still checked.
-  parameters.limit('limit_per_metric');
-  const entries = Object.entries(metadata).filter(([name]) => metric === '' || name === metric);
-  const kept = limit === 0 ? entries : entries.slice(0, limit);
-  return answer(
-    Object.fromEntries(kept.map(([name, { type, help, unit }]) => [name, [{ type, help, unit }]])),
-  );
+  const perMetric = parameters.limit('limit_per_metric') || Infinity;
+  const lists = new Map<string, MetricMetadata[]>();
+  for (const [name, { type, help, unit }] of metadata) {
+    if (metric !== '' && name !== metric) continue;
+    const list = lists.get(name) ?? [];
+    if (list.length === 0) {
+      if (limit > 0 && lists.size >= limit) continue;
+      lists.set(name, list);
+    }
+    const isKnown = list.some((one) => one.type === type && one.help === help && one.unit === unit);
+    if (!isKnown && list.length < perMetric) list.push({ type, help, unit });
+  }
+  return answer(Object.fromEntries(lists));
 }
