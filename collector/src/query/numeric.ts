@@ -1,7 +1,7 @@
 /** Arithmetic that several functions share. */
 
 /** A sum with Neumaier's correction: exact to the last digits even when huge and tiny terms meet. */
-export class CompensatedSum {
+class CompensatedSum {
   sum = 0;
   /** What rounding has lost so far; 0 once the sum is infinite. */
   correction = 0;

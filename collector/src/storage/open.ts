@@ -24,3 +24,8 @@ export function openStorage(kind: StorageKind, options: EmbeddedOptions): Storag
 export function openFollowingReader(options: FollowingOptions): FollowingReader {
   return createFollowingStorage(options);
 }
+
+/** An empty store in memory, for commands that need one while they run. It needs no closing. */
+export function openScratchStorage(): Storage {
+  return new MemoryStorage();
+}

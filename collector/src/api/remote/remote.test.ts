@@ -122,8 +122,6 @@ describe('remote write', () => {
       expect((await post(`${url}/write`, body, { Authorization }))[0]).toBe(401);
     }
     expect((await post(`${url}/write`, body, { Authorization: `Bearer ${READER}` }))[0]).toBe(403);
-    {
-    }
   });
 
   it('stores the good part of a request and answers 400 with counts', async () => {
