@@ -73,6 +73,8 @@ export interface CollectorPorts {
 const AGENT_INTERVAL_MS = 10_000;
 /** People's queries; one goes on while another one cannot be interrupted. */
 const READER_THREADS = 2;
+/** Acknowledgements and pages come first on a machine with few cores. */
+const READER_NICENESS = 5;
 const READER_WINDOW_BYTES = 96 * 1024 * 1024;
 const READER_HEAP_MIB = 2_048;
 const PAGE_DIRECTORY = resolve(import.meta.dirname, '../../web/dist');
@@ -139,9 +141,9 @@ async function open(
   });
   closers.push(() => storage.close());
   const queryLog = new QueryLog(clock);
-  const openReaders = (threads: number): Readers => {
+  const openReaders = ({ threads, niceness }: { threads: number; niceness: number }): Readers => {
     const limits = limitsPerThread(threads);
-    const settings = { journalFile, limits, windowBytes: READER_WINDOW_BYTES };
+    const settings = { journalFile, limits, windowBytes: READER_WINDOW_BYTES, niceness };
     return new Readers({
       clock,
       log,
@@ -153,9 +155,9 @@ async function open(
       failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
     });
   };
-  const readers = openReaders(READER_THREADS);
+  const readers = openReaders({ threads: READER_THREADS, niceness: READER_NICENESS });
   // Threads of their own, so that people's queries cannot take the places of rules.
-  const ruleReaders = openReaders(1);
+  const ruleReaders = openReaders({ threads: 1, niceness: 0 });
   closers.push(
     () => readers.close(),
     () => ruleReaders.close(),

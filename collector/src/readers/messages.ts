@@ -13,6 +13,8 @@ export interface ThreadSettings {
   readonly limits: QueryLimits;
   /** Memory for the recent window of this thread. */
   readonly windowBytes: number;
+  /** How much the thread steps back behind the rest of the collector when there are too few cores: 0 to 19. */
+  readonly niceness: number;
 }
 
 /** Labels of a host; undefined when it is gone. */

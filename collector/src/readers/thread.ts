@@ -1,4 +1,5 @@
 /** A reading thread: its own connections to the journal, its own store, its own engine. Started by readers.ts only. */
+import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
@@ -14,6 +15,8 @@ import type { FromThread, HostEntry, ThreadSettings, ToThread } from './messages
 if (parentPort === null) throw new Error('thread.ts is no program of its own');
 const port = parentPort;
 const settings: ThreadSettings = workerData;
+// Linux counts this per thread; elsewhere it would be the whole collector that steps back.
+if (process.platform === 'linux') setPriority(settings.niceness);
 const post = (message: FromThread, moved: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, moved);
 
