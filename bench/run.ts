@@ -2,6 +2,7 @@
 import { agent } from './agent.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
+import { hostile } from './hostile.ts';
 import { ingest } from './ingest.ts';
 import { parity } from './parity.ts';
 import { promql } from './promql.ts';
@@ -24,6 +25,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   differential: {
     help: 'random PromQL evaluated by us and by Prometheus: where the results differ',
     run: differential,
+  },
+  hostile: {
+    help: 'how long agents wait for acknowledgements while hostile queries run',
+    run: hostile,
   },
   ingest: {
     help: 'simulated agents with a backlog against a real collector: samples per second, CPU, bytes, memory',
