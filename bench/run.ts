@@ -24,7 +24,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     run: differential,
   },
   ingest: {
-    help: 'simulated agents with a backlog against a real collector: samples per second, CPU, bytes, memory',
+    help: 'simulated agents with a backlog, next to VictoriaMetrics and InfluxDB: samples per second, CPU, bytes',
     run: ingest,
   },
   promql: {
