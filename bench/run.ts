@@ -2,6 +2,7 @@
 import { agent } from './agent.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
+import { fleetLoad } from './fleet-load.ts';
 import { ingest } from './ingest.ts';
 import { promql } from './promql.ts';
 
@@ -22,6 +23,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   differential: {
     help: 'random PromQL evaluated by us and by Prometheus: where the results differ',
     run: differential,
+  },
+  fleet: {
+    help: 'ten thousand agents: an hour of backlog, live, a killed collector; cores, memory, bytes on the wire, delays',
+    run: fleetLoad,
   },
   ingest: {
     help: 'simulated agents with a backlog, next to VictoriaMetrics and InfluxDB: samples per second, CPU, bytes',
