@@ -3,6 +3,7 @@ import { agent } from './agent.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
 import { hostile } from './hostile.ts';
+import { fleetLoad } from './fleet-load.ts';
 import { ingest } from './ingest.ts';
 import { parity } from './parity.ts';
 import { promql } from './promql.ts';
@@ -30,8 +31,12 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     help: 'how long agents wait for acknowledgements while hostile queries run',
     run: hostile,
   },
+  fleet: {
+    help: 'ten thousand agents: an hour of backlog, live, a killed collector; cores, memory, bytes on the wire, delays',
+    run: fleetLoad,
+  },
   ingest: {
-    help: 'simulated agents with a backlog against a real collector: samples per second, CPU, bytes, memory',
+    help: 'simulated agents with a backlog, next to VictoriaMetrics and InfluxDB: samples per second, CPU, bytes',
     run: ingest,
   },
   parity: {
