@@ -41,7 +41,7 @@ export async function exportSamples(options: ExportOptions, ports: ExportPorts):
   const fromMs = options.from === undefined ? 0 : timeOf('--from', options.from);
   if (fromMs > toMs) throw new AppError('BAD_CONFIG', '--from: must not be after --to');
   const progress = progressPrinter(clock, complain);
-  const store = openForReading(options.dataDir, clock);
+  const store = openForReading(options.dataDir, ports);
   try {
     const oldestMs = (await store.storage.stats()).oldestMs ?? toMs;
     const request = {

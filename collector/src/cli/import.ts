@@ -48,7 +48,7 @@ export async function importFile(dataDir: string, file: string, ports: ImportPor
       progress: ({ lines }) => progress(() => `checked ${grouped(lines)} lines`),
     });
   }
-  const store = openForWriting(dataDir, clock);
+  const store = openForWriting(dataDir, ports);
   try {
     const result = await importOpenMetrics(file === STANDARD_INPUT ? ports.input() : streamOf(file), {
       append: (batch) => store.storage.append(batch),

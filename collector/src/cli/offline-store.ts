@@ -3,13 +3,15 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { Hosts } from '../fleet/hosts.ts';
+import { JournalFollower } from '../journal/follower.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/open-journal.ts';
-import { openJournalReader } from '../journal/reader.ts';
+import { openJournalReader, type JournalReader } from '../journal/reader.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
 import { prepareDataDir } from '../state/data-dir.ts';
 import { lockDataDir } from '../state/lock.ts';
@@ -17,6 +19,12 @@ import { openState, stateFile } from '../state/state.ts';
 import type { Labels } from '../storage/labels.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
+
+export interface OfflinePorts {
+  readonly clock: Clock;
+  /** Hears of damage that reads go on without. */
+  readonly complain: (text: string) => void;
+}
 
 export interface OfflineStore {
   readonly storage: Storage;
@@ -29,27 +37,38 @@ export interface OfflineStore {
  * Opens the store for reading, also while a collector runs on the same folder: then it is what was committed up to now.
  * @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW, STORAGE_UNAVAILABLE
  */
-export function openForReading(dataDir: string, clock: Clock): OfflineStore {
+export function openForReading(dataDir: string, ports: OfflinePorts): OfflineStore {
   if (!existsSync(join(dataDir, 'journal.db'))) {
     throw new AppError(
       'DATA_DIR_UNUSABLE',
       `data folder ${dataDir} holds no samples: name another with --data-dir`,
     );
   }
-  return openWith(dataDir, clock, () => UNWRITTEN_JOURNAL);
+  return openWith(dataDir, ports, (path, schemas) => {
+    const reader = openJournalReader({ path, schemas });
+    return { journal: new JournalFollower(reader), reader };
+  });
 }
 
 /**
  * Opens the store for writing, which no collector may do at the same time.
  * @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW, STORAGE_UNAVAILABLE
  */
-export function openForWriting(dataDir: string, clock: Clock): OfflineStore {
+export function openForWriting(dataDir: string, ports: OfflinePorts): OfflineStore {
   prepareDataDir(dataDir);
   const unlock = lockDataDir(dataDir);
   try {
-    const store = openWith(dataDir, clock, (path, schemas) =>
-      openJournal({ path, clock, log: silentLogger, randomBytes, yieldToLoop: nextTurn, schemas }),
-    );
+    const store = openWith(dataDir, ports, (path, schemas) => {
+      const journal = openJournal({
+        path,
+        clock: ports.clock,
+        log: silentLogger,
+        randomBytes,
+        yieldToLoop: nextTurn,
+        schemas,
+      });
+      return { journal, reader: openJournalReader({ path, schemas }) };
+    });
     return { ...store, close: () => store.close().finally(unlock) };
   } catch (error) {
     unlock();
@@ -59,21 +78,14 @@ export function openForWriting(dataDir: string, clock: Clock): OfflineStore {
 
 function openWith(
   dataDir: string,
-  clock: Clock,
-  openIt: (path: string, schemas: SchemaCache) => Journal,
+  { clock, complain }: OfflinePorts,
+  openIt: (
+    path: string,
+    schemas: SchemaCache,
+  ) => { readonly journal: Journal; readonly reader: JournalReader },
 ): OfflineStore {
-  const path = join(dataDir, 'journal.db');
-  const schemas = new SchemaCache();
-  const closers: (() => void | Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const one of closers.splice(0).reverse()) await one();
-  };
-  const journal = openIt(path, schemas);
-  closers.push(() => journal.close());
-  const reader = openJournalReader({ path, schemas });
-  closers.push(() => reader.close());
+  const { journal, reader } = openIt(join(dataDir, 'journal.db'), new SchemaCache());
   const state = openState(stateFile(dataDir));
-  closers.push(() => state.close());
   const hosts = new Hosts({ database: state, clock, log: silentLogger });
   const storage = openStorage('embedded', {
     journal,
@@ -82,8 +94,18 @@ function openWith(
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
+    blocks: {
+      disk: nodeDisk,
+      dir: join(dataDir, 'blocks'),
+      damaged: (text, file) => complain(`${file} is damaged, what it held there is left out: ${text}\n`),
+    },
   });
-  closers.push(() => storage.close());
+  const close = async (): Promise<void> => {
+    await storage.close();
+    state.close();
+    reader.close();
+    await journal.close();
+  };
   return { storage, reserved: identitiesOf(hosts), close };
 }
 
@@ -98,29 +120,4 @@ function identitiesOf(hosts: Hosts): { has(labels: Labels): boolean } {
 
 function identityKey(labels: ReadonlyMap<string, string>): string {
   return JSON.stringify([labels.get('instance'), labels.get('job')]);
-}
-
-/** Stands where a journal is wanted and nothing is written. */
-const UNWRITTEN_JOURNAL: Journal = {
-  storeId: '',
-  openSession: () => Promise.reject(readOnly()),
-  onCommitted: () => () => {},
-  lostSamples: () => ({}),
-  stats: () => ({
-    rows: 0,
-    bytes: 0,
-    samples: 0,
-    isWritable: false,
-    commits: 0,
-    failedCommits: 0,
-    duplicates: 0,
-    rejectedRecords: 0,
-    refusedBlocks: 0,
-  }),
-  prune: () => Promise.reject(readOnly()),
-  close: () => Promise.resolve(),
-};
-
-function readOnly(): AppError {
-  return new AppError('STORAGE_UNAVAILABLE', 'the store is open for reading only');
 }
