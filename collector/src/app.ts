@@ -136,6 +136,7 @@ async function open(
     clock,
     log,
     randomBytes,
+    deletedHosts: () => [],
   });
   const storage = openStorage('embedded', {
     journal,

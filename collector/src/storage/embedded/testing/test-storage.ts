@@ -13,7 +13,7 @@ import { FaultyStore } from '../../../journal/testing/faulty-store.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from '../embedded.ts';
 import type { EmbeddedLimits } from '../limits.ts';
 import type { Identity } from '../matching.ts';
-import { BlockKeeper } from '../sealing/keeper.ts';
+import { BlockKeeper, type KeeperSettings } from '../sealing/keeper.ts';
 import { inlineWorkshop } from '../sealing/tasks.ts';
 
 /** A clock whose timers fire in the next turn, so that a group is committed without waiting. */
@@ -31,8 +31,8 @@ export interface TestStorage {
   readonly journal: SealableJournal;
   readonly reader: JournalReader;
   readonly store: FaultyStore;
-  /** Seals everything that is there, in windows of the length. */
-  readonly seal: (windowMs: number) => Promise<void>;
+  /** Seals everything that is there, in windows of the length; merges what is due at `nowMs`, if that is given. */
+  readonly seal: (windowMs: number, nowMs?: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -43,6 +43,7 @@ export function openTestStorage(options: {
   readonly limits?: Partial<EmbeddedLimits>;
   readonly yieldToLoop?: () => Promise<void>;
   readonly disk?: Disk;
+  readonly keeper?: Partial<KeeperSettings>;
   readonly damaged?: (text: string, file: string) => void;
 }): TestStorage {
   const path = join(options.dir, 'journal.db');
@@ -68,11 +69,11 @@ export function openTestStorage(options: {
   const dir = join(options.dir, 'blocks');
   const disk = options.disk ?? nodeDisk;
   const yieldToLoop = options.yieldToLoop ?? nextTurn;
-  const seal = async (windowMs: number): Promise<void> => {
+  const seal = async (windowMs: number, nowMs = options.wallMs): Promise<void> => {
     const workshop = inlineWorkshop({ reader, disk, dir, yieldToLoop: () => Promise.resolve() });
-    const ports = { journal, reader, workshop, disk, dir, clock, log: silentLogger, randomBytes };
-    const settings = { windowMs, graceMs: Number.MIN_SAFE_INTEGER };
-    const keeper = new BlockKeeper({ ...ports, settings });
+    const ports = { journal, reader, workshop, disk, dir, log: silentLogger, randomBytes };
+    const settings = { windowMs, graceMs: Number.MIN_SAFE_INTEGER, ...options.keeper };
+    const keeper = new BlockKeeper({ ...ports, clock: eagerClock(nowMs), deletedHosts: () => [], settings });
     await keeper.round();
     await keeper.stop();
   };
