@@ -53,6 +53,7 @@ import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
 import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
+import type { Retention } from './storage/embedded/sealing/plan.ts';
 import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
 import { openStorage } from './storage/open.ts';
 
@@ -137,6 +138,7 @@ async function open(
     log,
     randomBytes,
     deletedHosts: () => [],
+    settings: { retention: retention(config), reserveBytes: config['disk-reserve'] },
   });
   const storage = openStorage('embedded', {
     journal,
@@ -339,6 +341,15 @@ async function open(
 
 async function closeAll(closers: (() => void | Promise<void>)[]): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
+}
+
+function retention(config: Config): Retention {
+  const ageMs = {
+    raw: config['raw-retention'],
+    '5m': config['rollup-5m-retention'],
+    '1h': config['rollup-1h-retention'],
+  };
+  return { ageMs, bytesMax: config['storage-bytes'] };
 }
 
 function presenceSettings(config: Config) {
