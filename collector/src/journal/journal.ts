@@ -41,7 +41,8 @@ export interface JournalSession {
   /** What the collector has of each of the agent's epochs, for WELCOME. */
   readonly marks: readonly EpochMark[];
   /**
-   * Judges one record against the session's working watermark. Synchronous; the bytes are copied.
+   * Judges one record against the session's working watermark. Synchronous; the bytes belong to the journal from then on
+   * and must not change.
    * @param epochId one of the session's epochs, else refused with PROTOCOL_ERROR
    * @returns refused with SUPERSEDED after the session's end, with STORAGE_UNAVAILABLE while nothing can be written
    */

@@ -45,6 +45,13 @@ export interface StoredTick {
   readonly bytes: Buffer;
 }
 
+/** A tick with the lane that it belongs to. */
+export interface LaneTick extends StoredTick {
+  readonly laneId: number;
+  readonly agentId: string;
+  readonly epochId: string;
+}
+
 export interface TickRange {
   readonly laneId: number;
   readonly fromMs: number;
@@ -78,6 +85,12 @@ export interface JournalSnapshot {
   oldestSealable(laneId: number, fromMs: number): number | undefined;
   /** The schema with a SHA-256 (hexadecimal), undefined when neither a lane nor a block uses it. */
   schemaByHash(hash: string): HashedSchema | undefined;
+  /** Records after a position that are still there, of any kind. */
+  countAfter(pos: number): number;
+  /** Ticks of all lanes after a position, in journal order; lazily, as `ticks`. */
+  ticksAfter(pos: number): Iterable<LaneTick>;
+  /** The schema that a lane has declared under a number, whether a reading used it or not. */
+  schemaOf(laneId: number, number: number): HashedSchema | undefined;
   /** Gives the snapshot back. While it is held, the write-ahead log cannot shrink. */
   close(): void;
 }
@@ -138,6 +151,9 @@ interface Connection {
   readonly schemaByHash: StatementSync;
   readonly sealable: StatementSync;
   readonly oldestSealable: StatementSync;
+  readonly countAfter: StatementSync;
+  readonly ticksAfter: StatementSync;
+  readonly schemaNumber: StatementSync;
   readonly size: StatementSync;
   readonly blocks: BlockReads;
 }
@@ -169,6 +185,15 @@ function connect(path: string): Connection {
       ),
       oldestSealable: database.prepare(
         `SELECT time_ms FROM records WHERE lane = ? AND time_ms >= ? AND ${SEALED_KINDS} ORDER BY time_ms LIMIT 1`,
+      ),
+      countAfter: database.prepare(`SELECT count(*) AS count FROM records WHERE pos > ?`),
+      ticksAfter: database.prepare(
+        `SELECT r.pos, r.lane, r.time_ms, r.bytes, l.agent, l.epoch FROM records r
+         JOIN lanes l ON l.id = r.lane WHERE r.pos > ? AND r.kind = 1 ORDER BY r.pos`,
+      ),
+      schemaNumber: database.prepare(
+        `SELECT s.id, s.hash FROM schema_numbers n JOIN schemas s ON s.id = n.schema
+         WHERE n.lane = ? AND n.number = ?`,
       ),
       size: database.prepare(
         `SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`,
@@ -264,6 +289,30 @@ class Snapshot implements JournalSnapshot {
     if (known !== undefined) return known;
     const row = this.#connection.schemaByHash.get(Buffer.from(hash, 'hex'));
     return row === undefined ? undefined : this.#schema(hash, countOf(row, 'id'));
+  }
+
+  countAfter(pos: number): number {
+    return countOf(this.#connection.countAfter.get(pos), 'count');
+  }
+
+  *ticksAfter(pos: number): Iterable<LaneTick> {
+    for (const row of this.#connection.ticksAfter.iterate(pos)) {
+      yield {
+        pos: countOf(row, 'pos'),
+        laneId: countOf(row, 'lane'),
+        agentId: textOf(row, 'agent'),
+        epochId: textOf(row, 'epoch'),
+        timeMs: countOf(row, 'time_ms'),
+        bytes: blobOf(row, 'bytes'),
+      };
+    }
+  }
+
+  schemaOf(laneId: number, number: number): HashedSchema | undefined {
+    const row = this.#connection.schemaNumber.get(laneId, number);
+    return row === undefined
+      ? undefined
+      : this.#schema(blobOf(row, 'hash').toString('hex'), countOf(row, 'id'));
   }
 
   close(): void {
