@@ -54,6 +54,7 @@ import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
+import { BlockSet } from './storage/embedded/block-set.ts';
 import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
 import type { Retention } from './storage/embedded/sealing/plan.ts';
 import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
@@ -148,6 +149,12 @@ async function open(
     deletedHosts: () => [],
     settings: { retention: retention(config), reserveBytes: config['disk-reserve'] },
   });
+  const blocks = new BlockSet({
+    disk: nodeDisk,
+    dir: blocksDir,
+    damaged: (error, file) => log.error('block file is damaged', { file, error }),
+  });
+  closers.push(() => blocks.close());
   const storage = openStorage('embedded', {
     journal,
     reader,
@@ -155,11 +162,7 @@ async function open(
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
-    blocks: {
-      disk: nodeDisk,
-      dir: blocksDir,
-      damaged: (error, file) => log.error('block file is damaged', { file, error }),
-    },
+    blocks,
   });
   closers.push(() => storage.close());
   keeper.start();
@@ -167,7 +170,7 @@ async function open(
   const queryLog = new QueryLog(clock);
   const openReaders = ({ threads, niceness }: { threads: number; niceness: number }): Readers => {
     const limits = limitsPerThread(threads);
-    const settings = { journalFile, limits, windowBytes: READER_WINDOW_BYTES, niceness };
+    const settings = { journalFile, blocksDir, limits, windowBytes: READER_WINDOW_BYTES, niceness };
     return new Readers({
       clock,
       log,

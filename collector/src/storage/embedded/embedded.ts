@@ -29,7 +29,7 @@ import type {
 } from '../storage.ts';
 import { STATE, toBlock, type Block } from './block.ts';
 import type { BlockFile } from './block-file.ts';
-import { BlockSet, type BlockSetOptions, type BlockView } from './block-set.ts';
+import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, schemasIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SamplerTimeline, SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
 import { HostBlocks } from './host-blocks.ts';
@@ -54,8 +54,8 @@ export interface EmbeddedOptions {
   /** Resolves in a later turn of the event loop. */
   readonly yieldToLoop: () => Promise<void>;
   readonly limits?: Partial<EmbeddedLimits>;
-  /** Where block files are; without it there are none. */
-  readonly blocks?: BlockSetOptions;
+  /** Block files; closed by whoever made it, after the store. */
+  readonly blocks?: BlockSet;
 }
 
 export interface EmbeddedStorage extends Storage {
@@ -100,7 +100,7 @@ class Embedded implements EmbeddedStorage {
   constructor(options: EmbeddedOptions) {
     this.#options = options;
     this.#limits = { ...EMBEDDED_LIMITS, ...options.limits };
-    this.#blocks = options.blocks === undefined ? undefined : new BlockSet(options.blocks);
+    this.#blocks = options.blocks;
     const snapshot = options.reader.snapshot();
     let sealedToMs = Number.NEGATIVE_INFINITY;
     try {
@@ -232,7 +232,6 @@ class Embedded implements EmbeddedStorage {
     await this.#own.settled();
     this.#own.close();
     this.#stopListening();
-    this.#blocks?.close();
   }
 
   #add(ticks: readonly CommittedSamples[]): void {

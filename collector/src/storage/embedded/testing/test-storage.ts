@@ -10,6 +10,7 @@ import { openJournal } from '../../../journal/open-journal.ts';
 import { openJournalReader, type JournalReader } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
 import { FaultyStore } from '../../../journal/testing/faulty-store.ts';
+import { BlockSet } from '../block-set.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from '../embedded.ts';
 import type { EmbeddedLimits } from '../limits.ts';
 import type { Identity } from '../matching.ts';
@@ -77,6 +78,7 @@ export function openTestStorage(options: {
     await keeper.round();
     await keeper.stop();
   };
+  const blocks = new BlockSet({ disk, dir, damaged: options.damaged ?? unexpectedDamage });
   const storage = createEmbeddedStorage({
     journal,
     reader,
@@ -84,11 +86,12 @@ export function openTestStorage(options: {
     clock,
     randomBytes,
     yieldToLoop,
-    blocks: { disk, dir, damaged: options.damaged ?? unexpectedDamage },
+    blocks,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const close = async (): Promise<void> => {
     await storage.close();
+    blocks.close();
     await journal.close();
     reader.close();
   };
