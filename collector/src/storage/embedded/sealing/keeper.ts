@@ -17,7 +17,7 @@ import type { MadeBlock } from './seal.ts';
 import type { Workshop } from './tasks.ts';
 
 export interface KeeperOptions {
-  readonly journal: SealableJournal;
+  readonly journal: Pick<SealableJournal, 'changeBlocks' | 'deleteSealed' | 'hold'>;
   readonly reader: JournalReader;
   readonly workshop: Workshop;
   readonly disk: Disk;

@@ -15,6 +15,7 @@ import { createEmbeddedStorage, type EmbeddedStorage } from '../embedded.ts';
 import type { EmbeddedLimits } from '../limits.ts';
 import type { Identity } from '../matching.ts';
 import { BlockKeeper, type KeeperSettings } from '../sealing/keeper.ts';
+import { Mortal } from './mortal.ts';
 import { inlineWorkshop } from '../sealing/tasks.ts';
 
 /** A clock whose timers fire in the next turn, so that a group is committed without waiting. */
@@ -34,6 +35,8 @@ export interface TestStorage {
   readonly store: FaultyStore;
   /** Seals everything that is there, in windows of the length; merges what is due at `nowMs`, if that is given. */
   readonly seal: (windowMs: number, nowMs?: number) => Promise<void>;
+  /** The same in a process that may die on the way; then it throws what `isDeath` knows. */
+  readonly sealMortally: (mortal: Mortal, windowMs: number, nowMs: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -70,14 +73,18 @@ export function openTestStorage(options: {
   const dir = join(options.dir, 'blocks');
   const disk = options.disk ?? nodeDisk;
   const yieldToLoop = options.yieldToLoop ?? nextTurn;
-  const seal = async (windowMs: number, nowMs = options.wallMs): Promise<void> => {
+  const sealMortally = async (mortal: Mortal, windowMs: number, nowMs: number): Promise<void> => {
+    const disk = mortal.disk(options.disk ?? nodeDisk);
     const workshop = inlineWorkshop({ reader, disk, dir, yieldToLoop: () => Promise.resolve() });
-    const ports = { journal, reader, workshop, disk, dir, log: silentLogger, randomBytes };
+    const log = silentLogger;
+    const ports = { journal: mortal.journal(journal), reader, workshop, disk, dir, log, randomBytes };
     const settings = { windowMs, graceMs: Number.MIN_SAFE_INTEGER, ...options.keeper };
     const keeper = new BlockKeeper({ ...ports, clock: eagerClock(nowMs), deletedHosts: () => [], settings });
     await keeper.round();
     await keeper.stop();
   };
+  const seal = (windowMs: number, nowMs = options.wallMs): Promise<void> =>
+    sealMortally(new Mortal(Number.POSITIVE_INFINITY), windowMs, nowMs);
   const blocks = new BlockSet({ disk, dir, damaged: options.damaged ?? unexpectedDamage });
   const storage = createEmbeddedStorage({
     journal,
@@ -95,7 +102,7 @@ export function openTestStorage(options: {
     await journal.close();
     reader.close();
   };
-  return { storage, journal, reader, store, seal, close };
+  return { storage, journal, reader, store, seal, sealMortally, close };
 }
 
 function unexpectedDamage(text: string): void {
