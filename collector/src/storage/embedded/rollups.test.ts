@@ -92,9 +92,9 @@ test('samples, rollups of 5 minutes and of an hour stand in a block for each day
     (fromMs - BASE_MS) / DAY_MS,
     toMs - fromMs,
   ]);
-  expect(all.toSorted()).toEqual(
-    ['1h', '5m', 'raw'].flatMap((resolution) => [0, 1].map((day) => [resolution, day, DAY_MS])),
-  );
+  const wanted = ['1h', '5m', 'raw'].flatMap((resolution) => [0, 1].map((day) => [resolution, day, DAY_MS]));
+  expect(new Set(all.map(String))).toEqual(new Set(wanted.map(String)));
+  expect(all).toHaveLength(wanted.length);
 });
 
 describe('a counter', () => {
@@ -115,8 +115,7 @@ describe('a counter', () => {
     const first = values[0] ?? Number.NaN;
     // What it rose by within the first rollup is not between two of them.
     const inFirst = 10 * (spanMs / INTERVAL_MS - 1);
-    const wanted = increased - (hours === 4 ? inFirst : inFirst);
-    expect((values.at(-1) ?? Number.NaN) - first).toBe(wanted);
+    expect((values.at(-1) ?? Number.NaN) - first).toBe(increased - inFirst);
     expect(values.at(-1)).toBe(written.at(-1)?.[1]);
   });
 
