@@ -17,6 +17,7 @@ import { prepareDataDir } from '../state/data-dir.ts';
 import { lockDataDir } from '../state/lock.ts';
 import { openState, stateFile } from '../state/state.ts';
 import type { Labels } from '../storage/labels.ts';
+import { BlockSet } from '../storage/embedded/block-set.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -87,6 +88,11 @@ function openWith(
   const { journal, reader } = openIt(join(dataDir, 'journal.db'), new SchemaCache());
   const state = openState(stateFile(dataDir));
   const hosts = new Hosts({ database: state, clock, log: silentLogger });
+  const blocks = new BlockSet({
+    disk: nodeDisk,
+    dir: join(dataDir, 'blocks'),
+    damaged: (text, file) => complain(`${file} is damaged, what it held there is left out: ${text}\n`),
+  });
   const storage = openStorage('embedded', {
     journal,
     reader,
@@ -94,14 +100,11 @@ function openWith(
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
-    blocks: {
-      disk: nodeDisk,
-      dir: join(dataDir, 'blocks'),
-      damaged: (text, file) => complain(`${file} is damaged, what it held there is left out: ${text}\n`),
-    },
+    blocks,
   });
   const close = async (): Promise<void> => {
     await storage.close();
+    blocks.close();
     state.close();
     reader.close();
     await journal.close();

@@ -146,6 +146,7 @@ export class Readers implements Answers {
       clock,
       start,
       noted,
+      damaged: (error, file) => log.error('block file is damaged', { file, error }),
       ended(reason) {
         place.reader = undefined;
         place.unheard = undefined;

@@ -7,6 +7,7 @@ import { JournalFollower } from '../../journal/follower.ts';
 import type { JournalReader } from '../../journal/reader.ts';
 import type { Labels } from '../labels.ts';
 import type { FollowingReader, LabelsRequest, SelectRequest, Series } from '../storage.ts';
+import { BlockSet, type BlockSetOptions } from './block-set.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from './embedded.ts';
 import type { EmbeddedLimits } from './limits.ts';
 import type { Identity } from './matching.ts';
@@ -19,6 +20,8 @@ export interface FollowingOptions {
   readonly clock: Clock;
   readonly yieldToLoop: () => Promise<void>;
   readonly limits?: Partial<EmbeddedLimits>;
+  /** Where block files are; without it there are none. */
+  readonly blocks?: BlockSetOptions;
 }
 
 /** Decoding more new records than this takes longer than reading anew what a query needs. */
@@ -41,11 +44,13 @@ export function createFollowingStorage(options: FollowingOptions): FollowingRead
 
 class Following implements FollowingReader {
   readonly #options: FollowingOptions;
+  readonly #blocks: BlockSet | undefined;
   #picture: Picture;
   #polledMs: number;
 
   constructor(options: FollowingOptions) {
     this.#options = options;
+    this.#blocks = options.blocks === undefined ? undefined : new BlockSet(options.blocks);
     this.#picture = this.#open();
     this.#polledMs = this.#picture.openedMs;
   }
@@ -56,7 +61,7 @@ class Following implements FollowingReader {
     const isFresh = nowMs - openedMs < REOPEN_MS && nowMs - this.#polledMs < IDLE_MS_MAX;
     this.#polledMs = nowMs;
     if (isFresh && follower.poll(ROWS_PER_POLL_MAX)) return;
-    // Reads that are under way end on the old picture, which holds nothing but memory.
+    // Reads that are under way end on the old picture, which holds nothing but memory; block files belong to all.
     this.#picture = this.#open();
   }
 
@@ -89,6 +94,7 @@ class Following implements FollowingReader {
       },
       yieldToLoop,
       ...(limits === undefined ? {} : { limits }),
+      ...(this.#blocks === undefined ? {} : { blocks: this.#blocks }),
     });
     return { follower, storage, openedMs: clock.monoMs() };
   }
