@@ -5,6 +5,7 @@ import { differential } from './differential.ts';
 import { hostile } from './hostile.ts';
 import { ingest } from './ingest.ts';
 import { promql } from './promql.ts';
+import { query } from './query.ts';
 
 interface Benchmark {
   readonly help: string;
@@ -35,6 +36,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   promql: {
     help: 'queries of dashboard 1860 and of the node rules on a fleet, next to Prometheus and VictoriaMetrics',
     run: promql,
+  },
+  query: {
+    help: 'the queries of a working day on a fleet by class, next to Prometheus and VictoriaMetrics',
+    run: query,
   },
 };
 

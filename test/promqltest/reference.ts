@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
+import { Labels } from '../../collector/src/storage/labels.ts';
 
 /** Whether the programs `prometheus` and `promtool` are installed. */
 export function hasPrometheus(): boolean {
@@ -89,7 +90,7 @@ export async function startPrometheus(folder: string, openMetrics: string): Prom
         const one = instantAnswer.parse(await response.json());
         if (one.status === 'error') return one;
         for (const { metric, value } of one.data.result) {
-          const key = JSON.stringify(Object.entries(metric).sort());
+          const key = Labels.of(metric).key;
           const known = series.get(key) ?? { metric, values: [] };
           known.values.push(value);
           series.set(key, known);
