@@ -215,6 +215,7 @@ export const BANS: readonly Ban[] = [
       'agent/src/host',
       'agent/src/link/identity.ts',
       'agent/src/self/facts.ts',
+      'agent/src/spool/lock.ts',
       'agent/src/enroll',
       'collector/src/api/page.ts',
       'collector/src/config/derive.ts',
@@ -234,6 +235,8 @@ export const BANS: readonly Ban[] = [
     allowedIn: [
       ...WIRING,
       'agent/src/enroll',
+      // A name in the kernel that stands for a lock; nothing is ever sent.
+      'agent/src/spool/lock.ts',
       'agent/src/link/socket.ts',
       'collector/src/alerting/notify',
       'collector/src/api',
@@ -261,6 +264,8 @@ export const BANS: readonly Ban[] = [
       'agent/src/inventory',
       'agent/src/app.ts',
       'collector/src/app.ts',
+      'collector/src/query/worker',
+      'collector/src/storage/embedded/sealing',
       'collector/src/readers',
     ],
   },
@@ -278,6 +283,8 @@ export const BANS: readonly Ban[] = [
     instead: 'settings come from config/, arguments and exit codes belong to main.ts',
     allowedIn: [
       'agent/src/main.ts',
+      // A program of its own, whose arguments say what not to read.
+      'agent/src/inventory/child.ts',
       'collector/src/main.ts',
       'agent/src/config/load.ts',
       'collector/src/config/load.ts',
@@ -307,8 +314,6 @@ export const UNREAD_EXPORTS: ReadonlySet<string> = new Set([
   'agent/src/samplers/cpu/cpu.ts IDLE_COLUMN',
   'agent/src/scheduler/scheduler.ts INTERVAL_MS_DEFAULT',
   'agent/src/scheduler/tick.ts SAMPLING',
-  'agent/src/spool/memory.ts MEMORY_SEGMENT_BYTES',
-  'agent/src/spool/memory.ts MEMORY_SPOOL_BYTES',
   'collector/src/alerting/counters.ts noCounters',
   'collector/src/alerting/testing/world.ts recordingLogger',
   'collector/src/alerting/testing/world.ts recordingCounters',
