@@ -145,6 +145,7 @@ async function open(
     log,
     randomBytes,
   });
+  const damaged = (error: string, file: string): void => log.error('block file is damaged', { file, error });
   const storage = openStorage('embedded', {
     journal,
     reader,
@@ -155,7 +156,7 @@ async function open(
     blocks: {
       disk: nodeDisk,
       dir: blocksDir,
-      damaged: (error, file) => log.error('block file is damaged', { file, error }),
+      damaged,
     },
   });
   closers.push(() => storage.close());
@@ -164,7 +165,7 @@ async function open(
   const queryLog = new QueryLog(clock);
   const openReaders = ({ threads, niceness }: { threads: number; niceness: number }): Readers => {
     const limits = limitsPerThread(threads);
-    const settings = { journalFile, limits, windowBytes: READER_WINDOW_BYTES, niceness };
+    const settings = { journalFile, blocksDir, limits, windowBytes: READER_WINDOW_BYTES, niceness };
     return new Readers({
       clock,
       log,
@@ -173,6 +174,7 @@ async function open(
       limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
       hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
       noted: (query) => queryLog.note(query),
+      damaged,
       failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
     });
   };

@@ -2,6 +2,7 @@
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { openJournalReader } from '../journal/reader.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
@@ -30,6 +31,11 @@ const storage = openFollowingReader({
   clock: systemClock,
   yieldToLoop: nextTurn,
   limits: { windowBytes: settings.windowBytes, windowMs: WINDOW_MS },
+  blocks: {
+    disk: nodeDisk,
+    dir: settings.blocksDir,
+    damaged: (text, file) => post({ kind: 'damaged', text, file }),
+  },
 });
 const engine = createQueryEngine({
   storage,

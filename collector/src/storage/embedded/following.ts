@@ -7,6 +7,7 @@ import { JournalFollower } from '../../journal/follower.ts';
 import type { JournalReader } from '../../journal/reader.ts';
 import type { Labels } from '../labels.ts';
 import type { FollowingReader, LabelsRequest, SelectRequest, Series } from '../storage.ts';
+import type { BlockSetOptions } from './block-set.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from './embedded.ts';
 import type { EmbeddedLimits } from './limits.ts';
 import type { Identity } from './matching.ts';
@@ -19,6 +20,8 @@ export interface FollowingOptions {
   readonly clock: Clock;
   readonly yieldToLoop: () => Promise<void>;
   readonly limits?: Partial<EmbeddedLimits>;
+  /** Where block files are; without it there are none. */
+  readonly blocks?: BlockSetOptions;
 }
 
 /** Decoding more new records than this takes longer than reading anew what a query needs. */
@@ -40,6 +43,7 @@ export function createFollowingStorage(options: FollowingOptions): FollowingRead
 class Following implements FollowingReader {
   readonly #options: FollowingOptions;
   #picture: Picture;
+  #closing: Promise<unknown> = Promise.resolve();
 
   constructor(options: FollowingOptions) {
     this.#options = options;
@@ -50,8 +54,10 @@ class Following implements FollowingReader {
     const nowMs = this.#options.clock.monoMs();
     const { follower, openedMs } = this.#picture;
     if (nowMs - openedMs < REOPEN_MS && follower.poll(ROWS_PER_POLL_MAX)) return;
-    // Reads that are under way end on the old picture, which holds nothing but memory.
+    // Reads that are under way end on the old picture; the files that they need stay open for them.
+    const before = this.#picture.storage;
     this.#picture = this.#open();
+    this.#closing = Promise.all([this.#closing, before.close()]);
   }
 
   select(request: SelectRequest, signal: AbortSignal): Promise<readonly Series[]> {
@@ -71,7 +77,7 @@ class Following implements FollowingReader {
   }
 
   #open(): Picture {
-    const { reader, identityOf, clock, yieldToLoop, limits } = this.#options;
+    const { reader, identityOf, clock, yieldToLoop, limits, blocks } = this.#options;
     const follower = new JournalFollower(reader);
     const storage = createEmbeddedStorage({
       journal: follower,
@@ -83,6 +89,7 @@ class Following implements FollowingReader {
       },
       yieldToLoop,
       ...(limits === undefined ? {} : { limits }),
+      ...(blocks === undefined ? {} : { blocks }),
     });
     return { follower, storage, openedMs: clock.monoMs() };
   }
