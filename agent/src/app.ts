@@ -3,13 +3,13 @@ import { join, resolve } from 'node:path';
 import { sleep, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { Host } from './host/host.ts';
 import { LocalHost, MACHINE_ROOTS } from './host/local-host.ts';
 import { CHECKOUT_CHILD } from './inventory/collect.ts';
 import { Inventory } from './inventory/inventory.ts';
 import type { IdentityStore } from './link/identity.ts';
-import type { InventorySource } from './link/inventory-sender.ts';
 import type { Dial } from './link/socket.ts';
-import { Uplink } from './link/uplink.ts';
+import { Uplink, type UplinkStats } from './link/uplink.ts';
 import { createSamplers } from './samplers/list.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { samplerTimeoutMs, TickTaker } from './scheduler/tick.ts';
@@ -18,7 +18,7 @@ import { DurableSpool, type SyncPolicy } from './spool/durable.ts';
 import { noteStart, noteStop } from './spool/life.ts';
 import { lockDir } from './spool/lock.ts';
 import { MemorySpool } from './spool/memory.ts';
-import type { Spool } from './spool/spool.ts';
+import type { Spool, SpoolStats } from './spool/spool.ts';
 
 /** A mount gets this share of the time that its sampler gets, so that one that hangs fails alone. */
 const MOUNT_TIMEOUT_RATIO = 0.5;
@@ -27,17 +27,20 @@ const SETTLE_MS_MAX = 2_000;
 
 export interface SamplingOptions {
   readonly clock: Clock;
-  readonly host: LocalHost;
+  readonly host: Host;
   readonly facts: MachineFacts;
   readonly intervalMs: number;
+  /** The name of the one sampler that runs; all without it. */
+  readonly only?: string;
 }
 
 /** Takes the readings that are sent; `show` prints them. */
-export function createTicks({ clock, host, facts, intervalMs }: SamplingOptions): TickTaker {
+export function createTicks({ clock, host, facts, intervalMs, only }: SamplingOptions): TickTaker {
   const agent = { version: facts.agentVersion, arch: facts.os.arch, os: facts.os.platform };
   const mountTimeoutMs = samplerTimeoutMs(intervalMs) * MOUNT_TIMEOUT_RATIO;
   const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs });
-  return new TickTaker({ clock, host, samplers, intervalMs });
+  const chosen = samplers.filter(({ name }) => only === undefined || name === only);
+  return new TickTaker({ clock, host, samplers: chosen, intervalMs });
 }
 
 export interface SpoolSettings {
@@ -56,7 +59,7 @@ export interface AppOptions {
   readonly dial: Dial;
   readonly intervalMs: number;
   readonly spool: SpoolSettings;
-  /** Inventory sections that stay on the machine. */
+  /** Inventory sections that stay on the machine; they are not even read. */
   readonly excludedSections: readonly string[];
   readonly isDowngradeAllowed: boolean;
   /** Uniform in [0, 1). */
@@ -64,11 +67,18 @@ export interface AppOptions {
   readonly randomBytes: (count: number) => Buffer;
 }
 
+/** How a running agent does. */
+export interface AppStatus {
+  readonly uplink: UplinkStats;
+  readonly spool: SpoolStats;
+}
+
 /** An agent that samples and sends from `start` to `stop`; each is called once. */
 export interface App {
   start(): void;
   /** Takes no more readings, delivers what is left within a few seconds, and closes. */
   stop(): Promise<void>;
+  status(): AppStatus;
   /** Calls that hang in the kernel, such as on a dead network mount; while there is one, the process cannot end. */
   hungCalls(): number;
 }
@@ -85,12 +95,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   const host = new LocalHost(MACHINE_ROOTS);
   const ticks = createTicks({ clock, host, facts, intervalMs });
   const scheduler = new Scheduler({ clock, log, ticks, spool, intervalMs });
-  const inventory = new Inventory({ clock, log, host, command: CHECKOUT_CHILD });
-  const uplink = new Uplink({
-    ...options,
-    spool,
-    inventory: withoutSections(inventory, options.excludedSections),
-  });
+  const { excludedSections } = options;
+  const inventory = new Inventory({ clock, log, command: CHECKOUT_CHILD, excludedSections });
+  const uplink = new Uplink({ ...options, spool, inventory });
   return {
     start() {
       opened.noteStarted();
@@ -109,6 +116,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       host.close();
       lock.release();
     },
+    status: () => ({ uplink: uplink.stats(), spool: spool.stats() }),
     hungCalls: () => host.pendingCalls,
   };
 }
@@ -135,12 +143,5 @@ function openSpool({ clock, log, facts, identity, spool: settings, randomBytes }
     spool,
     noteStarted: () => noteStart(spool, clock, spool.found),
     settled: () => spool.settled(),
-  };
-}
-
-function withoutSections(inventory: InventorySource, excluded: readonly string[]): InventorySource {
-  return {
-    sections: () => inventory.sections().filter(({ name }) => !excluded.includes(name)),
-    onChange: (listener) => inventory.onChange(listener),
   };
 }

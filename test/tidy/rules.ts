@@ -45,6 +45,7 @@ const COLLECTOR = [
   'collector/src/gateway',
   'collector/src/journal',
   'collector/src/query',
+  'collector/src/readers',
   'collector/src/reports',
   'collector/src/self',
   'collector/src/state',
@@ -107,6 +108,16 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   'collector/src/gateway': [...NOUNS, 'collector/src/fleet', 'collector/src/journal'],
   'collector/src/journal': [...SHARED, 'collector/src/state'],
   'collector/src/query': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
+  'collector/src/readers': [...NOUNS, STORAGE_SEAM, 'collector/src/query'],
+  // A thread is put together from the same parts as the collector.
+  'collector/src/readers/thread.ts': [
+    ...NOUNS,
+    STORAGE_SEAM,
+    'collector/src/readers',
+    'collector/src/query',
+    'collector/src/journal',
+    'collector/src/storage/open.ts',
+  ],
   'collector/src/reports': [...NOUNS, 'collector/src/query', 'collector/src/state'],
   // Shows the figures that the others count.
   'collector/src/self': [
@@ -254,6 +265,8 @@ export const BANS: readonly Ban[] = [
       'agent/src/app.ts',
       'collector/src/app.ts',
       'collector/src/query/worker',
+      'collector/src/storage/embedded/sealing',
+      'collector/src/readers',
     ],
   },
   {
@@ -270,6 +283,8 @@ export const BANS: readonly Ban[] = [
     instead: 'settings come from config/, arguments and exit codes belong to main.ts',
     allowedIn: [
       'agent/src/main.ts',
+      // A program of its own, whose arguments say what not to read.
+      'agent/src/inventory/child.ts',
       'collector/src/main.ts',
       'agent/src/config/load.ts',
       'collector/src/config/load.ts',
@@ -303,7 +318,6 @@ export const UNREAD_EXPORTS: ReadonlySet<string> = new Set([
   'collector/src/alerting/testing/world.ts recordingLogger',
   'collector/src/alerting/testing/world.ts recordingCounters',
   'collector/src/api/auth/tokens.ts ACCESS_TOKEN_PREFIX',
-  'collector/src/api/prometheus/encode.ts formatTime',
   'collector/src/config/load.ts environmentName',
   'collector/src/config/options.ts spanText',
   'collector/src/journal/limits.ts JournalLimits',

@@ -20,7 +20,9 @@ import {
   encodeBye,
   encodeGenerationAck,
   encodeInventoryHave,
+  encodePackedBatch,
 } from '@rollcall/shared/protocol/messages.ts';
+import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import type { Spool } from '../spool/spool.ts';
 import { answerChallenge, type AgentFacts, type Handshake } from './handshake.ts';
 import type { IdentityStore } from './identity.ts';
@@ -53,6 +55,10 @@ export interface UplinkStats {
   readonly batchesSent: number;
   /** Bytes of their bodies. */
   readonly bytesSent: number;
+  /** Wall clock of the current session's WELCOME, undefined while there is none. */
+  readonly connectedSinceMs: number | undefined;
+  /** Wall clock of the last acknowledgement, undefined before the first one. */
+  readonly lastAckMs: number | undefined;
   readonly recordsRejected: number;
   readonly samplesRejected: number;
 }
@@ -61,6 +67,8 @@ export interface UplinkStats {
 interface Link {
   readonly socket: Socket;
   handshake: Handshake | undefined;
+  /** Whether the collector takes packed batches. */
+  isPacking: boolean;
   readonly inventory: InventorySender;
   isWaitingToSend: boolean;
 }
@@ -84,6 +92,8 @@ export class Uplink {
   readonly #said = new Map<string, unknown>();
   #waiter: { readonly isReached: () => boolean; readonly resolve: () => void } | undefined;
   #stopping: Promise<void> | undefined;
+  #connectedSinceMs: number | undefined;
+  #lastAckMs: number | undefined;
   #stats = { sessions: 0, batchesSent: 0, bytesSent: 0, recordsRejected: 0, samplesRejected: 0 };
 
   constructor(options: UplinkOptions) {
@@ -106,7 +116,9 @@ export class Uplink {
   }
 
   stats(): UplinkStats {
-    return { phase: this.#state.phase, ...this.#stats };
+    const { phase } = this.#state;
+    const connectedSinceMs = phase === 'LIVE' ? this.#connectedSinceMs : undefined;
+    return { phase, connectedSinceMs, lastAckMs: this.#lastAckMs, ...this.#stats };
   }
 
   async #stop(): Promise<void> {
@@ -162,6 +174,7 @@ export class Uplink {
 
   #noteSession(): void {
     this.#stats.sessions++;
+    this.#connectedSinceMs = this.#options.clock.wallMs();
     this.#said.clear();
     this.#options.log.info('connected to the collector');
   }
@@ -204,6 +217,7 @@ export class Uplink {
       case 'sendHello':
         return this.#sendHello(effect.challenge);
       case 'acknowledge':
+        this.#lastAckMs = this.#options.clock.wallMs();
         return spool.acknowledge(effect.epochId, effect.watermark);
       case 'rotateEpoch':
         log.warn('the histories of agent and collector differ; a new epoch begins', { ...effect });
@@ -266,6 +280,7 @@ export class Uplink {
     const link: Link = {
       socket,
       handshake: undefined,
+      isPacking: false,
       inventory: new InventorySender(socket),
       isWaitingToSend: false,
     };
@@ -289,6 +304,7 @@ export class Uplink {
       isDowngradeAllowed,
       handshake: link.handshake,
     });
+    if (event.kind === 'welcome') link.isPacking = event.features.includes(PACK_FEATURE);
     if (reject !== undefined) this.#noteReject(reject);
     if (complaint !== undefined)
       this.#report('warn', 'the collector reports an error', { reason: complaint });
@@ -352,7 +368,7 @@ export class Uplink {
       this.#dispatch({ kind: 'laneEmpty', epochId });
       return;
     }
-    const frame = encodeBatch(epochId, records);
+    const frame = link.isPacking ? encodePackedBatch(epochId, records) : encodeBatch(epochId, records);
     link.socket.send(frame);
     const bytes = frame.length - FRAME_HEADER_BYTES;
     this.#stats.batchesSent++;
