@@ -12,7 +12,7 @@ import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { CHECKOUT_CHILD, collectInventory } from './collect.ts';
 import { Inventory } from './inventory.ts';
 import { manifestLine, missingLine, sectionLine } from './report.ts';
-import type { ChildCommand } from './run-child.ts';
+import type { ChildCommand } from '../host/run-child.ts';
 
 const HOUR_MS = 3_600_000;
 const NEVER = new AbortController().signal;

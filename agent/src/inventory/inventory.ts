@@ -5,7 +5,7 @@ import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { CanonicalSection } from '@rollcall/shared/inventory/canonical.ts';
 import { collectInventory } from './collect.ts';
-import type { ChildCommand } from './run-child.ts';
+import type { ChildCommand } from '../host/run-child.ts';
 
 const INTERVAL_MS = 86_400_000;
 /** After a reading that failed or was not complete. */
