@@ -87,6 +87,8 @@ describe('samplers of Windows', () => {
           for (const { errors } of readings.finish()) expect(errors).toEqual([]);
         }
       }),
+      // Each makes a schema for each sampler.
+      { numRuns: 25 },
     );
   });
 });

@@ -14,6 +14,7 @@ import {
   cellText,
   compareSections,
   isCell,
+  nestedText,
   readableField,
   readableKey,
   isScalar,
@@ -186,11 +187,6 @@ function columnLabel(key: string, rows: readonly InventoryContent[]): string {
     .map((row) => row[key])
     .find((value) => typeof value === 'number' || typeof value === 'boolean');
   return readableField(key, isScalar(sample) ? sample : null).label;
-}
-
-function nestedText(key: string, value: InventoryValue | undefined): string {
-  if (value === undefined) return '–';
-  return isCell(value) ? cellText(key, value) : JSON.stringify(value);
 }
 
 function asContent(value: InventoryValue): InventoryContent {
