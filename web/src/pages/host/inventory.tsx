@@ -21,7 +21,7 @@ import {
   sectionTitle,
 } from './field.ts';
 
-/** Inventory changes rarely: agents look once a day. */
+/** Inventory changes rarely: agents look four times a day. */
 const REFRESH_MS = 60_000;
 /** Rows and columns of a table before the reader asks for all, and the most of one value that is shown. */
 const ROWS_SHOWN = 20;
