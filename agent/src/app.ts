@@ -1,5 +1,7 @@
 /** Puts the agent together: the only file that names the concrete parts. */
-import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { join, resolve } from 'node:path';
+import { sleep, type Clock } from '@rollcall/shared/lib/clock.ts';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Host } from './host/host.ts';
 import { LocalHost, MACHINE_ROOTS } from './host/local-host.ts';
@@ -12,11 +14,16 @@ import { createSamplers } from './samplers/list.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { samplerTimeoutMs, TickTaker } from './scheduler/tick.ts';
 import type { MachineFacts } from './self/facts.ts';
+import { DurableSpool, type SyncPolicy } from './spool/durable.ts';
+import { noteStart, noteStop } from './spool/life.ts';
+import { lockDir } from './spool/lock.ts';
 import { MemorySpool } from './spool/memory.ts';
-import type { SpoolStats } from './spool/spool.ts';
+import type { Spool, SpoolStats } from './spool/spool.ts';
 
 /** A mount gets this share of the time that its sampler gets, so that one that hangs fails alone. */
 const MOUNT_TIMEOUT_RATIO = 0.5;
+/** How long the disk gets to make the last records safe when the agent stops. */
+const SETTLE_MS_MAX = 2_000;
 
 export interface SamplingOptions {
   readonly clock: Clock;
@@ -36,6 +43,14 @@ export function createTicks({ clock, host, facts, intervalMs, only }: SamplingOp
   return new TickTaker({ clock, host, samplers: chosen, intervalMs });
 }
 
+export interface SpoolSettings {
+  readonly kind: 'disk' | 'memory';
+  /** The agent's folder, which exists; nobody else may use it while the agent runs. */
+  readonly dataDir: string;
+  readonly maxBytes: number;
+  readonly sync: SyncPolicy;
+}
+
 export interface AppOptions {
   readonly clock: Clock;
   readonly log: Logger;
@@ -43,6 +58,7 @@ export interface AppOptions {
   readonly identity: IdentityStore;
   readonly dial: Dial;
   readonly intervalMs: number;
+  readonly spool: SpoolSettings;
   /** Inventory sections that stay on the machine; they are not even read. */
   readonly excludedSections: readonly string[];
   readonly isDowngradeAllowed: boolean;
@@ -67,10 +83,16 @@ export interface App {
   hungCalls(): number;
 }
 
-export function createApp(options: AppOptions): App {
-  const { clock, log, facts, intervalMs, randomBytes } = options;
+/**
+ * Opens the spool and puts the parts around it.
+ * @throws AppError DATA_DIR_UNUSABLE when another agent uses the folder
+ */
+export async function createApp(options: AppOptions): Promise<App> {
+  const { clock, log, facts, intervalMs } = options;
+  const lock = await lockDir(options.spool.dataDir);
+  const opened = openSpool(options);
+  const { spool } = opened;
   const host = new LocalHost(MACHINE_ROOTS);
-  const spool = new MemorySpool({ clock, bootId: facts.bootId, randomBytes });
   const ticks = createTicks({ clock, host, facts, intervalMs });
   const scheduler = new Scheduler({ clock, log, ticks, spool, intervalMs });
   const { excludedSections } = options;
@@ -78,17 +100,48 @@ export function createApp(options: AppOptions): App {
   const uplink = new Uplink({ ...options, spool, inventory });
   return {
     start() {
+      opened.noteStarted();
       uplink.start();
       scheduler.start();
       inventory.start();
     },
     async stop() {
       await Promise.all([inventory.stop(), scheduler.stop()]);
+      noteStop(spool, clock);
+      // What is not safe yet would not be sent.
+      await Promise.race([opened.settled(), sleep(clock, SETTLE_MS_MAX)]);
       await uplink.stop();
       spool.close();
+      await Promise.race([opened.settled(), sleep(clock, SETTLE_MS_MAX)]);
       host.close();
+      lock.release();
     },
     status: () => ({ uplink: uplink.stats(), spool: spool.stats() }),
     hungCalls: () => host.pendingCalls,
+  };
+}
+
+interface OpenedSpool {
+  readonly spool: Spool;
+  /** Writes down that the agent has started. */
+  noteStarted(): void;
+  /** Resolves when the disk has done what it was asked for. */
+  settled(): Promise<void>;
+}
+
+function openSpool({ clock, log, facts, identity, spool: settings, randomBytes }: AppOptions): OpenedSpool {
+  const common = { clock, log, bootId: facts.bootId, randomBytes };
+  const { kind, dataDir, maxBytes, sync } = settings;
+  if (kind === 'memory') {
+    const spool = new MemorySpool(common);
+    return { spool, noteStarted: () => {}, settled: () => Promise.resolve() };
+  }
+  const dir = join(resolve(dataDir), 'spool');
+  const owner = identity.identity.agentId;
+  const spool = DurableSpool.open({ ...common, disk: nodeDisk, dir, owner, maxBytes, sync });
+  return {
+    spool,
+    noteStarted: () => noteStart(spool, clock, spool.found),
+    settled: () => spool.settled(),
   };
 }

@@ -37,13 +37,19 @@ export async function run(config: Config, facts: MachineFacts, terminal: Termina
   const isLocal = isLoopback(new URL(endpoint.connectUrl).hostname);
   if (!endpoint.isSecure && !isLocal)
     log.warn('the connection is not encrypted', { collector: endpoint.shown });
-  const app = createApp({
+  const app = await createApp({
     clock: systemClock,
     log,
     facts,
     identity,
     dial: webSocketDial({ endpoint, ca: readAuthorities(config.caFile) }),
     intervalMs: config.intervalMs,
+    spool: {
+      kind: config.spool,
+      dataDir: config.dataDir,
+      maxBytes: config.spoolSize,
+      sync: config.spoolSync,
+    },
     excludedSections: config.excludedSections,
     isDowngradeAllowed: config.isInsecure,
     random: Math.random,

@@ -1,4 +1,5 @@
 /** One reading of the inventory, in a process of its own. */
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { BACKGROUND, parseReport, type InventoryReading } from './report.ts';
@@ -8,10 +9,10 @@ import { runChild, type ChildCommand } from '../host/run-child.ts';
 const CHILD_TIMEOUT_MS = 300_000;
 const CHILD_OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
 
-/** Runs `child.ts` of the checkout with the Node.js that runs us. A bundle brings its own command. */
+/** Runs `child.ts` beside this file with the Node.js that runs us; in the built agent, `child.mjs` beside ours. */
 export const CHECKOUT_CHILD: ChildCommand = {
   program: process.execPath,
-  args: [fileURLToPath(new URL('child.ts', import.meta.url))],
+  args: [fileURLToPath(new URL(`child${extname(import.meta.filename)}`, import.meta.url))],
 };
 
 export interface CollectOptions {

@@ -109,6 +109,6 @@ function readWelcomeEvent(body: Buffer, { spool, identity, handshake }: Incoming
     mustRotateEpoch: welcome.mustRotateEpoch,
     crcOf: (epochId, seq) => spool.crcOf(epochId, seq),
   });
-  const { creditLimit, heartbeatMs, generation, storeId } = welcome;
-  return { kind: 'welcome', reconciliation, creditLimit, heartbeatMs, generation, storeId };
+  const { creditLimit, heartbeatMs, generation, storeId, features } = welcome;
+  return { kind: 'welcome', reconciliation, creditLimit, heartbeatMs, generation, storeId, features };
 }

@@ -105,9 +105,9 @@ describe('a session', () => {
 
   it('keeps batches to the size that passes a slow link', async () => {
     const world = setUp();
-    for (let i = 0; i < 600; i++) appendTick(world.spool, [cpu]);
+    for (let i = 0; i < 900; i++) appendTick(world.spool, [cpu]);
     await connect(world);
-    expect(ticksAt(world)).toHaveLength(600);
+    expect(ticksAt(world)).toHaveLength(900);
     expect(world.collector.batches).toBeGreaterThan(3);
     expect(world.collector.faults).toEqual([]);
   });

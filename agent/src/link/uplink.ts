@@ -20,7 +20,9 @@ import {
   encodeBye,
   encodeGenerationAck,
   encodeInventoryHave,
+  encodePackedBatch,
 } from '@rollcall/shared/protocol/messages.ts';
+import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import type { Spool } from '../spool/spool.ts';
 import { answerChallenge, type AgentFacts, type Handshake } from './handshake.ts';
 import type { IdentityStore } from './identity.ts';
@@ -65,6 +67,8 @@ export interface UplinkStats {
 interface Link {
   readonly socket: Socket;
   handshake: Handshake | undefined;
+  /** Whether the collector takes packed batches. */
+  isPacking: boolean;
   readonly inventory: InventorySender;
   isWaitingToSend: boolean;
 }
@@ -276,6 +280,7 @@ export class Uplink {
     const link: Link = {
       socket,
       handshake: undefined,
+      isPacking: false,
       inventory: new InventorySender(socket),
       isWaitingToSend: false,
     };
@@ -299,6 +304,7 @@ export class Uplink {
       isDowngradeAllowed,
       handshake: link.handshake,
     });
+    if (event.kind === 'welcome') link.isPacking = event.features.includes(PACK_FEATURE);
     if (reject !== undefined) this.#noteReject(reject);
     if (complaint !== undefined)
       this.#report('warn', 'the collector reports an error', { reason: complaint });
@@ -362,7 +368,7 @@ export class Uplink {
       this.#dispatch({ kind: 'laneEmpty', epochId });
       return;
     }
-    const frame = encodeBatch(epochId, records);
+    const frame = link.isPacking ? encodePackedBatch(epochId, records) : encodeBatch(epochId, records);
     link.socket.send(frame);
     const bytes = frame.length - FRAME_HEADER_BYTES;
     this.#stats.batchesSent++;

@@ -4,6 +4,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { OPTIONS, type Config } from '../config/options.ts';
 import { VERSION } from '../self/version.ts';
+import { ACCESS_SCOPES, type AccessScope } from '../api/auth/tokens.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
 import { checkRules, testRules, type RulesReport } from './rules.ts';
@@ -154,15 +155,28 @@ export function createProgram({ environment, print, complain, columns }: Program
 
   const access = program
     .command('access')
-    .description('tokens that let people and programs read from other machines');
+    .description('tokens that let people and programs read, push or administer');
   const grant = withConfig(
     access.command('create <name>').description('make a token and print it, this once'),
     'data-dir',
   );
-  grant.addHelpText('after', examples(['rollcall-collector access create grafana']));
-  grant.action((name: string, options: { readonly json?: boolean }) => {
-    print(createAccessToken(configOf(grant)['data-dir'], name, options.json ?? false));
-  });
+  grant
+    .addOption(
+      new Option('--scope <scope...>', 'what it is for: queries and the page, remote write, or everything')
+        .choices(ACCESS_SCOPES)
+        .default(['read'], 'read'),
+    )
+    .addHelpText(
+      'after',
+      examples([
+        'rollcall-collector access create grafana',
+        'rollcall-collector access create prometheus --scope write',
+      ]),
+    )
+    .action((name: string, options: { readonly scope: readonly AccessScope[]; readonly json?: boolean }) => {
+      const { scope: scopes, json: isJson = false } = options;
+      print(createAccessToken(configOf(grant)['data-dir'], { name, scopes, isJson }));
+    });
   const grants = withConfig(
     access.command('list').description('list the tokens, without their secrets'),
     'data-dir',

@@ -27,6 +27,8 @@ export const ERROR_CODES = {
   UPGRADE_NEEDED: 'the two ends have no protocol version in common',
   SLOW_DOWN: 'too many requests in a short time; try again later',
   STORAGE_UNAVAILABLE: 'the collector cannot write to its disk at the moment',
+  BLOCK_DAMAGED:
+    'a piece of a block file in the data folder is not what was written; the rest of the file reads on',
   DRAINING: 'the collector is about to stop',
 
   ENROLL_REFUSED: 'the enrolment token is wrong, expired or used up',

@@ -10,8 +10,8 @@ export interface Problem {
 
 export type Path = readonly (string | number)[];
 
-/** Largest file in characters. */
-const LENGTH_MAX = 8 * 1024 * 1024;
+/** Largest file in characters, and in bytes where it is read. */
+export const RULE_FILE_LENGTH_MAX = 8 * 1024 * 1024;
 /** How often aliases may repeat a part; a file of a few lines must not become gigabytes. */
 const ALIASES_MAX = 100;
 
@@ -26,17 +26,17 @@ export class YamlDocument {
   readonly #lines = new LineCounter();
 
   constructor(text: string) {
-    const source = text.length > LENGTH_MAX ? '' : text;
+    const source = text.length > RULE_FILE_LENGTH_MAX ? '' : text;
     // All scalars are texts: `severity: 1` is the text "1", and durations are no numbers.
     this.#document = parseDocument(source, {
       schema: 'failsafe',
       lineCounter: this.#lines,
       prettyErrors: false,
     });
-    if (text.length > LENGTH_MAX) {
+    if (text.length > RULE_FILE_LENGTH_MAX) {
       this.problems.push({
         line: 1,
-        message: `the file has ${text.length} characters, ${LENGTH_MAX} are allowed`,
+        message: `the file has ${text.length} characters, ${RULE_FILE_LENGTH_MAX} are allowed`,
       });
     }
     for (const { message, pos } of this.#document.errors) {

@@ -5,8 +5,7 @@
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { Labels, METRIC_NAME } from '../../storage/labels.ts';
-import type { TemplateSample } from '../template/functions.ts';
-import type { ExpansionContext } from '../template/template.ts';
+import { expandWithQueries } from './expand.ts';
 import type { AlertingFileRule, FileRule, RecordingFileRule, RuleGroup } from './rule-file.ts';
 
 /** What rules give to be stored: for one series the samples of one evaluation. */
@@ -56,8 +55,6 @@ export interface RuleFailure {
 
 /** How long an ended alert is remembered. */
 const RESOLVED_RETENTION_MS = 15 * 60_000;
-/** Queries that the texts of one alert may make. */
-const TEXT_QUERIES_MAX = 20;
 
 interface TrackedAlert {
   labels: Labels;
@@ -74,8 +71,7 @@ export class GroupEvaluator {
   readonly #group: RuleGroup;
   readonly #ports: GroupPorts;
   readonly #alerts = new Map<FileRule, Map<string, TrackedAlert>>();
-  /** Series that each rule gave last time, so that those that are gone can be ended. */
-  readonly #before = new Map<FileRule, ReadonlyMap<string, Labels>>();
+  readonly #memory = new SeriesMemory<FileRule>();
 
   constructor(group: RuleGroup, ports: GroupPorts) {
     this.#group = group;
@@ -111,27 +107,7 @@ export class GroupEvaluator {
 
   async #recording(rule: RecordingFileRule, timeMs: number): Promise<readonly ResultSample[]> {
     const result = await this.#ports.query(rule.expr, timeMs - this.#group.queryOffsetMs);
-    const samples = result.map(({ labels, value }) => ({
-      labels: Labels.from([
-        ...labels.entries(),
-        [METRIC_NAME, rule.name],
-        ...rule.labels.map(({ name, source }) => [name, source] as const),
-      ]),
-      value,
-    }));
-    if (new Set(samples.map(({ labels }) => labels.key)).size < samples.length) {
-      throw new AppError(
-        'QUERY_FAILED',
-        'vector contains metrics with the same labelset after applying rule labels',
-      );
-    }
-    if (this.#group.limit > 0 && samples.length > this.#group.limit) {
-      throw new AppError(
-        'QUERY_LIMIT',
-        `exceeded limit of ${this.#group.limit} with ${samples.length} series`,
-      );
-    }
-    return samples;
+    return recordedSamples(rule, result, this.#group.limit);
   }
 
   async #alerting(rule: AlertingFileRule, timeMs: number): Promise<readonly ResultSample[]> {
@@ -165,12 +141,9 @@ export class GroupEvaluator {
   /** What the condition holds for at this time, by identity. */
   async #seenAlerts(rule: AlertingFileRule, timeMs: number): Promise<ReadonlyMap<string, TrackedAlert>> {
     const queryMs = timeMs - this.#group.queryOffsetMs;
-    const answers = new Map<string, readonly TemplateSample[]>();
     const found = new Map<string, TrackedAlert>();
     for (const sample of await this.#ports.query(rule.expr, queryMs)) {
-      const alert = await this.#withAnswers(answers, queryMs, (query) =>
-        describeAlert(rule, sample, { timeMs, query, ports: this.#ports }),
-      );
+      const alert = await this.#describe(rule, sample, timeMs);
       if (found.has(alert.labels.key)) {
         throw new AppError(
           'QUERY_FAILED',
@@ -182,88 +155,74 @@ export class GroupEvaluator {
     return found;
   }
 
-  /** Runs texts that may contain queries: each unknown query is asked, then the texts are made once more. */
-  async #withAnswers<T>(
-    answers: Map<string, readonly TemplateSample[]>,
+  async #describe(
+    rule: AlertingFileRule,
+    { labels, value }: ResultSample,
     timeMs: number,
-    run: (query: (expression: string) => readonly TemplateSample[]) => T,
-  ): Promise<T> {
-    for (let asked = 0; ; asked++) {
-      try {
-        return run((expression) => {
-          const answer = answers.get(expression);
-          if (answer !== undefined) return answer;
-          throw new UnknownAnswer(expression);
-        });
-      } catch (error) {
-        if (!(error instanceof UnknownAnswer)) throw error;
-        if (asked >= TEXT_QUERIES_MAX) {
-          throw new AppError(
-            'QUERY_LIMIT',
-            `the texts of an alert make more than ${TEXT_QUERIES_MAX} queries`,
-          );
-        }
-        const samples = await this.#ports.query(error.expression, timeMs);
-        answers.set(
-          error.expression,
-          samples.map(({ labels, value }) => ({ labels: [...labels.entries()], value })),
-        );
-      }
-    }
+  ): Promise<TrackedAlert> {
+    const { query, externalLabels, externalUrl } = this.#ports;
+    const context = { labels: [...labels.entries()], value, sinceMs: timeMs, externalLabels, externalUrl };
+    const ask = (expression: string): Promise<readonly ResultSample[]> =>
+      query(expression, timeMs - this.#group.queryOffsetMs);
+    const own = await expandWithQueries(rule.labels, context, ask);
+    return {
+      labels: Labels.from([...labels.withoutName().entries(), ...own, ['alertname', rule.name]]),
+      annotations: Labels.from(await expandWithQueries(rule.annotations, context, ask)),
+      state: 'pending',
+      value,
+      activeAtMs: timeMs,
+      resolvedAtMs: undefined,
+      keepFiringSinceMs: undefined,
+    };
   }
 
   async #store(rule: FileRule, samples: readonly ResultSample[], timeMs: number): Promise<void> {
-    const present = new Map(samples.map(({ labels }) => [labels.key, labels]));
-    const gone = [...(this.#before.get(rule) ?? [])].filter(([key]) => !present.has(key));
-    this.#before.set(rule, present);
-    const series = [
-      ...samples.map(({ labels, value }) => ({ labels, samples: [{ timeMs, value }] })),
-      ...gone.map(([, labels]) => ({ labels, samples: [{ timeMs, value: NaN, isStale: true }] })),
-    ];
+    const series = this.#memory.next(rule, samples, timeMs);
     if (series.length > 0) await this.#ports.append(series);
   }
 }
 
-class UnknownAnswer extends Error {
-  readonly expression: string;
-  constructor(expression: string) {
-    super(`the result of ${expression} is not known yet`);
-    this.expression = expression;
+/**
+ * The series that a recording rule makes of a result.
+ * @param limit most series, 0 for any number
+ * @throws AppError QUERY_FAILED, QUERY_LIMIT
+ */
+export function recordedSamples(
+  rule: RecordingFileRule,
+  result: readonly ResultSample[],
+  limit: number,
+): readonly ResultSample[] {
+  const own = rule.labels.map(({ name, source }) => [name, source] as const);
+  const samples = result.map(({ labels, value }) => ({
+    labels: Labels.from([...labels.entries(), [METRIC_NAME, rule.name], ...own]),
+    value,
+  }));
+  if (new Set(samples.map(({ labels }) => labels.key)).size < samples.length) {
+    throw new AppError(
+      'QUERY_FAILED',
+      'vector contains metrics with the same labelset after applying rule labels',
+    );
   }
+  if (limit > 0 && samples.length > limit) {
+    throw new AppError('QUERY_LIMIT', `exceeded limit of ${limit} with ${samples.length} series`);
+  }
+  return samples;
 }
 
-interface DescribeOptions {
-  readonly timeMs: number;
-  readonly query: (expression: string) => readonly TemplateSample[];
-  readonly ports: GroupPorts;
-}
+/** Remembers the series of each source, so that those that it no longer gives can be ended. */
+export class SeriesMemory<Source> {
+  readonly #before = new Map<Source, ReadonlyMap<string, Labels>>();
 
-function describeAlert(
-  rule: AlertingFileRule,
-  { labels, value }: ResultSample,
-  { timeMs, query, ports }: DescribeOptions,
-): TrackedAlert {
-  const context: ExpansionContext = {
-    labels: [...labels.entries()],
-    value,
-    sinceMs: timeMs,
-    externalLabels: ports.externalLabels,
-    externalUrl: ports.externalUrl,
-    query,
-  };
-  return {
-    labels: Labels.from([
-      ...labels.withoutName().entries(),
-      ...rule.labels.map(({ name, expand }) => [name, expand(context)] as const),
-      ['alertname', rule.name],
-    ]),
-    annotations: Labels.from(rule.annotations.map(({ name, expand }) => [name, expand(context)] as const)),
-    state: 'pending',
-    value,
-    activeAtMs: timeMs,
-    resolvedAtMs: undefined,
-    keepFiringSinceMs: undefined,
-  };
+  /** What to store for the samples of one evaluation: they themselves, and an end for each series that is gone. */
+  next(source: Source, samples: readonly ResultSample[], timeMs: number): readonly RuleSeries[] {
+    const present = new Map(samples.map(({ labels }) => [labels.key, labels]));
+    const gone = [...(this.#before.get(source) ?? [])].filter(([key]) => !present.has(key));
+    this.#before.set(source, present);
+    return [
+      ...samples.map(({ labels, value }) => ({ labels, samples: [{ timeMs, value }] })),
+      ...gone.map(([, labels]) => ({ labels, samples: [{ timeMs, value: NaN, isStale: true }] })),
+    ];
+  }
 }
 
 interface Moment {
@@ -296,13 +255,19 @@ function isForgettable({ resolvedAtMs = 0 }: TrackedAlert, timeMs: number): bool
 }
 
 function seriesOf({ labels, state, activeAtMs }: TrackedAlert, alertName: string): readonly ResultSample[] {
-  const named = (metric: string): [string, string][] =>
-    [...labels.entries(), [METRIC_NAME, metric], ['alertname', alertName]].map(([name = '', value = '']) => [
-      name,
-      value,
-    ]);
+  return alertSamples({ labels: labels.with('alertname', alertName), state, activeAtMs });
+}
+
+/** The two series that tell of an alert: `ALERTS` and `ALERTS_FOR_STATE`. */
+export function alertSamples(alert: {
+  /** With `alertname`. */
+  readonly labels: Labels;
+  readonly state: string;
+  readonly activeAtMs: number;
+}): readonly ResultSample[] {
+  const { labels, state, activeAtMs } = alert;
   return [
-    { labels: Labels.from([...named('ALERTS'), ['alertstate', state]]), value: 1 },
-    { labels: Labels.from(named('ALERTS_FOR_STATE')), value: activeAtMs / 1000 },
+    { labels: Labels.from([...labels.entries(), [METRIC_NAME, 'ALERTS'], ['alertstate', state]]), value: 1 },
+    { labels: labels.with(METRIC_NAME, 'ALERTS_FOR_STATE'), value: activeAtMs / 1000 },
   ];
 }
