@@ -5,6 +5,7 @@ import { differential } from './differential.ts';
 import { ingest } from './ingest.ts';
 import { parity } from './parity.ts';
 import { promql } from './promql.ts';
+import { soak } from './soak.ts';
 
 interface Benchmark {
   readonly help: string;
@@ -35,6 +36,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   promql: {
     help: 'queries of dashboard 1860 and of the node rules on a fleet, next to Prometheus and VictoriaMetrics',
     run: promql,
+  },
+  soak: {
+    help: 'a day of ticks of the agent in minutes: whether memory or open files grow',
+    run: soak,
   },
 };
 
