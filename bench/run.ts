@@ -6,6 +6,7 @@ import { ingest } from './ingest.ts';
 import { parity } from './parity.ts';
 import { promql } from './promql.ts';
 import { soak } from './soak.ts';
+import { storage } from './storage.ts';
 
 interface Benchmark {
   readonly help: string;
@@ -40,6 +41,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   soak: {
     help: 'a day of ticks of the agent in minutes: whether memory or open files grow',
     run: soak,
+  },
+  storage: {
+    help: 'bytes per sample of a real host and of a synthetic fleet, next to Prometheus and VictoriaMetrics',
+    run: storage,
   },
 };
 

@@ -69,7 +69,7 @@ export function isFlat({ heapGrowthBytes, openFiles }: SoakFigures): boolean {
 /** Takes `ticks` ticks, at least PIECES. */
 export async function runTicks(ticks: number): Promise<SoakFigures> {
   const clock = new FakeClock();
-  using host = new LocalHost(MACHINE_ROOTS, clock);
+  using host = new LocalHost(MACHINE_ROOTS, { clock });
   const agent = { version: '0.0.0', arch: process.arch, os: process.platform };
   const samplers = createSamplers(process.platform, {
     clock,

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { METRICS } from '@rollcall/shared/catalogue/metrics.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
@@ -51,6 +52,8 @@ import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
+import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
+import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
 import { openStorage } from './storage/open.ts';
 
 export interface Collector {
@@ -123,6 +126,17 @@ async function open(
   const vitals = new FleetVitals();
   closers.push(journal.onCommitted((ticks) => vitals.committed(ticks)));
 
+  const blocksDir = join(dataDir, 'blocks');
+  const keeper = new BlockKeeper({
+    journal,
+    reader,
+    workshop: threadWorkshop({ journalFile, dir: blocksDir }),
+    disk: nodeDisk,
+    dir: blocksDir,
+    clock,
+    log,
+    randomBytes,
+  });
   const storage = openStorage('embedded', {
     journal,
     reader,
@@ -130,8 +144,15 @@ async function open(
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
+    blocks: {
+      disk: nodeDisk,
+      dir: blocksDir,
+      damaged: (error, file) => log.error('block file is damaged', { file, error }),
+    },
   });
   closers.push(() => storage.close());
+  keeper.start();
+  closers.push(() => keeper.stop());
   const queryLog = new QueryLog(clock);
   const engine = createQueryEngine({ storage, clock, log: queryLog });
 
@@ -166,12 +187,6 @@ async function open(
       nowMs: () => clock.wallMs(),
     }),
   });
-  const rules = stockRules({
-    ...STOCK_RULE_DEFAULTS,
-    filesystemUsedRatioMax: config['disk-full-ratio'],
-    filesystemFreeBytesMin: config['disk-full-bytes'],
-    filesystemForMs: config['disk-full-for'],
-  });
   const alerting = createAlerting({
     state,
     clock,
@@ -181,7 +196,15 @@ async function open(
     // An engine of its own, so that people's queries cannot take the places of rules.
     evaluate: evaluateWith(createQueryEngine({ storage, clock, log: queryLog })),
     receivers,
-    rules,
+    rules: stockRules({
+      ...STOCK_RULE_DEFAULTS,
+      filesystemUsedRatioMax: config['disk-full-ratio'],
+      filesystemFreeBytesMin: config['disk-full-bytes'],
+      filesystemForMs: config['disk-full-for'],
+    }),
+    ruleFiles: { path: resolve(config['rules-dir'] ?? join(dataDir, 'rules')), disk: nodeDisk },
+    append: async (batch) => void (await storage.append(batch)),
+    externalUrl: url,
     limits: {
       evaluationIntervalMs: config['rule-interval'],
       incidentAgeMsMax: config['incident-retention'],
@@ -231,14 +254,8 @@ async function open(
     log,
     counted: (outcome) => metrics.increment('rollcall_enrolments_total', { outcome }),
   });
-  const openIncidents = () => ({
-    incidents: alerting.incidents.list({
-      status: 'open',
-      hostId: null,
-      limit: ALERTING_LIMITS.incidentsPerListMax,
-    }),
-    evaluatedMs: alerting.stats().evaluatedMs,
-  });
+  const openIncidents = () =>
+    alerting.incidents.list({ status: 'open', hostId: null, limit: ALERTING_LIMITS.incidentsPerListMax });
   const startedMs = clock.wallMs();
   const tokens = accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes });
   const app = createApi({
@@ -279,8 +296,9 @@ async function open(
         goVersion: process.version,
       },
       stats: () => storage.stats(),
-      ruleGroups: () => ruleGroups(rules, { ...openIncidents(), intervalMs: config['rule-interval'] }),
-      alerts: () => activeAlerts(openIncidents().incidents),
+      ruleGroups: () =>
+        ruleGroups(alerting.rules(), { incidents: openIncidents(), intervalMs: config['rule-interval'] }),
+      alerts: () => activeAlerts(alerting.rules(), openIncidents()),
       targets: () => view.targets(AGENT_INTERVAL_MS),
     }),
     remote: remoteRouter({

@@ -13,7 +13,7 @@ function fakeProc() {
   const clock = new FakeClock();
   const host = new LocalHost(
     { procPath: folder.path, sysPath: '/nonexistent', rootPath: folder.path },
-    clock,
+    { clock },
   );
   return {
     folder: folder.path,

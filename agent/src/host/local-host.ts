@@ -68,6 +68,7 @@ interface OpenFile {
 /** Not for concurrent use, except `statfs`. Owns open files until `close`. */
 export class LocalHost implements Host, Disposable {
   readonly #roots: HostRoots;
+  readonly #fileBytesMax: number;
   readonly #clock: Clock;
   readonly #openFiles = new Map<string, OpenFile>();
   /** When a path was found not to be there. */
@@ -76,9 +77,11 @@ export class LocalHost implements Host, Disposable {
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
   readonly #statfsQueue = new StatfsQueue({ ask: askUsage, slots: STATFS_SLOTS });
 
-  constructor(roots: HostRoots, clock: Clock = systemClock) {
+  /** @param options.fileBytesMax larger files are refused; 4 MiB unless told otherwise */
+  constructor(roots: HostRoots, options: { readonly clock?: Clock; readonly fileBytesMax?: number } = {}) {
     this.#roots = roots;
-    this.#clock = clock;
+    this.#clock = options.clock ?? systemClock;
+    this.#fileBytesMax = options.fileBytesMax ?? FILE_BYTES_MAX;
   }
 
   read(path: string): Buffer {
@@ -234,10 +237,11 @@ export class LocalHost implements Host, Disposable {
   }
 
   #grow(path: string): void {
-    if (this.#buffer.length >= FILE_BYTES_MAX) {
-      throw new HostError('too_large', `read ${path}: over the limit of ${FILE_BYTES_MAX} bytes`);
+    const limit = this.#fileBytesMax;
+    if (this.#buffer.length >= limit) {
+      throw new HostError('too_large', `read ${path}: over the limit of ${limit} bytes`);
     }
-    const larger = Buffer.allocUnsafeSlow(Math.min(this.#buffer.length * 4, FILE_BYTES_MAX));
+    const larger = Buffer.allocUnsafeSlow(Math.min(this.#buffer.length * 4, limit));
     larger.set(this.#buffer);
     this.#buffer = larger;
   }

@@ -6,6 +6,7 @@ import { OPTIONS, type Config } from '../config/options.ts';
 import { VERSION } from '../self/version.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
+import { checkRules, testRules, type RulesReport } from './rules.ts';
 import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
 import { createEnrollmentToken, listEnrollmentTokens, revokeEnrollmentToken } from './token.ts';
 
@@ -87,6 +88,25 @@ export function createProgram({ environment, print, complain, columns }: Program
       print(text);
       for (const warning of warnings) complain(`warning: ${warning}\n`);
     });
+
+  const rules = program.command('rules').description('rule files of Prometheus: check and test them');
+  const report = ({ text, failedCount }: RulesReport): void => {
+    print(text);
+    if (failedCount > 0)
+      throw new AppError('RULES_FAILED', `${failedCount} files are not in order, see above`);
+  };
+  rules
+    .command('check <files...>')
+    .description('say what is wrong with rule files, line by line')
+    .exitOverride(reportWrongUse)
+    .addHelpText('after', examples(['rollcall-collector rules check /etc/rollcall/rules/*.yml']))
+    .action((files: readonly string[]) => report(checkRules(files)));
+  rules
+    .command('test <files...>')
+    .description("run unit tests of rules in promtool's format")
+    .exitOverride(reportWrongUse)
+    .addHelpText('after', examples(['rollcall-collector rules test tests/*.yml']))
+    .action(async (files: readonly string[]) => report(await testRules(files)));
 
   const token = program.command('token').description('tokens that let new agents enrol');
   const create = withConfig(

@@ -15,3 +15,8 @@ export function openStorage(kind: StorageKind, options: EmbeddedOptions): Storag
       return new MemoryStorage();
   }
 }
+
+/** An empty store in memory, for commands that need one while they run. It needs no closing. */
+export function openScratchStorage(): Storage {
+  return new MemoryStorage();
+}
