@@ -5,6 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { LocalHost, MACHINE_ROOTS } from '../agent/src/host/local-host.ts';
 import { createSamplers } from '../agent/src/samplers/list.ts';
 import { Scheduler } from '../agent/src/scheduler/scheduler.ts';
@@ -18,7 +20,7 @@ const INTERVAL_MS = 1_000;
 const TICKS_PER_DAY = 86_400;
 /** Ticks between two acknowledgements: a collector that is away for a minute now and then. */
 const ACKNOWLEDGE_TICKS = 60;
-/** The run is cut into so many pieces; the least memory in use within each is what is compared. */
+/** The run is cut into so many pieces; the memory in use at the end of each, without garbage, is what is compared. */
 const PIECES = 12;
 /** The code is compiled and every layout is made by then. */
 const WARM_UP_PIECES = 2;
@@ -29,14 +31,14 @@ Takes so many ticks of one second as fast as it can, about six minutes for a day
 than 1 MiB after the first sixth, or files are left open.
 `;
 
-/** Growth of the heap that is no leak: statistics of the engine, a few more counters that became larger numbers. */
+/** Growth of the heap that is no leak: functions that the engine compiles late. Objects do not grow at all. */
 const HEAP_GROWTH_BYTES_MAX = 2 ** 20;
 
 export interface SoakFigures {
   readonly ticks: number;
   readonly samples: number;
   readonly msPerTick: number;
-  /** The least heap in use in each piece of the run, bytes. */
+  /** The heap in use at the end of each piece of the run, right after collecting all garbage, bytes. */
   readonly heapBytes: readonly number[];
   readonly heapGrowthBytes: number;
   readonly openFiles: { readonly before: number; readonly after: number };
@@ -94,16 +96,16 @@ export async function runTicks(ticks: number): Promise<SoakFigures> {
     spool: counting,
     intervalMs: INTERVAL_MS,
   });
-  const heapBytes = Array.from({ length: PIECES }, () => Number.POSITIVE_INFINITY);
+  const heapBytes: number[] = [];
   let filesBefore = 0;
   scheduler.start();
   const startedMs = performance.now();
   for (let tick = 0; tick < ticks; tick++) {
     await clock.advance(INTERVAL_MS);
     if (tick % ACKNOWLEDGE_TICKS === 0) acknowledgeAll(spool);
-    const piece = Math.floor((tick * PIECES) / ticks);
-    heapBytes[piece] = Math.min(heapBytes[piece] ?? Number.POSITIVE_INFINITY, process.memoryUsage().heapUsed);
-    if (piece < WARM_UP_PIECES) filesBefore = openFiles();
+    if (Math.floor(((tick + 1) * PIECES) / ticks) === heapBytes.length) continue;
+    heapBytes.push(heapBytesWithoutGarbage());
+    if (heapBytes.length <= WARM_UP_PIECES) filesBefore = openFiles();
   }
   const msPerTick = (performance.now() - startedMs) / ticks;
   const after = openFiles();
@@ -122,6 +124,12 @@ export async function runTicks(ticks: number): Promise<SoakFigures> {
 
 function acknowledgeAll(spool: MemorySpool): void {
   for (const { id, next } of spool.epochs()) spool.acknowledge(id, next - 1);
+}
+
+function heapBytesWithoutGarbage(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  return process.memoryUsage().heapUsed;
 }
 
 function openFiles(): number {
