@@ -30,6 +30,7 @@ import { selinuxSampler } from './selinux/selinux.linux.ts';
 import { sockstatSampler } from './sockstat/sockstat.linux.ts';
 import { softnetSampler } from './softnet/softnet.linux.ts';
 import { statSampler } from './stat/stat.linux.ts';
+import { systemdSampler } from './systemd/systemd.linux.ts';
 import { tcpSampler } from './tcp/tcp.linux.ts';
 import { thermalSampler } from './thermal/thermal.linux.ts';
 import { timeSampler } from './time/time.ts';
@@ -85,6 +86,7 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
     nvmeSampler(options.clock),
     hwmonSampler(options.clock),
     processesSampler(options.clock),
+    systemdSampler(options.clock),
     unameSampler(options.clock),
     osSampler(options.clock),
     timeSampler(options.clock),
