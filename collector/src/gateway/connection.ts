@@ -117,8 +117,14 @@ export class Connection implements InventoryPeer {
       kind: 'tick',
       silentMs: nowMonoMs - this.#heardMonoMs,
       unfinishedMs: nowMonoMs - (this.#unfinishedSinceMonoMs ?? nowMonoMs),
-      windowBytes: this.#shared.windowBytes(),
+      windowBytes: this.#shared.tickWindowBytes(this),
     });
+  }
+
+  /** Tells the agent that its credit is larger now. */
+  beginTurn(): void {
+    const windowBytes = this.#shared.windowBytes(this);
+    this.dispatch({ kind: 'tick', silentMs: 0, unfinishedMs: 0, windowBytes });
   }
 
   /** Gives up on a peer that does not answer our close. */
@@ -242,6 +248,14 @@ export class Connection implements InventoryPeer {
     return this.dispatch({ kind: 'helloAccepted', offeredGeneration: hello.generation + 1 });
   }
 
+  /** An agent that has used up its credit has a backlog; the new credit then depends on whose turn it is. */
+  #committed(epochId: string, watermark: number): void {
+    const { turns, clock } = this.#shared;
+    if (this.#session.kind === 'throttled') turns.want(this, clock.monoMs());
+    this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes(this) });
+    this.#shared.advanceTurns();
+  }
+
   #noteConflict(agentId: string): void {
     const { hosts, counters, log } = this.#shared;
     counters.count('generations_total', 'behind');
@@ -254,8 +268,7 @@ export class Connection implements InventoryPeer {
 
   async #openJournal(): Promise<void> {
     const events: JournalSessionEvents = {
-      committed: (epochId, watermark) =>
-        this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes() }),
+      committed: (epochId, watermark) => this.#committed(epochId, watermark),
       failed: (text) => {
         this.#shared.journalFailed();
         this.dispatch({ kind: 'end', code: 'STORAGE_UNAVAILABLE', text });
@@ -267,7 +280,7 @@ export class Connection implements InventoryPeer {
       // The peer may have gone, or been taken over, in the meantime.
       if (this.#session.kind !== 'fencing') return session.close();
       this.#journal = session;
-      const windowBytes = this.#shared.windowBytes();
+      const windowBytes = this.#shared.windowBytes(this);
       return this.dispatch({ kind: 'journalOpened', marks: session.marks, windowBytes });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -306,7 +319,8 @@ export class Connection implements InventoryPeer {
     counters.count('batch_bytes_total', '', bodyBytes);
     const { waitsSeq, hasDuplicates, rejects, refusal } = admitRecords(this.#journal, effect, counters);
     for (const reject of rejects) this.#send(encodeReject(reject));
-    const windowBytes = this.#shared.windowBytes();
+    this.#shared.turns.spend(this, bodyBytes, this.#shared.clock.monoMs());
+    const windowBytes = this.#shared.windowBytes(this);
     this.dispatch({ kind: 'applied', epochId, bodyBytes, waitsSeq, hasDuplicates, windowBytes });
     if (refusal !== undefined) this.dispatch({ kind: 'end', ...refusal });
   }

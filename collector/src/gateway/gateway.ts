@@ -23,6 +23,7 @@ import { Connection } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
 import { HelloJudge } from './hello.ts';
 import type { GatewayShared } from './shared.ts';
+import { Turns } from './turns.ts';
 import { isConnectPath, refusalOf, refuseUpgrade, type UpgradeRefusal } from './upgrade.ts';
 
 const TICK_MS = 1_000;
@@ -31,6 +32,8 @@ const RETRY_AFTER_SECONDS_MAX = 10;
 /** Above this share of the pool, windows shrink to the small one. */
 const POOL_FULL_RATIO = 0.75;
 const WINDOW_SMALL_BYTES = 4 * 1024;
+/** For who waits for a turn: at least one record, whatever its size. */
+const TRICKLE_BYTES = 1024;
 /** A planned stop: agents may take so long to settle what is under way, then so long to close. */
 const DRAIN_MS = 5_000;
 const CLOSE_MS = 1_000;
@@ -100,6 +103,7 @@ class AgentGateway implements Gateway {
   readonly #intake: InventoryIntake;
   readonly #webSockets = new WebSocketServer(WEB_SOCKET_OPTIONS);
   readonly #admission: TokenBucket;
+  readonly #turns = new Turns<Connection>();
   readonly #connections = new Set<Connection>();
   /** The newest connection of each agent that has proved who it is. */
   readonly #byAgent = new Map<string, Connection>();
@@ -122,7 +126,10 @@ class AgentGateway implements Gateway {
       ...options,
       intake: this.#intake,
       judge: new HelloJudge({ hosts, clock }),
-      windowBytes: () => this.#windowBytes(),
+      windowBytes: (connection) => this.#windowBytes(connection),
+      tickWindowBytes: (connection) => this.#tickWindowBytes(connection),
+      turns: this.#turns,
+      advanceTurns: () => this.#advanceTurns(),
       addPendingBytes: (bytes) => {
         this.#pendingBytes += bytes;
       },
@@ -201,6 +208,7 @@ class AgentGateway implements Gateway {
 
   #released(connection: Connection, hasSaidBye: boolean): void {
     this.#connections.delete(connection);
+    this.#turns.leave(connection);
     const { agentId } = connection;
     if (agentId === '' || this.#byAgent.get(agentId) !== connection) return;
     this.#byAgent.delete(agentId);
@@ -212,10 +220,20 @@ class AgentGateway implements Gateway {
     this.#byAgent.get(agentId)?.dispatch({ kind: 'end', code, text });
   }
 
-  #windowBytes(): number {
-    if (!this.#isWritable) return 0;
-    const isFull = this.#pendingBytes > LIMITS.creditPoolBytes * POOL_FULL_RATIO;
-    return isFull ? WINDOW_SMALL_BYTES : LIMITS.creditWindowBytes;
+  #windowBytes(connection: Connection): number {
+    if (!this.#isWritable || this.#turns.waits(connection)) return 0;
+    if (this.#pendingBytes > LIMITS.creditPoolBytes * POOL_FULL_RATIO) return WINDOW_SMALL_BYTES;
+    return this.#turns.holds(connection) ? LIMITS.creditTurnBytes : LIMITS.creditWindowBytes;
+  }
+
+  #tickWindowBytes(connection: Connection): number {
+    if (!this.#turns.waits(connection)) return this.#windowBytes(connection);
+    const mayTrickle = this.#isWritable && this.#turns.takeTrickle(connection, this.#options.clock.monoMs());
+    return mayTrickle ? TRICKLE_BYTES : 0;
+  }
+
+  #advanceTurns(): void {
+    for (const connection of this.#turns.advance(this.#options.clock.monoMs())) connection.beginTurn();
   }
 
   #returnWindow(closeCode: number): { readonly minMs: number; readonly maxMs: number } | undefined {
@@ -239,6 +257,7 @@ class AgentGateway implements Gateway {
   #tick(): void {
     const nowMonoMs = this.#options.clock.monoMs();
     this.#isWritable = this.#options.journal.stats().isWritable;
+    this.#advanceTurns();
     for (const connection of this.#connections) connection.tick(nowMonoMs);
     this.#intake.tick(nowMonoMs);
   }

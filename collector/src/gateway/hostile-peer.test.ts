@@ -135,10 +135,10 @@ describe('a peer that breaks the protocol', () => {
     test.journal.isCommittingAtOnce = false;
     const { agent } = await test.login(test.addHost());
     const large = (seq: number) => encodeBatch(EPOCH_ID, [recordOf(seq, { bodyBytes: 100_000 })]);
-    for (const seq of [1, 2, 3]) agent.send(large(seq));
-    await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(3));
+    agent.send(large(1));
+    await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(1));
     expect(test.gateway.connectedAgents()).toBe(1);
-    agent.send(large(4));
+    agent.send(large(2));
     expect(await nextError(agent)).toBe('CREDIT_EXCEEDED');
     expect((await agent.closed).code).toBe(4429);
   });
