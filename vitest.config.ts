@@ -22,6 +22,9 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          // A shared machine may stand still for longer than a browser or a started program is given; what passes only
+          // at the second try is marked as such in the output.
+          retry: 1,
         },
       },
     ],

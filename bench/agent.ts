@@ -1,25 +1,28 @@
 /**
- * What the agent costs next to node_exporter on the same machine in the same run: both measure once a second, the agent
- * samples, encodes and sends to a real collector, node_exporter is scraped over HTTP. CPU is that of the process alone.
+ * What the agent costs next to others that measure the same machine in the same run, all once a second: the agent samples,
+ * encodes, spools and sends to a real collector; node_exporter is scraped over HTTP; netdata and collectd run as they do.
+ * CPU is that of the process alone with all its threads.
  */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { freePort } from '../test/harness/ports.ts';
-import { createToken, startAgent, startCollector, waitFor } from '../test/harness/processes.ts';
-import { needs } from '../test/harness/needs.ts';
+import { builtAgent } from '../deploy/agent.ts';
+import { createToken, startAgent, startCollector } from '../test/harness/processes.ts';
+import { startCollectd, startNetdata, startNodeExporter, type Peer } from './agent-peers.ts';
 import { cpuSecondsOf, privateBytesOf, rssBytesOf } from './process-figures.ts';
 
 const INTERVAL_MS = 1_000;
 /** Start-up, inventory and first compilation are over by then. */
 const WARM_UP_MS = 30_000;
+const MS_PER_MINUTE = 60_000;
 
-const HELP = `npm run bench -- agent [--seconds 120] [--json]
+const HELP = `npm run bench -- agent [--minutes 10] [--json]
 
-  --seconds  how long both are watched after ${WARM_UP_MS / 1000} s of warm-up, 10 to 3600
+  --minutes  how long all are watched after ${WARM_UP_MS / 1000} s of warm-up, 0.1 to 120
+
+Needs prometheus-node-exporter; netdata and collectd are measured where they are installed.
 `;
 
 export async function agent(parameters: readonly string[]): Promise<void> {
@@ -27,7 +30,7 @@ export async function agent(parameters: readonly string[]): Promise<void> {
     args: [...parameters],
     options: {
       help: { type: 'boolean', default: false },
-      seconds: { type: 'string', default: '120' },
+      minutes: { type: 'string', default: '10' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -35,16 +38,31 @@ export async function agent(parameters: readonly string[]): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const figures = await measure(Number(values.seconds));
-  if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
-  else
-    for (const [name, value] of Object.entries(figures))
-      process.stdout.write(`${name.padEnd(34)} ${value}\n`);
+  const figures = await measure(Number(values.minutes) * MS_PER_MINUTE);
+  process.stdout.write(values.json ? `${JSON.stringify(figures)}\n` : table(figures));
 }
 
-async function measure(seconds: number) {
-  const exporter = needs('prometheus-node-exporter');
-  if (exporter.path === null) throw new Error('prometheus-node-exporter is not installed');
+interface Figures {
+  readonly name: string;
+  readonly cpuMsPerTick: number;
+  readonly series: number;
+  readonly cpuUsPerSeries: number;
+  readonly rssMiB: number;
+  readonly privateMiB: number;
+}
+
+interface Run {
+  readonly date: string;
+  readonly machine: string;
+  readonly node: string;
+  readonly ticks: number;
+  /** Milliseconds of a tick that go into reading and parsing, by the agent's own clock. */
+  readonly samplingMsPerTick: number;
+  /** The agent first, node_exporter second. */
+  readonly programs: readonly Figures[];
+}
+
+async function measure(spanMs: number): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-bench-'));
   const collector = await startCollector(join(folder, 'collector'), ['--log-level', 'warn']);
   const ours = startAgent({
@@ -52,73 +70,96 @@ async function measure(seconds: number) {
     dataDir: join(folder, 'agent'),
     token: createToken(join(folder, 'collector')),
     flags: ['--interval', '1s', '--log-level', 'warn'],
+    program: builtAgent(),
   });
-  const port = await freePort();
-  const theirs = spawn(exporter.path, [`--web.listen-address=127.0.0.1:${port}`], { stdio: 'ignore' });
-  const scrape = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  await waitFor('node_exporter', () => scrape().catch(() => undefined));
-  const pids = { ours: ours.child.pid ?? 0, theirs: theirs.pid ?? 0 };
-
-  await scrapeFor(WARM_UP_MS, scrape);
-  const before = { ours: cpuSecondsOf(pids.ours), theirs: cpuSecondsOf(pids.theirs) };
-  const ticks = await scrapeFor(seconds * 1000, scrape);
-  const cpu = {
-    ours: ((cpuSecondsOf(pids.ours) - before.ours) * 1000) / ticks,
-    theirs: ((cpuSecondsOf(pids.theirs) - before.theirs) * 1000) / ticks,
-  };
-  const series = { ours: await seriesOf(collector.url), theirs: seriesIn(await scrape()) };
-  const memory = {
-    ours: { rss: rssBytesOf(pids.ours), own: privateBytesOf(pids.ours) },
-    theirs: { rss: rssBytesOf(pids.theirs), own: privateBytesOf(pids.theirs) },
-  };
-  theirs.kill('SIGKILL');
-  await ours.stop();
-  await collector.stop();
-  rmSync(folder, { recursive: true, force: true });
-  const perSeries = { ours: cpu.ours / series.ours, theirs: cpu.theirs / series.theirs };
-  return {
-    date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
-    node: process.version,
-    ticks,
-    agentCpuMsPerTick: round(cpu.ours),
-    nodeExporterCpuMsPerScrape: round(cpu.theirs),
-    agentSeries: series.ours,
-    nodeExporterSeries: series.theirs,
-    cpuPerSeriesRatio: round(perSeries.ours / perSeries.theirs),
-    agentRssMiB: mebibytes(memory.ours.rss),
-    agentPrivateMiB: mebibytes(memory.ours.own),
-    nodeExporterRssMiB: mebibytes(memory.theirs.rss),
-    nodeExporterPrivateMiB: mebibytes(memory.theirs.own),
-  };
+  const started = [await startNodeExporter(), await startNetdata(folder), await startCollectd(folder)];
+  const peers: readonly Peer[] = [
+    {
+      name: 'rollcall-agent',
+      child: ours.child,
+      tick: async () => undefined,
+      series: () => numberOf(collector.url, 'count({job="node",__name__!~"up|scrape_.*|rollcall_host_.*"})'),
+    },
+    ...started.filter((peer) => peer !== undefined),
+  ];
+  try {
+    await tickFor(WARM_UP_MS, peers);
+    const before = peers.map(({ child }) => cpuSecondsOf(child.pid ?? 0));
+    const ticks = await tickFor(spanMs, peers);
+    const programs = await Promise.all(
+      peers.map(async ({ name, child, series }, i): Promise<Figures> => {
+        const pid = child.pid ?? 0;
+        const cpuMsPerTick = ((cpuSecondsOf(pid) - (before[i] ?? 0)) * 1_000) / ticks;
+        const memory = { rssMiB: mebibytes(rssBytesOf(pid)), privateMiB: mebibytes(privateBytesOf(pid)) };
+        const count = await series();
+        return {
+          name,
+          cpuMsPerTick,
+          series: count,
+          cpuUsPerSeries: (cpuMsPerTick * 1_000) / count,
+          ...memory,
+        };
+      }),
+    );
+    return {
+      date: new Date().toISOString().slice(0, 10),
+      machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+      node: process.version,
+      ticks,
+      samplingMsPerTick:
+        1_000 *
+        (await numberOf(collector.url, 'sum(avg_over_time(node_scrape_collector_duration_seconds[2m]))')),
+      programs,
+    };
+  } finally {
+    for (const { child } of peers.slice(1)) child.kill('SIGKILL');
+    await ours.stop();
+    await collector.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
-/** Scrapes at the agent's pace; returns how often. */
-async function scrapeFor(spanMs: number, scrape: () => Promise<string>): Promise<number> {
-  const count = Math.round(spanMs / INTERVAL_MS);
+/** Keeps the pace for those that need it; returns how many ticks. */
+async function tickFor(spanMs: number, peers: readonly Peer[]): Promise<number> {
+  const count = Math.max(1, Math.round(spanMs / INTERVAL_MS));
   const startedMs = performance.now();
   for (let tick = 1; tick <= count; tick++) {
-    await scrape();
+    for (const peer of peers) await peer.tick();
     await delay(Math.max(0, startedMs + tick * INTERVAL_MS - performance.now()));
   }
   return count;
 }
 
-function seriesIn(text: string): number {
-  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length;
+/** The value of a query with one result; 0 without one. */
+async function numberOf(url: string, query: string): Promise<number> {
+  const text = await (await fetch(`${url}/api/v1/query?query=${encodeURIComponent(query)}`)).text();
+  return Number(/,"([0-9.e+-]+)"\]/.exec(text)?.[1] ?? 0);
 }
 
-/** Series that the agent has sent in the last seconds; what the collector adds does not count. */
-async function seriesOf(url: string): Promise<number> {
-  const query = encodeURIComponent('count({job="node",__name__!~"up|rollcall_host_.*"})');
-  const text = await (await fetch(`${url}/api/v1/query?query=${query}`)).text();
-  return Number(/,"(\d+)"\]/.exec(text)?.[1] ?? 0);
-}
-
-function round(value: number): number {
-  return Number(value.toFixed(3));
+function table({ date, machine, node, ticks, samplingMsPerTick, programs }: Run): string {
+  const [ours, theirs] = programs;
+  const ratio = (ours?.cpuUsPerSeries ?? Number.NaN) / (theirs?.cpuUsPerSeries ?? Number.NaN);
+  const rows = [
+    ['', 'CPU, ms/tick', 'series', 'CPU, µs/series', 'RSS, MiB', 'private, MiB'],
+    ...programs.map((each) => [
+      each.name,
+      each.cpuMsPerTick.toFixed(2),
+      String(each.series),
+      each.cpuUsPerSeries.toFixed(1),
+      each.rssMiB.toFixed(1),
+      each.privateMiB.toFixed(1),
+    ]),
+  ];
+  const lines = rows.map(
+    ([name = '', ...cells]) => name.padEnd(22) + cells.map((cell) => cell.padStart(16)).join(''),
+  );
+  return (
+    `${date}, ${machine}, Node.js ${node}, ${ticks} ticks of 1 s\n\n${lines.join('\n')}\n\n` +
+    `CPU per series, agent : node_exporter  ${ratio.toFixed(2)}\n` +
+    `of a tick of the agent, reading and parsing take ${samplingMsPerTick.toFixed(2)} ms by the clock on the wall\n`
+  );
 }
 
 function mebibytes(bytes: number): number {
-  return Math.round(bytes / 2 ** 20);
+  return bytes / 2 ** 20;
 }

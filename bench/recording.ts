@@ -17,6 +17,8 @@ export interface Recording {
   readonly series: readonly RecordedSeries[];
   /** Readings of each series. */
   readonly length: number;
+  /** Times of the readings of the first series, which are those of all; UTC milliseconds. */
+  readonly timesMs: readonly number[];
 }
 
 /** Decimals that are tried before a metric is taken for floating point. */
@@ -27,21 +29,23 @@ export function loadRecording(path: string): Recording {
   const bytes = readFileSync(path);
   const text = (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
   const all = new Map<string, RecordedSeries>();
+  const timesMs: number[] = [];
   for (const line of text.split('\n')) {
-    const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+) \S+$/.exec(line);
+    const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+) (\S+)$/.exec(line);
     if (match === null) continue;
-    const [, name = '', labels = '', value = ''] = match;
+    const [, name = '', labels = '', value = '', seconds = ''] = match;
     const key = `${name}{${labels}}`;
     let series = all.get(key);
     if (series === undefined) {
       series = { name, labels: labelsOf(labels), values: [] };
       all.set(key, series);
     }
+    if (all.size === 1) timesMs.push(Math.round(Number(seconds) * 1000));
     series.values.push(value === '+Inf' ? Infinity : value === '-Inf' ? -Infinity : Number(value));
   }
   // What is not finite cannot come from an agent.
   const series = [...all.values()].filter(({ values }) => values.every(Number.isFinite));
-  return { series, length: Math.min(...series.map(({ values }) => values.length)) };
+  return { series, length: Math.min(...series.map(({ values }) => values.length)), timesMs };
 }
 
 function labelsOf(text: string): ReadonlyMap<string, string> {
@@ -90,7 +94,7 @@ function keyOf(name: string, values: readonly string[]): string {
 }
 
 /** Metrics of one resource are read together, as the agent does: `node_memory_…` by the sampler `memory`. */
-function samplerNameOf(name: string): string {
+export function samplerNameOf(name: string): string {
   const match = /^node_([a-z]+)/i.exec(name);
   return match?.[1]?.toLowerCase() ?? 'other';
 }

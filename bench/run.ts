@@ -2,9 +2,12 @@
 import { agent } from './agent.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
+import { hostile } from './hostile.ts';
 import { fleetLoad } from './fleet-load.ts';
 import { ingest } from './ingest.ts';
+import { parity } from './parity.ts';
 import { promql } from './promql.ts';
+import { storage } from './storage.ts';
 
 interface Benchmark {
   readonly help: string;
@@ -13,7 +16,7 @@ interface Benchmark {
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   agent: {
-    help: 'CPU and memory of the agent next to node_exporter on this machine',
+    help: 'CPU and memory of the agent next to node_exporter, netdata and collectd on this machine',
     run: agent,
   },
   dashboards: {
@@ -24,6 +27,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     help: 'random PromQL evaluated by us and by Prometheus: where the results differ',
     run: differential,
   },
+  hostile: {
+    help: 'how long agents wait for acknowledgements while hostile queries run',
+    run: hostile,
+  },
   fleet: {
     help: 'ten thousand agents: an hour of backlog, live, a killed collector; cores, memory, bytes on the wire, delays',
     run: fleetLoad,
@@ -32,9 +39,17 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     help: 'simulated agents with a backlog, next to VictoriaMetrics and InfluxDB: samples per second, CPU, bytes',
     run: ingest,
   },
+  parity: {
+    help: 'every metric and label set of this machine next to node_exporter: what differs, and why',
+    run: parity,
+  },
   promql: {
     help: 'queries of dashboard 1860 and of the node rules on a fleet, next to Prometheus and VictoriaMetrics',
     run: promql,
+  },
+  storage: {
+    help: 'bytes per sample of a real host and of a synthetic fleet, next to Prometheus and VictoriaMetrics',
+    run: storage,
   },
 };
 

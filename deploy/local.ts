@@ -6,11 +6,11 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildAgentOrExit } from './agent.ts';
 import { buildPageOrExit } from './page.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const COLLECTOR = join(ROOT, 'collector/bin/rollcall-collector.mjs');
-const AGENT = join(ROOT, 'agent/bin/rollcall-agent.mjs');
 
 const HELP = `Starts Rollcall on this machine: a collector, and an agent that reports to it.
 
@@ -42,6 +42,7 @@ if (values.help) {
 async function run(): Promise<number> {
   const dataDir = resolve(values['data-dir']);
   buildPageOrExit();
+  const agentProgram = buildAgentOrExit();
   const logFlags = values.verbose ? [] : ['--log-level', 'warn'];
   const collectorFlags = [
     ...logFlags,
@@ -58,7 +59,7 @@ async function run(): Promise<number> {
   const agentDir = join(dataDir, 'local-agent');
   const token = existsSync(join(agentDir, 'agent.json')) ? undefined : createToken(dataDir);
   const secrets = token === undefined ? {} : { ROLLCALL_TOKEN: token };
-  const agent = start(AGENT, ['run', '--url', url, '--data-dir', agentDir, ...logFlags], secrets);
+  const agent = start(agentProgram, ['run', '--url', url, '--data-dir', agentDir, ...logFlags], secrets);
   process.stdout.write(
     `Rollcall is at ${url} - this machine appears there in a few seconds. Ctrl-C stops it.\n`,
   );

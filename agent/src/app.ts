@@ -1,35 +1,54 @@
 /** Puts the agent together: the only file that names the concrete parts. */
-import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { join, resolve } from 'node:path';
+import { sleep, type Clock } from '@rollcall/shared/lib/clock.ts';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { Host } from './host/host.ts';
 import { LocalHost, MACHINE_ROOTS } from './host/local-host.ts';
 import { CHECKOUT_CHILD } from './inventory/collect.ts';
 import { Inventory } from './inventory/inventory.ts';
 import type { IdentityStore } from './link/identity.ts';
-import type { InventorySource } from './link/inventory-sender.ts';
 import type { Dial } from './link/socket.ts';
-import { Uplink } from './link/uplink.ts';
+import { Uplink, type UplinkStats } from './link/uplink.ts';
 import { createSamplers } from './samplers/list.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { samplerTimeoutMs, TickTaker } from './scheduler/tick.ts';
 import type { MachineFacts } from './self/facts.ts';
+import { DurableSpool, type SyncPolicy } from './spool/durable.ts';
+import { noteStart, noteStop } from './spool/life.ts';
+import { lockDir } from './spool/lock.ts';
 import { MemorySpool } from './spool/memory.ts';
+import type { Spool, SpoolStats } from './spool/spool.ts';
 
 /** A mount gets this share of the time that its sampler gets, so that one that hangs fails alone. */
 const MOUNT_TIMEOUT_RATIO = 0.5;
+/** How long the disk gets to make the last records safe when the agent stops. */
+const SETTLE_MS_MAX = 2_000;
 
 export interface SamplingOptions {
   readonly clock: Clock;
-  readonly host: LocalHost;
+  readonly host: Host;
   readonly facts: MachineFacts;
   readonly intervalMs: number;
+  /** The name of the one sampler that runs; all without it. */
+  readonly only?: string;
 }
 
 /** Takes the readings that are sent; `show` prints them. */
-export function createTicks({ clock, host, facts, intervalMs }: SamplingOptions): TickTaker {
+export function createTicks({ clock, host, facts, intervalMs, only }: SamplingOptions): TickTaker {
   const agent = { version: facts.agentVersion, arch: facts.os.arch, os: facts.os.platform };
   const mountTimeoutMs = samplerTimeoutMs(intervalMs) * MOUNT_TIMEOUT_RATIO;
   const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs });
-  return new TickTaker({ clock, host, samplers, intervalMs });
+  const chosen = samplers.filter(({ name }) => only === undefined || name === only);
+  return new TickTaker({ clock, host, samplers: chosen, intervalMs });
+}
+
+export interface SpoolSettings {
+  readonly kind: 'disk' | 'memory';
+  /** The agent's folder, which exists; nobody else may use it while the agent runs. */
+  readonly dataDir: string;
+  readonly maxBytes: number;
+  readonly sync: SyncPolicy;
 }
 
 export interface AppOptions {
@@ -39,7 +58,8 @@ export interface AppOptions {
   readonly identity: IdentityStore;
   readonly dial: Dial;
   readonly intervalMs: number;
-  /** Inventory sections that stay on the machine. */
+  readonly spool: SpoolSettings;
+  /** Inventory sections that stay on the machine; they are not even read. */
   readonly excludedSections: readonly string[];
   readonly isDowngradeAllowed: boolean;
   /** Uniform in [0, 1). */
@@ -47,46 +67,81 @@ export interface AppOptions {
   readonly randomBytes: (count: number) => Buffer;
 }
 
+/** How a running agent does. */
+export interface AppStatus {
+  readonly uplink: UplinkStats;
+  readonly spool: SpoolStats;
+}
+
 /** An agent that samples and sends from `start` to `stop`; each is called once. */
 export interface App {
   start(): void;
   /** Takes no more readings, delivers what is left within a few seconds, and closes. */
   stop(): Promise<void>;
+  status(): AppStatus;
   /** Calls that hang in the kernel, such as on a dead network mount; while there is one, the process cannot end. */
   hungCalls(): number;
 }
 
-export function createApp(options: AppOptions): App {
-  const { clock, log, facts, intervalMs, randomBytes } = options;
+/**
+ * Opens the spool and puts the parts around it.
+ * @throws AppError DATA_DIR_UNUSABLE when another agent uses the folder
+ */
+export async function createApp(options: AppOptions): Promise<App> {
+  const { clock, log, facts, intervalMs } = options;
+  const lock = await lockDir(options.spool.dataDir);
+  const opened = openSpool(options);
+  const { spool } = opened;
   const host = new LocalHost(MACHINE_ROOTS);
-  const spool = new MemorySpool({ clock, bootId: facts.bootId, randomBytes });
   const ticks = createTicks({ clock, host, facts, intervalMs });
   const scheduler = new Scheduler({ clock, log, ticks, spool, intervalMs });
-  const inventory = new Inventory({ clock, log, host, command: CHECKOUT_CHILD });
-  const uplink = new Uplink({
-    ...options,
-    spool,
-    inventory: withoutSections(inventory, options.excludedSections),
-  });
+  const { excludedSections } = options;
+  const inventory = new Inventory({ clock, log, command: CHECKOUT_CHILD, excludedSections });
+  const uplink = new Uplink({ ...options, spool, inventory });
   return {
     start() {
+      opened.noteStarted();
       uplink.start();
       scheduler.start();
       inventory.start();
     },
     async stop() {
       await Promise.all([inventory.stop(), scheduler.stop()]);
+      noteStop(spool, clock);
+      // What is not safe yet would not be sent.
+      await Promise.race([opened.settled(), sleep(clock, SETTLE_MS_MAX)]);
       await uplink.stop();
       spool.close();
+      await Promise.race([opened.settled(), sleep(clock, SETTLE_MS_MAX)]);
       host.close();
+      lock.release();
     },
+    status: () => ({ uplink: uplink.stats(), spool: spool.stats() }),
     hungCalls: () => host.pendingCalls,
   };
 }
 
-function withoutSections(inventory: InventorySource, excluded: readonly string[]): InventorySource {
+interface OpenedSpool {
+  readonly spool: Spool;
+  /** Writes down that the agent has started. */
+  noteStarted(): void;
+  /** Resolves when the disk has done what it was asked for. */
+  settled(): Promise<void>;
+}
+
+function openSpool({ clock, log, facts, identity, spool: settings, randomBytes }: AppOptions): OpenedSpool {
+  const common = { clock, log, bootId: facts.bootId, randomBytes };
+  const { kind, dataDir, maxBytes, sync } = settings;
+  if (kind === 'memory') {
+    const spool = new MemorySpool(common);
+    return { spool, noteStarted: () => {}, settled: () => Promise.resolve() };
+  }
+  const dir = join(resolve(dataDir), 'spool');
+  const owner = identity.identity.agentId;
+  const spool = DurableSpool.open({ ...common, disk: nodeDisk, dir, owner, maxBytes, sync });
   return {
-    sections: () => inventory.sections().filter(({ name }) => !excluded.includes(name)),
-    onChange: (listener) => inventory.onChange(listener),
+    spool,
+    noteStarted: () => noteStart(spool, clock, spool.found),
+    settled: () => spool.settled(),
   };
 }

@@ -99,6 +99,8 @@ it('enrols, reports and says goodbye, without a secret in its log', { timeout: 3
   const parameters = ['run', '--url', world.url, '--data-dir', join(temp.path, 'agent'), '--interval', '1s'];
   const agent = start([...parameters, '--log-level', 'debug'], { ROLLCALL_TOKEN: TOKEN });
   await waitFor(() => (tickCount(world.collector) >= 2 ? true : undefined));
+  const status = await start(['status', '--data-dir', join(temp.path, 'agent')]).ended;
+  expect(status.output).toMatch(new RegExp(`^agent +running as process ${agent.pid} `));
   agent.kill('SIGTERM');
   const { code, output } = await agent.ended;
   expect(code).toBe(0);
@@ -143,7 +145,7 @@ it('says what is missing for the first start', async () => {
 });
 
 it('shows what it would send as JSON', { timeout: 30_000 }, async () => {
-  const { code, output } = await start(['show', '--json', '--exclude-section', 'memory']).ended;
+  const { code, output } = await start(['show', '--json', '--exclude-section', 'memory,updates']).ended;
   expect(code).toBe(0);
   const shown: unknown = JSON.parse(output);
   expect(shown).toMatchObject({
@@ -151,4 +153,38 @@ it('shows what it would send as JSON', { timeout: 30_000 }, async () => {
     metrics: { time: expect.any(Array) },
   });
   expect(shown).not.toHaveProperty('inventory.memory');
+  // Every file and program that was read for it, noted while it was read: by this process, by its child, by the library.
+  const files = expect.arrayContaining([
+    { what: '/proc/stat', outcome: 'ok' },
+    { what: '/etc/passwd', outcome: 'ok' },
+    { what: '/etc/os-release', outcome: 'ok' },
+  ]);
+  expect(shown).toMatchObject({ manifest: { files, programs: expect.any(Array) } });
+});
+
+it('examines itself, and says what to do', { timeout: 30_000 }, async () => {
+  using temp = tempDir();
+  const dataDir = join(temp.path, 'agent');
+  // Each would take its time, and they are read by another test.
+  const sections = 'system,bios,board,chassis,cpu,memory,disks,nics,os,updates,packages,ports';
+  const parameters = ['--data-dir', dataDir, '--exclude-section', sections];
+  const [doctor, status] = [
+    start(['doctor', ...parameters]),
+    start(['status', '--data-dir', dataDir, '--json']),
+  ];
+  const { code, output } = await doctor.ended;
+  expect(output).toMatch(/^ok +memory +\d+ series$/m);
+  expect(output).toMatch(/^ok +users /m);
+  expect(output).toMatch(/^failed +collector +not known; enrol with rollcall-agent enroll --url URL/m);
+  expect(output).toMatch(/^1 of \d+ checks failed\.$/m);
+  expect(output).not.toContain('\u001b');
+  expect(output.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  expect(code).toBe(1);
+  const stopped = await status.ended;
+  expect(stopped.code).toBe(1);
+  expect(JSON.parse(stopped.output)).toEqual({
+    version: expect.any(String),
+    isRunning: false,
+    isConnected: false,
+  });
 });

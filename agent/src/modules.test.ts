@@ -26,7 +26,7 @@ it('loads ws and no other package', () => {
   const packages = new Set(urls.map((url) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]));
   packages.delete(undefined);
   expect([...packages]).toEqual(['ws']);
-  for (const part of ['link/uplink', 'scheduler/scheduler', 'inventory/inventory', 'spool/memory']) {
+  for (const part of ['link/uplink', 'scheduler/scheduler', 'inventory/inventory', 'spool/durable']) {
     expect(urls.filter((url) => url.endsWith(`${part}.ts`))).toHaveLength(1);
   }
 });

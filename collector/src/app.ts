@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { METRICS } from '@rollcall/shared/catalogue/metrics.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
@@ -18,11 +19,12 @@ import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
-import { accessTokens } from './api/auth/tokens.ts';
+import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
 import { listen } from './api/listen.ts';
 import { activeAlerts, ruleGroups } from './api/prometheus/alerting-view.ts';
 import { prometheusRouter } from './api/prometheus/prometheus.ts';
 import { REMOTE_COUNTERS } from './api/remote/counters.ts';
+import { PushedMetadata } from './api/remote/metadata.ts';
 import { remoteRouter } from './api/remote/remote.ts';
 import { createApi, createServer } from './api/server.ts';
 import { externalUrl, tlsFiles } from './config/derive.ts';
@@ -42,15 +44,18 @@ import { createGateway } from './gateway/gateway.ts';
 import { openJournal } from './journal/open-journal.ts';
 import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
-import { createQueryEngine, type QueryEngine } from './query/query.ts';
+import { DEFAULT_LIMITS, type QueryEngine } from './query/query.ts';
 import { QueryLog } from './query/query-log.ts';
-import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE } from './self/figures.ts';
+import { limitsPerThread, Readers, threadStarter } from './readers/readers.ts';
+import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE, READER_COUNTERS } from './self/figures.ts';
 import { scheduleHousekeeping } from './self/housekeeping.ts';
 import { createSelfMetrics } from './self/metrics.ts';
 import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
+import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
+import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
 import { openStorage } from './storage/open.ts';
 
 export interface Collector {
@@ -69,6 +74,12 @@ export interface CollectorPorts {
 
 /** What agents send at unless told otherwise; the collector's own series keep the same pace. */
 const AGENT_INTERVAL_MS = 10_000;
+/** People's queries; one goes on while another one cannot be interrupted. */
+const READER_THREADS = 2;
+/** Acknowledgements and pages come first on a machine with few cores. */
+const READER_NICENESS = 5;
+const READER_WINDOW_BYTES = 96 * 1024 * 1024;
+const READER_HEAP_MIB = 2_048;
 const PAGE_DIRECTORY = resolve(import.meta.dirname, '../../web/dist');
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW, PORT_TAKEN, BAD_CONFIG */
@@ -123,6 +134,17 @@ async function open(
   const vitals = new FleetVitals();
   closers.push(journal.onCommitted((ticks) => vitals.committed(ticks)));
 
+  const blocksDir = join(dataDir, 'blocks');
+  const keeper = new BlockKeeper({
+    journal,
+    reader,
+    workshop: threadWorkshop({ journalFile, dir: blocksDir }),
+    disk: nodeDisk,
+    dir: blocksDir,
+    clock,
+    log,
+    randomBytes,
+  });
   const storage = openStorage('embedded', {
     journal,
     reader,
@@ -130,10 +152,43 @@ async function open(
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
+    blocks: {
+      disk: nodeDisk,
+      dir: blocksDir,
+      damaged: (error, file) => log.error('block file is damaged', { file, error }),
+    },
   });
   closers.push(() => storage.close());
+  keeper.start();
+  closers.push(() => keeper.stop());
   const queryLog = new QueryLog(clock);
-  const engine = createQueryEngine({ storage, clock, log: queryLog });
+  const openReaders = ({ threads, niceness }: { threads: number; niceness: number }): Readers => {
+    const limits = limitsPerThread(threads);
+    const settings = { journalFile, limits, windowBytes: READER_WINDOW_BYTES, niceness };
+    return new Readers({
+      clock,
+      log,
+      start: threadStarter(settings, { heapMiB: READER_HEAP_MIB }),
+      threads,
+      limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
+      hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
+      noted: (query) => queryLog.note(query),
+      failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
+    });
+  };
+  const readers = openReaders({ threads: READER_THREADS, niceness: READER_NICENESS });
+  // Threads of their own, so that people's queries cannot take the places of rules.
+  const ruleReaders = openReaders({ threads: 1, niceness: 0 });
+  closers.push(
+    () => readers.close(),
+    () => ruleReaders.close(),
+  );
+  closers.push(
+    hosts.onChange(({ kind, id }) => {
+      const entry = [id, kind === 'deleted' ? undefined : hosts.identityLabels(id)] as const;
+      for (const all of [readers, ruleReaders]) all.hostChanged(entry);
+    }),
+  );
 
   const url = externalUrl(config);
   const receivers = createReceivers(config.receivers, {
@@ -156,7 +211,7 @@ async function open(
     lostSamples: (hostId) => journal.lostSamples(hostId),
   });
   const metrics = createSelfMetrics({
-    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS],
+    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS, READER_COUNTERS],
     gauges: collectorGauges({
       journal: () => journal.stats(),
       hosts: () => presence.counts(),
@@ -166,22 +221,23 @@ async function open(
       nowMs: () => clock.wallMs(),
     }),
   });
-  const rules = stockRules({
-    ...STOCK_RULE_DEFAULTS,
-    filesystemUsedRatioMax: config['disk-full-ratio'],
-    filesystemFreeBytesMin: config['disk-full-bytes'],
-    filesystemForMs: config['disk-full-for'],
-  });
   const alerting = createAlerting({
     state,
     clock,
     random,
     log,
     hosts: { list: () => view.watched() },
-    // An engine of its own, so that people's queries cannot take the places of rules.
-    evaluate: evaluateWith(createQueryEngine({ storage, clock, log: queryLog })),
+    evaluate: evaluateWith(ruleReaders.engine),
     receivers,
-    rules,
+    rules: stockRules({
+      ...STOCK_RULE_DEFAULTS,
+      filesystemUsedRatioMax: config['disk-full-ratio'],
+      filesystemFreeBytesMin: config['disk-full-bytes'],
+      filesystemForMs: config['disk-full-for'],
+    }),
+    ruleFiles: { path: resolve(config['rules-dir'] ?? join(dataDir, 'rules')), disk: nodeDisk },
+    append: async (batch) => void (await storage.append(batch)),
+    externalUrl: url,
     limits: {
       evaluationIntervalMs: config['rule-interval'],
       incidentAgeMsMax: config['incident-retention'],
@@ -231,16 +287,11 @@ async function open(
     log,
     counted: (outcome) => metrics.increment('rollcall_enrolments_total', { outcome }),
   });
-  const openIncidents = () => ({
-    incidents: alerting.incidents.list({
-      status: 'open',
-      hostId: null,
-      limit: ALERTING_LIMITS.incidentsPerListMax,
-    }),
-    evaluatedMs: alerting.stats().evaluatedMs,
-  });
+  const openIncidents = () =>
+    alerting.incidents.list({ status: 'open', hostId: null, limit: ALERTING_LIMITS.incidentsPerListMax });
   const startedMs = clock.wallMs();
   const tokens = accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes });
+  const pushedMetadata = new PushedMetadata();
   const app = createApi({
     log,
     access: readAccess(config, tokens),
@@ -265,11 +316,11 @@ async function open(
     }),
     metrics: () => metrics.read(),
     prometheus: prometheusRouter({
-      engine,
+      answers: readers,
       storage,
       clock,
       log,
-      metadata: METRICS,
+      metadata: () => [...Object.entries(METRICS), ...pushedMetadata.entries()],
       buildInfo: {
         version: VERSION,
         revision: '',
@@ -279,8 +330,9 @@ async function open(
         goVersion: process.version,
       },
       stats: () => storage.stats(),
-      ruleGroups: () => ruleGroups(rules, { ...openIncidents(), intervalMs: config['rule-interval'] }),
-      alerts: () => activeAlerts(openIncidents().incidents),
+      ruleGroups: () =>
+        ruleGroups(alerting.rules(), { incidents: openIncidents(), intervalMs: config['rule-interval'] }),
+      alerts: () => activeAlerts(alerting.rules(), openIncidents()),
       targets: () => view.targets(AGENT_INTERVAL_MS),
     }),
     remote: remoteRouter({
@@ -288,8 +340,9 @@ async function open(
       log,
       storage,
       append: (batch) => storage.append(batch),
+      metadata: pushedMetadata,
       reserved: () => view.identities(),
-      tokenId: (token) => tokens.idOf(token),
+      judgeWriter: (token) => tokens.judge(token, 'write'),
       counters: metrics,
     }),
     pageDirectory: PAGE_DIRECTORY,
@@ -353,8 +406,8 @@ function retire(
   vitals.forget(hostId);
 }
 
-function readAccess(config: Config, tokens: { readonly isValid: (text: string) => boolean }): ReadAccess {
+function readAccess(config: Config, tokens: Pick<AccessTokens, 'judge'>): ReadAccess {
   return isLoopback(config.listen.host)
     ? { kind: 'loopback' }
-    : { kind: 'token', isValid: (token) => tokens.isValid(token) };
+    : { kind: 'token', judge: (token) => tokens.judge(token, 'read') };
 }

@@ -51,10 +51,13 @@ export function startAgent(options: {
   readonly dataDir: string;
   readonly token?: string;
   readonly flags?: readonly string[];
+  /** @default the one of the checkout */
+  readonly program?: string;
 }): RunningProcess {
+  const { program = AGENT } = options;
   const secrets = options.token === undefined ? {} : { ROLLCALL_TOKEN: options.token };
   return start(
-    [AGENT, 'run', '--url', options.url, '--data-dir', options.dataDir, ...(options.flags ?? [])],
+    [program, 'run', '--url', options.url, '--data-dir', options.dataDir, ...(options.flags ?? [])],
     secrets,
   );
 }

@@ -45,6 +45,7 @@ const COLLECTOR = [
   'collector/src/gateway',
   'collector/src/journal',
   'collector/src/query',
+  'collector/src/readers',
   'collector/src/reports',
   'collector/src/self',
   'collector/src/state',
@@ -86,7 +87,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
 
   'collector/bin': ['collector/src/main.ts'],
   'collector/src/main.ts': ['collector/src/cli', ...SHARED],
-  'collector/src/cli': [...NOUNS, ...COLLECTOR, 'collector/src/app.ts'],
+  'collector/src/cli': [...NOUNS, ...COLLECTOR, 'collector/src/app.ts', 'collector/src/storage/open.ts'],
   'collector/src/app.ts': [...NOUNS, ...COLLECTOR, ...ADAPTERS, 'collector/src/storage/open.ts'],
   'collector/src/alerting': [...NOUNS, 'collector/src/query', 'collector/src/state'],
   'collector/src/api': [
@@ -107,6 +108,16 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   'collector/src/gateway': [...NOUNS, 'collector/src/fleet', 'collector/src/journal'],
   'collector/src/journal': [...SHARED, 'collector/src/state'],
   'collector/src/query': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
+  'collector/src/readers': [...NOUNS, STORAGE_SEAM, 'collector/src/query'],
+  // A thread is put together from the same parts as the collector.
+  'collector/src/readers/thread.ts': [
+    ...NOUNS,
+    STORAGE_SEAM,
+    'collector/src/readers',
+    'collector/src/query',
+    'collector/src/journal',
+    'collector/src/storage/open.ts',
+  ],
   'collector/src/reports': [...NOUNS, 'collector/src/query', 'collector/src/state'],
   // Shows the figures that the others count.
   'collector/src/self': [
@@ -196,15 +207,16 @@ export const BANS: readonly Ban[] = [
     what: 'the file system',
     pattern: importing('node:fs|node:fs/promises'),
     example: "import { readFileSync } from 'node:fs';",
-    instead: 'read through the Host port, or take the content as an argument',
+    instead: 'read through the Host port, write through a Disk (shared/src/lib/disk.ts)',
     allowedIn: [
       ...WIRING,
+      'shared/src/lib/disk.ts',
       'agent/src/config/load.ts',
       'agent/src/host',
       'agent/src/link/identity.ts',
       'agent/src/self/facts.ts',
+      'agent/src/spool/lock.ts',
       'agent/src/enroll',
-      'agent/src/spool',
       'collector/src/api/page.ts',
       'collector/src/config/derive.ts',
       'collector/src/config/load.ts',
@@ -223,6 +235,8 @@ export const BANS: readonly Ban[] = [
     allowedIn: [
       ...WIRING,
       'agent/src/enroll',
+      // A name in the kernel that stands for a lock; nothing is ever sent.
+      'agent/src/spool/lock.ts',
       'agent/src/link/socket.ts',
       'collector/src/alerting/notify',
       'collector/src/api',
@@ -251,6 +265,8 @@ export const BANS: readonly Ban[] = [
       'agent/src/app.ts',
       'collector/src/app.ts',
       'collector/src/query/worker',
+      'collector/src/storage/embedded/sealing',
+      'collector/src/readers',
     ],
   },
   {
@@ -267,6 +283,8 @@ export const BANS: readonly Ban[] = [
     instead: 'settings come from config/, arguments and exit codes belong to main.ts',
     allowedIn: [
       'agent/src/main.ts',
+      // A program of its own, whose arguments say what not to read.
+      'agent/src/inventory/child.ts',
       'collector/src/main.ts',
       'agent/src/config/load.ts',
       'collector/src/config/load.ts',
@@ -296,13 +314,10 @@ export const UNREAD_EXPORTS: ReadonlySet<string> = new Set([
   'agent/src/samplers/cpu/cpu.ts IDLE_COLUMN',
   'agent/src/scheduler/scheduler.ts INTERVAL_MS_DEFAULT',
   'agent/src/scheduler/tick.ts SAMPLING',
-  'agent/src/spool/memory.ts MEMORY_SEGMENT_BYTES',
-  'agent/src/spool/memory.ts MEMORY_SPOOL_BYTES',
   'collector/src/alerting/counters.ts noCounters',
   'collector/src/alerting/testing/world.ts recordingLogger',
   'collector/src/alerting/testing/world.ts recordingCounters',
   'collector/src/api/auth/tokens.ts ACCESS_TOKEN_PREFIX',
-  'collector/src/api/prometheus/encode.ts formatTime',
   'collector/src/config/load.ts environmentName',
   'collector/src/config/options.ts spanText',
   'collector/src/journal/limits.ts JournalLimits',
@@ -311,8 +326,8 @@ export const UNREAD_EXPORTS: ReadonlySet<string> = new Set([
   'collector/src/query/functions/signatures.ts FUNCTION_NAMES',
   'collector/src/query/functions/sort.ts compareNatural',
   'collector/src/query/query.ts DEFAULT_LIMITS',
-  'collector/src/query/scripts/series-notation.ts parseSeries',
-  'collector/src/query/scripts/series-notation.ts parseValues',
+  'collector/src/query/series-notation.ts parseSeries',
+  'collector/src/query/series-notation.ts parseValues',
   'collector/src/storage/matcher.ts compilePattern',
   'test/browser/fake-collector.ts PAGE_HEADERS',
   'test/harness/processes.ts runCollectorCommand',

@@ -4,7 +4,7 @@ import { OPTION_LIST } from './options.ts';
 
 /** Flags that are no settings. `config` names the configuration file. */
 const SWITCHES = ['help', 'version', 'json', 'force'] as const;
-const COMMANDS = ['run', 'enroll', 'show'] as const;
+const COMMANDS = ['run', 'enroll', 'show', 'doctor', 'status'] as const;
 
 export type Command = (typeof COMMANDS)[number];
 

@@ -10,12 +10,21 @@ outgoing connection, listens on nothing and runs nothing on request.
 Usage:
   rollcall-agent run      Report until stopped; enrols first when it has a token and no identity yet.
   rollcall-agent enroll   Make an identity with a token and stop.
-  rollcall-agent show     Print what would be sent, and send nothing. --json for programs.
+  rollcall-agent show     Print what would be sent and every file and program that was read for it; send nothing.
+  rollcall-agent doctor   Try everything once: samplers, inventory, identity, collector, certificate, clock, backlog.
+  rollcall-agent status   Say whether the agent of this machine runs, is connected, and what waits to be sent.
 
 Examples:
   ROLLCALL_TOKEN=rce1_… rollcall-agent run --url https://monitor.example.org:7655
-  rollcall-agent run --config /etc/rollcall/agent.yaml
-  rollcall-agent show --json
+  rollcall-agent run --config /etc/rollcall/agent.yaml --exclude-section users
+  rollcall-agent show --json | jq .manifest.programs
+  rollcall-agent doctor --config /etc/rollcall/agent.yaml
+  rollcall-agent status --json || echo "not connected"
+
+Exit codes:
+  0  fine; doctor: nothing has failed; status: it runs and is connected.
+  1  anything else went wrong, and standard error says what; doctor: something has failed.
+  2  the command line, the configuration or the data folder cannot be used as they are.
 
 Settings; a flag wins over a variable, a variable over the file:
 ${OPTION_LIST.map(describe).join('\n')}
@@ -23,7 +32,7 @@ ${OPTION_LIST.map(describe).join('\n')}
 Further flags:
   --config <file>     Configuration file: lines of "key: value", keys as above without the dashes.
   --force             enroll: give up the identity that is there and make a new one.
-  --json              show: print JSON.
+  --json              show, doctor, status: print JSON.
   --help, --version
 `;
 }

@@ -27,6 +27,9 @@ it('has defaults for everything that needs one', () => {
     caFile: undefined,
     hostName: undefined,
     excludedSections: [],
+    spool: 'disk',
+    spoolSize: 64 * 1024 * 1024,
+    spoolSync: 'always',
   });
 });
 
@@ -103,6 +106,10 @@ describe('problems', () => {
     [['--host-name', 'a\nb'], /without control characters/],
     [['--data-dir', ''], /must be a path/],
     [['--exclude-section', '../x'], /must be the name of an inventory section/],
+    [['--spool', 'tape'], /must be disk or memory/],
+    [['--spool-size', '1KiB'], /must be a size from 1MiB to 16GiB/],
+    [['--spool-size', '64'], /must be a size from 1MiB to 16GiB/],
+    [['--spool-sync', 'often'], /must be always, interval or never/],
     [['run', 'fast'], /fast: is one word too many/],
   ])('name what is allowed: %j', (parameters, expected) => {
     expect(() => load(parameters)).toThrow(expected);

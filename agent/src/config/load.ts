@@ -20,6 +20,10 @@ export interface Config {
   readonly caFile: string | undefined;
   readonly hostName: string | undefined;
   readonly excludedSections: readonly string[];
+  readonly spool: 'disk' | 'memory';
+  /** Bytes. */
+  readonly spoolSize: number;
+  readonly spoolSync: 'always' | 'interval' | 'never';
 }
 
 export interface ConfigSources {
@@ -54,6 +58,9 @@ export function loadConfig(sources: ConfigSources): Config {
     caFile: values.one(OPTIONS.caFile),
     hostName: values.one(OPTIONS.hostName),
     excludedSections: values.list(OPTIONS.excludeSection),
+    spool: values.one(OPTIONS.spool) ?? 'disk',
+    spoolSize: values.one(OPTIONS.spoolSize) ?? 0,
+    spoolSync: values.one(OPTIONS.spoolSync) ?? 'always',
   };
   const { problems } = values;
   if (sources.environment['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {

@@ -31,6 +31,9 @@ export interface Option<T> {
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const INTERVAL_MS_MIN = 1_000;
 const INTERVAL_MS_MAX = 3_600_000;
+const UNIT_BYTES: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+const SPOOL_BYTES_MIN = 1024 ** 2;
+const SPOOL_BYTES_MAX = 16 * 1024 ** 3;
 const SHOWN_MAX = 80;
 const HOST_NAME_MAX = 255;
 
@@ -61,7 +64,7 @@ export const OPTIONS = {
   dataDir: option('data-dir', {
     shape: 'folder',
     fallback: './rollcall-data/agent',
-    help: 'Where the agent keeps its key and identity. Only its own user may read it.',
+    help: 'Where the agent keeps its key, its identity and the readings that wait. Only its own user may read it.',
     parse: filePath,
   }),
   interval: option('interval', {
@@ -103,6 +106,35 @@ export const OPTIONS = {
     parse: (text) => {
       if (text !== '' && text.length <= HOST_NAME_MAX && cleanText(text, HOST_NAME_MAX) === text) return text;
       throw mustBe(`1 to ${HOST_NAME_MAX} characters without control characters`);
+    },
+  }),
+  spool: option('spool', {
+    shape: 'disk or memory',
+    fallback: 'disk',
+    help: 'Where readings wait for the collector. In memory they are lost when the agent ends.',
+    parse: (text) => {
+      if (text === 'disk' || text === 'memory') return text;
+      throw mustBe('disk or memory');
+    },
+  }),
+  spoolSize: option('spool-size', {
+    shape: 'size, 1MiB to 16GiB',
+    fallback: '64MiB',
+    help: 'Most that the waiting readings may take on the disk; the oldest make way. 64 MiB are about two weeks. Less is taken where less than 5 % or 512 MiB of the disk are free.',
+    parse: (text) => {
+      const match = /^(\d{1,9})(KiB|MiB|GiB)$/.exec(text);
+      const bytes = Number(match?.[1]) * (UNIT_BYTES[match?.[2] ?? ''] ?? Number.NaN);
+      if (bytes >= SPOOL_BYTES_MIN && bytes <= SPOOL_BYTES_MAX) return bytes;
+      throw mustBe('a size from 1MiB to 16GiB, for example 64MiB');
+    },
+  }),
+  spoolSync: option('spool-sync', {
+    shape: 'always, interval or never',
+    fallback: 'always',
+    help: 'When readings are made safe against the loss of power: each one before it is sent, once a minute (kinder to flash cards), or when the system likes.',
+    parse: (text) => {
+      if (text === 'always' || text === 'interval' || text === 'never') return text;
+      throw mustBe('always, interval or never');
     },
   }),
   excludeSection: option('exclude-section', {

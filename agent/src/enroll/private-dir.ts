@@ -10,6 +10,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
   type Stats,
 } from 'node:fs';
@@ -76,9 +77,10 @@ export class PrivateDir {
 
   /**
    * Replaces a file durably: after a crash it has the old content or the new one.
+   * @param options.isDurable false: does not wait for the disk, and a crash of the machine may leave anything
    * @throws AppError DATA_DIR_UNUSABLE
    */
-  write(name: string, content: string): void {
+  write(name: string, content: string, options: { readonly isDurable: boolean } = { isDurable: true }): void {
     const path = join(this.path, name);
     const temporary = `${path}.new`;
     try {
@@ -86,15 +88,24 @@ export class PrivateDir {
       const file = openSync(temporary, flags, FILE_MODE);
       try {
         writeFileSync(file, content);
-        fsyncSync(file);
+        if (options.isDurable) fsyncSync(file);
       } finally {
         closeSync(file);
       }
       chmodSync(temporary, FILE_MODE);
       renameSync(temporary, path);
-      this.#sync();
+      if (options.isDurable) this.#sync();
     } catch (error) {
       throw new AppError('DATA_DIR_UNUSABLE', `cannot write ${path}`, { cause: error });
+    }
+  }
+
+  /** Removes a file; does nothing when there is none. @throws AppError DATA_DIR_UNUSABLE */
+  remove(name: string): void {
+    try {
+      rmSync(join(this.path, name), { force: true });
+    } catch (error) {
+      throw new AppError('DATA_DIR_UNUSABLE', `cannot remove ${join(this.path, name)}`, { cause: error });
     }
   }
 

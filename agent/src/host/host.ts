@@ -55,7 +55,7 @@ export interface Host {
   readOnce(path: string): Buffer;
   /**
    * Whether there is a file or folder that may be looked at. Cheaper than a `read` that fails: ask first about what many
-   * machines do not have.
+   * machines do not have. That something is not there is remembered for a minute.
    */
   has(path: string): boolean;
   /** Names in a folder, in no particular order. */
@@ -71,5 +71,7 @@ export interface Host {
     mount: { readonly path: Buffer; readonly isRemote: boolean },
     signal: AbortSignal,
   ): Promise<FilesystemUsage>;
+  /** The same at once, for a file system whose numbers the kernel has in memory: it must not have to ask anybody. */
+  statfsNow(path: Buffer): FilesystemUsage;
   kernelNames(): KernelNames;
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { HostError } from './host.ts';
 import { LocalHost, MACHINE_ROOTS } from './local-host.ts';
@@ -9,9 +10,14 @@ import { LocalHost, MACHINE_ROOTS } from './local-host.ts';
 /** A host whose /proc is an empty folder. */
 function fakeProc() {
   const folder = tempDir();
-  const host = new LocalHost({ procPath: folder.path, sysPath: '/nonexistent', rootPath: folder.path });
+  const clock = new FakeClock();
+  const host = new LocalHost(
+    { procPath: folder.path, sysPath: '/nonexistent', rootPath: folder.path },
+    { clock },
+  );
   return {
     folder: folder.path,
+    clock,
     host,
     [Symbol.dispose]: () => {
       host.close();
@@ -63,11 +69,14 @@ describe('LocalHost', () => {
     expect(test.host.read('/proc/late').toString()).toBe('here');
   });
 
-  it('tells whether there is something, open or not', () => {
+  it('tells whether there is something, and remembers for a minute what is not there', async () => {
     using test = fakeProc();
     expect(test.host.has('/proc/late')).toBe(false);
     writeFileSync(join(test.folder, 'late'), 'here');
     mkdirSync(join(test.folder, 'folder'));
+    await test.clock.advance(59_999);
+    expect(test.host.has('/proc/late')).toBe(false);
+    await test.clock.advance(1);
     expect(test.host.has('/proc/late')).toBe(true);
     expect(test.host.has('/proc/folder')).toBe(true);
     test.host.read('/proc/late');
@@ -170,5 +179,18 @@ describe('LocalHost', () => {
       expect(host.read('/proc/meminfo').toString()).toMatch(/^MemTotal: .*kB\n$/s);
     }
     expect(host.kernelNames().sysname).toBe('Linux');
+  });
+
+  it('tells the usage of a file system at once as it does in time', async () => {
+    using test = fakeProc();
+    const path = Buffer.from('/');
+    const later = await test.host.statfs({ path, isRemote: false }, new AbortController().signal);
+    const { blockBytes, blocks, files } = test.host.statfsNow(path);
+    expect({ blockBytes, blocks, files }).toEqual({
+      blockBytes: later.blockBytes,
+      blocks: later.blocks,
+      files: later.files,
+    });
+    expect(kindOf(() => test.host.statfsNow(Buffer.from('/nowhere')))).toBe('absent');
   });
 });

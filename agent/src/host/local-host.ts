@@ -7,10 +7,12 @@ import {
   readlinkSync,
   readSync,
   statfs,
+  statfsSync,
   type PathLike,
   type StatsFs,
 } from 'node:fs';
 import { hostname, machine, release, type, version } from 'node:os';
+import { systemClock, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { systemErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { HostError, type FilesystemUsage, type Host, type HostErrorKind, type KernelNames } from './host.ts';
 import { StatfsQueue } from './statfs-queue.ts';
@@ -37,6 +39,10 @@ const OPEN_FILES_MAX = 256;
 const UNUSED_READINGS_MAX = 16 * OPEN_FILES_MAX;
 /** The pool has 4 threads unless told otherwise. */
 const STATFS_SLOTS = 3;
+/** How long a file that was not there is taken not to be there. */
+const ABSENT_MS = 60_000;
+/** Containers bring devices with ever new names, so what is remembered of them is forgotten now and then. */
+const ABSENT_PATHS_MAX = 4_096;
 
 const KIND_BY_CODE: ReadonlyMap<string, HostErrorKind> = new Map([
   ['ENOENT', 'absent'],
@@ -53,6 +59,8 @@ const KIND_BY_CODE: ReadonlyMap<string, HostErrorKind> = new Map([
 
 interface OpenFile {
   readonly file: number;
+  /** Size up to which a first piece is the whole file. */
+  readonly wholeBytesMax: number;
   /** Number of the reading that used it last. */
   lastReading: number;
 }
@@ -60,13 +68,20 @@ interface OpenFile {
 /** Not for concurrent use, except `statfs`. Owns open files until `close`. */
 export class LocalHost implements Host, Disposable {
   readonly #roots: HostRoots;
+  readonly #fileBytesMax: number;
+  readonly #clock: Clock;
   readonly #openFiles = new Map<string, OpenFile>();
+  /** When a path was found not to be there. */
+  readonly #absentSinceMs = new Map<string, number>();
   #readings = 0;
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
   readonly #statfsQueue = new StatfsQueue({ ask: askUsage, slots: STATFS_SLOTS });
 
-  constructor(roots: HostRoots) {
+  /** @param options.fileBytesMax larger files are refused; 4 MiB unless told otherwise */
+  constructor(roots: HostRoots, options: { readonly clock?: Clock; readonly fileBytesMax?: number } = {}) {
     this.#roots = roots;
+    this.#clock = options.clock ?? systemClock;
+    this.#fileBytesMax = options.fileBytesMax ?? FILE_BYTES_MAX;
   }
 
   read(path: string): Buffer {
@@ -75,7 +90,7 @@ export class LocalHost implements Host, Disposable {
     if (kept !== undefined) {
       kept.lastReading = this.#readings;
       try {
-        return this.#readAll(kept.file, path);
+        return this.#readAll(kept, path);
       } catch (error) {
         // The file has no value at the moment, or too large a one; it is the right file.
         if (!isStale(error)) throw error;
@@ -86,22 +101,33 @@ export class LocalHost implements Host, Disposable {
     }
     if (this.#openFiles.size >= OPEN_FILES_MAX) this.#closeUnused();
     if (this.#openFiles.size >= OPEN_FILES_MAX) return this.readOnce(path);
-    const file = this.#open(path);
-    this.#openFiles.set(path, { file, lastReading: this.#readings });
-    return this.#readAll(file, path);
+    const opened = {
+      file: this.#open(path),
+      wholeBytesMax: wholeBytesMaxOf(path),
+      lastReading: this.#readings,
+    };
+    this.#openFiles.set(path, opened);
+    return this.#readAll(opened, path);
   }
 
   readOnce(path: string): Buffer {
     const file = this.#open(path);
     try {
-      return this.#readAll(file, path);
+      return this.#readAll({ file, wholeBytesMax: wholeBytesMaxOf(path) }, path);
     } finally {
       closeSync(file);
     }
   }
 
   has(path: string): boolean {
-    return this.#openFiles.has(path) || existsSync(this.#resolve(path));
+    if (this.#openFiles.has(path)) return true;
+    const sinceMs = this.#absentSinceMs.get(path);
+    const nowMs = this.#clock.monoMs();
+    if (sinceMs !== undefined && nowMs - sinceMs < ABSENT_MS) return false;
+    if (existsSync(this.#resolve(path))) return true;
+    if (this.#absentSinceMs.size >= ABSENT_PATHS_MAX) this.#absentSinceMs.clear();
+    this.#absentSinceMs.set(path, nowMs);
+    return false;
   }
 
   list(path: string): readonly string[] {
@@ -124,8 +150,15 @@ export class LocalHost implements Host, Disposable {
     mount: { readonly path: Buffer; readonly isRemote: boolean },
     signal: AbortSignal,
   ): Promise<FilesystemUsage> {
-    const path = Buffer.concat([Buffer.from(this.#roots.rootPath), mount.path]);
-    return this.#statfsQueue.usage({ path, isRemote: mount.isRemote }, signal);
+    return this.#statfsQueue.usage({ ...mount, path: this.#resolveMount(mount.path) }, signal);
+  }
+
+  statfsNow(path: Buffer): FilesystemUsage {
+    try {
+      return usageOf(statfsSync(this.#resolveMount(path)));
+    } catch (error) {
+      throw hostError('statfs', path.toString(), error);
+    }
   }
 
   kernelNames(): KernelNames {
@@ -165,6 +198,10 @@ export class LocalHost implements Host, Disposable {
     }
   }
 
+  #resolveMount(path: Buffer): Buffer {
+    return this.#roots.rootPath === '' ? path : Buffer.concat([Buffer.from(this.#roots.rootPath), path]);
+  }
+
   #resolve(path: string): string {
     if (path.startsWith('/proc/')) return this.#roots.procPath + path.slice('/proc'.length);
     if (path.startsWith('/sys/')) return this.#roots.sysPath + path.slice('/sys'.length);
@@ -183,8 +220,7 @@ export class LocalHost implements Host, Disposable {
    * Reads from the start until the kernel says that there is no more: it gives long files in pieces. Where the first
    * piece tells that there is no more, asking again is spared, which for some files costs as much as the first time.
    */
-  #readAll(file: number, path: string): Buffer {
-    const wholeBytesMax = wholeBytesMaxOf(path);
+  #readAll({ file, wholeBytesMax }: Pick<OpenFile, 'file' | 'wholeBytesMax'>, path: string): Buffer {
     let length = 0;
     for (;;) {
       if (length === this.#buffer.length) this.#grow(path);
@@ -195,28 +231,35 @@ export class LocalHost implements Host, Disposable {
         throw hostError('read', path, error);
       }
       length += count;
-      if (count === 0 || length <= wholeBytesMax) return this.#buffer.subarray(0, length);
+      const isFull = length === this.#buffer.length;
+      if (count === 0 || (length <= wholeBytesMax && !isFull)) return this.#buffer.subarray(0, length);
     }
   }
 
   #grow(path: string): void {
-    if (this.#buffer.length >= FILE_BYTES_MAX) {
-      throw new HostError('too_large', `read ${path}: over the limit of ${FILE_BYTES_MAX} bytes`);
+    const limit = this.#fileBytesMax;
+    if (this.#buffer.length >= limit) {
+      throw new HostError('too_large', `read ${path}: over the limit of ${limit} bytes`);
     }
-    const larger = Buffer.allocUnsafeSlow(Math.min(this.#buffer.length * 4, FILE_BYTES_MAX));
+    const larger = Buffer.allocUnsafeSlow(Math.min(this.#buffer.length * 4, limit));
     larger.set(this.#buffer);
     this.#buffer = larger;
   }
 }
 
+/** Files of /proc that the kernel writes as one record, which it gives in one piece however long it is: single_open(). */
+const ONE_RECORD =
+  /^\/proc\/(stat|meminfo|loadavg|pressure\/[a-z]+|self\/(stat|status|limits)|net\/(snmp|snmp6|netstat|sockstat|sockstat6))$/;
+
 /**
- * Size up to which a first piece is the whole file. /sys and /proc/sys give what they have, at most a page, in one piece.
- * Elsewhere in /proc the kernel puts lines into a page until the next one does not fit, so that after a short piece a line
+ * Size up to which a first piece is the whole file, unless it fills the buffer. /sys and /proc/sys give what they have, at
+ * most a page, in one piece; so do the files of ONE_RECORD. Elsewhere in /proc the kernel puts lines into a page until the next one does not fit, so that after a short piece a line
  * of more than 3 KiB would have to follow; only mounts have such lines.
  * Source: seq_read_iter in fs/seq_file.c, sysfs_kf_seq_show in fs/sysfs/file.c of Linux.
  */
 function wholeBytesMaxOf(path: string): number {
   if (path.startsWith('/sys/') || path.startsWith('/proc/sys/')) return PAGE_BYTES_MIN - 1;
+  if (ONE_RECORD.test(path)) return Number.POSITIVE_INFINITY;
   if (path.startsWith('/proc/') && !path.endsWith('/mountinfo')) return PAGE_BYTES_MIN / 4;
   return 0;
 }
@@ -238,16 +281,20 @@ function askUsage(path: Buffer): Promise<FilesystemUsage> {
         reject(hostError('statfs', path.toString(), error));
         return;
       }
-      resolve({
-        blockBytes: usage.bsize,
-        blocks: usage.blocks,
-        blocksFree: usage.bfree,
-        blocksAvailable: usage.bavail,
-        files: usage.files,
-        filesFree: usage.ffree,
-      });
+      resolve(usageOf(usage));
     };
     const target: PathLike = path;
     statfs(target, onAnswer);
   });
+}
+
+function usageOf(usage: StatsFs): FilesystemUsage {
+  return {
+    blockBytes: usage.bsize,
+    blocks: usage.blocks,
+    blocksFree: usage.bfree,
+    blocksAvailable: usage.bavail,
+    files: usage.files,
+    filesFree: usage.ffree,
+  };
 }

@@ -78,6 +78,14 @@ export class FakeHost implements Host {
     });
   }
 
+  statfsNow(path: Buffer): FilesystemUsage {
+    const key = path.toString('latin1');
+    const fake = this.mounts.get(key) ?? { fails: 'absent' };
+    if ('fails' in fake) throw new HostError(fake.fails, `statfs ${key}`);
+    if ('hangs' in fake) throw new Error(`statfs ${key} would hang`);
+    return fake;
+  }
+
   kernelNames(): KernelNames {
     return this.names;
   }

@@ -4,7 +4,6 @@ import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { CanonicalSection } from '@rollcall/shared/inventory/canonical.ts';
-import type { Host } from '../host/host.ts';
 import { collectInventory } from './collect.ts';
 import type { ChildCommand } from './run-child.ts';
 
@@ -15,9 +14,10 @@ const RETRY_MS = 3_600_000;
 export interface InventoryOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly host: Host;
   /** `CHECKOUT_CHILD` of collect.ts, unless the agent is a bundle. */
   readonly command: ChildCommand;
+  /** Names of sections that stay on the machine: they are not even read. */
+  readonly excludedSections: readonly string[];
 }
 
 export class Inventory {
@@ -76,7 +76,7 @@ export class Inventory {
   async #readOnce(signal: AbortSignal): Promise<boolean> {
     const { log } = this.#options;
     try {
-      const { sections, missing } = await collectInventory(this.#options, signal);
+      const { sections, missing } = await collectInventory({ ...this.#options, isBackground: true }, signal);
       const changed = sections.filter(({ name, hash }) => this.#sections.get(name)?.hash !== hash);
       for (const section of changed) this.#sections.set(section.name, section);
       if (missing.length > 0) log.warn('inventory sections could not be read', { missing });

@@ -15,12 +15,26 @@ export function isRecord(value: unknown): value is RawRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A text without control characters; null when there is none, or one that says nothing. */
+/** The text of a field without control characters; null when there is none, or one that says nothing. */
 export function text(record: RawRecord, key: string): string | null {
-  const value = field(record, key);
+  return meaningful(field(record, key));
+}
+
+/** A text of at most 256 characters without control characters; null when there is none, or one that says nothing. */
+export function meaningful(value: unknown): string | null {
   if (typeof value !== 'string') return null;
-  const clean = cleanText(value, TEXT_LENGTH_MAX).toWellFormed().trim();
+  const clean = cleanText(value, TEXT_LENGTH_MAX).trim();
   return NOTHING.test(clean) ? null : clean;
+}
+
+/** Like `meaningful`, but takes every word for what it is: a package may be called `none`. Empty when there is none. */
+export function word(value: string | undefined): string {
+  return cleanText(value ?? '', TEXT_LENGTH_MAX).trim();
+}
+
+/** A whole number of a text, null when it is none. */
+export function whole(value: string | undefined): number | null {
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
 }
 
 /** A number above zero; null when there is none. */
@@ -36,8 +50,8 @@ export function flag(record: RawRecord, key: string): boolean | null {
 }
 
 /** The objects of a list, or nothing when it is none. */
-export function records(value: unknown): readonly RawRecord[] {
-  return Array.isArray(value) ? value.slice(0, LIST_LENGTH_MAX).filter(isRecord) : [];
+export function records(value: unknown, lengthMax = LIST_LENGTH_MAX): readonly RawRecord[] {
+  return Array.isArray(value) ? value.slice(0, lengthMax).filter(isRecord) : [];
 }
 
 /** The value of an own key; inherited ones such as `constructor` do not count. */

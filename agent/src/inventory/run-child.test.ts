@@ -6,7 +6,13 @@ import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { runChild } from './run-child.ts';
 
-const LIMITS = { clock: systemClock, timeoutMs: 10_000, outputBytesMax: 1_000 };
+const LIMITS = {
+  clock: systemClock,
+  timeoutMs: 10_000,
+  outputBytesMax: 1_000,
+  what: 'run the inventory program',
+  hasOwnGroup: true,
+};
 const NEVER = new AbortController().signal;
 
 function shell(script: string) {
@@ -28,8 +34,21 @@ describe('runChild', () => {
 
   it('fails when the program does not exist', async () => {
     await expect(runChild({ program: '/nonexistent', args: [] }, LIMITS, NEVER)).rejects.toMatchObject({
-      kind: 'io',
+      kind: 'absent',
     });
+  });
+
+  it('takes the exit codes that are no failure', async () => {
+    const answers = (exitCodes: readonly number[] | 'any') =>
+      runChild({ ...shell('echo yes; exit 100'), exitCodes }, LIMITS, NEVER);
+    expect((await answers([100])).toString()).toBe('yes\n');
+    expect((await answers('any')).toString()).toBe('yes\n');
+    await expect(answers([99])).rejects.toMatchObject({ kind: 'io' });
+  });
+
+  it('kills a program without a group of its own, too', async () => {
+    const limits = { ...LIMITS, hasOwnGroup: false };
+    await expect(runChild(shell('exec yes'), limits, NEVER)).rejects.toMatchObject({ kind: 'too_large' });
   });
 
   it('kills a program that prints too much', async () => {

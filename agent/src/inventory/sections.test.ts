@@ -8,6 +8,8 @@ import { makeSections } from './sections.ts';
 
 const FOLDER = join(import.meta.dirname, 'testdata');
 
+const LINUX = { platform: 'linux', excluded: new Set<string>() } as const;
+
 function load(name: string): RawRecord {
   const value: unknown = JSON.parse(readFileSync(join(FOLDER, name, 'answers.json'), 'utf8'));
   if (!isRecord(value)) throw new Error(`${name} is not an object`);
@@ -15,7 +17,7 @@ function load(name: string): RawRecord {
 }
 
 function make(answers: RawRecord, isDenied = false): Record<string, unknown> {
-  const { sections } = makeSections(answers, () => isDenied);
+  const { sections } = makeSections(answers, () => isDenied, LINUX);
   return Object.fromEntries(sections.map(({ name, content }) => [name, content]));
 }
 
@@ -48,7 +50,9 @@ describe('makeSections', () => {
     const changed: unknown = JSON.parse(later);
     expect(changed).not.toEqual(answers);
     const hashes = (raw: unknown): string[] =>
-      makeSections(isRecord(raw) ? raw : {}, () => false).sections.map((each) => canonicalSection(each).hash);
+      makeSections(isRecord(raw) ? raw : {}, () => false, LINUX).sections.map(
+        (each) => canonicalSection(each).hash,
+      );
     expect(hashes(changed)).toEqual(hashes(answers));
   });
 
@@ -83,7 +87,7 @@ describe('makeSections', () => {
   });
 
   it('names the sections of calls that gave no answer', () => {
-    const { sections, missing } = makeSections({ system: {}, mem: {}, cpu: 'x' }, () => false);
+    const { sections, missing } = makeSections({ system: {}, mem: {}, cpu: 'x' }, () => false, LINUX);
     expect(sections.map(({ name }) => name)).toEqual(['system']);
     expect(missing).toEqual(['bios', 'board', 'chassis', 'cpu', 'memory', 'disks', 'nics', 'os']);
   });
@@ -105,7 +109,7 @@ describe('makeSections', () => {
     );
     fc.assert(
       fc.property(fc.dictionary(calls, fc.oneof(answer, fc.array(answer))), (answers) => {
-        for (const section of makeSections(answers, () => false).sections) {
+        for (const section of makeSections(answers, () => false, LINUX).sections) {
           const { bytes } = canonicalSection(section);
           expect(/x{257}/.test(bytes.toString())).toBe(false);
           expect(bytes.includes(0x1b)).toBe(false);
@@ -113,6 +117,6 @@ describe('makeSections', () => {
       }),
     );
     expect(make({ osInfo: {} })['os']).toMatchObject({ platform: null });
-    expect(makeSections(Object.create({ osInfo: {} }), () => false).sections).toEqual([]);
+    expect(makeSections(Object.create({ osInfo: {} }), () => false, LINUX).sections).toEqual([]);
   });
 });

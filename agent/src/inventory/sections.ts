@@ -11,6 +11,7 @@ import {
   type InventorySection,
   type InventoryValue,
 } from '@rollcall/shared/inventory/canonical.ts';
+import type { LibraryCall } from './library.ts';
 import { field, flag, isRecord, positive, records, text, type RawRecord } from './raw.ts';
 
 /** Whether a file exists and is kept from us. */
@@ -25,9 +26,18 @@ const DISK_VIRTUAL = /^(loop|ram|zram|md|dm-|nbd|fd|sr)[0-9]*/;
 /** One section: which answers it needs, and what it makes of them. */
 interface SectionMaker {
   readonly name: string;
-  readonly calls: readonly string[];
+  readonly calls: readonly LibraryCall[];
   readonly make: (answers: RawRecord, isDenied: IsDenied) => InventoryRecord;
 }
+
+/** Devices that Linux shows in files; elsewhere the library finds them. */
+const DEVICE_MAKERS: readonly SectionMaker[] = [
+  { name: 'gpus', calls: ['graphics'], make: gpusSection },
+  { name: 'displays', calls: ['graphics'], make: displaysSection },
+  { name: 'batteries', calls: ['battery'], make: batteriesSection },
+  { name: 'usb', calls: ['usb'], make: usbSection },
+  { name: 'printers', calls: ['printer'], make: printersSection },
+];
 
 const MAKERS: readonly SectionMaker[] = [
   { name: 'system', calls: ['system'], make: systemSection },
@@ -47,11 +57,28 @@ export interface InventoryAnswer {
   readonly missing: readonly string[];
 }
 
+/** For which machine, and without what. */
+export interface SectionScope {
+  readonly platform: NodeJS.Platform;
+  /** Names of sections that are not made. */
+  readonly excluded: ReadonlySet<string>;
+}
+
+function makersOf({ platform, excluded }: SectionScope): SectionMaker[] {
+  const makers = platform === 'linux' ? MAKERS : [...MAKERS, ...DEVICE_MAKERS];
+  return makers.filter(({ name }) => !excluded.has(name));
+}
+
+/** The calls that the sections need. */
+export function libraryCalls(scope: SectionScope): LibraryCall[] {
+  return [...new Set(makersOf(scope).flatMap(({ calls }) => calls))];
+}
+
 /** @param answers per call of systeminformation what it gave; calls that failed are left out */
-export function makeSections(answers: RawRecord, isDenied: IsDenied): InventoryAnswer {
+export function makeSections(answers: RawRecord, isDenied: IsDenied, scope: SectionScope): InventoryAnswer {
   const sections: InventorySection[] = [];
   const missing: string[] = [];
-  for (const { name, calls, make } of MAKERS) {
+  for (const { name, calls, make } of makersOf(scope)) {
     const isComplete = calls.every((call) => typeof field(answers, call) === 'object');
     if (isComplete) sections.push({ name, content: make(answers, isDenied) });
     else missing.push(name);
@@ -229,6 +256,69 @@ function osSection(answers: RawRecord): InventoryRecord {
     servicePack: text(raw, 'servicepack'),
     hasUefi: flag(raw, 'uefi'),
   };
+}
+
+function gpusSection(answers: RawRecord): InventoryRecord {
+  const gpus = records(field(answer(answers, 'graphics'), 'controllers')).map((raw) => ({
+    place: text(raw, 'busAddress'),
+    vendor: text(raw, 'vendor'),
+    model: text(raw, 'model'),
+    id: text(raw, 'deviceId'),
+    driver: text(raw, 'driverVersion'),
+  }));
+  return { gpus };
+}
+
+function displaysSection(answers: RawRecord): InventoryRecord {
+  const displays = records(field(answer(answers, 'graphics'), 'displays')).map((raw) => ({
+    connector: text(raw, 'connection'),
+    manufacturer: text(raw, 'vendor'),
+    model: text(raw, 'model'),
+    serial: text(raw, 'serial'),
+    year: positive(raw, 'productionYear'),
+    isBuiltIn: flag(raw, 'builtin'),
+  }));
+  return { displays };
+}
+
+function batteriesSection(answers: RawRecord): InventoryRecord {
+  const raw = answer(answers, 'battery');
+  if (flag(raw, 'hasBattery') !== true) return { batteries: [] };
+  const milliWattHours =
+    text(raw, 'capacityUnit')?.toLowerCase() === 'mwh' ? positive(raw, 'designedCapacity') : null;
+  return {
+    batteries: [
+      {
+        name: text(raw, 'type'),
+        manufacturer: text(raw, 'manufacturer'),
+        model: text(raw, 'model'),
+        serial: text(raw, 'serial'),
+        technology: text(raw, 'type'),
+        designMicroWattHours: milliWattHours === null ? null : milliWattHours * 1_000,
+        designMicroAmpereHours: null,
+      },
+    ],
+  };
+}
+
+function usbSection(answers: RawRecord): InventoryRecord {
+  const devices = sorted(records(field(answers, 'usb')), 'name').map((raw) => ({
+    manufacturer: text(raw, 'manufacturer') ?? text(raw, 'vendor'),
+    product: text(raw, 'name'),
+    serial: text(raw, 'serialNumber'),
+    type: text(raw, 'type'),
+  }));
+  return { devices };
+}
+
+function printersSection(answers: RawRecord): InventoryRecord {
+  const printers = sorted(records(field(answers, 'printer')), 'name').map((raw) => ({
+    name: text(raw, 'name'),
+    model: text(raw, 'model'),
+    isDefault: flag(raw, 'default'),
+    isShared: flag(raw, 'shared'),
+  }));
+  return { printers };
 }
 
 function answer(answers: RawRecord, call: string): RawRecord {

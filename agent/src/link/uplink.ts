@@ -55,6 +55,10 @@ export interface UplinkStats {
   readonly batchesSent: number;
   /** Bytes of their bodies. */
   readonly bytesSent: number;
+  /** Wall clock of the current session's WELCOME, undefined while there is none. */
+  readonly connectedSinceMs: number | undefined;
+  /** Wall clock of the last acknowledgement, undefined before the first one. */
+  readonly lastAckMs: number | undefined;
   readonly recordsRejected: number;
   readonly samplesRejected: number;
 }
@@ -88,6 +92,8 @@ export class Uplink {
   readonly #said = new Map<string, unknown>();
   #waiter: { readonly isReached: () => boolean; readonly resolve: () => void } | undefined;
   #stopping: Promise<void> | undefined;
+  #connectedSinceMs: number | undefined;
+  #lastAckMs: number | undefined;
   #stats = { sessions: 0, batchesSent: 0, bytesSent: 0, recordsRejected: 0, samplesRejected: 0 };
 
   constructor(options: UplinkOptions) {
@@ -110,7 +116,9 @@ export class Uplink {
   }
 
   stats(): UplinkStats {
-    return { phase: this.#state.phase, ...this.#stats };
+    const { phase } = this.#state;
+    const connectedSinceMs = phase === 'LIVE' ? this.#connectedSinceMs : undefined;
+    return { phase, connectedSinceMs, lastAckMs: this.#lastAckMs, ...this.#stats };
   }
 
   async #stop(): Promise<void> {
@@ -166,6 +174,7 @@ export class Uplink {
 
   #noteSession(): void {
     this.#stats.sessions++;
+    this.#connectedSinceMs = this.#options.clock.wallMs();
     this.#said.clear();
     this.#options.log.info('connected to the collector');
   }
@@ -208,6 +217,7 @@ export class Uplink {
       case 'sendHello':
         return this.#sendHello(effect.challenge);
       case 'acknowledge':
+        this.#lastAckMs = this.#options.clock.wallMs();
         return spool.acknowledge(effect.epochId, effect.watermark);
       case 'rotateEpoch':
         log.warn('the histories of agent and collector differ; a new epoch begins', { ...effect });

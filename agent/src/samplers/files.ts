@@ -1,10 +1,12 @@
 /** Reads what only some machines have: a file that is not there is no failure, one that cannot be read is. */
 import type { MetricName } from '@rollcall/shared/catalogue/metrics.ts';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { HostError, isAbsent, type Host } from '../host/host.ts';
 import { sampleErrorCode } from './failure.ts';
 import { byNumber, parseInteger } from './parse.ts';
 import type { Readings, SampleErrorCode } from './readings.ts';
+import { remembered } from './remembered.ts';
 
 /**
  * Content of a kernel file, undefined when the machine has no such file or the file has no value at the moment.
@@ -97,6 +99,24 @@ export function readSetting(
     return { metric, code: sampleErrorCode(error) };
   }
 }
+
+/** Adds the numbers in some files that somebody sets, as they were at most a minute ago. */
+export function rememberedNumbers(
+  clock: Clock,
+  files: readonly NumberFile[],
+): (host: Host, readings: Readings) => void {
+  const settings = remembered(clock, (host) =>
+    files.flatMap(({ metric, file, times = 1, per = 1 }) => {
+      const parse = (bytes: Buffer): number => (parseInteger(bytes, file) * times) / per;
+      return readSetting(host, file, { metric, parse }) ?? [];
+    }),
+  );
+  return (host, readings) => {
+    for (const setting of settings(host)) addSetting(readings, setting, NO_LABELS);
+  };
+}
+
+const NO_LABELS: readonly string[] = [];
 
 export function addSetting(readings: Readings, setting: Setting, labels: readonly string[]): void {
   if ('value' in setting) readings.addLabelled(setting.metric, labels, setting.value);

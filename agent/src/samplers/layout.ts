@@ -42,12 +42,14 @@ export const EMPTY_LAYOUT: Layout = { emissions: [], places: [], scales: new Int
  * @param options.sampler name of the schema; the second and further parts of a sampler with more series than a schema
  *   may hold are called `<name>.2` and so on
  * @param options.floatMetrics metrics that travel as float64
+ * @param options.partsMin as many schemas are made, the last ones empty: one that existed has to tell that its series ended
  */
 export function createLayout(options: {
   readonly sampler: string;
   readonly intervalMs: number;
   readonly emissions: readonly Emission[];
   readonly floatMetrics: ReadonlySet<MetricName>;
+  readonly partsMin: number;
 }): Layout {
   const { emissions, floatMetrics } = options;
   const keys: string[] = [];
@@ -63,7 +65,9 @@ export function createLayout(options: {
     if (!first.has(key)) first.set(key, clean);
   }
   const placeOf = new Map<string, Place>();
-  const parts = chunks([...first.values()], LIMITS.seriesPerSchema).map((series, i) =>
+  const shares: Emission[][] = chunks([...first.values()], LIMITS.seriesPerSchema);
+  while (shares.length < options.partsMin) shares.push([]);
+  const parts = shares.map((series, i) =>
     createPart(
       { ...options, sampler: i === 0 ? options.sampler : `${options.sampler}.${i + 1}`, series },
       placeOf,

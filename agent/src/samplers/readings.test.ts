@@ -236,3 +236,110 @@ describe('Readings', () => {
     );
   });
 });
+
+it('empties the second schema of a sampler when the first one has room for all', () => {
+  const readings = create();
+  const read = (count: number): (readonly [string, number])[] => {
+    readings.begin();
+    for (let i = 0; i < count; i++) readings.add('node_cpu_seconds_total', i, String(i), 'user');
+    return readings.finish().map(({ schema }) => [schema.sampler, schema.seriesCount] as const);
+  };
+  read(LIMITS.seriesPerSchema + 1);
+  expect(read(3)).toEqual([
+    ['test', 3],
+    ['test.2', 0],
+  ]);
+});
+
+describe('Readings of files', () => {
+  /** One tick in which each file, `cpu=value` words, is added unless it is what it was. */
+  function read(readings: Readings, files: Readonly<Record<string, string>>) {
+    const parsed: string[] = [];
+    readings.begin();
+    for (const [path, text] of Object.entries(files)) {
+      readings.addFrom(path, Buffer.from(text), (bytes) => {
+        parsed.push(path);
+        for (const word of bytes.toString().split(' ')) {
+          const [cpu = '', value = ''] = word.split('=');
+          if (value === 'unknown') readings.dropUnknown();
+          else readings.add('node_cpu_seconds_total', Number(value), cpu, path);
+        }
+      });
+    }
+    const lines = readings.finish().flatMap((part) => formatValues(part));
+    return {
+      parsed,
+      values: lines.map((line) => /cpu="(.*)",mode="(.*)"} (.*)/.exec(line)?.slice(1).join(' ')),
+    };
+  }
+
+  it('parses only those that changed, and keeps the values of the others', () => {
+    const readings = create();
+    expect(read(readings, { a: '0=1 1=2', b: '0=3' }).parsed).toEqual(['a', 'b']);
+    expect(read(readings, { a: '0=1 1=2', b: '0=4' })).toEqual({
+      parsed: ['b'],
+      values: ['0 a 1', '0 b 4', '1 a 2'],
+    });
+    expect(read(readings, { a: '0=1 1=2', b: '0=4' })).toEqual({
+      parsed: [],
+      values: ['0 a 1', '0 b 4', '1 a 2'],
+    });
+  });
+
+  it('parses again what stands at another place or behind something new', () => {
+    const readings = create();
+    read(readings, { a: '0=1', b: '0=3' });
+    expect(read(readings, { b: '0=3' })).toEqual({ parsed: ['b'], values: ['0 b 3'] });
+    expect(read(readings, { a: '0=3', b: '0=3' }).values).toEqual(['0 a 3', '0 b 3']);
+    expect(read(readings, { a: '0=3 7=1', b: '0=3' }).values).toEqual(['0 a 3', '0 b 3', '7 a 1']);
+  });
+
+  it('takes no file for another with the same content', () => {
+    const readings = create();
+    read(readings, { a: '0=1' });
+    expect(read(readings, { b: '0=1' })).toEqual({ parsed: ['b'], values: ['0 b 1'] });
+  });
+
+  it('does not rely on a tick that was not finished, nor on a file that could not be parsed', () => {
+    const readings = create();
+    read(readings, { a: '0=1' });
+    readings.begin();
+    readings.add('node_cpu_seconds_total', 99, '0', 'a');
+    expect(read(readings, { a: '0=1' })).toEqual({ parsed: ['a'], values: ['0 a 1'] });
+    readings.begin();
+    const fail = (): never => {
+      throw new Error('garbage');
+    };
+    expect(() => readings.addFrom('a', Buffer.from('x'), fail)).toThrow('garbage');
+    readings.finish();
+    expect(() => read(readings, { a: 'x' })).not.toThrow();
+    expect(read(readings, { a: '0=2' }).parsed).toEqual(['a']);
+  });
+
+  it('counts what the catalogue does not know in every tick', () => {
+    const readings = create();
+    for (let i = 0; i < 3; i++) read(readings, { a: '0=1 1=unknown' });
+    expect(readings.dropped.unknown).toBe(3);
+  });
+
+  it('gives the same values as without it, whatever changes', () => {
+    const file = fc.array(fc.tuple(fc.nat(3), fc.nat(2)), { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.dictionary(fc.constantFrom('a', 'b', 'c'), file), { maxLength: 8 }),
+        (ticks) => {
+          const readings = create();
+          for (const each of ticks) {
+            const files = Object.fromEntries(
+              Object.entries(each).map(([path, pairs]) => [
+                path,
+                pairs.map((pair) => pair.join('=')).join(' '),
+              ]),
+            );
+            expect(read(readings, files).values).toEqual(read(create(), files).values);
+          }
+        },
+      ),
+    );
+  });
+});

@@ -299,4 +299,35 @@ describe('Scheduler', () => {
   it.each([0, 999, 1_000.5, 3_600_001, Number.NaN])('refuses an interval of %d ms', (intervalMs) => {
     expect(() => new Bench([], intervalMs)).toThrow(expect.objectContaining({ code: 'BAD_CONFIG' }));
   });
+
+  it('tells once that a sampler finds nothing, and again when something was there meanwhile', async () => {
+    const disks: string[] = [];
+    const sampler: Sampler = {
+      name: 'disk',
+      metrics: ['node_disk_io_now'],
+      sample: (_host, readings) => disks.forEach((disk) => readings.add('node_disk_io_now', 1, disk)),
+    };
+    const bench = new Bench([sampler]);
+    const seriesTold = (): (number | undefined)[] =>
+      bench.spool.records.map((_, i) => {
+        const schemas = bench.spool
+          .blocks(i)
+          .map(({ schemaNumber }) => bench.spool.schemas[schemaNumber - 1]);
+        return schemas.find((schema) => schema?.sampler === 'disk')?.seriesCount;
+      });
+    bench.scheduler.start();
+    await bench.clock.advance(20_000);
+    expect(seriesTold()).toEqual([0, undefined, undefined]);
+    disks.push('sda');
+    await bench.clock.advance(10_000);
+    disks.pop();
+    await bench.clock.advance(20_000);
+    expect(seriesTold().slice(3)).toEqual([1, 0, undefined]);
+    bench.spool.failure = new Error('disk full');
+    await bench.clock.advance(10_000);
+    bench.spool.failure = undefined;
+    await bench.clock.advance(10_000);
+    expect(seriesTold().slice(6)).toEqual([0]);
+    await bench.scheduler.stop();
+  });
 });

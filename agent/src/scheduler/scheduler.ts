@@ -9,6 +9,7 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
 import { RECORD_FLAG, RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { encodeSamples, type FailedBlock, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
+import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { Readings, SchemaValues } from '../samplers/readings.ts';
 import type { Spool } from '../spool/spool.ts';
 import { FailureLog } from './failure-log.ts';
@@ -73,6 +74,8 @@ export class Scheduler {
   #flags: number = RECORD_FLAG.FIRST_AFTER_START;
   #due = 0;
   #taken = 0;
+  /** Schemas by name that the last record told to be empty; they are left out until they are not. */
+  readonly #emptyTold = new Set<string>();
   readonly #missed = { overrun: 0, suspended: 0, no_storage: 0 };
 
   /** @throws AppError BAD_CONFIG when the interval is out of range */
@@ -133,6 +136,8 @@ export class Scheduler {
       this.#failures.ended('spool');
     } catch (error) {
       this.#missed.no_storage += 1;
+      // Who knows what of it was told.
+      this.#emptyTold.clear();
       this.#failures.failed('spool', error);
     }
     if (this.#isStopped) return;
@@ -183,23 +188,41 @@ export class Scheduler {
     this.#flags = 0;
   }
 
-  /** A sampler that never succeeded has no schema, hence no block; its `node_scrape_collector_success` tells. */
+  /**
+   * A sampler that never succeeded has no schema, hence no block; its `node_scrape_collector_success` tells. One that finds
+   * nothing says so once, so that what it had before ends there, and then no more.
+   */
   #blocks(result: SamplerResult): (ValuesBlock | FailedBlock)[] {
     const { offsetMs } = result;
     if (result.kind === 'values') {
-      return result.parts.map((part) => ({
-        kind: 'values',
-        schemaNumber: this.#spool.declareSchema(part.schema),
-        offsetMs,
-        ...part,
-      }));
+      return result.parts
+        .filter(({ schema }) => this.#isNews(schema))
+        .map((part) => ({
+          kind: 'values',
+          schemaNumber: this.#spool.declareSchema(part.schema),
+          offsetMs,
+          ...part,
+        }));
     }
-    return result.schemas.map((schema) => ({
-      kind: 'failed',
-      schemaNumber: this.#spool.declareSchema(schema),
-      offsetMs,
-      code: result.code,
-    }));
+    return result.schemas
+      .filter(({ seriesCount }) => seriesCount > 0)
+      .map((schema) => ({
+        kind: 'failed',
+        schemaNumber: this.#spool.declareSchema(schema),
+        offsetMs,
+        code: result.code,
+      }));
+  }
+
+  /** Whether a block of the schema says something that the last record has not said. */
+  #isNews({ sampler, seriesCount }: HashedSchema): boolean {
+    if (seriesCount > 0) {
+      this.#emptyTold.delete(sampler);
+      return true;
+    }
+    if (this.#emptyTold.has(sampler)) return false;
+    this.#emptyTold.add(sampler);
+    return true;
   }
 
   #report(readings: Readings): void {

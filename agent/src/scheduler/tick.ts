@@ -77,6 +77,8 @@ export class TickTaker {
   readonly #timeoutMs: number;
   readonly #runs: readonly SamplerRun[];
   readonly #own: Readings;
+  /** Renewed after each tick in which somebody listened to it. */
+  #controller = new AbortController();
 
   constructor(options: TickTakerOptions) {
     const { clock, host, intervalMs } = options;
@@ -94,19 +96,25 @@ export class TickTaker {
     const wallMs = this.#clock.wallMs();
     const bootMs = this.#clock.bootMs();
     const startMs = this.#clock.monoMs();
-    const controller = new AbortController();
+    const { signal } = this.#controller;
+    // Those that need not wait run one after another right here; the others wait side by side.
+    const taken = this.#runs.map((run) => run.take(startMs, signal));
+    const results = taken.filter(isReady);
+    const all = results.length === taken.length ? results : await this.#inTime(taken);
+    const durationMs = this.#clock.monoMs() - startMs;
+    return { wallMs, bootMs, durationMs, results: [...all, this.#ownResult(all, startMs, report)] };
+  }
+
+  async #inTime(taken: readonly (SamplerResult | Promise<SamplerResult>)[]): Promise<SamplerResult[]> {
+    const controller = this.#controller;
     const timer = this.#clock.setTimer(this.#timeoutMs, () => {
       controller.abort(new AppError('SAMPLER_TIMEOUT', `sampler did not finish in ${this.#timeoutMs} ms`));
     });
     try {
-      // Those that need not wait run one after another right here; the others wait side by side.
-      const results = await Promise.all(
-        this.#runs.map((run) => Promise.resolve(run.take(startMs, controller.signal))),
-      );
-      const durationMs = this.#clock.monoMs() - startMs;
-      return { wallMs, bootMs, durationMs, results: [...results, this.#ownResult(results, startMs, report)] };
+      return await Promise.all(taken.map((each) => Promise.resolve(each)));
     } finally {
       timer.cancel();
+      this.#controller = new AbortController();
     }
   }
 
@@ -132,6 +140,10 @@ export class TickTaker {
     const durationMs = this.#clock.monoMs() - beganMs;
     return { kind: 'values', sampler: SAMPLING, offsetMs: Math.round(beganMs - startMs), durationMs, parts };
   }
+}
+
+function isReady(result: SamplerResult | Promise<SamplerResult>): result is SamplerResult {
+  return !(result instanceof Promise);
 }
 
 /** A sampler with its readings, and the promise that it does not run twice at a time. */

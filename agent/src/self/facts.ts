@@ -39,7 +39,8 @@ export function machineFacts(
   };
 }
 
-function readSmallFile(path: string): string | undefined {
+/** The first 64 KiB of a file as text, undefined when it cannot be read. */
+export function readSmallFile(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8').slice(0, FILE_BYTES_MAX);
   } catch {

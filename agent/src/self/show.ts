@@ -1,9 +1,10 @@
-/** `show`: everything that the agent would send about this machine, for people or for programs. */
-import type { InventorySection } from '@rollcall/shared/inventory/canonical.ts';
+/** `show`: everything that the agent would send about this machine, and what it read for it, for people or programs. */
+import type { CanonicalSection } from '@rollcall/shared/inventory/canonical.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import { parseJsonObject, type JsonObject } from '@rollcall/shared/protocol/json.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
-import type { CanonicalSection } from '@rollcall/shared/inventory/canonical.ts';
+import type { ManifestEntry, ManifestLists } from '../inventory/manifest.ts';
+import type { MissingSection } from '../inventory/report.ts';
 import { formatValues } from '../samplers/text.ts';
 import type { SamplerResult, Tick } from '../scheduler/tick.ts';
 import type { MachineFacts } from './facts.ts';
@@ -12,12 +13,12 @@ export interface Shown {
   readonly facts: MachineFacts;
   readonly tick: Tick;
   readonly sections: readonly CanonicalSection[];
-  /** Names of sections that could not be read. */
-  readonly missing: readonly InventorySection['name'][];
+  readonly missing: readonly MissingSection[];
+  readonly manifest: ManifestLists;
 }
 
-/** Metrics in the text format of Prometheus, then each inventory section as JSON. */
-export function showText({ facts, tick, sections, missing }: Shown): string {
+/** Metrics in the text format of Prometheus, each inventory section as JSON, then what was read. */
+export function showText({ facts, tick, sections, missing, manifest }: Shown): string {
   const lines = ['# machine', JSON.stringify(facts, null, 2)];
   for (const result of tick.results) {
     lines.push('', `# metrics of ${result.sampler}`, ...linesOf(result));
@@ -25,12 +26,24 @@ export function showText({ facts, tick, sections, missing }: Shown): string {
   for (const section of sections) {
     lines.push('', `# inventory of ${section.name}`, JSON.stringify(contentOf(section), null, 2));
   }
-  if (missing.length > 0) lines.push('', `# inventory that could not be read: ${missing.join(', ')}`);
+  for (const { name, reason } of missing) {
+    lines.push('', `# inventory of ${name}`, `# failed: ${reason}`);
+  }
+  lines.push(
+    '',
+    `# files and folders that were read: ${manifest.files.length}`,
+    ...manifest.files.map(entryLine),
+  );
+  lines.push(
+    '',
+    `# programs that were run: ${manifest.programs.length}`,
+    ...manifest.programs.map(entryLine),
+  );
   return `${lines.join('\n')}\n`;
 }
 
-/** The same as one JSON object: facts, metrics by sampler, failures by sampler, inventory by section. */
-export function showJson({ facts, tick, sections, missing }: Shown): string {
+/** The same as one JSON object: facts, metrics and failures by sampler, inventory by section, manifest. */
+export function showJson({ facts, tick, sections, missing, manifest }: Shown): string {
   const metrics: Record<string, readonly string[]> = {};
   const failures: Record<string, string> = {};
   for (const result of tick.results) {
@@ -38,7 +51,11 @@ export function showJson({ facts, tick, sections, missing }: Shown): string {
     else failures[result.sampler] = describeError(result.error);
   }
   const inventory = Object.fromEntries(sections.map((section) => [section.name, contentOf(section)]));
-  return `${JSON.stringify({ facts, metrics, failures, inventory, missing }, null, 2)}\n`;
+  return `${JSON.stringify({ facts, metrics, failures, inventory, missing, manifest }, null, 2)}\n`;
+}
+
+function entryLine({ what, outcome }: ManifestEntry): string {
+  return outcome === 'ok' ? what : `${what}  (${outcome.replace('_', ' ')})`;
 }
 
 function linesOf(result: SamplerResult): readonly string[] {

@@ -55,7 +55,12 @@ export function testSchema(sampler: string, seriesCount: number): HashedSchema {
 }
 
 /** Appends one tick of the schemas; returns how many values it has. */
-export function appendTick(spool: Spool, schemas: readonly HashedSchema[], wallMs = START_MS): number {
+export function appendTick(
+  spool: Spool,
+  schemas: readonly HashedSchema[],
+  wallMs = START_MS,
+  bootMs = 1_000,
+): number {
   const writer = new ByteWriter();
   let samples = 0;
   const blocks = schemas.map((schema) => {
@@ -77,7 +82,7 @@ export function appendTick(spool: Spool, schemas: readonly HashedSchema[], wallM
     kind: RECORD_KIND.SAMPLES,
     flags: 0,
     wallMs,
-    bootMs: 1_000,
+    bootMs,
     body: writer.view(),
   };
   spool.append(draft, { ticks: 1, samples });

@@ -12,6 +12,12 @@ export const ALERTING_LIMITS = {
   goneAfterMs: 300_000,
   /** A pending alert that was not confirmed for this long starts its hold time anew. */
   pendingGapMsMax: 120_000,
+  /** How often the folder of rule files is looked through for changes. */
+  ruleFilesPollMs: 10_000,
+  /** Distance of the samples of `ALERTS` while nothing changes. */
+  alertSeriesIntervalMs: 15_000,
+  /** Hosts that are named one by one when evidence is looked for; beyond it the whole fleet is asked. */
+  evidenceHostsMax: 100,
   /** Pending and firing alerts of one rule; further ones are not tracked, but counted. */
   instancesPerRuleMax: 10_000,
 

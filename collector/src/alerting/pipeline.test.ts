@@ -443,7 +443,7 @@ describe('the pipeline', () => {
   it('refuses two rules of one name, a bad template and too many receivers', () => {
     expect(() => new World({ rules: [HOST_DOWN, HOST_DOWN] }).createAlerting()).toThrow(/used twice/);
     const bad = { ...HOST_DOWN, title: '{{ $nope }}' };
-    expect(() => new World({ rules: [bad] }).createAlerting()).toThrow(/is unknown/);
+    expect(() => new World({ rules: [bad] }).createAlerting()).toThrow(/undefined variable/);
     const receivers = Array.from({ length: 17 }, (_, i) => `r${i}`);
     expect(() => new World({ receivers }).createAlerting()).toThrow(/16 are allowed/);
   });

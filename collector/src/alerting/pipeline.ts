@@ -4,6 +4,7 @@
  */
 import { background } from '@rollcall/shared/lib/background.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Database } from '../state/database.ts';
@@ -16,10 +17,13 @@ import type { Receiver } from './notify/notifier.ts';
 import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
+import { RuleFolder } from './rule-files/folder.ts';
+import type { RuleSeries } from './rule-files/group.ts';
 import { routesOf } from './routing.ts';
-import { RuleEvaluator } from './rules/evaluator.ts';
+import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
+import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
-import { loadRules } from './rules/load.ts';
+import { bookOf, type RuleBook } from './rules/book.ts';
 import type { Rule } from './rules/rule.ts';
 import { stockRules } from './rules/stock.ts';
 import { createUlid } from './ulid.ts';
@@ -35,6 +39,12 @@ export interface AlertingOptions {
   readonly receivers: readonly Receiver[];
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
+  /** Folder with rule files, absolute; none when left out. */
+  readonly ruleFiles?: { readonly path: string; readonly disk: Disk } | undefined;
+  /** Stores what rules compute; when left out it is dropped. */
+  readonly append?: ((series: readonly RuleSeries[]) => Promise<void>) | undefined;
+  /** Address of the collector as people reach it, for texts of alerts. */
+  readonly externalUrl?: string | undefined;
   readonly limits?: Partial<AlertingLimits>;
   readonly counters: AlertingCounters;
 }
@@ -48,6 +58,15 @@ export interface AlertingStats {
   readonly oldestUnsentMs: number | null;
   /** When all rules were last evaluated, UTC milliseconds; `null` before the first time. */
   readonly evaluatedMs: number | null;
+}
+
+/** What the API shows of the rules. */
+export interface RulesView {
+  readonly book: RuleBook;
+  readonly healthOf: (id: string) => RuleHealth | undefined;
+  readonly instancesOf: (id: string) => readonly Instance[];
+  /** Rule files that are not in order. */
+  readonly problems: readonly { readonly file: string; readonly problem: string }[];
 }
 
 /** @throws AppError BAD_CONFIG when a rule is malformed or there are too many receivers */
@@ -72,6 +91,9 @@ export class Alerting {
   readonly #store: IncidentStore;
   readonly #rows: OutboxRows;
   readonly #worker: OutboxWorker;
+  readonly #folder: RuleFolder | undefined;
+  #filesLookedAtMs = -Infinity;
+  #brokenFiles = '';
   #tick: Timer | undefined;
   #nudge: Timer | undefined;
   #isStopped = false;
@@ -90,8 +112,11 @@ export class Alerting {
       enqueue: (transitions) => this.#enqueue(transitions),
       limits,
     });
+    const { ruleFiles } = options;
+    this.#folder = ruleFiles === undefined ? undefined : new RuleFolder(ruleFiles.path, ruleFiles.disk);
+    this.#folder?.refresh();
     this.#evaluator = new RuleEvaluator({
-      rules: loadRules(options.rules ?? stockRules()),
+      book: this.#bookOfFiles(),
       stored: instanceRows.all(),
       store: this.#store,
       clock,
@@ -99,6 +124,8 @@ export class Alerting {
       counters,
       hosts,
       evaluate,
+      append: options.append ?? (() => Promise.resolve()),
+      externalUrl: options.externalUrl ?? '',
       limits,
       onTransitions: (transitions) => this.#announce(transitions),
     });
@@ -109,9 +136,20 @@ export class Alerting {
     });
   }
 
+  /** The rules in force, with how each fares. */
+  rules(): RulesView {
+    return {
+      book: this.#evaluator.book,
+      healthOf: (id) => this.#evaluator.healthOf(id),
+      instancesOf: (id) => this.#evaluator.instancesOf(id),
+      problems: this.#folder?.problems ?? [],
+    };
+  }
+
   /** Begins to evaluate and to deliver, with what an earlier run left. */
   start(): void {
     if (this.#tick !== undefined || this.#isStopped) return;
+    this.#reportFiles();
     this.#worker.start();
     this.#onTick();
   }
@@ -169,10 +207,48 @@ export class Alerting {
   #onTick(): void {
     const { clock, log } = this.#options;
     this.#tick = clock.setTimer(this.#limits.evaluationIntervalMs, () => this.#onTick());
+    this.#lookAtFiles();
     this.#evaluator.evaluatePresence();
     // A slow run is not overtaken by the next one; that one skips its turn instead.
     if (!this.#evaluator.isEvaluatingExpressions) {
       background(log, 'evaluate rules', this.#evaluator.evaluateExpressions());
+    }
+  }
+
+  #bookOfFiles(): RuleBook {
+    const { rules = stockRules() } = this.#options;
+    return bookOf(rules, this.#folder?.files ?? [], { intervalMs: this.#limits.evaluationIntervalMs });
+  }
+
+  /** Takes over changed rule files now and then. Rules that are gone take their incidents with them. */
+  #lookAtFiles(): void {
+    const { clock, log } = this.#options;
+    if (this.#folder === undefined || clock.monoMs() - this.#filesLookedAtMs < this.#limits.ruleFilesPollMs)
+      return;
+    this.#filesLookedAtMs = clock.monoMs();
+    if (!this.#folder.refresh()) return;
+    const gone = this.#evaluator.setBook(this.#bookOfFiles());
+    this.#reportFiles();
+    log.info('rule files were read', { files: this.#folder.files.length });
+    // While a file is broken nobody knows which rules were meant to go.
+    if (this.#folder.problems.length > 0) return;
+    for (const id of gone) {
+      const closed = this.#store.closeRule(id, 'the rule was removed', clock.wallMs());
+      this.#evaluator.forgetRule(id);
+      if (closed.length > 0) this.#announce(closed);
+    }
+  }
+
+  #reportFiles(): void {
+    const problems = this.#folder?.problems ?? [];
+    const text = problems.map(({ file, problem }) => `${file} ${problem}`).join('\n');
+    if (text === this.#brokenFiles) return;
+    this.#brokenFiles = text;
+    for (const { file, problem } of problems) {
+      this.#options.log.error('rule file is not in order, its last good rules stay in force', {
+        file,
+        problem,
+      });
     }
   }
 

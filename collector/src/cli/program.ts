@@ -4,8 +4,10 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { OPTIONS, type Config } from '../config/options.ts';
 import { VERSION } from '../self/version.ts';
+import { ACCESS_SCOPES, type AccessScope } from '../api/auth/tokens.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
+import { checkRules, testRules, type RulesReport } from './rules.ts';
 import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
 import { createEnrollmentToken, listEnrollmentTokens, revokeEnrollmentToken } from './token.ts';
 
@@ -88,6 +90,25 @@ export function createProgram({ environment, print, complain, columns }: Program
       for (const warning of warnings) complain(`warning: ${warning}\n`);
     });
 
+  const rules = program.command('rules').description('rule files of Prometheus: check and test them');
+  const report = ({ text, failedCount }: RulesReport): void => {
+    print(text);
+    if (failedCount > 0)
+      throw new AppError('RULES_FAILED', `${failedCount} files are not in order, see above`);
+  };
+  rules
+    .command('check <files...>')
+    .description('say what is wrong with rule files, line by line')
+    .exitOverride(reportWrongUse)
+    .addHelpText('after', examples(['rollcall-collector rules check /etc/rollcall/rules/*.yml']))
+    .action((files: readonly string[]) => report(checkRules(files)));
+  rules
+    .command('test <files...>')
+    .description("run unit tests of rules in promtool's format")
+    .exitOverride(reportWrongUse)
+    .addHelpText('after', examples(['rollcall-collector rules test tests/*.yml']))
+    .action(async (files: readonly string[]) => report(await testRules(files)));
+
   const token = program.command('token').description('tokens that let new agents enrol');
   const create = withConfig(
     token.command('create').description('make a token and print it, this once'),
@@ -134,15 +155,28 @@ export function createProgram({ environment, print, complain, columns }: Program
 
   const access = program
     .command('access')
-    .description('tokens that let people and programs read from other machines');
+    .description('tokens that let people and programs read, push or administer');
   const grant = withConfig(
     access.command('create <name>').description('make a token and print it, this once'),
     'data-dir',
   );
-  grant.addHelpText('after', examples(['rollcall-collector access create grafana']));
-  grant.action((name: string, options: { readonly json?: boolean }) => {
-    print(createAccessToken(configOf(grant)['data-dir'], name, options.json ?? false));
-  });
+  grant
+    .addOption(
+      new Option('--scope <scope...>', 'what it is for: queries and the page, remote write, or everything')
+        .choices(ACCESS_SCOPES)
+        .default(['read'], 'read'),
+    )
+    .addHelpText(
+      'after',
+      examples([
+        'rollcall-collector access create grafana',
+        'rollcall-collector access create prometheus --scope write',
+      ]),
+    )
+    .action((name: string, options: { readonly scope: readonly AccessScope[]; readonly json?: boolean }) => {
+      const { scope: scopes, json: isJson = false } = options;
+      print(createAccessToken(configOf(grant)['data-dir'], { name, scopes, isJson }));
+    });
   const grants = withConfig(
     access.command('list').description('list the tokens, without their secrets'),
     'data-dir',

@@ -123,7 +123,7 @@ describe('loadConfig', () => {
   it.each(OPTIONS.map((option) => [option.key, option] as const))(
     '%s refuses a wrong kind of value',
     (key, option) => {
-      const wrong = option.key === 'data-dir' || option.key.endsWith('-file') ? '' : '{a: 1}';
+      const wrong = option.key.endsWith('-dir') || option.key.endsWith('-file') ? '' : '{a: 1}';
       expect(
         problems({ environment: { [`ROLLCALL_${key.toUpperCase().replaceAll('-', '_')}`]: wrong } }),
       ).toContain(key);

@@ -90,6 +90,7 @@ const SCHEMAS = {
   'start-grace': duration({ minMs: 0, maxMs: DAY_MS }).optional(),
   'planned-timeout': duration({ minMs: SECOND_MS, maxMs: DAY_MS }),
   'rule-interval': duration({ minMs: 100, maxMs: 3_600 * SECOND_MS }),
+  'rules-dir': filePath,
   'raw-retention': duration({ minMs: 3_600 * SECOND_MS, maxMs: 3_650 * DAY_MS }),
   'incident-retention': duration({ minMs: DAY_MS, maxMs: 3_650 * DAY_MS }),
   'disk-full-ratio': ratio,
@@ -159,6 +160,11 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     help: 'A host whose agent said farewell (shutdown, reboot, update, stop) counts as planned for so long.',
   },
   'rule-interval': { shape: 'span', fallback: '5s', help: 'How often alert rules are evaluated.' },
+  'rules-dir': {
+    shape: 'folder',
+    fallback: undefined,
+    help: 'Folder with Prometheus rule files (*.yml, *.yaml); looked through for changes every 10 s. The folder rules in data-dir unless given.',
+  },
   'raw-retention': { shape: 'span', fallback: '30d', help: 'How long samples are kept at full resolution.' },
   'incident-retention': { shape: 'span', fallback: '90d', help: 'How long resolved incidents are kept.' },
   'disk-full-ratio': {

@@ -6,6 +6,7 @@ import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { EpochMark, EpochState } from '@rollcall/shared/protocol/handshake.ts';
 import type { WireRecord } from '@rollcall/shared/protocol/record.ts';
 import type { FailedBlock, ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
+import type { BlockChange } from './blocks.ts';
 
 /**
  * The agent id under which the collector stores what it measures or computes itself. Its schemas carry complete label
@@ -112,4 +113,19 @@ export interface Journal {
   prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult>;
   /** Commits what is open, then closes. */
   close(): Promise<void>;
+}
+
+/** A journal whose records blocks replace. */
+export interface SealableJournal extends Journal {
+  /**
+   * Changes the catalogue of blocks, all of it or nothing. Whoever reads from now on sees it.
+   * @throws AppError STORAGE_UNAVAILABLE: nobody knows whether it happened; read the catalogue to find out
+   */
+  changeBlocks(change: BlockChange): void;
+  /**
+   * Deletes the records that blocks have replaced, in steps of a few milliseconds. Not to be called again before it is
+   * done, nor together with `prune`.
+   * @throws AppError QUERY_CANCELED, STORAGE_UNAVAILABLE; what was deleted until then stays deleted
+   */
+  deleteSealed(signal: AbortSignal): Promise<PruneResult>;
 }

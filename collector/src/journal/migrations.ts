@@ -106,4 +106,46 @@ export const JOURNAL_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX schema_numbers_by_schema ON schema_numbers (schema);
     `,
   },
+  {
+    name: 'blocks',
+    sql: `
+      -- The block files that are in force; see blocks.ts. A file that has no row here is an orphan.
+      CREATE TABLE blocks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        file TEXT NOT NULL UNIQUE,
+        resolution TEXT NOT NULL,
+        -- The window that it was made for, and the first and last reading in it.
+        from_ms INTEGER NOT NULL,
+        to_ms INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL,
+        -- Newest record in it; of two samples of one time the one from the older block counts.
+        last_pos INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        samples INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        made_ms INTEGER NOT NULL
+      ) STRICT;
+
+      -- Schemas that a block refers to.
+      CREATE TABLE block_schemas (
+        block INTEGER NOT NULL,
+        schema INTEGER NOT NULL,
+        PRIMARY KEY (block, schema)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX block_schemas_by_schema ON block_schemas (schema);
+
+      -- Records that a block has replaced: nobody reads them any more, and they are deleted in small steps.
+      CREATE TABLE sealed (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        from_ms INTEGER NOT NULL,
+        to_ms INTEGER NOT NULL,
+        last_pos INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        samples INTEGER NOT NULL,
+        -- Lanes up to this one are done.
+        lane INTEGER NOT NULL
+      ) STRICT;
+    `,
+  },
 ];

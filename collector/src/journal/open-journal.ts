@@ -1,4 +1,7 @@
-/** The journal behind its seam: sessions, group commit, recovery after a commit that failed. */
+/**
+ * The journal behind its seam: sessions, group commit, recovery after a commit that failed. Long, because all of it turns
+ * around one open group.
+ */
 import { backoffDelayMs } from '@rollcall/shared/lib/backoff.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
@@ -7,6 +10,7 @@ import { GAP_REASON_NAMES } from '@rollcall/shared/protocol/gap.ts';
 import type { EpochMark, EpochState } from '@rollcall/shared/protocol/handshake.ts';
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
+import type { BlockChange } from './blocks.ts';
 import type { ReceiveTime } from './apply.ts';
 import { ClockGuard } from './clock-guard.ts';
 import { CommitGroup } from './group.ts';
@@ -14,18 +18,18 @@ import {
   COLLECTOR_AGENT_ID,
   type ApplyOutcome,
   type CommittedSamples,
-  type Journal,
   type JournalSession,
   type JournalSessionEvents,
   type JournalStats,
   type PruneResult,
+  type SealableJournal,
 } from './journal.ts';
 import { emptyMark, Lane } from './lane.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import { SchemaCache } from './schema-cache.ts';
 import { Session, type SessionHost } from './session.ts';
 import { openSqliteStore } from './sqlite-store.ts';
-import type { CommitBatch, JournalStore, StoredLane } from './store.ts';
+import type { CommitBatch, JournalStore, PruneStep, StoredLane } from './store.ts';
 
 /** Between attempts to write again after a failed commit. */
 const PROBE_BACKOFF = { baseMs: 1_000, maxMs: 30_000, factor: 2 } as const;
@@ -47,14 +51,14 @@ export interface JournalOptions {
 }
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */
-export function openJournal(options: JournalOptions): Journal {
+export function openJournal(options: JournalOptions): SealableJournal {
   const schemas = options.schemas ?? new SchemaCache();
   const newStoreId = options.randomBytes(16).toString('hex');
   const store = openSqliteStore({ path: options.path, newStoreId, schemas });
   return new StoreJournal(options.wrapStore?.(store) ?? store, schemas, options);
 }
 
-class StoreJournal implements Journal, SessionHost {
+class StoreJournal implements SealableJournal, SessionHost {
   readonly storeId: string;
   readonly schemas: SchemaCache;
   readonly #store: JournalStore;
@@ -136,7 +140,25 @@ class StoreJournal implements Journal, SessionHost {
     return { ...this.#held, isWritable: this.#unavailable === undefined, ...this.#counts };
   }
 
-  async prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult> {
+  prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult> {
+    return this.#deleteInSteps((rows) => this.#store.prune(olderThanMs, rows), signal);
+  }
+
+  changeBlocks(change: BlockChange): void {
+    if (this.#unavailable !== undefined) throw this.#unavailableError(this.#unavailable);
+    try {
+      this.#store.changeBlocks(change);
+    } catch (error) {
+      throw this.#unavailableError(describeError(error));
+    }
+  }
+
+  deleteSealed(signal: AbortSignal): Promise<PruneResult> {
+    return this.#deleteInSteps((rows) => this.#store.deleteSealed(rows), signal);
+  }
+
+  /** Repeats `step` with as many rows as fit in a few milliseconds, until it says that it is done. */
+  async #deleteInSteps(step: (rows: number) => PruneStep, signal: AbortSignal): Promise<PruneResult> {
     const { clock, yieldToLoop } = this.#options;
     let pruned = { rows: 0, bytes: 0 };
     let limit: number = JOURNAL_LIMITS.pruneRows;
@@ -144,12 +166,12 @@ class StoreJournal implements Journal, SessionHost {
       if (signal.aborted || this.#isClosed) throw new AppError('QUERY_CANCELED', 'pruning was stopped');
       if (this.#unavailable !== undefined) throw this.#unavailableError(this.#unavailable);
       const startMs = clock.monoMs();
-      const step = this.#pruneStep(olderThanMs, limit);
-      this.#held.rows -= step.rows;
-      this.#held.bytes -= step.bytes;
-      this.#held.samples -= step.samples;
-      pruned = { rows: pruned.rows + step.rows, bytes: pruned.bytes + step.bytes };
-      if (step.isDone) return pruned;
+      const { rows, bytes, samples, isDone } = this.#deleteStep(() => step(limit));
+      this.#held.rows -= rows;
+      this.#held.bytes -= bytes;
+      this.#held.samples -= samples;
+      pruned = { rows: pruned.rows + rows, bytes: pruned.bytes + bytes };
+      if (isDone) return pruned;
       const isSlow = clock.monoMs() - startMs > JOURNAL_LIMITS.pruneStepMs;
       limit = isSlow ? Math.max(1, Math.floor(limit / 2)) : Math.min(JOURNAL_LIMITS.pruneRowsMax, limit * 2);
       await yieldToLoop();
@@ -359,9 +381,9 @@ class StoreJournal implements Journal, SessionHost {
     });
   }
 
-  #pruneStep(olderThanMs: number, limit: number): ReturnType<JournalStore['prune']> {
+  #deleteStep(step: () => PruneStep): PruneStep {
     try {
-      return this.#store.prune(olderThanMs, limit);
+      return step();
     } catch (error) {
       throw this.#unavailableError(describeError(error));
     }

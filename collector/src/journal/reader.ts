@@ -5,6 +5,14 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { decodeSchema, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import {
+  isSealed,
+  prepareBlockReads,
+  SEALED_KINDS,
+  type BlockReads,
+  type BlockRow,
+  type SealedRange,
+} from './blocks.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
 import type { SchemaCache } from './schema-cache.ts';
 
@@ -37,6 +45,13 @@ export interface StoredTick {
   readonly bytes: Buffer;
 }
 
+/** A tick with the lane that it belongs to. */
+export interface LaneTick extends StoredTick {
+  readonly laneId: number;
+  readonly agentId: string;
+  readonly epochId: string;
+}
+
 export interface TickRange {
   readonly laneId: number;
   readonly fromMs: number;
@@ -45,19 +60,37 @@ export interface TickRange {
 
 /** The journal as it was at one moment; later commits and deletions do not change it. */
 export interface JournalSnapshot {
-  /** Position of the newest record in it, 0 when there is none. */
+  /** Position of the newest record that was ever stored, 0 when there was none. */
   readonly lastPos: number;
+  /** Grows with every change of the catalogue of blocks. */
+  readonly blocksVersion: number;
+  /** Samples in records that blocks have replaced, but that are not deleted yet. */
+  readonly sealedSamples: number;
+  /** Block files in force, in order of time; together with the ticks they hold every sample once. */
+  blocks(): readonly BlockRow[];
   /** All lanes that have rows, in order of their ids. */
   lanes(): Iterable<LaneRange>;
   /** All schemas that were ever used in lanes that have rows. */
   schemaUses(): Iterable<SchemaUse>;
   /**
-   * Ticks of a lane whose record time is in the range (both ends inclusive), oldest first; those of one time in order of
-   * arrival. Read lazily: only one iteration of a snapshot may be under way at a time.
+   * Ticks of a lane whose record time is in the range (both ends inclusive) and that no block has replaced, oldest first;
+   * those of one time in order of arrival. Read lazily: only one iteration of a snapshot may be under way at a time.
    */
   ticks(range: TickRange): Iterable<StoredTick>;
   /** The same, newest first. */
   ticksBackwards(range: TickRange): Iterable<StoredTick>;
+  /** Records of a lane that a block for the range will replace: how many, and how many samples they hold. */
+  sealable(range: TickRange): { readonly rows: number; readonly samples: number };
+  /** Time of the oldest record of a lane from `fromMs` on that a block can replace. */
+  oldestSealable(laneId: number, fromMs: number): number | undefined;
+  /** The schema with a SHA-256 (hexadecimal), undefined when neither a lane nor a block uses it. */
+  schemaByHash(hash: string): HashedSchema | undefined;
+  /** Records after a position that are still there, of any kind. */
+  countAfter(pos: number): number;
+  /** Ticks of all lanes after a position, in journal order; lazily, as `ticks`. */
+  ticksAfter(pos: number): Iterable<LaneTick>;
+  /** The schema that a lane has declared under a number, whether a reading used it or not. */
+  schemaOf(laneId: number, number: number): HashedSchema | undefined;
   /** Gives the snapshot back. While it is held, the write-ahead log cannot shrink. */
   close(): void;
 }
@@ -115,7 +148,14 @@ interface Connection {
   readonly schema: StatementSync;
   readonly ticks: StatementSync;
   readonly ticksBackwards: StatementSync;
+  readonly schemaByHash: StatementSync;
+  readonly sealable: StatementSync;
+  readonly oldestSealable: StatementSync;
+  readonly countAfter: StatementSync;
+  readonly ticksAfter: StatementSync;
+  readonly schemaNumber: StatementSync;
   readonly size: StatementSync;
+  readonly blocks: BlockReads;
 }
 
 const TICKS_SQL = `SELECT pos, time_ms, bytes FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND kind = 1`;
@@ -125,7 +165,8 @@ function connect(path: string): Connection {
     const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
     return {
       database,
-      lastPos: database.prepare(`SELECT max(pos) AS pos FROM records`),
+      // The highest one ever given out: the newest record may be sealed and deleted.
+      lastPos: database.prepare(`SELECT seq AS pos FROM sqlite_sequence WHERE name = 'records'`),
       lanes: database.prepare(
         `SELECT id, agent, epoch, oldest_ms, last_ms, offset_ms_max FROM lanes
          WHERE row_count > 0 AND oldest_ms IS NOT NULL AND last_ms IS NOT NULL ORDER BY id`,
@@ -138,9 +179,26 @@ function connect(path: string): Connection {
       schema: database.prepare(`SELECT bytes FROM schemas WHERE id = ?`),
       ticks: database.prepare(`${TICKS_SQL} ORDER BY time_ms, pos`),
       ticksBackwards: database.prepare(`${TICKS_SQL} ORDER BY time_ms DESC, pos DESC`),
+      schemaByHash: database.prepare(`SELECT id FROM schemas WHERE hash = ?`),
+      sealable: database.prepare(
+        `SELECT pos, time_ms, samples FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND ${SEALED_KINDS}`,
+      ),
+      oldestSealable: database.prepare(
+        `SELECT time_ms FROM records WHERE lane = ? AND time_ms >= ? AND ${SEALED_KINDS} ORDER BY time_ms LIMIT 1`,
+      ),
+      countAfter: database.prepare(`SELECT count(*) AS count FROM records WHERE pos > ?`),
+      ticksAfter: database.prepare(
+        `SELECT r.pos, r.lane, r.time_ms, r.bytes, l.agent, l.epoch FROM records r
+         JOIN lanes l ON l.id = r.lane WHERE r.pos > ? AND r.kind = 1 ORDER BY r.pos`,
+      ),
+      schemaNumber: database.prepare(
+        `SELECT s.id, s.hash FROM schema_numbers n JOIN schemas s ON s.id = n.schema
+         WHERE n.lane = ? AND n.number = ?`,
+      ),
       size: database.prepare(
         `SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`,
       ),
+      blocks: prepareBlockReads(database),
     };
   } catch (error) {
     throw new AppError('STORAGE_UNAVAILABLE', `open ${path} for reading: ${describeError(error)}`, {
@@ -152,6 +210,9 @@ function connect(path: string): Connection {
 
 class Snapshot implements JournalSnapshot {
   readonly lastPos: number;
+  readonly blocksVersion: number;
+  readonly sealedSamples: number;
+  readonly #sealed: readonly SealedRange[];
   readonly #connection: Connection;
   readonly #schemas: SchemaCache;
   readonly #release: () => void;
@@ -164,6 +225,14 @@ class Snapshot implements JournalSnapshot {
     connection.database.exec('BEGIN');
     // The first read fixes what the transaction sees.
     this.lastPos = countOf(connection.lastPos.get(), 'pos');
+    this.blocksVersion = connection.blocks.version();
+    const sealed = connection.blocks.sealed();
+    this.#sealed = sealed;
+    this.sealedSamples = sealed.reduce((sum, { samples }) => sum + samples, 0);
+  }
+
+  blocks(): readonly BlockRow[] {
+    return this.#connection.blocks.blocks();
   }
 
   *lanes(): Iterable<LaneRange> {
@@ -192,11 +261,58 @@ class Snapshot implements JournalSnapshot {
   }
 
   ticks(range: TickRange): Iterable<StoredTick> {
-    return readTicks(this.#connection.ticks, range);
+    return readTicks(this.#connection.ticks, range, this.#sealed);
   }
 
   ticksBackwards(range: TickRange): Iterable<StoredTick> {
-    return readTicks(this.#connection.ticksBackwards, range);
+    return readTicks(this.#connection.ticksBackwards, range, this.#sealed);
+  }
+
+  sealable({ laneId, fromMs, toMs }: TickRange): { readonly rows: number; readonly samples: number } {
+    let rows = 0;
+    let samples = 0;
+    for (const row of this.#connection.sealable.iterate(laneId, fromMs, toMs)) {
+      if (isSealed(this.#sealed, { timeMs: countOf(row, 'time_ms'), pos: countOf(row, 'pos') })) continue;
+      rows++;
+      samples += countOf(row, 'samples');
+    }
+    return { rows, samples };
+  }
+
+  oldestSealable(laneId: number, fromMs: number): number | undefined {
+    const row = this.#connection.oldestSealable.get(laneId, fromMs);
+    return row === undefined ? undefined : countOf(row, 'time_ms');
+  }
+
+  schemaByHash(hash: string): HashedSchema | undefined {
+    const known = this.#schemas.get(hash);
+    if (known !== undefined) return known;
+    const row = this.#connection.schemaByHash.get(Buffer.from(hash, 'hex'));
+    return row === undefined ? undefined : this.#schema(hash, countOf(row, 'id'));
+  }
+
+  countAfter(pos: number): number {
+    return countOf(this.#connection.countAfter.get(pos), 'count');
+  }
+
+  *ticksAfter(pos: number): Iterable<LaneTick> {
+    for (const row of this.#connection.ticksAfter.iterate(pos)) {
+      yield {
+        pos: countOf(row, 'pos'),
+        laneId: countOf(row, 'lane'),
+        agentId: textOf(row, 'agent'),
+        epochId: textOf(row, 'epoch'),
+        timeMs: countOf(row, 'time_ms'),
+        bytes: blobOf(row, 'bytes'),
+      };
+    }
+  }
+
+  schemaOf(laneId: number, number: number): HashedSchema | undefined {
+    const row = this.#connection.schemaNumber.get(laneId, number);
+    return row === undefined
+      ? undefined
+      : this.#schema(blobOf(row, 'hash').toString('hex'), countOf(row, 'id'));
   }
 
   close(): void {
@@ -217,8 +333,13 @@ class Snapshot implements JournalSnapshot {
   }
 }
 
-function* readTicks(statement: StatementSync, { laneId, fromMs, toMs }: TickRange): Iterable<StoredTick> {
+function* readTicks(
+  statement: StatementSync,
+  { laneId, fromMs, toMs }: TickRange,
+  sealed: readonly SealedRange[],
+): Iterable<StoredTick> {
   for (const row of statement.iterate(laneId, fromMs, toMs)) {
-    yield { pos: countOf(row, 'pos'), timeMs: countOf(row, 'time_ms'), bytes: blobOf(row, 'bytes') };
+    const tick = { pos: countOf(row, 'pos'), timeMs: countOf(row, 'time_ms'), bytes: blobOf(row, 'bytes') };
+    if (sealed.length === 0 || !isSealed(sealed, tick)) yield tick;
   }
 }

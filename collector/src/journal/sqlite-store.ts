@@ -3,6 +3,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { decodeSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { SQLOutputValue, StatementSync } from 'node:sqlite';
 import { openDatabase, type Database } from '../state/database.ts';
+import { prepareBlockWrites, type BlockChange, type BlockWrites } from './blocks.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import { JOURNAL_MIGRATIONS } from './migrations.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
@@ -53,6 +54,7 @@ class SqliteStore implements JournalStore {
   #database: Database;
   #reads: Reads;
   #writes: Writes;
+  #blocks: BlockWrites;
 
   constructor(options: {
     readonly path: string;
@@ -72,6 +74,7 @@ class SqliteStore implements JournalStore {
     );
     this.#reads = prepareReads(this.#database);
     this.#writes = prepareWrites(this.#database);
+    this.#blocks = prepareBlockWrites(connection);
   }
 
   totals(): StoreTotals {
@@ -134,6 +137,14 @@ class SqliteStore implements JournalStore {
     return this.#database.transaction(() => this.#writes.prune(olderThanMs, rows));
   }
 
+  changeBlocks(change: BlockChange): void {
+    this.#database.transaction(() => this.#blocks.change(change));
+  }
+
+  deleteSealed(rows: number): PruneStep {
+    return this.#database.transaction(() => this.#blocks.deleteSealed(rows));
+  }
+
   reopen(): void {
     try {
       this.#database.close();
@@ -144,6 +155,7 @@ class SqliteStore implements JournalStore {
       this.#database = openJournalDatabase(this.#path);
       this.#reads = prepareReads(this.#database);
       this.#writes = prepareWrites(this.#database);
+      this.#blocks = prepareBlockWrites(this.#database.connection);
       this.#database.transaction(() => this.#writes.probe());
     } catch (error) {
       throw new AppError('STORAGE_UNAVAILABLE', `write to ${this.#path}: ${describeError(error)}`, {

@@ -190,8 +190,9 @@ function prepareClean(
   const rejects = prepare(
     `DELETE FROM rejects WHERE received_ms < ? AND id IN (SELECT id FROM rejects ORDER BY id LIMIT ?)`,
   );
+  // Sealing empties lanes early; one that its agent opens again soon still needs its schemas.
   const lane = prepare(
-    `SELECT id FROM lanes l WHERE is_closed = 1 AND row_count = 0
+    `SELECT id FROM lanes l WHERE is_closed = 1 AND row_count = 0 AND coalesce(last_ms, 0) < ?
        AND EXISTS (SELECT 1 FROM schema_numbers WHERE lane = l.id) LIMIT 1`,
   );
   const numbers = prepare(
@@ -199,11 +200,12 @@ function prepareClean(
        (SELECT number FROM schema_numbers WHERE lane = ?1 LIMIT ?2) RETURNING schema`,
   );
   const schema = prepare(
-    `DELETE FROM schemas WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM schema_numbers WHERE schema = ?1)`,
+    `DELETE FROM schemas WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM schema_numbers WHERE schema = ?1)
+       AND NOT EXISTS (SELECT 1 FROM block_schemas WHERE schema = ?1)`,
   );
   return (olderThanMs, rows) => {
     const { changes } = rejects.run(olderThanMs, rows);
-    const closed = lane.get();
+    const closed = lane.get(olderThanMs);
     if (closed === undefined) return Number(changes);
     const removed = numbers.all(countOf(closed, 'id'), rows);
     for (const row of removed) schema.run(countOf(row, 'schema'));

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import type { BlockChange } from './blocks.ts';
 
 /** State of a lane at its watermark. */
 export interface LaneMark {
@@ -127,6 +128,10 @@ export interface JournalStore extends LaneLookup {
   samplesAfter(pos: number): readonly (RecordRow & { readonly agentId: string; readonly epochId: string })[];
   /** Deletes at most `rows` records older than `olderThanMs`. */
   prune(olderThanMs: number, rows: number): PruneStep;
+  /** Changes the catalogue of blocks in one transaction. */
+  changeBlocks(change: BlockChange): void;
+  /** Deletes at most `rows` records that blocks have replaced. */
+  deleteSealed(rows: number): PruneStep;
   /** Opens the database anew and proves with a commit that it can be written. Throws while it cannot. */
   reopen(): void;
   close(): void;

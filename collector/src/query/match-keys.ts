@@ -19,16 +19,26 @@ export function matchingLabels({ isOn, labels }: Matching): (series: Labels) => 
   return (series) => series.omit(names);
 }
 
+/** The text of those labels. */
+export function matchingKey({ isOn, labels }: Matching): (series: Labels) => string {
+  if (isOn) {
+    const names = new Set(labels);
+    return (series) => series.pickKey(names);
+  }
+  const names = new Set([...labels, METRIC_NAME]);
+  return (series) => series.omitKey(names);
+}
+
 /** Puts each column under the text of its matching labels. */
 export async function groupByMatch(
   columns: readonly Column[],
   matching: Matching,
   ev: Evaluation,
 ): Promise<ReadonlyMap<string, readonly Column[]>> {
-  const pick = matchingLabels(matching);
+  const keyOf = matchingKey(matching);
   const groups = new Map<string, Column[]>();
   for (const column of columns) {
-    const { key } = pick(column.labels);
+    const key = keyOf(column.labels);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [column]);
     else group.push(column);

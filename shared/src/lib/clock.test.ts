@@ -1,6 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../testing/fake-clock.ts';
-import { sleep, systemClock, withDeadline } from './clock.ts';
+import { bootClock, sleep, systemClock, withDeadline } from './clock.ts';
+
+describe('bootClock', () => {
+  it('asks again only when its reading is 5 ms old', () => {
+    let monoMs = 0;
+    let asked = 0;
+    const bootMs = bootClock({ monoMs: () => monoMs, readMs: () => 1_000 * ++asked });
+    const seen = [0, 4.9, 5, 9.9, 10].map((nowMs) => {
+      monoMs = nowMs;
+      return bootMs();
+    });
+    expect(seen).toEqual([1_000, 1_000, 2_000, 2_000, 3_000]);
+  });
+});
 
 describe('systemClock', () => {
   it('fires once, in its time, unless it is cancelled', async () => {

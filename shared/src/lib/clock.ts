@@ -24,11 +24,17 @@ export interface Clock {
 /** The longest delay that the platform's timers hold (2^31 - 1 ms); longer ones would fire at once, so they are chained. */
 const TIMER_DELAY_MS_MAX = 2_147_483_647;
 
+/**
+ * How long a reading of the boot clock is good for. Asking the system opens, reads and closes a file, and what handles
+ * one event asks several times. Less than the clock's own step.
+ */
+const BOOT_CLOCK_MS_MAX = 5;
+
 /** The clock of this machine. */
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monoMs: () => performance.now(),
-  bootMs: () => Math.round(uptime() * 1000),
+  bootMs: bootClock({ monoMs: () => performance.now(), readMs: () => Math.round(uptime() * 1000) }),
   setTimer(delayMs, callback, options) {
     let handle: NodeJS.Timeout;
     const arm = (leftMs: number): void => {
@@ -40,6 +46,23 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** A boot clock that asks `readMs` at most once in BOOT_CLOCK_MS_MAX of `monoMs`. Never runs backwards unless `readMs` does. */
+export function bootClock(source: {
+  readonly monoMs: () => number;
+  readonly readMs: () => number;
+}): () => number {
+  let bootMs = 0;
+  let readAtMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = source.monoMs();
+    if (nowMs - readAtMs >= BOOT_CLOCK_MS_MAX) {
+      bootMs = source.readMs();
+      readAtMs = nowMs;
+    }
+    return bootMs;
+  };
+}
 
 /**
  * Resolves after `delayMs`, or rejects with the signal's reason as soon as it is aborted.

@@ -27,12 +27,16 @@ export const ERROR_CODES = {
   UPGRADE_NEEDED: 'the two ends have no protocol version in common',
   SLOW_DOWN: 'too many requests in a short time; try again later',
   STORAGE_UNAVAILABLE: 'the collector cannot write to its disk at the moment',
+  BLOCK_DAMAGED:
+    'a piece of a block file in the data folder is not what was written; the rest of the file reads on',
   DRAINING: 'the collector is about to stop',
 
   ENROLL_REFUSED: 'the enrolment token is wrong, expired or used up',
   COLLECTOR_UNTRUSTED: "the collector's signature does not match the identity pinned at enrolment",
   COLLECTOR_UNREACHABLE: 'no connection to the collector could be made',
 
+  DISK_FAILED:
+    "a file could not be written, read or made durable; the message names it and the system's code",
   READ_FAILED: 'a file of the operating system could not be read',
   SAMPLER_TIMEOUT: 'a sampler did not finish in time',
 
@@ -45,6 +49,7 @@ export const ERROR_CODES = {
   QUERY_TIMEOUT: 'a query took longer than allowed',
   QUERY_CANCELED: 'the client left before its query was finished',
 
+  RULES_FAILED: 'a rule file is malformed, or a unit test of rules does not give what it expects',
   TARGET_FORBIDDEN: 'an outgoing request points at an address that is not allowed',
   NOTIFY_FAILED: 'a receiver did not accept a notification',
 } as const;

@@ -36,6 +36,13 @@ export const RECORD_HEADER_BYTES = 34;
 const CRC_FROM = 8;
 /** Bodies smaller than this are not worth compressing. */
 const COMPRESS_MIN_BYTES = 128;
+/**
+ * Tables and window that small bodies are compressed with. Those of zlib's default are 256 KiB, which have to be found,
+ * zeroed and given back for each record, and make a body of a few KiB hardly smaller.
+ */
+const SMALL_BODY_BYTES = 8 * 1024;
+const SMALL_BODY_DEFLATE = { level: 1, windowBits: 12, memLevel: 5 } as const;
+const DEFLATE = { level: 1 } as const;
 /** A compressed body must save at least this share. */
 const COMPRESS_GAIN_RATIO = 0.05;
 
@@ -98,7 +105,7 @@ export function encodeRecord(draft: RecordDraft, seq: number): Buffer {
   let stored = body;
   let codec: number = CODEC.NONE;
   if (body.length >= COMPRESS_MIN_BYTES) {
-    const deflated = deflateRawSync(body, { level: 1 });
+    const deflated = deflateRawSync(body, body.length <= SMALL_BODY_BYTES ? SMALL_BODY_DEFLATE : DEFLATE);
     const isWithinRatio = body.length <= deflated.length * LIMITS.recordInflateRatio;
     if (isWithinRatio && deflated.length <= body.length * (1 - COMPRESS_GAIN_RATIO)) {
       stored = deflated;

@@ -2,24 +2,37 @@
  * Connections that the firewall tracks: /proc/sys/net/netfilter and /proc/net/stat/nf_conntrack, which are there while
  * the module is loaded.
  */
-import { addNumberFile, attempt, readIfPresent, type NumberFile } from '../files.ts';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { addNumberFile, attempt, readIfPresent, rememberedNumbers, type NumberFile } from '../files.ts';
 import type { Sampler } from '../sampler.ts';
 import { CONNTRACK_STAT_METRICS, parseConntrack } from './conntrack.ts';
 
-const FILES: readonly NumberFile[] = [
-  { metric: 'node_nf_conntrack_entries', file: '/proc/sys/net/netfilter/nf_conntrack_count' },
-  { metric: 'node_nf_conntrack_entries_limit', file: '/proc/sys/net/netfilter/nf_conntrack_max' },
-];
+const PATH = '/proc/net/stat/nf_conntrack';
 
-export const conntrackSampler: Sampler = {
-  name: 'conntrack',
-  metrics: [...FILES.map(({ metric }) => metric), ...CONNTRACK_STAT_METRICS],
-  sample(host, readings) {
-    for (const each of FILES) addNumberFile({ host, readings }, each.file, each, []);
-    attempt(readings, CONNTRACK_STAT_METRICS, [], () => {
-      const bytes = readIfPresent(host, '/proc/net/stat/nf_conntrack');
-      if (bytes === undefined) return;
-      for (const { metric, value } of parseConntrack(bytes)) readings.add(metric, value);
-    });
-  },
+const ENTRIES: NumberFile = {
+  metric: 'node_nf_conntrack_entries',
+  file: '/proc/sys/net/netfilter/nf_conntrack_count',
 };
+const LIMIT: NumberFile = {
+  metric: 'node_nf_conntrack_entries_limit',
+  file: '/proc/sys/net/netfilter/nf_conntrack_max',
+};
+
+export function conntrackSampler(clock: Clock): Sampler {
+  const addLimit = rememberedNumbers(clock, [LIMIT]);
+  return {
+    name: 'conntrack',
+    metrics: [ENTRIES.metric, LIMIT.metric, ...CONNTRACK_STAT_METRICS],
+    sample(host, readings) {
+      addNumberFile({ host, readings }, ENTRIES.file, ENTRIES, []);
+      addLimit(host, readings);
+      attempt(readings, CONNTRACK_STAT_METRICS, [], () => {
+        const bytes = readIfPresent(host, PATH);
+        if (bytes === undefined) return;
+        readings.addFrom(PATH, bytes, () => {
+          for (const { metric, value } of parseConntrack(bytes)) readings.add(metric, value);
+        });
+      });
+    },
+  };
+}

@@ -13,6 +13,7 @@ const SIZE_METRICS = [
   'node_filesystem_files',
   'node_filesystem_files_free',
 ] as const;
+const NO_ANSWER = new HostError('io', 'statfs gave no answer');
 
 /**
  * @param options.mountTimeoutMs a mount that has not answered by then fails alone; less than the sampler itself gets
@@ -26,29 +27,62 @@ export function filesystemSampler(options: {
   return {
     name: 'filesystem',
     metrics: [...SIZE_METRICS, 'node_filesystem_readonly', 'node_filesystem_device_error'],
-    async sample(host, readings, signal) {
+    sample(host, readings, signal) {
       const bytes = readMounts(host);
       if (!bytes.equals(content)) {
         // Cutting up a line for each mount is dear, and mounts hardly change.
         mounts = parseMounts(bytes);
         content = Buffer.from(bytes);
       }
-      const controller = new AbortController();
-      const giveUp = (): void => controller.abort();
-      signal.addEventListener('abort', giveUp, { once: true });
-      const timer = options.clock.setTimer(options.mountTimeoutMs, giveUp);
-      try {
-        const usages = await Promise.allSettled(mounts.map((mount) => host.statfs(mount, controller.signal)));
-        mounts.forEach((mount, i) => {
-          const usage = usages[i];
-          if (usage !== undefined) addMount(readings, mount, usage);
-        });
-      } finally {
-        timer.cancel();
-        signal.removeEventListener('abort', giveUp);
+      if (mounts.every(({ isImmediate }) => isImmediate)) {
+        for (const mount of mounts) addMount(readings, mount, usageNow(host, mount));
+        return undefined;
       }
+      return addSlowMounts(host, readings, { ...options, mounts, signal });
     },
   };
+}
+
+interface SlowMounts {
+  readonly clock: Clock;
+  readonly mountTimeoutMs: number;
+  readonly mounts: readonly Mount[];
+  readonly signal: AbortSignal;
+}
+
+/** Asks for those that may take their time all at once, and gives each of them the same time. */
+async function addSlowMounts(host: Host, readings: Readings, options: SlowMounts): Promise<void> {
+  const { clock, mountTimeoutMs, mounts, signal } = options;
+  const controller = new AbortController();
+  const giveUp = (): void => controller.abort();
+  signal.addEventListener('abort', giveUp, { once: true });
+  const timer = clock.setTimer(mountTimeoutMs, giveUp);
+  try {
+    const usages = await Promise.all(
+      mounts.map((mount) =>
+        mount.isImmediate
+          ? Promise.resolve(usageNow(host, mount))
+          : host.statfs(mount, controller.signal).catch(hostErrorOf),
+      ),
+    );
+    mounts.forEach((mount, i) => addMount(readings, mount, usages[i] ?? NO_ANSWER));
+  } finally {
+    timer.cancel();
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
+function usageNow(host: Host, mount: Mount): FilesystemUsage | HostError {
+  try {
+    return host.statfsNow(mount.path);
+  } catch (error) {
+    return hostErrorOf(error);
+  }
+}
+
+function hostErrorOf(error: unknown): HostError {
+  if (error instanceof HostError) return error;
+  throw error;
 }
 
 /**
@@ -64,17 +98,16 @@ function readMounts(host: Host): Buffer {
   }
 }
 
-function addMount(readings: Readings, mount: Mount, result: PromiseSettledResult<FilesystemUsage>): void {
+function addMount(readings: Readings, mount: Mount, usage: FilesystemUsage | HostError): void {
   const { device, fstype, mountpoint } = mount;
   const labels = [device, fstype, mountpoint] as const;
   readings.add('node_filesystem_readonly', mount.isReadonly ? 1 : 0, ...labels);
-  readings.add('node_filesystem_device_error', result.status === 'fulfilled' ? 0 : 1, ...labels);
-  if (result.status === 'rejected') {
-    const code = sampleErrorCode(result.reason);
+  readings.add('node_filesystem_device_error', usage instanceof HostError ? 1 : 0, ...labels);
+  if (usage instanceof HostError) {
+    const code = sampleErrorCode(usage);
     for (const metric of SIZE_METRICS) readings.fail(metric, code, ...labels);
     return;
   }
-  const usage = result.value;
   readings.add('node_filesystem_size_bytes', usage.blocks * usage.blockBytes, ...labels);
   readings.add('node_filesystem_free_bytes', usage.blocksFree * usage.blockBytes, ...labels);
   readings.add('node_filesystem_avail_bytes', usage.blocksAvailable * usage.blockBytes, ...labels);

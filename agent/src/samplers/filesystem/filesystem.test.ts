@@ -50,6 +50,22 @@ describe('filesystem sampler', () => {
     expect(mount?.mountpoint).toBe('/a\ufffd b');
   });
 
+  it.each([
+    ['/ ext4', '/ true'],
+    ['/ nfs4\n/a ext4', '/ false, /a false'],
+    ['/ ext4\n/a fuse.sshfs\n/a/b xfs\n/ab tmpfs', '/ true, /a false, /a/b false, /ab true'],
+    ['/ ext4\n/run tmpfs\n/run/a autofs\n/run/a/b ext4', '/ true, /run true, /run/a/b false'],
+    ['/ ext4\n/boot vfat', '/ true, /boot false'],
+    ['/ ext4\n/proc proc\n/o overlay\n/o/x btrfs', '/ true, /o/x true'],
+  ])('knows which of %j need not be waited for', (text, expected) => {
+    const lines = text.split('\n').map((line) => {
+      const [path = '', fstype = ''] = line.split(' ');
+      return `22 1 8:1 / ${path} rw - ${fstype} x rw\n`;
+    });
+    const mounts = parseMounts(Buffer.from(lines.join('')));
+    expect(mounts.map((each) => `${each.mountpoint} ${each.isImmediate}`).join(', ')).toBe(expected);
+  });
+
   it('takes time linear in the length of hostile lines', () => {
     const line = `1 1 1:1 / /var/lib/docker/${'a/'.repeat(200_000)} rw ${'- '.repeat(100_000)}`;
     const startMs = systemClock.monoMs();

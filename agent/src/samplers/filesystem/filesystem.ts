@@ -12,6 +12,8 @@ export interface Mount {
   readonly isReadonly: boolean;
   /** Somebody else, a server or a program, has to answer for it. */
   readonly isRemote: boolean;
+  /** The kernel has its numbers in memory, and nobody else is asked on the way to it: statfs(2) comes back at once. */
+  readonly isImmediate: boolean;
 }
 
 // Both are the defaults of node_exporter 1.5.
@@ -22,6 +24,12 @@ const FSTYPE_EXCLUDED =
 
 const FSTYPE_REMOTE =
   /^(9p|afs|beegfs|ceph|cifs|coda|fuse|fuseblk|fuse\..*|glusterfs|gfs2|gpfs|lustre|ncpfs|nfs4?|ocfs2|orangefs|smb3|smbfs|virtiofs)$/;
+
+/** Their statfs(2) adds up counters in memory; on others it may read a disk that is gone, or ask a program. */
+const FSTYPE_IMMEDIATE = /^(btrfs|ext[234]|ramfs|tmpfs|xfs)$/;
+/** On the way to a mount below one of these somebody may have to be asked. */
+const FSTYPE_CROSSED_AT_ONCE = new RegExp(`${FSTYPE_IMMEDIATE.source}|${FSTYPE_EXCLUDED.source}`);
+const AUTOMOUNT = 'autofs';
 
 /** Place of the mount point and of the mount's options; optional fields follow, then a hyphen and three more. */
 const MOUNTPOINT = 4;
@@ -35,17 +43,29 @@ const OPTIONS = 5;
  */
 export function parseMounts(bytes: Buffer): readonly Mount[] {
   const mounts = new Map<string, Mount | undefined>();
+  const slow: string[] = [];
   // Latin-1 keeps every byte as one character.
   for (const line of bytes.toString('latin1').split('\n')) {
     if (line === '') continue;
-    const { key, mount } = parseLine(line);
+    const { key, mount, isSlowToCross } = parseLine(line);
     mounts.delete(key);
     mounts.set(key, mount);
+    if (isSlowToCross) slow.push(key === '/' ? key : `${key}/`);
   }
-  return [...mounts.values()].filter((mount) => mount !== undefined);
+  return [...mounts].flatMap(([key, mount]) => {
+    if (mount === undefined) return [];
+    const isBelowSlow = slow.some((prefix) => key.startsWith(prefix));
+    return isBelowSlow ? { ...mount, isImmediate: false } : mount;
+  });
 }
 
-function parseLine(line: string): { readonly key: string; readonly mount: Mount | undefined } {
+interface MountLine {
+  readonly key: string;
+  readonly mount: Mount | undefined;
+  readonly isSlowToCross: boolean;
+}
+
+function parseLine(line: string): MountLine {
   const fields = line.split(' ');
   const hyphen = fields.indexOf('-', OPTIONS + 1);
   const escapedPath = fields[MOUNTPOINT];
@@ -57,7 +77,10 @@ function parseLine(line: string): { readonly key: string; readonly mount: Mount 
   const path = Buffer.from(unescape(escapedPath), 'latin1');
   const mountpoint = path.toString();
   const key = escapedPath;
-  if (MOUNTPOINT_EXCLUDED.test(mountpoint) || FSTYPE_EXCLUDED.test(fstype)) return { key, mount: undefined };
+  const isSlowToCross = fstype === AUTOMOUNT || !FSTYPE_CROSSED_AT_ONCE.test(fstype);
+  if (MOUNTPOINT_EXCLUDED.test(mountpoint) || FSTYPE_EXCLUDED.test(fstype)) {
+    return { key, mount: undefined, isSlowToCross };
+  }
   const options = [fields[OPTIONS], fields[hyphen + 3]].join(',').split(',');
   const mount = {
     device: Buffer.from(unescape(device), 'latin1').toString(),
@@ -66,8 +89,9 @@ function parseLine(line: string): { readonly key: string; readonly mount: Mount 
     path,
     isReadonly: options.includes('ro'),
     isRemote: FSTYPE_REMOTE.test(fstype),
+    isImmediate: FSTYPE_IMMEDIATE.test(fstype),
   };
-  return { key, mount };
+  return { key, mount, isSlowToCross };
 }
 
 /** The kernel writes space, tab, line break, backslash and number sign as three octal digits. */

@@ -33,7 +33,9 @@ export function netstatSampler(): Sampler {
         attempt(readings, metrics, [], () => {
           const bytes = readIfPresent(host, path);
           if (bytes === undefined) return;
-          for (const { metric, value } of parse(bytes.toString('latin1'))) readings.add(metric, value);
+          readings.addFrom(path, bytes, () => {
+            for (const { metric, value } of parse(bytes.toString('latin1'))) readings.add(metric, value);
+          });
         });
       }
     },

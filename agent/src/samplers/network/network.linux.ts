@@ -1,6 +1,8 @@
 /**
  * Network counters from /proc/net/dev; state, link, size, speed and numbers from /sys/class/net/<device> (nohandler since
- * Linux 4.6, carrier_up_count since 4.16). Settings such as the address and the size of packets are read once a minute.
+ * Linux 4.6, carrier_up_count since 4.16). Every file of /sys costs a call, and some ask the driver, so as few as possible
+ * are read in each tick: settings such as the address once a minute, and what belongs to the link when the link changed or
+ * once a minute.
  */
 import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
@@ -30,16 +32,18 @@ function integer(metric: MetricWithLabels<1>, file: string): Attribute {
   return { metric, file, parse: (bytes) => parseInteger(bytes, `/sys/class/net ${file}`) };
 }
 
-/** Those that may differ from tick to tick. */
-const COUNTERS: readonly Attribute[] = [
-  integer('node_network_receive_nohandler_total', 'statistics/rx_nohandler'),
-  integer('node_network_carrier_changes_total', 'carrier_changes'),
+/** Grows with the packets that come in. */
+const NOHANDLER = integer('node_network_receive_nohandler_total', 'statistics/rx_nohandler');
+/** Grows whenever the link comes or goes, so what belongs to the link stays as it is while this and the state do. */
+const CHANGES = integer('node_network_carrier_changes_total', 'carrier_changes');
+
+/** Those that change with the link only. */
+const LINK: readonly Attribute[] = [
   integer('node_network_carrier_up_changes_total', 'carrier_up_count'),
   integer('node_network_carrier_down_changes_total', 'carrier_down_count'),
 ];
-
-/** Those that only an interface that is switched on has; asking another would be in vain and costs an error each. */
-const LINK: readonly Attribute[] = [
+/** Of those, the ones that only an interface that is switched on has; asking another costs an error each. */
+const LINK_WHEN_ON: readonly Attribute[] = [
   integer('node_network_carrier', 'carrier'),
   integer('node_network_dormant', 'dormant'),
 ];
@@ -63,27 +67,42 @@ const SETTINGS: readonly Attribute[] = [
 ];
 
 /** What is remembered of a device. */
-interface Settings {
-  readonly list: readonly Setting[];
+interface Device {
+  readonly folder: string;
+  /** The only label of most metrics, as a list. */
+  readonly labels: readonly [device: string];
+  readonly settings: readonly Setting[];
   readonly isLoopback: boolean;
   readonly address: string;
   readonly broadcast: string;
   readonly alias: string;
+  link: Link | undefined;
+}
+
+/** What is remembered while the link stays as it is. */
+interface Link {
+  readonly changes: number | undefined;
+  readonly flags: number | undefined;
+  readonly state: string | undefined;
+  readonly list: readonly Setting[];
+  /** Labels of `node_network_info`; undefined when the state is not known. */
+  readonly facts: readonly string[] | undefined;
 }
 
 interface Source {
   readonly host: Host;
   readonly readings: Readings;
-  readonly device: string;
 }
 
 export function networkSampler(clock: Clock): Sampler {
-  const remembering = remembered(clock, () => new Map<string, Settings>());
+  const remembering = remembered(clock, () => new Map<string, Device>());
   return {
     name: 'network',
     metrics: [
       ...NETWORK_COUNTERS,
-      ...[...SETTINGS, ...COUNTERS, ...LINK, FLAGS, SPEED].map(({ metric }) => metric),
+      ...[...SETTINGS, ...LINK, ...LINK_WHEN_ON, NOHANDLER, CHANGES, FLAGS, SPEED].map(
+        ({ metric }) => metric,
+      ),
       'node_network_up',
       'node_network_info',
     ],
@@ -91,68 +110,85 @@ export function networkSampler(clock: Clock): Sampler {
       const known = remembering(host);
       for (const { device, counters } of parseNetworkDevices(host.read('/proc/net/dev').toString())) {
         NETWORK_COUNTERS.forEach((metric, i) => readings.add(metric, counters[i] ?? Number.NaN, device));
-        const settings = known.get(device) ?? readSettings(host, device);
-        if (settings === undefined) continue;
-        known.set(device, settings);
-        addDevice({ host, readings, device }, settings);
+        const found = known.get(device) ?? readDevice(host, device);
+        if (found === undefined) continue;
+        known.set(device, found);
+        addDevice({ host, readings }, found);
       }
     },
   };
 }
 
 /** undefined when /sys does not have the device. */
-function readSettings(host: Host, device: string): Settings | undefined {
-  if (!host.has(`/sys/class/net/${device}`)) return undefined;
-  const fact = (file: string): string => readFact(host, `/sys/class/net/${device}/${file}`);
-  const list = SETTINGS.flatMap(
-    (setting) => readSetting(host, `/sys/class/net/${device}/${setting.file}`, setting) ?? [],
-  );
+function readDevice(host: Host, device: string): Device | undefined {
+  const folder = `/sys/class/net/${device}`;
+  if (!host.has(folder)) return undefined;
+  const settings = readSettings(host, folder, SETTINGS);
   return {
-    list,
-    isLoopback: list.some((each) => each.metric === KIND && 'value' in each && isLoopback(each.value)),
-    address: fact('address'),
-    broadcast: fact('broadcast'),
-    alias: fact('ifalias'),
+    folder,
+    labels: [device],
+    settings,
+    isLoopback: settings.some((each) => each.metric === KIND && 'value' in each && isLoopback(each.value)),
+    address: readFact(host, `${folder}/address`),
+    broadcast: readFact(host, `${folder}/broadcast`),
+    alias: readFact(host, `${folder}/ifalias`),
+    link: undefined,
   };
 }
 
-function addDevice(source: Source, settings: Settings): void {
-  const { readings, host, device } = source;
-  const labels = [device];
-  for (const setting of settings.list) addSetting(readings, setting, labels);
-  for (const counter of COUNTERS) addAttribute(source, counter);
-  const flags = addAttribute(source, FLAGS);
-  const isOn = flags === undefined || isSwitchedOn(flags);
-  const hasSpeed = isOn && !settings.isLoopback;
-  if (isOn) for (const attribute of LINK) addAttribute(source, attribute);
-  if (hasSpeed) addAttribute(source, SPEED);
-  const state = addState(source);
-  if (state === undefined) return;
-  const duplex = hasSpeed ? readFact(host, `/sys/class/net/${device}/duplex`) : '';
-  const { address, broadcast, alias } = settings;
-  readings.addFacts('node_network_info', [address, broadcast, device, duplex, alias, state]);
+function readSettings(host: Host, folder: string, attributes: readonly Attribute[]): Setting[] {
+  return attributes.flatMap((attribute) => readSetting(host, `${folder}/${attribute.file}`, attribute) ?? []);
+}
+
+function addDevice(source: Source, device: Device): void {
+  const { readings } = source;
+  const { labels } = device;
+  for (const setting of device.settings) addSetting(readings, setting, labels);
+  addAttribute(source, device, NOHANDLER);
+  const changes = addAttribute(source, device, CHANGES);
+  const flags = addAttribute(source, device, FLAGS);
+  const state = addState(source, device);
+  let { link } = device;
+  if (link?.changes !== changes || link?.flags !== flags || link?.state !== state) link = undefined;
+  link ??= readLink(source.host, device, { changes, flags, state });
+  device.link = link;
+  for (const each of link.list) addSetting(readings, each, labels);
+  if (link.facts !== undefined) readings.addFacts('node_network_info', link.facts);
+}
+
+function readLink(host: Host, device: Device, now: Pick<Link, 'changes' | 'flags' | 'state'>): Link {
+  const { folder } = device;
+  const isOn = now.flags === undefined || isSwitchedOn(now.flags);
+  const hasSpeed = isOn && !device.isLoopback;
+  const attributes = [...LINK, ...(isOn ? LINK_WHEN_ON : []), ...(hasSpeed ? [SPEED] : [])];
+  const duplex = hasSpeed ? readFact(host, `${folder}/duplex`) : '';
+  const { address, broadcast, alias, labels } = device;
+  const facts =
+    now.state === undefined ? undefined : [address, broadcast, labels[0], duplex, alias, now.state];
+  return { ...now, list: readSettings(host, folder, attributes), facts };
 }
 
 /** The operational state in the words of RFC 2863; undefined when it could not be read. */
-function addState({ host, readings, device }: Source): string | undefined {
+function addState({ host, readings }: Source, { folder, labels }: Device): string | undefined {
   let state: string | undefined;
-  attempt(readings, ['node_network_up'], [device], () => {
-    state = readIfPresent(host, `/sys/class/net/${device}/operstate`)?.toString().trim();
-    if (state !== undefined) readings.add('node_network_up', state === 'up' ? 1 : 0, device);
+  attempt(readings, ['node_network_up'], labels, () => {
+    state = readIfPresent(host, `${folder}/operstate`)?.toString('latin1').trim();
+    if (state !== undefined) readings.add('node_network_up', state === 'up' ? 1 : 0, labels[0]);
   });
   return state;
 }
 
 /** Adds nothing when the device has no such value. */
 function addAttribute(
-  { host, readings, device }: Source,
+  { host, readings }: Source,
+  { folder, labels }: Device,
   { metric, file, parse }: Attribute,
 ): number | undefined {
   let value: number | undefined;
-  attempt(readings, [metric], [device], () => {
-    const bytes = readIfPresent(host, `/sys/class/net/${device}/${file}`);
+  attempt(readings, [metric], labels, () => {
+    const bytes = readIfPresent(host, `${folder}/${file}`);
     value = bytes === undefined ? undefined : parse(bytes);
-    if (value !== undefined) readings.add(metric, value, device);
+    if (value !== undefined) readings.add(metric, value, labels[0]);
   });
   return value;
 }

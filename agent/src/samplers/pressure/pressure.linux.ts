@@ -39,10 +39,12 @@ export const pressureSampler: Sampler = {
         const path = `/proc/pressure/${resource.name}`;
         const bytes = readIfPresent(host, path);
         if (bytes === undefined) return;
-        const { waitingSeconds, stalledSeconds } = parsePressure(bytes.toString('latin1'), path);
-        const { waiting, stalled } = resource;
-        if (waiting !== undefined && waitingSeconds !== undefined) readings.add(waiting, waitingSeconds);
-        if (stalled !== undefined && stalledSeconds !== undefined) readings.add(stalled, stalledSeconds);
+        readings.addFrom(path, bytes, () => {
+          const { waitingSeconds, stalledSeconds } = parsePressure(bytes.toString('latin1'), path);
+          const { waiting, stalled } = resource;
+          if (waiting !== undefined && waitingSeconds !== undefined) readings.add(waiting, waitingSeconds);
+          if (stalled !== undefined && stalledSeconds !== undefined) readings.add(stalled, stalledSeconds);
+        });
       });
     }
   },

@@ -4,30 +4,33 @@
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { HostError, isAbsent, type Host } from '../../host/host.ts';
-import { addNumberFile } from '../files.ts';
+import { rememberedNumbers, type NumberFile } from '../files.ts';
 import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 import { parseProcess, ProcessCounts } from './processes.ts';
 
+const LIMITS: readonly NumberFile[] = [
+  { metric: 'node_processes_max_processes', file: '/proc/sys/kernel/pid_max' },
+  { metric: 'node_processes_max_threads', file: '/proc/sys/kernel/threads-max' },
+];
+
 export function processesSampler(clock: Clock): Sampler {
   const counted = remembered(clock, countProcesses);
+  const addLimits = rememberedNumbers(clock, LIMITS);
   return {
     name: 'processes',
     metrics: [
       'node_processes_pids',
       'node_processes_threads',
       'node_processes_state',
-      'node_processes_max_processes',
-      'node_processes_max_threads',
+      ...LIMITS.map(({ metric }) => metric),
     ],
     sample(host, readings) {
       const counts = counted(host);
       readings.add('node_processes_pids', counts.pids);
       readings.add('node_processes_threads', counts.threads);
       for (const [state, count] of counts.states) readings.add('node_processes_state', count, state);
-      const source = { host, readings };
-      addNumberFile(source, '/proc/sys/kernel/pid_max', { metric: 'node_processes_max_processes' }, []);
-      addNumberFile(source, '/proc/sys/kernel/threads-max', { metric: 'node_processes_max_threads' }, []);
+      addLimits(host, readings);
     },
   };
 }

@@ -3,39 +3,27 @@ import { ParseError, parseNumber, words } from '../parse.ts';
 
 /** Jiffies per second in everything that the kernel shows to programs. */
 const USER_HZ = 100;
-/** Places after the name of the program, counted from the state (field 3). */
-const UTIME = 11;
-const STIME = 12;
+/** Place after the name of the program, counted from the state (field 3). */
 const START_TIME = 19;
-const VIRTUAL_BYTES = 20;
 /** What the kernel calls a limit that does not exist: the largest number of 64 bits, as node_exporter shows it. */
 const UNLIMITED = 2 ** 64;
 
-export interface ProcessStat {
-  readonly cpuSeconds: number;
-  /** After the boot of the machine. */
-  readonly startSeconds: number;
-  readonly virtualBytes: number;
-}
-
-/** @throws ParseError */
-export function parseProcessStat(text: string): ProcessStat {
+/** When the process started, seconds after the boot of the machine, from /proc/self/stat. @throws ParseError */
+export function parseStartSeconds(text: string): number {
   // The name of the program stands in brackets and may itself hold brackets and spaces.
   const fields = words(text.slice(text.lastIndexOf(')') + 1));
-  const number = (index: number): number => parseNumber(fields[index], '/proc/self/stat');
-  return {
-    cpuSeconds: (number(UTIME) + number(STIME)) / USER_HZ,
-    startSeconds: number(START_TIME) / USER_HZ,
-    virtualBytes: number(VIRTUAL_BYTES),
-  };
+  return parseNumber(fields[START_TIME], '/proc/self/stat') / USER_HZ;
 }
 
-const RESIDENT = /^VmRSS:\s*([0-9]+) kB$/m;
 const KIB = 1024;
+const KIB_SUFFIX = ' kB';
 
-/** Bytes of physical memory from /proc/self/status. @throws ParseError */
-export function parseResidentBytes(text: string): number {
-  return parseNumber(RESIDENT.exec(text)?.[1], '/proc/self/status') * KIB;
+/** Bytes of memory behind a key of /proc/self/status such as `VmRSS`. @throws ParseError */
+export function parseMemoryBytes(text: string, key: string): number {
+  const from = text.indexOf(`\n${key}:`);
+  const end = text.indexOf(KIB_SUFFIX, from);
+  const number = from === -1 || end === -1 ? undefined : text.slice(from + key.length + 2, end).trim();
+  return parseNumber(number, `/proc/self/status ${key}`) * KIB;
 }
 
 export interface ProcessLimits {

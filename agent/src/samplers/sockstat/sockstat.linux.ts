@@ -29,7 +29,9 @@ export function sockstatSampler(): Sampler {
         attempt(readings, metrics, [], () => {
           const bytes = readIfPresent(host, path);
           if (bytes === undefined) return;
-          for (const { metric, value } of parseSockstat(bytes, pageBytes)) readings.add(metric, value);
+          readings.addFrom(path, bytes, () => {
+            for (const { metric, value } of parseSockstat(bytes, pageBytes)) readings.add(metric, value);
+          });
         });
       }
     },

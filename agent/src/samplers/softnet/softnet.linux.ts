@@ -2,12 +2,16 @@
 import type { Sampler } from '../sampler.ts';
 import { parseSoftnet, SOFTNET_METRICS } from './softnet.ts';
 
+const PATH = '/proc/net/softnet_stat';
+
 export const softnetSampler: Sampler = {
   name: 'softnet',
   metrics: SOFTNET_METRICS,
   sample(host, readings) {
-    for (const { cpu, values } of parseSoftnet(host.read('/proc/net/softnet_stat'))) {
-      for (const { metric, value } of values) readings.add(metric, value, cpu);
-    }
+    readings.addFrom(PATH, host.read(PATH), (bytes) => {
+      for (const { cpu, values } of parseSoftnet(bytes)) {
+        for (const { metric, value } of values) readings.add(metric, value, cpu);
+      }
+    });
   },
 };

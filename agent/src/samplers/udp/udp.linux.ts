@@ -17,9 +17,11 @@ export const udpSampler: Sampler = {
       try {
         const bytes = readIfPresent(host, path);
         if (bytes === undefined) continue;
-        const { receive, send } = parseUdpQueues(bytes, path);
-        readings.add('node_udp_queues', receive, ip, 'rx');
-        readings.add('node_udp_queues', send, ip, 'tx');
+        readings.addFrom(path, bytes, () => {
+          const { receive, send } = parseUdpQueues(bytes, path);
+          readings.add('node_udp_queues', receive, ip, 'rx');
+          readings.add('node_udp_queues', send, ip, 'tx');
+        });
       } catch (error) {
         const code = sampleErrorCode(error);
         readings.fail('node_udp_queues', code, ip, 'rx');

@@ -6,9 +6,11 @@ import * as z from 'zod';
 import type { Database } from '../../state/database.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { Change } from '../rules/decide.ts';
-import type { FiringInstance, Instance, Subject } from '../rules/instance.ts';
+import type { FiringInstance, Instance } from '../rules/instance.ts';
 import type { InstanceRows } from '../rules/instances.ts';
 import type { LoadedRule } from '../rules/load.ts';
+import { ruleId } from '../rules/rule.ts';
+import { severityOf } from '../rules/severity.ts';
 import {
   jsonColumn,
   snapshotSchema,
@@ -25,6 +27,8 @@ export interface IncidentStore {
   apply(loaded: LoadedRule, changes: readonly Change[], nowMs: number): Applied;
   /** Ends the open incidents of a host on a person's decision, and forgets what rules knew about it. */
   closeHost(hostId: string, reason: string, nowMs: number): readonly Transition[];
+  /** Ends the open incidents of a rule that is no more, and forgets what it watched. `rule` as `ruleId` gives it. */
+  closeRule(rule: string, reason: string, nowMs: number): readonly Transition[];
   /** Deletes incidents that were resolved before `beforeMs` and have nothing left to send; returns how many. */
   prune(beforeMs: number): number;
 }
@@ -97,7 +101,7 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
       incidentId: id,
       goneSinceMonoMs: null,
     };
-    instanceRows.put(loaded.rule.name, instance);
+    instanceRows.put(ruleId(loaded.rule), instance);
     return { instance, transition: addTransition(id, 1, { kind: 'fired', atMs: nowMs, snapshot }) };
   };
 
@@ -129,7 +133,7 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
           switch (change.kind) {
             case 'track':
               instances.set(change.instance.subject.key, change.instance);
-              if (change.isDurable) instanceRows.put(loaded.rule.name, change.instance);
+              if (change.isDurable) instanceRows.put(ruleId(loaded.rule), change.instance);
               break;
             case 'forget':
               instances.set(change.subject.key, null);
@@ -169,6 +173,16 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
       });
     },
 
+    closeRule(rule, reason, nowMs) {
+      return database.transaction(() => {
+        const ids = sql.openOfRule.all(rule).map((row) => z.string().parse(row['incident_id']));
+        const closed = ids.map((id) => end(id, { kind: 'closed', reason, value: null }, nowMs));
+        instanceRows.deleteByRule(rule);
+        if (closed.length > 0) enqueue(closed);
+        return closed;
+      });
+    },
+
     prune(beforeMs) {
       let deletedCount = 0;
       for (;;) {
@@ -182,23 +196,23 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
 
 function snapshotOf(
   { rule, title, description }: LoadedRule,
-  { subject, sinceMs, value }: { subject: Subject; sinceMs: number; value: number | null },
+  { subject, sinceMs, value, texts }: Change & { readonly kind: 'fire' },
   { nowMs, limits }: { nowMs: number; limits: AlertingLimits },
 ): Snapshot {
   const context = { labels: subject.labels, value, sinceMs };
   return {
     rule: rule.name,
     kind: rule.kind,
-    severity: rule.severity,
+    severity: rule.source === 'file' ? severityOf(subject.labels.get('severity')) : rule.severity,
     hostId: subject.host?.id ?? null,
     hostName: subject.host?.name ?? null,
-    title: title(context, limits.titleLengthMax),
-    description: description(context, limits.descriptionLengthMax),
+    title: texts?.title ?? title(context, limits.titleLengthMax),
+    description: texts?.description ?? description(context, limits.descriptionLengthMax),
     labels: {
+      severity: rule.severity,
       ...subject.labels.toObject(),
       ...rule.labels,
       alertname: rule.name,
-      severity: rule.severity,
     },
     // JSON knows neither NaN nor infinity.
     value: value !== null && Number.isFinite(value) ? value : null,
@@ -223,6 +237,9 @@ function prepare({ connection }: Database) {
     ),
     openOfHost: connection.prepare(
       `SELECT id FROM incidents WHERE host_id = ? AND status = 'open' ORDER BY id`,
+    ),
+    openOfRule: connection.prepare(
+      'SELECT incident_id FROM rule_instances WHERE rule = ? AND incident_id IS NOT NULL ORDER BY incident_id',
     ),
     latestTransition: connection.prepare(
       'SELECT sequence, snapshot FROM transitions WHERE incident_id = ? ORDER BY sequence DESC LIMIT 1',

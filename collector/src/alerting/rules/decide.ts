@@ -1,6 +1,6 @@
 /** From what was seen to what changes. Pure: the same instance, observation and time give the same changes. */
 import type { FiringInstance, Instance, PendingInstance, Subject } from './instance.ts';
-import type { Observation, Raised, Sight } from './observe.ts';
+import type { AlertTexts, Observation, Raised, Sight } from './observe.ts';
 
 /** Why an incident ended: the clear condition held, or its series is gone from fresh data. */
 export type EndReason = 'cleared' | 'gone';
@@ -14,6 +14,7 @@ export type Change =
       readonly subject: Subject;
       readonly sinceMs: number;
       readonly value: number | null;
+      readonly texts?: AlertTexts | undefined;
     }
   | {
       readonly kind: 'resolve';
@@ -24,6 +25,8 @@ export type Change =
 
 export interface DecideInput {
   readonly forMs: number;
+  /** How long a cleared alert goes on firing; 0 when left out. */
+  readonly keepFiringForMs?: number;
   readonly instances: ReadonlyMap<string, Instance>;
   readonly observation: Observation;
   /** Wall clock, for what is stored and shown. */
@@ -73,11 +76,11 @@ export function decide(input: DecideInput): Decision {
 
 function onRaised(input: DecideInput, raised: Raised, known: Instance | undefined): Change[] {
   const { subject, value } = raised;
-  if (known?.phase === 'firing') return keepFiring(known, null);
+  if (known?.phase === 'firing') return keepFiring(known, {});
   const isConfirmed = known !== undefined && isWithinGap(input, known);
   const heldSinceMs = isConfirmed ? known.sinceMs : input.nowMs;
   if (input.nowMs - heldSinceMs >= input.forMs) {
-    return [{ kind: 'fire', subject, sinceMs: raised.sinceMs ?? heldSinceMs, value }];
+    return [{ kind: 'fire', subject, sinceMs: raised.sinceMs ?? heldSinceMs, value, texts: raised.texts }];
   }
   if (isConfirmed && input.nowMs - known.seenMs < SEEN_WRITE_MS) return [];
   const instance = { phase: 'pending', subject, sinceMs: heldSinceMs, seenMs: input.nowMs } as const;
@@ -92,27 +95,40 @@ function onPendingNotRaised(input: DecideInput, instance: PendingInstance, sight
 
 function onFiringNotRaised(input: DecideInput, instance: FiringInstance, sight: Sight): Change[] {
   switch (sight.kind) {
-    case 'cleared':
+    case 'cleared': {
+      const keepFiringForMs = input.keepFiringForMs ?? 0;
+      const clearedSinceMonoMs = instance.clearedSinceMonoMs ?? input.nowMonoMs;
+      if (input.nowMonoMs - clearedSinceMonoMs < keepFiringForMs)
+        return keepFiring(instance, { clearedSinceMonoMs });
       return [{ kind: 'resolve', instance, reason: 'cleared', value: sight.value }];
+    }
     case 'gone': {
       const goneSinceMonoMs = instance.goneSinceMonoMs ?? input.nowMonoMs;
       if (input.nowMonoMs - goneSinceMonoMs < input.limits.goneAfterMs) {
-        return keepFiring(instance, goneSinceMonoMs);
+        return keepFiring(instance, { goneSinceMonoMs });
       }
       return [{ kind: 'resolve', instance, reason: 'gone', value: null }];
     }
     // What interrupts the absence, or its proof, starts the wait for "gone" anew.
     case 'between':
     case 'unknown':
-      return keepFiring(instance, null);
+      return keepFiring(instance, {});
     default:
       return sight satisfies never;
   }
 }
 
-function keepFiring(instance: FiringInstance, goneSinceMonoMs: number | null): Change[] {
-  if (instance.goneSinceMonoMs === goneSinceMonoMs) return [];
-  return [{ kind: 'track', instance: { ...instance, goneSinceMonoMs }, isDurable: false }];
+/** The alert stays, with the waits that go on; a wait that is not named ends. */
+function keepFiring(
+  instance: FiringInstance,
+  waits: { readonly goneSinceMonoMs?: number; readonly clearedSinceMonoMs?: number },
+): Change[] {
+  const { goneSinceMonoMs = null, clearedSinceMonoMs } = waits;
+  if (instance.goneSinceMonoMs === goneSinceMonoMs && instance.clearedSinceMonoMs === clearedSinceMonoMs)
+    return [];
+  return [
+    { kind: 'track', instance: { ...instance, goneSinceMonoMs, clearedSinceMonoMs }, isDurable: false },
+  ];
 }
 
 /** Whether the condition was confirmed lately; a clock that stepped back does not count as lately. */

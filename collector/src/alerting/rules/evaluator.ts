@@ -1,7 +1,10 @@
-/** Evaluates the rules and keeps what they know between two evaluations. Timers are the caller's. */
+/**
+ * Evaluates the rules and keeps what they know between two evaluations. Timers are the caller's.
+ */
 import { withDeadline, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { Labels } from '../../storage/labels.ts';
 import type { AlertingCounters } from '../counters.ts';
 import type { IncidentStore } from '../incidents/incidents.ts';
 import type { Transition } from '../incidents/transition.ts';
@@ -10,12 +13,15 @@ import type { EvaluatePort, HostsPort } from '../ports.ts';
 import { decide } from './decide.ts';
 import type { Instance } from './instance.ts';
 import type { StoredInstance } from './instances.ts';
+import { alertSamples, recordedSamples, SeriesMemory, type RuleSeries } from '../rule-files/group.ts';
+import { alertingRules, type GroupStep, type LoadedGroup, type RuleBook } from './book.ts';
 import type { LoadedRule } from './load.ts';
+import { observeFileRule } from './observe-file.ts';
 import { indexHosts, isJudgeable, observeExpression, observePresence, type Observation } from './observe.ts';
-import type { ExpressionRule } from './rule.ts';
+import { ruleId, type ExpressionRule, type FileAlertRule } from './rule.ts';
 
 export interface RuleEvaluatorOptions {
-  readonly rules: readonly LoadedRule[];
+  readonly book: RuleBook;
   /** What an earlier run remembered. */
   readonly stored: readonly StoredInstance[];
   readonly store: IncidentStore;
@@ -24,23 +30,44 @@ export interface RuleEvaluatorOptions {
   readonly counters: AlertingCounters;
   readonly hosts: HostsPort;
   readonly evaluate: EvaluatePort;
+  /** Stores what recording rules give, and the series that tell of alerts. */
+  readonly append: (series: readonly RuleSeries[]) => Promise<void>;
+  readonly externalUrl: string;
   readonly limits: AlertingLimits;
   /** Told after transitions were stored; never with an empty list. */
   readonly onTransitions: (transitions: readonly Transition[]) => void;
 }
 
+/** How an evaluation of a rule went. */
+export interface RuleHealth {
+  /** `null` when it went well. */
+  readonly error: string | null;
+  /** UTC milliseconds. */
+  readonly evaluatedMs: number;
+  readonly durationMs: number;
+}
+
 export class RuleEvaluator {
   readonly #options: RuleEvaluatorOptions;
-  /** What each rule watches, by rule name and instance key; a copy of the table `rule_instances`. */
-  readonly #instances: ReadonlyMap<string, Map<string, Instance>>;
-  /** Failures that were logged and last, by rule. */
-  readonly #failures = new Map<string, string>();
+  #book: RuleBook;
+  #alerting: ReadonlyMap<string, LoadedRule>;
+  /** What each rule watches, by rule id and instance key; a copy of the table `rule_instances`. */
+  readonly #instances: Map<string, Map<string, Instance>>;
+  /** How the last evaluation of each rule went, by id. */
+  readonly #health = new Map<string, RuleHealth>();
+  /** When each group is due, on the monotonic clock. */
+  readonly #groupDueMonoMs = new Map<string, number>();
+  readonly #recorded = new SeriesMemory<string>();
+  #alertsStoredMonoMs = -Infinity;
+  #alertsStored = '';
   readonly #abort = new AbortController();
   #expressionRun: Promise<void> | undefined;
   #evaluatedMs: number | null = null;
 
   constructor(options: RuleEvaluatorOptions) {
     this.#options = options;
+    this.#book = options.book;
+    this.#alerting = alertingRules(options.book);
     this.#instances = this.#loadInstances();
   }
 
@@ -51,6 +78,40 @@ export class RuleEvaluator {
 
   get isEvaluatingExpressions(): boolean {
     return this.#expressionRun !== undefined;
+  }
+
+  get book(): RuleBook {
+    return this.#book;
+  }
+
+  /** How the last evaluation of a rule went; undefined before the first one. */
+  healthOf(id: string): RuleHealth | undefined {
+    return this.#health.get(id);
+  }
+
+  /** What a rule watches at present, pending and firing. */
+  instancesOf(id: string): readonly Instance[] {
+    return [...(this.#instances.get(id)?.values() ?? [])];
+  }
+
+  /**
+   * Puts other rules into force from the next evaluation on; rules that keep their id keep their alerts.
+   * @returns the ids of rules that have alerts and are no more; see `forgetRule`
+   */
+  setBook(book: RuleBook): readonly string[] {
+    this.#book = book;
+    this.#alerting = alertingRules(book);
+    for (const id of this.#alerting.keys()) if (!this.#instances.has(id)) this.#instances.set(id, new Map());
+    for (const key of this.#groupDueMonoMs.keys()) {
+      if (!book.groups.some((group) => group.key === key)) this.#groupDueMonoMs.delete(key);
+    }
+    return [...this.#instances.keys()].filter((id) => !this.#alerting.has(id));
+  }
+
+  /** Drops what was remembered of a rule whose incidents were closed. */
+  forgetRule(id: string): void {
+    this.#instances.delete(id);
+    this.#health.delete(id);
   }
 
   /** Instances by phase. */
@@ -64,15 +125,16 @@ export class RuleEvaluator {
 
   /** Evaluates the rules on presence. Takes no query, hence no time. */
   evaluatePresence(): void {
-    for (const loaded of this.#options.rules) {
+    for (const loaded of this.#book.rules) {
       const { rule } = loaded;
       if (rule.source !== 'presence' || this.#abort.signal.aborted) continue;
       try {
         const hosts = indexHosts(this.#options.hosts.list());
+        const startedMs = this.#options.clock.monoMs();
         this.#settle(loaded, observePresence(rule, hosts, this.#watchedBy(rule.name).values()));
-        this.#onEvaluated(rule.name, null);
+        this.#onEvaluated(rule.name, null, startedMs);
       } catch (error) {
-        this.#onEvaluated(rule.name, describeError(error));
+        this.#onEvaluated(rule.name, describeError(error), this.#options.clock.monoMs());
       }
     }
   }
@@ -99,9 +161,9 @@ export class RuleEvaluator {
    * because nothing can be said about them.
    */
   holdings(): (rule: string, hostId: string | null) => boolean {
-    const { hosts, clock, limits, rules } = this.#options;
+    const { hosts, clock, limits } = this.#options;
     const { byId } = indexHosts(hosts.list());
-    const byName = new Map(rules.map(({ rule }) => [rule.name, rule]));
+    const byName = new Map(Array.from(this.#alerting.values(), ({ rule }) => [rule.name, rule]));
     return (name, hostId) => {
       const rule = byName.get(name);
       // Nothing judges the incidents of a rule that no longer exists.
@@ -121,48 +183,129 @@ export class RuleEvaluator {
 
   async #runExpressions(previous: Promise<void> | undefined): Promise<void> {
     await previous;
-    for (const loaded of this.#options.rules) {
+    for (const loaded of this.#book.rules) {
       const { rule } = loaded;
       if (rule.source !== 'expression') continue;
-      try {
-        const observation = await this.#observe(rule);
+      await this.#run(rule.name, async () => this.#settle(loaded, await this.#observe(rule)));
+      if (this.#abort.signal.aborted) return;
+    }
+    for (const group of this.#book.groups) {
+      if (!this.#isDue(group)) continue;
+      for (const step of group.steps) {
+        await this.#run(step.id, () => this.#runStep(step, group));
         if (this.#abort.signal.aborted) return;
-        this.#settle(loaded, observation);
-        this.#onEvaluated(rule.name, null);
-      } catch (error) {
-        if (this.#abort.signal.aborted) return;
-        this.#onEvaluated(rule.name, describeError(error));
       }
     }
+    await this.#storeAlerts();
     this.#evaluatedMs = this.#options.clock.wallMs();
   }
 
+  /** Evaluates one rule; a failure leaves its alerts as they are. */
+  async #run(id: string, evaluate: () => Promise<void>): Promise<void> {
+    const startedMs = this.#options.clock.monoMs();
+    try {
+      await evaluate();
+      if (!this.#abort.signal.aborted) this.#onEvaluated(id, null, startedMs);
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#onEvaluated(id, describeError(error), startedMs);
+    }
+  }
+
+  /** A group that was missed is not made up for: its next time lies in the future again. */
+  #isDue({ key, intervalMs }: LoadedGroup): boolean {
+    const nowMs = this.#options.clock.monoMs();
+    const dueMs = this.#groupDueMonoMs.get(key) ?? nowMs;
+    if (nowMs < dueMs) return false;
+    this.#groupDueMonoMs.set(key, dueMs + (Math.floor((nowMs - dueMs) / intervalMs) + 1) * intervalMs);
+    return true;
+  }
+
+  async #runStep(step: GroupStep, group: LoadedGroup): Promise<void> {
+    const timeMs = this.#options.clock.wallMs();
+    if (step.kind === 'alerting') {
+      this.#settle(step.loaded, await this.#observeFile(step.loaded.rule, timeMs));
+      return;
+    }
+    const result = await this.#query(step.id, timeMs - group.queryOffsetMs)(step.rule.expr);
+    const series = this.#recorded.next(step.id, recordedSamples(step.rule, result, group.limit), timeMs);
+    if (series.length > 0 && !this.#abort.signal.aborted) await this.#options.append(series);
+  }
+
   #observe(rule: ExpressionRule): Promise<Observation> {
-    const { clock, hosts, evaluate, limits } = this.#options;
-    const timeoutMs = limits.evaluationTimeoutMs;
+    const { clock, hosts, limits } = this.#options;
     const nowMs = clock.wallMs();
-    const onTimeout = (): Error =>
-      new AppError('QUERY_TIMEOUT', `evaluate rule ${rule.name}: no result within ${timeoutMs} ms`);
     return observeExpression(rule, {
       hosts: indexHosts(hosts.list()),
-      instances: [...this.#watchedBy(rule.name).values()],
+      instances: this.instancesOf(rule.name),
       nowMs,
       dataAgeMsMax: limits.dataAgeMsMax,
-      query: (expression) =>
-        withDeadline(clock, { timeoutMs, onTimeout }, (deadline) =>
-          evaluate(expression, nowMs, AbortSignal.any([deadline, this.#abort.signal])),
-        ),
+      query: this.#query(rule.name, nowMs),
     });
+  }
+
+  #observeFile(rule: FileAlertRule, nowMs: number): Promise<Observation> {
+    const { hosts, limits, externalUrl } = this.#options;
+    return observeFileRule(rule, {
+      hosts: indexHosts(hosts.list()),
+      instances: this.instancesOf(rule.id),
+      nowMs,
+      limits,
+      externalUrl,
+      query: this.#query(rule.id, nowMs - rule.queryOffsetMs),
+    });
+  }
+
+  /** Evaluates expressions for a rule at one time, each with its deadline. */
+  #query(id: string, timeMs: number) {
+    const { clock, evaluate, limits } = this.#options;
+    const timeoutMs = limits.evaluationTimeoutMs;
+    const onTimeout = (): Error =>
+      new AppError('QUERY_TIMEOUT', `evaluate rule ${id}: no result within ${timeoutMs} ms`);
+    return (expression: string) =>
+      withDeadline(clock, { timeoutMs, onTimeout }, (deadline) =>
+        evaluate(expression, timeMs, AbortSignal.any([deadline, this.#abort.signal])),
+      );
+  }
+
+  /** Stores the series `ALERTS` and `ALERTS_FOR_STATE`: when alerts come, change or go, and else now and then. */
+  async #storeAlerts(): Promise<void> {
+    const { clock, limits, append } = this.#options;
+    const alerts = Array.from(this.#alerting, ([id, { rule }]) =>
+      this.instancesOf(id).map(({ subject, phase, sinceMs }) => ({
+        labels: Labels.from([
+          ['severity', rule.severity],
+          ...subject.labels.entries(),
+          ...Object.entries(rule.labels),
+          ['alertname', rule.name],
+        ]),
+        state: phase,
+        activeAtMs: sinceMs,
+      })),
+    ).flat();
+    const summary = alerts.map(({ labels, state }) => `${labels.key} ${state}`).join('\n');
+    const isRecent = clock.monoMs() - this.#alertsStoredMonoMs < limits.alertSeriesIntervalMs;
+    if (isRecent && summary === this.#alertsStored) return;
+    const samples = new Map(alerts.flatMap(alertSamples).map((sample) => [sample.labels.key, sample]));
+    const series = this.#recorded.next('ALERTS', [...samples.values()], clock.wallMs());
+    this.#alertsStored = summary;
+    this.#alertsStoredMonoMs = clock.monoMs();
+    try {
+      if (series.length > 0) await append(series);
+    } catch (error) {
+      this.#options.log.warn('the series of alerts could not be stored', { error: describeError(error) });
+    }
   }
 
   /** Decides, stores, and only then takes the new state for true. */
   #settle(loaded: LoadedRule, observation: Observation): void {
     const { store, clock, counters, log, limits, onTransitions } = this.#options;
-    const rule = loaded.rule.name;
+    if (this.#abort.signal.aborted) return;
+    const rule = ruleId(loaded.rule);
     const instances = this.#watchedBy(rule);
     const nowMs = clock.wallMs();
     const { changes, droppedCount } = decide({
       forMs: loaded.rule.forMs,
+      keepFiringForMs: loaded.rule.source === 'file' ? loaded.rule.keepFiringForMs : 0,
       instances,
       observation,
       nowMs,
@@ -182,34 +325,39 @@ export class RuleEvaluator {
   }
 
   /** Counts each evaluation, and logs when failing starts, changes and ends. */
-  #onEvaluated(rule: string, error: string | null): void {
-    const { log, counters } = this.#options;
+  #onEvaluated(rule: string, error: string | null, startedMonoMs: number): void {
+    const { log, counters, clock } = this.#options;
     const outcome = error === null ? 'ok' : 'failed';
     counters.increment('rollcall_alerting_evaluations_total', { rule, outcome });
-    const before = this.#failures.get(rule) ?? null;
+    const before = this.#health.get(rule)?.error ?? null;
+    this.#health.set(rule, {
+      error,
+      evaluatedMs: clock.wallMs(),
+      durationMs: Math.max(0, clock.monoMs() - startedMonoMs),
+    });
     if (before === error) return;
     if (error === null) {
-      this.#failures.delete(rule);
       log.info('rule is evaluated again', { rule });
     } else {
-      this.#failures.set(rule, error);
       log.error('rule cannot be evaluated, its alerts stay as they are', { rule, error });
     }
   }
 
   #watchedBy(rule: string): Map<string, Instance> {
-    const instances = this.#instances.get(rule);
-    if (instances === undefined) throw new Error(`rule ${rule} is not loaded`);
+    const instances = this.#instances.get(rule) ?? new Map<string, Instance>();
+    this.#instances.set(rule, instances);
     return instances;
   }
 
-  #loadInstances(): ReadonlyMap<string, Map<string, Instance>> {
-    const { rules, stored, log } = this.#options;
-    const byRule = new Map<string, Map<string, Instance>>(rules.map(({ rule }) => [rule.name, new Map()]));
-    for (const { rule, instance } of stored) {
-      const instances = byRule.get(rule);
-      if (instances !== undefined) instances.set(instance.subject.key, instance);
-      else log.warn('an alert of a rule that no longer exists is kept', { rule });
+  #loadInstances(): Map<string, Map<string, Instance>> {
+    const byRule = new Map<string, Map<string, Instance>>();
+    for (const id of this.#alerting.keys()) byRule.set(id, new Map());
+    for (const { rule, instance } of this.#options.stored) {
+      const instances = byRule.get(rule) ?? new Map<string, Instance>();
+      byRule.set(rule, instances.set(instance.subject.key, instance));
+      if (!this.#alerting.has(rule)) {
+        this.#options.log.warn('an alert of a rule that no longer exists is kept', { rule });
+      }
     }
     return byRule;
   }

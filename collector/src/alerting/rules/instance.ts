@@ -29,6 +29,8 @@ export interface FiringInstance {
    * after a restart the evidence is gathered anew.
    */
   readonly goneSinceMonoMs: number | null;
+  /** Since when the condition is seen to be over while the rule keeps firing, on the monotonic clock; never stored. */
+  readonly clearedSinceMonoMs?: number | undefined;
 }
 
 export type Instance = PendingInstance | FiringInstance;

@@ -17,6 +17,7 @@ export interface InstanceRows {
   delete(key: string): void;
   deleteByIncident(incidentId: string): void;
   deleteByHost(hostId: string): void;
+  deleteByRule(rule: string): void;
 }
 
 const instanceRow = z.object({
@@ -42,6 +43,7 @@ export function createInstanceRows({ connection }: Database): InstanceRows {
   const deleteByKey = connection.prepare('DELETE FROM rule_instances WHERE key = ?');
   const deleteByIncident = connection.prepare('DELETE FROM rule_instances WHERE incident_id = ?');
   const deleteByHost = connection.prepare('DELETE FROM rule_instances WHERE host_id = ?');
+  const deleteByRule = connection.prepare('DELETE FROM rule_instances WHERE rule = ?');
   return {
     all: () => all.all().map((row) => parseInstance(row)),
     put(rule, instance) {
@@ -61,6 +63,7 @@ export function createInstanceRows({ connection }: Database): InstanceRows {
     },
     delete: (key) => void deleteByKey.run(key),
     deleteByIncident: (incidentId) => void deleteByIncident.run(incidentId),
+    deleteByRule: (rule) => void deleteByRule.run(rule),
     deleteByHost: (hostId) => void deleteByHost.run(hostId),
   };
 }

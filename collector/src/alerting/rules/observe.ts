@@ -10,6 +10,14 @@ export interface Raised {
   readonly value: number | null;
   /** Since when, where the source knows better than "now"; UTC milliseconds. */
   readonly sinceMs: number | null;
+  /** What the alert says, where the rule made it while it looked; else the rule's own texts are used. */
+  readonly texts?: AlertTexts | undefined;
+}
+
+/** The words of one alert. */
+export interface AlertTexts {
+  readonly title: string;
+  readonly description: string;
 }
 
 /** What is known of an instance whose condition was not seen to hold. */

@@ -2,9 +2,10 @@
 import { hash } from 'node:crypto';
 import type { IncidentKind, Severity } from '../../api/types.ts';
 import type { Labels } from '../../storage/labels.ts';
+import type { RuleText } from '../rule-files/rule-file.ts';
 
 interface RuleBase {
-  /** The label `alertname`; unique among the rules. */
+  /** The label `alertname`. */
   readonly name: string;
   readonly kind: IncidentKind;
   readonly severity: Severity;
@@ -42,7 +43,34 @@ export interface ExpressionRule extends RuleBase {
   readonly witness: string;
 }
 
-export type Rule = PresenceRule | ExpressionRule;
+/**
+ * A rule of a rule file: it fires for each label set in the result of `expr`, and ends when the series that it reads
+ * are there and the result no longer is. An empty result alone ends nothing.
+ */
+export interface FileAlertRule extends RuleBase {
+  readonly source: 'file';
+  /** Unique; stays the same while the rule keeps its file, group, name and place among those of its name. */
+  readonly id: string;
+  readonly expr: string;
+  /** Selectors without which the condition cannot be judged, as PromQL. */
+  readonly evidence: readonly string[];
+  /** The condition must be seen to be over for this long, in milliseconds, before the alert ends. */
+  readonly keepFiringForMs: number;
+  /** Labels with their templates; the values may differ from alert to alert. */
+  readonly labelTexts: readonly RuleText[];
+  readonly annotations: readonly RuleText[];
+  /** How far behind the present the rule is evaluated, in milliseconds. */
+  readonly queryOffsetMs: number;
+  /** Most alerts that it may have, 0 for any number. */
+  readonly limit: number;
+}
+
+export type Rule = PresenceRule | ExpressionRule | FileAlertRule;
+
+/** What identifies a rule where its state is kept. */
+export function ruleId(rule: Rule): string {
+  return rule.source === 'file' ? rule.id : rule.name;
+}
 
 /**
  * The key of one alert of a rule: equal for equal rule and identity labels, 32 hexadecimal digits. The label

@@ -1,84 +1,102 @@
 /**
- * Titles and descriptions of alerts: a small part of Prometheus' template language, so that rule files can use it
- * too. `{{ $labels.name }}` · `{{ $value }}` · `{{ $value | humanizePercentage }}` · `{{ $value | humanize1024 }}` ·
- * `{{ $since }}` (ours: since when the condition holds, UTC).
+ * Titles, descriptions and labels of alerts in Prometheus' template language (Go's `text/template` with its own
+ * functions), so that rule files work unchanged. Ours besides: `$since`, since when the condition holds.
  */
-import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
 import type { Labels } from '../../storage/labels.ts';
+import { execute, TemplateError } from './execute.ts';
+import { templateFunctions, type TemplateSample } from './functions.ts';
+import { parseTemplate } from './parse.ts';
+import { floatValue, stringValue, textMap, type Value } from './values.ts';
 
 export interface TemplateContext {
   readonly labels: Labels;
   /** `null` when the rule has no value, such as a host that is down. */
   readonly value: number | null;
-  readonly sinceMs: number;
+  /** Since when the condition holds, UTC milliseconds; `null` where nothing is known of it. */
+  readonly sinceMs: number | null;
+  readonly externalLabels?: Labels | undefined;
+  readonly externalUrl?: string | undefined;
+  /** For the function `query`: the result at the time of the evaluation. Without it the function fails. */
+  readonly query?: ((expression: string) => readonly TemplateSample[]) | undefined;
 }
 
 /** Renders one text; control characters from outside are removed and the result is cut to `lengthMax`. */
 export type Template = (context: TemplateContext, lengthMax: number) => string;
 
-type Part = (context: TemplateContext) => string;
-
-const PLACEHOLDER = /\{\{\s*(.*?)\s*\}\}/gs;
-const LABEL = /^\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)$/;
 /** Longest share of a text that one label may take. */
 const LABEL_LENGTH_MAX = 200;
 
-const FIXED: Readonly<Record<string, Part>> = {
-  $value: ({ value }) => formatValue(value, String),
-  '$value | humanizePercentage': ({ value }) => formatValue(value, (v) => `${significant(v * 100)}%`),
-  '$value | humanize1024': ({ value }) => formatValue(value, humanize1024),
-  $since: ({ sinceMs }) => `${new Date(sinceMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`,
-};
+const NO_PORTS = { query: (): never[] => [], externalUrl: '' };
+const SCOPE = {
+  functions: new Set(templateFunctions(NO_PORTS).keys()),
+  variables: ['labels', 'value', 'externalLabels', 'externalURL', 'since'],
+} as const;
 
 /**
  * Prepares a template once, when its rule loads.
- * @throws AppError BAD_CONFIG naming the placeholder that is not known
+ * @throws AppError BAD_CONFIG saying what is wrong with it
  */
 export function compileTemplate(text: string): Template {
-  const parts: Part[] = [];
-  let end = 0;
-  for (const match of text.matchAll(PLACEHOLDER)) {
-    parts.push(literal(text.slice(end, match.index)), placeholder(match[1] ?? '', text));
-    end = match.index + match[0].length;
-  }
-  parts.push(literal(text.slice(end)));
-  return (context, lengthMax) => cleanText(parts.map((part) => part(context)).join(''), lengthMax);
+  const expand = compileExpansion(text);
+  return (context, lengthMax) => {
+    const labels = Array.from(
+      context.labels.entries(),
+      ([name, value]) => [name, cleanText(value, LABEL_LENGTH_MAX)] as const,
+    );
+    return cleanText(expand({ ...context, labels }), lengthMax);
+  };
 }
 
-function literal(text: string): Part {
-  return () => text;
+/** The context of a template whose labels may come from anywhere. */
+export interface ExpansionContext extends Omit<TemplateContext, 'labels'> {
+  readonly labels: Iterable<readonly [string, string]>;
 }
 
-function placeholder(name: string, template: string): Part {
-  const label = LABEL.exec(name)?.[1];
-  if (label !== undefined) return ({ labels }) => cleanText(labels.get(label), LABEL_LENGTH_MAX);
-  const fixed = Object.hasOwn(FIXED, name) ? FIXED[name] : undefined;
-  if (fixed !== undefined) return fixed;
-  throw new AppError(
-    'BAD_CONFIG',
-    `template "${template}": {{ ${name} }} is unknown, allowed are $labels.<name>, ${Object.keys(FIXED).join(', ')}`,
-  );
+/**
+ * Prepares a template; the result is the text exactly as Prometheus gives it. A failure while it runs is a text too:
+ * `<error expanding template: …>`, since an alert must not be lost for a mistake in its description.
+ * @throws AppError BAD_CONFIG saying what is wrong with it
+ */
+export function compileExpansion(text: string): (context: ExpansionContext) => string {
+  if (!text.includes('{{')) return () => text;
+  const template = parseTemplate(text, SCOPE);
+  return (context) => {
+    const { externalUrl = '', query = noQuery } = context;
+    const values = {
+      labels: textMap(context.labels),
+      value: context.value === null ? stringValue('no value') : floatValue(context.value),
+      externalLabels: textMap(context.externalLabels?.entries() ?? []),
+      externalURL: stringValue(externalUrl),
+      since: stringValue(context.sinceMs === null ? '' : sinceText(context.sinceMs)),
+    };
+    const dot: Value = {
+      kind: 'map',
+      entries: new Map([
+        ['Labels', values.labels],
+        ['Value', values.value],
+        ['ExternalLabels', values.externalLabels],
+        ['ExternalURL', values.externalURL],
+      ]),
+      zero: undefined,
+    };
+    try {
+      return execute(template, {
+        functions: templateFunctions({ query, externalUrl }),
+        dot,
+        variables: new Map(Object.entries(values)),
+      });
+    } catch (error) {
+      if (error instanceof TemplateError) return `<error expanding template: ${error.message}>`;
+      throw error;
+    }
+  };
 }
 
-function formatValue(value: number | null, format: (value: number) => string): string {
-  if (value === null) return 'no value';
-  return Number.isFinite(value) ? format(value) : String(value);
+function noQuery(): never {
+  throw new TemplateError('no queries in this text');
 }
 
-const BINARY_PREFIXES = ['', 'ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
-
-function humanize1024(value: number): string {
-  let rest = value;
-  let step = 0;
-  while (Math.abs(rest) >= 1024 && step < BINARY_PREFIXES.length - 1) {
-    rest /= 1024;
-    step += 1;
-  }
-  return `${significant(rest)}${BINARY_PREFIXES[step] ?? ''}`;
-}
-
-/** Four significant digits without trailing zeros, as Prometheus prints them (`%.4g`). */
-function significant(value: number): string {
-  return String(Number(value.toPrecision(4)));
+function sinceText(sinceMs: number): string {
+  return `${new Date(sinceMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }

@@ -1,4 +1,5 @@
 /** A journal store whose commits fail when a test wants it. */
+import type { BlockChange } from '../blocks.ts';
 import type { CommitBatch, JournalStore, PruneStep } from '../store.ts';
 
 /**
@@ -71,6 +72,18 @@ export class FaultyStore implements JournalStore {
   prune(olderThanMs: number, rows: number): PruneStep {
     if (this.#isBroken) throw diskFull();
     return this.#store.prune(olderThanMs, rows);
+  }
+
+  changeBlocks(change: BlockChange): void {
+    const fault = this.#faults.shift();
+    if (this.#isBroken || fault === 'lost') throw diskFull();
+    this.#store.changeBlocks(change);
+    if (fault === 'arrived') throw diskFull();
+  }
+
+  deleteSealed(rows: number): PruneStep {
+    if (this.#isBroken) throw diskFull();
+    return this.#store.deleteSealed(rows);
   }
 
   reopen(): void {

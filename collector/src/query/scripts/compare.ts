@@ -4,7 +4,7 @@ import { formatDecimal } from '../format.ts';
 import { isAlmostEqual } from '../numeric.ts';
 import type { QueryValue } from '../results.ts';
 import type { EvalCommand, ExpectedResult } from './script.ts';
-import type { NotedSeries } from './series-notation.ts';
+import type { NotedSeries } from '../series-notation.ts';
 
 /** Relative difference below which two values count as equal. */
 const TOLERANCE = 1e-6;

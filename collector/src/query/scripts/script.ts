@@ -1,8 +1,8 @@
 /** Reads PromQL test scripts: data to load, queries to run, results to expect. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { decodeString, parseDuration } from '../literals.ts';
-import { parseSeriesLine, signedNumber } from './series-notation.ts';
-import type { NotedSeries } from './series-notation.ts';
+import { parseSeriesLine, signedNumber } from '../series-notation.ts';
+import type { NotedSeries } from '../series-notation.ts';
 
 /** Series to store; the first value of each stands at time 0. */
 export interface LoadCommand {

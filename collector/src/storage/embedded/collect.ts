@@ -31,11 +31,11 @@ export class SeriesCollector {
   }
 
   /**
-   * Counts a sample.
+   * Counts samples.
    * @throws AppError QUERY_LIMIT
    */
-  count(): void {
-    this.#count++;
+  count(samples = 1): void {
+    this.#count += samples;
     if (this.#count > this.#samplesMax) throw tooManySamples(this.#samplesMax);
   }
 
@@ -45,12 +45,20 @@ export class SeriesCollector {
   }
 }
 
+/** Rows of columns: what a block file has of one schema of a host, or a piece of it. */
+export interface Rows {
+  readonly values: Float64Array;
+  /** STATE per row; undefined when all are present. */
+  readonly states: Uint8Array | undefined;
+}
+
 export class GrowingSeries {
   readonly labels: Labels;
   /** The last sample of the source that adds at the moment was a value. */
   isLive = false;
-  readonly #timestamps: number[] = [];
-  readonly #values: number[] = [];
+  #timestamps = new Float64Array(0);
+  #values = new Float64Array(0);
+  #length = 0;
   /** Positions of stale markers. */
   readonly #stale = new Set<number>();
   #isRising = true;
@@ -60,41 +68,64 @@ export class GrowingSeries {
   }
 
   get isEmpty(): boolean {
-    return this.#timestamps.length === 0;
+    return this.#length === 0;
   }
 
   push(timeMs: number, value: number, isStale: boolean): void {
     this.isLive = !isStale;
-    const last = this.#timestamps.length - 1;
-    const lastMs = this.#timestamps[last];
-    if (lastMs !== undefined && timeMs <= lastMs) this.#isRising = false;
-    if (isStale) this.#stale.add(last + 1);
-    this.#timestamps.push(timeMs);
-    this.#values.push(isStale ? Number.NaN : value);
+    const at = this.#length;
+    this.#noteOrder(timeMs);
+    if (at === this.#timestamps.length) this.#grow(1);
+    if (isStale) this.#stale.add(at);
+    this.#timestamps[at] = timeMs;
+    this.#values[at] = isStale ? Number.NaN : value;
+    this.#length++;
+  }
+
+  /** Adds values of rising times, all present, at once. */
+  pushAll(timesMs: Float64Array, values: Float64Array): void {
+    const [firstMs] = timesMs;
+    if (firstMs === undefined) return;
+    this.isLive = true;
+    this.#noteOrder(firstMs);
+    if (this.#length + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
+    this.#timestamps.set(timesMs, this.#length);
+    this.#values.set(values, this.#length);
+    this.#length += timesMs.length;
   }
 
   /** The series with rising timestamps. Of samples of one time the first value counts; a value beats a stale marker. */
   finish(): Series {
-    if (this.#isRising) {
-      const { length } = this.#timestamps;
-      const stale = this.#stale.size === 0 ? undefined : new Uint8Array(length);
-      for (const at of this.#stale) if (stale !== undefined) stale[at] = 1;
-      return {
-        labels: this.labels,
-        timestamps: Float64Array.from(this.#timestamps),
-        values: Float64Array.from(this.#values),
-        stale,
-      };
-    }
-    return this.#sorted().finish();
+    if (!this.#isRising) return this.#sorted().finish();
+    const length = this.#length;
+    const stale = this.#stale.size === 0 ? undefined : new Uint8Array(length);
+    for (const at of this.#stale) if (stale !== undefined) stale[at] = 1;
+    return {
+      labels: this.labels,
+      timestamps: exactly(this.#timestamps, length),
+      values: exactly(this.#values, length),
+      stale,
+    };
+  }
+
+  #noteOrder(timeMs: number): void {
+    if (this.#length > 0 && timeMs <= (this.#timestamps[this.#length - 1] ?? 0)) this.#isRising = false;
+  }
+
+  #grow(count: number): void {
+    // Exactly as much at first: most series are short, or come as one column.
+    const capacity =
+      this.#length === 0 ? Math.max(4, count) : Math.max(this.#length * 2, this.#length + count);
+    this.#timestamps = enlarged(this.#timestamps, capacity);
+    this.#values = enlarged(this.#values, capacity);
   }
 
   #sorted(): GrowingSeries {
     const rank = (at: number): number => (this.#stale.has(at) ? 1 : 0);
     const timeOf = (at: number): number => this.#timestamps[at] ?? 0;
-    const order = this.#timestamps
-      .map((_, at) => at)
-      .sort((a, b) => timeOf(a) - timeOf(b) || rank(a) - rank(b) || a - b);
+    const order = Array.from({ length: this.#length }, (_, at) => at).sort(
+      (a, b) => timeOf(a) - timeOf(b) || rank(a) - rank(b) || a - b,
+    );
     const series = new GrowingSeries(this.labels);
     let lastMs = Number.NEGATIVE_INFINITY;
     for (const at of order) {
@@ -107,6 +138,16 @@ export class GrowingSeries {
   }
 }
 
+function exactly(array: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
+  return array.length === length ? array : array.slice(0, length);
+}
+
+function enlarged(old: Float64Array<ArrayBuffer>, capacity: number): Float64Array<ArrayBuffer> {
+  const array = new Float64Array(capacity);
+  array.set(old);
+  return array;
+}
+
 /** A wanted series of a schema. */
 export interface Column {
   readonly index: number;
@@ -116,7 +157,7 @@ export interface Column {
 /** The blocks of one sampler of one host on their way into series; fed in order of time. */
 export class SamplerTimeline {
   readonly #collector: SeriesCollector;
-  readonly #columnsOf: (schema: Schema) => readonly Column[];
+  readonly #makeColumns: (schema: Schema) => readonly Column[];
   readonly #hasDerivedEnds: boolean;
   readonly #columns = new Map<Schema, readonly Column[]>();
   #current: readonly Column[] = [];
@@ -132,7 +173,7 @@ export class SamplerTimeline {
     readonly hasDerivedEnds: boolean;
   }) {
     this.#collector = options.collector;
-    this.#columnsOf = options.columnsOf;
+    this.#makeColumns = options.columnsOf;
     this.#hasDerivedEnds = options.hasDerivedEnds;
   }
 
@@ -141,7 +182,7 @@ export class SamplerTimeline {
     const { timeMs, values, states, schema } = block;
     // Blocks of an epoch that overlaps an older one add values, but say nothing about what came before.
     const isNext = timeMs > this.#lastMs;
-    const columns = this.#columnsFor(schema);
+    const columns = this.columnsOf(schema);
     if (columns !== this.#current) {
       if (isNext) this.#endMissing(columns, timeMs);
       this.#current = columns;
@@ -153,6 +194,41 @@ export class SamplerTimeline {
       else if (isNext && this.#hasDerivedEnds && series.isLive) this.#push(series, timeMs, Number.NaN, true);
     }
     this.#lastMs = Math.max(this.#lastMs, timeMs);
+  }
+
+  /**
+   * Begins with rows of a schema that are all after what was added before; `addColumn` brings them, series by series.
+   * @returns the wanted series
+   */
+  startRows(schema: Schema, timesMs: Float64Array): readonly Column[] {
+    const [firstMs] = timesMs;
+    if (firstMs === undefined) return [];
+    const columns = this.columnsOf(schema);
+    if (columns !== this.#current) {
+      this.#endMissing(columns, firstMs);
+      this.#current = columns;
+    }
+    this.#lastMs = Math.max(this.#lastMs, timesMs.at(-1) ?? firstMs);
+    return columns;
+  }
+
+  /**
+   * The values of a series in the rows that were begun with.
+   * @throws AppError QUERY_LIMIT
+   */
+  addColumn(series: GrowingSeries, timesMs: Float64Array, { values, states }: Rows): void {
+    if (states === undefined) {
+      this.#collector.count(timesMs.length);
+      series.pushAll(timesMs, values);
+      return;
+    }
+    for (let row = 0; row < timesMs.length; row++) {
+      const state = states[row];
+      const timeMs = timesMs[row] ?? 0;
+      if (state === STATE.PRESENT) this.#push(series, timeMs, values[row] ?? Number.NaN, false);
+      else if (state === STATE.STALE || (this.#hasDerivedEnds && series.isLive))
+        this.#push(series, timeMs, Number.NaN, true);
+    }
   }
 
   /** Ends the series of the schema before that the new one does not have. */
@@ -169,10 +245,11 @@ export class SamplerTimeline {
     series.push(timeMs, value, isStale);
   }
 
-  #columnsFor(schema: Schema): readonly Column[] {
+  /** The wanted series of a schema. */
+  columnsOf(schema: Schema): readonly Column[] {
     let columns = this.#columns.get(schema);
     if (columns === undefined) {
-      columns = this.#columnsOf(schema);
+      columns = this.#makeColumns(schema);
       this.#columns.set(schema, columns);
     }
     return columns;

@@ -60,6 +60,12 @@ const steps = fc.oneof(
   },
   { weight: 4, arbitrary: questions.map((question) => ({ kind: 'ask' as const, question })) },
   { weight: 1, arbitrary: fc.constant({ kind: 'restart' as const }) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom(60_000, 180_000, 86_400_000)
+      .map((windowMs) => ({ kind: 'seal' as const, windowMs })),
+  },
 );
 
 async function answers(storage: Storage, question: Question): Promise<unknown[]> {
@@ -89,6 +95,10 @@ test('answers as the reference store does, whatever was written, also after rest
         if (step.kind === 'restart') {
           await embedded.close();
           embedded = open();
+          continue;
+        }
+        if (step.kind === 'seal') {
+          await embedded.seal(step.windowMs);
           continue;
         }
         const run = (storage: Storage) =>
@@ -202,6 +212,17 @@ test('answers the same from the window, from the journal, and from a window that
       for (const [windowMs, windowBytes] of [[0], [1e9], [300_000, 2_000]] as const) {
         const again = open(windowMs, windowBytes);
         expect(await collect(again.storage)).toEqual(wanted);
+        expect(await collect(again.storage)).toEqual(wanted);
+        await again.close();
+      }
+      // From blocks, with and without what was in memory when they were made.
+      const sealing = open(1e9);
+      expect(await collect(sealing.storage)).toEqual(wanted);
+      await sealing.seal(300_000);
+      expect(await collect(sealing.storage)).toEqual(wanted);
+      await sealing.close();
+      for (const windowMs of [0, 1e9]) {
+        const again = open(windowMs);
         expect(await collect(again.storage)).toEqual(wanted);
         await again.close();
       }

@@ -1,11 +1,13 @@
 /**
- * The embedded store: reads straight from the journal, which is the only place where samples stand. What is in memory is
- * a catalogue of hosts and schemas and the recent window; both are rebuilt from the journal after a restart.
+ * The embedded store: samples stand in the journal at first, and in block files later; a snapshot of the journal says
+ * which, so a read sees each of them once. What is in memory is a catalogue of hosts and schemas and the recent window;
+ * both are rebuilt after a restart. Long, because it is all ways of reading one after another.
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
+import type { BlockRow } from '../../journal/blocks.ts';
 import {
   COLLECTOR_AGENT_ID,
   type CommittedSamples,
@@ -26,9 +28,12 @@ import type {
   StorageStats,
 } from '../storage.ts';
 import { STATE, toBlock, type Block } from './block.ts';
+import type { BlockFile } from './block-file.ts';
+import { BlockSet, type BlockSetOptions, type BlockView } from './block-set.ts';
 import { Catalogue, schemasIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SamplerTimeline, SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
 import { HostBlocks } from './host-blocks.ts';
+import { addInAnyOrder, addInOrder, filesIn, groupsIn } from './host-groups.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
 import { entryOf, labelsOf, SchemaMatching, type HostMatch, type Identity } from './matching.ts';
 import { OwnSeriesWriter } from './own-series.ts';
@@ -46,6 +51,8 @@ export interface EmbeddedOptions {
   /** Resolves in a later turn of the event loop. */
   readonly yieldToLoop: () => Promise<void>;
   readonly limits?: Partial<EmbeddedLimits>;
+  /** Where block files are; without it there are none. */
+  readonly blocks?: BlockSetOptions;
 }
 
 export interface EmbeddedStorage extends Storage {
@@ -68,31 +75,45 @@ interface FoundHost {
   readonly match: HostMatch;
 }
 
+/** What a read reads from. */
+interface ReadSource {
+  readonly snapshot: JournalSnapshot;
+  readonly view: BlockView;
+  readonly pace: Pace;
+}
+
+const NO_BLOCKS: BlockView = { blocks: [], schemaOf: () => undefined, release: () => {} };
+
 class Embedded implements EmbeddedStorage {
   readonly capabilities = { isDurable: true, hasStaleMarkers: true };
   readonly #options: EmbeddedOptions;
   readonly #limits: EmbeddedLimits;
   readonly #catalogue = new Catalogue();
   readonly #window: RecentWindow;
+  readonly #blocks: BlockSet | undefined;
   readonly #own: OwnSeriesWriter;
   readonly #stopListening: () => void;
 
   constructor(options: EmbeddedOptions) {
     this.#options = options;
     this.#limits = { ...EMBEDDED_LIMITS, ...options.limits };
-    this.#window = new RecentWindow(this.#limits, options.clock);
+    this.#blocks = options.blocks === undefined ? undefined : new BlockSet(options.blocks);
     const snapshot = options.reader.snapshot();
+    let sealedToMs = Number.NEGATIVE_INFINITY;
     try {
       this.#catalogue.load(snapshot.lanes(), snapshot.schemaUses());
+      sealedToMs = sealedTo(snapshot.blocks());
     } finally {
       snapshot.close();
     }
-    for (const host of this.#catalogue.hosts.values()) this.#window.startHost(host.agentId, endOf(host) + 1);
+    this.#window = new RecentWindow(this.#limits, options.clock, sealedToMs);
+    for (const host of this.#catalogue.hosts.values())
+      this.#window.startHost(host.agentId, Math.max(sealedToMs, endOf(host) + 1));
     const own = this.#catalogue.hosts.get(COLLECTOR_AGENT_ID);
     this.#own = new OwnSeriesWriter({
       journal: options.journal,
       randomBytes: options.randomBytes,
-      newestMs: own === undefined ? Number.NEGATIVE_INFINITY : endOf(own),
+      newestMs: Math.max(sealedToMs, own === undefined ? Number.NEGATIVE_INFINITY : endOf(own)),
       findLast: (labels, fromMs) => this.#findLast(labels, fromMs),
     });
     this.#stopListening = options.journal.onCommitted((ticks) => this.#add(ticks));
@@ -106,9 +127,10 @@ class Embedded implements EmbeddedStorage {
     if (request.matchers.length === 0) throw new AppError('BAD_REQUEST', 'select needs at least one matcher');
     const pace = this.#pace(signal);
     const snapshot = this.#options.reader.snapshot();
+    const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;
     try {
       const collector = new SeriesCollector(request.samplesMax);
-      await this.#collect(request, collector, snapshot, pace);
+      await this.#collect(request, collector, { snapshot, view, pace });
       const grown = await sortInTurns([...collector.grown()], compareGrown, pace);
       const result: Series[] = [];
       for (const series of grown) {
@@ -117,6 +139,7 @@ class Embedded implements EmbeddedStorage {
       }
       return result;
     } finally {
+      view.release();
       snapshot.close();
     }
   }
@@ -181,8 +204,19 @@ class Embedded implements EmbeddedStorage {
         newestMs = Math.max(newestMs ?? lane.newestMs, lane.newestMs);
       }
     }
-    const sampleCount = this.#options.journal.stats().samples;
-    return { seriesCount, sampleCount, diskBytes: this.#options.reader.fileBytes(), oldestMs, newestMs };
+    let sampleCount = this.#options.journal.stats().samples;
+    let diskBytes = this.#options.reader.fileBytes();
+    const snapshot = this.#options.reader.snapshot();
+    const rows = snapshot.blocks();
+    sampleCount -= snapshot.sealedSamples;
+    snapshot.close();
+    for (const { resolution, bytes, samples, firstMs, lastMs } of rows) {
+      diskBytes += bytes;
+      if (resolution === 'raw') sampleCount += samples;
+      oldestMs = Math.min(oldestMs ?? firstMs, firstMs);
+      newestMs = Math.max(newestMs ?? lastMs, lastMs);
+    }
+    return { seriesCount, sampleCount, diskBytes, oldestMs, newestMs };
   }
 
   async prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult> {
@@ -195,6 +229,7 @@ class Embedded implements EmbeddedStorage {
     await this.#own.settled();
     this.#own.close();
     this.#stopListening();
+    this.#blocks?.close();
   }
 
   #add(ticks: readonly CommittedSamples[]): void {
@@ -212,20 +247,19 @@ class Embedded implements EmbeddedStorage {
     return new Pace({ clock, turnMs: this.#limits.turnMs, yieldToLoop, signal });
   }
 
-  async #collect(
-    request: SelectRequest,
-    collector: SeriesCollector,
-    snapshot: JournalSnapshot,
-    pace: Pace,
-  ): Promise<void> {
+  async #collect(request: SelectRequest, collector: SeriesCollector, source: ReadSource): Promise<void> {
+    const { snapshot, view, pace } = source;
     const matching = new SchemaMatching(request.matchers);
-    const blocks = new HostBlocks(snapshot, this.#window, pace);
-    for (const host of this.#catalogue.hosts.values()) {
+    const files = filesIn(view, request);
+    const sealedToMs = sealedTo(view.blocks.map(({ row }) => row));
+    const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs });
+    for (const host of this.#hostsIn(files)) {
       if (pace.isDue) await pace.rest();
       const found = this.#found(host, matching);
       if (found === undefined) continue;
+      const groups = groupsIn(files, host.agentId, { view, range: request });
       const samplers = new Set<string>();
-      for (const schema of schemasIn(host, request)) {
+      for (const schema of [...schemasIn(host, request), ...groups.map((group) => group.schema)]) {
         if (matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
       }
       if (samplers.size === 0) continue;
@@ -233,23 +267,46 @@ class Embedded implements EmbeddedStorage {
         matching
           .series(schema, found.match)
           .map((index) => ({ index, series: collector.series(labelsOf(schema, index, found.identity)) }));
+      const wanted = groups.filter(({ schema }) => samplers.has(schema.sampler));
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
       // A block of the collector's own holds only some series of its schema, so its newest one is not enough.
       if (!isOwn && isInstant(request.hints)) {
-        await blocks.newest({ host, samplers, range: request }, (block) => {
-          takePresent(block, columnsOf(block.schema), collector);
-        });
+        const newest = await readings.newest({ host, samplers, range: request }, { list: wanted, columnsOf });
+        for (const block of newest) takePresent(block, columnsOf(block.schema), collector);
         continue;
       }
-      const timelines = new Map<string, SamplerTimeline>();
-      await blocks.read({ host, samplers, range: request }, (sampler, block) => {
-        let timeline = timelines.get(sampler);
-        if (timeline === undefined) {
-          timeline = new SamplerTimeline({ collector, columnsOf, hasDerivedEnds: !isOwn });
-          timelines.set(sampler, timeline);
-        }
-        timeline.add(block);
+      const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
+      const read = { host, samplers, range: request };
+      if (wanted.length === 0) {
+        await readings.read(read, (sampler, block) => timelineOf(sampler).add(block));
+        continue;
+      }
+      const recent = new Map<string, Block[]>();
+      const ranges = await readings.read(read, (sampler, block) => {
+        const list = recent.get(sampler);
+        if (list === undefined) recent.set(sampler, [block]);
+        else list.push(block);
       });
+      for (const [sampler, range] of ranges) {
+        const ofSampler = wanted.filter(({ schema }) => schema.sampler === sampler);
+        const timeline = timelineOf(sampler);
+        const parts = { groups: ofSampler, readings: recent.get(sampler) ?? [], range };
+        if (isOwn) await addInAnyOrder(timeline, parts, pace);
+        else await addInOrder(timeline, parts, pace);
+      }
+    }
+  }
+
+  /** All hosts with samples, in memory or in one of the files. */
+  *#hostsIn(files: readonly BlockFile[]): Iterable<CatalogueHost> {
+    yield* this.#catalogue.hosts.values();
+    const seen = new Set<string>();
+    for (const file of files) {
+      for (const agentId of file.hostIds()) {
+        if (seen.has(agentId) || this.#catalogue.hosts.has(agentId)) continue;
+        seen.add(agentId);
+        yield { agentId, lanes: new Map() };
+      }
     }
   }
 
@@ -267,14 +324,32 @@ class Embedded implements EmbeddedStorage {
     pace: Pace,
     take: (schema: Schema, indices: readonly number[], host: FoundHost) => void,
   ): Promise<void> {
+    const snapshot = this.#options.reader.snapshot();
+    const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;
+    try {
+      await this.#eachMatchIn(request, { snapshot, view, pace }, take);
+    } finally {
+      view.release();
+      snapshot.close();
+    }
+  }
+
+  async #eachMatchIn(
+    request: LabelsRequest,
+    { view, pace }: ReadSource,
+    take: (schema: Schema, indices: readonly number[], host: FoundHost) => void,
+  ): Promise<void> {
+    const files = filesIn(view, request);
     const sets = request.matcherSets.length === 0 ? [[]] : request.matcherSets;
     for (const matchers of sets) {
       const matching = new SchemaMatching(matchers);
-      for (const host of this.#catalogue.hosts.values()) {
+      for (const host of this.#hostsIn(files)) {
         if (pace.isDue) await pace.rest();
         const found = this.#found(host, matching);
         if (found === undefined) continue;
-        for (const schema of schemasIn(host, request)) {
+        const schemas: Set<Schema> = schemasIn(host, request);
+        for (const { schema } of groupsIn(files, host.agentId, { view, range: request })) schemas.add(schema);
+        for (const schema of schemas) {
           const indices = matching.series(schema, found.match);
           if (indices.length > 0) take(schema, indices, found);
         }
@@ -299,6 +374,27 @@ class Embedded implements EmbeddedStorage {
       isStale: series.stale?.[last] === 1,
     };
   }
+}
+
+/** Gives the timeline of a sampler, which is made with its first use. */
+function timelines(
+  collector: SeriesCollector,
+  options: { readonly columnsOf: (schema: Schema) => readonly Column[]; readonly hasDerivedEnds: boolean },
+): (sampler: string) => SamplerTimeline {
+  const bySampler = new Map<string, SamplerTimeline>();
+  return (sampler) => {
+    let timeline = bySampler.get(sampler);
+    if (timeline === undefined) {
+      timeline = new SamplerTimeline({ collector, ...options });
+      bySampler.set(sampler, timeline);
+    }
+    return timeline;
+  };
+}
+
+/** From this time on no reading stands in any of the blocks. */
+function sealedTo(rows: readonly BlockRow[]): number {
+  return rows.reduce((toMs, { lastMs }) => Math.max(toMs, lastMs + 1), Number.NEGATIVE_INFINITY);
 }
 
 /** Only the newest sample of each series matters; see SelectHints. */

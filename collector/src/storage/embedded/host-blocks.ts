@@ -1,4 +1,7 @@
-/** Gets the blocks of a host for a read: from the recent window, and what is older than that from the journal. */
+/**
+ * Gets the readings of a host for a read: from the recent window; what is older than that from the journal, and for the
+ * newest ones from block files too.
+ */
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
@@ -6,6 +9,8 @@ import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
 import type { JournalSnapshot, StoredTick } from '../../journal/reader.ts';
 import { toBlock, type Block } from './block.ts';
 import { lanesIn, type CatalogueHost, type CatalogueLane, type TimeRange } from './catalogue.ts';
+import type { Column } from './collect.ts';
+import { newestRows, type HostGroup } from './host-groups.ts';
 import type { Pace } from './pace.ts';
 import type { RecentWindow } from './window.ts';
 
@@ -22,47 +27,82 @@ export class HostBlocks {
   readonly #snapshot: JournalSnapshot;
   readonly #window: RecentWindow;
   readonly #pace: Pace;
+  readonly #sealedToMs: number;
 
-  constructor(snapshot: JournalSnapshot, window: RecentWindow, pace: Pace) {
+  /** @param sealedToMs from this time on no reading stands in a block file */
+  constructor(
+    snapshot: JournalSnapshot,
+    {
+      window,
+      pace,
+      sealedToMs,
+    }: { readonly window: RecentWindow; readonly pace: Pace; readonly sealedToMs: number },
+  ) {
     this.#snapshot = snapshot;
     this.#window = window;
     this.#pace = pace;
+    this.#sealedToMs = sealedToMs;
   }
 
-  /** Gives the newest block of each sampler in the range to `take`; a sampler without one in the range is left out. */
-  async newest({ host, samplers, range }: BlocksRequest, take: (block: Block) => void): Promise<void> {
+  /**
+   * The newest reading of each sampler in the range; a sampler without one in the range is left out.
+   * @param groups what block files have of the host in the range, and the wanted series of a schema
+   */
+  async newest(
+    { host, samplers, range }: BlocksRequest,
+    groups: {
+      readonly list: readonly HostGroup[];
+      readonly columnsOf: (schema: Schema) => readonly Column[];
+    },
+  ): Promise<Iterable<Block>> {
+    const recent: Block[] = [];
     const missing = new Set<string>();
+    const coveredFrom = new Map<string, number>();
     for (const sampler of samplers) {
       const coveredFromMs = this.#window.coveredFrom(host.agentId, sampler);
+      coveredFrom.set(sampler, coveredFromMs);
       const leastMs = Math.max(range.fromMs, coveredFromMs);
       const block = this.#window
         .blocks(host.agentId, sampler)
         .findLast(
           (candidate) => isIn(candidate, leastMs, range.toMs) && candidate.pos <= this.#snapshot.lastPos,
         );
-      if (block !== undefined) take(block);
+      if (block !== undefined) recent.push(block);
       else if (coveredFromMs > range.fromMs) missing.add(sampler);
     }
-    if (missing.size === 0) return;
+    if (missing.size === 0) return recent;
     const found = new Map<string, Block>();
     for (const lane of lanesIn(host, range)) await this.#newestOfLane(lane, range, missing, found);
-    for (const block of found.values()) take(block);
+    const older = groups.list.filter(({ schema }) => missing.has(schema.sampler));
+    newestRows(
+      older,
+      {
+        columnsOf: groups.columnsOf,
+        rangeOf: (sampler) => before(range, coveredFrom.get(sampler)),
+      },
+      found,
+    );
+    return [...recent, ...found.values()];
   }
 
   /**
-   * Gives the blocks of some samplers of a host to `take`, each sampler's in order of time.
+   * Gives the readings of some samplers of a host to `take`, each sampler's in order of time, but for those in block files.
+   * @returns per sampler the part of the range in which readings of it may stand in block files
    */
   async read(
     { host, samplers, range }: BlocksRequest,
     take: (sampler: string, block: Block) => void,
-  ): Promise<void> {
+  ): Promise<ReadonlyMap<string, TimeRange>> {
     await this.#fill(host, range.fromMs);
     // What the window has is taken at once, before it can change; then the journal is read up to where it begins.
     const recent = new Map<string, readonly Block[]>();
     const coveredFrom = new Map<string, number>();
     let journalToMs = Number.NEGATIVE_INFINITY;
+    // The collector's own series stand under other samplers when they are sealed.
+    const isOwn = host.agentId === COLLECTOR_AGENT_ID;
+    const ownFromMs = isOwn ? this.#window.allCoveredFrom(host.agentId) : Number.NEGATIVE_INFINITY;
     for (const sampler of samplers) {
-      const fromMs = this.#window.coveredFrom(host.agentId, sampler);
+      const fromMs = isOwn ? ownFromMs : this.#window.coveredFrom(host.agentId, sampler);
       coveredFrom.set(sampler, fromMs);
       journalToMs = Math.max(journalToMs, Math.min(range.toMs, fromMs - 1));
       const leastMs = Math.max(range.fromMs, fromMs);
@@ -79,11 +119,12 @@ export class HostBlocks {
       });
     }
     for (const [sampler, blocks] of recent) for (const block of blocks) take(sampler, block);
+    return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
   }
 
   /** Brings the window back to where it would reach had it been there all the time; after a restart it is empty. */
   async #fill(host: CatalogueHost, fromMs: number): Promise<void> {
-    const ticket = this.#window.missing(host.agentId, fromMs);
+    const ticket = this.#window.missing(host.agentId, fromMs, this.#sealedToMs);
     if (ticket === undefined) return;
     const blocks: Block[] = [];
     await this.#journal(host, ticket, undefined, (block) => blocks.push(block));
@@ -182,6 +223,10 @@ function decodeTick(
     if (block.kind === 'values') blocks.push(toBlock(block, tick, isOwn));
   }
   return blocks;
+}
+
+function before(range: TimeRange, endMs = Number.POSITIVE_INFINITY): TimeRange {
+  return { fromMs: range.fromMs, toMs: Math.min(range.toMs, endMs - 1) };
 }
 
 function isIn({ timeMs }: Block, fromMs: number, toMs: number): boolean {

@@ -42,10 +42,20 @@ export class RecentWindow {
   #first = 0;
   #bytes = 0;
 
-  /** @param clock a block is recent by this clock, so that one host with a wrong clock cannot push out the others */
-  constructor(limits: EmbeddedLimits, clock: Pick<Clock, 'wallMs'>) {
+  readonly #newHostFromMs: number;
+
+  /**
+   * @param clock a block is recent by this clock, so that one host with a wrong clock cannot push out the others
+   * @param newHostFromMs of a host that was not started, everything from this time on will come in
+   */
+  constructor(
+    limits: EmbeddedLimits,
+    clock: Pick<Clock, 'wallMs'>,
+    newHostFromMs = Number.NEGATIVE_INFINITY,
+  ) {
     this.#limits = limits;
     this.#clock = clock;
+    this.#newHostFromMs = newHostFromMs;
   }
 
   get bytes(): number {
@@ -72,8 +82,17 @@ export class RecentWindow {
   /** From which time on `blocks` is complete for the sampler. */
   coveredFrom(agentId: string, sampler: string): number {
     const host = this.#hosts.get(agentId);
-    if (host === undefined) return Number.NEGATIVE_INFINITY;
+    if (host === undefined) return this.#newHostFromMs;
     return host.samplers.get(sampler)?.fromMs ?? host.fromMs;
+  }
+
+  /** From which time on `blocks` is complete for every sampler of the host. */
+  allCoveredFrom(agentId: string): number {
+    const host = this.#hosts.get(agentId);
+    if (host === undefined) return this.#newHostFromMs;
+    let coveredFromMs = host.fromMs;
+    for (const { fromMs } of host.samplers.values()) coveredFromMs = Math.max(coveredFromMs, fromMs);
+    return coveredFromMs;
   }
 
   /** Blocks of a sampler in order of time. Not to be kept beyond the turn. */
@@ -84,10 +103,11 @@ export class RecentWindow {
   /**
    * What must be read from the journal, so that reads from `fromMs` on need not look there again. Undefined when nothing
    * is missing, when the time is before the window, or when memory is short.
+   * @param leastMs what is before this time does not all stand in the journal
    */
-  missing(agentId: string, fromMs: number): FillTicket | undefined {
+  missing(agentId: string, fromMs: number, leastMs = Number.NEGATIVE_INFINITY): FillTicket | undefined {
     const host = this.#hosts.get(agentId);
-    const beginMs = this.#beginMs;
+    const beginMs = Math.max(this.#beginMs, leastMs);
     if (host === undefined || host.fromMs <= fromMs || fromMs < beginMs) return undefined;
     if (this.#bytes > this.#limits.windowBytes * this.#limits.windowFillRatio) return undefined;
     return { fromMs: beginMs, toMs: host.fromMs - 1 };
@@ -125,7 +145,7 @@ export class RecentWindow {
   #host(agentId: string): HostWindow {
     let host = this.#hosts.get(agentId);
     if (host === undefined) {
-      host = { fromMs: Number.NEGATIVE_INFINITY, latePos: 0, samplers: new Map() };
+      host = { fromMs: this.#newHostFromMs, latePos: 0, samplers: new Map() };
       this.#hosts.set(agentId, host);
     }
     return host;

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import { nodeDisk, type Disk } from '@rollcall/shared/lib/disk.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
-import type { Journal } from '../../../journal/journal.ts';
+import type { SealableJournal } from '../../../journal/journal.ts';
 import { openJournal } from '../../../journal/open-journal.ts';
 import { openJournalReader, type JournalReader } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
@@ -12,6 +13,8 @@ import { FaultyStore } from '../../../journal/testing/faulty-store.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from '../embedded.ts';
 import type { EmbeddedLimits } from '../limits.ts';
 import type { Identity } from '../matching.ts';
+import { BlockKeeper } from '../sealing/keeper.ts';
+import { inlineWorkshop } from '../sealing/tasks.ts';
 
 /** A clock whose timers fire in the next turn, so that a group is committed without waiting. */
 export function eagerClock(wallMs: number): Clock {
@@ -25,9 +28,11 @@ export function eagerClock(wallMs: number): Clock {
 
 export interface TestStorage {
   readonly storage: EmbeddedStorage;
-  readonly journal: Journal;
+  readonly journal: SealableJournal;
   readonly reader: JournalReader;
   readonly store: FaultyStore;
+  /** Seals everything that is there, in windows of the length. */
+  readonly seal: (windowMs: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -37,6 +42,8 @@ export function openTestStorage(options: {
   readonly identityOf?: (agentId: string) => Identity | undefined;
   readonly limits?: Partial<EmbeddedLimits>;
   readonly yieldToLoop?: () => Promise<void>;
+  readonly disk?: Disk;
+  readonly damaged?: (text: string, file: string) => void;
 }): TestStorage {
   const path = join(options.dir, 'journal.db');
   const clock = eagerClock(options.wallMs);
@@ -58,13 +65,25 @@ export function openTestStorage(options: {
   const [store] = stores;
   if (store === undefined) throw new Error('the journal opened no store');
   const reader = openJournalReader({ path, schemas });
+  const dir = join(options.dir, 'blocks');
+  const disk = options.disk ?? nodeDisk;
+  const yieldToLoop = options.yieldToLoop ?? nextTurn;
+  const seal = async (windowMs: number): Promise<void> => {
+    const workshop = inlineWorkshop({ reader, disk, dir, yieldToLoop: () => Promise.resolve() });
+    const ports = { journal, reader, workshop, disk, dir, clock, log: silentLogger, randomBytes };
+    const settings = { windowMs, graceMs: Number.MIN_SAFE_INTEGER };
+    const keeper = new BlockKeeper({ ...ports, settings });
+    await keeper.round();
+    await keeper.stop();
+  };
   const storage = createEmbeddedStorage({
     journal,
     reader,
     identityOf: options.identityOf ?? (() => undefined),
     clock,
     randomBytes,
-    yieldToLoop: options.yieldToLoop ?? nextTurn,
+    yieldToLoop,
+    blocks: { disk, dir, damaged: options.damaged ?? unexpectedDamage },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const close = async (): Promise<void> => {
@@ -72,5 +91,9 @@ export function openTestStorage(options: {
     await journal.close();
     reader.close();
   };
-  return { storage, journal, reader, store, close };
+  return { storage, journal, reader, store, seal, close };
+}
+
+function unexpectedDamage(text: string): void {
+  throw new Error(text);
 }

@@ -3,9 +3,9 @@
  * `promql/promqltest/README.md`.
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { Labels, METRIC_NAME } from '../../storage/labels.ts';
-import { parseNumber } from '../literals.ts';
-import { parseSyntax } from '../parse.ts';
+import { Labels, METRIC_NAME } from '../storage/labels.ts';
+import { parseNumber } from './literals.ts';
+import { parseSyntax } from './parse.ts';
 
 /** One place of a series: a number, a gap, a stale marker, or a native histogram, which we only recognise. */
 export type NotedValue = number | 'gap' | 'stale' | 'native';

@@ -1,0 +1,42 @@
+/** `rollcall-agent show`: prints what would be sent, and everything that was read for it. */
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { describeError } from '@rollcall/shared/lib/errors.ts';
+import { createTicks } from '../app.ts';
+import type { Config } from '../config/load.ts';
+import { LocalHost, MACHINE_ROOTS } from '../host/local-host.ts';
+import { CHECKOUT_CHILD, collectInventory } from '../inventory/collect.ts';
+import { Manifest, recordingHost } from '../inventory/manifest.ts';
+import type { InventoryReading } from '../inventory/report.ts';
+import { machineFacts, readSmallFile } from '../self/facts.ts';
+import { showJson, showText } from '../self/show.ts';
+import type { Terminal } from './terminal.ts';
+
+export async function show(config: Config, isJson: boolean, terminal: Terminal): Promise<void> {
+  const manifest = new Manifest();
+  using local = new LocalHost(MACHINE_ROOTS);
+  const host = recordingHost(local, manifest);
+  const facts = machineFacts(config.hostName, (path) => {
+    const text = readSmallFile(path);
+    manifest.file(path, text === undefined ? 'absent' : 'ok');
+    return text;
+  });
+  const ticks = createTicks({ clock: systemClock, host, facts, intervalMs: config.intervalMs });
+  const inventory = await readInventory(config, terminal);
+  manifest.add(inventory.manifest);
+  const tick = await ticks.takeTick();
+  const { sections, missing } = inventory;
+  const shown = { facts, tick, sections, missing, manifest: manifest.lists() };
+  terminal.print(isJson ? showJson(shown) : showText(shown));
+}
+
+/** The metrics are worth showing without the inventory. */
+async function readInventory({ excludedSections }: Config, terminal: Terminal): Promise<InventoryReading> {
+  const options = { clock: systemClock, command: CHECKOUT_CHILD, excludedSections, isBackground: false };
+  try {
+    return await collectInventory(options, new AbortController().signal);
+  } catch (error) {
+    const reason = describeError(error);
+    terminal.complain(`rollcall-agent: cannot read the inventory: ${reason}\n`);
+    return { sections: [], missing: [{ name: 'all', reason }], manifest: { files: [], programs: [] } };
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * `status.json` in the data folder: what a running agent says about itself, for `status` and `doctor`. Written twice a
+ * minute without waiting for the disk, removed when the agent stops.
+ */
+import { describeError } from '@rollcall/shared/lib/errors.ts';
+import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { JsonReader, parseJsonObject } from '@rollcall/shared/protocol/json.ts';
+import type { PrivateDir } from '../enroll/private-dir.ts';
+import type { AppStatus } from '../app.ts';
+
+const STATUS_FILE = 'status.json';
+const FORMAT = 1;
+/** Time between two writings. */
+export const STATUS_INTERVAL_MS = 30_000;
+const TEXT_MAX = 2_048;
+
+/** Times are wall clock in milliseconds; null when it has not happened or is not so. */
+export interface StatusReport {
+  readonly pid: number;
+  readonly version: string;
+  readonly collector: string;
+  readonly startedMs: number;
+  readonly writtenMs: number;
+  readonly phase: string;
+  readonly connectedSinceMs: number | null;
+  readonly lastAckMs: number | null;
+  readonly recordsWaiting: number;
+  readonly bytesWaiting: number;
+  readonly bytesMax: number;
+  readonly oldestWaitingMs: number | null;
+  readonly samplesDropped: number;
+  readonly isSpoolDurable: boolean;
+}
+
+/** Who is running; does not change while it does. */
+export interface Running {
+  readonly pid: number;
+  readonly version: string;
+  readonly collector: string;
+}
+
+export interface StatusWriterOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly dir: PrivateDir;
+  readonly running: Running;
+  readonly status: () => AppStatus;
+}
+
+/** Writes the file from `start` to `stop`. That it cannot be written is said once and stops nothing. */
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #startedMs: number;
+  #timer: Timer | undefined;
+  #hasComplained = false;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+    this.#startedMs = options.clock.wallMs();
+  }
+
+  start(): void {
+    this.#write();
+    this.#timer = this.#options.clock.setTimer(STATUS_INTERVAL_MS, () => this.start(), {
+      isBackground: true,
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#try(() => this.#options.dir.remove(STATUS_FILE));
+  }
+
+  #write(): void {
+    const { clock, dir, running, status } = this.#options;
+    const { uplink, spool } = status();
+    const report: StatusReport = {
+      ...running,
+      startedMs: this.#startedMs,
+      writtenMs: clock.wallMs(),
+      phase: uplink.phase,
+      connectedSinceMs: uplink.connectedSinceMs ?? null,
+      lastAckMs: uplink.lastAckMs ?? null,
+      recordsWaiting: spool.recordsHeld,
+      bytesWaiting: spool.bytesHeld,
+      bytesMax: spool.bytesMax,
+      oldestWaitingMs: spool.oldestUnackedMs ?? null,
+      samplesDropped: spool.samplesDropped,
+      isSpoolDurable: spool.isDurable,
+    };
+    const content = `${JSON.stringify({ format: FORMAT, ...report }, null, 2)}\n`;
+    this.#try(() => dir.write(STATUS_FILE, content, { isDurable: false }));
+  }
+
+  #try(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (this.#hasComplained) return;
+      this.#hasComplained = true;
+      this.#options.log.warn('the status file cannot be written', { error: describeError(error) });
+    }
+  }
+}
+
+/**
+ * What the agent of this folder last said, undefined when none runs or it was written by another version that says it
+ * differently.
+ * @throws AppError DATA_DIR_UNUSABLE when it may not be read
+ */
+export function readStatus(dir: PrivateDir): StatusReport | undefined {
+  const text = dir.read(STATUS_FILE);
+  return text === undefined ? undefined : parseStatus(text);
+}
+
+function parseStatus(text: string): StatusReport | undefined {
+  try {
+    const json = parseJsonObject(Buffer.from(text));
+    const reader = new JsonReader(json, STATUS_FILE);
+    reader.integer('format', FORMAT, FORMAT);
+    const optional = (key: string): number | null => (json[key] === null ? null : reader.integer(key, 0));
+    return {
+      pid: reader.integer('pid', 1),
+      version: reader.text('version', TEXT_MAX),
+      collector: reader.text('collector', TEXT_MAX),
+      startedMs: reader.integer('startedMs', 0),
+      writtenMs: reader.integer('writtenMs', 0),
+      phase: reader.text('phase', TEXT_MAX),
+      connectedSinceMs: optional('connectedSinceMs'),
+      lastAckMs: optional('lastAckMs'),
+      recordsWaiting: reader.integer('recordsWaiting', 0),
+      bytesWaiting: reader.integer('bytesWaiting', 0),
+      bytesMax: reader.integer('bytesMax', 0),
+      oldestWaitingMs: optional('oldestWaitingMs'),
+      samplesDropped: reader.integer('samplesDropped', 0),
+      isSpoolDurable: json['isSpoolDurable'] === true,
+    };
+  } catch {
+    // Damaged, or of another version: it is rewritten within half a minute, and nothing depends on it.
+    return undefined;
+  }
+}

@@ -1,0 +1,148 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import type { AppStatus } from '../app.ts';
+import { PrivateDir } from '../enroll/private-dir.ts';
+import { readStatus, StatusWriter, type StatusReport } from './status-file.ts';
+import { readAgentStatus, statusText } from './status.ts';
+
+const STATUS: AppStatus = {
+  uplink: {
+    phase: 'LIVE',
+    sessions: 1,
+    batchesSent: 2,
+    bytesSent: 3,
+    connectedSinceMs: 1_000,
+    lastAckMs: undefined,
+    recordsRejected: 0,
+    samplesRejected: 0,
+  },
+  spool: {
+    isDurable: false,
+    recordsHeld: 7,
+    bytesHeld: 2_048,
+    bytesMax: 1_048_576,
+    oldestUnackedMs: 900,
+    samplesDropped: 0,
+  },
+};
+
+function bench(path: string) {
+  const clock = new FakeClock();
+  const dir = PrivateDir.open(join(path, 'agent'));
+  const running = { pid: process.pid, version: '0.1.0', collector: 'https://monitor.example.org' };
+  let warnings = 0;
+  const log = { ...silentLogger, warn: () => void warnings++ };
+  let status = STATUS;
+  const writer = new StatusWriter({ clock, log, dir, running, status: () => status });
+  const become = (next: AppStatus): void => void (status = next);
+  return { clock, dir, writer, become, warnings: () => warnings };
+}
+
+describe('the status file', () => {
+  it('is written at start and twice a minute, and removed at the end', async () => {
+    using temp = tempDir();
+    const { clock, dir, writer, become } = bench(temp.path);
+    writer.start();
+    expect(readStatus(dir)).toMatchObject({
+      pid: process.pid,
+      phase: 'LIVE',
+      connectedSinceMs: 1_000,
+      lastAckMs: null,
+      recordsWaiting: 7,
+      oldestWaitingMs: 900,
+      startedMs: clock.wallMs(),
+    });
+    become({ ...STATUS, uplink: { ...STATUS.uplink, lastAckMs: 5_000 } });
+    await clock.advance(30_000);
+    expect(readStatus(dir)).toMatchObject({ lastAckMs: 5_000, writtenMs: clock.wallMs() });
+    writer.stop();
+    writer.stop();
+    expect(readStatus(dir)).toBeUndefined();
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('stops nothing when it cannot be written, and says so once', async () => {
+    const { tempPath, test } = ((): { tempPath: string; test: ReturnType<typeof bench> } => {
+      using temp = tempDir();
+      return { tempPath: temp.path, test: bench(temp.path) };
+    })();
+    expect(tempPath).not.toBe('');
+    test.writer.start();
+    await test.clock.advance(60_000);
+    expect(test.warnings()).toBe(1);
+    test.writer.stop();
+  });
+
+  it.each(['', '{', '[]', '{"format":2}', '{"format":1,"pid":"x"}'])('takes %j for no report', (content) => {
+    using temp = tempDir();
+    const dir = PrivateDir.open(join(temp.path, 'agent'));
+    writeFileSync(join(dir.path, 'status.json'), content, { mode: 0o600 });
+    expect(readStatus(dir)).toBeUndefined();
+  });
+});
+
+describe('readAgentStatus', () => {
+  it('makes no folder', () => {
+    using temp = tempDir();
+    const path = join(temp.path, 'none');
+    expect(readAgentStatus(path, 0)).toEqual({ isRunning: false, isConnected: false, report: undefined });
+    expect(() => PrivateDir.open(join(path, 'x'))).not.toThrow();
+  });
+
+  it('takes an old report, or one of a process that is gone, for an agent that ended', () => {
+    using temp = tempDir();
+    const { clock, dir, writer } = bench(temp.path);
+    writer.start();
+    const nowMs = clock.wallMs();
+    expect(readAgentStatus(dir.path, nowMs + 60_000)).toMatchObject({ isRunning: true, isConnected: true });
+    // The clock was set back.
+    expect(readAgentStatus(dir.path, nowMs - 60_000)).toMatchObject({ isRunning: true });
+    expect(readAgentStatus(dir.path, nowMs + 90_000)).toMatchObject({ isRunning: false, isConnected: false });
+    const report = JSON.stringify({ format: 1, ...readStatus(dir), pid: 2 ** 22 + 1 });
+    dir.write('status.json', report);
+    expect(readAgentStatus(dir.path, nowMs)).toMatchObject({ isRunning: false });
+  });
+});
+
+describe('statusText', () => {
+  const report: StatusReport = {
+    pid: 7,
+    version: '0.0.9',
+    collector: 'https://monitor.example.org',
+    startedMs: 0,
+    writtenMs: 3_590_000,
+    phase: 'IDLE',
+    connectedSinceMs: null,
+    lastAckMs: 3_000_000,
+    recordsWaiting: 60,
+    bytesWaiting: 24_000,
+    bytesMax: 64 * 1024 * 1024,
+    oldestWaitingMs: 3_000_000,
+    samplesDropped: 12,
+    isSpoolDurable: true,
+  };
+  const options = { dataDir: '/var/lib/x', nowMs: 3_600_000, paint: (_: string, text: string) => text };
+
+  it('says what to look at', () => {
+    const text = statusText({ isRunning: true, isConnected: false, report }, options);
+    expect(text).toContain('running as process 7 since 1970-01-01T00:00:00Z (60 min ago)');
+    expect(text).toContain('0.0.9 runs, 0.1.0 is installed; restart it');
+    expect(text).toContain('not connected (IDLE)');
+    expect(text).toMatch(
+      /60 records, 23.4 KiB of 64.0 MiB on disk; the oldest that waits is\s+of 10 min ago/,
+    );
+    expect(text).toContain('12 samples since it was started');
+    expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  it('says how to start an agent that does not run', () => {
+    const text = statusText({ isRunning: false, isConnected: false, report: undefined }, options);
+    expect(text.replace(/\s+/g, ' ')).toContain('start it with rollcall-agent run');
+    const ended = statusText({ isRunning: false, isConnected: false, report }, options);
+    expect(ended).toContain('it ended without a word');
+  });
+});

@@ -1,0 +1,387 @@
+/**
+ * Segments and gaps as files: `e-<epoch>/<first number>.seg` and `.gap`. What is written stands in the page cache at
+ * once, so it survives the death of the process; whatever needs the disk itself is a job in one queue, and jobs run one
+ * after another. A segment is unlinked only when the gap that declares it is durable, and leaves memory only when it is
+ * durable itself. docs/spool-format.md draws the folder.
+ */
+import { join } from 'node:path';
+import { background } from '@rollcall/shared/lib/background.ts';
+import {
+  diskError,
+  diskErrorCode,
+  systemError,
+  type Disk,
+  type DiskFile,
+} from '@rollcall/shared/lib/disk.ts';
+import { describeError } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { encodeEntry, encodeHeader, scanEntries, type Entry, type SegmentHeader } from './segment-format.ts';
+import { Segment, type SegmentFacts } from './segment.ts';
+import type { Shelf } from './shelf.ts';
+import { gapRecord, type Span } from './span.ts';
+
+const BALLAST_FILE = 'BALLAST';
+/** Names the epoch whose records this one has taken over. */
+export const REPLACES_FILE = 'REPLACES';
+export const SEGMENT_SUFFIX = '.seg';
+export const GAP_SUFFIX = '.gap';
+/** Left over from a crash; never read. */
+export const TEMPORARY_SUFFIX = '.tmp';
+/** No segment is larger: 256 KiB, one record, and the schemas in force. */
+export const SEGMENT_FILE_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Room that is set aside so that a gap can be declared when there is no other. */
+const BALLAST_BYTES = 256 * 1024;
+/** Segments that were read last stay in memory. */
+const CACHED_MAX = 2;
+/** Jobs that failed and are tried again; more than these are found again after the next start. */
+const UNDONE_MAX = 1_000;
+const SEQ_DIGITS = 15;
+
+export interface DiskShelfOptions {
+  readonly disk: Disk;
+  /** The folder of the spool. */
+  readonly dir: string;
+  readonly log: Logger;
+  /** The disk failed in the background: what is in memory only must not be trusted to it. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface OpenSegment {
+  readonly epochId: string;
+  readonly path: string;
+  readonly header: Buffer;
+  file: DiskFile;
+  endBytes: number;
+  /** The name of the file is durable. */
+  isNamed: boolean;
+  /** A sync failed, so nothing is known about the content. */
+  isDoubtful: boolean;
+}
+
+type Job = () => Promise<void>;
+
+export class DiskShelf implements Shelf {
+  readonly #options: DiskShelfOptions;
+  readonly #open = new Map<Segment, OpenSegment>();
+  readonly #paths = new WeakMap<Segment, string>();
+  /** Newest first. */
+  #cached: { readonly segment: Segment; readonly entries: readonly Entry[] }[] = [];
+  #jobs: Promise<void> = Promise.resolve();
+  #undone: Job[] = [];
+
+  constructor(options: DiskShelfOptions) {
+    this.#options = options;
+  }
+
+  /** A segment that was found on the disk. */
+  adopt(path: string, facts: SegmentFacts): Segment {
+    const segment = Segment.onShelf(facts, () => this.#load(segment));
+    this.#paths.set(segment, path);
+    return segment;
+  }
+
+  write(segment: Segment, entry: Entry, header: () => SegmentHeader): void {
+    const open = this.#open.get(segment);
+    const bytes = encodeEntry(entry);
+    if (open === undefined) {
+      this.#create(segment, header(), bytes);
+      return;
+    }
+    const { disk } = this.#options;
+    // A file that was removed could still be written, and all of it would be lost.
+    if (disk.stat(open.path) === undefined) throw diskError(`write ${open.path}`, systemError('ENOENT'));
+    this.#writeAll(open, bytes);
+  }
+
+  /** Makes durable what was written of the segment so far. Rejects with AppError DISK_FAILED. */
+  sync(segment: Segment): Promise<void> {
+    return this.#run(async () => {
+      const open = this.#open.get(segment);
+      if (open !== undefined) await this.#sync(segment, open);
+    });
+  }
+
+  seal(_epochId: string, segment: Segment): void {
+    this.#enqueue(async () => {
+      const open = this.#open.get(segment);
+      if (open === undefined) return;
+      await this.#sync(segment, open);
+      open.file.close();
+      this.#open.delete(segment);
+      segment.release(() => this.#load(segment));
+    });
+  }
+
+  lost(
+    epochId: string,
+    gap: Span,
+    { segment, replaced }: { readonly segment?: Segment; readonly replaced: readonly number[] },
+  ): void {
+    this.#enqueue(async () => {
+      await this.#writeGap(epochId, gap);
+      for (const from of replaced) if (from !== gap.from) this.#remove(this.#gapPath(epochId, from));
+      if (segment !== undefined) this.#discard(segment);
+    });
+  }
+
+  freed(epochId: string, what: Segment | number): void {
+    this.#enqueue(async () => {
+      if (what instanceof Segment) this.#discard(what);
+      else this.#remove(this.#gapPath(epochId, what));
+    });
+  }
+
+  forgotten(epochId: string, replacedBy?: string): void {
+    if (replacedBy !== undefined) this.#noteReplacement(epochId, replacedBy);
+    this.#enqueue(async () => {
+      for (const [segment, open] of this.#open) if (open.epochId === epochId) this.#discard(segment);
+      removeTree(this.#options.disk, this.#epochDir(epochId));
+    });
+  }
+
+  /** Resolves when all jobs so far are done or have failed. */
+  settled(): Promise<void> {
+    return this.#jobs;
+  }
+
+  /** Tries again what has failed. */
+  retry(): void {
+    for (const job of this.#undone.splice(0)) this.#enqueue(job);
+  }
+
+  /** Keeps the room that a gap needs on a full disk. Fails silently: without room there is none to keep. */
+  restoreBallast(): void {
+    this.#enqueue(async () => {
+      const { disk, dir, log } = this.#options;
+      const path = join(dir, BALLAST_FILE);
+      if (disk.stat(path) !== undefined) return;
+      try {
+        const file = disk.open(path, 'create');
+        try {
+          file.write(Buffer.alloc(BALLAST_BYTES, 'ballast '), 0);
+          await file.sync();
+        } finally {
+          file.close();
+        }
+      } catch (error) {
+        if (diskErrorCode(error) === undefined) throw error;
+        log.debug('no room for the ballast of the spool', { error: describeError(error) });
+        this.#dropBallast();
+      }
+    });
+  }
+
+  /** Closes the files; nothing may be called afterwards but `settled`. */
+  close(): void {
+    this.#enqueue(async () => {
+      for (const { file } of this.#open.values()) file.close();
+      this.#open.clear();
+    });
+  }
+
+  #epochDir(epochId: string): string {
+    return join(this.#options.dir, `e-${epochId}`);
+  }
+
+  #gapPath(epochId: string, from: number): string {
+    return join(this.#epochDir(epochId), `${seqName(from)}${GAP_SUFFIX}`);
+  }
+
+  #create(segment: Segment, facts: SegmentHeader, firstEntry: Buffer): void {
+    const { disk } = this.#options;
+    const { epochId } = facts;
+    const path = join(this.#epochDir(epochId), `${seqName(segment.firstSeq)}${SEGMENT_SUFFIX}`);
+    disk.makeDir(this.#epochDir(epochId));
+    const header = encodeHeader(facts);
+    const file = disk.open(path, 'create');
+    const open = { epochId, path, header, file, endBytes: 0, isNamed: false, isDoubtful: false };
+    try {
+      this.#writeAll(open, Buffer.concat([header, firstEntry]));
+    } catch (error) {
+      file.close();
+      this.#remove(path);
+      throw error;
+    }
+    this.#open.set(segment, open);
+    this.#paths.set(segment, path);
+  }
+
+  /** A write that failed in the middle is taken back, so that the file ends with a whole record. */
+  #writeAll(open: OpenSegment, bytes: Buffer): void {
+    try {
+      open.file.write(bytes, open.endBytes);
+    } catch (error) {
+      try {
+        open.file.truncate(open.endBytes);
+      } catch (second) {
+        // The end that is left is no record; recovery cuts it off as it does after a crash.
+        this.#options.log.debug('cannot take back a write', { error: describeError(second) });
+      }
+      throw error;
+    }
+    open.endBytes += bytes.length;
+  }
+
+  async #sync(segment: Segment, open: OpenSegment): Promise<void> {
+    if (open.isDoubtful) this.#rewrite(segment, open);
+    try {
+      await open.file.sync();
+      open.isDoubtful = false;
+    } catch (error) {
+      // The kernel may have dropped what it could not write, and would report success the next time.
+      open.isDoubtful = true;
+      this.#options.log.warn('sync of the spool failed; writing the segment anew', {
+        error: describeError(error),
+      });
+      this.#rewrite(segment, open);
+      await open.file.sync();
+      open.isDoubtful = false;
+    }
+    if (open.isNamed) return;
+    await this.#options.disk.syncDir(this.#epochDir(open.epochId));
+    await this.#options.disk.syncDir(this.#options.dir);
+    open.isNamed = true;
+  }
+
+  /** Puts another file with the records, which are still in memory, in the place of the one that is in doubt. */
+  #rewrite(segment: Segment, open: OpenSegment): void {
+    const { disk } = this.#options;
+    const temporary = `${open.path}${TEMPORARY_SUFFIX}`;
+    disk.makeDir(this.#epochDir(open.epochId));
+    this.#remove(temporary);
+    const file = disk.open(temporary, 'create');
+    const content = Buffer.concat([open.header, ...segment.entries().map((entry) => encodeEntry(entry))]);
+    try {
+      file.write(content, 0);
+      disk.rename(temporary, open.path);
+    } catch (error) {
+      file.close();
+      this.#remove(temporary);
+      throw error;
+    }
+    // From here on appends go to the new file.
+    open.file.close();
+    open.file = file;
+    open.endBytes = content.length;
+    open.isNamed = false;
+  }
+
+  async #writeGap(epochId: string, gap: Span): Promise<void> {
+    try {
+      await this.#writeSmall(this.#gapPath(epochId, gap.from), gapRecord(gap, gap.from).bytes);
+    } catch (error) {
+      const code = diskErrorCode(error);
+      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+      this.#dropBallast();
+      await this.#writeSmall(this.#gapPath(epochId, gap.from), gapRecord(gap, gap.from).bytes);
+    }
+    await this.#options.disk.syncDir(this.#epochDir(epochId));
+  }
+
+  /** Replaces a file in one step; the new content is durable before the name is. */
+  async #writeSmall(path: string, content: Buffer): Promise<void> {
+    const { disk } = this.#options;
+    const temporary = `${path}${TEMPORARY_SUFFIX}`;
+    this.#remove(temporary);
+    const file = disk.open(temporary, 'create');
+    try {
+      file.write(content, 0);
+      await file.sync();
+      disk.rename(temporary, path);
+    } catch (error) {
+      this.#remove(temporary);
+      throw error;
+    } finally {
+      file.close();
+    }
+  }
+
+  /** After the death of the process the new epoch is complete already; after the loss of power it may not be. */
+  #noteReplacement(epochId: string, replacedBy: string): void {
+    const { disk, log } = this.#options;
+    try {
+      const file = disk.open(join(this.#epochDir(replacedBy), REPLACES_FILE), 'create');
+      file.write(Buffer.from(epochId), 0);
+      file.close();
+    } catch (error) {
+      if (diskErrorCode(error) === undefined) throw error;
+      log.warn('cannot note that an epoch was replaced', { error: describeError(error) });
+    }
+  }
+
+  #dropBallast(): void {
+    this.#remove(join(this.#options.dir, BALLAST_FILE));
+  }
+
+  #discard(segment: Segment): void {
+    this.#open.get(segment)?.file.close();
+    this.#open.delete(segment);
+    const path = this.#paths.get(segment);
+    if (path !== undefined) this.#remove(path);
+    this.#cached = this.#cached.filter((cached) => cached.segment !== segment);
+  }
+
+  #remove(path: string): void {
+    removeFile(this.#options.disk, path);
+  }
+
+  /** @throws AppError DISK_FAILED */
+  #load(segment: Segment): readonly Entry[] {
+    const cached = this.#cached.find((each) => each.segment === segment);
+    if (cached !== undefined) return cached.entries;
+    const path = this.#paths.get(segment);
+    if (path === undefined) throw diskError('read a segment', systemError('ENOENT'));
+    const bytes = this.#options.disk.readFile(path, SEGMENT_FILE_BYTES_MAX);
+    const { entries } = scanEntries(bytes, segment.firstSeq);
+    const known = entries.filter(({ seq }) => seq <= segment.lastSeq);
+    this.#cached = [{ segment, entries: known }, ...this.#cached].slice(0, CACHED_MAX);
+    return known;
+  }
+
+  /** Runs a job behind all others; its failure is the caller's. */
+  #run(job: Job): Promise<void> {
+    const result = this.#jobs.then(job);
+    this.#jobs = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Runs a job behind all others; when the disk fails it is kept to be tried again. */
+  #enqueue(job: Job): void {
+    const guarded = async (): Promise<void> => {
+      try {
+        await job();
+      } catch (error) {
+        if (diskErrorCode(error) === undefined) throw error;
+        if (this.#undone.length < UNDONE_MAX) this.#undone.push(job);
+        this.#options.onFailure(error);
+      }
+    };
+    background(this.#options.log, 'spool', this.#run(guarded));
+  }
+}
+
+/** The name of a file that begins with this number; names sort like numbers. */
+function seqName(seq: number): string {
+  return String(seq).padStart(SEQ_DIGITS, '0');
+}
+
+/** Removes a file; it is fine when there is none. May throw AppError DISK_FAILED. */
+export function removeFile(disk: Disk, path: string): void {
+  try {
+    disk.remove(path);
+  } catch (error) {
+    if (diskErrorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Removes a folder and the files in it; it is fine when there is none. May throw AppError DISK_FAILED. */
+export function removeTree(disk: Disk, dir: string): void {
+  if (disk.stat(dir) === undefined) return;
+  for (const name of disk.list(dir)) {
+    const path = join(dir, name);
+    if (disk.stat(path)?.isDir ?? false) removeTree(disk, path);
+    else removeFile(disk, path);
+  }
+  disk.removeDir(dir);
+}

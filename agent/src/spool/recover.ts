@@ -1,0 +1,300 @@
+/**
+ * Reads the folder of a spool after a restart. Every good record is found, whatever surrounds it; what cannot be read is
+ * declared when the next good record tells what is missing, and looked at again after the next restart, so nothing is
+ * repaired in place. Files that do not belong here are put aside.
+ */
+import { join } from 'node:path';
+import { diskErrorCode, type Disk } from '@rollcall/shared/lib/disk.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import { addCounts, NO_COUNTS, type Span } from './span.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { decodeGap } from '@rollcall/shared/protocol/gap.ts';
+import { decodeRecord, RECORD_KIND, recordBody } from '@rollcall/shared/protocol/record.ts';
+import { decodeSchemaBody } from '@rollcall/shared/protocol/schema.ts';
+import {
+  GAP_SUFFIX,
+  removeFile,
+  removeTree,
+  REPLACES_FILE,
+  SEGMENT_FILE_BYTES_MAX,
+  SEGMENT_SUFFIX,
+  TEMPORARY_SUFFIX,
+  type DiskShelf,
+} from './disk-shelf.ts';
+import { Epoch } from './epoch.ts';
+import { readMeta } from './meta.ts';
+import type { RestoredEpochs } from './record-spool.ts';
+import { decodeHeader, scanEntries, type Entry, type SegmentHeader } from './segment-format.ts';
+import { wallsOf, type Segment, type SegmentFacts } from './segment.ts';
+
+const EPOCH_DIR = /^e-([0-9a-f]{16})$/;
+const FILE_NAME = /^(\d{15})(\.seg|\.gap)$/;
+const QUARANTINE_DIR = 'quarantine';
+/** What is put aside, for people to look at; the oldest goes. */
+const QUARANTINE_BYTES_MAX = 4 * 1024 * 1024;
+const GAP_FILE_BYTES_MAX = 4_096;
+
+export interface RecoverOptions {
+  readonly disk: Disk;
+  readonly dir: string;
+  readonly shelf: DiskShelf;
+  readonly log: Logger;
+  /** Of the machine as it runs now, '' when unknown. */
+  readonly bootId: string;
+  /** Id of the agent, 16 bytes. */
+  readonly owner: Buffer;
+}
+
+export interface Recovered extends RestoredEpochs {
+  /** Newest record that survived. */
+  readonly last: LastRecord | undefined;
+  /** Its epoch belongs to an earlier boot of the machine. */
+  readonly isOtherBoot: boolean;
+  /** Something could not be read. */
+  readonly isDamaged: boolean;
+}
+
+export interface LastRecord {
+  readonly kind: number;
+  readonly wallMs: number;
+  /** Empty when it cannot be decoded. */
+  readonly body: Buffer;
+}
+
+interface FoundEpoch {
+  readonly epoch: Epoch;
+  /** The newest segment and its header; undefined when it could not be read as a whole. */
+  readonly end: { readonly header: SegmentHeader; readonly entries: readonly Entry[] } | undefined;
+  readonly lastEntry: Entry | undefined;
+  readonly isDamaged: boolean;
+}
+
+interface FoundSegment {
+  readonly segment: Segment;
+  readonly header: SegmentHeader | undefined;
+  readonly entries: readonly Entry[];
+  readonly isMiddleDamaged: boolean;
+  readonly isEndDamaged: boolean;
+}
+
+/** Everything that can still be read. @throws AppError DISK_FAILED when the folder itself cannot be used */
+export function recover(options: RecoverOptions): Recovered {
+  const { disk, dir, bootId, owner } = options;
+  const found: FoundEpoch[] = [];
+  for (const name of disk.list(dir)) {
+    const id = EPOCH_DIR.exec(name)?.[1];
+    const epoch = id === undefined ? undefined : recoverEpoch(id, options);
+    if (epoch !== undefined) found.push(epoch);
+  }
+  limitQuarantine(options);
+  found.sort((left, right) => left.epoch.ordinal - right.epoch.ordinal);
+  const kept = withoutReplaced(found, options);
+  const newest = kept.at(-1);
+  const meta = readMeta(disk, dir);
+  const isSame =
+    meta !== undefined && meta.owner.equals(owner) && meta.epochId === newest?.epoch.id && bootId !== '';
+  const goesOn = isSame && newest?.epoch.bootId === bootId && !newest.isDamaged ? newest.end : undefined;
+  return {
+    epochs: kept.map(({ epoch }) => epoch),
+    goesOn: goesOn === undefined ? undefined : schemasOf(goesOn),
+    last: newest?.lastEntry === undefined ? undefined : lastRecordOf(newest.lastEntry),
+    isOtherBoot: newest !== undefined && newest.epoch.bootId !== bootId,
+    isDamaged: kept.some(({ isDamaged }) => isDamaged),
+  };
+}
+
+function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefined {
+  const { disk, shelf } = options;
+  const dir = join(options.dir, `e-${id}`);
+  const gaps: Span[] = [];
+  const names: string[] = [];
+  let hasUnreadable = false;
+  for (const name of disk.list(dir)) {
+    const suffix = FILE_NAME.exec(name)?.[2];
+    if (name.endsWith(TEMPORARY_SUFFIX)) removeFile(disk, join(dir, name));
+    else if (suffix === SEGMENT_SUFFIX) names.push(name);
+    else if (suffix === GAP_SUFFIX)
+      hasUnreadable = !readGapInto(gaps, { name, id, dir }, options) || hasUnreadable;
+    else if (name !== REPLACES_FILE) putAside({ name, id, dir }, options);
+  }
+  const segments: FoundSegment[] = [];
+  for (const name of names) {
+    const found = readSegment({ name, id, dir }, { ...options, after: segments.at(-1), gaps });
+    if (found === 'unreadable') hasUnreadable = true;
+    else if (found !== undefined) segments.push(found);
+  }
+  const headers = segments.flatMap(({ header }) => header ?? []);
+  const newest = segments.at(-1);
+  if (newest === undefined && gaps.length === 0) {
+    removeTree(disk, dir);
+    return undefined;
+  }
+  const damaged = segments.filter(({ isMiddleDamaged }) => isMiddleDamaged);
+  const epoch = Epoch.restore(
+    { id, bootId: headers.at(-1)?.bootId ?? '', ordinal: headers.at(-1)?.ordinal ?? 0, shelf },
+    {
+      segments: segments.map(({ segment }) => segment),
+      gaps,
+      damaged: damaged.map(({ segment }) => segment),
+    },
+  );
+  const isEndGood = newest !== undefined && !newest.isEndDamaged && !newest.isMiddleDamaged && !hasUnreadable;
+  const { header } = newest ?? {};
+  return {
+    epoch,
+    end: header === undefined || !isEndGood ? undefined : { header, entries: newest?.entries ?? [] },
+    lastEntry: newest?.entries.at(-1),
+    isDamaged: !isEndGood || damaged.length > 0,
+  };
+}
+
+interface FileOfEpoch {
+  readonly name: string;
+  /** Of the epoch. */
+  readonly id: string;
+  readonly dir: string;
+}
+
+/** Undefined when nothing of it is needed. */
+function readSegment(
+  file: FileOfEpoch,
+  options: RecoverOptions & { readonly after: FoundSegment | undefined; readonly gaps: readonly Span[] },
+): FoundSegment | 'unreadable' | undefined {
+  const { disk, shelf, log, after, gaps } = options;
+  const path = join(file.dir, file.name);
+  let bytes: Buffer;
+  try {
+    bytes = disk.readFile(path, SEGMENT_FILE_BYTES_MAX);
+  } catch (error) {
+    if (diskErrorCode(error) === undefined) throw error;
+    log.warn('a segment of the spool cannot be read', { path, error: describeError(error) });
+    return 'unreadable';
+  }
+  const header = decodeHeader(bytes);
+  if (header !== undefined && header.epochId !== file.id) {
+    putAside(file, options);
+    return undefined;
+  }
+  const nameSeq = Number.parseInt(file.name, 10);
+  const from = Math.max(nameSeq, (after?.segment.lastSeq ?? 0) + 1);
+  const scanned = scanEntries(bytes, from);
+  const [first] = scanned.entries;
+  const last = scanned.entries.at(-1);
+  if (first === undefined || last === undefined) {
+    putAside(file, options);
+    return 'unreadable';
+  }
+  if (gaps.some((gap) => gap.from <= first.seq && last.seq <= gap.to)) {
+    // The gap was durable, and the crash came before the segment was removed.
+    removeFile(disk, path);
+    return undefined;
+  }
+  const isWhole = header !== undefined && from === nameSeq;
+  const start = isWhole
+    ? { firstSeq: nameSeq, before: header.before }
+    : { firstSeq: first.seq, before: first.before };
+  const segment = shelf.adopt(path, { ...factsOf(scanned.entries, last), ...start, bytes: bytes.length });
+  return { segment, header, ...scanned };
+}
+
+function factsOf(
+  entries: readonly Entry[],
+  last: Entry,
+): Omit<SegmentFacts, 'firstSeq' | 'before' | 'bytes'> {
+  let firstWallMs = Number.POSITIVE_INFINITY;
+  let lastWallMs = 0;
+  let lastBootMs = 0;
+  for (const { bytes } of entries) {
+    const walls = wallsOf(bytes);
+    firstWallMs = Math.min(firstWallMs, walls.firstWallMs);
+    lastWallMs = Math.max(lastWallMs, walls.lastWallMs);
+    lastBootMs = Math.max(lastBootMs, walls.lastBootMs);
+  }
+  const through = addCounts(last.before, last.counts);
+  return { lastSeq: last.seq, through, firstWallMs, lastWallMs, lastBootMs };
+}
+
+/** False when the file is damaged; what it declared is then found as a hole. */
+function readGapInto(gaps: Span[], file: FileOfEpoch, options: RecoverOptions): boolean {
+  try {
+    const bytes = options.disk.readFile(join(file.dir, file.name), GAP_FILE_BYTES_MAX);
+    const record = decodeRecord(bytes, 0);
+    const gap = decodeGap(recordBody(record));
+    const isSound = record.seq === Number.parseInt(file.name, 10) && record.seq <= gap.to;
+    if (!isSound || record.kind !== RECORD_KIND.GAP) throw new AppError('RECORD_CORRUPT', 'not a gap');
+    const { to, reason, isEstimated, ticksThrough, samplesThrough, firstWallMs, lastWallMs } = gap;
+    const through = { ticks: ticksThrough, samples: samplesThrough };
+    const walls = { firstWallMs, lastWallMs, lastBootMs: record.bootMs };
+    gaps.push({ from: record.seq, to, reason, isEstimated, through, lost: NO_COUNTS, ...walls });
+    return true;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    options.log.warn('a gap of the spool cannot be read', { file: file.name, error: describeError(error) });
+    putAside(file, options);
+    return false;
+  }
+}
+
+/** Removes epochs whose records stand in another one that is complete: no power was lost since it was written. */
+function withoutReplaced(found: readonly FoundEpoch[], options: RecoverOptions): readonly FoundEpoch[] {
+  const { disk, dir, bootId } = options;
+  const replaced = new Set<string>();
+  for (const { epoch } of found) {
+    const path = join(dir, `e-${epoch.id}`, REPLACES_FILE);
+    if (disk.stat(path) === undefined) continue;
+    if (epoch.bootId === bootId && bootId !== '')
+      replaced.add(disk.readFile(path, GAP_FILE_BYTES_MAX).toString());
+    removeFile(disk, path);
+  }
+  for (const { epoch } of found) if (replaced.has(epoch.id)) removeTree(disk, join(dir, `e-${epoch.id}`));
+  return found.filter(({ epoch }) => !replaced.has(epoch.id));
+}
+
+function putAside({ name, id, dir }: FileOfEpoch, { disk, dir: root, log }: RecoverOptions): void {
+  log.warn('put a file of the spool aside that cannot be used', { file: join(dir, name) });
+  disk.makeDir(join(root, QUARANTINE_DIR));
+  disk.rename(join(dir, name), join(root, QUARANTINE_DIR, `${id}-${name}`));
+}
+
+function limitQuarantine({ disk, dir }: RecoverOptions): void {
+  const quarantine = join(dir, QUARANTINE_DIR);
+  if (disk.stat(quarantine) === undefined) return;
+  const files = disk.list(quarantine).flatMap((name) => {
+    const path = join(quarantine, name);
+    const facts = disk.stat(path);
+    return facts === undefined || facts.isDir ? [] : [{ path, ...facts }];
+  });
+  files.sort((left, right) => right.modifiedMs - left.modifiedMs);
+  let bytes = 0;
+  for (const { path, sizeBytes } of files) {
+    bytes += sizeBytes;
+    if (bytes > QUARANTINE_BYTES_MAX) removeFile(disk, path);
+  }
+}
+
+/** The schemas that have a number in the epoch, as far as the newest segment names them. */
+function schemasOf(end: { readonly header: SegmentHeader; readonly entries: readonly Entry[] }) {
+  const numbers = new Map<string, number>();
+  let { schemaNumberMax } = end.header;
+  let newNumbers = 0;
+  for (const { bytes } of end.entries) {
+    const record = decodeRecord(bytes, 0);
+    if (record.kind !== RECORD_KIND.SCHEMA) continue;
+    const { number, schema } = decodeSchemaBody(recordBody(record));
+    if (number > end.header.schemaNumberMax && !numbers.has(schema.hash)) newNumbers++;
+    numbers.set(schema.hash, number);
+    schemaNumberMax = Math.max(schemaNumberMax, number);
+  }
+  return { schemaCount: end.header.schemaCount + newNumbers, schemaNumberMax, numbers };
+}
+
+function lastRecordOf({ bytes }: Entry): LastRecord {
+  const record = decodeRecord(bytes, 0);
+  let body: Buffer = Buffer.alloc(0);
+  try {
+    body = recordBody(record);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+  }
+  return { kind: record.kind, wallMs: record.wallMs, body };
+}

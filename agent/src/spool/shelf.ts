@@ -1,0 +1,28 @@
+/** Where segments lie when they are not in memory: the port between the records of a spool and its disk. */
+import type { Entry, SegmentHeader } from './segment-format.ts';
+import type { Segment } from './segment.ts';
+import type { Span } from './span.ts';
+
+/** Calls take effect in the page cache at once; what must not happen before something is durable happens later. */
+export interface Shelf {
+  /**
+   * Writes one more record of the segment; the first one makes its file with the header.
+   * @throws AppError DISK_FAILED; then the record is not in the file
+   */
+  write(segment: Segment, entry: Entry, header: () => SegmentHeader): void;
+  /** The segment is complete: it is made durable and then released from memory. */
+  seal(epochId: string, segment: Segment): void;
+  /** Keeps the gap, and only then removes `segment` and the gaps that began at `replaced`. */
+  lost(
+    epochId: string,
+    gap: Span,
+    instead: { readonly segment?: Segment; readonly replaced: readonly number[] },
+  ): void;
+  /** Removes a segment, or the gap that begins at a number, which is no longer needed. */
+  freed(epochId: string, what: Segment | number): void;
+  /**
+   * Removes all of an epoch.
+   * @param replacedBy the epoch that has its records now; it is made durable first, and after a crash in between it counts
+   */
+  forgotten(epochId: string, replacedBy?: string): void;
+}

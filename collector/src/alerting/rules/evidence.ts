@@ -1,0 +1,77 @@
+/** Which series the condition of a rule needs to be judged: while one of them is missing, an empty result says nothing. */
+import { childrenOf, NO_SHIFT, type Expr, type SelectorNode } from '../../query/ast.ts';
+import { isClassicLabelName, quote } from '../../query/literals.ts';
+import { parseQuery } from '../../query/parse.ts';
+import { printExpr } from '../../query/print.ts';
+
+/**
+ * The selectors of an expression that must find something, each once, without offset. Left out is what may be missing
+ * while all is well: both sides of `or`, the right side of `unless`, and what `absent` looks for.
+ * @throws AppError BAD_QUERY
+ */
+export function requiredSelectors(expression: string): readonly string[] {
+  const found = new Set<string>();
+  collect(parseQuery(expression), found);
+  return [...found];
+}
+
+function collect(expr: Expr, found: Set<string>): void {
+  switch (expr.kind) {
+    case 'selector':
+      found.add(printExpr(present(expr)));
+      return;
+    case 'range':
+      found.add(printExpr(present(expr.selector)));
+      return;
+    case 'call':
+      if (expr.name === 'absent' || expr.name === 'absent_over_time') return;
+      break;
+    case 'binary':
+      if (expr.operator === 'or') return;
+      if (expr.operator === 'unless') {
+        collect(expr.left, found);
+        return;
+      }
+      break;
+    case 'number':
+    case 'string':
+    case 'subquery':
+    case 'aggregate':
+    case 'unary':
+    case 'paren':
+      break;
+  }
+  for (const child of childrenOf(expr)) collect(child, found);
+}
+
+function present(selector: SelectorNode): SelectorNode {
+  return { ...selector, ...NO_SHIFT };
+}
+
+/**
+ * A query for the label sets that a selector has at present, cut to `names`.
+ * @param instances only these hosts; all when undefined
+ */
+export function evidenceQuery(
+  selector: string,
+  {
+    names,
+    instances,
+  }: { readonly names: readonly string[]; readonly instances: readonly string[] | undefined },
+): string {
+  const expr = parseQuery(selector);
+  const isNarrow = instances !== undefined && expr.kind === 'selector';
+  const narrowed = isNarrow
+    ? printExpr({
+        ...expr,
+        matchers: [...expr.matchers, { name: 'instance', operator: '=~', value: anyOf(instances) }],
+      })
+    : selector;
+  const grouping = names.map((name) => (isClassicLabelName(name) ? name : quote(name))).join(', ');
+  return `group by (${grouping}) (${narrowed})`;
+}
+
+/** A pattern that fits exactly these texts. */
+function anyOf(texts: readonly string[]): string {
+  return texts.map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|');
+}

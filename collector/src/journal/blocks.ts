@@ -1,0 +1,271 @@
+/**
+ * The catalogue of block files. It stands in the journal's database, because a block appears, and the records that it
+ * replaces disappear, in one transaction. Deleting hundreds of thousands of rows takes too long for one: so the
+ * transaction only declares which records are sealed. From then on nobody reads them, and they are deleted in small
+ * steps, also after a restart.
+ */
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { countOf, numberOf, textOf } from './columns.ts';
+import type { PruneStep } from './store.ts';
+
+/** Raw samples, or rollups of so much time each. */
+export type BlockResolution = 'raw' | '5m' | '1h';
+
+/** A block file in force. */
+export interface BlockRow {
+  readonly id: number;
+  /** Name within the folder of blocks. */
+  readonly file: string;
+  readonly resolution: BlockResolution;
+  /** The window that it was made for, UTC milliseconds; `toMs` is the first time after it. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** First and last reading in it; a reading may lie outside of the window of its record. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** Position of the newest record in it; of two samples of one time the one from the older block counts. */
+  readonly lastPos: number;
+  readonly bytes: number;
+  readonly samples: number;
+  /** Checksum of the file's footer. */
+  readonly checksum: number;
+  /** When it was made. */
+  readonly madeMs: number;
+}
+
+export interface NewBlock extends Omit<BlockRow, 'id'> {
+  /** Every schema that the file refers to. */
+  readonly schemas: readonly { readonly hash: string; readonly bytes: Uint8Array }[];
+}
+
+/** Records of samples and schemas with times from `fromMs` up to, not including, `toMs`, and positions up to `lastPos`. */
+export interface SealedRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly lastPos: number;
+}
+
+/** What changes in one transaction. */
+export interface BlockChange {
+  readonly add: readonly NewBlock[];
+  /** Ids of blocks that are not in force any more. */
+  readonly remove: readonly number[];
+  /** Records that `add` replaces, with how many they are and how many samples they hold. */
+  readonly seal?: (SealedRange & { readonly rows: number; readonly samples: number }) | undefined;
+}
+
+/** Kinds of records that a block replaces: samples, and schemas, which stand in a table of their own. */
+export const SEALED_KINDS = 'kind IN (1, 2)';
+
+/** Whether a block has replaced the record. */
+export function isSealed(
+  ranges: readonly SealedRange[],
+  record: { readonly timeMs: number; readonly pos: number },
+): boolean {
+  for (const { fromMs, toMs, lastPos } of ranges) {
+    if (record.timeMs >= fromMs && record.timeMs < toMs && record.pos <= lastPos) return true;
+  }
+  return false;
+}
+
+/** Statements that read the catalogue; each connection has its own. */
+export interface BlockReads {
+  /** Grows with every change of the catalogue. */
+  version(): number;
+  /** In order of time. */
+  blocks(): readonly BlockRow[];
+  /** Ranges whose records are not all deleted yet. */
+  sealed(): readonly (SealedRange & { readonly samples: number })[];
+}
+
+export function prepareBlockReads(connection: DatabaseSync): BlockReads {
+  const version = connection.prepare(`SELECT value FROM meta WHERE key = 'blocks_version'`);
+  const blocks = connection.prepare(`SELECT * FROM blocks ORDER BY from_ms, last_pos, id`);
+  const sealed = connection.prepare(`SELECT from_ms, to_ms, last_pos, samples FROM sealed`);
+  return {
+    version: () => Number(version.get()?.['value'] ?? 0),
+    blocks: () => blocks.all().map(toBlockRow),
+    sealed: () =>
+      sealed.all().map((row) => ({
+        fromMs: countOf(row, 'from_ms'),
+        toMs: countOf(row, 'to_ms'),
+        lastPos: countOf(row, 'last_pos'),
+        samples: countOf(row, 'samples'),
+      })),
+  };
+}
+
+/** Statements that change the catalogue; all of them run inside a transaction of the caller. */
+export interface BlockWrites {
+  change(change: BlockChange): void;
+  /** Deletes at most `rows` sealed records. */
+  deleteSealed(rows: number): PruneStep;
+}
+
+export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
+  const prepare = connection.prepare.bind(connection);
+  const add = prepare(
+    `INSERT INTO blocks (file, resolution, from_ms, to_ms, first_ms, last_ms, last_pos, bytes, samples, checksum, made_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const schema = prepare(`INSERT INTO schemas (hash, bytes) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING`);
+  const use = prepare(`INSERT INTO block_schemas VALUES (?, (SELECT id FROM schemas WHERE hash = ?))`);
+  const remove = prepare(`DELETE FROM blocks WHERE id = ?`);
+  const unuse = prepare(`DELETE FROM block_schemas WHERE block = ? RETURNING schema`);
+  const forget = prepare(
+    `DELETE FROM schemas WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM schema_numbers WHERE schema = ?1)
+       AND NOT EXISTS (SELECT 1 FROM block_schemas WHERE schema = ?1)`,
+  );
+  const seal = prepare(
+    `INSERT INTO sealed (from_ms, to_ms, last_pos, rows, samples, lane) VALUES (?, ?, ?, ?, ?, 0)`,
+  );
+  const version = prepare(
+    `INSERT INTO meta (key, value) VALUES ('blocks_version', '1')
+     ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1`,
+  );
+  const deleteSealed = prepareDeleteSealed(prepare);
+  return {
+    change({ add: added, remove: removed, seal: range }) {
+      for (const block of added) {
+        const blockId = addBlock(add, block);
+        for (const { hash, bytes } of block.schemas) {
+          const key = Buffer.from(hash, 'hex');
+          schema.run(key, bytes);
+          use.run(blockId, key);
+        }
+      }
+      for (const id of removed) {
+        // Two changes were planned from one picture of the catalogue; the second must not happen.
+        if (remove.run(id).changes !== 1)
+          throw new AppError('STORAGE_UNAVAILABLE', `block ${id} is not in force`);
+        for (const row of unuse.all(id)) forget.run(countOf(row, 'schema'));
+      }
+      if (range !== undefined && range.rows > 0)
+        seal.run(range.fromMs, range.toMs, range.lastPos, range.rows, range.samples);
+      version.run();
+    },
+    deleteSealed,
+  };
+}
+
+function addBlock(statement: StatementSync, block: NewBlock): number | bigint {
+  const { lastInsertRowid } = statement.run(
+    block.file,
+    block.resolution,
+    block.fromMs,
+    block.toMs,
+    block.firstMs,
+    block.lastMs,
+    block.lastPos,
+    block.bytes,
+    block.samples,
+    block.checksum,
+    block.madeMs,
+  );
+  return lastInsertRowid;
+}
+
+/** Deletes the records of a range lane by lane; a lane's records stand together in its index. */
+function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrites['deleteSealed'] {
+  const next = prepare(`SELECT * FROM sealed ORDER BY id LIMIT 1`);
+  const lane = prepare(
+    `SELECT id FROM lanes WHERE id > ? AND row_count > 0 AND oldest_ms < ? ORDER BY id LIMIT 1`,
+  );
+  const remove = prepare(
+    `DELETE FROM records WHERE pos IN
+       (SELECT pos FROM records WHERE lane = ? AND time_ms >= ? AND time_ms < ? AND pos <= ? AND ${SEALED_KINDS} LIMIT ?)
+     RETURNING length(bytes) AS row_bytes, samples`,
+  );
+  const oldest = prepare(`SELECT min(time_ms) AS oldest_ms FROM records WHERE lane = ?`);
+  const update = prepare(
+    `UPDATE lanes SET row_count = row_count - ?, row_bytes = row_bytes - ?, row_samples = row_samples - ?,
+       oldest_ms = ? WHERE id = ?`,
+  );
+  const count = prepare(
+    `UPDATE sealed SET rows = max(0, rows - ?), samples = max(0, samples - ?), lane = ? WHERE id = ?`,
+  );
+  const done = prepare(`DELETE FROM sealed WHERE id = ?`);
+  /** Deletes at most so many records of one lane. */
+  const deleteOfLane = (range: SealedState, laneId: number, rows: number) => {
+    const removed = remove.all(laneId, range.fromMs, range.toMs, range.lastPos, rows);
+    let bytes = 0;
+    let samples = 0;
+    for (const row of removed) {
+      bytes += countOf(row, 'row_bytes');
+      samples += countOf(row, 'samples');
+    }
+    if (removed.length > 0) {
+      const oldestMs = numberOf(oldest.get(laneId) ?? {}, 'oldest_ms');
+      update.run(removed.length, bytes, samples, oldestMs ?? null, laneId);
+    }
+    return { rows: removed.length, bytes, samples };
+  };
+  return (rows) => {
+    const row = next.get();
+    if (row === undefined) return { rows: 0, bytes: 0, samples: 0, isDone: true };
+    const range = toSealedState(row);
+    const step = { rows: 0, bytes: 0, samples: 0, isDone: false };
+    let doneLane = range.lane;
+    // Looking at a lane costs about as much as deleting a record.
+    for (let left = rows; left > 0; left--) {
+      const found = lane.get(doneLane, range.toMs);
+      if (found === undefined) {
+        done.run(range.id);
+        return step;
+      }
+      const laneId = countOf(found, 'id');
+      const removed = deleteOfLane(range, laneId, left);
+      step.rows += removed.rows;
+      step.bytes += removed.bytes;
+      step.samples += removed.samples;
+      if (removed.rows === left) break;
+      left -= removed.rows;
+      doneLane = laneId;
+    }
+    count.run(step.rows, step.samples, doneLane, range.id);
+    return step;
+  };
+}
+
+/** A range with what is left to do in it. */
+interface SealedState extends SealedRange {
+  readonly id: number;
+  /** Lanes up to this one are done. */
+  readonly lane: number;
+}
+
+function toSealedState(row: Readonly<Record<string, SQLOutputValue>>): SealedState {
+  return {
+    id: countOf(row, 'id'),
+    fromMs: countOf(row, 'from_ms'),
+    toMs: countOf(row, 'to_ms'),
+    lastPos: countOf(row, 'last_pos'),
+    lane: countOf(row, 'lane'),
+  };
+}
+
+function toBlockRow(row: Readonly<Record<string, SQLOutputValue>>): BlockRow {
+  return {
+    id: countOf(row, 'id'),
+    file: textOf(row, 'file'),
+    resolution: resolutionOf(textOf(row, 'resolution')),
+    fromMs: countOf(row, 'from_ms'),
+    toMs: countOf(row, 'to_ms'),
+    firstMs: countOf(row, 'first_ms'),
+    lastMs: countOf(row, 'last_ms'),
+    lastPos: countOf(row, 'last_pos'),
+    bytes: countOf(row, 'bytes'),
+    samples: countOf(row, 'samples'),
+    checksum: countOf(row, 'checksum'),
+    madeMs: countOf(row, 'made_ms'),
+  };
+}
+
+function resolutionOf(text: string): BlockResolution {
+  if (text === 'raw' || text === '5m' || text === '1h') return text;
+  throw new AppError(
+    'STORAGE_UNAVAILABLE',
+    `the catalogue has a block of resolution ${JSON.stringify(text)}`,
+  );
+}

@@ -1,0 +1,124 @@
+/** One block file in force: opened at once, so that it outlives its name, and its directory read when it is needed. */
+import type { Disk, DiskFile } from '@rollcall/shared/lib/disk.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { BlockRow } from '../../journal/blocks.ts';
+import type { ColumnValues, Group } from './format/group.ts';
+import { BlockReader } from './format/reader.ts';
+
+export interface BlockFileOptions {
+  readonly disk: Disk;
+  readonly path: string;
+  readonly damaged: (error: unknown) => void;
+  /** Called with each use. */
+  readonly used: (file: BlockFile) => void;
+}
+
+/**
+ * Damage is reported and not thrown: what is damaged reads as if it were not there. A disk that cannot be read at the
+ * moment is no damage, and throws.
+ */
+export class BlockFile {
+  readonly row: BlockRow;
+  /** Views that hold it. */
+  holders = 0;
+  /** Number of its last use; files that were not used for long give up their directories first. */
+  lastUse = 0;
+  readonly #options: BlockFileOptions;
+  readonly #file: DiskFile | undefined;
+  #reader: BlockReader | undefined;
+  #isUnreadable = false;
+
+  constructor(row: BlockRow, options: BlockFileOptions) {
+    this.row = row;
+    this.#options = options;
+    try {
+      this.#file = options.disk.open(options.path, 'read');
+    } catch (error) {
+      this.#isUnreadable = true;
+      options.damaged(error);
+    }
+  }
+
+  /** Memory that the directory takes at the moment. */
+  get directoryBytes(): number {
+    return this.#reader?.memoryBytes ?? 0;
+  }
+
+  /** Agent ids in rising order. */
+  hostIds(): Iterable<string> {
+    return this.#readable()?.hostIds() ?? [];
+  }
+
+  groups(hostId: string): readonly Group[] {
+    return this.#attempt((reader) => reader.groups(hostId)) ?? [];
+  }
+
+  /** Times of the rows of a group, undefined when it is damaged. */
+  times(group: Group): Float64Array | undefined {
+    return this.#attempt((reader) => reader.times(group));
+  }
+
+  /** A stream of a column, undefined when there is none or when it is damaged. */
+  column(group: Group, index: number, stream = 0): ColumnValues | undefined {
+    return this.#attempt((reader) => reader.column(group, index, stream));
+  }
+
+  /** Lets the directory go; the next use reads it again. */
+  forget(): void {
+    this.#reader = undefined;
+  }
+
+  close(): void {
+    this.#reader = undefined;
+    this.#file?.close();
+  }
+
+  #readable(): BlockReader | undefined {
+    if (this.#file === undefined || this.#isUnreadable) return undefined;
+    this.#options.used(this);
+    if (this.#reader !== undefined) return this.#reader;
+    const file = this.#file;
+    try {
+      this.#reader = new BlockReader(
+        {
+          sizeBytes: file.sizeBytes,
+          read(offset, length) {
+            const target = Buffer.allocUnsafe(length);
+            return target.subarray(0, file.read(target, offset));
+          },
+        },
+        this.row.file,
+      );
+      if (this.#reader.checksum !== this.row.checksum)
+        throw new AppError(
+          'BLOCK_DAMAGED',
+          `read block ${this.row.file}: it is another file than the catalogue says`,
+        );
+    } catch (error) {
+      this.#reader = undefined;
+      this.#isUnreadable = isDamage(error);
+      this.#handle(error);
+    }
+    return this.#reader;
+  }
+
+  #attempt<T>(read: (reader: BlockReader) => T): T | undefined {
+    const reader = this.#readable();
+    if (reader === undefined) return undefined;
+    try {
+      return read(reader);
+    } catch (error) {
+      this.#handle(error);
+      return undefined;
+    }
+  }
+
+  #handle(error: unknown): void {
+    if (!isDamage(error)) throw error;
+    this.#options.damaged(error);
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof AppError && (error.code === 'BLOCK_DAMAGED' || error.code === 'DATABASE_TOO_NEW');
+}

@@ -1,0 +1,126 @@
+/**
+ * The block files in force, open for reading. A read holds a view of them: the files that its snapshot of the journal
+ * names, which stay readable until it lets go, whatever is merged or deleted meanwhile.
+ */
+import { join } from 'node:path';
+import type { Disk } from '@rollcall/shared/lib/disk.ts';
+import { describeError } from '@rollcall/shared/lib/errors.ts';
+import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import type { BlockRow } from '../../journal/blocks.ts';
+import type { JournalSnapshot } from '../../journal/reader.ts';
+import { BlockFile } from './block-file.ts';
+
+/** The blocks that a snapshot of the journal names. */
+export interface BlockView {
+  /** In order of their windows. */
+  readonly blocks: readonly BlockFile[];
+  /** The schema behind a hash in a block; undefined when the catalogue has lost it, which only damage can cause. */
+  schemaOf(hash: string): HashedSchema | undefined;
+  /** Called once, when the read is done. */
+  release(): void;
+}
+
+export interface BlockSetOptions {
+  readonly disk: Disk;
+  /** Folder of the block files. */
+  readonly dir: string;
+  /** Told about each damage once; reads go on without what is damaged. */
+  readonly damaged: (text: string, file: string) => void;
+}
+
+/** Bytes of directories that stay in memory, of all files together. */
+const DIRECTORIES_BYTES_MAX = 128 * 1024 * 1024;
+
+export class BlockSet {
+  readonly #options: BlockSetOptions;
+  readonly #files = new Map<number, BlockFile>();
+  readonly #schemas = new Map<string, HashedSchema>();
+  readonly #reported = new Set<string>();
+  #version = Number.NaN;
+  #blocks: readonly BlockFile[] = [];
+  #uses = 0;
+
+  constructor(options: BlockSetOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param snapshot open for as long as the view is
+   * @throws AppError STORAGE_UNAVAILABLE
+   */
+  view(snapshot: JournalSnapshot): BlockView {
+    if (snapshot.blocksVersion !== this.#version) this.#load(snapshot);
+    const blocks = this.#blocks;
+    for (const block of blocks) block.holders++;
+    return {
+      blocks,
+      schemaOf: (hash) => this.#schemaOf(hash, snapshot),
+      release: () => {
+        for (const block of blocks) this.#release(block);
+      },
+    };
+  }
+
+  /** Called once, after the last view was released. */
+  close(): void {
+    for (const block of this.#blocks) this.#release(block);
+    this.#blocks = [];
+    this.#version = Number.NaN;
+  }
+
+  #load(snapshot: JournalSnapshot): void {
+    const before = this.#blocks;
+    this.#blocks = snapshot.blocks().map((row) => {
+      const block = this.#files.get(row.id) ?? this.#open(row);
+      block.holders++;
+      return block;
+    });
+    for (const block of before) this.#release(block);
+    // Schemas that are still in use are asked for again.
+    this.#schemas.clear();
+    this.#version = snapshot.blocksVersion;
+  }
+
+  #open(row: BlockRow): BlockFile {
+    const { disk, dir } = this.#options;
+    const block = new BlockFile(row, {
+      disk,
+      path: join(dir, row.file),
+      damaged: (error) => this.#report(describeError(error), row.file),
+      used: (file) => this.#used(file),
+    });
+    this.#files.set(row.id, block);
+    return block;
+  }
+
+  #release(block: BlockFile): void {
+    block.holders--;
+    if (block.holders > 0) return;
+    this.#files.delete(block.row.id);
+    block.close();
+  }
+
+  #report(text: string, file: string): void {
+    if (this.#reported.has(text)) return;
+    this.#reported.add(text);
+    this.#options.damaged(text, file);
+  }
+
+  #schemaOf(hash: string, snapshot: JournalSnapshot): HashedSchema | undefined {
+    const known = this.#schemas.get(hash) ?? snapshot.schemaByHash(hash);
+    if (known !== undefined) this.#schemas.set(hash, known);
+    return known;
+  }
+
+  /** Keeps the directories that were used last, as many as fit. */
+  #used(file: BlockFile): void {
+    file.lastUse = ++this.#uses;
+    if (file.directoryBytes > 0) return;
+    const open = [...this.#files.values()].filter(({ directoryBytes }) => directoryBytes > 0);
+    let bytes = 0;
+    for (const other of open.sort((left, right) => right.lastUse - left.lastUse)) {
+      bytes += other.directoryBytes;
+      if (bytes > DIRECTORIES_BYTES_MAX) other.forget();
+    }
+  }
+}

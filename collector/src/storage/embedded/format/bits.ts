@@ -1,0 +1,69 @@
+/** Runs of small unsigned integers, each of the same number of bits, least significant bits first. */
+import { damaged } from './block-file.ts';
+
+/** What fits beside seven waiting bits in a 31-bit integer. */
+const PUSH_BITS_MAX = 24;
+const PUSH_RANGE = 2 ** PUSH_BITS_MAX;
+
+/** Bytes that `count` integers of `width` bits take. */
+export function bitsLength(count: number, width: number): number {
+  return Math.ceil((count * width) / 8);
+}
+
+/**
+ * Packs integers.
+ * @param integers whole, from 0 to 2^`width` - 1
+ * @param width 0 to 48
+ */
+export function packBits(integers: Float64Array, width: number): Buffer {
+  const packed = Buffer.allocUnsafe(bitsLength(integers.length, width));
+  const lowWidth = Math.min(width, PUSH_BITS_MAX);
+  const highWidth = width - lowWidth;
+  let at = 0;
+  let waiting = 0;
+  let waitingBits = 0;
+  for (const integer of integers) {
+    const high = highWidth === 0 ? 0 : Math.floor(integer / PUSH_RANGE);
+    waiting |= (integer - high * PUSH_RANGE) << waitingBits;
+    waitingBits += lowWidth;
+    for (; waitingBits >= 8; waitingBits -= 8, waiting >>>= 8) packed[at++] = waiting;
+    if (highWidth === 0) continue;
+    waiting |= high << waitingBits;
+    waitingBits += highWidth;
+    for (; waitingBits >= 8; waitingBits -= 8, waiting >>>= 8) packed[at++] = waiting;
+  }
+  if (waitingBits > 0) packed[at] = waiting;
+  return packed;
+}
+
+/**
+ * Unpacks `count` integers of `width` bits.
+ * @param packed exactly as many bytes as they take
+ * @throws AppError BLOCK_DAMAGED when there are more or fewer
+ */
+export function unpackBits(packed: Buffer, count: number, width: number): Float64Array {
+  if (packed.length !== bitsLength(count, width)) throw damaged('packed bits of another length');
+  const integers = new Float64Array(count);
+  if (width === 0) return integers;
+  const lowWidth = Math.min(width, PUSH_BITS_MAX);
+  const highWidth = width - lowWidth;
+  const lowMask = 2 ** lowWidth - 1;
+  const highMask = 2 ** highWidth - 1;
+  let at = 0;
+  let waiting = 0;
+  let waitingBits = 0;
+  for (let i = 0; i < count; i++) {
+    for (; waitingBits < lowWidth; waitingBits += 8) waiting |= (packed[at++] ?? 0) << waitingBits;
+    let integer = waiting & lowMask;
+    waiting >>>= lowWidth;
+    waitingBits -= lowWidth;
+    if (highWidth > 0) {
+      for (; waitingBits < highWidth; waitingBits += 8) waiting |= (packed[at++] ?? 0) << waitingBits;
+      integer += (waiting & highMask) * PUSH_RANGE;
+      waiting >>>= highWidth;
+      waitingBits -= highWidth;
+    }
+    integers[i] = integer;
+  }
+  return integers;
+}

@@ -1,0 +1,95 @@
+/** A column as the file has it: the states of its rows, and the values of those that are present. */
+import { STATE } from '../block.ts';
+import { damaged } from './block-file.ts';
+import type { ChunkReader, ChunkWriter } from './chunk.ts';
+import { fromIntegers, toIntegers } from './decimals.ts';
+import { readFloats, writeFloats } from './floats.ts';
+import { areNear, readIntegers, writeIntegers } from './integers.ts';
+
+/** In the place of a number form: the values are no integers of any form. */
+const FORM_FLOATS = 128;
+
+/** Writes runs of equal states; nothing at all when every row is present. */
+export function writeStates({ bytes }: ChunkWriter, states: Uint8Array | undefined): void {
+  if (states === undefined || states.every((state) => state === STATE.PRESENT)) return;
+  for (let at = 0; at < states.length;) {
+    const state = states[at] ?? 0;
+    let end = at + 1;
+    while (end < states.length && states[end] === state) end++;
+    bytes.varint((end - at) * 4 + state);
+    at = end;
+  }
+}
+
+/**
+ * Reads what `writeStates` wrote; undefined when every row is present.
+ * @throws AppError BLOCK_DAMAGED, RECORD_UNDECODABLE
+ */
+export function readStates({ bytes }: ChunkReader, rowCount: number): Uint8Array | undefined {
+  if (bytes.remaining === 0) return undefined;
+  const states = new Uint8Array(rowCount);
+  let at = 0;
+  while (bytes.remaining > 0) {
+    const run = bytes.varint();
+    const state = run % 4;
+    const length = Math.floor(run / 4);
+    if (state > STATE.STALE || length === 0 || length > rowCount - at)
+      throw damaged('its states make no sense');
+    states.fill(state, at, at + length);
+    at += length;
+  }
+  if (at !== rowCount) throw damaged('rows without a state');
+  return states;
+}
+
+/** Writes the values at present rows; nothing at all when no row is. */
+export function writeValues(writer: ChunkWriter, values: Float64Array, states: Uint8Array | undefined): void {
+  const present = states === undefined ? values : values.filter((_, row) => states[row] === STATE.PRESENT);
+  if (present.length === 0) return;
+  // Most columns never change; whoever reads them knows how many rows there are.
+  const telling = isConstant(present) ? present.subarray(0, 1) : present;
+  const found = toIntegers(telling);
+  if (found === undefined || !areNear(found.integers)) {
+    writer.bytes.u8(FORM_FLOATS);
+    writeFloats(writer, telling);
+    return;
+  }
+  writer.bytes.u8(found.form);
+  writeIntegers(writer, found.integers);
+}
+
+function isConstant(values: Float64Array): boolean {
+  const first = values[0] ?? 0;
+  for (const value of values) if (!Object.is(value, first)) return false;
+  return true;
+}
+
+/**
+ * Reads what `writeValues` wrote: a value per row, NaN where the row is not present.
+ * @throws AppError BLOCK_DAMAGED, RECORD_UNDECODABLE
+ */
+export function readValues(
+  reader: ChunkReader,
+  rowCount: number,
+  states: Uint8Array | undefined,
+): Float64Array {
+  if (states === undefined) return readPresent(reader, rowCount);
+  let count = 0;
+  for (const state of states) if (state === STATE.PRESENT) count++;
+  const values = new Float64Array(rowCount).fill(Number.NaN);
+  if (count === 0) return values;
+  const present = readPresent(reader, count);
+  let at = 0;
+  for (let row = 0; row < rowCount; row++) {
+    if (states[row] === STATE.PRESENT) values[row] = present[at++] ?? Number.NaN;
+  }
+  return values;
+}
+
+function readPresent(reader: ChunkReader, count: number): Float64Array {
+  const form = reader.bytes.u8();
+  if (form === FORM_FLOATS) return readFloats(reader, count);
+  const values = readIntegers(reader, count);
+  fromIntegers(values, form);
+  return values;
+}

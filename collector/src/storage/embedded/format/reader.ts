@@ -1,0 +1,247 @@
+/** Reads a block file: footer and directory when it is opened, and then only the parts that are asked for. */
+import { crc32 } from '@rollcall/shared/lib/crc.ts';
+import { STATE } from '../block.ts';
+import {
+  damaged,
+  decodeFooter,
+  decodeHeader,
+  FOOTER_BYTES,
+  HEADER_BYTES,
+  STREAMS,
+  type Resolution,
+} from './block-file.ts';
+import { ChunkReader, type Chunk } from './chunk.ts';
+import { readStates, readValues } from './column.ts';
+import { BlockDamage, readOrDamage, type DamagePlace } from './damage.ts';
+import { Directory, type HostEntry, type LocatedGroup } from './directory.ts';
+import type { ColumnValues, Group } from './group.ts';
+import { decompress, openPart, type Part } from './parts.ts';
+import { readTimes } from './times.ts';
+
+/** Where the bytes come from: a file of which any piece can be read, as often as wanted. */
+export interface BlockSource {
+  readonly sizeBytes: number;
+  /**
+   * `length` bytes from `offset` on, fewer when the file ends before. The result belongs to the caller.
+   * @throws whatever the disk does; passed on as it is
+   */
+  read(offset: number, length: number): Buffer;
+}
+
+/** Decompressed parts kept, so that reading the columns of a host in order opens each part once. */
+const PARTS_KEPT = 2;
+
+/**
+ * A block file that is open for reading. Keeps its directory in memory (about 20 bytes per host and 15 per group) and the
+ * last parts. All failures to make sense of the bytes are BlockDamage.
+ */
+export class BlockReader {
+  readonly resolution: Resolution;
+  /** The window: from `fromMs` on and before `toMs`, UTC milliseconds. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Present samples and stale markers of the whole block. */
+  readonly sampleCount: number;
+  /** As in BlockSummary. */
+  readonly checksum: number;
+  /** Bytes of memory that the directory takes, about. */
+  readonly memoryBytes: number;
+  readonly #source: BlockSource;
+  readonly #file: string;
+  readonly #directory: Directory;
+  readonly #kept: { readonly part: Part; readonly chunks: readonly Chunk[] }[] = [];
+  #host: { readonly hostId: string; readonly entry: HostEntry } | undefined;
+
+  /**
+   * Reads header, footer and directory.
+   * @param file name of the file, for messages
+   * @throws BlockDamage without a host; AppError DATABASE_TOO_NEW
+   */
+  constructor(source: BlockSource, file: string) {
+    this.#source = source;
+    this.#file = file;
+    const { header, footer, directory, memoryBytes } = readOrDamage({ file }, () => readIndex(source));
+    this.resolution = header.resolution;
+    this.fromMs = header.fromMs;
+    this.toMs = header.toMs;
+    this.sampleCount = footer.sampleCount;
+    this.checksum = footer.checksum;
+    this.memoryBytes = memoryBytes;
+    this.#directory = directory;
+  }
+
+  get hostCount(): number {
+    return this.#directory.hostCount;
+  }
+
+  /** Agent ids in rising order. */
+  hostIds(): Iterable<string> {
+    return this.#directory.hostIds();
+  }
+
+  /** Hashes of all schemas in the block, hexadecimal. */
+  get schemaHashes(): readonly string[] {
+    return this.#directory.schemaHashes;
+  }
+
+  /**
+   * The groups of a host in the order in which they were written; none when the block has nothing of it. Reads no part.
+   * @throws BlockDamage
+   */
+  groups(hostId: string): readonly Group[] {
+    return this.#entry(hostId)?.groups ?? [];
+  }
+
+  /**
+   * UTC milliseconds of the rows of a group, strictly rising; belongs to the caller.
+   * @param group one that `groups` gave
+   * @throws BlockDamage: the group is lost
+   */
+  times(group: Group): Float64Array {
+    return readOrDamage(placeOf(this.#file, group), () => this.#times(group));
+  }
+
+  /**
+   * A stream of a column; belongs to the caller. Undefined when the column has no such stream.
+   * @param index of the column, from 0
+   * @param stream index in STREAMS of the block's resolution; raw blocks have one only
+   * @throws BlockDamage: the column is lost
+   */
+  column(group: Group, index: number, stream = 0): ColumnValues | undefined {
+    return readOrDamage({ ...placeOf(this.#file, group), column: index }, () => {
+      const streamCount = STREAMS[this.resolution].length;
+      const { entry, located } = this.#locate(group);
+      const { rowCount, columnCount, firstChunk } = located;
+      const states = readStates(new ChunkReader(this.#chunk(entry, firstChunk + 1 + index)), rowCount);
+      const at = firstChunk + 1 + columnCount + index * streamCount + stream;
+      const chunk = this.#chunk(entry, at);
+      if (chunk.bytes.length === 0 && states?.includes(STATE.PRESENT) !== false) return undefined;
+      const reader = new ChunkReader(chunk);
+      const values = readValues(reader, rowCount, states);
+      reader.expectEnd();
+      return { values, states };
+    });
+  }
+
+  /**
+   * Reads everything, host by host, and yields what is damaged there (nothing when the host is whole), so that the caller
+   * can pause in between.
+   * @throws whatever the source throws
+   */
+  *verify(): Generator<readonly BlockDamage[]> {
+    if (crc32(this.#source.read(0, HEADER_BYTES)) !== this.#headerCrc()) {
+      yield [new BlockDamage({ file: this.#file }, 'the header has changed')];
+    }
+    let sampleCount = 0;
+    for (const hostId of this.hostIds()) {
+      const damages: BlockDamage[] = [];
+      const groups = collectDamage(damages, () => this.groups(hostId)) ?? [];
+      for (const group of groups) {
+        sampleCount += group.sampleCount;
+        this.#verifyGroup(group, damages);
+      }
+      yield damages;
+    }
+    if (sampleCount !== this.sampleCount) {
+      yield [new BlockDamage({ file: this.#file }, `${sampleCount} samples instead of ${this.sampleCount}`)];
+    }
+  }
+
+  #verifyGroup(group: Group, damages: BlockDamage[]): void {
+    if (collectDamage(damages, () => this.times(group)) === undefined) return;
+    for (let index = 0; index < group.columnCount; index++) {
+      for (let stream = 0; stream < STREAMS[this.resolution].length; stream++) {
+        const before = damages.length;
+        collectDamage(damages, () => this.column(group, index, stream));
+        if (damages.length > before) break;
+      }
+    }
+  }
+
+  #headerCrc(): number {
+    const footer = this.#source.read(this.#source.sizeBytes - FOOTER_BYTES, FOOTER_BYTES);
+    return decodeFooter(footer, this.#source.sizeBytes).headerCrc;
+  }
+
+  #times(group: Group): Float64Array {
+    const { entry, located } = this.#locate(group);
+    const at = entry.groups.indexOf(located);
+    const times = readTimes(this.#chunk(entry, located.firstChunk), located.rowCount, (distance) => {
+      const earlier = entry.groups[at - distance];
+      if (earlier === undefined) return undefined;
+      return { chunk: this.#chunk(entry, earlier.firstChunk), rowCount: earlier.rowCount };
+    });
+    if (times[0] !== located.firstMs || times.at(-1) !== located.lastMs) {
+      throw damaged('its times are not those that the directory has');
+    }
+    return times;
+  }
+
+  #entry(hostId: string): HostEntry | undefined {
+    if (this.#host?.hostId === hostId) return this.#host.entry;
+    const entry = readOrDamage({ file: this.#file, hostId }, () => this.#directory.host(hostId));
+    if (entry !== undefined) this.#host = { hostId, entry };
+    return entry;
+  }
+
+  #locate(group: Group): { readonly entry: HostEntry; readonly located: LocatedGroup } {
+    const entry = this.#entry(group.hostId);
+    const located = entry?.groups.find(
+      ({ schemaHash, firstMs }) => schemaHash === group.schemaHash && firstMs === group.firstMs,
+    );
+    if (entry === undefined || located === undefined) throw damaged('no such group');
+    return { entry, located };
+  }
+
+  #chunk({ parts }: HostEntry, number: number): Chunk {
+    const part = parts.find(({ firstChunk, chunkCount }) => number < firstChunk + chunkCount);
+    const chunk = part === undefined ? undefined : this.#open(part)[number - part.firstChunk];
+    if (chunk === undefined) throw damaged('a chunk is missing');
+    return chunk;
+  }
+
+  #open(part: Part): readonly Chunk[] {
+    const kept = this.#kept.find((candidate) => candidate.part.offset === part.offset);
+    if (kept !== undefined) return kept.chunks;
+    const chunks = openPart(part, this.#source.read(part.offset, part.storedLength));
+    this.#kept.unshift({ part, chunks });
+    this.#kept.length = Math.min(this.#kept.length, PARTS_KEPT);
+    return chunks;
+  }
+}
+
+function readIndex(source: BlockSource) {
+  const size = source.sizeBytes;
+  if (size < HEADER_BYTES + FOOTER_BYTES) throw damaged(`${size} bytes are no block file`);
+  const headerBytes = source.read(0, HEADER_BYTES);
+  const header = decodeHeader(headerBytes);
+  const footer = decodeFooter(source.read(size - FOOTER_BYTES, FOOTER_BYTES), size);
+  if (crc32(headerBytes) !== footer.headerCrc) throw damaged('header and footer are of different files');
+  const stored = source.read(footer.directoryOffset, footer.directoryLength);
+  if (stored.length !== footer.directoryLength || crc32(stored) !== footer.directoryCrc) {
+    throw damaged('the checksum of its directory is wrong');
+  }
+  const bytes = decompress(stored, footer.directoryRawLength);
+  const streamCount = STREAMS[header.resolution].length;
+  const directory = new Directory(bytes, {
+    fromMs: header.fromMs,
+    partsEnd: footer.directoryOffset,
+    chunksOf: (columnCount) => 1 + columnCount + columnCount * streamCount,
+  });
+  return { header, footer, directory, memoryBytes: bytes.length };
+}
+
+function placeOf(file: string, { hostId, schemaHash }: Group): DamagePlace {
+  return { file, hostId, schemaHash };
+}
+
+/** The result of `read`, or undefined after adding the damage that it met. */
+function collectDamage<T>(damages: BlockDamage[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof BlockDamage)) throw error;
+    damages.push(error);
+    return undefined;
+  }
+}

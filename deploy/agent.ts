@@ -1,0 +1,60 @@
+/**
+ * The agent as a few files of plain JavaScript that need nothing but Node.js: built once, and again when a source is newer.
+ * Stripping the types of the sources would cost every host some 30 MB for as long as the agent runs.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const DIST = join(ROOT, 'agent/dist');
+const PROGRAM = join(DIST, 'rollcall-agent.mjs');
+const BUILD_MS_MAX = 60_000;
+
+/**
+ * The agent's program, an absolute path. Builds it first when it is not up to date.
+ * @throws Error when the build fails; what is wrong stands on standard error
+ */
+export function builtAgent(): string {
+  if (existsSync(PROGRAM) && statSync(PROGRAM).mtimeMs > Math.max(...sources().map(modifiedMs)))
+    return PROGRAM;
+  const entries = ['agent/bin/rollcall-agent.mjs', 'agent/src/inventory/child.ts'];
+  const result = spawnSync(
+    process.execPath,
+    [
+      join(ROOT, 'node_modules/rolldown/bin/cli.mjs'),
+      ...entries,
+      `--dir=${DIST}`,
+      '--platform=node',
+      '--format=esm',
+      '--entryFileNames=[name].mjs',
+      '--chunkFileNames=[name].mjs',
+    ],
+    { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'], timeout: BUILD_MS_MAX },
+  );
+  if (result.status !== 0) throw new Error('the agent could not be built; run "npm ci" and try again');
+  return PROGRAM;
+}
+
+/** `builtAgent` for programs that people start: ends with exit code 2 when that fails. */
+export function buildAgentOrExit(): string {
+  try {
+    return builtAgent();
+  } catch (error) {
+    process.stderr.write(`rollcall: ${error instanceof Error ? error.message : String(error)}\n`);
+    return process.exit(2);
+  }
+}
+
+function sources(): readonly string[] {
+  const files = ['agent/src', 'agent/bin', 'shared/src'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }),
+  );
+  return files
+    .filter((entry) => entry.isFile() && /\.m?[jt]s$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function modifiedMs(path: string): number {
+  return statSync(path).mtimeMs;
+}

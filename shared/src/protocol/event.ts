@@ -1,0 +1,51 @@
+/** The body of an event record: what happened to the agent itself. */
+import { LIMITS } from './limits.ts';
+import { jsonBytes, JsonReader, parseJsonObject } from './json.ts';
+
+export type AgentEvent =
+  | {
+      readonly kind: 'start';
+      /** The agent before this one said goodbye. */
+      readonly isClean: boolean;
+      /** Wall clock of the newest record that survived, null when there is none. */
+      readonly lastMs: number | null;
+      /** The machine was booted in between. */
+      readonly isOtherBoot: boolean;
+      /** Part of the spool could not be read. */
+      readonly isDamaged: boolean;
+    }
+  | { readonly kind: 'stop' };
+
+/** The JSON of an event. */
+export function encodeEvent(event: AgentEvent): Buffer {
+  switch (event.kind) {
+    case 'start': {
+      const { isClean, lastMs, isOtherBoot, isDamaged } = event;
+      return jsonBytes({ event: 'start', clean: isClean, lastMs, rebooted: isOtherBoot, damaged: isDamaged });
+    }
+    case 'stop':
+      return jsonBytes({ event: 'stop' });
+  }
+}
+
+/**
+ * Reads an event; undefined for one that this version does not know. Fields that it does not know are ignored.
+ * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
+ */
+export function decodeEvent(body: Buffer): AgentEvent | undefined {
+  const reader = new JsonReader(parseJsonObject(body, LIMITS.eventBytes), 'event');
+  switch (reader.text('event', 64)) {
+    case 'start':
+      return {
+        kind: 'start',
+        isClean: reader.boolean('clean'),
+        lastMs: reader.isNull('lastMs') ? null : reader.integer('lastMs', 0),
+        isOtherBoot: reader.boolean('rebooted'),
+        isDamaged: reader.boolean('damaged'),
+      };
+    case 'stop':
+      return { kind: 'stop' };
+    default:
+      return undefined;
+  }
+}
