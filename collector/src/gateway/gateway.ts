@@ -29,6 +29,12 @@ import { isConnectPath, refusalOf, refuseUpgrade, type UpgradeRefusal } from './
 const TICK_MS = 1_000;
 const ADMISSIONS_PER_SECOND = 250;
 const RETRY_AFTER_SECONDS_MAX = 10;
+/**
+ * Logins under way: at most what the last second would finish in four, well within the time that each of them has, and
+ * never fewer than one second of admission. On a machine that is too slow for the admission, more would all run out of time, come back and begin anew.
+ */
+const LOGINS_UNDER_WAY_SECONDS = 4;
+const LOGINS_UNDER_WAY_MIN = 250;
 /** Above this share of the pool, windows shrink to the small one. */
 const POOL_FULL_RATIO = 0.75;
 const WINDOW_SMALL_BYTES = 4 * 1024;
@@ -115,6 +121,8 @@ class AgentGateway implements Gateway {
   readonly #byAgent = new Map<string, Connection>();
   readonly #stopHosts: () => void;
   #pendingBytes = 0;
+  #logins = 0;
+  #loginsLastSecond = 0;
   #isWritable: boolean;
   #timer: Timer | undefined;
   #closed: Promise<void> | undefined;
@@ -199,17 +207,27 @@ class AgentGateway implements Gateway {
 
   #refusalNow(): UpgradeRefusal | undefined {
     if (this.#closed !== undefined) return 'draining';
-    if (this.#connections.size - this.#byAgent.size >= LIMITS.unauthenticatedSockets)
-      return 'unauthenticated';
+    if (this.#connections.size - this.#byAgent.size >= this.#loginsMax) return 'unauthenticated';
     return this.#admission.take(this.#options.clock.monoMs()) ? undefined : 'admission';
   }
 
-  /** Whole seconds, so that those who were refused together do not come back together. */
+  /**
+   * Whole seconds, spread so that those who were refused together do not come back together; no longer than letting all
+   * hosts in that are missing would take.
+   */
   #retryAfterSeconds(): number {
-    return 1 + Math.floor(this.#options.random() * RETRY_AFTER_SECONDS_MAX);
+    const missing = this.#options.hosts.count - this.#byAgent.size;
+    const spread = Math.min(RETRY_AFTER_SECONDS_MAX, Math.ceil(missing / ADMISSIONS_PER_SECOND) + 1);
+    return 1 + Math.floor(this.#options.random() * spread);
+  }
+
+  get #loginsMax(): number {
+    const wanted = LOGINS_UNDER_WAY_SECONDS * this.#loginsLastSecond;
+    return Math.min(LIMITS.unauthenticatedSockets, Math.max(LOGINS_UNDER_WAY_MIN, wanted));
   }
 
   #takeOver(connection: Connection): void {
+    this.#logins++;
     const older = this.#byAgent.get(connection.agentId);
     this.#byAgent.set(connection.agentId, connection);
     older?.dispatch({
@@ -270,6 +288,8 @@ class AgentGateway implements Gateway {
   #tick(): void {
     const nowMonoMs = this.#options.clock.monoMs();
     this.#isWritable = this.#options.journal.stats().isWritable;
+    this.#loginsLastSecond = this.#logins;
+    this.#logins = 0;
     this.#advanceTurns();
     for (const connection of this.#connections) connection.tick(nowMonoMs);
     this.#intake.tick(nowMonoMs);

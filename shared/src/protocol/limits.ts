@@ -42,7 +42,7 @@ export const LIMITS = {
   handshakeMs: 10_000,
   /** A peer that is silent for so long is gone. */
   idleMs: 60_000,
-  heartbeatMs: 10_000,
+  heartbeatMs: 15_000,
   /** An unfinished message older than this ends the session. */
   slowMessageMs: 30_000,
   /** Unacknowledged bytes that an agent may have under way; and while it is its turn to drain a backlog. */
