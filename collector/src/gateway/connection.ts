@@ -1,6 +1,6 @@
 /**
  * One agent's socket: turns what it sends into events of the session machine and carries out the effects. Whatever
- * goes wrong here ends this connection and no other one.
+ * goes wrong here ends this connection and no other one. Long, because it is one list: what each effect means.
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -255,6 +255,11 @@ export class Connection implements InventoryPeer {
       return this.dispatch({ kind: 'end', code: verdict.code, text: verdict.text });
     }
     const { agentId, hello } = verdict;
+    const epochIds = hello.epochs.map(({ id }) => id);
+    if (!this.#shared.epochRate.admit(agentId, epochIds, this.#shared.clock.monoMs())) {
+      const text = 'too many new epochs; the spool of this agent begins anew all the time';
+      return this.dispatch({ kind: 'end', code: 'SLOW_DOWN', text });
+    }
     if (verdict.generation !== 'expected') {
       counters.count('generations_total', verdict.generation);
       log.warn('agent has an unexpected generation', { agentId, verdict: verdict.generation });
@@ -325,7 +330,7 @@ export class Connection implements InventoryPeer {
     this.#collectorNonce = Buffer.alloc(0);
     this.#send(welcome);
     counters.count('sessions_total', '');
-    presence.welcomed(this.#agentId);
+    presence.welcomed(this.#agentId, login.hello.upMs);
     if (login.hello.vitals !== null) vitals.announced(this.#agentId, login.hello.vitals);
   }
 

@@ -21,6 +21,7 @@ import type { Journal } from '../journal/journal.ts';
 import { channelBindingOf } from './channel-binding.ts';
 import { Connection, type Peer } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
+import { EpochRate } from './epoch-rate.ts';
 import { HelloJudge } from './hello.ts';
 import type { GatewayShared } from './shared.ts';
 import { Turns } from './turns.ts';
@@ -37,6 +38,8 @@ const LOGINS_UNDER_WAY_SECONDS = 4;
 const LOGINS_UNDER_WAY_MIN = 250;
 /** Above this share of the pool, windows shrink to the small one. */
 const POOL_FULL_RATIO = 0.75;
+/** Agents whose new epochs are counted at a time. */
+const EPOCH_RATE_AGENTS_MAX = 10_000;
 const WINDOW_SMALL_BYTES = 4 * 1024;
 /** For who waits for a turn: at least one record, whatever its size. */
 const TRICKLE_BYTES = 1024;
@@ -116,6 +119,7 @@ class AgentGateway implements Gateway {
   readonly #webSockets = new WebSocketServer(WEB_SOCKET_OPTIONS);
   readonly #admission: TokenBucket;
   readonly #turns = new Turns<Connection>();
+  readonly #epochRate = new EpochRate(EPOCH_RATE_AGENTS_MAX);
   readonly #connections = new Set<Connection>();
   /** The newest connection of each agent that has proved who it is. */
   readonly #byAgent = new Map<string, Connection>();
@@ -143,6 +147,7 @@ class AgentGateway implements Gateway {
       windowBytes: (connection) => this.#windowBytes(connection),
       tickWindowBytes: (connection) => this.#tickWindowBytes(connection),
       turns: this.#turns,
+      epochRate: this.#epochRate,
       advanceTurns: () => this.#advanceTurns(),
       addPendingBytes: (bytes) => {
         this.#pendingBytes += bytes;
@@ -155,6 +160,7 @@ class AgentGateway implements Gateway {
       released: (connection, hasSaidBye) => this.#released(connection, hasSaidBye),
     };
     this.#stopHosts = hosts.onChange(({ kind, id }) => {
+      if (kind !== 'added') this.#epochRate.forget(id);
       if (kind === 'revoked') this.#endAgent(id, 'REVOKED', 'this agent has been revoked');
       if (kind === 'deleted') this.#endAgent(id, 'AUTH_FAILED', 'this agent has been deleted');
     });

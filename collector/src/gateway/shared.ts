@@ -9,6 +9,7 @@ import type { FleetVitals } from '../fleet/vitals.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Connection } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
+import type { EpochRate } from './epoch-rate.ts';
 import type { HelloJudge } from './hello.ts';
 import type { Turns } from './turns.ts';
 
@@ -29,6 +30,7 @@ export interface GatewayShared {
   /** The same, asked once a second: those who wait get a little all the same. */
   tickWindowBytes(connection: Connection): number;
   readonly turns: Turns<Connection>;
+  readonly epochRate: EpochRate;
   /** Lets those have their turns for whom there is room now. */
   advanceTurns(): void;
   /** Bytes that came or were stored, over all agents. */
