@@ -231,6 +231,8 @@ export class SimCollector {
         throw new Error('disk I/O error');
       },
       prune: (olderThanMs, rows) => store.prune(olderThanMs, rows),
+      changeBlocks: (change) => store.changeBlocks(change),
+      deleteSealed: (...parameters) => store.deleteSealed(...parameters),
       reopen: () => {
         alive();
         if (disk.isFull) throw new Error('database or disk is full');
