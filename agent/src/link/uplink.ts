@@ -13,13 +13,14 @@ import {
   FRAME_HEADER_BYTES,
   MESSAGE,
 } from '@rollcall/shared/protocol/frame.ts';
-import type { Challenge } from '@rollcall/shared/protocol/handshake.ts';
+import type { Challenge, Vitals } from '@rollcall/shared/protocol/handshake.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import {
   encodeBatch,
   encodeBye,
   encodeGenerationAck,
   encodeInventoryHave,
+  encodeVitals,
   encodePackedBatch,
 } from '@rollcall/shared/protocol/messages.ts';
 import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
@@ -44,6 +45,8 @@ export interface UplinkOptions {
   readonly dial: Dial;
   readonly facts: AgentFacts;
   readonly inventory: InventorySource;
+  /** Newest readings, null when there are none yet. @default none */
+  readonly vitals?: () => Vitals | null;
   /** Accept a weaker binding to the TLS session than this collector once had. @default false */
   readonly isDowngradeAllowed?: boolean;
 }
@@ -67,6 +70,10 @@ export interface UplinkStats {
 interface Link {
   readonly socket: Socket;
   handshake: Handshake | undefined;
+  /** Monotonic time of HELLO. */
+  helloMonoMs: number;
+  /** Monotonic time at which vitals were sent last, HELLO among it. */
+  vitalsMonoMs: number;
   /** Whether the collector takes packed batches. */
   isPacking: boolean;
   readonly inventory: InventorySender;
@@ -76,6 +83,11 @@ interface Link {
 /** How long the last bytes get to leave when the agent stops. */
 const CLOSE_MS_MAX = 1_000;
 const REASON_MAX = 300;
+/** Age of the oldest record that waits above which there is a backlog, and how often vitals are sent meanwhile. */
+const BACKLOG_MS_MIN = 60_000;
+const VITALS_INTERVAL_MS = 30_000;
+/** Difference of the clocks of agent and collector above which somebody should know. */
+const CLOCK_SKEW_MS_MIN = 10_000;
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -143,7 +155,22 @@ export class Uplink {
       this.#isAppendNoted = false;
       const epoch = this.#options.spool.epochs().at(-1);
       if (epoch !== undefined) this.#dispatch({ kind: 'appended', epochId: epoch.id });
+      this.#sendVitals();
     });
+  }
+
+  /** While old records keep the new ones waiting, the newest readings go around them. */
+  #sendVitals(): void {
+    const { clock, spool, vitals } = this.#options;
+    const link = this.#link;
+    if (link === undefined || this.#state.phase !== 'LIVE' || vitals === undefined) return;
+    if (clock.monoMs() - link.vitalsMonoMs < VITALS_INTERVAL_MS) return;
+    const { oldestUnackedMs } = spool.stats();
+    if (oldestUnackedMs === undefined || clock.wallMs() - oldestUnackedMs < BACKLOG_MS_MIN) return;
+    const newest = vitals();
+    if (newest === null) return;
+    link.vitalsMonoMs = clock.monoMs();
+    link.socket.send(encodeVitals(newest));
   }
 
   #now(): Moment {
@@ -280,6 +307,8 @@ export class Uplink {
     const link: Link = {
       socket,
       handshake: undefined,
+      helloMonoMs: 0,
+      vitalsMonoMs: 0,
       isPacking: false,
       inventory: new InventorySender(socket),
       isWaitingToSend: false,
@@ -298,17 +327,29 @@ export class Uplink {
 
   #receive(link: Link, bytes: Buffer): void {
     const { spool, identity, isDowngradeAllowed = false } = this.#options;
-    const { event, reject, complaint } = readMessage(bytes, {
+    const { event, reject, complaint, collectorMs } = readMessage(bytes, {
       spool,
       identity,
       isDowngradeAllowed,
       handshake: link.handshake,
     });
     if (event.kind === 'welcome') link.isPacking = event.features.includes(PACK_FEATURE);
+    if (collectorMs !== undefined) this.#compareClocks(link, collectorMs);
     if (reject !== undefined) this.#noteReject(reject);
     if (complaint !== undefined)
       this.#report('warn', 'the collector reports an error', { reason: complaint });
     this.#dispatch(event);
+  }
+
+  /** The collector refuses records that are far off its own clock, and whoever reads them is misled before that. */
+  #compareClocks(link: Link, collectorMs: number): void {
+    const { clock } = this.#options;
+    const skewMs = Math.round(clock.wallMs() - collectorMs);
+    // The answer was on its way for a part of this time.
+    const doubtMs = clock.monoMs() - link.helloMonoMs;
+    if (Math.abs(skewMs) < CLOCK_SKEW_MS_MIN + doubtMs) return;
+    const reason = `this machine is ${Math.abs(Math.round(skewMs / 1_000))} s ${skewMs > 0 ? 'ahead' : 'behind'}`;
+    this.#report('warn', 'the clocks of this machine and of the collector differ', { reason, skewMs });
   }
 
   #noteReject({ samples, reason, text }: Rejected): void {
@@ -326,7 +367,7 @@ export class Uplink {
       this.#dispatch({ kind: 'violation', code: 'COLLECTOR_UNTRUSTED', text });
       return;
     }
-    const { spool, clock, facts, identity } = this.#options;
+    const { spool, clock, facts, identity, vitals } = this.#options;
     const { body, handshake } = answerChallenge(challenge, {
       channelBinding: binding,
       agentNonce: this.#options.randomBytes(challenge.nonce.length),
@@ -334,8 +375,11 @@ export class Uplink {
       clock,
       facts,
       identity,
+      vitals: vitals?.() ?? null,
     });
     link.handshake = handshake;
+    link.helloMonoMs = clock.monoMs();
+    link.vitalsMonoMs = link.helloMonoMs;
     link.socket.send(encodeFrame({ type: MESSAGE.HELLO, flags: FRAME_FLAG_JSON, body: [body] }));
   }
 
