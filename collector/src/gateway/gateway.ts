@@ -19,9 +19,10 @@ import type { PresenceWatch } from '../fleet/presence.ts';
 import type { FleetVitals } from '../fleet/vitals.ts';
 import type { Journal } from '../journal/journal.ts';
 import { channelBindingOf } from './channel-binding.ts';
-import { Connection, type Peer } from './connection.ts';
+import { Connection } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
 import { HelloJudge } from './hello.ts';
+import type { Peer } from './peer.ts';
 import type { GatewayShared } from './shared.ts';
 import { isConnectPath, refusalOf, refuseUpgrade, type UpgradeRefusal } from './upgrade.ts';
 
