@@ -2,9 +2,8 @@
 import { builtAgent } from '../../deploy/agent.ts';
 import { builtPage } from '../../deploy/page.ts';
 
-// Vitest wants the default export of a set-up file.
-// oxlint-disable-next-line import/no-default-export -- see above
-export default function prepare(): void {
+/** The name that Vitest looks for. */
+export function setup(): void {
   builtPage();
   builtAgent();
 }
