@@ -23,6 +23,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Most of them wait for programs most of the time: two at once take little more than half as long.
           maxWorkers: 2,
+          // Its `setup` builds what several of them need.
           globalSetup: ['test/harness/prepare.ts'],
           // A shared machine may stand still for longer than a browser or a started program is given; what passes only
           // at the second try is marked as such in the output.

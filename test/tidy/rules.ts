@@ -341,7 +341,6 @@ export const UNREAD_EXPORTS: ReadonlySet<string> = new Set([
   'collector/src/query/series-notation.ts parseValues',
   'collector/src/storage/matcher.ts compilePattern',
   'test/browser/fake-collector.ts PAGE_HEADERS',
-  'test/harness/prepare.ts setup',
   'test/harness/processes.ts runCollectorCommand',
   'test/harness/processes.ts runAgentCommand',
   'web/src/api/answers.ts INVENTORY_DEPTH_MAX',
