@@ -7,6 +7,7 @@ import { fleetLoad } from './fleet-load.ts';
 import { ingest } from './ingest.ts';
 import { parity } from './parity.ts';
 import { promql } from './promql.ts';
+import { spool } from './spool.ts';
 import { storage } from './storage.ts';
 
 interface Benchmark {
@@ -46,6 +47,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   promql: {
     help: 'queries of dashboard 1860 and of the node rules on a fleet, next to Prometheus and VictoriaMetrics',
     run: promql,
+  },
+  spool: {
+    help: "an append to the agent's spool under each sync policy, and a start with a full one",
+    run: spool,
   },
   storage: {
     help: 'bytes per sample of a real host and of a synthetic fleet, next to Prometheus and VictoriaMetrics',
