@@ -255,6 +255,8 @@ export class SimAgent {
   wipe(): void {
     this.disk.wipe();
     this.ledger.excuse('on the disk when somebody deleted everything', ({ isAcked }) => !isAcked);
+    // What was delivered cannot be had again either, should the collector be set back.
+    for (const tick of this.ledger.ticks) tick.place = undefined;
   }
 
   /** A bit of the spool flips. What it hits at the very end cannot be told from a record that was never finished. */
@@ -293,6 +295,12 @@ export class SimAgent {
     );
     // What the collector had acknowledged by then, the image may not know.
     for (const tick of this.ledger.ticks) tick.place = undefined;
+  }
+
+  /** Ends in order and is not started again. */
+  stopForGood(): Promise<void> {
+    this.#isRetired = true;
+    return this.stop();
   }
 
   /** Ends in order; resolves when it has. */
