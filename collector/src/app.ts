@@ -54,7 +54,9 @@ import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
+import { BlockSet } from './storage/embedded/block-set.ts';
 import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
+import type { Retention } from './storage/embedded/sealing/plan.ts';
 import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
 import { openStorage } from './storage/open.ts';
 
@@ -129,6 +131,7 @@ async function open(
     settings: presenceSettings(config),
   });
   presence.start();
+  closers.push(journal.onCommitted((ticks) => presence.committed(ticks)));
   closers.push(() => presence.close());
   const inventory = new Inventory({ database: state, clock });
   const vitals = new FleetVitals();
@@ -144,7 +147,12 @@ async function open(
     clock,
     log,
     randomBytes,
+    deletedHosts: () => [],
+    settings: { retention: retention(config), reserveBytes: config['disk-reserve'] },
   });
+  const damaged = (error: string, file: string): void => log.error('block file is damaged', { file, error });
+  const blocks = new BlockSet({ disk: nodeDisk, dir: blocksDir, damaged });
+  closers.push(() => blocks.close());
   const storage = openStorage('embedded', {
     journal,
     reader,
@@ -152,11 +160,7 @@ async function open(
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
-    blocks: {
-      disk: nodeDisk,
-      dir: blocksDir,
-      damaged: (error, file) => log.error('block file is damaged', { file, error }),
-    },
+    blocks,
   });
   closers.push(() => storage.close());
   keeper.start();
@@ -164,7 +168,7 @@ async function open(
   const queryLog = new QueryLog(clock);
   const openReaders = ({ threads, niceness }: { threads: number; niceness: number }): Readers => {
     const limits = limitsPerThread(threads);
-    const settings = { journalFile, limits, windowBytes: READER_WINDOW_BYTES, niceness };
+    const settings = { journalFile, blocksDir, limits, windowBytes: READER_WINDOW_BYTES, niceness };
     return new Readers({
       clock,
       log,
@@ -173,6 +177,7 @@ async function open(
       limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
       hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
       noted: (query) => queryLog.note(query),
+      damaged,
       failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
     });
   };
@@ -370,6 +375,15 @@ async function open(
 
 async function closeAll(closers: (() => void | Promise<void>)[]): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
+}
+
+function retention(config: Config): Retention {
+  const ageMs = {
+    raw: config['raw-retention'],
+    '5m': config['rollup-5m-retention'],
+    '1h': config['rollup-1h-retention'],
+  };
+  return { ageMs, bytesMax: config['storage-bytes'] };
 }
 
 function presenceSettings(config: Config) {

@@ -50,6 +50,7 @@ const COLLECTOR = [
   'collector/src/self',
   'collector/src/state',
   'collector/src/storage',
+  'collector/src/transfer',
   STORAGE_SEAM,
 ] as const;
 /** Concrete adapters of the store: named by app.ts and open.ts alone. */
@@ -87,7 +88,14 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
 
   'collector/bin': ['collector/src/main.ts'],
   'collector/src/main.ts': ['collector/src/cli', ...SHARED],
-  'collector/src/cli': [...NOUNS, ...COLLECTOR, 'collector/src/app.ts', 'collector/src/storage/open.ts'],
+  'collector/src/cli': [
+    ...NOUNS,
+    ...COLLECTOR,
+    'collector/src/app.ts',
+    'collector/src/storage/open.ts',
+    // Backup and repair work on the files of this one store.
+    'collector/src/storage/embedded',
+  ],
   'collector/src/app.ts': [...NOUNS, ...COLLECTOR, ...ADAPTERS, 'collector/src/storage/open.ts'],
   'collector/src/alerting': [...NOUNS, 'collector/src/query', 'collector/src/state'],
   'collector/src/api': [
@@ -128,6 +136,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   ],
   'collector/src/state': SHARED,
   'collector/src/storage': [...NOUNS, STORAGE_SEAM, 'collector/src/journal'],
+  'collector/src/transfer': [...NOUNS, STORAGE_SEAM],
   'collector/src/storage/open.ts': [...NOUNS, STORAGE_SEAM, ...ADAPTERS, 'collector/src/storage'],
   'collector/src/storage/memory': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
   'collector/src/storage/embedded': [
@@ -235,6 +244,8 @@ export const BANS: readonly Ban[] = [
     allowedIn: [
       ...WIRING,
       'agent/src/enroll',
+      // A Unix socket of the machine itself, to ask systemd for its units.
+      'agent/src/host/system-bus.ts',
       // A name in the kernel that stands for a lock; nothing is ever sent.
       'agent/src/spool/lock.ts',
       'agent/src/link/socket.ts',

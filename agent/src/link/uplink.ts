@@ -1,6 +1,7 @@
 /**
  * Sends the spool to the collector: feeds the session with what the socket, the spool and the timer report, and does
- * what the session asks for. Everything that decides is in `session.ts`; this is the part with side effects.
+ * what the session asks for. Everything that decides is in `session.ts`; this is the part with side effects, long because
+ * each of them has its lines here.
  */
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
@@ -20,7 +21,6 @@ import {
   encodeBye,
   encodeGenerationAck,
   encodeInventoryHave,
-  encodeVitals,
   encodePackedBatch,
 } from '@rollcall/shared/protocol/messages.ts';
 import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
@@ -32,6 +32,7 @@ import { InventorySender, type InventorySource } from './inventory-sender.ts';
 import { initialState, step, wakeAtMs } from './session.ts';
 import type { Effect, Moment, Phase, SessionEvent, SessionState } from './session-types.ts';
 import type { Dial, Socket, SocketEvents } from './socket.ts';
+import { VitalsSender } from './vitals-sender.ts';
 
 export interface UplinkOptions {
   readonly clock: Clock;
@@ -72,20 +73,16 @@ interface Link {
   handshake: Handshake | undefined;
   /** Monotonic time of HELLO. */
   helloMonoMs: number;
-  /** Monotonic time at which vitals were sent last, HELLO among it. */
-  vitalsMonoMs: number;
   /** Whether the collector takes packed batches. */
   isPacking: boolean;
   readonly inventory: InventorySender;
+  readonly vitals: VitalsSender;
   isWaitingToSend: boolean;
 }
 
 /** How long the last bytes get to leave when the agent stops. */
 const CLOSE_MS_MAX = 1_000;
 const REASON_MAX = 300;
-/** Age of the oldest record that waits above which there is a backlog, and how often vitals are sent meanwhile. */
-const BACKLOG_MS_MIN = 60_000;
-const VITALS_INTERVAL_MS = 30_000;
 /** Difference of the clocks of agent and collector above which somebody should know. */
 const CLOCK_SKEW_MS_MIN = 10_000;
 
@@ -155,22 +152,8 @@ export class Uplink {
       this.#isAppendNoted = false;
       const epoch = this.#options.spool.epochs().at(-1);
       if (epoch !== undefined) this.#dispatch({ kind: 'appended', epochId: epoch.id });
-      this.#sendVitals();
+      if (this.#state.phase === 'LIVE') this.#link?.vitals.sendDue();
     });
-  }
-
-  /** While old records keep the new ones waiting, the newest readings go around them. */
-  #sendVitals(): void {
-    const { clock, spool, vitals } = this.#options;
-    const link = this.#link;
-    if (link === undefined || this.#state.phase !== 'LIVE' || vitals === undefined) return;
-    if (clock.monoMs() - link.vitalsMonoMs < VITALS_INTERVAL_MS) return;
-    const { oldestUnackedMs } = spool.stats();
-    if (oldestUnackedMs === undefined || clock.wallMs() - oldestUnackedMs < BACKLOG_MS_MIN) return;
-    const newest = vitals();
-    if (newest === null) return;
-    link.vitalsMonoMs = clock.monoMs();
-    link.socket.send(encodeVitals(newest));
   }
 
   #now(): Moment {
@@ -303,14 +286,15 @@ export class Uplink {
       },
       closed: (code) => ended({ kind: 'closed', code }),
     };
-    const socket = this.#options.dial(events);
+    const { dial, clock, spool, vitals = () => null } = this.#options;
+    const socket = dial(events);
     const link: Link = {
       socket,
       handshake: undefined,
       helloMonoMs: 0,
-      vitalsMonoMs: 0,
       isPacking: false,
       inventory: new InventorySender(socket),
+      vitals: new VitalsSender({ clock, spool, vitals, socket }),
       isWaitingToSend: false,
     };
     this.#link = link;
@@ -367,7 +351,7 @@ export class Uplink {
       this.#dispatch({ kind: 'violation', code: 'COLLECTOR_UNTRUSTED', text });
       return;
     }
-    const { spool, clock, facts, identity, vitals } = this.#options;
+    const { spool, clock, facts, identity } = this.#options;
     const { body, handshake } = answerChallenge(challenge, {
       channelBinding: binding,
       agentNonce: this.#options.randomBytes(challenge.nonce.length),
@@ -375,11 +359,10 @@ export class Uplink {
       clock,
       facts,
       identity,
-      vitals: vitals?.() ?? null,
+      vitals: link.vitals.forHello(),
     });
     link.handshake = handshake;
     link.helloMonoMs = clock.monoMs();
-    link.vitalsMonoMs = link.helloMonoMs;
     link.socket.send(encodeFrame({ type: MESSAGE.HELLO, flags: FRAME_FLAG_JSON, body: [body] }));
   }
 

@@ -31,9 +31,12 @@ import { wallsOf, type Segment, type SegmentFacts } from './segment.ts';
 const EPOCH_DIR = /^e-([0-9a-f]{16})$/;
 const FILE_NAME = /^(\d{15})(\.seg|\.gap)$/;
 const EPOCH_ID_LENGTH = 16;
-const QUARANTINE_DIR = 'quarantine';
+export const QUARANTINE_DIR = 'quarantine';
 /** What is put aside, for people to look at; the oldest goes. */
 const QUARANTINE_BYTES_MAX = 4 * 1024 * 1024;
+const DAMAGED_SUFFIX = '-damaged';
+/** Something else has the name of the folder. */
+const NOT_A_DIR: ReadonlySet<string> = new Set(['ENOTDIR', 'EEXIST']);
 const GAP_FILE_BYTES_MAX = 4_096;
 
 export interface RecoverOptions {
@@ -79,8 +82,36 @@ interface FoundSegment {
   readonly isEndDamaged: boolean;
 }
 
+/**
+ * What the disk still has. A disk that cannot be used now is left as it is, `failure` says why. Where its content makes
+ * reading fail as a whole, the folder gets another name and an empty one takes its place.
+ */
+export function recoverOrBeginAnew(options: RecoverOptions): {
+  readonly recovered: Recovered;
+  readonly failure: unknown;
+} {
+  const { disk, dir, log } = options;
+  const nothing = { epochs: [], goesOn: undefined, last: undefined, isOtherBoot: false, isDamaged: true };
+  try {
+    disk.makeDir(dir);
+    return { recovered: recover(options), failure: undefined };
+  } catch (error) {
+    const code = diskErrorCode(error);
+    if (code !== undefined && !NOT_A_DIR.has(code)) return { recovered: nothing, failure: error };
+    log.error('the spool cannot be read; beginning a new one', { dir, error: describeError(error) });
+  }
+  try {
+    removeTree(disk, `${dir}${DAMAGED_SUFFIX}`);
+    disk.rename(dir, `${dir}${DAMAGED_SUFFIX}`);
+    disk.makeDir(dir);
+    return { recovered: nothing, failure: undefined };
+  } catch (error) {
+    return { recovered: nothing, failure: error };
+  }
+}
+
 /** Everything that can still be read. @throws AppError DISK_FAILED when the folder itself cannot be used */
-export function recover(options: RecoverOptions): Recovered {
+function recover(options: RecoverOptions): Recovered {
   const { disk, dir, bootId, owner } = options;
   finishReplacements(options);
   const found: FoundEpoch[] = [];

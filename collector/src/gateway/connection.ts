@@ -1,6 +1,6 @@
 /**
  * One agent's socket: turns what it sends into events of the session machine and carries out the effects. Whatever
- * goes wrong here ends this connection and no other one.
+ * goes wrong here ends this connection and no other one. Long, because it is one list: what each effect means.
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -110,8 +110,14 @@ export class Connection implements InventoryPeer {
       kind: 'tick',
       silentMs: nowMonoMs - this.#heardMonoMs,
       unfinishedMs: nowMonoMs - (this.#unfinishedSinceMonoMs ?? nowMonoMs),
-      windowBytes: this.#shared.windowBytes(),
+      windowBytes: this.#shared.tickWindowBytes(this),
     });
+  }
+
+  /** Tells the agent that its credit is larger now. */
+  beginTurn(): void {
+    const windowBytes = this.#shared.windowBytes(this);
+    this.dispatch({ kind: 'tick', silentMs: 0, unfinishedMs: 0, windowBytes });
   }
 
   /** Gives up on a peer that does not answer our close. */
@@ -224,6 +230,11 @@ export class Connection implements InventoryPeer {
       return this.dispatch({ kind: 'end', code: verdict.code, text: verdict.text });
     }
     const { agentId, hello } = verdict;
+    const epochIds = hello.epochs.map(({ id }) => id);
+    if (!this.#shared.epochRate.admit(agentId, epochIds, this.#shared.clock.monoMs())) {
+      const text = 'too many new epochs; the spool of this agent begins anew all the time';
+      return this.dispatch({ kind: 'end', code: 'SLOW_DOWN', text });
+    }
     if (verdict.generation !== 'expected') {
       counters.count('generations_total', verdict.generation);
       log.warn('agent has an unexpected generation', { agentId, verdict: verdict.generation });
@@ -233,6 +244,14 @@ export class Connection implements InventoryPeer {
     hosts.setGeneration(agentId, hello.generation);
     hosts.recordLogin(agentId, hello);
     return this.dispatch({ kind: 'helloAccepted', offeredGeneration: hello.generation + 1 });
+  }
+
+  /** An agent that has used up its credit has a backlog; the new credit then depends on whose turn it is. */
+  #committed(epochId: string, watermark: number): void {
+    const { turns, clock } = this.#shared;
+    if (this.#session.kind === 'throttled') turns.want(this, clock.monoMs());
+    this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes(this) });
+    this.#shared.advanceTurns();
   }
 
   #noteConflict(agentId: string): void {
@@ -247,8 +266,7 @@ export class Connection implements InventoryPeer {
 
   async #openJournal(): Promise<void> {
     const events: JournalSessionEvents = {
-      committed: (epochId, watermark) =>
-        this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes() }),
+      committed: (epochId, watermark) => this.#committed(epochId, watermark),
       failed: (text) => {
         this.#shared.journalFailed();
         this.dispatch({ kind: 'end', code: 'STORAGE_UNAVAILABLE', text });
@@ -260,7 +278,7 @@ export class Connection implements InventoryPeer {
       // The peer may have gone, or been taken over, in the meantime.
       if (this.#session.kind !== 'fencing') return session.close();
       this.#journal = session;
-      const windowBytes = this.#shared.windowBytes();
+      const windowBytes = this.#shared.windowBytes(this);
       return this.dispatch({ kind: 'journalOpened', marks: session.marks, windowBytes });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -287,7 +305,7 @@ export class Connection implements InventoryPeer {
     this.#collectorNonce = Buffer.alloc(0);
     this.#send(welcome);
     counters.count('sessions_total', '');
-    presence.welcomed(this.#agentId);
+    presence.welcomed(this.#agentId, login.hello.upMs);
     if (login.hello.vitals !== null) vitals.announced(this.#agentId, login.hello.vitals);
   }
 
@@ -299,7 +317,8 @@ export class Connection implements InventoryPeer {
     counters.count('batch_bytes_total', '', bodyBytes);
     const { waitsSeq, hasDuplicates, rejects, refusal } = admitRecords(this.#journal, effect, counters);
     for (const reject of rejects) this.#send(encodeReject(reject));
-    const windowBytes = this.#shared.windowBytes();
+    this.#shared.turns.spend(this, bodyBytes, this.#shared.clock.monoMs());
+    const windowBytes = this.#shared.windowBytes(this);
     this.dispatch({ kind: 'applied', epochId, bodyBytes, waitsSeq, hasDuplicates, windowBytes });
     if (refusal !== undefined) this.dispatch({ kind: 'end', ...refusal });
   }

@@ -10,6 +10,8 @@ import type { LabelsRequest } from '../storage/storage.ts';
 /** What a thread is started with. */
 export interface ThreadSettings {
   readonly journalFile: string;
+  /** Folder of the block files. */
+  readonly blocksDir: string;
   readonly limits: QueryLimits;
   /** Memory for the recent window of this thread. */
   readonly windowBytes: number;
@@ -75,7 +77,9 @@ export type FromThread =
   | { readonly kind: 'failed'; readonly id: number; readonly error: PlainError }
   /** Nothing of the question is left in the thread; the last word on it, whatever came before. */
   | { readonly kind: 'settled'; readonly id: number }
-  | { readonly kind: 'noted'; readonly query: FinishedQuery };
+  | { readonly kind: 'noted'; readonly query: FinishedQuery }
+  /** A block file is damaged; reads go on without the part. */
+  | { readonly kind: 'damaged'; readonly text: string; readonly file: string };
 
 /** An expected error, or the text of one that was not. */
 export interface PlainError {

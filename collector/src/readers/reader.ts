@@ -24,6 +24,7 @@ export interface ReaderOptions {
   readonly clock: Clock;
   readonly start: StartThread;
   noted(this: void, query: FinishedQuery): void;
+  damaged(this: void, text: string, file: string): void;
   /** Called once; the reader takes no more questions then. */
   ended(this: void, reason: Error | undefined): void;
 }
@@ -164,6 +165,9 @@ export class Reader {
     switch (message.kind) {
       case 'noted':
         this.#options.noted(message.query);
+        return;
+      case 'damaged':
+        this.#options.damaged(message.text, message.file);
         return;
       case 'settled':
         this.#unsettled.get(message.id)?.cancel();

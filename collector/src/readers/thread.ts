@@ -2,6 +2,7 @@
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { openJournalReader } from '../journal/reader.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
@@ -20,13 +21,21 @@ if (process.platform === 'linux') setPriority(settings.niceness);
 const post = (message: FromThread, moved: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, moved);
 
+/** Charts of the last hour are the most frequent question; small fleets fit for longer than the store's own window. */
+const WINDOW_MS = 7_200_000;
+
 const identities = new Map<string, readonly (readonly [string, string])[]>();
 const storage = openFollowingReader({
   reader: openJournalReader({ path: settings.journalFile, schemas: new SchemaCache() }),
   identityOf: (agentId) => identities.get(agentId),
   clock: systemClock,
   yieldToLoop: nextTurn,
-  limits: { windowBytes: settings.windowBytes },
+  limits: { windowBytes: settings.windowBytes, windowMs: WINDOW_MS },
+  blocks: {
+    disk: nodeDisk,
+    dir: settings.blocksDir,
+    damaged: (text, file) => post({ kind: 'damaged', text, file }),
+  },
 });
 const engine = createQueryEngine({
   storage,
