@@ -57,6 +57,8 @@ export class SimAgent {
   readonly path: Path = clearPath();
   readonly ledger: Ledger;
   readonly disk: SimDisk;
+  /** Some of its files could not be read at a start, so they are looked at again after the next one only. */
+  hasUnreadable = false;
   /** Its history was set back or copied. */
   hasForked = false;
   readonly #options: SimAgentOptions;
