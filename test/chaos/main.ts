@@ -25,6 +25,12 @@ const random = new Random(Number(values.seed), 'chaos');
 const untilMs = values.minutes === undefined ? 0 : Date.now() + Number(values.minutes) * 60_000;
 const sums = { runs: 0, skipped: 0, failed: 0, ticks: 0, declared: 0, lost: 0, doubled: 0 };
 
+let current: Stage | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  // Nothing is left over when a person loses patience.
+  process.once(signal, () => void (current?.close() ?? Promise.resolve()).finally(() => process.exit(1)));
+}
+
 console.log(`seed ${values.seed}`);
 do {
   for (const scenario of chosen) await play(scenario);
@@ -47,6 +53,7 @@ async function play(scenario: Scenario): Promise<void> {
   }
   const startedMs = Date.now();
   const stage = await Stage.open();
+  current = stage;
   const problems: string[] = [];
   try {
     scenario.prepare?.(stage);

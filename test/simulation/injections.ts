@@ -122,8 +122,9 @@ const INJECTIONS: Readonly<Record<Fault, Injection>> = {
   'failing writes': (scene, { disk }) => {
     disk.faults.failingWrites = scene.random.integer(1, 4);
   },
-  'failing reads': (scene, { disk }) => {
-    disk.faults.failingReads = scene.random.integer(1, 4);
+  'failing reads': (scene, agent) => {
+    agent.hasUnreadable = true;
+    agent.disk.faults.failingReads = scene.random.integer(1, 4);
   },
   'failing syncs': (_scene, { disk }) => {
     disk.faults.failingSyncs = 1;
@@ -180,6 +181,7 @@ export function heal({ agents, collector, network }: Scene): void {
     network.cleared(path);
     machine.wallErrorMs = 0;
     agent.disk.heal();
+    if (agent.hasUnreadable) agent.kill();
     agent.start();
   }
 }

@@ -57,6 +57,8 @@ export class SimAgent {
   readonly path: Path = clearPath();
   readonly ledger: Ledger;
   readonly disk: SimDisk;
+  /** Some of its files could not be read at a start, so they are looked at again after the next one only. */
+  hasUnreadable = false;
   /** Its history was set back or copied. */
   hasForked = false;
   readonly #options: SimAgentOptions;
@@ -255,6 +257,8 @@ export class SimAgent {
   wipe(): void {
     this.disk.wipe();
     this.ledger.excuse('on the disk when somebody deleted everything', ({ isAcked }) => !isAcked);
+    // What was delivered cannot be had again either, should the collector be set back.
+    for (const tick of this.ledger.ticks) tick.place = undefined;
   }
 
   /** A bit of the spool flips. What it hits at the very end cannot be told from a record that was never finished. */
@@ -293,6 +297,12 @@ export class SimAgent {
     );
     // What the collector had acknowledged by then, the image may not know.
     for (const tick of this.ledger.ticks) tick.place = undefined;
+  }
+
+  /** Ends in order and is not started again. */
+  stopForGood(): Promise<void> {
+    this.#isRetired = true;
+    return this.stop();
   }
 
   /** Ends in order; resolves when it has. */

@@ -74,6 +74,7 @@ export class SimCollector {
   readonly #options: SimCollectorOptions;
   readonly #random: Random;
   #running: Running | undefined;
+  #isRetired = false;
 
   constructor(options: SimCollectorOptions) {
     this.#options = options;
@@ -100,7 +101,7 @@ export class SimCollector {
 
   /** Starts the collector; does nothing when it runs. */
   start(): void {
-    if (this.#running !== undefined) return;
+    if (this.#running !== undefined || this.#isRetired) return;
     const { network, identity, folder, hosts: enrolled } = this.#options;
     const process = new Process(this.machine);
     const { clock } = process;
@@ -157,6 +158,12 @@ export class SimCollector {
     this.#options.network.processDied(running.process);
     running.closeStore();
     running.state.close();
+  }
+
+  /** Ends in order and is not started again. */
+  stopForGood(): Promise<void> {
+    this.#isRetired = true;
+    return this.stop();
   }
 
   /** Ends in order; resolves when it has. */

@@ -268,8 +268,8 @@ class World {
   async #stop(): Promise<void> {
     if (this.#violation !== undefined) return;
     let stopped = false;
-    const all = Promise.all(this.#agents.map((agent) => agent.stop()))
-      .then(() => this.#collector.stop())
+    const all = Promise.all(this.#agents.map((agent) => agent.stopForGood()))
+      .then(() => this.#collector.stopForGood())
       .then(() => {
         stopped = true;
       });
