@@ -23,6 +23,7 @@ import type { JournalSession, JournalSessionEvents } from '../journal/journal.ts
 import { admitRecords } from './admit.ts';
 import { SOCKET_ERRORS } from './counters.ts';
 import { challengeFrame, welcomeFrame } from './handshake.ts';
+import type { Peer, PeerSocket } from './peer.ts';
 import { openSession, step, type Session, type SessionEffect, type SessionEvent } from './session.ts';
 import type { GatewayShared } from './shared.ts';
 
@@ -36,32 +37,6 @@ const CONTROL_HEADER_BYTES = 6;
 interface Login {
   readonly hello: Hello;
   readonly mustRotateEpoch: boolean;
-}
-
-/** What a connection needs of a `WebSocket` of ws; the simulated network has another one. */
-interface PeerSocket {
-  readonly OPEN: number;
-  readonly readyState: number;
-  readonly bufferedAmount: number;
-  on(event: 'message', listener: (data: RawData, isBinary: boolean) => void): unknown;
-  on(event: 'ping' | 'pong', listener: (data: Buffer) => void): unknown;
-  on(event: 'error', listener: (error: Error) => void): unknown;
-  on(event: 'close', listener: () => void): unknown;
-  send(bytes: Buffer): void;
-  ping(): void;
-  close(code: number, reason: string): void;
-  terminate(): void;
-}
-
-/** A socket that was let in. */
-export interface Peer {
-  readonly webSocket: PeerSocket;
-  /** What lies below it. */
-  readonly socket: Duplex;
-  /** As failed logins are counted by. */
-  readonly address: string;
-  /** What only the two ends of its TLS session know; empty without TLS. */
-  readonly channelBinding: Buffer;
 }
 
 export class Connection implements InventoryPeer {
