@@ -159,7 +159,7 @@ describe('a peer that breaks the protocol', () => {
     }
     const agent = test.connect();
     const hello = { ...host, collectorKey: test.identity.publicKey, change: { epochs: [epochOf(9)] } };
-    await expect(agent.login(hello)).rejects.toThrow();
+    await expect(agent.login(hello)).rejects.toThrow('connection ended');
     expect((await agent.closed).code).toBe(4429);
     expect(test.counts.get('session_ends_total SLOW_DOWN')).toBe(1);
   });

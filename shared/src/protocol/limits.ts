@@ -47,7 +47,7 @@ export const LIMITS = {
   slowMessageMs: 30_000,
   /** Unacknowledged bytes that an agent may have under way; and while it is its turn to drain a backlog. */
   creditWindowBytes: 16 * 1024,
-  creditTurnBytes: 64 * 1024,
+  creditTurnBytes: 128 * 1024,
   creditPoolBytes: 256 * 1024 * 1024,
   /** Bytes in the socket's own buffer above which the agent waits. */
   agentSendBufferBytes: 64 * 1024,
