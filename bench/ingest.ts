@@ -1,24 +1,29 @@
 /**
- * How much work a sample is for the collector, from its socket to durable and acknowledged: simulated agents hold a
- * backlog of ticks and drain it into a real collector process as fast as it takes them. The agents run in this process,
- * so their work does not count.
+ * How much work a sample is, from the socket until it is durable and acknowledged: simulated agents hold a backlog of
+ * ticks and drain it into a real collector as fast as it takes them. VictoriaMetrics and InfluxDB get the same samples in
+ * the same run. Who sends runs in this process, so that work does not count.
  */
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createToken, startCollector, waitFor } from '../test/harness/processes.ts';
-import { enrollFleet } from './fleet/fleet.ts';
-import { cpuSecondsOf, peakRssBytesOf } from './process-figures.ts';
+import { killPrograms } from '../test/compat/programs.ts';
+import { needs } from '../test/harness/needs.ts';
+import { killAll } from '../test/harness/processes.ts';
+import { DATABASES, measureDatabase } from './ingest-databases.ts';
+import type { IngestFigures, IngestSize } from './ingest-figures.ts';
+import { measureRollcall } from './ingest-rollcall.ts';
 
 const INTERVAL_MS = 10_000;
-const DRAIN_MS_MAX = 300_000;
 
-const HELP = `npm run bench -- ingest [--agents 200] [--ticks 300] [--cpus 4] [--json]
+const HELP = `npm run bench -- ingest [--agents 200] [--ticks 150] [--cpus 4] [--only NAME] [--json]
 
   --agents  simulated agents, 1 to 2000
-  --ticks   ticks that each agent holds when it connects, 1 to 2000
+  --ticks   ticks that each agent holds, 1 to 2000
   --cpus    CPUs of each simulated machine; 4 make 203 series a tick
+  --only    measure only this one: rollcall, victoria-metrics or influxdb
+
+Databases that this machine does not have are left out. Takes about a minute and a half.
 `;
 
 export async function ingest(parameters: readonly string[]): Promise<void> {
@@ -27,8 +32,9 @@ export async function ingest(parameters: readonly string[]): Promise<void> {
     options: {
       help: { type: 'boolean', default: false },
       agents: { type: 'string', default: '200' },
-      ticks: { type: 'string', default: '300' },
+      ticks: { type: 'string', default: '150' },
       cpus: { type: 'string', default: '4' },
+      only: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -36,69 +42,57 @@ export async function ingest(parameters: readonly string[]): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const figures = await measure({
-    agents: Number(values.agents),
-    ticks: Number(values.ticks),
-    cpuCount: Number(values.cpus),
-  });
-  if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
-  else
-    for (const [name, value] of Object.entries(figures))
-      process.stdout.write(`${name.padEnd(28)} ${value}\n`);
+  const ticks = Number(values.ticks);
+  const all = await measureAll(
+    {
+      agents: Number(values.agents),
+      ticks,
+      cpuCount: Number(values.cpus),
+      fromMs: Date.now() - ticks * INTERVAL_MS,
+      intervalMs: INTERVAL_MS,
+    },
+    (name) => values.only === undefined || values.only === name,
+  );
+  const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+  const rows = all.map((figures) => rowOf(figures, all[0]));
+  if (values.json) {
+    process.stdout.write(`${JSON.stringify({ machine, node: process.version, rows })}\n`);
+    return;
+  }
+  process.stdout.write(`${machine}, Node.js ${process.version}\n`);
+  console.table(Object.fromEntries(rows.map(({ program, ...row }) => [program, row])));
 }
 
-async function measure(size: { readonly agents: number; readonly ticks: number; readonly cpuCount: number }) {
+async function measureAll(size: IngestSize, isWanted: (name: string) => boolean): Promise<IngestFigures[]> {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-bench-'));
-  const collector = await startCollector(folder, ['--log-level', 'warn']);
-  const pid = collector.child.pid ?? 0;
-  const agents = await enrollFleet({
-    url: collector.url,
-    token: createToken(folder, ['--uses', String(size.agents)]),
-    count: size.agents,
-    intervalMs: INTERVAL_MS,
-    cpuCount: size.cpuCount,
-  });
-  const nowMs = Date.now();
-  for (let tick = size.ticks; tick > 0; tick--)
-    for (const agent of agents) agent.tick(nowMs - tick * INTERVAL_MS);
-  const samples = agents.reduce((sum, { seriesCount }) => sum + seriesCount * size.ticks, 0);
+  try {
+    const all: IngestFigures[] = [];
+    if (isWanted('rollcall')) all.push(await measureRollcall(folder, size));
+    for (const database of DATABASES) {
+      const { path } = needs(database.name === 'influxdb' ? 'influxd' : database.name);
+      if (path === null || !isWanted(database.name)) continue;
+      all.push(await measureDatabase(database, { path, folder }, size));
+    }
+    return all;
+  } finally {
+    killAll();
+    killPrograms();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
-  // The first connection of an agent waits up to five seconds; that is not what is measured.
-  const cpuBefore = cpuSecondsOf(pid);
-  for (const agent of agents) agent.connect();
-  await waitFor(
-    'the first acknowledgement',
-    () => (agents.some((agent) => agent.unackedRecords < size.ticks) ? true : undefined),
-    DRAIN_MS_MAX,
-  );
-  const startedMs = performance.now();
-  await waitFor(
-    'every record to be acknowledged',
-    () => (agents.every((agent) => agent.unackedRecords === 0) ? true : undefined),
-    DRAIN_MS_MAX,
-  );
-  const seconds = (performance.now() - startedMs) / 1000;
-  const cpuSeconds = cpuSecondsOf(pid) - cpuBefore;
-  const peakRssBytes = peakRssBytesOf(pid);
-  const sent = agents.reduce((sum, agent) => sum + (agent.stats()?.bytesSent ?? 0), 0);
-  await Promise.all(agents.map((agent) => agent.disconnect()));
-  await collector.stop();
-  const diskBytes = readdirSync(folder)
-    .filter((name) => name.startsWith('journal.db'))
-    .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
-  rmSync(folder, { recursive: true, force: true });
+function rowOf(figures: IngestFigures, first: IngestFigures | undefined) {
+  const { program, samples, seconds, cpuSeconds, diskBytes, wireBytes, peakRssBytes } = figures;
+  const cpuPerMillion = (cpuSeconds / samples) * 1e6;
+  const firstPerMillion = first === undefined ? cpuPerMillion : (first.cpuSeconds / first.samples) * 1e6;
   return {
-    date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
-    node: process.version,
-    agents: size.agents,
-    seriesPerRecord: agents[0]?.seriesCount ?? 0,
+    program,
     samples,
-    seconds: round(seconds, 2),
     samplesPerSecond: Math.round(samples / seconds),
-    cpuSecondsPerMillionSamples: round((cpuSeconds / samples) * 1e6, 3),
+    cpuSecondsPerMillionSamples: round(cpuPerMillion, 3),
+    cpuRatio: round(cpuPerMillion / firstPerMillion, 2),
     diskBytesPerSample: round(diskBytes / samples, 2),
-    wireBytesPerSample: round(sent / samples, 2),
+    sentBytesPerSample: round(wireBytes / samples, 2),
     peakRssMiB: Math.round(peakRssBytes / 2 ** 20),
   };
 }

@@ -2,9 +2,12 @@
 import { agent } from './agent.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
+import { hostile } from './hostile.ts';
+import { fleetLoad } from './fleet-load.ts';
 import { ingest } from './ingest.ts';
 import { parity } from './parity.ts';
 import { promql } from './promql.ts';
+import { query } from './query.ts';
 import { soak } from './soak.ts';
 import { storage } from './storage.ts';
 
@@ -26,8 +29,16 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     help: 'random PromQL evaluated by us and by Prometheus: where the results differ',
     run: differential,
   },
+  hostile: {
+    help: 'how long agents wait for acknowledgements while hostile queries run',
+    run: hostile,
+  },
+  fleet: {
+    help: 'ten thousand agents: an hour of backlog, live, a killed collector; cores, memory, bytes on the wire, delays',
+    run: fleetLoad,
+  },
   ingest: {
-    help: 'simulated agents with a backlog against a real collector: samples per second, CPU, bytes, memory',
+    help: 'simulated agents with a backlog, next to VictoriaMetrics and InfluxDB: samples per second, CPU, bytes',
     run: ingest,
   },
   parity: {
@@ -37,6 +48,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   promql: {
     help: 'queries of dashboard 1860 and of the node rules on a fleet, next to Prometheus and VictoriaMetrics',
     run: promql,
+  },
+  query: {
+    help: 'the queries of a working day on a fleet by class, next to Prometheus and VictoriaMetrics',
+    run: query,
   },
   soak: {
     help: 'a day of ticks of the agent in minutes: whether memory or open files grow',

@@ -19,11 +19,12 @@ import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
-import { accessTokens } from './api/auth/tokens.ts';
+import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
 import { listen } from './api/listen.ts';
 import { activeAlerts, ruleGroups } from './api/prometheus/alerting-view.ts';
 import { prometheusRouter } from './api/prometheus/prometheus.ts';
 import { REMOTE_COUNTERS } from './api/remote/counters.ts';
+import { PushedMetadata } from './api/remote/metadata.ts';
 import { remoteRouter } from './api/remote/remote.ts';
 import { createApi, createServer } from './api/server.ts';
 import { externalUrl, tlsFiles } from './config/derive.ts';
@@ -43,16 +44,19 @@ import { createGateway } from './gateway/gateway.ts';
 import { openJournal } from './journal/open-journal.ts';
 import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
-import { createQueryEngine, type QueryEngine } from './query/query.ts';
+import { DEFAULT_LIMITS, type QueryEngine } from './query/query.ts';
 import { QueryLog } from './query/query-log.ts';
-import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE } from './self/figures.ts';
+import { limitsPerThread, Readers, threadStarter } from './readers/readers.ts';
+import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE, READER_COUNTERS } from './self/figures.ts';
 import { scheduleHousekeeping } from './self/housekeeping.ts';
 import { createSelfMetrics } from './self/metrics.ts';
 import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
+import { BlockSet } from './storage/embedded/block-set.ts';
 import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
+import type { Retention } from './storage/embedded/sealing/plan.ts';
 import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
 import { openStorage } from './storage/open.ts';
 
@@ -72,6 +76,12 @@ export interface CollectorPorts {
 
 /** What agents send at unless told otherwise; the collector's own series keep the same pace. */
 const AGENT_INTERVAL_MS = 10_000;
+/** People's queries; one goes on while another one cannot be interrupted. */
+const READER_THREADS = 2;
+/** Acknowledgements and pages come first on a machine with few cores. */
+const READER_NICENESS = 5;
+const READER_WINDOW_BYTES = 96 * 1024 * 1024;
+const READER_HEAP_MIB = 2_048;
 const PAGE_DIRECTORY = resolve(import.meta.dirname, '../../web/dist');
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW, PORT_TAKEN, BAD_CONFIG */
@@ -136,7 +146,12 @@ async function open(
     clock,
     log,
     randomBytes,
+    deletedHosts: () => [],
+    settings: { retention: retention(config), reserveBytes: config['disk-reserve'] },
   });
+  const damaged = (error: string, file: string): void => log.error('block file is damaged', { file, error });
+  const blocks = new BlockSet({ disk: nodeDisk, dir: blocksDir, damaged });
+  closers.push(() => blocks.close());
   const storage = openStorage('embedded', {
     journal,
     reader,
@@ -144,17 +159,40 @@ async function open(
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
-    blocks: {
-      disk: nodeDisk,
-      dir: blocksDir,
-      damaged: (error, file) => log.error('block file is damaged', { file, error }),
-    },
+    blocks,
   });
   closers.push(() => storage.close());
   keeper.start();
   closers.push(() => keeper.stop());
   const queryLog = new QueryLog(clock);
-  const engine = createQueryEngine({ storage, clock, log: queryLog });
+  const openReaders = ({ threads, niceness }: { threads: number; niceness: number }): Readers => {
+    const limits = limitsPerThread(threads);
+    const settings = { journalFile, blocksDir, limits, windowBytes: READER_WINDOW_BYTES, niceness };
+    return new Readers({
+      clock,
+      log,
+      start: threadStarter(settings, { heapMiB: READER_HEAP_MIB }),
+      threads,
+      limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
+      hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
+      noted: (query) => queryLog.note(query),
+      damaged,
+      failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
+    });
+  };
+  const readers = openReaders({ threads: READER_THREADS, niceness: READER_NICENESS });
+  // Threads of their own, so that people's queries cannot take the places of rules.
+  const ruleReaders = openReaders({ threads: 1, niceness: 0 });
+  closers.push(
+    () => readers.close(),
+    () => ruleReaders.close(),
+  );
+  closers.push(
+    hosts.onChange(({ kind, id }) => {
+      const entry = [id, kind === 'deleted' ? undefined : hosts.identityLabels(id)] as const;
+      for (const all of [readers, ruleReaders]) all.hostChanged(entry);
+    }),
+  );
 
   const url = externalUrl(config);
   const receivers = createReceivers(config.receivers, {
@@ -177,7 +215,7 @@ async function open(
     lostSamples: (hostId) => journal.lostSamples(hostId),
   });
   const metrics = createSelfMetrics({
-    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS],
+    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS, READER_COUNTERS],
     gauges: collectorGauges({
       journal: () => journal.stats(),
       hosts: () => presence.counts(),
@@ -193,8 +231,7 @@ async function open(
     random,
     log,
     hosts: { list: () => view.watched() },
-    // An engine of its own, so that people's queries cannot take the places of rules.
-    evaluate: evaluateWith(createQueryEngine({ storage, clock, log: queryLog })),
+    evaluate: evaluateWith(ruleReaders.engine),
     receivers,
     rules: stockRules({
       ...STOCK_RULE_DEFAULTS,
@@ -258,6 +295,7 @@ async function open(
     alerting.incidents.list({ status: 'open', hostId: null, limit: ALERTING_LIMITS.incidentsPerListMax });
   const startedMs = clock.wallMs();
   const tokens = accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes });
+  const pushedMetadata = new PushedMetadata();
   const app = createApi({
     log,
     access: readAccess(config, tokens),
@@ -282,11 +320,11 @@ async function open(
     }),
     metrics: () => metrics.read(),
     prometheus: prometheusRouter({
-      engine,
+      answers: readers,
       storage,
       clock,
       log,
-      metadata: METRICS,
+      metadata: () => [...Object.entries(METRICS), ...pushedMetadata.entries()],
       buildInfo: {
         version: VERSION,
         revision: '',
@@ -306,8 +344,9 @@ async function open(
       log,
       storage,
       append: (batch) => storage.append(batch),
+      metadata: pushedMetadata,
       reserved: () => view.identities(),
-      tokenId: (token) => tokens.idOf(token),
+      judgeWriter: (token) => tokens.judge(token, 'write'),
       counters: metrics,
     }),
     pageDirectory: PAGE_DIRECTORY,
@@ -335,6 +374,15 @@ async function open(
 
 async function closeAll(closers: (() => void | Promise<void>)[]): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
+}
+
+function retention(config: Config): Retention {
+  const ageMs = {
+    raw: config['raw-retention'],
+    '5m': config['rollup-5m-retention'],
+    '1h': config['rollup-1h-retention'],
+  };
+  return { ageMs, bytesMax: config['storage-bytes'] };
 }
 
 function presenceSettings(config: Config) {
@@ -371,8 +419,8 @@ function retire(
   vitals.forget(hostId);
 }
 
-function readAccess(config: Config, tokens: { readonly isValid: (text: string) => boolean }): ReadAccess {
+function readAccess(config: Config, tokens: Pick<AccessTokens, 'judge'>): ReadAccess {
   return isLoopback(config.listen.host)
     ? { kind: 'loopback' }
-    : { kind: 'token', isValid: (token) => tokens.isValid(token) };
+    : { kind: 'token', judge: (token) => tokens.judge(token, 'read') };
 }

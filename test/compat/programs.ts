@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { waitFor } from '../harness/processes.ts';
 
 export interface RunningProgram {
+  readonly pid: number;
   /** What it printed so far. */
   output(): string;
   stop(): Promise<void>;
@@ -41,6 +42,7 @@ export async function startProgram(
     return response?.ok === true ? true : undefined;
   });
   return {
+    pid: child.pid ?? 0,
     output: () => text,
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -31,7 +31,15 @@ beforeEach(async () => {
   folder = tempDir();
   const dataDir = join(folder.path, 'collector');
   collector = await startCollector(dataDir, ['--log-level', 'warn']);
-  token = runCollectorCommand(['access', 'create', 'test', '--data-dir', dataDir]).stdout.trim();
+  token = runCollectorCommand([
+    'access',
+    'create',
+    'test',
+    '--scope',
+    'write',
+    '--data-dir',
+    dataDir,
+  ]).stdout.trim();
 });
 afterEach(() => {
   killPrograms();

@@ -7,9 +7,11 @@ import {
   type Challenge,
   type ChannelBinding,
   type OsFacts,
+  type Vitals,
   type Welcome,
 } from '@rollcall/shared/protocol/handshake.ts';
 import { verifyBytes, welcomeMessage } from '@rollcall/shared/protocol/identity.ts';
+import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { AgentIdentity, IdentityStore } from './identity.ts';
@@ -68,6 +70,7 @@ export function answerChallenge(
     readonly clock: Clock;
     readonly facts: AgentFacts;
     readonly identity: IdentityStore;
+    readonly vitals: Vitals | null;
   },
 ): { readonly body: Buffer; readonly handshake: Handshake } {
   const { channelBinding, agentNonce, spool, clock, facts, identity } = options;
@@ -78,7 +81,7 @@ export function answerChallenge(
   const body = encodeHello(
     {
       version,
-      features: [],
+      features: [PACK_FEATURE],
       agentId: identity.identity.agentId,
       nonce: agentNonce,
       generation,
@@ -92,7 +95,7 @@ export function answerChallenge(
       wallMs: Math.max(0, Math.round(clock.wallMs())),
       agentVersion: facts.agentVersion,
       os: facts.os,
-      vitals: null,
+      vitals: options.vitals,
     },
     { identity: identity.identity.keys, collectorNonce: challenge.nonce, channelBinding },
   );

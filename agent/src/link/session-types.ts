@@ -102,6 +102,8 @@ export type SessionEvent =
       readonly heartbeatMs: number;
       readonly generation: number;
       readonly storeId: string;
+      /** What the collector can do beyond the version. */
+      readonly features: readonly string[];
     }
   /** The other end broke the protocol or could not prove who it is. */
   | {

@@ -34,6 +34,7 @@ function welcome(options: {
     heartbeatMs: 10_000,
     generation: 7,
     storeId: 'store',
+    features: [],
   };
 }
 

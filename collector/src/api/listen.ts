@@ -10,6 +10,9 @@ export interface BoundServer {
   close(this: void): Promise<void>;
 }
 
+/** Connections that may wait to be accepted; a fleet that comes back must not wait for its SYNs to be sent again. */
+const BACKLOG = 4_096;
+
 /** @throws AppError PORT_TAKEN, BAD_CONFIG (the address is not one of this machine, or not allowed) */
 export async function listen(
   server: HttpServer,
@@ -19,7 +22,7 @@ export async function listen(
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(address.port, address.host, () => {
+      server.listen({ port: address.port, host: address.host, backlog: BACKLOG }, () => {
         server.off('error', reject);
         resolve();
       });

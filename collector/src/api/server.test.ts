@@ -7,6 +7,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TokenVerdict } from './auth/tokens.ts';
 import { createApi, createServer, type ApiPorts } from './server.ts';
 
 const HOST_ID = 'ab'.repeat(16);
@@ -63,6 +64,11 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
   if (address === null || typeof address === 'string') throw new Error('no address');
   return `http://127.0.0.1:${address.port}`;
 }
+
+const VERDICTS: Readonly<Record<string, TokenVerdict>> = {
+  good: { kind: 'granted', id: '1' },
+  writer: { kind: 'forbidden' },
+};
 
 describe('the HTTP server', () => {
   it('serves the page for its own paths and 404 as plain text for every other', async () => {
@@ -123,12 +129,15 @@ describe('the HTTP server', () => {
   });
 
   it('wants an access token where it is not on loopback, as bearer or as password', async () => {
-    const url = await serve({ access: { kind: 'token', isValid: (token) => token === 'good' } });
+    const url = await serve({
+      access: { kind: 'token', judge: (token) => VERDICTS[token] ?? { kind: 'unknown' } },
+    });
     const statusWith = async (authorization?: string) =>
       (await fetch(`${url}/v1/hosts`, { headers: authorization === undefined ? {} : { authorization } }))
         .status;
     expect(await statusWith()).toBe(401);
     expect(await statusWith('Bearer bad')).toBe(401);
+    expect(await statusWith('Bearer writer')).toBe(403);
     expect(await statusWith('Basic !!!')).toBe(401);
     expect(await statusWith('Bearer good')).toBe(200);
     expect(await statusWith(`Basic ${btoa('anyone:good')}`)).toBe(200);
@@ -136,6 +145,8 @@ describe('the HTTP server', () => {
       expect([path, (await fetch(url + path)).status]).toEqual([path, 401]);
     }
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    // Remote write asks for a token itself; here nobody does, and nobody answers.
+    expect((await fetch(`${url}/api/v1/write`, { method: 'POST' })).status).toBe(404);
   });
 
   it('names the parameter that is wrong', async () => {

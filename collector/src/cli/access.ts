@@ -1,15 +1,18 @@
-/** `rollcall-collector access …`: tokens for reading. */
+/** `rollcall-collector access …`: tokens for people and programs. */
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { accessTokens, type AccessTokens } from '../api/auth/tokens.ts';
+import { accessTokens, type AccessScope, type AccessTokens } from '../api/auth/tokens.ts';
 import { withState } from './state.ts';
 import { table, timeText } from './output.ts';
 
-export function createAccessToken(dataDir: string, name: string, isJson: boolean): string {
+export function createAccessToken(
+  dataDir: string,
+  { name, scopes, isJson }: { name: string; scopes: readonly AccessScope[]; isJson: boolean },
+): string {
   return withTokens(dataDir, (tokens) => {
-    const { token, id } = tokens.create(name);
-    return isJson ? `${JSON.stringify({ id, token })}\n` : `${token}\n`;
+    const { token, id } = tokens.create(name, scopes);
+    return isJson ? `${JSON.stringify({ id, scopes, token })}\n` : `${token}\n`;
   });
 }
 
@@ -18,8 +21,8 @@ export function listAccessTokens(dataDir: string, isJson: boolean): string {
     const all = tokens.list();
     if (isJson) return `${JSON.stringify(all)}\n`;
     return table(
-      ['ID', 'NAME', 'CREATED'],
-      all.map(({ id, name, createdMs }) => [id, name, timeText(createdMs)]),
+      ['ID', 'NAME', 'FOR', 'CREATED'],
+      all.map(({ id, name, scopes, createdMs }) => [id, name, scopes.join(), timeText(createdMs)]),
     );
   });
 }

@@ -41,9 +41,12 @@ export class FleetVitals {
   readonly #byHost = new Map<string, HostReadings>();
   readonly #announced = new Map<string, AnnouncedVitals>();
 
-  /** Takes over ticks, oldest first; microseconds each. One that is not newer than what is known changes nothing. */
+  /**
+   * Takes over ticks, oldest first. Of many of one host only the two newest count, which a rate needs: a host that drains
+   * a backlog costs no more than another one. None that is older than what is known changes anything.
+   */
   committed(ticks: readonly CommittedSamples[]): void {
-    for (const tick of ticks) {
+    for (const tick of twoNewestOfEach(ticks)) {
       let readings = this.#byHost.get(tick.agentId);
       if (readings === undefined) {
         readings = noReadings();
@@ -104,6 +107,18 @@ export class FleetVitals {
     this.#byHost.delete(hostId);
     this.#announced.delete(hostId);
   }
+}
+
+function* twoNewestOfEach(ticks: readonly CommittedSamples[]): Iterable<CommittedSamples> {
+  const before = new Map<string, CommittedSamples>();
+  const newest = new Map<string, CommittedSamples>();
+  for (const tick of ticks) {
+    const last = newest.get(tick.agentId);
+    if (last !== undefined) before.set(tick.agentId, last);
+    newest.set(tick.agentId, tick);
+  }
+  yield* before.values();
+  yield* newest.values();
 }
 
 function noReadings(): HostReadings {

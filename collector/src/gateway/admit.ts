@@ -2,7 +2,7 @@
 import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { Reject } from '@rollcall/shared/protocol/messages.ts';
 import type { WireRecord } from '@rollcall/shared/protocol/record.ts';
-import type { JournalSession } from '../journal/journal.ts';
+import type { ApplyOutcome, JournalSession } from '../journal/journal.ts';
 import type { GatewayCounters } from './counters.ts';
 
 export interface Admission {
@@ -23,28 +23,45 @@ export function admitRecords(
 ): Admission {
   const { epochId, records } = batch;
   const rejects: Reject[] = [];
+  const tally = new Tally();
   let waitsSeq: number | undefined;
   let hasDuplicates = false;
+  let refusal: Admission['refusal'];
   for (const record of records) {
     const { seq } = record;
     const outcome = journal.apply(epochId, record);
-    counters.count('records_total', outcome.kind);
-    switch (outcome.kind) {
-      case 'accepted':
-        counters.count('samples_total', outcome.kind, outcome.samples);
-        waitsSeq = seq;
-        break;
-      case 'rejected':
-        counters.count('samples_total', outcome.kind, outcome.samples);
-        waitsSeq = seq;
-        rejects.push({ epochId, seq, code: outcome.code, samples: outcome.samples, text: outcome.text });
-        break;
-      case 'duplicate':
-        hasDuplicates = true;
-        break;
-      case 'refused':
-        return { waitsSeq, hasDuplicates, rejects, refusal: { code: outcome.code, text: outcome.text } };
+    tally.add(outcome);
+    if (outcome.kind === 'refused') {
+      refusal = { code: outcome.code, text: outcome.text };
+      break;
     }
+    if (outcome.kind === 'duplicate') {
+      hasDuplicates = true;
+      continue;
+    }
+    waitsSeq = seq;
+    if (outcome.kind === 'rejected')
+      rejects.push({ epochId, seq, code: outcome.code, samples: outcome.samples, text: outcome.text });
   }
-  return { waitsSeq, hasDuplicates, rejects, refusal: undefined };
+  tally.countIn(counters);
+  return { waitsSeq, hasDuplicates, rejects, refusal };
+}
+
+/** Sums of one batch: counting each record by itself would cost as much as storing it. */
+class Tally {
+  readonly #records = { accepted: 0, duplicate: 0, rejected: 0, refused: 0 };
+  readonly #samples = { accepted: 0, rejected: 0 };
+
+  add(outcome: ApplyOutcome): void {
+    this.#records[outcome.kind]++;
+    if (outcome.kind === 'accepted' || outcome.kind === 'rejected')
+      this.#samples[outcome.kind] += outcome.samples;
+  }
+
+  countIn(counters: GatewayCounters): void {
+    for (const [kind, count] of Object.entries(this.#records))
+      if (count > 0) counters.count('records_total', kind, count);
+    for (const [kind, count] of Object.entries(this.#samples))
+      if (count > 0) counters.count('samples_total', kind, count);
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { RawData, WebSocket } from 'ws';
+import type { RawData } from 'ws';
 import { AppError, describeError, systemErrorCode, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { decodeFrame } from '@rollcall/shared/protocol/frame.ts';
 import type { Hello } from '@rollcall/shared/protocol/handshake.ts';
@@ -38,9 +38,35 @@ interface Login {
   readonly mustRotateEpoch: boolean;
 }
 
+/** What a connection needs of a `WebSocket` of ws; the simulated network has another one. */
+interface PeerSocket {
+  readonly OPEN: number;
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  on(event: 'message', listener: (data: RawData, isBinary: boolean) => void): unknown;
+  on(event: 'ping' | 'pong', listener: (data: Buffer) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'close', listener: () => void): unknown;
+  send(bytes: Buffer): void;
+  ping(): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
+/** A socket that was let in. */
+export interface Peer {
+  readonly webSocket: PeerSocket;
+  /** What lies below it. */
+  readonly socket: Duplex;
+  /** As failed logins are counted by. */
+  readonly address: string;
+  /** What only the two ends of its TLS session know; empty without TLS. */
+  readonly channelBinding: Buffer;
+}
+
 export class Connection implements InventoryPeer {
   readonly #shared: GatewayShared;
-  readonly #webSocket: WebSocket;
+  readonly #webSocket: PeerSocket;
   readonly #socket: Duplex;
   readonly #address: string;
   readonly #channelBinding: Buffer;
@@ -57,15 +83,7 @@ export class Connection implements InventoryPeer {
   readonly #events: SessionEvent[] = [];
   #isRunning = false;
 
-  constructor(
-    shared: GatewayShared,
-    peer: {
-      readonly webSocket: WebSocket;
-      readonly socket: Duplex;
-      readonly address: string;
-      readonly channelBinding: Buffer;
-    },
-  ) {
+  constructor(shared: GatewayShared, peer: Peer) {
     this.#shared = shared;
     this.#webSocket = peer.webSocket;
     this.#socket = peer.socket;

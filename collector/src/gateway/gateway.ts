@@ -19,7 +19,7 @@ import type { PresenceWatch } from '../fleet/presence.ts';
 import type { FleetVitals } from '../fleet/vitals.ts';
 import type { Journal } from '../journal/journal.ts';
 import { channelBindingOf } from './channel-binding.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Peer } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
 import { HelloJudge } from './hello.ts';
 import type { GatewayShared } from './shared.ts';
@@ -78,6 +78,12 @@ export interface Gateway {
    * touching anything for all others.
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /**
+   * Takes a socket that is open already, past the checks of `handleUpgrade` but for the ones of the moment; for
+   * transports that bring no HTTP along, such as the simulated network.
+   * @returns why it is not let in; undefined when it is
+   */
+  accept(peer: Peer): UpgradeRefusal | undefined;
   /** Agents with an established session. */
   connectedAgents(): number;
   /** Sockets, authenticated or not. */
@@ -160,6 +166,13 @@ class AgentGateway implements Gateway {
       this.#connections.add(new Connection(this.#shared, peer));
     });
     return true;
+  }
+
+  accept(peer: Peer): UpgradeRefusal | undefined {
+    const refusal = this.#refusalNow();
+    this.#options.counters.count('upgrades_total', refusal ?? 'accepted');
+    if (refusal === undefined) this.#connections.add(new Connection(this.#shared, peer));
+    return refusal;
   }
 
   connectedAgents(): number {

@@ -8,7 +8,11 @@ import {
 } from '@rollcall/shared/protocol/handshake.ts';
 import { fingerprint, type Identity } from '@rollcall/shared/protocol/identity.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
+
+/** What this collector can do beyond the version. */
+const FEATURES: readonly string[] = [PACK_FEATURE];
 
 /** @param channelBinding empty where both ends do not share a TLS session */
 export function challengeFrame(identity: Identity, nonce: Buffer, channelBinding: Buffer): Buffer {
@@ -39,7 +43,7 @@ export function welcomeFrame(
   const { storeId, wallMs, marks, creditLimit, mustRotateEpoch, ...signing } = options;
   const welcome = {
     version: hello.version,
-    features: [],
+    features: hello.features.filter((feature) => FEATURES.includes(feature)),
     storeId,
     wallMs,
     marks,

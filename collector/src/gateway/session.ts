@@ -6,7 +6,7 @@
  *   LIVE ⇄ THROTTLED (no credit left)          any ─ error, farewell, newer session ─► CLOSING
  */
 import { AppError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
-import { MESSAGE, type Frame } from '@rollcall/shared/protocol/frame.ts';
+import { FRAME_FLAG_PACKED, MESSAGE, type Frame } from '@rollcall/shared/protocol/frame.ts';
 import {
   decodeVitals,
   EPOCH_BYTES,
@@ -310,7 +310,9 @@ function effectsOf(session: OpenSession, frame: Frame): SessionStep {
 function afterBatchFrame(session: OpenSession, frame: Frame): SessionStep {
   const { epochId, records } = decodeBatch(frame);
   const bodyBytes = frame.body.length;
-  const lastRecordBytes = records.at(-1)?.bytes.length ?? 0;
+  // A packed batch goes out whole, or not at all.
+  const isPacked = (frame.flags & FRAME_FLAG_PACKED) !== 0;
+  const lastRecordBytes = isPacked ? bodyBytes - EPOCH_BYTES : (records.at(-1)?.bytes.length ?? 0);
   if (isOverCredit(session.credit, bodyBytes, lastRecordBytes, EPOCH_BYTES)) {
     return end('CREDIT_EXCEEDED', `batch goes beyond the ${session.credit.limitBytes} bytes granted`);
   }

@@ -11,6 +11,7 @@ import { decodeSamples, type FailedBlock, type ValuesBlock } from '@rollcall/sha
 import { decodeSchemaBody, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { Lane } from './lane.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
+import { allocateValues } from './values.ts';
 
 export type Verdict =
   | { readonly kind: 'duplicate' }
@@ -129,7 +130,8 @@ function judgeSchema(lane: Lane, record: WireRecord): Verdict {
 }
 
 function judgeSamples(lane: Lane, record: WireRecord, received: ReceiveTime): Verdict {
-  const decoded = decodeSamples(recordBody(record), (number) => lane.schemaNumber(number)?.schema);
+  const schemaOf = (number: number) => lane.schemaNumber(number)?.schema;
+  const decoded = decodeSamples(recordBody(record), schemaOf, allocateValues);
   const blocks: (ValuesBlock | FailedBlock)[] = [];
   let samples = 0;
   let offsetMsMax = 0;

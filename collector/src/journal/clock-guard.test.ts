@@ -32,3 +32,14 @@ test.each([86_400_000, -86_400_000])('does not judge for ten minutes after a jum
   // After a jump back the clock is also behind what it stamped before.
   expect(guard.read().isTrusted).toBe(byMs > 0);
 });
+
+test('a collector that starts again with the clock still behind does not judge either', async () => {
+  const clock = new FakeClock();
+  const before = new ClockGuard(clock, 0);
+  before.read();
+  clock.stepWall(-3_600_000);
+  await clock.advance(600_000);
+  // The newest row carries the stamp of the last read.
+  const after = new ClockGuard(clock, before.read().nowMs);
+  expect(after.read().isTrusted).toBe(false);
+});

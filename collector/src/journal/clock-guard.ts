@@ -24,7 +24,10 @@ export class ClockGuard {
     this.#offsetMs = clock.wallMs() - clock.monoMs();
   }
 
-  /** The time to stamp a record with, and whether it may be used to judge the record's own time. */
+  /**
+   * The time to stamp a record with, and whether it may be used to judge the record's own time. Stamps never go
+   * backwards: the newest row then tells also the next process how late it has been once.
+   */
   read(): { readonly nowMs: number; readonly isTrusted: boolean } {
     const nowMs = this.#clock.wallMs();
     const monoMs = this.#clock.monoMs();
@@ -34,6 +37,6 @@ export class ClockGuard {
     this.#offsetMs = offsetMs;
     const isBehind = nowMs + BEHIND_MS_MAX < this.#newestReceivedMs;
     this.#newestReceivedMs = Math.max(this.#newestReceivedMs, nowMs);
-    return { nowMs, isTrusted: !isBehind && monoMs >= this.#trustedFromMonoMs };
+    return { nowMs: this.#newestReceivedMs, isTrusted: !isBehind && monoMs >= this.#trustedFromMonoMs };
   }
 }

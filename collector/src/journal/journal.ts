@@ -41,7 +41,8 @@ export interface JournalSession {
   /** What the collector has of each of the agent's epochs, for WELCOME. */
   readonly marks: readonly EpochMark[];
   /**
-   * Judges one record against the session's working watermark. Synchronous; the bytes are copied.
+   * Judges one record against the session's working watermark. Synchronous; the bytes belong to the journal from then on
+   * and must not change.
    * @param epochId one of the session's epochs, else refused with PROTOCOL_ERROR
    * @returns refused with SUPERSEDED after the session's end, with STORAGE_UNAVAILABLE while nothing can be written
    */
@@ -127,4 +128,9 @@ export interface SealableJournal extends Journal {
    * @throws AppError QUERY_CANCELED, STORAGE_UNAVAILABLE; what was deleted until then stays deleted
    */
   deleteSealed(signal: AbortSignal): Promise<PruneResult>;
+  /**
+   * While a reason is given nothing is accepted or acknowledged, as if the disk could not be written.
+   * @param text why; undefined to go on
+   */
+  hold(text: string | undefined): void;
 }

@@ -2,8 +2,8 @@
 export const JOURNAL_LIMITS = {
   /** A group is committed when its oldest record has waited so long, or it has so many bytes or records. */
   groupMs: 50,
-  groupBytes: 2 * 1024 * 1024,
-  groupRecords: 500,
+  groupBytes: 4 * 1024 * 1024,
+  groupRecords: 2_000,
   /** How much of a rejected record is kept for diagnosis, and for how many of them. */
   quarantineBytes: 4 * 1024,
   quarantineRecords: 1_000,

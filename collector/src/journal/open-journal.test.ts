@@ -1,5 +1,9 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { decodeFrame } from '@rollcall/shared/protocol/frame.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
-import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
+import { decodeBatch, encodePackedBatch } from '@rollcall/shared/protocol/messages.ts';
+import { decodeRecord, RECORD_KIND, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { DatabaseSync } from 'node:sqlite';
@@ -48,14 +52,14 @@ describe('group commit', () => {
     session.close();
   });
 
-  test('commits at once when the group has 500 records', async () => {
+  test('commits at once when the group has 2,000 records', async () => {
     const { heard, tick, clock } = await start();
     for (let i = 1; i < JOURNAL_LIMITS.groupRecords; i++) tick();
     await clock.advance(0);
-    expect(heard).toEqual([`${EPOCH}:500`]);
+    expect(heard).toEqual([`${EPOCH}:2000`]);
   });
 
-  test('commits at once when the group has 2 MB', async () => {
+  test('commits at once when the group has 4 MB', async () => {
     const { heard, session, lane, nowMs, clock } = await start();
     const body = Buffer.alloc(LIMITS.recordBytes - 10, 'x');
     for (let i = 0; i < 17; i++) {
@@ -64,7 +68,8 @@ describe('group commit', () => {
     await clock.advance(0);
     expect(heard).toEqual([]);
     // A rejected record costs only its head; stored ones count in full.
-    for (let i = 0; i < 600; i++) session.apply(EPOCH, lane.event(nowMs, { text: 'x'.repeat(3_900) }));
+    const text = randomBytes(2_925).toString('base64');
+    for (let i = 0; i < 1_500; i++) session.apply(EPOCH, lane.event(nowMs, { text }));
     await clock.advance(0);
     expect(heard).toHaveLength(1);
   });
@@ -162,19 +167,25 @@ describe('answers', () => {
     expect(session.apply(EPOCH, forged).kind).toBe('duplicate');
   });
 
-  test('the bytes of a record may change as soon as it was judged', async () => {
+  test('a record that came packed is known by the checksum that its agent has for it', async () => {
     using dir = tempDir();
     const path = join(dir.path, 'journal.db');
     const { session, lane, nowMs, journal } = await start(path);
-    const record = lane.event(nowMs, { text: 'kept' });
-    const wanted = new Uint8Array(record.bytes);
-    session.apply(EPOCH, record);
-    record.bytes.fill(0);
+    const kept = lane.event(nowMs, { text: 'kept '.repeat(50) });
+    const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, lane.event(nowMs, {}).bytes]));
+    const [unpacked] = decodeBatch(frame).records;
+    assert(unpacked !== undefined);
+    expect(unpacked).toMatchObject({ crc: kept.crc, codec: 0 });
+    expect(session.apply(EPOCH, unpacked).kind).toBe('accepted');
+    expect(session.apply(EPOCH, kept).kind).toBe('duplicate');
     await journal.close();
     const database = new DatabaseSync(path, { readOnly: true });
-    const row = database.prepare('SELECT bytes FROM records WHERE seq = 2').get();
+    const row = database.prepare('SELECT crc, bytes FROM records WHERE seq = 2').get();
     database.close();
-    expect(row?.['bytes']).toEqual(wanted);
+    assert(row?.['bytes'] instanceof Uint8Array);
+    expect(row['crc']).toBe(kept.crc);
+    // What is stored stands for itself: its own checksum fits.
+    expect(recordBody(decodeRecord(Buffer.from(row['bytes']), 0))).toEqual(recordBody(kept));
   });
 
   test('a hole is refused, also when a gap starts too late', async () => {

@@ -45,6 +45,13 @@ export interface StoredTick {
   readonly bytes: Buffer;
 }
 
+/** A tick with the lane that it belongs to. */
+export interface LaneTick extends StoredTick {
+  readonly laneId: number;
+  readonly agentId: string;
+  readonly epochId: string;
+}
+
 export interface TickRange {
   readonly laneId: number;
   readonly fromMs: number;
@@ -76,8 +83,21 @@ export interface JournalSnapshot {
   sealable(range: TickRange): { readonly rows: number; readonly samples: number };
   /** Time of the oldest record of a lane from `fromMs` on that a block can replace. */
   oldestSealable(laneId: number, fromMs: number): number | undefined;
+  /** What is in the table of records, and what the lanes say is in it. Reads all of it. */
+  counts(): {
+    readonly rows: number;
+    readonly samples: number;
+    readonly laneRows: number;
+    readonly laneSamples: number;
+  };
   /** The schema with a SHA-256 (hexadecimal), undefined when neither a lane nor a block uses it. */
   schemaByHash(hash: string): HashedSchema | undefined;
+  /** Records after a position that are still there, of any kind. */
+  countAfter(pos: number): number;
+  /** Ticks of all lanes after a position, in journal order; lazily, as `ticks`. */
+  ticksAfter(pos: number): Iterable<LaneTick>;
+  /** The schema that a lane has declared under a number, whether a reading used it or not. */
+  schemaOf(laneId: number, number: number): HashedSchema | undefined;
   /** Gives the snapshot back. While it is held, the write-ahead log cannot shrink. */
   close(): void;
 }
@@ -135,9 +155,13 @@ interface Connection {
   readonly schema: StatementSync;
   readonly ticks: StatementSync;
   readonly ticksBackwards: StatementSync;
+  readonly counts: StatementSync;
   readonly schemaByHash: StatementSync;
   readonly sealable: StatementSync;
   readonly oldestSealable: StatementSync;
+  readonly countAfter: StatementSync;
+  readonly ticksAfter: StatementSync;
+  readonly schemaNumber: StatementSync;
   readonly size: StatementSync;
   readonly blocks: BlockReads;
 }
@@ -163,12 +187,26 @@ function connect(path: string): Connection {
       schema: database.prepare(`SELECT bytes FROM schemas WHERE id = ?`),
       ticks: database.prepare(`${TICKS_SQL} ORDER BY time_ms, pos`),
       ticksBackwards: database.prepare(`${TICKS_SQL} ORDER BY time_ms DESC, pos DESC`),
+      counts: database.prepare(
+        `SELECT r.rows, r.samples, l.lane_rows, l.lane_samples FROM
+           (SELECT count(*) AS rows, coalesce(sum(samples), 0) AS samples FROM records) r,
+           (SELECT coalesce(sum(row_count), 0) AS lane_rows, coalesce(sum(row_samples), 0) AS lane_samples FROM lanes) l`,
+      ),
       schemaByHash: database.prepare(`SELECT id FROM schemas WHERE hash = ?`),
       sealable: database.prepare(
         `SELECT pos, time_ms, samples FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND ${SEALED_KINDS}`,
       ),
       oldestSealable: database.prepare(
         `SELECT time_ms FROM records WHERE lane = ? AND time_ms >= ? AND ${SEALED_KINDS} ORDER BY time_ms LIMIT 1`,
+      ),
+      countAfter: database.prepare(`SELECT count(*) AS count FROM records WHERE pos > ?`),
+      ticksAfter: database.prepare(
+        `SELECT r.pos, r.lane, r.time_ms, r.bytes, l.agent, l.epoch FROM records r
+         JOIN lanes l ON l.id = r.lane WHERE r.pos > ? AND r.kind = 1 ORDER BY r.pos`,
+      ),
+      schemaNumber: database.prepare(
+        `SELECT s.id, s.hash FROM schema_numbers n JOIN schemas s ON s.id = n.schema
+         WHERE n.lane = ? AND n.number = ?`,
       ),
       size: database.prepare(
         `SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`,
@@ -259,11 +297,45 @@ class Snapshot implements JournalSnapshot {
     return row === undefined ? undefined : countOf(row, 'time_ms');
   }
 
+  counts(): ReturnType<JournalSnapshot['counts']> {
+    const row = this.#connection.counts.get();
+    return {
+      rows: countOf(row, 'rows'),
+      samples: countOf(row, 'samples'),
+      laneRows: countOf(row, 'lane_rows'),
+      laneSamples: countOf(row, 'lane_samples'),
+    };
+  }
+
   schemaByHash(hash: string): HashedSchema | undefined {
     const known = this.#schemas.get(hash);
     if (known !== undefined) return known;
     const row = this.#connection.schemaByHash.get(Buffer.from(hash, 'hex'));
     return row === undefined ? undefined : this.#schema(hash, countOf(row, 'id'));
+  }
+
+  countAfter(pos: number): number {
+    return countOf(this.#connection.countAfter.get(pos), 'count');
+  }
+
+  *ticksAfter(pos: number): Iterable<LaneTick> {
+    for (const row of this.#connection.ticksAfter.iterate(pos)) {
+      yield {
+        pos: countOf(row, 'pos'),
+        laneId: countOf(row, 'lane'),
+        agentId: textOf(row, 'agent'),
+        epochId: textOf(row, 'epoch'),
+        timeMs: countOf(row, 'time_ms'),
+        bytes: blobOf(row, 'bytes'),
+      };
+    }
+  }
+
+  schemaOf(laneId: number, number: number): HashedSchema | undefined {
+    const row = this.#connection.schemaNumber.get(laneId, number);
+    return row === undefined
+      ? undefined
+      : this.#schema(blobOf(row, 'hash').toString('hex'), countOf(row, 'id'));
   }
 
   close(): void {

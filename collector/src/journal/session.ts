@@ -161,8 +161,7 @@ export class Session implements JournalSession, GroupMember {
       kind: record.kind,
       crc: record.crc,
       samples,
-      // A copy: the record is a view into the socket's buffer.
-      bytes: Buffer.from(record.bytes),
+      bytes: record.bytes,
     });
     return pos;
   }

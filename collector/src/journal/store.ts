@@ -44,9 +44,10 @@ export interface RecordRow {
   readonly timeMs: number;
   readonly receivedMs: number;
   readonly kind: number;
+  /** The checksum that names the record towards its agent; `bytes` may have another one, see `decodeInflatedRecord`. */
   readonly crc: number;
   readonly samples: number;
-  /** The record as it came; a copy that nobody changes. */
+  /** The record as it came, or with its body inflated; nobody changes it. */
   readonly bytes: Buffer;
 }
 

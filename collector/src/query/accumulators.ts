@@ -39,7 +39,7 @@ function sum(stepCount: number): Accumulator {
         }
         const before = values[i] ?? NaN;
         const total = before + term;
-        corrections[i] = nextCorrection({ sum: before, term, total, correction: corrections[i] ?? 0 });
+        corrections[i] = nextCorrection(before, term, total, corrections[i] ?? 0);
         values[i] = total;
       }
     },
@@ -47,19 +47,53 @@ function sum(stepCount: number): Accumulator {
   };
 }
 
+/** A sum divided at the end; steps whose sum overflows go on with a mean that does not. */
 function avg(stepCount: number): Accumulator {
-  const means = Array.from({ length: stepCount }, (): StableMean | undefined => undefined);
+  const sums = new Float64Array(stepCount);
+  const corrections = new Float64Array(stepCount);
+  const counts = new Float64Array(stepCount);
+  const overflown = new Map<number, StableMean>();
+  const addSlowly = (i: number, term: number): void => {
+    let mean = overflown.get(i);
+    if (mean === undefined) {
+      mean = new StableMean();
+      mean.resume(sums[i] ?? NaN, corrections[i] ?? NaN, counts[i] ?? 0);
+      overflown.set(i, mean);
+    }
+    mean.add(term);
+  };
   return {
     add(column) {
       for (let i = 0; i < stepCount; i++) {
         if (column.present[i] !== 1) continue;
-        (means[i] ??= new StableMean()).add(column.values[i] ?? NaN);
+        const term = column.values[i] ?? NaN;
+        const count = counts[i] ?? 0;
+        if (count === 0) {
+          sums[i] = term;
+        } else {
+          const before = sums[i] ?? NaN;
+          const total = before + term;
+          if (total === Infinity || total === -Infinity || (overflown.size > 0 && overflown.has(i))) {
+            addSlowly(i, term);
+          } else {
+            corrections[i] = nextCorrection(before, term, total, corrections[i] ?? 0);
+            sums[i] = total;
+          }
+        }
+        counts[i] = count + 1;
       }
     },
-    finish: () => ({
-      values: Float64Array.from(means, (mean) => mean?.mean ?? NaN),
-      present: Uint8Array.from(means, (mean) => (mean === undefined ? 0 : 1)),
-    }),
+    finish() {
+      const values = new Float64Array(stepCount);
+      const present = new Uint8Array(stepCount);
+      for (let i = 0; i < stepCount; i++) {
+        const count = counts[i] ?? 0;
+        if (count === 0) continue;
+        present[i] = 1;
+        values[i] = overflown.get(i)?.mean ?? (sums[i] ?? NaN) / count + (corrections[i] ?? NaN) / count;
+      }
+      return { values, present };
+    },
   };
 }
 

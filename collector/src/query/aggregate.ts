@@ -1,6 +1,6 @@
 /** Aggregations: groups of series become one series each, or, with `topk`, lose members. */
 import type { AggregateNode, Aggregator } from './ast.ts';
-import { METRIC_NAME } from '../storage/labels.ts';
+import { NAME_LABELS } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
 import { accumulators } from './accumulators.ts';
 import { countValues } from './count-values.ts';
@@ -40,7 +40,7 @@ export async function evaluateAggregate(
         ...expr,
         grouping: expr.isWithout ? expr.grouping : [...expr.grouping, labelName],
       });
-      return countValues(input.columns, { labelName, groupLabels: extended, grid }, ev);
+      return countValues(input.columns, { labelName, groupLabels: extended.labels, grid }, ev);
     }
     case 'topk':
     case 'bottomk':
@@ -72,27 +72,31 @@ function numbersOf(value: Value | undefined): Float64Array {
   return value?.kind === 'scalar' ? value.values : new Float64Array(0);
 }
 
-/** A function to the labels that the group of a series has. */
-function grouper({
-  grouping,
-  isWithout,
-}: Pick<AggregateNode, 'grouping' | 'isWithout'>): (labels: Labels) => Labels {
+/** Which group a series belongs to. */
+interface Grouper {
+  readonly labels: (labels: Labels) => Labels;
+  /** The key of those labels, without making them. */
+  readonly key: (labels: Labels) => string;
+}
+
+function grouper({ grouping, isWithout }: Pick<AggregateNode, 'grouping' | 'isWithout'>): Grouper {
   const names = new Set(grouping);
-  if (!isWithout) return (labels) => labels.pick(names);
-  names.add(METRIC_NAME);
-  return (labels) => labels.omit(names);
+  if (!isWithout) return { labels: (labels) => labels.pick(names), key: (labels) => labels.pickKey(names) };
+  for (const name of NAME_LABELS) names.add(name);
+  return { labels: (labels) => labels.omit(names), key: (labels) => labels.omitKey(names) };
 }
 
 async function groupsOf(
   columns: readonly Column[],
-  groupLabels: (labels: Labels) => Labels,
+  groupLabels: Grouper,
   ev: Evaluation,
 ): Promise<readonly Group[]> {
   const groups = new Map<string, { labels: Labels; members: Column[] }>();
   for (const column of columns) {
-    const labels = groupLabels(column.labels);
-    const group = groups.get(labels.key);
-    if (group === undefined) groups.set(labels.key, { labels, members: [column] });
+    const key = groupLabels.key(column.labels);
+    const group = groups.get(key);
+    if (group === undefined)
+      groups.set(key, { labels: groupLabels.labels(column.labels), members: [column] });
     else group.members.push(column);
     if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
   }
@@ -117,9 +121,9 @@ async function accumulate(
   return vectorOf(columns);
 }
 
-/** With delayed name removal the mark of the first series decides. */
+/** With delayed name removal the name goes as soon as it is to go from one of the series. */
 function isMarked(members: readonly Column[]): boolean {
-  return members[0]?.isNameMarked ?? false;
+  return members.some(({ isNameMarked }) => isNameMarked);
 }
 
 async function quantiles(

@@ -92,10 +92,13 @@ function combined(
   { scalar, isVectorLeft }: OtherOperand,
 ): Float64Array {
   const combine = numberOperator(operator);
-  const other = scalar.values;
-  return isVectorLeft
-    ? column.values.map((value, i) => combine(value, other[i] ?? NaN))
-    : column.values.map((value, i) => combine(other[i] ?? NaN, value));
+  const result = new Float64Array(column.values.length);
+  for (let i = 0; i < result.length; i++) {
+    const own = column.values[i] ?? NaN;
+    const other = scalar.values[i] ?? NaN;
+    result[i] = isVectorLeft ? combine(own, other) : combine(other, own);
+  }
+  return result;
 }
 
 function filterMask(
@@ -104,8 +107,12 @@ function filterMask(
   { scalar, isVectorLeft }: OtherOperand,
 ): Uint8Array {
   const holds = comparisons[operator];
-  return present.map((isPresent, i) => {
-    const [own, other] = [values[i] ?? NaN, scalar.values[i] ?? NaN];
-    return isPresent === 1 && (isVectorLeft ? holds(own, other) : holds(other, own)) ? 1 : 0;
-  });
+  const kept = new Uint8Array(present.length);
+  for (let i = 0; i < kept.length; i++) {
+    if (present[i] !== 1) continue;
+    const own = values[i] ?? NaN;
+    const other = scalar.values[i] ?? NaN;
+    if (isVectorLeft ? holds(own, other) : holds(other, own)) kept[i] = 1;
+  }
+  return kept;
 }

@@ -79,13 +79,40 @@ export function stopReason({ reason }: { readonly reason: unknown }): AppError {
   return new AppError('QUERY_CANCELED', 'query was canceled in expression evaluation');
 }
 
-/** Bounds the memory of a query, counted in samples. */
-export class SampleBudget {
+/** Bounds the memory of all queries of an engine together, counted in samples. */
+export class SamplePool {
   readonly #samplesMax: number;
-  #loaded = 0;
+  #held = 0;
 
   constructor(samplesMax: number) {
     this.#samplesMax = samplesMax;
+  }
+
+  get left(): number {
+    return this.#samplesMax - this.#held;
+  }
+
+  /** Takes samples, or gives them back when `count` is negative. @throws AppError QUERY_LIMIT */
+  take(count: number): void {
+    this.#held += count;
+    if (this.#held <= this.#samplesMax) return;
+    throw new AppError(
+      'QUERY_LIMIT',
+      `the queries that run now hold more than ${this.#samplesMax} samples: try again, or ask for less`,
+    );
+  }
+}
+
+/** Bounds the memory of a query, counted in samples. */
+export class SampleBudget {
+  readonly #samplesMax: number;
+  readonly #pool: SamplePool;
+  #loaded = 0;
+
+  /** @param pool what the query shares with others */
+  constructor(samplesMax: number, pool: SamplePool) {
+    this.#samplesMax = samplesMax;
+    this.#pool = pool;
   }
 
   /** How many samples were loaded. */
@@ -95,13 +122,19 @@ export class SampleBudget {
 
   /** How many samples may still be loaded. */
   get left(): number {
-    return this.#samplesMax - this.#loaded;
+    return Math.min(this.#samplesMax - this.#loaded, this.#pool.left);
   }
 
-  /** Counts samples read from the store; they stay in memory until the query ends. */
+  /** Counts samples read from the store; they stay in memory until the query ends. @throws AppError QUERY_LIMIT */
   load(count: number): void {
     this.#loaded += count;
+    this.#pool.take(count);
     if (this.#loaded > this.#samplesMax) throw tooManySamples(this.#samplesMax);
+  }
+
+  /** The query has ended. */
+  release(): void {
+    this.#pool.take(-this.#loaded);
   }
 
   /** Refuses an intermediate result with more than the allowed number of values. */

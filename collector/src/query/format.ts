@@ -22,9 +22,10 @@ export function formatDecimal(value: number): string {
  * from 1e21 on.
  */
 export function formatSample(value: number): string {
-  const special = formatSpecial(value);
-  if (special !== undefined) return special;
-  return padExponent(String(value));
+  const size = Math.abs(value);
+  // Most values; there are very many of them.
+  if (size >= 1e-6 && size < 1e21) return String(value);
+  return formatSpecial(value) ?? padExponent(String(value));
 }
 
 /** Always with an exponent of at least two digits, as the API writes the value of an alert: `1e+00`. */

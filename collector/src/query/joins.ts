@@ -58,11 +58,15 @@ export async function joinVectors(expr: JoinNode, sides: JoinSides, ev: Evaluati
   const oneGroups = await groupByMatch(one, matching, ev);
   for (const group of oneGroups.values()) refuseDoubles(group, many, join);
   const result: Column[] = [];
+  // One to one, the labels of a result tell its match group, so results of different groups differ.
+  let mayRepeat = matching.manySide !== 'none';
   for (const [key, manyGroup] of await groupByMatch(many, matching, ev)) {
-    for (const column of await joinGroup(manyGroup, oneGroups.get(key) ?? [], join, ev)) result.push(column);
+    const columns = await joinGroup(manyGroup, oneGroups.get(key) ?? [], join, ev);
+    if (columns.length > 1) mayRepeat = true;
+    for (const column of columns) result.push(column);
     ev.budget.checkSize(result.length, grid);
   }
-  return vectorOf(await mergeDuplicates(result, ev));
+  return vectorOf(mayRepeat ? await mergeDuplicates(result, ev) : result);
 }
 
 /** Refuses two series of the one side in the same match group, at times when the many side has any value at all. */

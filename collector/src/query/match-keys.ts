@@ -1,5 +1,5 @@
 /** Which labels decide that a series of one side belongs to a series of the other. */
-import { METRIC_NAME } from '../storage/labels.ts';
+import { NAME_LABELS } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
 import type { Matching } from './ast.ts';
 import type { Column } from './columns.ts';
@@ -9,14 +9,24 @@ import { LABELS_WORK } from './label-sets.ts';
 /** What applies when neither `on` nor `ignoring` was written. */
 export const MATCH_ALL: Matching = { isOn: false, labels: [], manySide: 'none', include: [] };
 
-/** A function to the labels of a series that take part in matching: those of `on`, or all but name and `ignoring`. */
+/** A function to the labels of a series that take part in matching: those of `on`, or all but the name and `ignoring`. */
 export function matchingLabels({ isOn, labels }: Matching): (series: Labels) => Labels {
   if (isOn) {
     const names = new Set(labels);
     return (series) => series.pick(names);
   }
-  const names = new Set([...labels, METRIC_NAME]);
+  const names = new Set([...labels, ...NAME_LABELS]);
   return (series) => series.omit(names);
+}
+
+/** The text of those labels. */
+export function matchingKey({ isOn, labels }: Matching): (series: Labels) => string {
+  if (isOn) {
+    const names = new Set(labels);
+    return (series) => series.pickKey(names);
+  }
+  const names = new Set([...labels, ...NAME_LABELS]);
+  return (series) => series.omitKey(names);
 }
 
 /** Puts each column under the text of its matching labels. */
@@ -25,10 +35,10 @@ export async function groupByMatch(
   matching: Matching,
   ev: Evaluation,
 ): Promise<ReadonlyMap<string, readonly Column[]>> {
-  const pick = matchingLabels(matching);
+  const keyOf = matchingKey(matching);
   const groups = new Map<string, Column[]>();
   for (const column of columns) {
-    const { key } = pick(column.labels);
+    const key = keyOf(column.labels);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [column]);
     else group.push(column);

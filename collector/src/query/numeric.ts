@@ -1,7 +1,7 @@
 /** Arithmetic that several functions share. */
 
 /** A sum with Neumaier's correction: exact to the last digits even when huge and tiny terms meet. */
-export class CompensatedSum {
+class CompensatedSum {
   sum = 0;
   /** What rounding has lost so far; 0 once the sum is infinite. */
   correction = 0;
@@ -13,7 +13,7 @@ export class CompensatedSum {
 
   add(term: number): void {
     const total = this.sum + term;
-    this.correction = nextCorrection({ sum: this.sum, term, total, correction: this.correction });
+    this.correction = nextCorrection(this.sum, term, total, this.correction);
     this.sum = total;
   }
 
@@ -22,14 +22,11 @@ export class CompensatedSum {
   }
 }
 
-/** The correction after `sum + term = total` was computed in floating point. */
-export function nextCorrection(step: {
-  readonly sum: number;
-  readonly term: number;
-  readonly total: number;
-  readonly correction: number;
-}): number {
-  const { sum, term, total, correction } = step;
+/**
+ * The correction after `sum + term = total` was computed in floating point. Four plain numbers, because this is the inner
+ * loop of most queries and an object of them is not always optimised away.
+ */
+export function nextCorrection(sum: number, term: number, total: number, correction: number): number {
   if (total === Infinity || total === -Infinity) return 0;
   return Math.abs(sum) >= Math.abs(term)
     ? correction + (sum - total + term)
@@ -46,8 +43,14 @@ export class StableMean {
   #isRunning = false;
 
   reset(): void {
-    this.#sum.reset();
-    this.#count = 0;
+    this.resume(0, 0, 0);
+  }
+
+  /** Goes on after `count` terms whose compensated sum is finite. */
+  resume(sum: number, correction: number, count: number): void {
+    this.#sum.reset(sum);
+    this.#sum.correction = correction;
+    this.#count = count;
     this.#isRunning = false;
   }
 
@@ -80,25 +83,30 @@ export class StableMean {
   }
 }
 
+/** As `quantileOfSorted`; sorts `values` in place. */
+export function quantile(phi: number, values: Float64Array): number {
+  values.sort();
+  let nanCount = 0;
+  while (nanCount < values.length && Number.isNaN(values[values.length - 1 - nanCount])) nanCount++;
+  // The platform sorts NaN to the end, PromQL to the front.
+  values.copyWithin(nanCount, 0, values.length - nanCount).fill(NaN, 0, nanCount);
+  return quantileOfSorted(phi, values);
+}
+
 /**
- * The φ-quantile of `values` by linear interpolation; NaN counts as smaller than everything. Sorts `values` in place.
+ * The φ-quantile of `sorted`, NaN first, by linear interpolation.
  * @returns NaN for no values or φ NaN, -Inf for φ < 0, +Inf for φ > 1
  */
-export function quantile(phi: number, values: Float64Array): number {
-  const count = values.length;
+export function quantileOfSorted(phi: number, sorted: Float64Array): number {
+  const count = sorted.length;
   if (count === 0 || Number.isNaN(phi)) return NaN;
   if (phi < 0) return -Infinity;
   if (phi > 1) return Infinity;
-  values.sort();
-  let nanCount = 0;
-  while (nanCount < count && Number.isNaN(values[count - 1 - nanCount])) nanCount++;
-  // The platform sorts NaN to the end, PromQL to the front.
-  const at = (rank: number): number => values[(rank + count - nanCount) % count] ?? NaN;
   const rank = phi * (count - 1);
   const lower = Math.max(0, Math.floor(rank));
   const upper = Math.min(count - 1, lower + 1);
   const weight = rank - Math.floor(rank);
-  return at(lower) * (1 - weight) + at(upper) * weight;
+  return (sorted[lower] ?? NaN) * (1 - weight) + (sorted[upper] ?? NaN) * weight;
 }
 
 const SMALLEST_NORMAL = 2.2250738585072014e-308;

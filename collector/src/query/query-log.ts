@@ -39,35 +39,14 @@ export class QueryLog {
     return this.#kept;
   }
 
-  /** Settles like `work`, and notes how long it took; `samples` is asked at its end. */
-  async watch<T>(
-    query: { readonly text: string; readonly isRange: boolean; readonly samples: () => number },
-    work: () => Promise<T>,
-  ): Promise<T> {
-    const startMs = this.#clock.monoMs();
-    let error: FinishedQuery['error'] = 'INTERNAL';
-    try {
-      const result = await work();
-      error = null;
-      return result;
-    } catch (thrown) {
-      if (thrown instanceof AppError) error = thrown.code;
-      throw thrown;
-    } finally {
-      const durationMs = this.#clock.monoMs() - startMs;
-      if (this.#isAmongSlowest(durationMs)) {
-        const text = cleanText(query.text.slice(0, TEXT_LENGTH_MAX), TEXT_LENGTH_MAX);
-        const { isRange } = query;
-        this.#keep({
-          text,
-          isRange,
-          endedMs: this.#clock.wallMs(),
-          durationMs,
-          samples: query.samples(),
-          error,
-        });
-      }
-    }
+  /** As `watchQuery`. */
+  watch<T>(query: WatchedQuery, work: () => Promise<T>): Promise<T> {
+    return watchQuery(query, work, { clock: this.#clock, note: (finished) => this.note(finished) });
+  }
+
+  /** Takes in a query that has ended. */
+  note(query: FinishedQuery): void {
+    if (this.#isAmongSlowest(query.durationMs)) this.#keep(query);
   }
 
   #isAmongSlowest(durationMs: number): boolean {
@@ -79,5 +58,39 @@ export class QueryLog {
     this.#kept = [...this.slowest(), query]
       .toSorted((left, right) => right.durationMs - left.durationMs)
       .slice(0, KEPT_MAX);
+  }
+}
+
+/** A query that is about to run; `samples` is asked at its end. */
+export interface WatchedQuery {
+  readonly text: string;
+  readonly isRange: boolean;
+  readonly samples: () => number;
+}
+
+/** Settles like `work`, and notes how long it took. */
+export async function watchQuery<T>(
+  { text, isRange, samples }: WatchedQuery,
+  work: () => Promise<T>,
+  { clock, note }: { readonly clock: Clock; readonly note: (query: FinishedQuery) => void },
+): Promise<T> {
+  const startMs = clock.monoMs();
+  let error: FinishedQuery['error'] = 'INTERNAL';
+  try {
+    const result = await work();
+    error = null;
+    return result;
+  } catch (thrown) {
+    if (thrown instanceof AppError) error = thrown.code;
+    throw thrown;
+  } finally {
+    note({
+      text: cleanText(text.slice(0, TEXT_LENGTH_MAX), TEXT_LENGTH_MAX),
+      isRange,
+      endedMs: clock.wallMs(),
+      durationMs: clock.monoMs() - startMs,
+      samples: samples(),
+      error,
+    });
   }
 }

@@ -418,3 +418,16 @@ describe('hostile input', () => {
     expect(results.map((result) => textOf(result)[0])).toEqual(queries.map((_, i) => `{} ${10 + i}`));
   });
 });
+
+describe('the samples of all queries together', () => {
+  it('are bounded, and are given back at the end of each', async () => {
+    const engine = engineOn(await storageOf(10, 100), { limits: { samplesMax: 1_500 } });
+    const ask = (): Promise<string> =>
+      engine.range('rate(m[50s]) + 0', { startMs: 60_000, endMs: 99_000, stepMs: 1_000 }, NEVER).then(
+        () => 'answered',
+        (error: unknown) => (error instanceof AppError ? error.code : 'other'),
+      );
+    expect((await Promise.all([ask(), ask()])).sort()).toEqual(['QUERY_LIMIT', 'answered']);
+    expect(await ask()).toBe('answered');
+  });
+});

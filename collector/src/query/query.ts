@@ -9,7 +9,7 @@ import { typeOf } from './check.ts';
 import { timeAt } from './columns.ts';
 import type { Grid } from './columns.ts';
 import { createEvaluator } from './evaluate.ts';
-import { Notes, Pacer, SampleBudget, SeriesSource } from './evaluation.ts';
+import { Notes, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluation.ts';
 import type { Evaluation } from './evaluation.ts';
 import { Gate, inTurns } from './gate.ts';
 import { parseQuery } from './parse.ts';
@@ -19,7 +19,7 @@ import type { QueryResult, QueryValue } from './results.ts';
 
 /** What one query, and all together, may use. */
 export interface QueryLimits {
-  /** Samples that one query may load, and values that one intermediate result may have. */
+  /** Samples that one query, and all that run at once, may load; values that one intermediate result may have. */
   readonly samplesMax: number;
   /** Steps of a range query. */
   readonly pointsMax: number;
@@ -83,7 +83,7 @@ export interface QueryEngineOptions {
   /** Metric names go from the final result only; off as in Prometheus. */
   readonly isNameRemovalDelayed?: boolean;
   /** Where queries are noted when they end. */
-  readonly log?: QueryLog;
+  readonly log?: Pick<QueryLog, 'watch'>;
   /** Gives the event loop a turn in long computations. */
   readonly yieldTurn?: () => Promise<void>;
 }
@@ -92,9 +92,10 @@ export interface QueryEngineOptions {
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const limits: QueryLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = new Gate(limits.concurrentMax);
+  const pool = new SamplePool(limits.samplesMax);
   const yieldTurn = inTurns(options.yieldTurn ?? nextTurn);
   const run = (text: string, grid: Grid, call: RunOptions, signal: AbortSignal) =>
-    runQuery({ ...options, limits, gate, yieldTurn }, { text, grid, ...call }, signal);
+    runQuery({ ...options, limits, gate, pool, yieldTurn }, { text, grid, ...call }, signal);
   return {
     limits,
     instant(text, { timeMs, ...rest }, signal) {
@@ -148,6 +149,7 @@ const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 interface Engine extends QueryEngineOptions {
   readonly limits: QueryLimits;
   readonly gate: Gate;
+  readonly pool: SamplePool;
   readonly yieldTurn: () => Promise<void>;
 }
 
@@ -157,7 +159,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const { clock, limits } = engine;
   const timeoutMs = Math.min(run.timeoutMs ?? Infinity, limits.timeoutMs);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'query timed out in expression evaluation');
-  const budget = new SampleBudget(limits.samplesMax);
+  const budget = new SampleBudget(limits.samplesMax, engine.pool);
   const work = async (deadline: AbortSignal): Promise<QueryResult> => {
     const both = AbortSignal.any([signal, deadline]);
     const notes = new Notes(run.text);
@@ -172,9 +174,13 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
       pacer: new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: both }),
       series: new SeriesSource({ storage: engine.storage, budget, signal: both }),
     });
-    const value = await engine.gate.run(both, () => evaluateRoot(expr, run, evaluation));
-    refuseManySeries(value, limits);
-    return { value, warnings: notes.warnings, infos: notes.infos };
+    try {
+      const value = await engine.gate.run(both, () => evaluateRoot(expr, run, evaluation));
+      refuseManySeries(value, limits);
+      return { value, warnings: notes.warnings, infos: notes.infos };
+    } finally {
+      budget.release();
+    }
   };
   const inTime = (): Promise<QueryResult> => withDeadline(clock, { timeoutMs, onTimeout }, work);
   const { text, isRange } = run;

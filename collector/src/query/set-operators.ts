@@ -3,7 +3,7 @@ import type { Matching, SetOperator } from './ast.ts';
 import { hasAny, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
-import { MATCH_ALL, matchingLabels } from './match-keys.ts';
+import { MATCH_ALL, matchingKey } from './match-keys.ts';
 import { LABELS_WORK, mergeDuplicates } from './label-sets.ts';
 
 interface SetOperation {
@@ -44,17 +44,20 @@ async function masked(
   { matching, grid, keepsMatched }: Mask,
   ev: Evaluation,
 ): Promise<readonly Column[]> {
-  const pick = matchingLabels(matching);
-  const masks = await presenceByMatch(partners, pick, grid, ev);
+  const keyOf = matchingKey(matching);
+  const masks = await presenceByMatch(partners, keyOf, grid, ev);
   const result: Column[] = [];
   for (const column of columns) {
-    const mask = masks.get(pick(column.labels).key);
+    const mask = masks.get(keyOf(column.labels));
     if (mask === undefined) {
       if (!keepsMatched) result.push(column);
       continue;
     }
     const wanted = keepsMatched ? 1 : 0;
-    const present = column.present.map((isPresent, i) => (isPresent === 1 && mask[i] === wanted ? 1 : 0));
+    const present = new Uint8Array(grid.count);
+    for (let i = 0; i < grid.count; i++) {
+      present[i] = column.present[i] === 1 && mask[i] === wanted ? 1 : 0;
+    }
     if (hasAny(present)) result.push({ ...column, present });
     if (ev.pacer.spend(grid.count + LABELS_WORK)) await ev.pacer.pause();
   }
@@ -63,13 +66,13 @@ async function masked(
 
 async function presenceByMatch(
   columns: readonly Column[],
-  pick: ReturnType<typeof matchingLabels>,
+  keyOf: ReturnType<typeof matchingKey>,
   grid: Grid,
   ev: Evaluation,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const masks = new Map<string, Uint8Array>();
   for (const { labels, present } of columns) {
-    const { key } = pick(labels);
+    const key = keyOf(labels);
     let mask = masks.get(key);
     if (mask === undefined) masks.set(key, (mask = new Uint8Array(grid.count)));
     for (let i = 0; i < grid.count; i++) if (present[i] === 1) mask[i] = 1;

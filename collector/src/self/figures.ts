@@ -17,6 +17,14 @@ export const FLEET_COUNTERS = {
   },
 } as const satisfies CounterTable;
 
+/** Threads that answer queries. */
+export const READER_COUNTERS = {
+  rollcall_reader_threads_failed_total: {
+    help: 'Reading threads that ended unasked: out of memory, failed, or hung; each takes its queries with it.',
+    labels: [],
+  },
+} as const satisfies CounterTable;
+
 /** The gateway's counters, each with a reason. */
 export const GATEWAY_TABLE: CounterTable = Object.fromEntries(
   Object.entries(GATEWAY_COUNTERS).map(([name, help]) => [

@@ -2,11 +2,17 @@
 import { join } from 'node:path';
 import { openDatabase, type Database, type Migration } from './database.ts';
 import { accessMigration } from './migrations/0003-access.ts';
+import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
 
 /** In order of release; see `Migration`. */
-const MIGRATIONS: readonly Migration[] = [fleetMigration, alertingMigration, accessMigration];
+const MIGRATIONS: readonly Migration[] = [
+  fleetMigration,
+  alertingMigration,
+  accessMigration,
+  accessScopesMigration,
+];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */
 export function openState(path: string): Database {

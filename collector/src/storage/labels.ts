@@ -4,6 +4,9 @@ import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 /** The label that carries the metric name. */
 export const METRIC_NAME = '__name__';
 
+/** The name with the type and the unit that newer senders write beside it: what drops the name drops them too. */
+export const NAME_LABELS: ReadonlySet<string> = new Set([METRIC_NAME, '__type__', '__unit__']);
+
 export class Labels {
   static readonly empty = new Labels([]);
 
@@ -27,6 +30,14 @@ export class Labels {
       const value = byName.get(name);
       if (value !== undefined && value !== '') flat.push(name, value);
     }
+    return flat.length === 0 ? Labels.empty : new Labels(flat);
+  }
+
+  /**
+   * Label set of what `flat` of another set gave, which may have come from another thread.
+   * @param flat name, value, name, value …, sorted by name, each once, without empty values; not to be changed afterwards
+   */
+  static ofFlat(flat: readonly string[]): Labels {
     return flat.length === 0 ? Labels.empty : new Labels(flat);
   }
 
@@ -58,33 +69,56 @@ export class Labels {
     for (let i = 0; i < flat.length; i += 2) yield [flat[i] ?? '', flat[i + 1] ?? ''];
   }
 
+  /** Name, value, name, value …, sorted by name. */
+  get flat(): readonly string[] {
+    return this.#flat;
+  }
+
   /** A text that is equal exactly for equal sets. */
   get key(): string {
-    // A length in front of each part keeps hostile values from imitating a separator.
-    this.#key ??= this.#flat.map((part) => `${part.length}:${part}`).join('');
-    return this.#key;
+    if (this.#key !== undefined) return this.#key;
+    let key = '';
+    for (const part of this.#flat) key += keyPart(part);
+    this.#key = key;
+    return key;
   }
 
   /** The same set with `name` set to `value`, or without it when `value` is empty. */
   with(name: string, value: string): Labels {
-    return Labels.from([...this.entries(), [name, value]]);
+    const flat = this.#flat;
+    let at = 0;
+    while (at < flat.length && compareUtf8(flat[at] ?? '', name) < 0) at += 2;
+    const isThere = flat[at] === name;
+    if (value === '' && !isThere) return this;
+    const changed = [...flat];
+    if (value === '') changed.splice(at, 2);
+    else changed.splice(at, isThere ? 2 : 0, name, value);
+    return Labels.ofFlat(changed);
   }
 
   /** Only the labels whose names are in `names`. */
   pick(names: ReadonlySet<string>): Labels {
-    return this.#filtered((name) => names.has(name));
+    return this.#filtered(names, true);
   }
 
   /** All labels but those in `names`. */
   omit(names: ReadonlySet<string>): Labels {
-    return this.#filtered((name) => !names.has(name));
+    return this.#filtered(names, false);
   }
 
-  /** All labels but the metric name. */
+  /** The `key` of `pick(names)`, without making it. */
+  pickKey(names: ReadonlySet<string>): string {
+    return this.#filteredKey(names, true);
+  }
+
+  /** The `key` of `omit(names)`, without making it. */
+  omitKey(names: ReadonlySet<string>): string {
+    return this.#filteredKey(names, false);
+  }
+
+  /** All labels but the metric name, and its type and unit. */
   withoutName(): Labels {
-    return this.#flat[0] === METRIC_NAME || this.get(METRIC_NAME) !== ''
-      ? this.#filtered((name) => name !== METRIC_NAME)
-      : this;
+    return this.#filtered(NAME_LABELS, false);
   }
 
   /** A plain object in label order, as the Prometheus API prints it. */
@@ -119,9 +153,28 @@ export class Labels {
     return a.length - b.length;
   }
 
-  #filtered(isKept: (name: string) => boolean): Labels {
-    const flat: string[] = [];
-    for (const [name, value] of this.entries()) if (isKept(name)) flat.push(name, value);
-    return flat.length === 0 ? Labels.empty : new Labels(flat);
+  #filtered(names: ReadonlySet<string>, isKept: boolean): Labels {
+    const flat = this.#flat;
+    const kept: string[] = [];
+    for (let i = 0; i < flat.length; i += 2) {
+      const name = flat[i] ?? '';
+      if (names.has(name) === isKept) kept.push(name, flat[i + 1] ?? '');
+    }
+    return kept.length === flat.length ? this : Labels.ofFlat(kept);
   }
+
+  #filteredKey(names: ReadonlySet<string>, isKept: boolean): string {
+    const flat = this.#flat;
+    let key = '';
+    for (let i = 0; i < flat.length; i += 2) {
+      const name = flat[i] ?? '';
+      if (names.has(name) === isKept) key += keyPart(name) + keyPart(flat[i + 1] ?? '');
+    }
+    return key;
+  }
+}
+
+/** A length in front of each part keeps hostile values from imitating a separator. */
+function keyPart(text: string): string {
+  return `${text.length}:${text}`;
 }

@@ -1,7 +1,8 @@
 /** Chooses the storage adapter; besides app.ts the only place that names one. */
 import { createEmbeddedStorage, type EmbeddedOptions } from './embedded/embedded.ts';
+import { createFollowingStorage, type FollowingOptions } from './embedded/following.ts';
 import { MemoryStorage } from './memory/memory.ts';
-import type { Storage } from './storage.ts';
+import type { FollowingReader, Storage } from './storage.ts';
 
 /** Where time series are kept, as the configuration says it. `memory` is for tests and trials: it sees no agents. */
 export type StorageKind = 'embedded' | 'memory';
@@ -14,6 +15,14 @@ export function openStorage(kind: StorageKind, options: EmbeddedOptions): Storag
     case 'memory':
       return new MemoryStorage();
   }
+}
+
+/**
+ * The read side of the embedded store, for a thread that only reads.
+ * @throws AppError STORAGE_UNAVAILABLE
+ */
+export function openFollowingReader(options: FollowingOptions): FollowingReader {
+  return createFollowingStorage(options);
 }
 
 /** An empty store in memory, for commands that need one while they run. It needs no closing. */

@@ -68,6 +68,15 @@ export interface StorageReader {
   labelValues(name: string, request: LabelsRequest, signal: AbortSignal): Promise<readonly string[]>;
 }
 
+/** The read side of a store that is written elsewhere, as a thread sees it that answers queries. */
+export interface FollowingReader extends StorageReader {
+  /**
+   * Everything that was durable before the call can be read after it. Quick when it is called often.
+   * @throws AppError STORAGE_UNAVAILABLE
+   */
+  catchUp(): void;
+}
+
 /** Samples of one series to be stored. */
 export interface AppendSeries {
   readonly labels: Labels;

@@ -169,6 +169,16 @@ export class ByteReader {
     return this.#offset;
   }
 
+  /** All that is read. For loops that are too hot for a call per value; they move the reader on with `seek`. */
+  get source(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Goes to `offset`; beyond the end there is nothing to read. @param offset 0 or more */
+  seek(offset: number): void {
+    this.#offset = offset;
+  }
+
   /** Bytes not read yet. */
   get remaining(): number {
     return this.#bytes.length - this.#offset;

@@ -41,6 +41,8 @@ export const FRAME_HEADER_BYTES = 8;
 export const FRAME_FLAG_JSON = 1;
 /** Flag bit: more chunks of the same thing follow. */
 export const FRAME_FLAG_MORE = 2;
+/** Flag bit of a BATCH: its records are packed, see pack.ts. */
+export const FRAME_FLAG_PACKED = 4;
 
 /** A message taken apart. */
 export interface Frame {
@@ -90,7 +92,8 @@ export function decodeFrame(bytes: Buffer): Frame {
   const type = bytes.readUInt8(0);
   const flags = bytes.readUInt8(1);
   if (!isMessageType(type)) throw new AppError('PROTOCOL_ERROR', `message type ${type} is unknown`);
-  if ((flags & ~(FRAME_FLAG_JSON | FRAME_FLAG_MORE)) !== 0) {
+  const flagsKnown = FRAME_FLAG_JSON | FRAME_FLAG_MORE | (type === MESSAGE.BATCH ? FRAME_FLAG_PACKED : 0);
+  if ((flags & ~flagsKnown) !== 0) {
     throw new AppError('PROTOCOL_ERROR', `message flags ${flags} are unknown`);
   }
   const count = bytes.readUInt16LE(2);

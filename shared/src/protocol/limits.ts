@@ -8,7 +8,9 @@ export const LIMITS = {
   fragmentsPerMessage: 16,
   recordsPerBatch: 256,
   /** What an agent aims at, so that a batch passes a slow link in seconds. */
-  batchTargetBytes: 32 * 1024,
+  batchTargetBytes: 64 * 1024,
+  /** The records of a packed batch, unpacked. */
+  packedInflatedBytes: 512 * 1024,
   jsonBytes: 64 * 1024,
   jsonDepth: 8,
   recordBytes: 128 * 1024,

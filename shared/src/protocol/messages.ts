@@ -12,6 +12,7 @@ import {
   encodeFrame,
   FRAME_FLAG_JSON,
   FRAME_FLAG_MORE,
+  FRAME_FLAG_PACKED,
   MESSAGE,
   type Frame,
   type MessageType,
@@ -19,6 +20,7 @@ import {
 import { EPOCH_BYTES, finiteVitals, type Vitals } from './handshake.ts';
 import { JsonReader, jsonBytes, parseJsonObject } from './json.ts';
 import { LIMITS } from './limits.ts';
+import { packRecords, unpackRecords } from './pack.ts';
 import { decodeRecord, type WireRecord } from './record.ts';
 
 const HASH_BYTES = 32;
@@ -27,6 +29,8 @@ const EPOCH_ID_PATTERN = /^[0-9a-f]{16}$/;
 /** Longest explanation in REJECT and ERROR, in UTF-16 units. */
 const TEXT_LENGTH_MAX = 200;
 const GOAWAY_MS_MAX = 3_600_000;
+/** One record alone is compressed already. */
+const PACK_RECORDS_MIN = 2;
 
 /** WebSocket close codes; docs/protocol.md says what an agent does on each. */
 export const CLOSE_CODE = {
@@ -77,7 +81,22 @@ export function encodeBatch(epochId: string, records: readonly Uint8Array[]): Bu
 }
 
 /**
- * The records of a BATCH, views into the frame. Whether their numbers follow one another is for the journal to judge.
+ * A BATCH with its records packed, for a collector that has named the feature; as `encodeBatch` where packing does not pay.
+ * Costs about 20 microseconds a record.
+ */
+export function encodePackedBatch(epochId: string, records: readonly Buffer[]): Buffer {
+  const packed = records.length < PACK_RECORDS_MIN ? undefined : packRecords(records);
+  if (packed === undefined) return encodeBatch(epochId, records);
+  return encodeFrame({
+    type: MESSAGE.BATCH,
+    flags: FRAME_FLAG_PACKED,
+    count: records.length,
+    body: [epochBytes(epochId), packed],
+  });
+}
+
+/**
+ * The records of a BATCH: views into the frame, or into fresh memory when they were packed. Whether their numbers follow one another is for the journal to judge.
  * @throws AppError RECORD_CORRUPT, PROTOCOL_ERROR (count does not match)
  */
 export function decodeBatch(frame: Frame): {
@@ -88,6 +107,12 @@ export function decodeBatch(frame: Frame): {
   if (count < 1 || count > LIMITS.recordsPerBatch || body.length < EPOCH_BYTES) {
     throw new AppError('PROTOCOL_ERROR', `batch of ${count} records in ${body.length} bytes is not allowed`);
   }
+  const isPacked = (frame.flags & FRAME_FLAG_PACKED) !== 0;
+  const records = isPacked ? unpackRecords(body.subarray(EPOCH_BYTES), count) : plainRecords(body, count);
+  return { epochId: body.toString('hex', 0, EPOCH_BYTES), records };
+}
+
+function plainRecords(body: Buffer, count: number): WireRecord[] {
   const records: WireRecord[] = [];
   let offset = EPOCH_BYTES;
   for (let i = 0; i < count; i++) {
@@ -98,7 +123,7 @@ export function decodeBatch(frame: Frame): {
   if (offset !== body.length) {
     throw new AppError('PROTOCOL_ERROR', `${body.length - offset} bytes after the last record`);
   }
-  return { epochId: body.toString('hex', 0, EPOCH_BYTES), records };
+  return records;
 }
 
 /** Everything up to and including `watermark` of the epoch is durable; also carries the credit. */

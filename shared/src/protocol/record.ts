@@ -46,6 +46,9 @@ const DEFLATE = { level: 1 } as const;
 /** A compressed body must save at least this share. */
 const COMPRESS_GAIN_RATIO = 0.05;
 
+/** The smallest buffer that zlib takes. */
+const CHUNK_BYTES_MIN = 64;
+
 /** What a writer decides; the number comes from the spool. */
 export interface RecordDraft {
   /** One of RECORD_KIND. */
@@ -70,7 +73,10 @@ export interface RecordHeader {
   readonly seq: number;
   readonly wallMs: number;
   readonly bootMs: number;
-  /** Checksum of the record's bytes from 8 on. */
+  /**
+   * Checksum of the record's bytes from 8 on, as they are where the agent keeps it; the collector may hold the body
+   * inflated, and other bytes then.
+   */
   readonly crc: number;
   /** Bytes of the body before compression, as claimed. */
   readonly inflatedLength: number;
@@ -131,6 +137,51 @@ export function encodeRecord(draft: RecordDraft, seq: number): Buffer {
  * @throws AppError RECORD_CORRUPT when lengths or checksum are wrong
  */
 export function decodeRecord(buffer: Buffer, offset: number): WireRecord {
+  const record = readRecord(buffer, offset);
+  if (crc32(record.bytes.subarray(CRC_FROM)) !== record.crc) {
+    throw new AppError('RECORD_CORRUPT', 'checksum of a record is wrong');
+  }
+  return record;
+}
+
+/**
+ * A record with its body as it was before compression, and still with the checksum of the compressed one; undefined when
+ * it is damaged, cannot be inflated, or would be longer than a record may be.
+ */
+export function inflateRecord(record: Buffer): Buffer | undefined {
+  const body = bodyOrUndefined(record);
+  if (body === undefined || body.length > LIMITS.recordBytes) return undefined;
+  const bytes = Buffer.allocUnsafe(RECORD_HEADER_BYTES + body.length);
+  bytes.set(record.subarray(0, RECORD_HEADER_BYTES));
+  bytes.writeUInt32LE(body.length, 0);
+  bytes.writeUInt8(CODEC.NONE, 9);
+  bytes.set(body, RECORD_HEADER_BYTES);
+  return bytes;
+}
+
+/**
+ * Reads what `inflateRecord` made. `crc` of the result is the checksum that the record has where it is kept compressed,
+ * which names it towards the agent; its bytes get the one that fits them, so `buffer` must be the caller's own.
+ * @throws AppError RECORD_CORRUPT
+ */
+export function decodeInflatedRecord(buffer: Buffer, offset: number): WireRecord {
+  const record = readRecord(buffer, offset);
+  if (record.codec !== CODEC.NONE) throw new AppError('RECORD_CORRUPT', 'a packed record is compressed');
+  record.bytes.writeUInt32LE(crc32(record.bytes.subarray(CRC_FROM)), 4);
+  return record;
+}
+
+function bodyOrUndefined(record: Buffer): Buffer | undefined {
+  try {
+    return recordBody(decodeRecord(record, 0));
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
+}
+
+/** Reads a header and checks the lengths; what the checksum says is for the caller. */
+function readRecord(buffer: Buffer, offset: number): WireRecord {
   if (buffer.length - offset < RECORD_HEADER_BYTES) {
     throw new AppError('RECORD_CORRUPT', `${buffer.length - offset} bytes are shorter than a record header`);
   }
@@ -148,13 +199,9 @@ export function decodeRecord(buffer: Buffer, offset: number): WireRecord {
       `record of ${storedLength} stored bytes ends ${end - buffer.length} bytes too early`,
     );
   }
-  const bytes = buffer.subarray(offset, end);
-  const crc = bytes.readUInt32LE(4);
-  if (crc32(bytes.subarray(CRC_FROM)) !== crc) {
-    throw new AppError('RECORD_CORRUPT', 'checksum of a record is wrong');
-  }
-  const seq = readU48(bytes, 16);
+  const seq = readU48(buffer, offset + 16);
   if (seq === 0) throw new AppError('RECORD_CORRUPT', 'a record has the number 0');
+  const bytes = buffer.subarray(offset, end);
   return {
     kind: bytes.readUInt8(8),
     codec: bytes.readUInt8(9),
@@ -163,7 +210,7 @@ export function decodeRecord(buffer: Buffer, offset: number): WireRecord {
     seq,
     wallMs: readU48(bytes, 22),
     bootMs: readU48(bytes, 28),
-    crc,
+    crc: bytes.readUInt32LE(4),
     bytes,
     storedBody: bytes.subarray(RECORD_HEADER_BYTES),
   };
@@ -198,7 +245,7 @@ export function recordBody(record: WireRecord): Buffer {
   }
   let body: Buffer;
   try {
-    body = inflateRawSync(storedBody, { maxOutputLength: Math.max(1, inflatedLength) });
+    body = inflate(storedBody, inflatedLength);
   } catch (error) {
     throw new AppError('RECORD_UNDECODABLE', 'body cannot be inflated', { cause: error });
   }
@@ -209,6 +256,18 @@ export function recordBody(record: WireRecord): Buffer {
     );
   }
   return body;
+}
+
+/**
+ * Raw deflate (RFC 1951) undone, at most `length` bytes of it. The buffer is made to measure: the default of 16 KiB each
+ * time costs more than the inflating.
+ * @throws Error of zlib, also when there is more
+ */
+export function inflate(deflated: Uint8Array, length: number): Buffer {
+  return inflateRawSync(deflated, {
+    maxOutputLength: Math.max(1, length),
+    chunkSize: Math.max(CHUNK_BYTES_MIN, length + 1),
+  });
 }
 
 /** A copy of a record under another number, as it moves to another epoch: number and checksum change, nothing else. */

@@ -1,6 +1,7 @@
 /**
  * The body of a samples record: one tick, one block of columns per sampler. Counters travel raw and cumulative. Values
- * are written metric by metric, each as the difference to the metric's previous one.
+ * are written metric by metric, each as the difference to the metric's previous one. Long, because the two directions of
+ * one format are best read side by side.
  */
 import assert from 'node:assert/strict';
 import { AppError } from '../lib/errors.ts';
@@ -99,28 +100,32 @@ export function encodeSamples(writer: ByteWriter, blocks: readonly (ValuesBlock 
  * Reads a samples body. A block whose schema is unknown does not hurt the others. Memory is bounded by the series of one
  * agent, whatever the blocks claim: those beyond are told as unknown.
  * @param schemaOf the schema behind a number of this epoch, undefined when unknown or refused
+ * @param allocate gives memory for so many values, of any content; the blocks keep it. By default each call gets its own
  * @throws AppError RECORD_UNDECODABLE
  */
 export function decodeSamples(
   body: Buffer,
   schemaOf: (schemaNumber: number) => Schema | undefined,
+  allocate: (count: number) => Float64Array<ArrayBuffer> = (count) => new Float64Array(count),
 ): (ValuesBlock | FailedBlock | UnknownBlock)[] {
-  // One allocation for all blocks: with several small ones it would cost more than the decoding.
-  let valuesLeft = new Float64Array(countSeries(new ByteReader(body), schemaOf));
   const reader = new ByteReader(body);
+  // One allocation for all blocks: with several small ones it would cost more than the decoding.
+  const allValues = allocate(countSeries(reader, schemaOf));
+  let valuesUsed = 0;
+  reader.seek(0);
   const blocks: (ValuesBlock | FailedBlock | UnknownBlock)[] = [];
   for (let count = reader.varint(); count > 0; count--) {
     const schemaNumber = reader.varint();
     const length = reader.varint();
     const end = reader.offset + length;
     const schema = schemaOf(schemaNumber);
-    if (schema === undefined || schema.seriesCount > valuesLeft.length) {
+    if (schema === undefined || schema.seriesCount > allValues.length - valuesUsed) {
       reader.skip(length);
       blocks.push({ kind: 'unknown', schemaNumber });
       continue;
     }
-    const values = valuesLeft.subarray(0, schema.seriesCount);
-    valuesLeft = valuesLeft.subarray(schema.seriesCount);
+    const values = allValues.subarray(valuesUsed, valuesUsed + schema.seriesCount);
+    valuesUsed += schema.seriesCount;
     blocks.push(readBlock(reader, { schemaNumber, schema, values }));
     if (reader.offset !== end) throw invalid(`length of the block of schema ${schemaNumber} is wrong`);
   }
@@ -257,14 +262,50 @@ function readBlock(
     throw invalid(`block flags ${flags} are not allowed`);
   const present = (flags & FLAG_ALL_PRESENT) === 0 ? readBitmap(reader, schema.seriesCount) : undefined;
   const errors = (flags & FLAG_ERRORS) === 0 ? [] : readErrors(reader, schema.seriesCount);
-  let from = 0;
-  for (const metric of schema.metrics) {
-    const column = { metric, values, present, from, end: from + metric.series.length };
-    if (metric.encoding === 'integer') readIntegers(reader, column);
-    else readFloats(reader, column);
-    from = column.end;
+  const target = { values, present };
+  for (const span of spansOf(schema)) {
+    if (span.isInteger) readIntegers(reader, span, target);
+    else readFloats(reader, span, target);
   }
   return { kind: 'values', schemaNumber, schema, offsetMs, values, present, errors };
+}
+
+/** A metric's place among the values of a block. */
+interface Span {
+  readonly name: string;
+  readonly isInteger: boolean;
+  readonly power: number;
+  readonly from: number;
+  readonly end: number;
+}
+
+/** Where the values of a block go. */
+interface Target {
+  readonly values: Float64Array;
+  readonly present: Uint8Array | undefined;
+}
+
+const spansBySchema = new WeakMap<Schema, readonly Span[]>();
+
+/** The metrics of a schema as the decoder wants them; the same for every block of it. */
+function spansOf(schema: Schema): readonly Span[] {
+  const known = spansBySchema.get(schema);
+  if (known !== undefined) return known;
+  let from = 0;
+  const spans = schema.metrics.map(({ name, encoding, scale, series }) => {
+    const isInteger = encoding === 'integer';
+    const span = {
+      name,
+      isInteger,
+      power: POWERS_OF_TEN[scale] ?? Number.NaN,
+      from,
+      end: from + series.length,
+    };
+    from = span.end;
+    return span;
+  });
+  spansBySchema.set(schema, spans);
+  return spans;
 }
 
 function readBitmap(reader: ByteReader, seriesCount: number): Uint8Array {
@@ -289,18 +330,56 @@ function readErrors(reader: ByteReader, seriesCount: number): { index: number; c
   return errors;
 }
 
-function readIntegers(reader: ByteReader, { metric, values, present, from, end }: Column): void {
-  const power = POWERS_OF_TEN[metric.scale] ?? Number.NaN;
+/**
+ * The hottest loop of the collector: differences of up to four bytes, which nearly all are, are read in place. The
+ * reader does the longer ones, the last bytes of the body, and refuses what is malformed.
+ */
+function readIntegers(
+  reader: ByteReader,
+  { name, power, from, end }: Span,
+  { values, present }: Target,
+): void {
+  const bytes = reader.source;
+  const safeEnd = bytes.length - 4;
+  let at = reader.offset;
   let integer = 0;
   for (let i = from; i < end; i++) {
     if (present !== undefined && present[i] !== 1) continue;
-    integer += reader.zigzag();
-    if (Math.abs(integer) > INTEGER_MAX) throw invalid(`value of metric ${metric.name} is out of range`);
+    const start = at;
+    let byte = at < safeEnd ? (bytes[at++] ?? 0) : 0;
+    let bits = byte & 0x7f;
+    if (byte > 0x7f) {
+      byte = bytes[at++] ?? 0;
+      bits |= (byte & 0x7f) << 7;
+      if (byte > 0x7f) {
+        byte = bytes[at++] ?? 0;
+        bits |= (byte & 0x7f) << 14;
+        if (byte > 0x7f) {
+          byte = bytes[at++] ?? 0;
+          bits |= (byte & 0x7f) << 21;
+        }
+      }
+    }
+    // Four bytes were not enough, or the last one is a zero: then a shorter form exists, which the reader refuses.
+    if (at === start || byte > 0x7f || (byte === 0 && at > start + 1)) {
+      reader.seek(start);
+      integer += reader.zigzag();
+      at = reader.offset;
+    } else {
+      integer += (bits >>> 1) ^ -(bits & 1);
+    }
+    if (integer > INTEGER_MAX || integer < -INTEGER_MAX)
+      throw invalid(`value of metric ${name} is out of range`);
     values[i] = integer / power;
   }
+  reader.seek(at);
 }
 
-function readFloats(reader: ByteReader, { metric, values, present, from, end: columnEnd }: Column): void {
+function readFloats(
+  reader: ByteReader,
+  { name, from, end: columnEnd }: Span,
+  { values, present }: Target,
+): void {
   let high = 0;
   let low = 0;
   for (let i = from; i < columnEnd; i++) {
@@ -310,7 +389,7 @@ function readFloats(reader: ByteReader, { metric, values, present, from, end: co
       const leading = control >> 4;
       const trailing = control & 0x0f;
       const end = 8 - trailing;
-      if (leading >= end) throw invalid(`control byte ${control} of metric ${metric.name} is not allowed`);
+      if (leading >= end) throw invalid(`control byte ${control} of metric ${name} is not allowed`);
       if (end <= 4) {
         high ^= reader.bigEndian(end - leading) << (8 * (4 - end));
       } else {
@@ -321,7 +400,7 @@ function readFloats(reader: ByteReader, { metric, values, present, from, end: co
     double.setInt32(0, high);
     double.setInt32(4, low);
     const value = double.getFloat64(0);
-    if (!Number.isFinite(value)) throw invalid(`value of metric ${metric.name} is not finite`);
+    if (!Number.isFinite(value)) throw invalid(`value of metric ${name} is not finite`);
     values[i] = value;
   }
 }

@@ -244,6 +244,13 @@ const SAMPLES_RECORD = encodeRecord(
 );
 const SCHEMA_RECORD = encodeRecord(draft(RECORD_KIND.SCHEMA, encodeSchemaBody(1, EXAMPLE_SCHEMA)), 1);
 
+/** Enough alike that packing them pays. */
+const PACKABLE_RECORDS = [2, 3, 4].map((seq) =>
+  encodeRecord(draft(RECORD_KIND.SAMPLES, samplesBody([WIDE])), seq),
+);
+const crcOf = (record: Buffer): number => decodeRecord(record, 0).crc;
+const bodyOf = (record: Buffer): Buffer => recordBody(decodeRecord(record, 0));
+
 /** All of them. */
 export const WIRE_EXAMPLES: readonly WireExample[] = [
   message('challenge', MESSAGE.CHALLENGE, encodeChallenge(CHALLENGE), CHALLENGE, decodeChallenge),
@@ -256,6 +263,15 @@ export const WIRE_EXAMPLES: readonly WireExample[] = [
     (frame) => {
       const { epochId, records } = messages.decodeBatch(frame);
       return { epochId, records: records.map(({ bytes }) => bytes) };
+    },
+  ),
+  ofFrame(
+    'batch-packed',
+    messages.encodePackedBatch(EPOCH_ID, PACKABLE_RECORDS),
+    { epochId: EPOCH_ID, records: PACKABLE_RECORDS.map((bytes) => [crcOf(bytes), bodyOf(bytes)]) },
+    (frame) => {
+      const { epochId, records } = messages.decodeBatch(frame);
+      return { epochId, records: records.map(({ crc, bytes }) => [crc, bodyOf(bytes)]) };
     },
   ),
   ofBody('vitals', messages.encodeVitals(HELLO.vitals ?? {}), HELLO.vitals, decodeVitals),
@@ -376,7 +392,7 @@ function ofFrame(
     if (frame.type !== type) throw new AppError('PROTOCOL_ERROR', `message of type ${frame.type}`);
     return decode(frame);
   };
-  return { name, bytes, value, decode: decodeBytes, isByteStable: name !== 'batch' };
+  return { name, bytes, value, decode: decodeBytes, isByteStable: !name.startsWith('batch') };
 }
 
 function record(name: string, bytes: Buffer, value: unknown, decode: (body: Buffer) => unknown): WireExample {

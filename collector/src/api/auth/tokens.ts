@@ -1,4 +1,4 @@
-/** Access tokens for reading and for remote write: created on the command line, shown once, stored as a hash. */
+/** Access tokens for programs and people: created on the command line, shown once, stored as a hash. */
 import { createHash } from 'node:crypto';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
@@ -11,9 +11,21 @@ const ID_BYTES = 6;
 const TOKENS_MAX = 1_000;
 const NAME_LENGTH_MAX = 64;
 
+/** What a token may be used for. `write` is remote write alone; `admin` is everything. */
+export const ACCESS_SCOPES = ['read', 'write', 'admin'] as const;
+export type AccessScope = (typeof ACCESS_SCOPES)[number];
+
+/** What the guard learns of a token. */
+export type TokenVerdict =
+  | { readonly kind: 'granted'; readonly id: string }
+  /** A valid token, but not for this. */
+  | { readonly kind: 'forbidden' }
+  | { readonly kind: 'unknown' };
+
 export interface AccessToken {
   readonly id: string;
   readonly name: string;
+  readonly scopes: readonly AccessScope[];
   readonly createdMs: number;
 }
 
@@ -22,15 +34,13 @@ export interface AccessTokens {
    * A new token; the text is returned this once.
    * @throws AppError LIMIT_EXCEEDED
    */
-  create(name: string): { readonly token: string; readonly id: string };
+  create(name: string, scopes: readonly AccessScope[]): { readonly token: string; readonly id: string };
   /** All tokens, oldest first, without their secrets. */
   list(): readonly AccessToken[];
   /** Whether there was one with this id. */
   revoke(id: string): boolean;
-  /** Whether `text` is a valid token. The time it takes does not depend on how much of it is right. */
-  isValid(text: string): boolean;
-  /** The id of a valid token, undefined when `text` is none; as `isValid` otherwise. */
-  idOf(text: string): string | undefined;
+  /** Whether `text` is a token for `scope`. The time it takes does not depend on how much of it is right. */
+  judge(text: string, scope: AccessScope): TokenVerdict;
 }
 
 export function accessTokens(options: {
@@ -40,19 +50,17 @@ export function accessTokens(options: {
 }): AccessTokens {
   const { connection } = options.state;
   const insert = connection.prepare(
-    'INSERT INTO access_tokens (id, name, secret_hash, created_ms) VALUES (?, ?, ?, ?)',
+    'INSERT INTO access_tokens (id, name, secret_hash, created_ms, scopes) VALUES (?, ?, ?, ?, ?)',
   );
   const count = connection.prepare('SELECT count(*) AS count FROM access_tokens');
-  const all = connection.prepare('SELECT id, name, created_ms FROM access_tokens ORDER BY created_ms, id');
+  const all = connection.prepare(
+    'SELECT id, name, created_ms, scopes FROM access_tokens ORDER BY created_ms, id',
+  );
   const remove = connection.prepare('DELETE FROM access_tokens WHERE id = ?');
   // Looking the hash of a 256-bit secret up tells nothing about the secret, whatever the index does.
-  const find = connection.prepare('SELECT id FROM access_tokens WHERE secret_hash = ?');
-  const idOf = (text: string): string | undefined => {
-    const row = text.startsWith(ACCESS_TOKEN_PREFIX) ? find.get(hashOf(text)) : undefined;
-    return row === undefined ? undefined : String(row['id']);
-  };
+  const find = connection.prepare('SELECT id, scopes FROM access_tokens WHERE secret_hash = ?');
   return {
-    create(name) {
+    create(name, scopes) {
       if (Number(count.get()?.['count']) >= TOKENS_MAX) {
         throw new AppError(
           'LIMIT_EXCEEDED',
@@ -61,19 +69,31 @@ export function accessTokens(options: {
       }
       const id = options.randomBytes(ID_BYTES).toString('hex');
       const token = ACCESS_TOKEN_PREFIX + options.randomBytes(SECRET_BYTES).toString('base64url');
-      insert.run(id, cleanText(name, NAME_LENGTH_MAX), hashOf(token), options.wallMs());
+      insert.run(id, cleanText(name, NAME_LENGTH_MAX), hashOf(token), options.wallMs(), scopes.join());
       return { token, id };
     },
     list: () =>
       all.all().map((row) => ({
         id: String(row['id']),
         name: String(row['name']),
+        scopes: scopesOf(row['scopes']),
         createdMs: Number(row['created_ms']),
       })),
     revoke: (id) => remove.run(id).changes === 1,
-    isValid: (text) => idOf(text) !== undefined,
-    idOf,
+    judge(text, scope) {
+      const row = text.startsWith(ACCESS_TOKEN_PREFIX) ? find.get(hashOf(text)) : undefined;
+      if (row === undefined) return { kind: 'unknown' };
+      const scopes = scopesOf(row['scopes']);
+      const isGranted = scopes.includes(scope) || scopes.includes('admin');
+      return isGranted ? { kind: 'granted', id: String(row['id']) } : { kind: 'forbidden' };
+    },
   };
+}
+
+/** Scopes of a newer version are left out. */
+function scopesOf(text: unknown): readonly AccessScope[] {
+  const names = String(text).split(',');
+  return ACCESS_SCOPES.filter((scope) => names.includes(scope));
 }
 
 function hashOf(token: string): Buffer {

@@ -4,8 +4,8 @@ import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 
 /** What a route answers. */
 export interface Answer {
-  /** The JSON of `data`, in pieces so that large results need not be one string. */
-  readonly data: Iterable<string>;
+  /** The JSON of `data`, in pieces so that large results need not be one string; bytes come from other threads. */
+  readonly data: Iterable<string> | AsyncIterable<Uint8Array>;
   readonly warnings?: readonly string[];
   readonly infos?: readonly string[];
 }
@@ -19,7 +19,11 @@ export function answer(data: unknown, warnings: readonly string[] = []): Answer 
 }
 
 /** The JSON text of a successful answer. */
-export function* successJson({ data, warnings = [], infos = [] }: Answer): Generator<string> {
+export async function* successJson({
+  data,
+  warnings = [],
+  infos = [],
+}: Answer): AsyncGenerator<string | Uint8Array> {
   yield '{"status":"success","data":';
   yield* data;
   if (warnings.length > 0) yield `,"warnings":${JSON.stringify(shortened(warnings, 'warning'))}`;
@@ -27,19 +31,23 @@ export function* successJson({ data, warnings = [], infos = [] }: Answer): Gener
   yield '}';
 }
 
-/** Characters that are worth a chunk of an answer. */
-const CHUNK_LENGTH = 64 * 1024;
+/** Bytes that are worth a chunk of an answer. */
+const CHUNK_BYTES = 64 * 1024;
 
 /** The same text in fewer pieces, because each costs a write to the socket. */
-export function* inChunks(pieces: Iterable<string>): Generator<string> {
-  let chunk = '';
-  for (const piece of pieces) {
-    chunk += piece;
-    if (chunk.length < CHUNK_LENGTH) continue;
-    yield chunk;
-    chunk = '';
+export async function* inChunks(pieces: AsyncIterable<string | Uint8Array>): AsyncGenerator<Buffer> {
+  let parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    const part = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    parts.push(part);
+    bytes += part.length;
+    if (bytes < CHUNK_BYTES) continue;
+    yield Buffer.concat(parts);
+    parts = [];
+    bytes = 0;
   }
-  if (chunk !== '') yield chunk;
+  if (bytes > 0) yield Buffer.concat(parts);
 }
 
 function shortened(notes: readonly string[], kind: string): readonly string[] {
@@ -63,6 +71,8 @@ const ERRORS: Partial<Readonly<Record<ErrorCode, readonly [status: number, error
   QUERY_CANCELED: [499, 'canceled'],
   NOT_FOUND: [404, 'not_found'],
   STORAGE_UNAVAILABLE: [503, 'unavailable'],
+  SLOW_DOWN: [503, 'unavailable'],
+  DRAINING: [503, 'unavailable'],
 };
 
 /** The reply to a failed request; undefined when the error is not an expected one. */

@@ -9,6 +9,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import express from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAnswers } from '../../query/answers.ts';
 import { createQueryEngine } from '../../query/query.ts';
 import type { QueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
@@ -91,7 +92,7 @@ const server = createServer(
   express().use(
     '/api/v1',
     prometheusRouter({
-      engine,
+      answers: createAnswers({ engine, storage }),
       storage,
       clock: new FakeClock(NOW_MS),
       log: { debug() {}, info() {}, warn() {}, error: (_message, fields = {}) => void logged.push(fields) },
@@ -103,10 +104,13 @@ const server = createServer(
         buildDate: 'd',
         goVersion: 'node',
       },
-      metadata: {
-        up: { type: 'gauge', help: 'Whether it is up.', unit: '' },
-        node_boot_time_seconds: { type: 'gauge', help: 'Boot time.', unit: 'seconds' },
-      },
+      metadata: () => [
+        ['up', { type: 'gauge', help: 'Whether it is up.', unit: '' }],
+        ['node_boot_time_seconds', { type: 'gauge', help: 'Boot time.', unit: 'seconds' }],
+        ['pushed_total', { type: 'counter', help: 'Pushed.', unit: '' }],
+        ['up', { type: 'gauge', help: 'Another one says so.', unit: '' }],
+        ['up', { type: 'gauge', help: 'Whether it is up.', unit: '' }],
+      ],
       stats: () => storage.stats(),
       ruleGroups: () => groups,
       alerts: () => groups[0]?.rules.flatMap((rule) => (rule.kind === 'alerting' ? rule.alerts : [])) ?? [],
@@ -453,10 +457,18 @@ describe('series and labels', () => {
 
   it('describes metrics', async () => {
     expect(await get('/metadata', { metric: 'up' })).toEqual(
+      success({
+        up: [
+          { type: 'gauge', help: 'Whether it is up.', unit: '' },
+          { type: 'gauge', help: 'Another one says so.', unit: '' },
+        ],
+      }),
+    );
+    expect(await get('/metadata', { limit: '1', limit_per_metric: '1' })).toEqual(
       success({ up: [{ type: 'gauge', help: 'Whether it is up.', unit: '' }] }),
     );
     expect(await get('/metadata', { limit: '40000' })).toMatchObject({
-      body: { data: { up: [{}], node_boot_time_seconds: [{ unit: 'seconds' }] } },
+      body: { data: { up: [{}, {}], node_boot_time_seconds: [{ unit: 'seconds' }] } },
     });
     expect(await get('/metadata', { metric: 'nope' })).toEqual(success({}));
   });

@@ -25,8 +25,8 @@ export interface PrometheusOptions extends QueryPorts {
   readonly storage: SeriesCatalogue;
   readonly log: Logger;
   readonly buildInfo: BuildInfo;
-  /** By metric name. */
-  readonly metadata: Readonly<Record<string, MetricMetadata>>;
+  /** What is known about metrics; a name may come more than once. */
+  metadata(this: void): Iterable<readonly [metric: string, entry: MetricMetadata]>;
   stats(this: void): Promise<StoreSize>;
   ruleGroups(this: void): readonly RuleGroup[];
   alerts(this: void): readonly ActiveAlert[];
@@ -40,7 +40,7 @@ type Route = (parameters: Parameters, signal: AbortSignal, name: string) => Answ
 
 /** A router that answers every route with GET and with POSTed forms, and everything else with a plain 404. */
 export function prometheusRouter(options: PrometheusOptions): Router {
-  const { storage, log } = options;
+  const { answers, log } = options;
   const routes: Readonly<Record<string, Route>> = {
     '/query': (parameters, signal) => instantQuery(options, parameters, signal),
     '/query_range': (parameters, signal) => rangeQuery(options, parameters, signal),
@@ -48,10 +48,10 @@ export function prometheusRouter(options: PrometheusOptions): Router {
     '/query_exemplars': () => answer([]),
     '/format_query': formatQuery,
     '/parse_query': parseQueryTree,
-    '/series': (parameters, signal) => seriesList(storage, parameters, signal),
-    '/labels': (parameters, signal) => labelNames(storage, parameters, signal),
-    '/label/:name/values': (parameters, signal, name) => labelValues(storage, { name, parameters }, signal),
-    '/metadata': (parameters) => metadataList(options.metadata, parameters),
+    '/series': (parameters, signal) => seriesList(answers, parameters, signal),
+    '/labels': (parameters, signal) => labelNames(answers, parameters, signal),
+    '/label/:name/values': (parameters, signal, name) => labelValues(answers, { name, parameters }, signal),
+    '/metadata': (parameters) => metadataList(options.metadata(), parameters),
     '/rules': (parameters) => rulesAnswer(options.ruleGroups(), parameters),
     '/alerts': () => alertsAnswer(options.alerts()),
     '/targets': (parameters) => targetsAnswer(options.targets(), parameters),
@@ -108,8 +108,8 @@ async function send(
 ): Promise<void> {
   response.type('application/json').vary('Accept-Encoding');
   const chunks = inChunks(successJson(result));
-  const first = chunks.next();
-  const second = chunks.next();
+  const first = await chunks.next();
+  const second = await chunks.next();
   const isPacked = request.acceptsEncodings('gzip', 'identity') === 'gzip';
   if (isPacked) response.setHeader('Content-Encoding', 'gzip');
   if (first.done !== true && second.done === true) {
@@ -118,9 +118,14 @@ async function send(
     return;
   }
   const all = Readable.from(
-    (function* (): Generator<string> {
-      for (const one of [first, second]) if (one.done !== true) yield one.value;
-      yield* chunks;
+    (async function* (): AsyncGenerator<Buffer> {
+      try {
+        for (const one of [first, second]) if (one.done !== true) yield one.value;
+        yield* chunks;
+      } finally {
+        // The client may have left: whoever makes the rest need not.
+        await chunks.return(undefined);
+      }
     })(),
   );
   if (isPacked) await pipeline(all, createGzip(), response, { signal });

@@ -3,18 +3,16 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { parseQuery } from '../../query/parse.ts';
 import { prettyExpr } from '../../query/print.ts';
-import type { QueryEngine } from '../../query/query.ts';
-import type { QueryResult, QueryValue } from '../../query/results.ts';
+import type { Answers } from '../../query/answers.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
-import { encodeQueryValue } from './encode.ts';
 import { invalidParameter } from './parameters.ts';
 import type { Parameters } from './parameters.ts';
 import { treeJson } from './syntax-tree.ts';
 
 /** What the query routes need. */
 export interface QueryPorts {
-  readonly engine: QueryEngine;
+  readonly answers: Answers;
   readonly clock: Clock;
 }
 
@@ -22,22 +20,22 @@ export interface QueryPorts {
  * `/query`.
  * @throws AppError of the engine, or BAD_REQUEST naming a parameter
  */
-export async function instantQuery(
-  { engine, clock }: QueryPorts,
+export function instantQuery(
+  { answers, clock }: QueryPorts,
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
   const timeMs = parameters.timeMs('time', clock.wallMs());
-  const result = await engine.instant(parameters.text('query'), { timeMs, ...bounds(parameters) }, signal);
-  return limited(result, parameters.limit('limit'));
+  const options = { timeMs, ...bounds(parameters), limit: parameters.limit('limit') };
+  return answers.instant(parameters.text('query'), options, signal);
 }
 
 /**
  * `/query_range`.
  * @throws AppError of the engine, or BAD_REQUEST naming a parameter
  */
-export async function rangeQuery(
-  { engine }: QueryPorts,
+export function rangeQuery(
+  { answers }: QueryPorts,
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -53,9 +51,8 @@ export async function rangeQuery(
       `zero or negative query resolution step widths are not accepted. ${advice}`,
     );
   }
-  const options = { startMs, endMs, stepMs, ...bounds(parameters) };
-  const result = await engine.range(parameters.text('query'), options, signal);
-  return limited(result, parameters.limit('limit'));
+  const options = { startMs, endMs, stepMs, ...bounds(parameters), limit: parameters.limit('limit') };
+  return answers.range(parameters.text('query'), options, signal);
 }
 
 function bounds(parameters: Parameters): { readonly timeoutMs?: number; readonly lookbackMs?: number } {
@@ -70,28 +67,6 @@ function bounds(parameters: Parameters): { readonly timeoutMs?: number; readonly
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
   };
-}
-
-/** What Prometheus warns of when a limit cut a result. */
-export const TRUNCATED = 'results truncated due to limit';
-
-function limited({ value, warnings, infos }: QueryResult, limit: number): Answer {
-  const cut = limit === 0 ? value : firstOf(value, limit);
-  return {
-    data: encodeQueryValue(cut),
-    warnings: cut === value ? warnings : [...warnings, TRUNCATED],
-    infos,
-  };
-}
-
-function firstOf(value: QueryValue, limit: number): QueryValue {
-  if (value.kind === 'vector' && value.samples.length > limit) {
-    return { ...value, samples: value.samples.slice(0, limit) };
-  }
-  if (value.kind === 'matrix' && value.series.length > limit) {
-    return { ...value, series: value.series.slice(0, limit) };
-  }
-  return value;
 }
 
 /**

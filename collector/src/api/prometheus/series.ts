@@ -1,12 +1,12 @@
 /** `/series`, `/labels`, `/label/:name/values`, `/metadata`. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { isClassicLabelName } from '../../query/literals.ts';
-import type { CatalogueRequest, SeriesCatalogue } from '../../query/series-selector.ts';
+import type { Answers } from '../../query/answers.ts';
+import type { CatalogueRequest } from '../../query/series-selector.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
 import type { Parameters } from './parameters.ts';
-import { TRUNCATED } from './queries.ts';
 
 /** What is known about a metric; types are those of OpenMetrics. */
 export interface MetricMetadata {
@@ -20,26 +20,22 @@ export interface MetricMetadata {
  * @throws AppError BAD_REQUEST, and those of the store
  */
 export async function seriesList(
-  storage: SeriesCatalogue,
+  answers: Answers,
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
   if (parameters.list('match[]').length === 0) {
     throw new AppError('BAD_REQUEST', 'no match[] parameter provided');
   }
-  return limitedAnswer(parameters, (request) => storage.series(request, signal));
+  return listed(parameters, (request) => answers.series(request, signal));
 }
 
 /**
  * `/labels`.
  * @throws AppError BAD_REQUEST, and those of the store
  */
-export function labelNames(
-  storage: SeriesCatalogue,
-  parameters: Parameters,
-  signal: AbortSignal,
-): Promise<Answer> {
-  return limitedAnswer(parameters, (request) => storage.labelNames(request, signal));
+export function labelNames(answers: Answers, parameters: Parameters, signal: AbortSignal): Promise<Answer> {
+  return listed(parameters, (request) => answers.labelNames(request, signal));
 }
 
 /**
@@ -47,58 +43,50 @@ export function labelNames(
  * @throws AppError BAD_REQUEST, and those of the store
  */
 export async function labelValues(
-  storage: SeriesCatalogue,
+  answers: Answers,
   { name, parameters }: { readonly name: string; readonly parameters: Parameters },
   signal: AbortSignal,
 ): Promise<Answer> {
   if (!isClassicLabelName(name)) {
     throw new AppError('BAD_REQUEST', `invalid label name: ${JSON.stringify(name)}`);
   }
-  return limitedAnswer(parameters, (request) => storage.labelValues(name, request, signal));
+  return listed(parameters, (request) => answers.labelValues(name, request, signal));
 }
 
-/** Asks for one entry more than wanted, which tells whether something was left out. */
-async function limitedAnswer(
+/** Everything between `start` and `end`; nothing when they are in the wrong order. */
+async function listed(
   parameters: Parameters,
-  read: (request: CatalogueRequest) => Promise<readonly unknown[]>,
+  read: (request: CatalogueRequest) => Promise<Answer>,
 ): Promise<Answer> {
   const limit = parameters.limit('limit');
   const fromMs = parameters.timeMs('start', TIME_MS_MIN);
   const toMs = parameters.timeMs('end', TIME_MS_MAX);
   const matcherSets = parameters.matcherSets();
-  if (toMs < fromMs) return answer([]);
-  const found = await read({ matcherSets, fromMs, toMs, limit: limit === 0 ? 0 : limit + 1 });
-  const isCut = limit > 0 && found.length > limit;
-  const kept = isCut ? found.slice(0, limit) : found;
-  return { data: listJson(kept), warnings: isCut ? [TRUNCATED] : [] };
-}
-
-/** Entries in pieces: there may be very many. */
-function* listJson(entries: readonly unknown[]): Generator<string> {
-  const ENTRIES_PER_PIECE = 500;
-  yield '[';
-  for (let start = 0; start < entries.length; start += ENTRIES_PER_PIECE) {
-    const piece = JSON.stringify(entries.slice(start, start + ENTRIES_PER_PIECE));
-    yield (start === 0 ? '' : ',') + piece.slice(1, -1);
-  }
-  yield ']';
+  return toMs < fromMs ? answer([]) : read({ matcherSets, fromMs, toMs, limit });
 }
 
 /**
- * `/metadata`: type, help and unit by metric name.
+ * `/metadata`: type, help and unit by metric name. A metric that agents and others send under the same name has two
+ * entries, unless they agree.
  * @throws AppError BAD_REQUEST
  */
 export function metadataList(
-  metadata: Readonly<Record<string, MetricMetadata>>,
+  metadata: Iterable<readonly [metric: string, entry: MetricMetadata]>,
   parameters: Parameters,
 ): Answer {
   const metric = parameters.text('metric');
   const limit = parameters.limit('limit');
-  // There is one entry per metric, hence nothing to cut; the parameter is still checked.
-  parameters.limit('limit_per_metric');
-  const entries = Object.entries(metadata).filter(([name]) => metric === '' || name === metric);
-  const kept = limit === 0 ? entries : entries.slice(0, limit);
-  return answer(
-    Object.fromEntries(kept.map(([name, { type, help, unit }]) => [name, [{ type, help, unit }]])),
-  );
+  const perMetric = parameters.limit('limit_per_metric') || Infinity;
+  const lists = new Map<string, MetricMetadata[]>();
+  for (const [name, { type, help, unit }] of metadata) {
+    if (metric !== '' && name !== metric) continue;
+    const list = lists.get(name) ?? [];
+    if (list.length === 0) {
+      if (limit > 0 && lists.size >= limit) continue;
+      lists.set(name, list);
+    }
+    const isKnown = list.some((one) => one.type === type && one.help === help && one.unit === unit);
+    if (!isKnown && list.length < perMetric) list.push({ type, help, unit });
+  }
+  return answer(Object.fromEntries(lists));
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Labels } from '../../storage/labels.ts';
 import type { Series } from '../../storage/storage.ts';
 import { decodeLabels, decodeReadRequest, decodeWriteRequest, putSeries } from './messages.ts';
+import { seriesIn } from './testing/write-request.ts';
 
 /** Bytes of hexadecimal text; blanks are for the reader. */
 function hex(text: string): Buffer {
@@ -27,7 +28,7 @@ describe('a write request', () => {
   const UP_AT_ONE_SECOND = hex(`0a1e ${LABEL_UP} 120c 09 000000000000f03f 10 e807`);
 
   it('gives labels and samples', () => {
-    const [series, ...others] = decodeWriteRequest(UP_AT_ONE_SECOND);
+    const [series, ...others] = seriesIn(UP_AT_ONE_SECOND);
     expect(others).toEqual([]);
     expect(series?.samples).toEqual([{ timeMs: 1_000, value: 1 }]);
     expect(decodeLabels(series?.labelBytes ?? Buffer.alloc(0))?.toObject()).toEqual({ __name__: 'up' });
@@ -35,13 +36,13 @@ describe('a write request', () => {
 
   it('is refused wherever it is cut', () => {
     for (let length = 1; length < UP_AT_ONE_SECOND.length; length++) {
-      expect(isRefused(() => [...decodeWriteRequest(UP_AT_ONE_SECOND.subarray(0, length))])).toBe(true);
+      expect(isRefused(() => seriesIn(UP_AT_ONE_SECOND.subarray(0, length)))).toBe(true);
     }
   });
 
   it('tells stale markers from other NaN by their bits', () => {
     const valueOf = (bits: string) => {
-      const [series] = decodeWriteRequest(hex(`0a1e ${LABEL_UP} 120c 09 ${bits} 10 e807`));
+      const [series] = seriesIn(hex(`0a1e ${LABEL_UP} 120c 09 ${bits} 10 e807`));
       return series?.samples[0];
     };
     expect(valueOf('020000000000f07f')).toEqual({ timeMs: 1_000, value: NaN, isStale: true });
@@ -50,12 +51,10 @@ describe('a write request', () => {
   });
 
   it('may hold negative times, which are ten bytes long', () => {
-    const [series] = decodeWriteRequest(
-      hex(`0a26 ${LABEL_UP} 1214 09 000000000000f03f 10 ffffffffffffffffff01`),
-    );
+    const [series] = seriesIn(hex(`0a26 ${LABEL_UP} 1214 09 000000000000f03f 10 ffffffffffffffffff01`));
     expect(series?.samples).toEqual([{ timeMs: -1, value: 1 }]);
     const least = hex(`0a26 ${LABEL_UP} 1214 09 000000000000f03f 10 80808080808080808001`);
-    expect(isRefused(() => [...decodeWriteRequest(least)])).toBe(true);
+    expect(isRefused(() => seriesIn(least))).toBe(true);
   });
 
   it('is read back as it was written', () => {
@@ -73,7 +72,7 @@ describe('a write request', () => {
           values: Float64Array.from(points, ([, one]) => one),
           stale: Uint8Array.from(points, ([, , isStale]) => Number(isStale)),
         }));
-        const read = [...decodeWriteRequest(encode(given))];
+        const read = seriesIn(encode(given));
         expect(read.map(({ labelBytes }) => decodeLabels(labelBytes)?.key)).toEqual(
           given.map(({ labels }) => labels.key),
         );
@@ -109,14 +108,14 @@ describe('a write request', () => {
     ['a sample in the wrong wire type', '0a04 1202 0801'],
     ['labels behind samples', `0a12 1200 ${LABEL_UP}`],
   ])('is refused as a whole: %s', (_, text) => {
-    expect(isRefused(() => [...decodeWriteRequest(hex(text))])).toBe(true);
+    expect(isRefused(() => seriesIn(hex(text)))).toBe(true);
   });
 
   it('of random bytes ends in an answer', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         const buffer = Buffer.from(bytes);
-        for (const read of [decodeReadRequest, decodeLabels, (all: Buffer) => [...decodeWriteRequest(all)]]) {
+        for (const read of [decodeReadRequest, decodeLabels, (all: Buffer) => seriesIn(all)]) {
           expect([undefined, 'BAD_REQUEST']).toContain(thrownCode(() => read(buffer)));
         }
       }),
@@ -141,4 +140,13 @@ describe('a read request', () => {
   it('is refused with a matcher of an unknown type', () => {
     expect(isRefused(() => decodeReadRequest(hex('0a04 1a02 0804')))).toBe(true);
   });
+});
+
+it('reads what a sender says about its metrics', () => {
+  // counter, "up_total", "Help.", "s"; then a type that does not exist yet, without anything else.
+  const bytes = hex('1a16 0801 1208 75705f746f74616c 2205 48656c702e 2a01 73 1a02 0863');
+  expect([...decodeWriteRequest(bytes)]).toEqual([
+    { kind: 'metadata', metric: 'up_total', type: 'counter', help: 'Help.', unit: 's' },
+    { kind: 'metadata', metric: '', type: 'unknown', help: '', unit: '' },
+  ]);
 });

@@ -19,16 +19,54 @@ export interface WrittenSeries {
   readonly histogramCount: number;
 }
 
+/** What a sender knows about a metric. */
+export interface WrittenMetadata {
+  readonly metric: string;
+  /** As the metadata API names it. */
+  readonly type: string;
+  readonly help: string;
+  readonly unit: string;
+}
+
+/** A part of a write request. */
+export type WrittenPart =
+  ({ readonly kind: 'series' } & WrittenSeries) | ({ readonly kind: 'metadata' } & WrittenMetadata);
+
 /**
- * The series of a WriteRequest, one by one; metadata and exemplars are left out.
- * @throws AppError BAD_REQUEST on malformed bytes, also after some series
+ * The parts of a WriteRequest, one by one; exemplars are left out.
+ * @throws AppError BAD_REQUEST on malformed bytes, also after some parts
  */
-export function* decodeWriteRequest(bytes: Buffer): Generator<WrittenSeries> {
+export function* decodeWriteRequest(bytes: Buffer): Generator<WrittenPart> {
   const request = new MessageReader(bytes);
   while (request.next()) {
-    if (request.field === 1) yield decodeSeries(request.message());
+    if (request.field === 1) yield { kind: 'series', ...decodeSeries(request.message()) };
+    else if (request.field === 3) yield { kind: 'metadata', ...decodeMetadata(request.message()) };
     else request.skip();
   }
+}
+
+/** MetricMetadata.MetricType of the protocol. */
+const METRIC_TYPES = [
+  'unknown',
+  'counter',
+  'gauge',
+  'histogram',
+  'gaugehistogram',
+  'summary',
+  'info',
+  'stateset',
+] as const;
+
+function decodeMetadata(message: MessageReader): WrittenMetadata {
+  let [metric, type, help, unit] = ['', 0, '', ''];
+  while (message.next()) {
+    if (message.field === 1) type = message.integer();
+    else if (message.field === 2) metric = message.text() ?? '';
+    else if (message.field === 4) help = message.text() ?? '';
+    else if (message.field === 5) unit = message.text() ?? '';
+    else message.skip();
+  }
+  return { metric, type: METRIC_TYPES[type] ?? 'unknown', help, unit };
 }
 
 function decodeSeries(message: MessageReader): WrittenSeries {

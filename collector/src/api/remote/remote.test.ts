@@ -9,15 +9,17 @@ import { Labels } from '../../storage/labels.ts';
 import { createMatcher } from '../../storage/matcher.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
 import type { Series } from '../../storage/storage.ts';
-import { decodeLabels, decodeWriteRequest } from './messages.ts';
+import { decodeLabels } from './messages.ts';
 import { MessageReader, putMessage, putText } from './protobuf.ts';
 import { remoteRouter, type RemoteOptions } from './remote.ts';
 import { packSnappy, unpackSnappy } from './snappy.ts';
 import { readRequest, type RawMatcher } from './testing/read-request.ts';
-import { WRITE_HEADERS, writeRequest } from './testing/write-request.ts';
+import { PushedMetadata } from './metadata.ts';
+import { seriesIn, WRITE_HEADERS, writeRequest } from './testing/write-request.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const TOKEN = 'secret';
+const READER = 'reader';
 const closers: (() => void)[] = [];
 let storage: MemoryStorage;
 let counted: Record<string, number>;
@@ -37,8 +39,12 @@ async function serve(changes: Partial<RemoteOptions> = {}): Promise<string> {
     log: silentLogger,
     storage,
     append: (batch) => storage.append(batch),
+    metadata: new PushedMetadata(),
     reserved: () => ({ has: (labels) => labels.get('instance') === 'web-1' }),
-    tokenId: (token) => (token === TOKEN ? 'sender' : undefined),
+    judgeWriter: (token) =>
+      token === TOKEN
+        ? { kind: 'granted', id: 'sender' }
+        : { kind: token === READER ? 'forbidden' : 'unknown' },
     counters: {
       increment: (name, labels, by = 1) => {
         const key = `${name.replace(/^rollcall_remote_|_total$/g, '')} ${Object.values(labels).join()}`;
@@ -115,6 +121,7 @@ describe('remote write', () => {
     for (const Authorization of ['', 'Bearer', 'Bearer wrong', `Digest ${TOKEN}`]) {
       expect((await post(`${url}/write`, body, { Authorization }))[0]).toBe(401);
     }
+    expect((await post(`${url}/write`, body, { Authorization: `Bearer ${READER}` }))[0]).toBe(403);
   });
 
   it('stores the good part of a request and answers 400 with counts', async () => {
@@ -296,7 +303,7 @@ describe('remote read', () => {
     expect(answer.next()).toBe(true);
     const { position } = answer.message();
     // A result is written as a write request is.
-    const result = [...decodeWriteRequest(answer.bytes.subarray(position))];
+    const result = seriesIn(answer.bytes.subarray(position));
     expect(result.map(({ labelBytes, samples }) => [decodeLabels(labelBytes)?.toString(), samples])).toEqual([
       ['m{a="1"}', [{ timeMs: NOW_MS, value: 1 }]],
       ['m{a="2"}', [{ timeMs: NOW_MS, value: NaN, isStale: true }]],

@@ -10,7 +10,8 @@ import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { raw, Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { Pacer } from '../../query/evaluation.ts';
 import type { StorageReader } from '../../storage/storage.ts';
-import { askForToken, credentialOf } from '../auth/guard.ts';
+import { scopeGuard } from '../auth/guard.ts';
+import type { TokenVerdict } from '../auth/tokens.ts';
 import type { REMOTE_COUNTERS, RemoteCounters } from './counters.ts';
 import { REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
 import { readSamples } from './read.ts';
@@ -22,8 +23,8 @@ export interface RemoteOptions extends WritePorts {
   readonly log: Logger;
   readonly storage: Pick<StorageReader, 'select'>;
   readonly counters: RemoteCounters;
-  /** The id of an access token, undefined when it is not valid. */
-  tokenId(this: void, token: string): string | undefined;
+  /** Whether an access token is one for writing. */
+  judgeWriter(this: void, token: string): TokenVerdict;
   readonly limits?: Partial<RemoteLimits>;
 }
 
@@ -51,7 +52,7 @@ export function remoteRouter(options: RemoteOptions): Router {
   router.post(
     '/write',
     counting(options.counters, 'rollcall_remote_write_requests_total'),
-    requireToken(options),
+    scopeGuard(options.judgeWriter, { scope: 'write', purpose: 'writing' }),
     atMost(limits.writesAtOnce),
     body,
     (request: Request, response: Response) => write({ ...options, limits, senders }, request, response),
@@ -77,7 +78,7 @@ async function write(
   response: Response,
 ): Promise<void> {
   const bytes = unpackSnappy(bodyOf(request), context.limits.unpackedBytes);
-  const sender = String(response.locals['sender']);
+  const sender = String(response.locals['tokenId']);
   // A sender that hangs up in between sends the whole request again; what is begun is finished.
   const outcome = await storeRequest(
     context,
@@ -133,19 +134,6 @@ function refuseWrongType(request: Request, response: Response, next: NextFunctio
     .status(415)
     .type('text/plain')
     .send(`Content-Type ${CONTENT_TYPE} (version 1.0) and Content-Encoding snappy are expected\n`);
-}
-
-function requireToken({ tokenId }: RemoteOptions): RequestHandler {
-  return (request, response, next) => {
-    const token = credentialOf(request);
-    const sender = token === undefined ? undefined : tokenId(token);
-    if (sender === undefined) {
-      askForToken(response, 'writing needs an access token: rollcall-collector access create NAME');
-      return;
-    }
-    response.locals['sender'] = sender;
-    next();
-  };
 }
 
 /** Lets so many requests in at a time, before any of their body is read. */

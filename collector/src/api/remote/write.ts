@@ -6,6 +6,7 @@ import type { AppendResult, AppendSample, AppendSeries } from '../../storage/sto
 import { REFUSALS, type Refusal } from './counters.ts';
 import type { RemoteLimits } from './limits.ts';
 import { decodeWriteRequest, type WrittenSeries } from './messages.ts';
+import type { PushedMetadata } from './metadata.ts';
 import type { Senders } from './senders.ts';
 
 export interface WritePorts {
@@ -14,6 +15,7 @@ export interface WritePorts {
   append(this: void, batch: readonly AppendSeries[]): Promise<AppendResult>;
   /** The identities that agents have; asked once per request. Nobody else may write under them. */
   reserved(this: void): { has(labels: Labels): boolean };
+  readonly metadata: PushedMetadata;
 }
 
 export interface WriteContext extends WritePorts {
@@ -44,9 +46,11 @@ export async function storeRequest(
   pacer: Pacer,
 ): Promise<WriteOutcome> {
   const written: WrittenSeries[] = [];
-  for (const series of decodeWriteRequest(request.bytes)) {
-    written.push(series);
-    if (pacer.spend(WORK_PER_SERIES + series.samples.length)) await pacer.pause();
+  for (const part of decodeWriteRequest(request.bytes)) {
+    if (part.kind === 'metadata') context.metadata.note(part);
+    else written.push(part);
+    const samples = part.kind === 'metadata' ? 0 : part.samples.length;
+    if (pacer.spend(WORK_PER_SERIES + samples)) await pacer.pause();
   }
   const refused = new Map<Refusal, number>();
   const refuse = (reason: Refusal, count: number): void => {

@@ -1,50 +1,15 @@
 /** The `*_over_time` functions: statistics of the values in a window. */
-import { CompensatedSum, quantile, StableMean } from '../numeric.ts';
+import { nextCorrection, quantile, quantileOfSorted, StableMean } from '../numeric.ts';
+import { movingExtreme, SortedWindow } from './moving.ts';
 import { overWindow } from './window.ts';
 import type { RangeFunction, Window } from './window.ts';
 
 /** By name. */
 export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
-  sum_over_time: {
-    samplesMin: 1,
-    keepsName: false,
-    start() {
-      const sum = new CompensatedSum();
-      return ({ values, from, to }) => {
-        sum.reset();
-        for (let i = from; i < to; i++) sum.add(values[i] ?? NaN);
-        return sum.total;
-      };
-    },
-  },
-  avg_over_time: {
-    samplesMin: 1,
-    keepsName: false,
-    start() {
-      const mean = new StableMean();
-      return ({ values, from, to }) => {
-        mean.reset();
-        for (let i = from; i < to; i++) mean.add(values[i] ?? NaN);
-        return mean.mean;
-      };
-    },
-  },
-  min_over_time: overWindow(({ values, from, to }) => {
-    let best = NaN;
-    for (let i = from; i < to; i++) {
-      const value = values[i] ?? NaN;
-      if (value < best || Number.isNaN(best)) best = value;
-    }
-    return best;
-  }),
-  max_over_time: overWindow(({ values, from, to }) => {
-    let best = NaN;
-    for (let i = from; i < to; i++) {
-      const value = values[i] ?? NaN;
-      if (value > best || Number.isNaN(best)) best = value;
-    }
-    return best;
-  }),
+  sum_over_time: overWindow(sum),
+  avg_over_time: overWindow(mean),
+  min_over_time: { samplesMin: 1, keepsName: false, start: () => movingExtreme((a, b) => a < b) },
+  max_over_time: { samplesMin: 1, keepsName: false, start: () => movingExtreme((a, b) => a > b) },
   count_over_time: overWindow(({ from, to }) => to - from),
   present_over_time: overWindow(() => 1),
   first_over_time: {
@@ -63,8 +28,8 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
     samplesMin: 1,
     keepsName: false,
     start() {
-      const copyOf = copier();
-      return (window) => quantile(window.params[0] ?? NaN, copyOf(window));
+      const sorted = new SortedWindow();
+      return (window) => quantileOfSorted(window.params[0] ?? NaN, sorted.move(window));
     },
   },
   mad_over_time: {
@@ -82,17 +47,59 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
   },
 };
 
-/** Population variance after Welford, both running sums compensated. */
-function variance({ values, from, to }: Window): number {
-  const mean = new CompensatedSum();
-  const squares = new CompensatedSum();
+/** Neumaier's sum; see CompensatedSum, of which this is the inner loop written out. */
+function sum({ values, from, to }: Window): number {
+  let total = 0;
+  let correction = 0;
   for (let i = from; i < to; i++) {
     const value = values[i] ?? NaN;
-    const delta = value - mean.total;
-    mean.add(delta / (i - from + 1));
-    squares.add(delta * (value - mean.total));
+    const next = total + value;
+    correction = nextCorrection(total, value, next, correction);
+    total = next;
   }
-  return squares.total / (to - from);
+  return total + correction;
+}
+
+/** The sum divided at the end, unless it overflows. */
+function mean(window: Window): number {
+  const { values, from, to } = window;
+  let total = values[from] ?? NaN;
+  let correction = 0;
+  for (let i = from + 1; i < to; i++) {
+    const value = values[i] ?? NaN;
+    const next = total + value;
+    if (next === Infinity || next === -Infinity) return stableMean(window);
+    correction = nextCorrection(total, value, next, correction);
+    total = next;
+  }
+  return total / (to - from) + correction / (to - from);
+}
+
+function stableMean({ values, from, to }: Window): number {
+  const mean = new StableMean();
+  for (let i = from; i < to; i++) mean.add(values[i] ?? NaN);
+  return mean.mean;
+}
+
+/** Population variance after Welford, both running sums compensated. */
+function variance({ values, from, to }: Window): number {
+  let mean = 0;
+  let meanCorrection = 0;
+  let squares = 0;
+  let squaresCorrection = 0;
+  for (let i = from; i < to; i++) {
+    const value = values[i] ?? NaN;
+    const delta = value - (mean + meanCorrection);
+    const step = delta / (i - from + 1);
+    const nextMean = mean + step;
+    meanCorrection = nextCorrection(mean, step, nextMean, meanCorrection);
+    mean = nextMean;
+    const square = delta * (value - (mean + meanCorrection));
+    const nextSquares = squares + square;
+    squaresCorrection = nextCorrection(squares, square, nextSquares, squaresCorrection);
+    squares = nextSquares;
+  }
+  return (squares + squaresCorrection) / (to - from);
 }
 
 /** A function that copies the values of a window into one buffer, used again from window to window. */

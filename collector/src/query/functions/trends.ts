@@ -1,6 +1,6 @@
 /** Straight lines and smoothing through the samples of a window. */
 import { executionError } from '../errors.ts';
-import { CompensatedSum } from '../numeric.ts';
+import { nextCorrection } from '../numeric.ts';
 import { overWindow } from './window.ts';
 import type { RangeFunction, Window } from './window.ts';
 
@@ -22,31 +22,38 @@ function fittedLine(
   { timestamps, values, from, to }: Window,
   originMs: number,
 ): { readonly slope: number; readonly intercept: number } {
-  const [sumX, sumY, sumXY, sumXX] = [
-    new CompensatedSum(),
-    new CompensatedSum(),
-    new CompensatedSum(),
-    new CompensatedSum(),
-  ];
+  let sumX = 0;
+  let sumY = 0;
+  let sumXY = 0;
+  let sumXX = 0;
+  let lostX = 0;
+  let lostY = 0;
+  let lostXY = 0;
+  let lostXX = 0;
   const first = values[from] ?? NaN;
   let isConstant = true;
   for (let i = from; i < to; i++) {
     const x = ((timestamps[i] ?? NaN) - originMs) / 1000;
     const y = values[i] ?? NaN;
     if (y !== first && i > from) isConstant = false;
-    sumX.add(x);
-    sumY.add(y);
-    sumXY.add(x * y);
-    sumXX.add(x * x);
+    lostX = nextCorrection(sumX, x, sumX + x, lostX);
+    sumX += x;
+    lostY = nextCorrection(sumY, y, sumY + y, lostY);
+    sumY += y;
+    lostXY = nextCorrection(sumXY, x * y, sumXY + x * y, lostXY);
+    sumXY += x * y;
+    lostXX = nextCorrection(sumXX, x * x, sumXX + x * x, lostXX);
+    sumXX += x * x;
   }
   if (isConstant) {
     return Math.abs(first) === Infinity ? { slope: NaN, intercept: NaN } : { slope: 0, intercept: first };
   }
   const count = to - from;
-  const covariance = sumXY.total - (sumX.total * sumY.total) / count;
-  const variance = sumXX.total - (sumX.total * sumX.total) / count;
+  const [totalX, totalY] = [sumX + lostX, sumY + lostY];
+  const covariance = sumXY + lostXY - (totalX * totalY) / count;
+  const variance = sumXX + lostXX - (totalX * totalX) / count;
   const slope = covariance / variance;
-  return { slope, intercept: sumY.total / count - (slope * sumX.total) / count };
+  return { slope, intercept: totalY / count - (slope * totalX) / count };
 }
 
 /** Holt's linear method; `params` are the factors for smoothing and trend. */

@@ -1,0 +1,62 @@
+/** What one program cost to take in the samples of `npm run bench -- ingest`. */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { cpuSecondsOf, peakRssBytesOf } from './process-figures.ts';
+
+/** What is sent: every agent holds so many ticks of so many series. */
+export interface IngestSize {
+  readonly agents: number;
+  readonly ticks: number;
+  readonly cpuCount: number;
+  /** Time of the first tick; the others follow at `intervalMs`. */
+  readonly fromMs: number;
+  readonly intervalMs: number;
+}
+
+export interface IngestFigures {
+  readonly program: string;
+  readonly samples: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly peakRssBytes: number;
+  readonly diskBytes: number;
+  /** Bytes that the program was sent; without those of TCP and below. */
+  readonly wireBytes: number;
+}
+
+/** A program goes on after its last answer: parts are merged, logs are moved. That is work for these samples too. */
+const SETTLE_MS = 6_000;
+
+/**
+ * Measures a process while `feed` sends it samples and waits until all are accepted.
+ * @param feed gives the number of samples and the bytes that it sent
+ */
+export async function measureProcess(
+  process: { readonly name: string; readonly pid: number; readonly dataDir: string },
+  feed: () => Promise<{ readonly samples: number; readonly wireBytes: number }>,
+): Promise<IngestFigures> {
+  const { name, pid, dataDir } = process;
+  const cpuBefore = cpuSecondsOf(pid);
+  const startedMs = performance.now();
+  const { samples, wireBytes } = await feed();
+  const seconds = (performance.now() - startedMs) / 1000;
+  await new Promise((wake) => {
+    setTimeout(wake, SETTLE_MS);
+  });
+  const cpuSeconds = cpuSecondsOf(pid) - cpuBefore;
+  return {
+    program: name,
+    samples,
+    seconds,
+    cpuSeconds,
+    peakRssBytes: peakRssBytesOf(pid),
+    diskBytes: bytesBelow(dataDir),
+    wireBytes,
+  };
+}
+
+function bytesBelow(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+}

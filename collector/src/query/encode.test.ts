@@ -1,0 +1,28 @@
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { Labels } from '../storage/labels.ts';
+import { encodeQueryValue } from './encode.ts';
+import { formatSample } from './format.ts';
+
+it('writes every point of a matrix as it writes a single value', () => {
+  const numbers = fc.array(
+    fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity, -Infinity, -0, 0, 1e21, 1e-7, -1e-7, 5e-324)),
+    { minLength: 1, maxLength: 20 },
+  );
+  fc.assert(
+    fc.property(numbers, (values) => {
+      const series = {
+        labels: Labels.of({ a: '"' }),
+        timestamps: Float64Array.from(values, (_, i) => i * 500),
+        values: Float64Array.from(values),
+      };
+      const text = [...encodeQueryValue({ kind: 'matrix', series: [series, series] })].join('');
+      const points = values.map((value, i) => {
+        const seconds = i % 2 === 0 ? String(i / 2) : (i / 2).toFixed(3);
+        return `[${seconds},"${formatSample(value)}"]`;
+      });
+      const one = `{"metric":{"a":"\\""},"values":[${points.join(',')}]}`;
+      expect(text).toBe(`{"resultType":"matrix","result":[${one},${one}]}`);
+    }),
+  );
+});

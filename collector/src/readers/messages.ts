@@ -1,0 +1,175 @@
+/** What the collector and its reading threads say to each other. Both ends are this program, so nothing is checked. */
+import { AppError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
+import type { FinishedQuery } from '../query/query-log.ts';
+import type { InstantOptions, QueryLimits, RangeOptions } from '../query/query.ts';
+import type { QueryResult } from '../query/results.ts';
+import { Labels } from '../storage/labels.ts';
+import { createMatcher, type MatchOperator } from '../storage/matcher.ts';
+import type { LabelsRequest } from '../storage/storage.ts';
+
+/** What a thread is started with. */
+export interface ThreadSettings {
+  readonly journalFile: string;
+  /** Folder of the block files. */
+  readonly blocksDir: string;
+  readonly limits: QueryLimits;
+  /** Memory for the recent window of this thread. */
+  readonly windowBytes: number;
+  /** How much the thread steps back behind the rest of the collector when there are too few cores: 0 to 19. */
+  readonly niceness: number;
+}
+
+/** Labels of a host; undefined when it is gone. */
+export type HostEntry = readonly [
+  agentId: string,
+  identity: readonly (readonly [string, string])[] | undefined,
+];
+
+interface PlainMatcher {
+  readonly name: string;
+  readonly operator: MatchOperator;
+  readonly value: string;
+}
+
+/** A LabelsRequest without functions, which cannot be sent. */
+export interface PlainLabelsRequest extends Omit<LabelsRequest, 'matcherSets'> {
+  readonly matcherSets: readonly (readonly PlainMatcher[])[];
+}
+
+/** What a thread can be asked; `value` wants the value itself, the others JSON. */
+export type Question =
+  | { readonly kind: 'value-instant'; readonly text: string; readonly options: InstantOptions }
+  | { readonly kind: 'value-range'; readonly text: string; readonly options: RangeOptions }
+  | {
+      readonly kind: 'instant';
+      readonly text: string;
+      readonly options: InstantOptions & { readonly limit: number };
+    }
+  | {
+      readonly kind: 'range';
+      readonly text: string;
+      readonly options: RangeOptions & { readonly limit: number };
+    }
+  | { readonly kind: 'series' | 'labelNames'; readonly request: PlainLabelsRequest }
+  | { readonly kind: 'labelValues'; readonly name: string; readonly request: PlainLabelsRequest };
+
+export type ToThread =
+  /** Answers to later questions know these hosts. */
+  | { readonly kind: 'hosts'; readonly hosts: readonly HostEntry[] }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
+  /** The next piece is wanted. */
+  | { readonly kind: 'more'; readonly id: number }
+  /** Nobody waits for the answer any more. */
+  | { readonly kind: 'leave'; readonly id: number };
+
+export type FromThread =
+  | { readonly kind: 'value'; readonly id: number; readonly result: PackedResult }
+  /** The first piece of an answer. */
+  | {
+      readonly kind: 'json';
+      readonly id: number;
+      readonly warnings: readonly string[];
+      readonly infos: readonly string[];
+      readonly piece: Uint8Array;
+      readonly isLast: boolean;
+    }
+  | { readonly kind: 'piece'; readonly id: number; readonly piece: Uint8Array; readonly isLast: boolean }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: PlainError }
+  /** Nothing of the question is left in the thread; the last word on it, whatever came before. */
+  | { readonly kind: 'settled'; readonly id: number }
+  | { readonly kind: 'noted'; readonly query: FinishedQuery }
+  /** A block file is damaged; reads go on without the part. */
+  | { readonly kind: 'damaged'; readonly text: string; readonly file: string };
+
+/** An expected error, or the text of one that was not. */
+export interface PlainError {
+  readonly code: ErrorCode | undefined;
+  readonly message: string;
+  readonly isRetryable: boolean;
+}
+
+export function packError(error: unknown): PlainError {
+  if (error instanceof AppError) {
+    return { code: error.code, message: error.message, isRetryable: error.isRetryable };
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: undefined, message, isRetryable: false };
+}
+
+export function unpackError({ code, message, isRetryable }: PlainError): Error {
+  return code === undefined ? new Error(message) : new AppError(code, message, { isRetryable });
+}
+
+export function packRequest({ matcherSets, fromMs, toMs, limit }: LabelsRequest): PlainLabelsRequest {
+  const plain = matcherSets.map((set) => set.map(({ name, operator, value }) => ({ name, operator, value })));
+  return { matcherSets: plain, fromMs, toMs, limit };
+}
+
+export function unpackRequest({ matcherSets, ...rest }: PlainLabelsRequest): LabelsRequest {
+  const sets = matcherSets.map((set) =>
+    set.map(({ name, operator, value }) => createMatcher(name, operator, value)),
+  );
+  return { ...rest, matcherSets: sets };
+}
+
+/** A QueryResult whose labels are plain arrays, which can be sent. */
+export interface PackedResult extends Omit<QueryResult, 'value'> {
+  readonly value:
+    | Exclude<QueryResult['value'], { readonly kind: 'vector' | 'matrix' }>
+    | {
+        readonly kind: 'vector';
+        readonly labels: readonly (readonly string[])[];
+        readonly timeMs: number;
+        readonly values: Float64Array;
+      }
+    | {
+        readonly kind: 'matrix';
+        readonly labels: readonly (readonly string[])[];
+        readonly points: readonly { readonly timestamps: Float64Array; readonly values: Float64Array }[];
+      };
+}
+
+export function packResult({ value, ...notes }: QueryResult): PackedResult {
+  if (value.kind === 'vector') {
+    const { samples } = value;
+    return {
+      ...notes,
+      value: {
+        kind: 'vector',
+        labels: samples.map(({ labels }) => labels.flat),
+        // All samples of a vector are of the evaluation time.
+        timeMs: samples[0]?.timeMs ?? 0,
+        values: Float64Array.from(samples, (sample) => sample.value),
+      },
+    };
+  }
+  if (value.kind === 'matrix') {
+    return {
+      ...notes,
+      value: {
+        kind: 'matrix',
+        labels: value.series.map(({ labels }) => labels.flat),
+        points: value.series.map(({ timestamps, values }) => ({ timestamps, values })),
+      },
+    };
+  }
+  return { ...notes, value };
+}
+
+export function unpackResult({ value, ...notes }: PackedResult): QueryResult {
+  if (value.kind === 'vector') {
+    const { labels, timeMs, values } = value;
+    const samples = labels.map((flat, i) => ({
+      labels: Labels.ofFlat(flat),
+      timeMs,
+      value: values[i] ?? Number.NaN,
+    }));
+    return { ...notes, value: { kind: 'vector', samples } };
+  }
+  if (value.kind === 'matrix') {
+    const { labels, points } = value;
+    const series = points.map((one, i) => ({ labels: Labels.ofFlat(labels[i] ?? []), ...one }));
+    return { ...notes, value: { kind: 'matrix', series } };
+  }
+  return { ...notes, value };
+}

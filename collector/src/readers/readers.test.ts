@@ -1,0 +1,264 @@
+import { setImmediate } from 'node:timers/promises';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { describe, expect, it } from 'vitest';
+import { createAnswers, type JsonAnswer } from '../query/answers.ts';
+import { createQueryEngine, DEFAULT_LIMITS } from '../query/query.ts';
+import { Labels } from '../storage/labels.ts';
+import { createMatcher } from '../storage/matcher.ts';
+import { MemoryStorage } from '../storage/memory/memory.ts';
+import { Desk } from './desk.ts';
+import type { FromThread, HostEntry, ToThread } from './messages.ts';
+import { GRACE_MS, STALL_MS, type StartThread, type ThreadEvents } from './reader.ts';
+import { Readers } from './readers.ts';
+
+const NEVER = new AbortController().signal;
+const EVERYTHING = { fromMs: 0, toMs: 1e12, limit: 0 };
+
+async function storageOf(seriesCount: number, sampleCount: number): Promise<MemoryStorage> {
+  const storage = new MemoryStorage();
+  await storage.append(
+    Array.from({ length: seriesCount }, (_, i) => ({
+      labels: Labels.of({ __name__: 'm', i: String(i), text: '"ü\n' }),
+      samples: Array.from({ length: sampleCount }, (_, k) => ({ timeMs: k * 1000, value: i + k })),
+    })),
+  );
+  return storage;
+}
+
+/** A desk in this thread; messages pass as they would between threads. */
+function deskOn(storage: MemoryStorage, heard: HostEntry[][] = []): StartThread {
+  const engine = createQueryEngine({ storage, clock: systemClock });
+  return (events) => {
+    const desk = new Desk({
+      engine,
+      answers: createAnswers({ engine, storage }),
+      storage: { catchUp: () => undefined },
+      learn: (hosts) => heard.push([...hosts]),
+      post: (message, moved = []) => {
+        const sent = structuredClone(message, { transfer: [...moved] });
+        queueMicrotask(() => events.message(sent));
+      },
+    });
+    return {
+      post: (message) => {
+        const sent = structuredClone(message);
+        queueMicrotask(() => void desk.receive(sent));
+      },
+      kill: () => Promise.resolve(),
+    };
+  };
+}
+
+/** A thread that says nothing, with what it was told. */
+function silentThread() {
+  const told: ToThread[] = [];
+  const started: ThreadEvents[] = [];
+  let kills = 0;
+  const start: StartThread = (events) => {
+    started.push(events);
+    return {
+      post: (message) => void told.push(message),
+      kill: () => {
+        kills++;
+        return Promise.resolve();
+      },
+    };
+  };
+  return { start, told, started, kills: () => kills };
+}
+
+function readersOn(start: StartThread, options: Partial<ConstructorParameters<typeof Readers>[0]> = {}) {
+  return new Readers({
+    clock: systemClock,
+    log: silentLogger,
+    start,
+    threads: 1,
+    limits: DEFAULT_LIMITS,
+    hosts: () => [],
+    noted: () => undefined,
+    damaged: () => undefined,
+    failed: () => undefined,
+    ...options,
+  });
+}
+
+async function textOf({ data }: JsonAnswer): Promise<string> {
+  let text = '';
+  for await (const piece of data) text += typeof piece === 'string' ? piece : Buffer.from(piece).toString();
+  return text;
+}
+
+describe('answers of a thread', () => {
+  it('are those of the engine, however many pieces they take', async () => {
+    const storage = await storageOf(40, 1_000);
+    const engine = createQueryEngine({ storage, clock: systemClock });
+    const local = createAnswers({ engine, storage });
+    const readers = readersOn(deskOn(storage));
+    const range = { startMs: 0, endMs: 999_000, stepMs: 1_000, limit: 0 };
+    const request = { ...EVERYTHING, matcherSets: [[createMatcher('i', '=~', '1.*')]] };
+    for (const ask of [
+      (from: typeof local) => from.instant('m + 1', { timeMs: 5_000, limit: 0 }, NEVER),
+      (from: typeof local) => from.instant('"text"', { timeMs: 5_000, limit: 0 }, NEVER),
+      (from: typeof local) => from.instant('m[5s]', { timeMs: 5_000, limit: 3 }, NEVER),
+      (from: typeof local) => from.range('m', range, NEVER),
+      (from: typeof local) => from.series(request, NEVER),
+      (from: typeof local) => from.labelNames(request, NEVER),
+      (from: typeof local) => from.labelValues('i', { ...request, limit: 2 }, NEVER),
+    ]) {
+      const [expected, actual] = [await ask(local), await ask(readers)];
+      expect(await textOf(actual)).toBe(await textOf(expected));
+      expect([actual.warnings, actual.infos]).toEqual([expected.warnings, expected.infos]);
+    }
+  });
+
+  it.each(['m', 'm[5s]', '1', '"a"', 'rate(m[5s])'])('as values: %s', async (text) => {
+    const storage = await storageOf(3, 10);
+    const engine = createQueryEngine({ storage, clock: systemClock });
+    const readers = readersOn(deskOn(storage));
+    const options = { timeMs: 5_000 };
+    expect(await readers.engine.instant(text, options, NEVER)).toEqual(
+      await engine.instant(text, options, NEVER),
+    );
+  });
+
+  it('keep the code and the text of an error', async () => {
+    const readers = readersOn(deskOn(await storageOf(1, 1)));
+    await expect(readers.instant('sum(', { timeMs: 0, limit: 0 }, NEVER)).rejects.toThrow(
+      new AppError('BAD_QUERY', '1:5: parse error: unclosed left parenthesis'),
+    );
+  });
+
+  it('end when the client leaves in the middle of them', async () => {
+    const readers = readersOn(deskOn(await storageOf(40, 1_000)));
+    const { data } = await readers.range('m', { startMs: 0, endMs: 999_000, stepMs: 1_000, limit: 0 }, NEVER);
+    for await (const piece of data) {
+      expect(piece.length).toBeGreaterThan(0);
+      break;
+    }
+    // The thread has let go of the answer when it takes the next question without refusing it.
+    await expect(readers.engine.instant('1', { timeMs: 0 }, NEVER)).resolves.toBeDefined();
+  });
+});
+
+describe('hosts', () => {
+  it('are told before the first question, and afterwards only what changed', async () => {
+    const heard: HostEntry[][] = [];
+    const all: HostEntry[] = [['a', [['instance', 'A']]]];
+    const readers = readersOn(deskOn(await storageOf(1, 1), heard), { hosts: () => all });
+    readers.hostChanged(['b', [['instance', 'B']]]);
+    const ask = () => readers.engine.instant('1', { timeMs: 0 }, NEVER);
+    await ask();
+    await ask();
+    readers.hostChanged(['c', [['instance', 'C']]]);
+    readers.hostChanged(['c', undefined]);
+    await ask();
+    expect(heard).toEqual([all, [['c', undefined]]]);
+  });
+});
+
+describe('a thread that', () => {
+  const ask = (readers: Readers, signal = NEVER) => readers.engine.instant('1', { timeMs: 0 }, signal);
+  const codeOf = (promise: Promise<unknown>) =>
+    promise.then(
+      () => 'answered',
+      (error: unknown) => (error instanceof AppError ? error.code : String(error)),
+    );
+
+  it('does not answer in time is told to stop, and ended when it does not', async () => {
+    const clock = new FakeClock();
+    const { start, told, kills } = silentThread();
+    let failures = 0;
+    const readers = readersOn(start, { clock, failed: () => failures++ });
+    const answer = codeOf(ask(readers));
+    await clock.advance(DEFAULT_LIMITS.timeoutMs + 2_000);
+    expect(await answer).toBe('QUERY_TIMEOUT');
+    expect(told.at(-1)).toEqual({ kind: 'leave', id: 1 });
+    const bystander = codeOf(ask(readers));
+    await clock.advance(GRACE_MS);
+    expect([await bystander, kills(), failures]).toEqual(['QUERY_FAILED', 1, 1]);
+  });
+
+  it('hears that a client left, and lives on when it settles the question', async () => {
+    const clock = new FakeClock();
+    const { start, started, kills } = silentThread();
+    const readers = readersOn(start, { clock });
+    const left = new AbortController();
+    const answer = codeOf(ask(readers, left.signal));
+    left.abort();
+    expect(await answer).toBe('QUERY_CANCELED');
+    started[0]?.message({ kind: 'settled', id: 1 });
+    await clock.advance(GRACE_MS);
+    expect(kills()).toBe(0);
+  });
+
+  it.each([
+    [
+      'is out of memory',
+      Object.assign(new Error('heap'), { code: 'ERR_WORKER_OUT_OF_MEMORY' }),
+      'QUERY_LIMIT',
+    ],
+    ['fails', new TypeError('bug'), 'QUERY_FAILED'],
+  ])('%s takes its questions with it, and a fresh one follows', async (_, reason, code) => {
+    const { start, started } = silentThread();
+    const readers = readersOn(start);
+    const answer = codeOf(ask(readers));
+    started[0]?.ended(reason);
+    started[0]?.ended(new Error('exit'));
+    expect(await answer).toBe(code);
+    void codeOf(ask(readers));
+    expect(started).toHaveLength(2);
+    await readers.close();
+  });
+
+  it('has sent a piece that nobody takes is relieved of the rest', async () => {
+    const clock = new FakeClock();
+    const { start, started, told } = silentThread();
+    const readers = readersOn(start, { clock });
+    const answer = readers.instant('m', { timeMs: 0, limit: 0 }, NEVER);
+    const piece = Uint8Array.of(1);
+    started[0]?.message({ kind: 'json', id: 1, warnings: [], infos: [], piece, isLast: false });
+    const pieces = (await answer).data;
+    if (!(Symbol.asyncIterator in pieces)) throw new Error('pieces come from another thread');
+    const iterator = pieces[Symbol.asyncIterator]();
+    await iterator.next();
+    await clock.advance(STALL_MS);
+    expect(told.at(-1)).toEqual({ kind: 'leave', id: 1 });
+    started[0]?.message({ kind: 'settled', id: 1 });
+    await expect(iterator.next()).rejects.toMatchObject({ code: 'QUERY_TIMEOUT' });
+  });
+
+  it('has too much to do gets no more', async () => {
+    const { start } = silentThread();
+    const readers = readersOn(start);
+    const asked = Array.from({ length: 500 }, () => codeOf(ask(readers)));
+    expect(await codeOf(ask(readers))).toBe('SLOW_DOWN');
+    await readers.close();
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['DRAINING']));
+    expect(await codeOf(ask(readers))).toBe('DRAINING');
+  });
+});
+
+describe('several threads', () => {
+  it('are started one after the other, when those before are busy', async () => {
+    const { start, started } = silentThread();
+    const readers = readersOn(start, { threads: 2 });
+    const reply = (thread: number, message: FromThread) => started[thread]?.message(message);
+    const first = readers.engine.instant('1', { timeMs: 0 }, NEVER);
+    reply(0, {
+      kind: 'value',
+      id: 1,
+      result: { value: { kind: 'scalar', timeMs: 0, value: 1 }, warnings: [], infos: [] },
+    });
+    reply(0, { kind: 'settled', id: 1 });
+    await first;
+    const second = readers.engine.instant('1', { timeMs: 0 }, NEVER).catch(() => undefined);
+    expect(started).toHaveLength(1);
+    const third = readers.engine.instant('1', { timeMs: 0 }, NEVER).catch(() => undefined);
+    expect(started).toHaveLength(2);
+    await readers.close();
+    await Promise.all([second, third, setImmediate()]);
+  });
+});

@@ -1,0 +1,194 @@
+/**
+ * The reading threads. Queries and lists are answered there, so that sockets, commits and pages never wait for one; the
+ * answers come back as finished JSON, or as plain values for rules. A thread that fails takes its questions with it, and
+ * the next question starts a fresh one.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { Answers, JsonAnswer } from '../query/answers.ts';
+import type { FinishedQuery } from '../query/query-log.ts';
+import { DEFAULT_LIMITS, type QueryEngine, type QueryLimits } from '../query/query.ts';
+import {
+  packRequest,
+  unpackResult,
+  type FromThread,
+  type HostEntry,
+  type Question,
+  type ThreadSettings,
+} from './messages.ts';
+import { Reader, type StartThread, type ThreadEvents, type ThreadPort } from './reader.ts';
+
+export interface ReadersOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly start: StartThread;
+  /** Threads at most; each is started when it is first needed. */
+  readonly threads: number;
+  readonly limits: QueryLimits;
+  /** All hosts that there are. */
+  hosts(this: void): readonly HostEntry[];
+  noted(this: void, query: FinishedQuery): void;
+  /** A block file is damaged; each thread that meets it says so. */
+  damaged(this: void, text: string, file: string): void;
+  /** Counts a thread that ended without being told to. */
+  failed(this: void): void;
+}
+
+/** Questions that may wait and run in all threads together; more are refused. */
+const QUESTIONS_MAX = 500;
+
+/** Threads have a limit of their own, and this long to say so before the collector gives up on the answer. */
+const REPLY_GRACE_MS = 2_000;
+
+interface Place {
+  reader: Reader | undefined;
+  /** Changes that the thread has not heard of; undefined before it has heard of any host. */
+  unheard: Map<string, HostEntry> | undefined;
+}
+
+export class Readers implements Answers {
+  /** The same threads as an engine, whose results come as values. */
+  readonly engine: QueryEngine;
+  readonly #options: ReadersOptions;
+  readonly #places: readonly Place[];
+  #isClosed = false;
+
+  constructor(options: ReadersOptions) {
+    this.#options = options;
+    this.#places = Array.from({ length: options.threads }, () => ({ reader: undefined, unheard: undefined }));
+    this.engine = {
+      limits: options.limits,
+      instant: (text, call, signal) =>
+        this.#value({ kind: 'value-instant', text, options: call }, call, signal),
+      range: (text, call, signal) => this.#value({ kind: 'value-range', text, options: call }, call, signal),
+    };
+  }
+
+  instant(...[text, options, signal]: Parameters<Answers['instant']>): Promise<JsonAnswer> {
+    return this.#json({ kind: 'instant', text, options }, options, signal);
+  }
+
+  range(...[text, options, signal]: Parameters<Answers['range']>): Promise<JsonAnswer> {
+    return this.#json({ kind: 'range', text, options }, options, signal);
+  }
+
+  series(...[request, signal]: Parameters<Answers['series']>): Promise<JsonAnswer> {
+    return this.#json({ kind: 'series', request: packRequest(request) }, {}, signal);
+  }
+
+  labelNames(...[request, signal]: Parameters<Answers['labelNames']>): Promise<JsonAnswer> {
+    return this.#json({ kind: 'labelNames', request: packRequest(request) }, {}, signal);
+  }
+
+  labelValues(...[name, request, signal]: Parameters<Answers['labelValues']>): Promise<JsonAnswer> {
+    return this.#json({ kind: 'labelValues', name, request: packRequest(request) }, {}, signal);
+  }
+
+  /** A host came, went, or has other labels. */
+  hostChanged(entry: HostEntry): void {
+    for (const { unheard } of this.#places) unheard?.set(entry[0], entry);
+  }
+
+  /** Ends all threads; questions that are open fail with DRAINING. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#places.map(async ({ reader }) => reader?.kill()));
+  }
+
+  async #value(question: Question, call: { readonly timeoutMs?: number }, signal: AbortSignal) {
+    const { reply } = await this.#ask(question, call, signal);
+    if (reply.kind !== 'value') throw new TypeError(`${reply.kind} where a value was asked for`);
+    return unpackResult(reply.result);
+  }
+
+  async #json(
+    question: Question,
+    call: { readonly timeoutMs?: number },
+    signal: AbortSignal,
+  ): Promise<JsonAnswer> {
+    const { reader, id, reply } = await this.#ask(question, call, signal);
+    if (reply.kind !== 'json') throw new TypeError(`${reply.kind} where JSON was asked for`);
+    const { warnings, infos } = reply;
+    return { data: reader.pieces(id, reply, signal), warnings, infos };
+  }
+
+  async #ask(question: Question, call: { readonly timeoutMs?: number }, signal: AbortSignal) {
+    const reader = this.#reader();
+    const timeoutMs = Math.min(call.timeoutMs ?? Infinity, this.#options.limits.timeoutMs) + REPLY_GRACE_MS;
+    return { reader, ...(await reader.ask(question, { signal, timeoutMs })) };
+  }
+
+  /** The thread with the least to do; one that was not needed so far only when all others are busy. */
+  #reader(): Reader {
+    if (this.#isClosed) throw new AppError('DRAINING', 'the collector is about to stop');
+    const loads = this.#places.map(({ reader }) => (reader === undefined ? 0.5 : reader.load));
+    const total = loads.reduce((sum, load) => sum + Math.floor(load), 0);
+    if (total >= QUESTIONS_MAX) {
+      throw new AppError('SLOW_DOWN', `${QUESTIONS_MAX} queries are waiting already: try again later`);
+    }
+    const place = this.#places[loads.indexOf(Math.min(...loads))];
+    if (place === undefined) throw new TypeError('there are no threads');
+    place.reader ??= this.#startAt(place);
+    if (place.unheard === undefined) {
+      place.unheard = new Map();
+      place.reader.learn(this.#options.hosts());
+    } else if (place.unheard.size > 0) {
+      place.reader.learn([...place.unheard.values()]);
+      place.unheard.clear();
+    }
+    return place.reader;
+  }
+
+  #startAt(place: Place): Reader {
+    const { clock, start, noted, damaged, log, failed } = this.#options;
+    place.unheard = undefined;
+    return new Reader({
+      clock,
+      start,
+      noted,
+      damaged,
+      ended(reason) {
+        place.reader = undefined;
+        place.unheard = undefined;
+        if (reason === undefined) return;
+        failed();
+        log.error('a reading thread ended', { error: describeError(reason) });
+      },
+    });
+  }
+}
+
+/** What a thread may use besides the arrays of samples, which the limits on samples bound. */
+export interface ThreadMemory {
+  readonly heapMiB: number;
+}
+
+/** Starts real threads. */
+export function threadStarter(settings: ThreadSettings, { heapMiB }: ThreadMemory): StartThread {
+  return ({ message, ended }: ThreadEvents): ThreadPort => {
+    const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData: settings,
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
+    });
+    // A thread that idles does not keep a collector from ending.
+    worker.unref();
+    worker.on('message', (received: FromThread) => message(received));
+    worker.on('error', (error) => ended(error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', (code) => ended(new Error(`the thread ended with code ${code}`)));
+    return {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+      post: (sent) => worker.postMessage(sent),
+      async kill() {
+        await worker.terminate();
+      },
+    };
+  };
+}
+
+/** The limits of one of `threads` threads, which share the places for queries. */
+export function limitsPerThread(threads: number, limits: Partial<QueryLimits> = {}): QueryLimits {
+  const all = { ...DEFAULT_LIMITS, ...limits };
+  return { ...all, concurrentMax: Math.max(1, Math.ceil(all.concurrentMax / threads)) };
+}

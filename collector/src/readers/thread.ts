@@ -1,0 +1,58 @@
+/** A reading thread: its own connections to the journal, its own store, its own engine. Started by readers.ts only. */
+import { setPriority } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import { openJournalReader } from '../journal/reader.ts';
+import { SchemaCache } from '../journal/schema-cache.ts';
+import { createAnswers } from '../query/answers.ts';
+import { watchQuery } from '../query/query-log.ts';
+import { createQueryEngine } from '../query/query.ts';
+import { openFollowingReader } from '../storage/open.ts';
+import { Desk, type DeskPorts } from './desk.ts';
+import type { FromThread, HostEntry, ThreadSettings, ToThread } from './messages.ts';
+
+if (parentPort === null) throw new Error('thread.ts is no program of its own');
+const port = parentPort;
+const settings: ThreadSettings = workerData;
+// Linux counts this per thread; elsewhere it would be the whole collector that steps back.
+if (process.platform === 'linux') setPriority(settings.niceness);
+const post = (message: FromThread, moved: readonly ArrayBuffer[] = []): void =>
+  port.postMessage(message, moved);
+
+/** Charts of the last hour are the most frequent question; small fleets fit for longer than the store's own window. */
+const WINDOW_MS = 7_200_000;
+
+const identities = new Map<string, readonly (readonly [string, string])[]>();
+const storage = openFollowingReader({
+  reader: openJournalReader({ path: settings.journalFile, schemas: new SchemaCache() }),
+  identityOf: (agentId) => identities.get(agentId),
+  clock: systemClock,
+  yieldToLoop: nextTurn,
+  limits: { windowBytes: settings.windowBytes, windowMs: WINDOW_MS },
+  blocks: {
+    disk: nodeDisk,
+    dir: settings.blocksDir,
+    damaged: (text, file) => post({ kind: 'damaged', text, file }),
+  },
+});
+const engine = createQueryEngine({
+  storage,
+  clock: systemClock,
+  limits: settings.limits,
+  log: {
+    watch: (query, work) =>
+      watchQuery(query, work, { clock: systemClock, note: (done) => post({ kind: 'noted', query: done }) }),
+  },
+});
+const ports: DeskPorts = { engine, answers: createAnswers({ engine, storage }), storage, learn, post };
+const desk = new Desk(ports);
+port.on('message', (message: ToThread) => void desk.receive(message));
+
+function learn(hosts: readonly HostEntry[]): void {
+  for (const [agentId, identity] of hosts) {
+    if (identity === undefined) identities.delete(agentId);
+    else identities.set(agentId, identity);
+  }
+}

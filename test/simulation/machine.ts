@@ -1,0 +1,110 @@
+/** A simulated computer and the processes on it, as far as time goes. */
+import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import type { Timeline } from './timeline.ts';
+
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+
+export class Machine {
+  readonly timeline: Timeline;
+  /** The wall clock minus the true time. */
+  wallErrorMs = 0;
+  #bootedAtMs: number;
+  #suspendedMs = 0;
+  #frozenUntilMs = 0;
+
+  constructor(timeline: Timeline) {
+    this.timeline = timeline;
+    this.#bootedAtMs = timeline.nowMs - 60_000;
+  }
+
+  get wallMs(): number {
+    return Math.floor(EPOCH_MS + this.timeline.nowMs + this.wallErrorMs);
+  }
+
+  get bootMs(): number {
+    return Math.floor(this.timeline.nowMs - this.#bootedAtMs);
+  }
+
+  get monoMs(): number {
+    return this.timeline.nowMs - this.#bootedAtMs - this.#suspendedMs;
+  }
+
+  /** Nothing on the machine runs before this time. */
+  get frozenUntilMs(): number {
+    return this.#frozenUntilMs;
+  }
+
+  get isFrozen(): boolean {
+    return this.timeline.nowMs < this.#frozenUntilMs;
+  }
+
+  /** All its processes stand still, as by SIGSTOP. */
+  freeze(forMs: number): void {
+    this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.timeline.nowMs + forMs);
+  }
+
+  /** The whole machine sleeps: its monotonic clock stands still too. */
+  suspend(forMs: number): void {
+    const untilMs = this.timeline.nowMs + forMs;
+    this.#suspendedMs += Math.max(0, untilMs - Math.max(this.#frozenUntilMs, this.timeline.nowMs));
+    this.#frozenUntilMs = Math.max(this.#frozenUntilMs, untilMs);
+  }
+
+  /** The boot clock starts anew. */
+  reboot(): void {
+    this.#bootedAtMs = this.timeline.nowMs;
+    this.#suspendedMs = 0;
+    this.#frozenUntilMs = 0;
+  }
+}
+
+/** A process: when it is dead, none of its timers fires any more and nothing reaches it. */
+export class Process {
+  readonly machine: Machine;
+  readonly clock: Clock;
+  #isAlive = true;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+    this.clock = {
+      wallMs: () => machine.wallMs,
+      monoMs: () => machine.monoMs,
+      bootMs: () => machine.bootMs,
+      setTimer: (delayMs, callback) => this.#setTimer(delayMs, callback),
+    };
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  end(): void {
+    this.#isAlive = false;
+  }
+
+  /** Runs `act` now, or when the machine is no longer frozen, unless the process is dead by then. */
+  whenRunning(act: () => void): void {
+    if (!this.#isAlive) return;
+    if (this.machine.isFrozen)
+      this.machine.timeline.at(this.machine.frozenUntilMs, () => this.whenRunning(act));
+    else act();
+  }
+
+  #setTimer(delayMs: number, callback: () => void): Timer {
+    const { machine } = this;
+    const dueMonoMs = machine.monoMs + Math.max(0, delayMs);
+    let isCancelled = false;
+    const fire = (): void => {
+      if (isCancelled || !this.#isAlive) return;
+      if (machine.isFrozen) machine.timeline.at(machine.frozenUntilMs, fire);
+      else if (machine.monoMs < dueMonoMs) machine.timeline.after(dueMonoMs - machine.monoMs, fire);
+      else callback();
+    };
+    machine.timeline.after(Math.max(0, delayMs), fire);
+    return {
+      cancel: () => {
+        isCancelled = true;
+      },
+    };
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * `npm run simulate`: runs seeds of the simulation, or its mutants.
+ *
+ *   --seeds N     how many, the seeds that failed once first           default 500
+ *   --from S      the first seed                                       default 1
+ *   --seed S      only this one, with the story of what happened
+ *   --jobs N      processes side by side                               default one per core
+ *   --mutants     each mutant in at most --seeds (default 200) seeds
+ *   --mutant NAME one mutant; exit code 0 when it is caught
+ */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { FAILED_SEEDS } from './failed-seeds.ts';
+import { applyMutant } from './mutants/apply.ts';
+import { MUTANTS } from './mutants/list.ts';
+import { huntMutants } from './mutants/hunt.ts';
+import { describeFailure, Summary, type SeedReport } from './report.ts';
+import { runInProcesses } from './processes.ts';
+
+const SEEDS = 500;
+const SEEDS_PER_MUTANT = 200;
+const STORY_LINES = 40;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
+    mutants: { type: 'boolean', default: false },
+    mutant: { type: 'string' },
+    /** For the processes that we start: tell the parent, print nothing. */
+    child: { type: 'boolean', default: false },
+  },
+});
+
+const jobs = Math.max(1, Number(values.jobs));
+if (values.child) await runAsChild();
+else if (values.mutants) await huntAll();
+else if (values.mutant !== undefined) await huntOne(values.mutant);
+else if (values.seed !== undefined) await runOne(Number(values.seed));
+else await runAll();
+
+async function runAsChild(): Promise<void> {
+  const [from, count] = [Number(values.from), Number(values.seeds)];
+  await here(
+    range(from, count),
+    (report) => process.send?.(report),
+    () => false,
+  );
+  process.disconnect();
+}
+
+async function runAll(): Promise<void> {
+  const started = performance.now();
+  const summary = new Summary();
+  const tell = (report: SeedReport): void => {
+    summary.add(report);
+    if (report.violation !== undefined) console.log(describeFailure(report, STORY_LINES));
+  };
+  const count = Number(values.seeds ?? SEEDS);
+  const known = FAILED_SEEDS.map(({ seed }) => seed);
+  if (known.length > 0) await here(known, tell, () => false);
+  if (jobs === 1) await here(range(Number(values.from), count), tell, () => false);
+  else await runInProcesses({ from: Number(values.from), count, jobs, tell });
+  printMarks(summary);
+  const seconds = (performance.now() - started) / 1_000;
+  console.log(`${(summary.seeds / seconds).toFixed(0)} seeds a second in ${jobs} processes`);
+  for (const line of summary.lines()) console.log(line);
+  process.exitCode = summary.failed.length === 0 ? 0 : 1;
+}
+
+async function runOne(seed: number): Promise<void> {
+  await here(
+    [seed],
+    (report) => {
+      console.log(report.violation === undefined ? `seed ${seed} passes` : describeFailure(report, 400));
+      process.exitCode = report.violation === undefined ? 0 : 1;
+    },
+    () => false,
+  );
+}
+
+async function huntAll(): Promise<void> {
+  const caught = await huntMutants({
+    mutants: MUTANTS,
+    jobs,
+    seeds: Number(values.seeds ?? SEEDS_PER_MUTANT),
+  });
+  console.log(`mutants caught ${caught} of ${MUTANTS.length}`);
+  process.exitCode = caught === MUTANTS.length ? 0 : 1;
+}
+
+async function huntOne(name: string): Promise<void> {
+  const mutant = MUTANTS.find((candidate) => candidate.name === name);
+  if (mutant === undefined) throw new Error(`no mutant is called "${name}"`);
+  applyMutant(mutant);
+  process.exitCode = 1;
+  await here(
+    range(Number(values.from), Number(values.seeds ?? SEEDS_PER_MUTANT)),
+    (report) => {
+      if (report.violation === undefined) return;
+      console.log(`caught by seed ${report.seed}: ${report.violation.check}: ${report.violation.detail}`);
+      process.exitCode = 0;
+    },
+    (report) => report.violation !== undefined,
+  );
+}
+
+/** The product is imported late, so that a mutant can be put into it before. */
+async function here(
+  seeds: Iterable<number>,
+  tell: (report: SeedReport) => void,
+  isEnough: (report: SeedReport) => boolean,
+): Promise<void> {
+  const { runSeeds } = await import('./run.ts');
+  await runSeeds({ seeds, tell, isEnough });
+}
+
+function* range(from: number, count: number): Generator<number> {
+  for (let seed = from; seed < from + count; seed++) yield seed;
+}
+
+function printMarks({ marks }: Summary): void {
+  const names = [...marks.keys()].sort((left, right) => left.localeCompare(right));
+  for (const name of names) console.log(`${String(marks.get(name)).padStart(8)} × ${name}`);
+}

@@ -1,0 +1,371 @@
+/**
+ * Deliberate bugs. Each must be caught by the simulation within a few seeds; one that survives means that the simulation
+ * is weak, not that the product is good. Long, because it is one list.
+ */
+
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+interface Edit {
+  /** From the root of the repository. */
+  readonly file: string;
+  /** Text that stands in the file exactly once, and what it becomes. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const JOURNAL = 'collector/src/journal';
+const GATEWAY = 'collector/src/gateway';
+const LINK = 'agent/src/link';
+const SPOOL = 'agent/src/spool';
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'ack before commit',
+    edits: [
+      {
+        file: `${JOURNAL}/open-journal.ts`,
+        from: `    try {
+      await this.#store.commit(batch);`,
+        to: `    group.settle(batch);
+    try {
+      await this.#store.commit(batch);`,
+      },
+    ],
+  },
+  {
+    name: 'watermark outside the transaction of its data',
+    edits: [
+      {
+        file: `${JOURNAL}/sqlite-store.ts`,
+        from: `this.#database.transaction(() => this.#writes.write(batch));`,
+        to: `const late = this.late ?? [];
+    this.late = batch.records;
+    this.#database.transaction(() => this.#writes.write({ ...batch, records: late }));`,
+      },
+    ],
+  },
+  {
+    name: 'a failed commit is acknowledged',
+    edits: [
+      {
+        file: `${JOURNAL}/open-journal.ts`,
+        from: `      this.#fail(group, error);
+      return;`,
+        to: `      this.#fail(new CommitGroup(), error);`,
+      },
+    ],
+  },
+  {
+    name: 'welcome before the older session is settled',
+    edits: [
+      {
+        file: `${JOURNAL}/open-journal.ts`,
+        from: `if (this.#open.hasAgent(agentId) || this.#inFlight?.hasAgent(agentId) === true) await this.#settle();`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'older session not fenced, neither by the gateway nor by the journal',
+    edits: [
+      {
+        file: `${GATEWAY}/gateway.ts`,
+        from: `    older?.dispatch({
+      kind: 'end',
+      code: 'SUPERSEDED',
+      text: 'a newer session of this agent has taken over',
+    });`,
+        to: `    void older;`,
+      },
+      {
+        file: `${JOURNAL}/open-journal.ts`,
+        from: `    this.#sessions.get(agentId)?.close();`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'duplicates accepted',
+    edits: [
+      {
+        file: `${JOURNAL}/apply.ts`,
+        from: `if (crc === undefined || crc === record.crc) return { kind: 'duplicate' };`,
+        to: `if (crc === record.crc) return judgeBody(lane, record, received);`,
+      },
+    ],
+  },
+  {
+    name: 'holes accepted',
+    edits: [
+      {
+        file: `${JOURNAL}/apply.ts`,
+        from: `if (seq > watermark + 1) {`,
+        to: `if (seq > watermark + 1_000_000) {`,
+      },
+    ],
+  },
+  {
+    name: 'gap counts off by one at the collector',
+    edits: [
+      {
+        file: `${JOURNAL}/apply.ts`,
+        from: `lostTicks: Math.max(0, gap.ticksThrough - lane.mark.ticks),`,
+        to: `lostTicks: Math.max(0, gap.ticksThrough - lane.mark.ticks) + 1,`,
+      },
+    ],
+  },
+  {
+    name: 'gap counts not trimmed at the watermark',
+    edits: [
+      {
+        file: `${JOURNAL}/apply.ts`,
+        from: `lostSamples: Math.max(0, gap.samplesThrough - lane.mark.samples),`,
+        to: `lostSamples: gap.samplesThrough,`,
+      },
+    ],
+  },
+  {
+    name: 'watermark one past a gap',
+    edits: [
+      {
+        file: `${JOURNAL}/lane.ts`,
+        from: `mark.watermark = gap.to;`,
+        to: `mark.watermark = gap.to + 1;`,
+      },
+    ],
+  },
+  {
+    name: 'rejected record does not move the watermark',
+    edits: [
+      {
+        file: `${JOURNAL}/session.ts`,
+        from: `  lane.advance(record, 'rejected', verdict);`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'a wrong clock of the collector judges times',
+    edits: [
+      {
+        file: `${JOURNAL}/clock-guard.ts`,
+        from: `isTrusted: !isBehind && monoMs >= this.#trustedFromMonoMs`,
+        to: `isTrusted: true`,
+      },
+    ],
+  },
+  {
+    name: 'a restart forgets that the clock is behind',
+    edits: [
+      {
+        file: `${JOURNAL}/clock-guard.ts`,
+        from: `nowMs: this.#newestReceivedMs,`,
+        to: `nowMs,`,
+      },
+    ],
+  },
+  {
+    name: 'journal never tries to write again',
+    edits: [
+      {
+        file: `${JOURNAL}/open-journal.ts`,
+        from: `    this.#probeLater(0);`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'credit never returned',
+    edits: [
+      {
+        file: `${GATEWAY}/credit.ts`,
+        from: `    pendingBytes: credit.pendingBytes - storedBytes,`,
+        to: `    pendingBytes: credit.pendingBytes,`,
+      },
+    ],
+  },
+  {
+    name: 'credit falls',
+    edits: [
+      {
+        file: `${GATEWAY}/credit.ts`,
+        from: `return limitBytes > credit.limitBytes ? { ...credit, limitBytes } : credit;`,
+        to: `return { ...credit, limitBytes };`,
+      },
+    ],
+  },
+  {
+    name: 'no new credit after the disk was full',
+    edits: [
+      {
+        file: `${GATEWAY}/gateway.ts`,
+        from: `    this.#isWritable = this.#options.journal.stats().isWritable;`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'a silent host stays up',
+    edits: [
+      {
+        file: 'collector/src/fleet/presence-machine.ts',
+        from: `return { ...presence, untilMs: nowMs + settings.silenceMs };`,
+        to: `return { ...presence, untilMs: Number.POSITIVE_INFINITY };`,
+      },
+    ],
+  },
+  {
+    name: 'presence by the wall clock',
+    edits: [
+      {
+        file: 'collector/src/fleet/presence.ts',
+        from: `return this.#clock.monoMs() - this.#stalledMs;`,
+        to: `return this.#clock.wallMs() - this.#stalledMs;`,
+      },
+    ],
+  },
+  {
+    name: 'records do not count as a sign of life',
+    edits: [
+      {
+        file: `${GATEWAY}/connection.ts`,
+        from: `if (this.isOpen) this.#shared.presence.heard(this.#agentId);`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'agent ignores credit',
+    edits: [
+      {
+        file: `${LINK}/session.ts`,
+        from: `if (lane === undefined || credit <= 0 || connection.isBlocked) return { state, effects };`,
+        to: `if (lane === undefined || connection.isBlocked) return { state, effects };`,
+      },
+    ],
+  },
+  {
+    name: 'agent takes what it sent for acknowledged',
+    edits: [
+      {
+        file: `${LINK}/uplink.ts`,
+        from: `    this.#stats.batchesSent++;`,
+        to: `    this.#options.spool.acknowledge(epochId, nextSeq - 1);
+    this.#stats.batchesSent++;`,
+      },
+    ],
+  },
+  {
+    name: 'agent goes on one number too far',
+    edits: [
+      {
+        file: `${LINK}/session.ts`,
+        from: `      nextSeq: watermark + 1,`,
+        to: `      nextSeq: watermark + 2,`,
+      },
+    ],
+  },
+  {
+    name: 'agent waits for ever for a silent collector',
+    edits: [
+      {
+        file: `${LINK}/session.ts`,
+        from: `if (at.monoMs >= connection.lastReceivedMs + silenceMsMax(connection)) {`,
+        to: `if (at.monoMs < 0) {`,
+      },
+    ],
+  },
+  {
+    name: 'agent waits for ever for an answer to its dial',
+    edits: [
+      {
+        file: `${LINK}/session.ts`,
+        from: `      return end(state, at, endedBy('no answer from the collector in time'), [{ kind: 'terminate' }]);`,
+        to: `      return stay(state);`,
+      },
+    ],
+  },
+  {
+    name: 'back-off without a cap',
+    edits: [
+      {
+        file: `${LINK}/ending.ts`,
+        from: `const BACKOFF = { baseMs: 1_000, factor: 2, maxMs: 60_000 };`,
+        to: `const BACKOFF = { baseMs: 1_000, factor: 20, maxMs: 86_400_000 };`,
+      },
+    ],
+  },
+  {
+    name: 'session goes on in an epoch that it does not know',
+    edits: [
+      {
+        file: `${LINK}/session.ts`,
+        from: `if (!isKnown) return reopen(state, at, []);`,
+        to: `if (!isKnown) return stay(state);`,
+      },
+    ],
+  },
+  {
+    name: 'a blocked socket stays blocked',
+    edits: [
+      {
+        file: `${LINK}/session.ts`,
+        from: `return { ...state, connection: { ...state.connection, isBlocked: false } };`,
+        to: `return state;`,
+      },
+    ],
+  },
+  {
+    name: 'a missed tick is not counted',
+    edits: [
+      {
+        file: 'agent/src/scheduler/scheduler.ts',
+        from: `    this.#missed.overrun += skipped;`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'memory: epoch kept over a restart',
+    edits: [
+      {
+        file: `${SPOOL}/memory.ts`,
+        from: `new MemoryEpoch(this.#options.randomBytes(EPOCH_BYTES).toString('hex'), this.#options.bootId)`,
+        to: `new MemoryEpoch('0123456789abcdef', this.#options.bootId)`,
+      },
+    ],
+  },
+  {
+    name: 'memory: segment dropped without a gap',
+    edits: [
+      {
+        file: `${SPOOL}/memory-epoch.ts`,
+        from: `    this.#addGap(spanOf(segment, GAP_REASON.BYTES));`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'memory: gap counts without what came before',
+    edits: [
+      {
+        file: `${SPOOL}/memory-epoch.ts`,
+        from: `through: segment.records.reduce(add, segment.before),`,
+        to: `through: segment.records.reduce(add, NOTHING),`,
+      },
+    ],
+  },
+  {
+    name: 'memory: no copies of schemas at the start of a segment',
+    edits: [
+      {
+        file: `${SPOOL}/memory.ts`,
+        from: `    for (const numbered of this.#schemasInForce()) this.#writeSchema(numbered);`,
+        to: `    for (const { number } of this.#schemasInForce()) this.#written.add(number);`,
+      },
+    ],
+  },
+];

@@ -1,0 +1,193 @@
+/**
+ * The conservation oracle: every tick of the ledger is stored exactly once with its values, or its loss is declared with
+ * exact counts, or it has an excuse that the world gave; and nothing else is stored.
+ */
+import { GAP_REASON, GAP_REASON_NAMES } from '@rollcall/shared/protocol/gap.ts';
+import { originOf, type Tick } from './ledger.ts';
+import type { Fault, Plan } from './plan.ts';
+import type { Stored, StoredGap, StoredTick } from './stored.ts';
+
+/** A machine of the world, as far as the oracle looks at it. */
+export interface Witness {
+  readonly number: number;
+  readonly hostId: string;
+  readonly ticks: readonly Tick[];
+  /** Its history was set back or copied, so that a record may have come twice in two epochs. */
+  readonly hasForked: boolean;
+}
+
+export interface Verdict {
+  readonly ticks: number;
+  readonly stored: number;
+  readonly declared: number;
+  readonly rejected: number;
+  readonly excused: number;
+  /** Empty when all is well. */
+  readonly faults: readonly { readonly check: string; readonly detail: string }[];
+}
+
+/** What must have happened before a loss may be declared for this reason. */
+const CAUSES: Readonly<Record<number, readonly Fault[]>> = {
+  [GAP_REASON.BYTES]: ['small spool'],
+  [GAP_REASON.COLLECTOR_ROLLBACK]: ['collector rollback'],
+};
+
+export function judge(stored: Stored, witnesses: readonly Witness[], plan: Plan): Verdict {
+  const faults: { check: string; detail: string }[] = [];
+  const fail = (check: string, detail: string): void => void faults.push({ check, detail });
+  for (const fault of stored.faults) fail('stored values are what was read', fault);
+  checkLanes(stored, fail);
+  checkGapReasons(stored, plan, fail);
+  const byProof = groupByProof(stored.ticks);
+  const sums = { ticks: 0, stored: 0, declared: 0, rejected: 0, excused: 0 };
+  for (const witness of witnesses) {
+    const own = judgeMachine({ stored, byProof, witness }, fail);
+    sums.ticks += own.ticks;
+    sums.stored += own.stored;
+    sums.rejected += own.rejected;
+    sums.excused += own.excused;
+  }
+  sums.declared = stored.gaps.reduce((sum, { ticks }) => sum + ticks, 0);
+  for (const [proof, [first]] of byProof) {
+    const { machine, number } = originOf(proof);
+    const witness = witnesses.find((candidate) => candidate.number === machine);
+    if (witness?.ticks[number] === undefined) fail('nothing is stored that was not read', `tick ${proof}`);
+    else if (first !== undefined && first.hostId !== witness.hostId)
+      fail('no host gets data of another', `tick ${proof}`);
+  }
+  return { ...sums, faults };
+}
+
+type Fail = (check: string, detail: string) => void;
+
+function checkLanes({ lanes }: Stored, fail: Fail): void {
+  for (const { hostId, epochId, watermark, applied, rejected, gapped, refusedBlocks } of lanes) {
+    const where = `${hostId.slice(0, 6)}/${epochId}`;
+    if (watermark !== applied + rejected + gapped) {
+      fail('every number has one fate', `${where}: ${watermark} is not ${applied} + ${rejected} + ${gapped}`);
+    }
+    if (refusedBlocks > 0) fail('every block has its schema', `${where}: ${refusedBlocks} blocks without`);
+  }
+}
+
+function checkGapReasons({ gaps }: Stored, { faults }: Plan, fail: Fail): void {
+  for (const { reason, from, to, epochId } of gaps) {
+    const causes = CAUSES[reason];
+    const name = GAP_REASON_NAMES[reason] ?? String(reason);
+    if (causes === undefined || !causes.some((cause) => faults.has(cause))) {
+      fail('no loss without a cause', `numbers ${from} to ${to} of epoch ${epochId} were given up: ${name}`);
+    }
+  }
+}
+
+function groupByProof(ticks: readonly StoredTick[]): ReadonlyMap<number, readonly StoredTick[]> {
+  const groups = new Map<number, StoredTick[]>();
+  for (const tick of ticks) {
+    const group = groups.get(tick.proof);
+    if (group === undefined) groups.set(tick.proof, [tick]);
+    else group.push(tick);
+  }
+  return groups;
+}
+
+interface Case {
+  readonly stored: Stored;
+  readonly byProof: ReadonlyMap<number, readonly StoredTick[]>;
+  readonly witness: Witness;
+}
+
+function judgeMachine(
+  { stored, byProof, witness }: Case,
+  fail: Fail,
+): { ticks: number; stored: number; rejected: number; excused: number } {
+  const gaps = stored.gaps.filter(({ hostId }) => hostId === witness.hostId);
+  const sums = { ticks: 0, stored: 0, rejected: 0, excused: 0 };
+  const missing: Tick[] = [];
+  for (const tick of witness.ticks) {
+    sums.ticks++;
+    const found = byProof.get(tick.machine * 1_000_000 + tick.number) ?? [];
+    const where = `tick ${tick.number} of machine ${tick.machine}`;
+    if (found.length > 1 && !isAbsorbed(found, witness)) {
+      fail('nothing is stored twice', `${where}: ${found.map(placeOf).join(' and ')}`);
+    }
+    for (const { timeMs, rejectedAs } of found) {
+      if (timeMs !== tick.wallMs)
+        fail('times are those of the reading', `${where}: ${timeMs}, read at ${tick.wallMs}`);
+      if (rejectedAs !== undefined && !mayReject(rejectedAs, tick))
+        fail('no rejection without a cause', `${where}: ${rejectedAs}`);
+    }
+    if (found.some(({ rejectedAs }) => rejectedAs !== undefined)) sums.rejected++;
+    else if (found.length > 0) sums.stored++;
+    else if (tick.isKept) missing.push(tick);
+    else sums.excused++;
+  }
+  const lost = missing.filter(({ excuse }) => excuse === undefined);
+  sums.excused += missing.length - lost.length;
+  for (const tick of lost) {
+    const isDeclared = gaps.some(({ firstMs, lastMs }) => firstMs <= tick.wallMs && tick.wallMs <= lastMs);
+    if (!isDeclared)
+      fail('nothing is lost silently', `tick ${tick.number} of machine ${tick.machine} (${placeText(tick)})`);
+  }
+  for (const gap of gaps) checkGap(gap, witness, fail);
+  if (witness.hasForked || gaps.some(({ isEstimated }) => isEstimated)) return sums;
+  checkCount(
+    'ticks',
+    { declared: sum(gaps, 'ticks'), lost: lost.length, missing: missing.length },
+    fail,
+    witness,
+  );
+  const samples = {
+    declared: sum(gaps, 'samples'),
+    lost: sum(lost, 'samples'),
+    missing: sum(missing, 'samples'),
+  };
+  checkCount('samples', samples, fail, witness);
+  return sums;
+}
+
+/** A gap declares at least what had to arrive, and at most what is not there. */
+function checkCount(
+  what: string,
+  { declared, lost, missing }: { readonly declared: number; readonly lost: number; readonly missing: number },
+  fail: Fail,
+  { number }: Witness,
+): void {
+  if (declared >= lost && declared <= missing) return;
+  const detail = `machine ${number}: ${declared} ${what} are declared lost, ${lost} to ${missing} are`;
+  fail('gaps count what is lost', detail);
+}
+
+/** A gap counts exactly the ticks that had the numbers that it covers, as far as it is known which these were. */
+function checkGap(gap: StoredGap, { number, ticks }: Witness, fail: Fail): void {
+  const inEpoch = ticks.filter(({ place }) => place?.epochId === gap.epochId);
+  if (gap.isEstimated || inEpoch.length === 0) return;
+  const covered = inEpoch.filter(
+    ({ place }) => place !== undefined && gap.from <= place.seq && place.seq <= gap.to,
+  );
+  const samples = sum(covered, 'samples');
+  if (gap.ticks === covered.length && gap.samples === samples) return;
+  const where = `machine ${number}, numbers ${gap.from} to ${gap.to} of epoch ${gap.epochId}`;
+  const detail = `${gap.ticks} ticks and ${gap.samples} samples are declared, ${covered.length} and ${samples} were there`;
+  fail('gaps count what is lost', `${where}: ${detail}`);
+}
+
+/** Records that were moved to another epoch while nobody could know that they had arrived. */
+function isAbsorbed(found: readonly StoredTick[], { hasForked }: Witness): boolean {
+  return hasForked && new Set(found.map(({ epochId }) => epochId)).size === found.length;
+}
+
+function mayReject(code: string, { wallErrorMs }: Tick): boolean {
+  return code === 'TIME_OUT_OF_WINDOW' && wallErrorMs !== 0;
+}
+
+function sum<Name extends string>(entries: readonly Readonly<Record<Name, number>>[], name: Name): number {
+  return entries.reduce((total, entry) => total + entry[name], 0);
+}
+
+function placeOf({ epochId, seq }: StoredTick): string {
+  return `${epochId}#${seq}`;
+}
+
+function placeText({ place }: Tick): string {
+  return place === undefined ? 'place unknown' : `${place.epochId}#${place.seq}`;
+}

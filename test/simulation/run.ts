@@ -1,0 +1,59 @@
+/** Runs seeds one after another in this process. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { planOf } from './plan.ts';
+import type { SeedReport } from './report.ts';
+import { prepare, runWorld } from './world.ts';
+
+/** The databases of a world live in memory where the system has such a folder. */
+const SHARED_MEMORY = '/dev/shm';
+
+/**
+ * Runs the seeds in order and tells of each.
+ * @param options.isEnough stops early when it says so after a seed
+ */
+export async function runSeeds(options: {
+  readonly seeds: Iterable<number>;
+  readonly tell: (report: SeedReport) => void;
+  readonly isEnough: (report: SeedReport) => boolean;
+}): Promise<void> {
+  const folder = mkdtempSync(
+    join(existsSync(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir(), 'rollcall-simulation-'),
+  );
+  try {
+    prepare(folder);
+    for (const seed of options.seeds) {
+      const report = await runSeed(seed, folder);
+      options.tell(report);
+      if (options.isEnough(report)) return;
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runSeed(seed: number, folder: string): Promise<SeedReport> {
+  const plan = planOf(seed);
+  const { violation, marks, verdict, virtualMs, log } = await runWorld(plan, folder);
+  return {
+    seed,
+    violation,
+    marks: Object.fromEntries(marks),
+    counts: verdict && {
+      ticks: verdict.ticks,
+      stored: verdict.stored,
+      declared: verdict.declared,
+      rejected: verdict.rejected,
+      excused: verdict.excused,
+    },
+    virtualMs,
+    // A long story only for whoever has to read it.
+    story: violation === undefined ? [] : [describePlan(plan), ...log],
+  };
+}
+
+function describePlan({ agents, intervalMs, safetyMs, faults, spool }: ReturnType<typeof planOf>): string {
+  const size = `${agents} agents every ${intervalMs / 1_000} s for ${Math.round(safetyMs / 1_000)} s`;
+  return `${size}, spool ${JSON.stringify(spool)}, faults: ${[...faults].join(', ') || 'none'}`;
+}

@@ -1,0 +1,151 @@
+/** Looks at every message and now and then at the world, for what must hold at any time. */
+import { decodeFrame, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
+import { decodeWelcome } from '@rollcall/shared/protocol/handshake.ts';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { decodeAck, decodeBatch, decodeError } from '@rollcall/shared/protocol/messages.ts';
+import type { Line, Tap } from './network.ts';
+import type { SimAgent } from './sim-agent.ts';
+import type { WatermarkProbe } from './stored.ts';
+
+/** What is known of a connection. */
+interface LineFacts {
+  agent: SimAgent;
+  /** Newest credit limit that reached the agent, and that the collector sent. */
+  creditReached: number;
+  creditSent: number;
+  /** Bytes of batches that left the agent, and that reached the collector. */
+  bytesSent: number;
+  bytesReached: number;
+  isWelcomed: boolean;
+  isFenced: boolean;
+}
+
+export interface WatchOptions {
+  readonly nowMs: () => number;
+  readonly agentOf: (line: Line) => SimAgent;
+  readonly probe: () => WatermarkProbe | undefined;
+  readonly failed: (check: string, detail: string) => void;
+  readonly mark: (name: string) => void;
+  readonly log: (line: string) => void;
+}
+
+export class Watch implements Tap {
+  readonly #options: WatchOptions;
+  readonly #facts = new WeakMap<Line, LineFacts>();
+  /** The connection of each host that got its WELCOME last. */
+  readonly #newest = new Map<string, LineFacts>();
+  readonly #heardAtMs = new Map<string, number>();
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** When a message of the host reached its newest session last; the beginning of time when none did. */
+  heardAtMs(hostId: string): number {
+    return this.#heardAtMs.get(hostId) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  sentByAgent(line: Line, bytes: Buffer): void {
+    const frame = decodeFrame(Buffer.from(bytes));
+    if (frame.type !== MESSAGE.BATCH) return;
+    const facts = this.#of(line);
+    const { records } = decodeBatch(frame);
+    const start = facts.bytesSent + frame.body.length - (records.at(-1)?.bytes.length ?? 0);
+    facts.bytesSent += frame.body.length;
+    if (!facts.isWelcomed) this.#options.failed('batch before welcome', line.name);
+    // The agent counts before it builds the batch, hence without the batch's own header.
+    if (start - EPOCH_BYTES >= facts.creditReached) {
+      this.#options.failed(
+        'agent keeps to its credit',
+        `${line.name}: ${start} of ${facts.creditReached} bytes`,
+      );
+    }
+    if (records.length > LIMITS.recordsPerBatch)
+      this.#options.failed('size of a batch', `${records.length} records`);
+    if (facts.bytesSent >= facts.creditReached) this.#options.mark('credit exhausted');
+  }
+
+  reachedCollector(line: Line, bytes: Buffer): void {
+    const frame = decodeFrame(Buffer.from(bytes));
+    const facts = this.#of(line);
+    const { hostId } = facts.agent;
+    if (this.#newest.get(hostId) === facts) this.#heardAtMs.set(hostId, this.#options.nowMs());
+    if (frame.type === MESSAGE.BATCH) facts.bytesReached += frame.body.length;
+  }
+
+  sentByCollector(line: Line, bytes: Buffer): void {
+    const frame = decodeFrame(Buffer.from(bytes));
+    const facts = this.#of(line);
+    if (frame.type === MESSAGE.WELCOME) this.#welcomeSent(facts, frame.body);
+    if (frame.type === MESSAGE.ACK) this.#ackSent(line, facts, frame.body);
+    if (frame.type === MESSAGE.REJECT) this.#options.mark('record rejected');
+    if (frame.type === MESSAGE.ERROR) {
+      const { code, text } = decodeError(frame.body);
+      this.#options.mark(`error ${code}`);
+      this.#options.log(`collector tells ${line.name}: ${code} ${text}`);
+    }
+  }
+
+  reachedAgent(line: Line, bytes: Buffer): void {
+    const frame = decodeFrame(Buffer.from(bytes));
+    const facts = this.#of(line);
+    if (frame.type === MESSAGE.WELCOME) {
+      const { marks, creditLimit } = decodeWelcome(frame.body).content;
+      facts.isWelcomed = true;
+      facts.creditReached = creditLimit;
+      for (const { id, watermark } of marks) facts.agent.acknowledged(id, watermark);
+    }
+    if (frame.type === MESSAGE.ACK) {
+      const { epochId, watermark, creditLimit } = decodeAck(frame.body);
+      facts.creditReached = Math.max(facts.creditReached, creditLimit);
+      facts.agent.acknowledged(epochId, watermark);
+    }
+  }
+
+  #welcomeSent(facts: LineFacts, body: Buffer): void {
+    const { marks, creditLimit } = decodeWelcome(body).content;
+    facts.creditSent = creditLimit;
+    for (const { id, watermark } of marks) this.#isDurable(facts, id, watermark);
+    const before = this.#newest.get(facts.agent.hostId);
+    if (before !== undefined && before !== facts) before.isFenced = true;
+    this.#newest.set(facts.agent.hostId, facts);
+  }
+
+  #ackSent({ name }: Line, facts: LineFacts, body: Buffer): void {
+    const { epochId, watermark, creditLimit } = decodeAck(body);
+    const { failed } = this.#options;
+    this.#isDurable(facts, epochId, watermark);
+    if (facts.isFenced) failed('one session per agent', `${name}: an ACK on the older one`);
+    if (creditLimit < facts.creditSent)
+      failed('credit never falls', `${name}: ${facts.creditSent} to ${creditLimit}`);
+    if (creditLimit > facts.bytesReached + LIMITS.creditWindowBytes) {
+      failed('credit within the window', `${name}: ${creditLimit} after ${facts.bytesReached} bytes`);
+    }
+    facts.creditSent = creditLimit;
+  }
+
+  #isDurable({ agent }: LineFacts, epochId: string, watermark: number): void {
+    const durable = this.#options.probe()?.watermark(agent.hostId, epochId);
+    if (durable === undefined || durable >= watermark) return;
+    const detail = `${agent.name}: ${watermark} was acknowledged in epoch ${epochId}, ${durable} is on the disk`;
+    this.#options.failed('durable before ack', detail);
+  }
+
+  #of(line: Line): LineFacts {
+    const known = this.#facts.get(line);
+    if (known !== undefined) return known;
+    const facts: LineFacts = {
+      agent: this.#options.agentOf(line),
+      creditReached: 0,
+      creditSent: 0,
+      bytesSent: 0,
+      bytesReached: 0,
+      isWelcomed: false,
+      isFenced: false,
+    };
+    this.#facts.set(line, facts);
+    return facts;
+  }
+}
+
+const EPOCH_BYTES = 8;

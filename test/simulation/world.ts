@@ -1,0 +1,325 @@
+/** One simulated run: a world from a plan, faults for a while, then peace, then the oracle. */
+import './tiny-limits.ts';
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { generateIdentity, type Identity } from '@rollcall/shared/protocol/identity.ts';
+import { heal, inject, type Scene } from './injections.ts';
+import { Network } from './network.ts';
+import { judge, type Verdict } from './oracle.ts';
+import type { Plan } from './plan.ts';
+import { Random } from './random.ts';
+import { SimAgent } from './sim-agent.ts';
+import { prepareTemplate, SimCollector } from './sim-collector.ts';
+import { readStored, WatermarkProbe } from './stored.ts';
+import { Timeline } from './timeline.ts';
+import { Watch } from './watch.ts';
+
+/** After the last fault everything must be delivered within this virtual time. */
+const LIVENESS_MS = 15 * 60_000;
+const STOP_MS = 60_000;
+/** Not a multiple of any interval of the product. */
+const LOOK_MS = 937;
+/** A host that can be reached must be called up after this time, and one that is gone must not be called so. */
+const MISSED_MS_MAX = 200_000;
+const GHOST_MS_MAX = 100_000;
+/** After so long with a clear path a host must not be called down. */
+const FALSE_DOWN_MS = 150_000;
+/** A host that was heard so recently is not silent. */
+const SILENCE_MS_MIN = 25_000;
+/** Delay of a path over which nobody promises anything. */
+const SLOW_MS = 2_000;
+const LOG_LINES = 400;
+const EVENTS_MAX = 500_000;
+
+/** Keys cost time and decide nothing, so all worlds share them. */
+const COLLECTOR_KEYS = generateIdentity();
+const AGENT_KEYS: readonly Identity[] = Array.from({ length: 8 }, () => generateIdentity());
+
+export interface Outcome {
+  readonly plan: Plan;
+  readonly violation: { readonly check: string; readonly detail: string } | undefined;
+  /** How often each interesting thing happened. */
+  readonly marks: ReadonlyMap<string, number>;
+  readonly verdict: Verdict | undefined;
+  readonly virtualMs: number;
+  readonly events: number;
+  /** The last lines of what happened. */
+  readonly log: readonly string[];
+}
+
+/** Makes what all worlds in `folder` begin with. */
+export function prepare(folder: string): void {
+  prepareTemplate(join(folder, 'template'));
+}
+
+export async function runWorld(plan: Plan, folder: string): Promise<Outcome> {
+  const world = new World(plan, folder);
+  try {
+    return await world.run();
+  } finally {
+    world.close();
+  }
+}
+
+class World {
+  readonly #plan: Plan;
+  readonly #folder: string;
+  readonly #timeline: Timeline;
+  readonly #network: Network;
+  readonly #watch: Watch;
+  readonly #agents: SimAgent[];
+  readonly #collector: SimCollector;
+  readonly #scene: Scene;
+  readonly #marks = new Map<string, number>();
+  readonly #log: string[] = [];
+  /** Since when presence says something else than the truth about an agent. */
+  readonly #wrongSinceMs = new Map<SimAgent, number>();
+  /** Since when nothing has stood between an agent and the collector. */
+  readonly #clearSinceMs = new Map<SimAgent, number>();
+  #probe: WatermarkProbe | undefined;
+  #violation: Outcome['violation'];
+  #isDone = false;
+
+  constructor(plan: Plan, folder: string) {
+    const { seed } = plan;
+    this.#plan = plan;
+    this.#folder = join(folder, 'world');
+    rmSync(this.#folder, { recursive: true, force: true });
+    mkdirSync(this.#folder);
+    for (const name of ['journal.db', 'state.db'])
+      copyFileSync(join(folder, 'template', name), join(this.#folder, name));
+    this.#timeline = new Timeline(new Random(seed, 'order'));
+    this.#watch = new Watch({
+      nowMs: () => this.#timeline.nowMs,
+      agentOf: (line) => this.#agentOf(line.name),
+      probe: () => this.#probe,
+      failed: (check, detail) => this.#fail(check, detail),
+      mark: (name) => this.#mark(name),
+      log: (line) => this.#note(line),
+    });
+    this.#network = new Network({
+      timeline: this.#timeline,
+      random: new Random(seed, 'network'),
+      tap: this.#watch,
+    });
+    const ids = new Random(seed, 'ids');
+    const log = (line: string): void => this.#note(line);
+    const failed = (check: string, detail: string): void => this.#fail(check, detail);
+    this.#agents = Array.from({ length: plan.agents }, (_unused, index) => {
+      const keys = AGENT_KEYS[index] ?? COLLECTOR_KEYS;
+      const collectorKey = COLLECTOR_KEYS.publicKey;
+      return new SimAgent({
+        number: index + 1,
+        plan,
+        network: this.#network,
+        agentId: ids.bytes(16),
+        keys,
+        collectorKey,
+        log,
+        failed,
+      });
+    });
+    this.#collector = new SimCollector({
+      seed,
+      network: this.#network,
+      identity: COLLECTOR_KEYS,
+      folder: this.#folder,
+      hosts: this.#agents.map(({ hostId, name }, index) => ({
+        id: hostId,
+        name,
+        publicKey: (AGENT_KEYS[index] ?? COLLECTOR_KEYS).publicKey,
+      })),
+      log,
+      presenceChanged: (hostId, to, reason) => {
+        this.#mark(`presence ${to}`);
+        this.#note(`presence of ${hostId.slice(0, 6)} is ${to}`);
+        if (reason === 'silent') this.#checkSilence(hostId);
+        if (to === 'down') this.#checkDown(hostId);
+      },
+      diedInCommit: () => {
+        this.#collector.kill();
+        this.#timeline.after(2_000, () => this.#collector.start());
+      },
+    });
+    this.#scene = {
+      timeline: this.#timeline,
+      random: new Random(seed, 'faults'),
+      network: this.#network,
+      agents: this.#agents,
+      collector: this.#collector,
+      mark: (name) => this.#mark(name),
+      databasesReplaced: () => this.#openProbe(),
+    };
+  }
+
+  async run(): Promise<Outcome> {
+    const plan = this.#plan;
+    this.#openProbe();
+    this.#collector.start();
+    for (const agent of this.#agents) {
+      if (plan.faults.has('doubled messages')) agent.path.doubled = 0.1;
+      this.#timeline.after(this.#scene.random.next() * plan.intervalMs, () => agent.start());
+    }
+    for (const { atMs, fault } of plan.injections) {
+      this.#timeline.at(atMs, () => {
+        this.#note(`-- ${fault}`);
+        this.#mark(`fault ${fault}`);
+        inject(this.#scene, fault);
+      });
+    }
+    this.#look();
+    await this.#runUntil(plan.safetyMs);
+    this.#note('-- peace');
+    // What was planned in the time of faults may still come; the last of it ends within minutes.
+    heal(this.#scene);
+    await this.#runUntil(plan.safetyMs + LIVENESS_MS);
+    this.#checkCommits();
+    if (this.#violation === undefined && !this.#isSettled())
+      this.#fail('everything arrives', this.#unsettled());
+    await this.#stop();
+    const verdict = this.#violation === undefined ? this.#judge() : undefined;
+    return {
+      plan,
+      violation: this.#violation,
+      marks: this.#marks,
+      verdict,
+      virtualMs: this.#timeline.nowMs,
+      events: this.#timeline.events,
+      log: this.#log,
+    };
+  }
+
+  close(): void {
+    this.#collector.kill();
+    this.#probe?.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #openProbe(): void {
+    this.#probe?.close();
+    this.#probe = new WatermarkProbe(this.#collector.journalPath);
+  }
+
+  async #runUntil(untilMs: number): Promise<void> {
+    this.#isDone = false;
+    await this.#timeline.run(untilMs, () => {
+      if (this.#timeline.events > EVENTS_MAX) this.#fail('no busy loop', `${EVENTS_MAX} events`);
+      return this.#violation !== undefined || this.#isDone;
+    });
+  }
+
+  /** Looks at the world each second. */
+  #look(): void {
+    for (const agent of this.#agents) this.#checkPresence(agent);
+    if (this.#timeline.nowMs > this.#plan.safetyMs && this.#isSettled()) this.#isDone = true;
+    this.#timeline.after(LOOK_MS, () => this.#look());
+  }
+
+  /** Presence may be wrong for a while, but not for long. */
+  #checkPresence(agent: SimAgent): void {
+    const { presence, machine } = this.#collector;
+    const nowMs = this.#timeline.nowMs;
+    if (presence === undefined || machine.isFrozen) {
+      this.#wrongSinceMs.clear();
+      this.#clearSinceMs.clear();
+      return;
+    }
+    const { path } = agent;
+    const isRunning = agent.isRunning && !agent.machine.isFrozen;
+    const isClear = !path.isCut && !path.isUpClogged && !path.isDownClogged && path.delayMsMax < SLOW_MS;
+    const isUp = presence.now(agent.hostId).state === 'up';
+    if (!isRunning || !isClear) this.#clearSinceMs.delete(agent);
+    else if (!this.#clearSinceMs.has(agent)) this.#clearSinceMs.set(agent, nowMs);
+    const isMissed = isRunning && isClear && !isUp;
+    const isGhost = !isRunning && isUp;
+    if (!isMissed && !isGhost) this.#wrongSinceMs.delete(agent);
+    const sinceMs = this.#wrongSinceMs.get(agent) ?? nowMs;
+    if (isMissed || isGhost) this.#wrongSinceMs.set(agent, sinceMs);
+    const text = `${agent.name} (${agent.phase}) for ${nowMs - sinceMs} ms`;
+    if (isMissed && nowMs - sinceMs > MISSED_MS_MAX) this.#fail('a host that can be reached is up', text);
+    if (isGhost && nowMs - sinceMs > GHOST_MS_MAX) this.#fail('a host that is gone is not up', text);
+  }
+
+  #checkCommits(): void {
+    const { faults } = this.#plan;
+    const failed = this.#collector.journal?.stats().failedCommits ?? 0;
+    if (failed === 0 || faults.has('journal full') || faults.has('journal error')) return;
+    this.#fail('no commit fails without a cause', `${failed} commits failed`);
+  }
+
+  #checkSilence(hostId: string): void {
+    const forMs = this.#timeline.nowMs - this.#watch.heardAtMs(hostId);
+    if (forMs < SILENCE_MS_MIN) this.#fail('only silence is silence', `${hostId} was heard ${forMs} ms ago`);
+  }
+
+  #checkDown(hostId: string): void {
+    const agent = this.#agents.find((candidate) => candidate.hostId === hostId);
+    const nowMs = this.#timeline.nowMs;
+    const sinceMs = agent && this.#clearSinceMs.get(agent);
+    // An agent takes a minute to notice a connection that died silently.
+    const forMs = nowMs - Math.max(sinceMs ?? nowMs, agent?.path.brokenAtMs ?? nowMs);
+    if (forMs > FALSE_DOWN_MS)
+      this.#fail('no host that is there is called down', `${agent?.name} after ${forMs} ms`);
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#violation !== undefined) return;
+    let stopped = false;
+    const all = Promise.all(this.#agents.map((agent) => agent.stop()))
+      .then(() => this.#collector.stop())
+      .then(() => {
+        stopped = true;
+      });
+    await this.#timeline.run(this.#timeline.nowMs + STOP_MS, () => stopped);
+    if (!stopped) return this.#fail('everything stops', 'an agent or the collector did not end in a minute');
+    await all;
+  }
+
+  #judge(): Verdict {
+    const witnesses = this.#agents.map(({ number, hostId, ledger }) => ({
+      number,
+      hostId,
+      ticks: ledger.ticks,
+      hasForked: this.#plan.faults.has('collector rollback'),
+    }));
+    const verdict = judge(readStored(this.#collector.journalPath), witnesses, this.#plan);
+    const [first] = verdict.faults;
+    if (first !== undefined) this.#fail(first.check, first.detail);
+    return verdict;
+  }
+
+  #isSettled(): boolean {
+    return this.#collector.isRunning && this.#agents.every((agent) => agent.isSettled);
+  }
+
+  #unsettled(): string {
+    return this.#agents
+      .filter((agent) => !agent.isSettled)
+      .map((agent) => `${agent.name} is ${agent.phase}: ${JSON.stringify(agent.spool?.epochs())}`)
+      .join('; ');
+  }
+
+  #agentOf(name: string): SimAgent {
+    const agent = this.#agents.find((candidate) => candidate.name === name);
+    if (agent === undefined) throw new Error(`no ${name}`);
+    return agent;
+  }
+
+  #fail(check: string, detail: string): void {
+    if (this.#violation !== undefined) return;
+    this.#violation = { check, detail };
+    this.#note(`!! ${check}: ${detail}`);
+  }
+
+  #mark(name: string): void {
+    this.#marks.set(name, (this.#marks.get(name) ?? 0) + 1);
+  }
+
+  #note(line: string): void {
+    if (/error (?:agent session failed|listener of the journal failed|background work failed)/.test(line)) {
+      this.#fail('no bug is met', line);
+    }
+    this.#log.push(`${(this.#timeline.nowMs / 1_000).toFixed(3)} ${line}`);
+    if (this.#log.length > LOG_LINES) this.#log.shift();
+  }
+}
