@@ -13,6 +13,7 @@ import { filefdSampler } from './filefd/filefd.linux.ts';
 import { filesystemSampler } from './filesystem/filesystem.linux.ts';
 import { hwmonSampler } from './hwmon/hwmon.linux.ts';
 import { loadSampler } from './load/load.linux.ts';
+import { macSamplers } from './macos/macos.darwin.ts';
 import { memorySampler } from './memory/memory.linux.ts';
 import { netstatSampler } from './netstat/netstat.linux.ts';
 import { networkSampler } from './network/network.linux.ts';
@@ -35,7 +36,9 @@ import { thermalSampler } from './thermal/thermal.linux.ts';
 import { timeSampler } from './time/time.ts';
 import { udpSampler } from './udp/udp.linux.ts';
 import { unameSampler } from './uname/uname.linux.ts';
+import { plainUnameSampler } from './uname/uname.ts';
 import { vmstatSampler } from './vmstat/vmstat.linux.ts';
+import { windowsSamplers } from './windows/windows.win32.ts';
 import { zfsSampler } from './zfs/zfs.linux.ts';
 
 export interface SamplerOptions {
@@ -47,6 +50,10 @@ export interface SamplerOptions {
 
 /** The samplers of this operating system; on one that is not supported yet, those that need nothing of it. */
 export function createSamplers(platform: NodeJS.Platform, options: SamplerOptions): readonly Sampler[] {
+  if (platform === 'darwin') return [...macSamplers(options), timeSampler(options.clock)];
+  if (platform === 'win32') {
+    return [...windowsSamplers(options.clock), plainUnameSampler, timeSampler(options.clock)];
+  }
   if (platform !== 'linux') return [timeSampler(options.clock)];
   return [
     cpuSampler(),
