@@ -68,8 +68,11 @@ export function isFlat({ heapGrowthBytes, openFiles }: SoakFigures): boolean {
   return heapGrowthBytes <= HEAP_GROWTH_BYTES_MAX && openFiles.after <= openFiles.before;
 }
 
-/** Takes `ticks` ticks, at least PIECES. */
-export async function runTicks(ticks: number): Promise<SoakFigures> {
+/**
+ * Takes `ticks` ticks, at least as many as `pieces`.
+ * @param pieces how often memory is looked at; each time takes a moment. More than WARM_UP_PIECES
+ */
+export async function runTicks(ticks: number, pieces = PIECES): Promise<SoakFigures> {
   const clock = new FakeClock();
   using host = new LocalHost(MACHINE_ROOTS, { clock });
   const agent = { version: '0.0.0', arch: process.arch, os: process.platform };
@@ -103,7 +106,7 @@ export async function runTicks(ticks: number): Promise<SoakFigures> {
   for (let tick = 0; tick < ticks; tick++) {
     await clock.advance(INTERVAL_MS);
     if (tick % ACKNOWLEDGE_TICKS === 0) acknowledgeAll(spool);
-    if (Math.floor(((tick + 1) * PIECES) / ticks) === heapBytes.length) continue;
+    if (Math.floor(((tick + 1) * pieces) / ticks) === heapBytes.length) continue;
     heapBytes.push(heapBytesWithoutGarbage());
     if (heapBytes.length <= WARM_UP_PIECES) filesBefore = openFiles();
   }

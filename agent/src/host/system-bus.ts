@@ -7,7 +7,7 @@ import { systemErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { encodeCall, readMessage, type BusMessage, type BusReader } from './dbus.ts';
 import { HostError } from './host.ts';
 
-export const SYSTEM_BUS_PATH = '/run/dbus/system_bus_socket';
+const SYSTEM_BUS_PATH = '/run/dbus/system_bus_socket';
 
 /** A unit of systemd, in its own words. */
 export interface SystemUnit {
