@@ -15,6 +15,10 @@ const DEFAULT_EXPIRY_HOURS = 1;
 const EXPIRY_HOURS_MAX = 90 * 24;
 const USES_MAX = 10_000;
 
+const BACKUP_HELP = `
+Repeat it with the same folder: blocks that it has already are not copied again. On the disk of the data folder they are
+hard links and cost nothing. A folder without backup.json is not complete.`;
+
 export interface ProgramPorts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Writes to standard output. */
@@ -191,13 +195,8 @@ export function createProgram({ environment, print, complain, columns }: Program
     program.command('backup <folder>').description('back up the store, also while a collector runs'),
     'data-dir',
   );
-  backup.addHelpText(
-    'after',
-    `
-Repeat it with the same folder: blocks that it has already are not copied again. On the disk of the data folder they are
-hard links and cost nothing. A folder without backup.json is not complete.
-${examples(['rollcall-collector backup /backup/rollcall', 'rollcall-collector backup /backup/rollcall --data-dir /var/lib/rollcall'])}`,
-  );
+  backup.addHelpText('after', BACKUP_HELP);
+  backup.addHelpText('after', examples(['rollcall-collector backup /backup/rollcall']));
   backup.action(async (folder: string, options: StoreOptions) => {
     const { backUpStore } = await import('./store.ts');
     print(await backUpStore(configOf(backup)['data-dir'], folder, options.json ?? false));
