@@ -108,7 +108,7 @@ export function createProgram({ environment, print, complain, columns }: Program
     .action((files: readonly string[]) => report(checkRules(files)));
   rules
     .command('test <files...>')
-    .description("run unit tests of rules in promtool's format")
+    .description('run unit tests of rules in the format of promtool')
     .exitOverride(reportWrongUse)
     .addHelpText('after', examples(['rollcall-collector rules test tests/*.yml']))
     .action(async (files: readonly string[]) => report(await testRules(files)));
