@@ -149,11 +149,8 @@ async function open(
     deletedHosts: () => [],
     settings: { retention: retention(config), reserveBytes: config['disk-reserve'] },
   });
-  const blocks = new BlockSet({
-    disk: nodeDisk,
-    dir: blocksDir,
-    damaged: (error, file) => log.error('block file is damaged', { file, error }),
-  });
+  const damaged = (error: string, file: string): void => log.error('block file is damaged', { file, error });
+  const blocks = new BlockSet({ disk: nodeDisk, dir: blocksDir, damaged });
   closers.push(() => blocks.close());
   const storage = openStorage('embedded', {
     journal,
@@ -179,6 +176,7 @@ async function open(
       limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
       hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
       noted: (query) => queryLog.note(query),
+      damaged,
       failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
     });
   };

@@ -12,7 +12,8 @@ if (folder === undefined) {
   process.exit(2);
 }
 
-const total = { passed: 0, failed: 0, skipped: 0 };
+const total = { passed: 0, failed: 0 };
+const skipped = new Map<string, number>();
 for (const name of readdirSync(folder)
   .filter((entry) => entry.endsWith('.test'))
   .sort()) {
@@ -24,7 +25,9 @@ for (const name of readdirSync(folder)
     console.log(`${path}:${line}: ${expr}\n    ${reason}`);
   total.passed += result.passed;
   total.failed += result.failures.length;
-  total.skipped += result.skipped;
+  for (const [name, count] of result.skipped) skipped.set(name, (skipped.get(name) ?? 0) + count);
 }
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+for (const [name, count] of skipped) console.log(`skipped for want of ${name}: ${count}`);
+const skippedCount = [...skipped.values()].reduce((sum, count) => sum + count, 0);
+console.log(`${total.passed} passed, ${total.failed} failed, ${skippedCount} skipped`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

@@ -1,8 +1,7 @@
 /**
  * Random queries over the dataset. Left out is what Prometheus 2 is known to answer differently from Prometheus 3 or
  * from any other machine: windows that reach before the data, `predict_linear` with `@`, names after `atan2`, dates of
- * NaN, the deviation of a group that starts with NaN, the order of equal values, series of several names that take
- * turns, and what depends on the last digits of a result (so only values as they are stored become labels). The odd
+ * NaN, the deviation of a group that starts with NaN, the order of equal values, and what depends on the last digits of a result (so only values as they are stored become labels). The odd
  * half second keeps nested subqueries off the grid.
  */
 import { DATA_START_MS } from './dataset.ts';

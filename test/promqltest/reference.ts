@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
+import { Labels } from '../../collector/src/storage/labels.ts';
 
 /** Whether the programs `prometheus` and `promtool` are installed. */
 export function hasPrometheus(): boolean {
@@ -22,6 +23,15 @@ const answer = z.discriminatedUnion('status', [
     }),
   }),
 ]);
+const instantAnswer = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('error'), errorType: z.string(), error: z.string() }),
+  z.object({
+    status: z.literal('success'),
+    data: z.object({
+      result: z.array(z.object({ metric: z.record(z.string(), z.string()), value: sample })),
+    }),
+  }),
+]);
 
 /** An answer of the query API, checked. */
 export type ReferenceAnswer = z.infer<typeof answer>;
@@ -29,6 +39,11 @@ export type ReferenceAnswer = z.infer<typeof answer>;
 /** A running Prometheus. */
 export interface Reference {
   queryRange(
+    query: string,
+    times: { readonly startMs: number; readonly endMs: number; readonly stepMs: number },
+  ): Promise<ReferenceAnswer>;
+  /** The same, but made of one instant query per step; `@ start()` and `@ end()` are written out. */
+  queryEachStep(
     query: string,
     times: { readonly startMs: number; readonly endMs: number; readonly stepMs: number },
   ): Promise<ReferenceAnswer>;
@@ -63,6 +78,25 @@ export async function startPrometheus(folder: string, openMetrics: string): Prom
       const body = new URLSearchParams({ query, start: start ?? '', end: end ?? '', step: step ?? '' });
       const response = await fetch(`http://${address}/api/v1/query_range`, { method: 'POST', body });
       return answer.parse(await response.json());
+    },
+    async queryEachStep(query, { startMs, endMs, stepMs }) {
+      const text = query
+        .replaceAll('@ start()', `@ ${startMs / 1000}`)
+        .replaceAll('@ end()', `@ ${endMs / 1000}`);
+      const series = new Map<string, { metric: Record<string, string>; values: [number, string][] }>();
+      for (let timeMs = startMs; timeMs <= endMs; timeMs += stepMs) {
+        const body = new URLSearchParams({ query: text, time: String(timeMs / 1000) });
+        const response = await fetch(`http://${address}/api/v1/query`, { method: 'POST', body });
+        const one = instantAnswer.parse(await response.json());
+        if (one.status === 'error') return one;
+        for (const { metric, value } of one.data.result) {
+          const key = Labels.of(metric).key;
+          const known = series.get(key) ?? { metric, values: [] };
+          known.values.push(value);
+          series.set(key, known);
+        }
+      }
+      return { status: 'success', data: { result: [...series.values()] } };
     },
     async stop() {
       child.kill();

@@ -242,6 +242,8 @@ export const BANS: readonly Ban[] = [
     allowedIn: [
       ...WIRING,
       'agent/src/enroll',
+      // A Unix socket of the machine itself, to ask systemd for its units.
+      'agent/src/host/system-bus.ts',
       // A name in the kernel that stands for a lock; nothing is ever sent.
       'agent/src/spool/lock.ts',
       'agent/src/link/socket.ts',

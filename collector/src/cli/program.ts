@@ -7,6 +7,7 @@ import { VERSION } from '../self/version.ts';
 import { ACCESS_SCOPES, type AccessScope } from '../api/auth/tokens.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
+import { testReceiver } from './notify.ts';
 import { checkRules, testRules, type RulesReport } from './rules.ts';
 import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
 import { createEnrollmentToken, listEnrollmentTokens, revokeEnrollmentToken } from './token.ts';
@@ -112,6 +113,19 @@ export function createProgram({ environment, print, complain, columns }: Program
     .exitOverride(reportWrongUse)
     .addHelpText('after', examples(['rollcall-collector rules test tests/*.yml']))
     .action(async (files: readonly string[]) => report(await testRules(files)));
+
+  const notify = program.command('notify').description('receivers of notifications');
+  const notifyTest = withConfig(
+    notify.command('test <receiver>').description('send a test message to a receiver of the configuration'),
+    'data-dir',
+  );
+  notifyTest.addHelpText(
+    'after',
+    examples(['rollcall-collector notify test on-call --config /etc/rollcall/collector.yaml']),
+  );
+  notifyTest.action(async (name: string) =>
+    print(await testReceiver(configOf(notifyTest), name, systemClock)),
+  );
 
   const token = program.command('token').description('tokens that let new agents enrol');
   const create = withConfig(

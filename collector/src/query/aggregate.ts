@@ -1,6 +1,6 @@
 /** Aggregations: groups of series become one series each, or, with `topk`, lose members. */
 import type { AggregateNode, Aggregator } from './ast.ts';
-import { METRIC_NAME } from '../storage/labels.ts';
+import { NAME_LABELS } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
 import { accumulators } from './accumulators.ts';
 import { countValues } from './count-values.ts';
@@ -82,7 +82,7 @@ interface Grouper {
 function grouper({ grouping, isWithout }: Pick<AggregateNode, 'grouping' | 'isWithout'>): Grouper {
   const names = new Set(grouping);
   if (!isWithout) return { labels: (labels) => labels.pick(names), key: (labels) => labels.pickKey(names) };
-  names.add(METRIC_NAME);
+  for (const name of NAME_LABELS) names.add(name);
   return { labels: (labels) => labels.omit(names), key: (labels) => labels.omitKey(names) };
 }
 
@@ -121,9 +121,9 @@ async function accumulate(
   return vectorOf(columns);
 }
 
-/** With delayed name removal the mark of the first series decides. */
+/** With delayed name removal the name goes as soon as it is to go from one of the series. */
 function isMarked(members: readonly Column[]): boolean {
-  return members[0]?.isNameMarked ?? false;
+  return members.some(({ isNameMarked }) => isNameMarked);
 }
 
 async function quantiles(

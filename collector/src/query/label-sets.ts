@@ -52,9 +52,13 @@ export async function withoutNames(columns: readonly Column[], ev: Evaluation): 
     if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
   }
   const firstName = columns[0]?.labels.metricName;
-  // Series of one name stay different without it, which spares comparing them all.
-  const haveOneName = columns.every(({ labels }) => labels.metricName === firstName);
-  return haveOneName ? bare : mergeDuplicates(bare, ev);
+  // Series of one name stay different without it, which spares comparing them all; unless more than the name went.
+  const stayDifferent = columns.every(
+    ({ labels }, i) =>
+      labels.metricName === firstName &&
+      labels.size - (bare[i]?.labels.size ?? 0) === (firstName === '' ? 0 : 1),
+  );
+  return stayDifferent ? bare : mergeDuplicates(bare, ev);
 }
 
 /** Removes the names that were marked. */

@@ -1,5 +1,5 @@
 /** Which labels decide that a series of one side belongs to a series of the other. */
-import { METRIC_NAME } from '../storage/labels.ts';
+import { NAME_LABELS } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
 import type { Matching } from './ast.ts';
 import type { Column } from './columns.ts';
@@ -9,13 +9,13 @@ import { LABELS_WORK } from './label-sets.ts';
 /** What applies when neither `on` nor `ignoring` was written. */
 export const MATCH_ALL: Matching = { isOn: false, labels: [], manySide: 'none', include: [] };
 
-/** A function to the labels of a series that take part in matching: those of `on`, or all but name and `ignoring`. */
+/** A function to the labels of a series that take part in matching: those of `on`, or all but the name and `ignoring`. */
 export function matchingLabels({ isOn, labels }: Matching): (series: Labels) => Labels {
   if (isOn) {
     const names = new Set(labels);
     return (series) => series.pick(names);
   }
-  const names = new Set([...labels, METRIC_NAME]);
+  const names = new Set([...labels, ...NAME_LABELS]);
   return (series) => series.omit(names);
 }
 
@@ -25,7 +25,7 @@ export function matchingKey({ isOn, labels }: Matching): (series: Labels) => str
     const names = new Set(labels);
     return (series) => series.pickKey(names);
   }
-  const names = new Set([...labels, METRIC_NAME]);
+  const names = new Set([...labels, ...NAME_LABELS]);
   return (series) => series.omitKey(names);
 }
 

@@ -113,6 +113,11 @@ export class TokenCursor {
     if (token.kind === 'word' && isUnsupportedWord(token.text.toLowerCase())) {
       return this.error(token.start, `"${token.text}" is not supported`);
     }
+    const before = this.#tokens[this.#index - 1];
+    const isTrim = token.kind === 'symbol' && token.text === '/' && before?.end === token.start;
+    if (isTrim && (before.text === '<' || before.text === '>')) {
+      return this.error(before.start, `"${before.text}/" is not supported`);
+    }
     const place = context === '' ? '' : ` in ${context}`;
     const hint = expected === '' ? '' : `, expected ${expected}`;
     return this.error(token.start, `unexpected ${describeToken(token)}${place}${hint}`);

@@ -21,17 +21,20 @@ if (process.platform === 'linux') setPriority(settings.niceness);
 const post = (message: FromThread, moved: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, moved);
 
+/** Charts of the last hour are the most frequent question; small fleets fit for longer than the store's own window. */
+const WINDOW_MS = 7_200_000;
+
 const identities = new Map<string, readonly (readonly [string, string])[]>();
 const storage = openFollowingReader({
   reader: openJournalReader({ path: settings.journalFile, schemas: new SchemaCache() }),
   identityOf: (agentId) => identities.get(agentId),
   clock: systemClock,
   yieldToLoop: nextTurn,
-  limits: { windowBytes: settings.windowBytes },
+  limits: { windowBytes: settings.windowBytes, windowMs: WINDOW_MS },
   blocks: {
     disk: nodeDisk,
     dir: settings.blocksDir,
-    damaged: (text, file) => post({ kind: 'damaged', file, text }),
+    damaged: (text, file) => post({ kind: 'damaged', text, file }),
   },
 });
 const engine = createQueryEngine({

@@ -4,6 +4,9 @@ import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 /** The label that carries the metric name. */
 export const METRIC_NAME = '__name__';
 
+/** The name with the type and the unit that newer senders write beside it: what drops the name drops them too. */
+export const NAME_LABELS: ReadonlySet<string> = new Set([METRIC_NAME, '__type__', '__unit__']);
+
 export class Labels {
   static readonly empty = new Labels([]);
 
@@ -113,13 +116,9 @@ export class Labels {
     return this.#filteredKey(names, false);
   }
 
-  /** All labels but the metric name. */
+  /** All labels but the metric name, and its type and unit. */
   withoutName(): Labels {
-    const flat = this.#flat;
-    for (let i = 0; i < flat.length; i += 2) {
-      if (flat[i] === METRIC_NAME) return Labels.ofFlat([...flat.slice(0, i), ...flat.slice(i + 2)]);
-    }
-    return this;
+    return this.#filtered(NAME_LABELS, false);
   }
 
   /** A plain object in label order, as the Prometheus API prints it. */

@@ -3,6 +3,7 @@ import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Labels } from '../../storage/labels.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
+import { parseQuery } from '../parse.ts';
 import { createQueryEngine } from '../query.ts';
 import type { QueryEngine } from '../query.ts';
 import type { QueryResult, QueryValue } from '../results.ts';
@@ -23,8 +24,8 @@ export interface ScriptFailure {
 /** Counts of evaluations, and what went wrong. */
 export interface ScriptResult {
   readonly passed: number;
-  /** Evaluations that need native histograms. */
-  readonly skipped: number;
+  /** Evaluations that need what Rollcall does not have, by its name. */
+  readonly skipped: ReadonlyMap<string, number>;
   readonly failures: readonly ScriptFailure[];
 }
 
@@ -52,19 +53,36 @@ export async function runScript(
     return { storage, engine, nativeSeries: [] };
   };
   let session = newSession();
-  let [passed, skipped] = [0, 0];
+  let passed = 0;
+  const skipped = new Map<string, number>();
   const failures: ScriptFailure[] = [];
   for (const command of parseScript(text)) {
     if (command.kind === 'clear') session = newSession();
     else if (command.kind === 'load') await load(command, session);
-    else if (needsNative(command, session.nativeSeries)) skipped++;
     else {
+      const missing = missingFeature(command, session.nativeSeries);
+      if (missing !== undefined) {
+        skipped.set(missing, (skipped.get(missing) ?? 0) + 1);
+        continue;
+      }
       const reason = await runEval(command, session.engine);
       if (reason === undefined) passed++;
       else failures.push({ line: command.line, expr: command.expr, reason });
     }
   }
   return { passed, skipped, failures };
+}
+
+/** What an evaluation needs that Rollcall does not have, undefined when there is nothing. */
+function missingFeature(command: EvalCommand, nativeSeries: readonly Labels[]): string | undefined {
+  if (needsNative(command, nativeSeries)) return 'native histograms';
+  try {
+    parseQuery(command.expr);
+    return undefined;
+  } catch (error) {
+    const message = error instanceof AppError ? error.message : '';
+    return /parse error: (.+?)(?: is)? not supported$/.exec(message)?.[1];
+  }
 }
 
 interface Session {

@@ -1,5 +1,7 @@
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { join } from 'node:path';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { expect, it } from 'vitest';
 import { Labels } from '../labels.ts';
@@ -12,13 +14,20 @@ const WALL_MS = Date.UTC(2026, 0, 1);
 
 async function world() {
   const folder = tempDir();
-  const { storage, reader, close } = openTestStorage({ dir: folder.path, wallMs: WALL_MS });
+  const { storage, reader, seal, close } = openTestStorage({ dir: folder.path, wallMs: WALL_MS });
   const clock = new FakeClock(WALL_MS);
   const following = createFollowingStorage({
     reader,
     identityOf: () => undefined,
     clock,
     yieldToLoop: nextTurn,
+    blocks: {
+      disk: nodeDisk,
+      dir: join(folder.path, 'blocks'),
+      damaged(text) {
+        throw new Error(text);
+      },
+    },
   });
   const append = (name: string, timeMs: number, value: number) =>
     storage.append([{ labels: Labels.of({ __name__: name }), samples: [{ timeMs, value }] }]);
@@ -31,6 +40,7 @@ async function world() {
   };
   return {
     append,
+    seal,
     clock,
     following,
     theirs: () => read(storage),
@@ -56,10 +66,10 @@ it('reads what another connection wrote, old and new, once it has caught up', as
   expect(await all.ours()).toHaveLength(2);
 });
 
-it('makes its picture anew when it did not look for long', async () => {
+it('makes its picture anew now and then', async () => {
   await using all = await world();
   await all.append('a', WALL_MS - 5_000, 1);
-  await all.clock.advance(700_000);
+  await all.clock.advance(7_200_000);
   await all.append('c', WALL_MS - 4_000, 2);
   all.following.catchUp();
   expect(await all.ours()).toEqual(await all.theirs());
@@ -71,8 +81,27 @@ it('reads are not disturbed by catching up in the middle of them', async () => {
   all.following.catchUp();
   const reading = all.ours();
   await all.append('a', WALL_MS - 4_000, 2);
-  await all.clock.advance(700_000);
+  await all.clock.advance(7_200_000);
   all.following.catchUp();
   expect((await reading)[0]?.[0]).toBe('a');
+  expect(await all.ours()).toEqual(await all.theirs());
+});
+
+it('reads each sample once when another thread seals them into blocks', async () => {
+  await using all = await world();
+  await all.append('a', WALL_MS - 3_600_000, 1);
+  all.following.catchUp();
+  await all.append('a', WALL_MS - 1_800_000, 2);
+  await all.append('b', WALL_MS - 5_000, 3);
+  all.following.catchUp();
+  const before = await all.ours();
+  expect(before).toEqual(await all.theirs());
+  await all.seal(600_000);
+  expect(await all.ours()).toEqual(before);
+  await all.append('a', WALL_MS - 1_000, 4);
+  all.following.catchUp();
+  expect(await all.ours()).toEqual(await all.theirs());
+  await all.clock.advance(7_200_000);
+  all.following.catchUp();
   expect(await all.ours()).toEqual(await all.theirs());
 });

@@ -27,9 +27,7 @@ export interface FollowingOptions {
 /** Decoding more new records than this takes longer than reading anew what a query needs. */
 const ROWS_PER_POLL_MAX = 20_000;
 /** The picture is made anew this often, because it does not hear of what was deleted. */
-const REOPEN_MS = 3_600_000;
-/** After so long without a look the window would be of yesterday. */
-const IDLE_MS_MAX = 600_000;
+const REOPEN_MS = 7_200_000;
 
 interface Picture {
   readonly follower: JournalFollower;
@@ -46,21 +44,17 @@ class Following implements FollowingReader {
   readonly #options: FollowingOptions;
   readonly #blocks: BlockSet | undefined;
   #picture: Picture;
-  #polledMs: number;
 
   constructor(options: FollowingOptions) {
     this.#options = options;
     this.#blocks = options.blocks === undefined ? undefined : new BlockSet(options.blocks);
     this.#picture = this.#open();
-    this.#polledMs = this.#picture.openedMs;
   }
 
   catchUp(): void {
     const nowMs = this.#options.clock.monoMs();
     const { follower, openedMs } = this.#picture;
-    const isFresh = nowMs - openedMs < REOPEN_MS && nowMs - this.#polledMs < IDLE_MS_MAX;
-    this.#polledMs = nowMs;
-    if (isFresh && follower.poll(ROWS_PER_POLL_MAX)) return;
+    if (nowMs - openedMs < REOPEN_MS && follower.poll(ROWS_PER_POLL_MAX)) return;
     // Reads that are under way end on the old picture, which holds nothing but memory; block files belong to all.
     this.#picture = this.#open();
   }
