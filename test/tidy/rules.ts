@@ -50,6 +50,7 @@ const COLLECTOR = [
   'collector/src/self',
   'collector/src/state',
   'collector/src/storage',
+  'collector/src/transfer',
   STORAGE_SEAM,
 ] as const;
 /** Concrete adapters of the store: named by app.ts and open.ts alone. */
@@ -135,6 +136,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   ],
   'collector/src/state': SHARED,
   'collector/src/storage': [...NOUNS, STORAGE_SEAM, 'collector/src/journal'],
+  'collector/src/transfer': [...NOUNS, STORAGE_SEAM],
   'collector/src/storage/open.ts': [...NOUNS, STORAGE_SEAM, ...ADAPTERS, 'collector/src/storage'],
   'collector/src/storage/memory': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
   'collector/src/storage/embedded': [
