@@ -232,6 +232,7 @@ export class SimCollector {
       },
       prune: (olderThanMs, rows) => store.prune(olderThanMs, rows),
       changeBlocks: (change) => store.changeBlocks(change),
+      deleteAgent: (agent) => store.deleteAgent(agent),
       deleteSealed: (rows) => store.deleteSealed(rows),
       reopen: () => {
         alive();
