@@ -132,6 +132,7 @@ async function open(
     settings: presenceSettings(config),
   });
   presence.start();
+  closers.push(journal.onCommitted((ticks) => presence.committed(ticks)));
   closers.push(() => presence.close());
   const inventory = new Inventory({ database: state, clock });
   const vitals = new FleetVitals();

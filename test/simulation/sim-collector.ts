@@ -233,7 +233,7 @@ export class SimCollector {
       prune: (olderThanMs, rows) => store.prune(olderThanMs, rows),
       changeBlocks: (change) => store.changeBlocks(change),
       deleteAgent: (agent) => store.deleteAgent(agent),
-      deleteSealed: (rows) => store.deleteSealed(rows),
+      deleteSealed: (...parameters) => store.deleteSealed(...parameters),
       reopen: () => {
         alive();
         if (disk.isFull) throw new Error('database or disk is full');

@@ -200,9 +200,16 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
     `UPDATE sealed SET rows = max(0, rows - ?), samples = max(0, samples - ?), lane = ? WHERE id = ?`,
   );
   const done = prepare(`DELETE FROM sealed WHERE id = ?`);
-  /** Deletes at most so many records of one lane. */
-  const deleteOfLane = (range: SealedRange, laneId: number, rows: number) => {
-    const removed = remove.all(laneId, range.fromMs, range.toMs, range.lastPos, rows);
+  const removeAny = prepare(
+    `DELETE FROM records WHERE pos IN (SELECT pos FROM records WHERE lane = ? LIMIT ?)
+     RETURNING length(bytes) AS row_bytes, samples`,
+  );
+  /** Deletes at most so many records of one lane: those of a range, or all. */
+  const deleteOfLane = (range: SealedRange | undefined, laneId: number, rows: number) => {
+    const removed =
+      range === undefined
+        ? removeAny.all(laneId, rows)
+        : remove.all(laneId, range.fromMs, range.toMs, range.lastPos, rows);
     let bytes = 0;
     let samples = 0;
     for (const row of removed) {
@@ -218,14 +225,11 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
   const deletedLane = prepare(
     `SELECT l.id FROM deleted_agents d JOIN lanes l ON l.agent = d.agent WHERE l.row_count > 0 LIMIT 1`,
   );
-  const all: SealedRange = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, lastPos: Number.MAX_SAFE_INTEGER };
   /** Deletes records of agents that were deleted. */
   const deleteOfAgents = (rows: number): PruneStep => {
     const row = deletedLane.get();
     if (row === undefined) return { rows: 0, bytes: 0, samples: 0, isDone: true };
-    const removed = deleteOfLane(all, countOf(row, 'id'), rows);
-    // What is no sample stays until it is too old.
-    return { ...removed, isDone: removed.rows === 0 };
+    return { ...deleteOfLane(undefined, countOf(row, 'id'), rows), isDone: false };
   };
   return (rows) => {
     const row = next.get();
