@@ -18,19 +18,17 @@ function row(resolution: BlockResolution, fromHours: number, hours: number, made
   const toMs = fromMs + hours * HOUR_MS;
   const id = ++lastId;
   const madeMs = BASE_MS + madeHours * HOUR_MS;
+  const range = { fromMs, toMs, firstMs: fromMs, lastMs: toMs - 1 };
   return {
-    ...{
-      id,
-      file: `${id}`,
-      resolution,
-      fromMs,
-      toMs,
-      firstMs: fromMs,
-      lastMs: toMs - 1,
-      lastPos: id,
-      madeMs,
-    },
-    ...{ bytes: 100, samples: 10, checksum: 1 },
+    id,
+    file: `${id}`,
+    resolution,
+    ...range,
+    lastPos: id,
+    madeMs,
+    bytes: 100,
+    samples: 10,
+    checksum: 1,
   };
 }
 
