@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { METRICS } from '@rollcall/shared/catalogue/metrics.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
-import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { ALERTING_COUNTERS } from './alerting/counters.ts';
@@ -41,6 +41,7 @@ import { FleetView } from './fleet/view.ts';
 import { FleetVitals } from './fleet/vitals.ts';
 import { channelBindingOf } from './gateway/channel-binding.ts';
 import { createGateway } from './gateway/gateway.ts';
+import type { SealableJournal } from './journal/journal.ts';
 import { openJournal } from './journal/open-journal.ts';
 import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
@@ -147,7 +148,6 @@ async function open(
     clock,
     log,
     randomBytes,
-    deletedHosts: () => [],
     settings: { retention: retention(config), reserveBytes: config['disk-reserve'] },
   });
   const damaged = (error: string, file: string): void => log.error('block file is damaged', { file, error });
@@ -156,7 +156,8 @@ async function open(
   const storage = openStorage('embedded', {
     journal,
     reader,
-    identityOf: (agentId) => hosts.identityLabels(agentId),
+    // What a deleted host has left is not read any more.
+    identityOf: (agentId) => (hosts.get(agentId) === undefined ? undefined : hosts.identityLabels(agentId)),
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
@@ -250,7 +251,7 @@ async function open(
     counters: metrics,
   });
   closers.push(presence.onChange(() => alerting.nudge()));
-  closers.push(hosts.onChange(({ kind, id }) => retire(kind, id, { alerting, vitals })));
+  closers.push(hosts.onChange(({ kind, id }) => retire(kind, id, { alerting, vitals, journal, log })));
   closers.push(() => alerting.stop());
 
   const series = new FleetSeries({
@@ -413,11 +414,27 @@ function evaluateWith(engine: QueryEngine): EvaluatePort {
 function retire(
   kind: 'added' | 'revoked' | 'deleted',
   hostId: string,
-  { alerting, vitals }: { readonly alerting: Alerting; readonly vitals: FleetVitals },
+  {
+    alerting,
+    vitals,
+    journal,
+    log,
+  }: {
+    readonly alerting: Alerting;
+    readonly vitals: FleetVitals;
+    readonly journal: SealableJournal;
+    readonly log: Logger;
+  },
 ): void {
   if (kind === 'added') return;
   alerting.closeHost(hostId, `host was ${kind}`);
   vitals.forget(hostId);
+  if (kind !== 'deleted') return;
+  try {
+    journal.deleteAgent(hostId);
+  } catch (error) {
+    log.error('data of a deleted host stays until it is too old', { hostId, error: describeError(error) });
+  }
 }
 
 function readAccess(config: Config, tokens: Pick<AccessTokens, 'judge'>): ReadAccess {

@@ -239,6 +239,7 @@ export class SimCollector {
       },
       prune: (olderThanMs, rows) => store.prune(olderThanMs, rows),
       changeBlocks: (change) => store.changeBlocks(change),
+      deleteAgent: (agent) => store.deleteAgent(agent),
       deleteSealed: (...parameters) => store.deleteSealed(...parameters),
       reopen: () => {
         alive();

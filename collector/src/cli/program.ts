@@ -18,6 +18,10 @@ const DEFAULT_EXPIRY_HOURS = 1;
 const EXPIRY_HOURS_MAX = 90 * 24;
 const USES_MAX = 10_000;
 
+const BACKUP_HELP = `
+Repeat it with the same folder: blocks that it has already are not copied again. On the disk of the data folder they are
+hard links and cost nothing. A folder without backup.json is not complete.`;
+
 export interface ProgramPorts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Writes to standard output. */
@@ -148,13 +152,13 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     .command('check <files...>')
     .description('say what is wrong with rule files, line by line')
     .exitOverride(reportWrongUse)
-    .addHelpText('after', examples(['rollcall-collector rules check /etc/rollcall/rules/*.yml']))
+    .addHelpText('after', examples(['rollcall-collector rules check /etc/rollcall/rules/node.yml']))
     .action((files: readonly string[]) => report(checkRules(files)));
   rules
     .command('test <files...>')
-    .description("run unit tests of rules in promtool's format")
+    .description('run unit tests of rules in the format of promtool')
     .exitOverride(reportWrongUse)
-    .addHelpText('after', examples(['rollcall-collector rules test tests/*.yml']))
+    .addHelpText('after', examples(['rollcall-collector rules test tests/node.yml']))
     .action(async (files: readonly string[]) => report(await testRules(files)));
 
   const notify = program.command('notify').description('receivers of notifications');
@@ -252,13 +256,8 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     program.command('backup <folder>').description('back up the store, also while a collector runs'),
     'data-dir',
   );
-  backup.addHelpText(
-    'after',
-    `
-Repeat it with the same folder: blocks that it has already are not copied again. On the disk of the data folder they are
-hard links and cost nothing. A folder without backup.json is not complete.
-${examples(['rollcall-collector backup /backup/rollcall', 'rollcall-collector backup /backup/rollcall --data-dir /var/lib/rollcall'])}`,
-  );
+  backup.addHelpText('after', BACKUP_HELP);
+  backup.addHelpText('after', examples(['rollcall-collector backup /backup/rollcall']));
   backup.action(async (folder: string, options: StoreOptions) => {
     const { backUpStore } = await import('./store.ts');
     print(await backUpStore(configOf(backup)['data-dir'], folder, options.json ?? false));

@@ -46,6 +46,12 @@ export interface SealedRange {
   readonly lastPos: number;
 }
 
+/** An agent whose data is to go. */
+export interface DeletedAgent {
+  readonly agentId: string;
+  readonly deletedMs: number;
+}
+
 /** What changes in one transaction. */
 export interface BlockChange {
   readonly add: readonly NewBlock[];
@@ -75,6 +81,8 @@ export interface BlockReads {
   version(): number;
   /** In order of time. */
   blocks(): readonly BlockRow[];
+  /** Agents that were deleted, in no order. */
+  deletedAgents(): readonly DeletedAgent[];
   /** Ranges whose records are not all deleted yet. */
   sealed(): readonly (SealedRange & { readonly samples: number })[];
 }
@@ -83,7 +91,10 @@ export function prepareBlockReads(connection: DatabaseSync): BlockReads {
   const version = connection.prepare(`SELECT value FROM meta WHERE key = 'blocks_version'`);
   const blocks = connection.prepare(`SELECT * FROM blocks ORDER BY from_ms, last_pos, id`);
   const sealed = connection.prepare(`SELECT from_ms, to_ms, last_pos, samples FROM sealed`);
+  const deleted = connection.prepare(`SELECT agent, deleted_ms FROM deleted_agents`);
   return {
+    deletedAgents: () =>
+      deleted.all().map((row) => ({ agentId: textOf(row, 'agent'), deletedMs: countOf(row, 'deleted_ms') })),
     version: () => Number(version.get()?.['value'] ?? 0),
     blocks: () => blocks.all().map(toBlockRow),
     sealed: () =>
@@ -99,6 +110,7 @@ export function prepareBlockReads(connection: DatabaseSync): BlockReads {
 /** Statements that change the catalogue; all of them run inside a transaction of the caller. */
 export interface BlockWrites {
   change(change: BlockChange): void;
+  deleteAgent(agent: DeletedAgent): void;
   /** Deletes at most `rows` sealed records. */
   deleteSealed(rows: number): PruneStep;
 }
@@ -125,6 +137,7 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
      ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1`,
   );
   const deleteSealed = prepareDeleteSealed(prepare);
+  const deleteAgent = prepare(`INSERT INTO deleted_agents VALUES (?, ?) ON CONFLICT DO NOTHING`);
   return {
     change({ add: added, remove: removed, seal: range }) {
       for (const block of added) {
@@ -146,6 +159,7 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
       version.run();
     },
     deleteSealed,
+    deleteAgent: ({ agentId, deletedMs }) => void deleteAgent.run(agentId, deletedMs),
   };
 }
 
@@ -186,9 +200,16 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
     `UPDATE sealed SET rows = max(0, rows - ?), samples = max(0, samples - ?), lane = ? WHERE id = ?`,
   );
   const done = prepare(`DELETE FROM sealed WHERE id = ?`);
-  /** Deletes at most so many records of one lane. */
-  const deleteOfLane = (range: SealedState, laneId: number, rows: number) => {
-    const removed = remove.all(laneId, range.fromMs, range.toMs, range.lastPos, rows);
+  const removeAny = prepare(
+    `DELETE FROM records WHERE pos IN (SELECT pos FROM records WHERE lane = ? LIMIT ?)
+     RETURNING length(bytes) AS row_bytes, samples`,
+  );
+  /** Deletes at most so many records of one lane: those of a range, or all. */
+  const deleteOfLane = (range: SealedRange | undefined, laneId: number, rows: number) => {
+    const removed =
+      range === undefined
+        ? removeAny.all(laneId, rows)
+        : remove.all(laneId, range.fromMs, range.toMs, range.lastPos, rows);
     let bytes = 0;
     let samples = 0;
     for (const row of removed) {
@@ -201,9 +222,18 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
     }
     return { rows: removed.length, bytes, samples };
   };
+  const deletedLane = prepare(
+    `SELECT l.id FROM deleted_agents d JOIN lanes l ON l.agent = d.agent WHERE l.row_count > 0 LIMIT 1`,
+  );
+  /** Deletes records of agents that were deleted. */
+  const deleteOfAgents = (rows: number): PruneStep => {
+    const row = deletedLane.get();
+    if (row === undefined) return { rows: 0, bytes: 0, samples: 0, isDone: true };
+    return { ...deleteOfLane(undefined, countOf(row, 'id'), rows), isDone: false };
+  };
   return (rows) => {
     const row = next.get();
-    if (row === undefined) return { rows: 0, bytes: 0, samples: 0, isDone: true };
+    if (row === undefined) return deleteOfAgents(rows);
     const range = toSealedState(row);
     const step = { rows: 0, bytes: 0, samples: 0, isDone: false };
     let doneLane = range.lane;

@@ -123,6 +123,12 @@ export interface SealableJournal extends Journal {
    */
   changeBlocks(change: BlockChange): void;
   /**
+   * Notes that all data of an agent is to go: its records with the next `deleteSealed`, its samples in blocks when those are
+   * written anew. Its id must never be used again.
+   * @throws AppError STORAGE_UNAVAILABLE
+   */
+  deleteAgent(agentId: string): void;
+  /**
    * Deletes the records that blocks have replaced, in steps of a few milliseconds. Not to be called again before it is
    * done, nor together with `prune`.
    * @throws AppError QUERY_CANCELED, STORAGE_UNAVAILABLE; what was deleted until then stays deleted

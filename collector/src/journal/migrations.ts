@@ -148,4 +148,14 @@ export const JOURNAL_MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    name: 'deleted agents',
+    sql: `
+      -- Whose records are deleted, and whose samples leave the blocks that were made before.
+      CREATE TABLE deleted_agents (
+        agent TEXT PRIMARY KEY,
+        deleted_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ];

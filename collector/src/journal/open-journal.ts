@@ -154,6 +154,15 @@ class StoreJournal implements SealableJournal, SessionHost {
     }
   }
 
+  deleteAgent(agentId: string): void {
+    if (this.#unavailable !== undefined) throw this.#unavailableError(this.#unavailable);
+    try {
+      this.#store.deleteAgent({ agentId, deletedMs: this.#options.clock.wallMs() });
+    } catch (error) {
+      throw this.#unavailableError(describeError(error));
+    }
+  }
+
   hold(text: string | undefined): void {
     this.#holdReason = text;
   }

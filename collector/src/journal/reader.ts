@@ -11,6 +11,7 @@ import {
   SEALED_KINDS,
   type BlockReads,
   type BlockRow,
+  type DeletedAgent,
   type SealedRange,
 } from './blocks.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
@@ -68,6 +69,8 @@ export interface JournalSnapshot {
   readonly sealedSamples: number;
   /** Block files in force, in order of time; together with the ticks they hold every sample once. */
   blocks(): readonly BlockRow[];
+  /** Agents that were deleted: their records and blocks go by and by. */
+  deletedAgents(): readonly DeletedAgent[];
   /** All lanes that have rows, in order of their ids. */
   lanes(): Iterable<LaneRange>;
   /** All schemas that were ever used in lanes that have rows. */
@@ -242,6 +245,10 @@ class Snapshot implements JournalSnapshot {
     const sealed = connection.blocks.sealed();
     this.#sealed = sealed;
     this.sealedSamples = sealed.reduce((sum, { samples }) => sum + samples, 0);
+  }
+
+  deletedAgents(): readonly DeletedAgent[] {
+    return this.#connection.blocks.deletedAgents();
   }
 
   blocks(): readonly BlockRow[] {

@@ -3,7 +3,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { decodeSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { SQLOutputValue, StatementSync } from 'node:sqlite';
 import { openDatabase, type Database } from '../state/database.ts';
-import { prepareBlockWrites, type BlockChange, type BlockWrites } from './blocks.ts';
+import { prepareBlockWrites, type BlockChange, type BlockWrites, type DeletedAgent } from './blocks.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import { JOURNAL_MIGRATIONS } from './migrations.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
@@ -139,6 +139,10 @@ class SqliteStore implements JournalStore {
 
   changeBlocks(change: BlockChange): void {
     this.#database.transaction(() => this.#blocks.change(change));
+  }
+
+  deleteAgent(agent: DeletedAgent): void {
+    this.#database.transaction(() => this.#blocks.deleteAgent(agent));
   }
 
   deleteSealed(rows: number): PruneStep {

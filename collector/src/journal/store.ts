@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
-import type { BlockChange } from './blocks.ts';
+import type { BlockChange, DeletedAgent } from './blocks.ts';
 
 /** State of a lane at its watermark. */
 export interface LaneMark {
@@ -130,7 +130,9 @@ export interface JournalStore extends LaneLookup {
   prune(olderThanMs: number, rows: number): PruneStep;
   /** Changes the catalogue of blocks in one transaction. */
   changeBlocks(change: BlockChange): void;
-  /** Deletes at most `rows` records that blocks have replaced. */
+  /** Notes that the data of an agent is to go. */
+  deleteAgent(agent: DeletedAgent): void;
+  /** Deletes at most `rows` records that blocks have replaced, or whose agent was deleted. */
   deleteSealed(rows: number): PruneStep;
   /** Opens the database anew and proves with a commit that it can be written. Throws while it cannot. */
   reopen(): void;

@@ -1,5 +1,5 @@
 /** A journal store whose commits fail when a test wants it. */
-import type { BlockChange } from '../blocks.ts';
+import type { BlockChange, DeletedAgent } from '../blocks.ts';
 import type { CommitBatch, JournalStore, PruneStep } from '../store.ts';
 
 /**
@@ -79,6 +79,11 @@ export class FaultyStore implements JournalStore {
     if (this.#isBroken || fault === 'lost') throw diskFull();
     this.#store.changeBlocks(change);
     if (fault === 'arrived') throw diskFull();
+  }
+
+  deleteAgent(agent: DeletedAgent): void {
+    if (this.#isBroken) throw diskFull();
+    this.#store.deleteAgent(agent);
   }
 
   deleteSealed(rows: number): PruneStep {

@@ -218,7 +218,8 @@ class Embedded implements EmbeddedStorage {
       diskBytes += bytes;
       if (resolution === 'raw') sampleCount += samples;
       oldestMs = Math.min(oldestMs ?? firstMs, firstMs);
-      newestMs = Math.max(newestMs ?? lastMs, lastMs);
+      // A rollup is dated with the end of its span.
+      if (resolution === 'raw') newestMs = Math.max(newestMs ?? lastMs, lastMs);
     }
     return { seriesCount, sampleCount, diskBytes, oldestMs, newestMs };
   }

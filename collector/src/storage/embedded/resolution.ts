@@ -70,6 +70,7 @@ export function segmentsOf(
   range: TimeRange,
   coarsest: BlockResolution,
 ): readonly Segment[] {
+  if (range.fromMs > range.toMs) return [];
   const inRange = rows.filter(({ fromMs, toMs }) => fromMs <= range.toMs && toMs > range.fromMs);
   if (inRange.every(({ resolution }) => resolution === 'raw')) return [{ resolution: 'raw', range }];
   const cuts = new Set([range.fromMs, range.toMs + 1]);

@@ -10,7 +10,7 @@ import * as z from 'zod';
 import type { BlockRow } from '../../../journal/blocks.ts';
 import { openJournalReader } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
-import { copyDatabase } from '../../../state/database.ts';
+import { copyDatabase } from './databases.ts';
 
 const MANIFEST_FILE = 'backup.json';
 export const BLOCKS_DIR = 'blocks';

@@ -5,7 +5,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { BlockRow } from '../../../journal/blocks.ts';
 import { openJournalReader, type JournalSnapshot } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
-import { databaseProblems } from '../../../state/database.ts';
+import { databaseProblems } from './databases.ts';
 import { BlockReader } from '../format/reader.ts';
 import { BLOCKS_DIR } from './backup.ts';
 

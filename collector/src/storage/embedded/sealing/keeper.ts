@@ -9,10 +9,10 @@ import { background } from '@rollcall/shared/lib/background.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
-import type { BlockRow, NewBlock } from '../../../journal/blocks.ts';
+import type { BlockRow, DeletedAgent, NewBlock } from '../../../journal/blocks.ts';
 import type { SealableJournal } from '../../../journal/journal.ts';
 import type { JournalReader } from '../../../journal/reader.ts';
-import { planExpiry, planMerges, type MergeJob, type Retention } from './plan.ts';
+import { planExpiry, planFreeing, planMerges, type MergeJob, type Retention } from './plan.ts';
 import type { MadeBlock } from './seal.ts';
 import type { Workshop } from './tasks.ts';
 
@@ -26,8 +26,6 @@ export interface KeeperOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly randomBytes: (count: number) => Buffer;
-  /** Agent ids of hosts whose data is to go with the next merge. */
-  readonly deletedHosts: () => readonly string[];
   readonly settings?: Partial<KeeperSettings>;
 }
 
@@ -124,15 +122,25 @@ export class BlockKeeper {
     const { clock, journal, workshop, log } = this.#options;
     const skipped = new Set(this.#unmergeable);
     for (;;) {
-      const jobs = planMerges(this.#rows(), clock.wallMs(), this.#settings.retention);
+      const nowMs = clock.wallMs();
+      const { rows, deleted } = this.#catalogue();
+      // One block at a time is freed of deleted hosts; that has time.
+      const freed =
+        skipped.size === 0
+          ? planFreeing(
+              rows.filter((row) => !this.#isUnmergeable(row)),
+              deleted,
+              nowMs,
+            )
+          : [];
+      const jobs = [...planMerges(rows, nowMs, this.#settings.retention), ...freed];
       const job = jobs.find((candidate) => !skipped.has(keyOf(candidate)));
       if (job === undefined) return;
       skipped.add(keyOf(job));
       try {
         const outputs = job.outputs.map((resolution) => ({ resolution, file: this.#fileName(resolution) }));
         const inputs = job.inputs.map(({ id }) => id);
-        const without = this.#options.deletedHosts();
-        const task = { kind: 'merge' as const, window: job.window, inputs, outputs, without };
+        const task = { kind: 'merge' as const, window: job.window, inputs, outputs };
         const result = await workshop.run(task, signal);
         const blocks = result.kind === 'made' ? result.blocks : [];
         journal.changeBlocks({ add: this.#dated(blocks), remove: job.replaced });
@@ -143,6 +151,10 @@ export class BlockKeeper {
         log.error('blocks are damaged and stay unmerged', { error: error.message });
       }
     }
+  }
+
+  #isUnmergeable(row: BlockRow): boolean {
+    return this.#unmergeable.has(keyOf({ window: row, inputs: [row] }));
   }
 
   /** Lets go what is too old or too much, and holds the journal while the disk is nearly full. */
@@ -162,9 +174,13 @@ export class BlockKeeper {
   }
 
   #rows(): readonly BlockRow[] {
+    return this.#catalogue().rows;
+  }
+
+  #catalogue(): { readonly rows: readonly BlockRow[]; readonly deleted: readonly DeletedAgent[] } {
     const snapshot = this.#options.reader.snapshot();
     try {
-      return snapshot.blocks();
+      return { rows: snapshot.blocks(), deleted: snapshot.deletedAgents() };
     } finally {
       snapshot.close();
     }
@@ -225,6 +241,6 @@ export class BlockKeeper {
 }
 
 /** Names a merge; another one of the same window has other inputs. */
-function keyOf({ window, inputs }: MergeJob): string {
+function keyOf({ window, inputs }: Pick<MergeJob, 'window' | 'inputs'>): string {
   return `${window.fromMs} ${inputs.map(({ id }) => id).join()}`;
 }

@@ -1,5 +1,5 @@
 /** Decides what becomes of the blocks: which are merged, and which go. Pure: rows of the catalogue in, ids out. */
-import type { BlockResolution, BlockRow } from '../../../journal/blocks.ts';
+import type { BlockResolution, BlockRow, DeletedAgent } from '../../../journal/blocks.ts';
 import type { Window } from './seal.ts';
 
 const HOUR_MS = 3_600_000;
@@ -14,6 +14,8 @@ const LATE_BLOCKS_MAX = 8;
 const LATE_WAIT_MS = 6 * HOUR_MS;
 /** Blocks go as a whole, so they span at most this share of the time that they are kept. */
 const SPAN_RATIO_MAX = 0.1;
+/** After the last deletion of a host blocks wait so long, so that one pass serves several. */
+const FREEING_WAIT_MS = HOUR_MS;
 /** Under pressure this much of the newest raw samples stays. */
 const RAW_KEPT_MS = DAY_MS;
 
@@ -46,6 +48,23 @@ export function planMerges(
     if (31 * DAY_MS <= ageMs[resolution] * SPAN_RATIO_MAX) jobs.push(...monthJobs(rows, nowMs, resolution));
   }
   return jobs.sort((left, right) => left.window.fromMs - right.window.fromMs);
+}
+
+/**
+ * The block that is to be written anew without the hosts that were deleted after it was made: the oldest one, but none
+ * while hosts are still being deleted one after another.
+ */
+export function planFreeing(
+  rows: readonly BlockRow[],
+  deleted: readonly DeletedAgent[],
+  nowMs: number,
+): readonly MergeJob[] {
+  const newestMs = deleted.reduce((newest, { deletedMs }) => Math.max(newest, deletedMs), 0);
+  if (deleted.length === 0 || newestMs > nowMs - FREEING_WAIT_MS) return [];
+  const row = rows.find(({ madeMs }) => madeMs <= newestMs);
+  if (row === undefined) return [];
+  const { fromMs, toMs, resolution, id } = row;
+  return [{ window: { fromMs, toMs }, inputs: [row], outputs: [resolution], replaced: [id] }];
 }
 
 /** Blocks that are older than they are kept, and the oldest ones of what is too much; finer resolutions go first. */

@@ -68,6 +68,7 @@ export async function sealWindow(
   const lanesByHost = Map.groupBy(snapshot.lanes(), ({ agentId }) => agentId);
   const numbers = schemaNumbers(snapshot);
   const schemas = new Map<string, HashedSchema>();
+  const deleted = new Set(snapshot.deletedAgents().map(({ agentId }) => agentId));
   let rows = 0;
   let samples = 0;
   // A reading may lie somewhat outside of the window of its record.
@@ -80,6 +81,7 @@ export async function sealWindow(
   let output: BlockOutput | undefined;
   try {
     for (const hostId of [...lanesByHost.keys()].sort()) {
+      if (deleted.has(hostId)) continue;
       const lanes = lanesByHost.get(hostId) ?? [];
       for (const { laneId } of lanes) {
         const found = snapshot.sealable({ laneId, fromMs: window.fromMs, toMs: window.toMs - 1 });

@@ -25,8 +25,6 @@ export interface MergeTask {
   /** Ids in the catalogue. */
   readonly inputs: readonly number[];
   readonly outputs: readonly { readonly resolution: BlockResolution; readonly file: string }[];
-  /** Agent ids whose data is left out. */
-  readonly without: readonly string[];
 }
 
 export type Task = SealTask | MergeTask;
@@ -61,7 +59,8 @@ export async function performTask(task: Task, ports: TaskPorts): Promise<TaskRes
   try {
     if (task.kind === 'merge') {
       const inputs = snapshot.blocks().filter(({ id }) => task.inputs.includes(id));
-      const options = { ...task, ...ports, inputs, without: new Set(task.without) };
+      const without = new Set(snapshot.deletedAgents().map(({ agentId }) => agentId));
+      const options = { ...task, ...ports, inputs, without };
       return { kind: 'made', blocks: await mergeBlocks(snapshot, options) };
     }
     const [window] = sealableWindows(snapshot, { ...task, countMax: 1 });

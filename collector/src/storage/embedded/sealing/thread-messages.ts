@@ -13,7 +13,6 @@ const taskSchema = z.discriminatedUnion('kind', [
     window: z.object(window),
     inputs: z.array(z.number()),
     outputs: z.array(z.object({ resolution, file: z.string() })),
-    without: z.array(z.string()),
   }),
 ]);
 

@@ -79,7 +79,7 @@ export function openTestStorage(options: {
     const log = silentLogger;
     const ports = { journal: mortal.journal(journal), reader, workshop, disk, dir, log, randomBytes };
     const settings = { windowMs, graceMs: Number.MIN_SAFE_INTEGER, ...options.keeper };
-    const keeper = new BlockKeeper({ ...ports, clock: eagerClock(nowMs), deletedHosts: () => [], settings });
+    const keeper = new BlockKeeper({ ...ports, clock: eagerClock(nowMs), settings });
     await keeper.round();
     await keeper.stop();
   };
