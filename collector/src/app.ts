@@ -54,7 +54,9 @@ import { VERSION } from './self/version.ts';
 import { prepareDataDir } from './state/data-dir.ts';
 import { lockDataDir } from './state/lock.ts';
 import { openState, stateFile } from './state/state.ts';
+import { BlockSet } from './storage/embedded/block-set.ts';
 import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
+import type { Retention } from './storage/embedded/sealing/plan.ts';
 import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
 import { openStorage } from './storage/open.ts';
 
@@ -144,8 +146,15 @@ async function open(
     clock,
     log,
     randomBytes,
+    deletedHosts: () => [],
+    settings: { retention: retention(config), reserveBytes: config['disk-reserve'] },
   });
-  const damaged = (error: string, file: string): void => log.error('block file is damaged', { file, error });
+  const blocks = new BlockSet({
+    disk: nodeDisk,
+    dir: blocksDir,
+    damaged: (error, file) => log.error('block file is damaged', { file, error }),
+  });
+  closers.push(() => blocks.close());
   const storage = openStorage('embedded', {
     journal,
     reader,
@@ -153,11 +162,7 @@ async function open(
     clock,
     randomBytes,
     yieldToLoop: nextTurn,
-    blocks: {
-      disk: nodeDisk,
-      dir: blocksDir,
-      damaged,
-    },
+    blocks,
   });
   closers.push(() => storage.close());
   keeper.start();
@@ -174,7 +179,6 @@ async function open(
       limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
       hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
       noted: (query) => queryLog.note(query),
-      damaged,
       failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
     });
   };
@@ -372,6 +376,15 @@ async function open(
 
 async function closeAll(closers: (() => void | Promise<void>)[]): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
+}
+
+function retention(config: Config): Retention {
+  const ageMs = {
+    raw: config['raw-retention'],
+    '5m': config['rollup-5m-retention'],
+    '1h': config['rollup-1h-retention'],
+  };
+  return { ageMs, bytesMax: config['storage-bytes'] };
 }
 
 function presenceSettings(config: Config) {

@@ -87,7 +87,14 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
 
   'collector/bin': ['collector/src/main.ts'],
   'collector/src/main.ts': ['collector/src/cli', ...SHARED],
-  'collector/src/cli': [...NOUNS, ...COLLECTOR, 'collector/src/app.ts', 'collector/src/storage/open.ts'],
+  'collector/src/cli': [
+    ...NOUNS,
+    ...COLLECTOR,
+    'collector/src/app.ts',
+    'collector/src/storage/open.ts',
+    // Backup and repair work on the files of this one store.
+    'collector/src/storage/embedded',
+  ],
   'collector/src/app.ts': [...NOUNS, ...COLLECTOR, ...ADAPTERS, 'collector/src/storage/open.ts'],
   'collector/src/alerting': [...NOUNS, 'collector/src/query', 'collector/src/state'],
   'collector/src/api': [

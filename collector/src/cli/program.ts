@@ -7,6 +7,7 @@ import { VERSION } from '../self/version.ts';
 import { ACCESS_SCOPES, type AccessScope } from '../api/auth/tokens.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
+import { testReceiver } from './notify.ts';
 import { checkRules, testRules, type RulesReport } from './rules.ts';
 import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
 import { createEnrollmentToken, listEnrollmentTokens, revokeEnrollmentToken } from './token.ts';
@@ -109,6 +110,19 @@ export function createProgram({ environment, print, complain, columns }: Program
     .addHelpText('after', examples(['rollcall-collector rules test tests/*.yml']))
     .action(async (files: readonly string[]) => report(await testRules(files)));
 
+  const notify = program.command('notify').description('receivers of notifications');
+  const notifyTest = withConfig(
+    notify.command('test <receiver>').description('send a test message to a receiver of the configuration'),
+    'data-dir',
+  );
+  notifyTest.addHelpText(
+    'after',
+    examples(['rollcall-collector notify test on-call --config /etc/rollcall/collector.yaml']),
+  );
+  notifyTest.action(async (name: string) =>
+    print(await testReceiver(configOf(notifyTest), name, systemClock)),
+  );
+
   const token = program.command('token').description('tokens that let new agents enrol');
   const create = withConfig(
     token.command('create').description('make a token and print it, this once'),
@@ -186,7 +200,65 @@ export function createProgram({ environment, print, complain, columns }: Program
   });
   const withdraw = withConfig(access.command('revoke <id>').description('make a token useless'), 'data-dir');
   withdraw.action((id: string) => print(revokeAccessToken(configOf(withdraw)['data-dir'], id)));
+
+  const backup = withConfig(
+    program.command('backup <folder>').description('back up the store, also while a collector runs'),
+    'data-dir',
+  );
+  backup.addHelpText(
+    'after',
+    `
+Repeat it with the same folder: blocks that it has already are not copied again. On the disk of the data folder they are
+hard links and cost nothing. A folder without backup.json is not complete.
+${examples(['rollcall-collector backup /backup/rollcall', 'rollcall-collector backup /backup/rollcall --data-dir /var/lib/rollcall'])}`,
+  );
+  backup.action(async (folder: string, options: StoreOptions) => {
+    const { backUpStore } = await import('./store.ts');
+    print(await backUpStore(configOf(backup)['data-dir'], folder, options.json ?? false));
+  });
+  const restore = withConfig(
+    program.command('restore <folder>').description('make a data folder out of a backup'),
+    'data-dir',
+  );
+  restore.addHelpText(
+    'after',
+    examples(['rollcall-collector restore /backup/rollcall --data-dir /var/lib/rollcall']),
+  );
+  restore.action(async (folder: string, options: StoreOptions) => {
+    const { restoreStore } = await import('./store.ts');
+    print(await restoreStore(configOf(restore)['data-dir'], folder, options.json ?? false));
+  });
+  const verify = withConfig(
+    program
+      .command('verify [folder]')
+      .description(
+        'read all of the store, or of a backup, and say what is damaged; exit code 1 when anything is',
+      ),
+    'data-dir',
+  );
+  verify.addHelpText(
+    'after',
+    examples(['rollcall-collector verify', 'rollcall-collector verify /backup/rollcall']),
+  );
+  verify.action(async (folder: string | undefined, options: StoreOptions) => {
+    const { verifyStore } = await import('./store.ts');
+    const isJson = options.json ?? false;
+    print(verifyStore(folder ?? configOf(verify)['data-dir'], { isJson, complain }));
+  });
+  const inspect = withConfig(
+    program.command('inspect [folder]').description('list the blocks of the store, or of a backup'),
+    'data-dir',
+  );
+  inspect.addHelpText('after', examples(['rollcall-collector inspect', 'rollcall-collector inspect --json']));
+  inspect.action(async (folder: string | undefined, options: StoreOptions) => {
+    const { inspectStore } = await import('./store.ts');
+    print(inspectStore(folder ?? configOf(inspect)['data-dir'], options.json ?? false));
+  });
   return program;
+}
+
+interface StoreOptions {
+  readonly json?: boolean;
 }
 
 /** Adds `--config` and the settings that a command takes as flags. */

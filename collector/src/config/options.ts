@@ -92,6 +92,10 @@ const SCHEMAS = {
   'rule-interval': duration({ minMs: 100, maxMs: 3_600 * SECOND_MS }),
   'rules-dir': filePath,
   'raw-retention': duration({ minMs: 3_600 * SECOND_MS, maxMs: 3_650 * DAY_MS }),
+  'rollup-5m-retention': duration({ minMs: DAY_MS, maxMs: 36_500 * DAY_MS }),
+  'rollup-1h-retention': duration({ minMs: DAY_MS, maxMs: 36_500 * DAY_MS }),
+  'storage-bytes': byteCount.optional(),
+  'disk-reserve': byteCount,
   'incident-retention': duration({ minMs: DAY_MS, maxMs: 3_650 * DAY_MS }),
   'disk-full-ratio': ratio,
   'disk-full-bytes': byteCount,
@@ -166,6 +170,26 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     help: 'Folder with Prometheus rule files (*.yml, *.yaml); looked through for changes every 10 s. The folder rules in data-dir unless given.',
   },
   'raw-retention': { shape: 'span', fallback: '30d', help: 'How long samples are kept at full resolution.' },
+  'rollup-5m-retention': {
+    shape: 'span',
+    fallback: '365d',
+    help: 'How long rollups of 5 minutes are kept.',
+  },
+  'rollup-1h-retention': {
+    shape: 'span',
+    fallback: '1825d',
+    help: 'How long rollups of an hour are kept.',
+  },
+  'storage-bytes': {
+    shape: 'bytes',
+    fallback: undefined,
+    help: 'What block files may take together; beyond it the oldest go before their time, full resolution first. Default: no limit.',
+  },
+  'disk-reserve': {
+    shape: 'bytes',
+    fallback: '536870912',
+    help: 'What stays free on the disk of data-dir. With less, the oldest samples go before their time; with less than half of it, nothing is accepted and agents hold their data.',
+  },
   'incident-retention': { shape: 'span', fallback: '90d', help: 'How long resolved incidents are kept.' },
   'disk-full-ratio': {
     shape: 'ratio 0-1',

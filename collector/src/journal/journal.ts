@@ -128,4 +128,9 @@ export interface SealableJournal extends Journal {
    * @throws AppError QUERY_CANCELED, STORAGE_UNAVAILABLE; what was deleted until then stays deleted
    */
   deleteSealed(signal: AbortSignal): Promise<PruneResult>;
+  /**
+   * While a reason is given nothing is accepted or acknowledged, as if the disk could not be written.
+   * @param text why; undefined to go on
+   */
+  hold(text: string | undefined): void;
 }

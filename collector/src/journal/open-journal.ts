@@ -75,6 +75,7 @@ class StoreJournal implements SealableJournal, SessionHost {
   #commits: Promise<void> = Promise.resolve();
   #probeTimer: Timer | undefined;
   #unavailable: string | undefined;
+  #holdReason: string | undefined;
   #lastPos: number;
   #lastLaneId: number;
   #durablePos: number;
@@ -137,7 +138,7 @@ class StoreJournal implements SealableJournal, SessionHost {
   }
 
   stats(): JournalStats {
-    return { ...this.#held, isWritable: this.#unavailable === undefined, ...this.#counts };
+    return { ...this.#held, isWritable: this.unavailable === undefined, ...this.#counts };
   }
 
   prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult> {
@@ -151,6 +152,10 @@ class StoreJournal implements SealableJournal, SessionHost {
     } catch (error) {
       throw this.#unavailableError(describeError(error));
     }
+  }
+
+  hold(text: string | undefined): void {
+    this.#holdReason = text;
   }
 
   deleteSealed(signal: AbortSignal): Promise<PruneResult> {
@@ -190,7 +195,7 @@ class StoreJournal implements SealableJournal, SessionHost {
   // For sessions.
 
   get unavailable(): string | undefined {
-    return this.#isClosed ? 'the journal is closed' : this.#unavailable;
+    return this.#isClosed ? 'the journal is closed' : (this.#unavailable ?? this.#holdReason);
   }
 
   receiveTime(): ReceiveTime {

@@ -83,6 +83,13 @@ export interface JournalSnapshot {
   sealable(range: TickRange): { readonly rows: number; readonly samples: number };
   /** Time of the oldest record of a lane from `fromMs` on that a block can replace. */
   oldestSealable(laneId: number, fromMs: number): number | undefined;
+  /** What is in the table of records, and what the lanes say is in it. Reads all of it. */
+  counts(): {
+    readonly rows: number;
+    readonly samples: number;
+    readonly laneRows: number;
+    readonly laneSamples: number;
+  };
   /** The schema with a SHA-256 (hexadecimal), undefined when neither a lane nor a block uses it. */
   schemaByHash(hash: string): HashedSchema | undefined;
   /** Records after a position that are still there, of any kind. */
@@ -148,6 +155,7 @@ interface Connection {
   readonly schema: StatementSync;
   readonly ticks: StatementSync;
   readonly ticksBackwards: StatementSync;
+  readonly counts: StatementSync;
   readonly schemaByHash: StatementSync;
   readonly sealable: StatementSync;
   readonly oldestSealable: StatementSync;
@@ -179,6 +187,11 @@ function connect(path: string): Connection {
       schema: database.prepare(`SELECT bytes FROM schemas WHERE id = ?`),
       ticks: database.prepare(`${TICKS_SQL} ORDER BY time_ms, pos`),
       ticksBackwards: database.prepare(`${TICKS_SQL} ORDER BY time_ms DESC, pos DESC`),
+      counts: database.prepare(
+        `SELECT r.rows, r.samples, l.lane_rows, l.lane_samples FROM
+           (SELECT count(*) AS rows, coalesce(sum(samples), 0) AS samples FROM records) r,
+           (SELECT coalesce(sum(row_count), 0) AS lane_rows, coalesce(sum(row_samples), 0) AS lane_samples FROM lanes) l`,
+      ),
       schemaByHash: database.prepare(`SELECT id FROM schemas WHERE hash = ?`),
       sealable: database.prepare(
         `SELECT pos, time_ms, samples FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND ${SEALED_KINDS}`,
@@ -282,6 +295,16 @@ class Snapshot implements JournalSnapshot {
   oldestSealable(laneId: number, fromMs: number): number | undefined {
     const row = this.#connection.oldestSealable.get(laneId, fromMs);
     return row === undefined ? undefined : countOf(row, 'time_ms');
+  }
+
+  counts(): ReturnType<JournalSnapshot['counts']> {
+    const row = this.#connection.counts.get();
+    return {
+      rows: countOf(row, 'rows'),
+      samples: countOf(row, 'samples'),
+      laneRows: countOf(row, 'lane_rows'),
+      laneSamples: countOf(row, 'lane_samples'),
+    };
   }
 
   schemaByHash(hash: string): HashedSchema | undefined {

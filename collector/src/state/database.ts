@@ -3,8 +3,11 @@
  * node:sqlite is synchronous; statements here touch few rows, and long reads belong into a worker with a connection of
  * its own.
  */
-import { DatabaseSync } from 'node:sqlite';
+import { backup, DatabaseSync } from 'node:sqlite';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+
+/** More pages than a database can have. */
+const ALL_PAGES = 2 ** 31 - 1;
 
 /** One step of a database's shape. Steps are never changed once released, only added. */
 export interface Migration {
@@ -61,6 +64,40 @@ export function openDatabase(path: string, migrations: readonly Migration[]): Da
     throw error;
   }
   return { connection, transaction, close: () => connection.close() };
+}
+
+/**
+ * Copies a database as it is at one moment, while others may write to it.
+ * @param to a file that does not exist
+ * @throws AppError DATA_DIR_UNUSABLE
+ */
+export async function copyDatabase(from: string, to: string): Promise<void> {
+  const connection = new DatabaseSync(from, { readOnly: true, timeout: 5_000 });
+  try {
+    // All pages in one step: with several, every commit in between would begin it anew.
+    await backup(connection, to, { rate: ALL_PAGES });
+  } catch (error) {
+    throw new AppError('DATA_DIR_UNUSABLE', `copy database ${from} to ${to}: ${describeError(error)}`, {
+      cause: error,
+    });
+  } finally {
+    connection.close();
+  }
+}
+
+/** What SQLite finds wrong with a database file; nothing when it is whole. */
+export function databaseProblems(path: string): string[] {
+  try {
+    const connection = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
+    try {
+      const found = connection.prepare('PRAGMA quick_check').all();
+      return found.map((row) => String(row['quick_check'])).filter((text) => text !== 'ok');
+    } finally {
+      connection.close();
+    }
+  } catch (error) {
+    return [describeError(error)];
+  }
 }
 
 function migrate(connection: DatabaseSync, path: string, migrations: readonly Migration[]): void {

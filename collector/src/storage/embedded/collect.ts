@@ -9,6 +9,8 @@ import type { Labels } from '../labels.ts';
 import { tooManySamples } from '../limits.ts';
 import type { Series } from '../storage.ts';
 import { STATE, type Block } from './block.ts';
+import type { RollupUse } from './resolution.ts';
+import { RolledSeries } from './rolled-series.ts';
 
 /** The series of a read while it grows. */
 export class SeriesCollector {
@@ -62,13 +64,20 @@ export class GrowingSeries {
   /** Positions of stale markers. */
   readonly #stale = new Set<number>();
   #isRising = true;
+  #rolled: RolledSeries | undefined;
 
   constructor(labels: Labels) {
     this.labels = labels;
   }
 
   get isEmpty(): boolean {
-    return this.#length === 0;
+    return this.#length === 0 && this.#rolled === undefined;
+  }
+
+  /** What older time has of it as rollups; the samples come after them. */
+  rolled(use: RollupUse): RolledSeries {
+    this.#rolled ??= new RolledSeries(use);
+    return this.#rolled;
   }
 
   push(timeMs: number, value: number, isStale: boolean): void {
@@ -96,6 +105,7 @@ export class GrowingSeries {
 
   /** The series with rising timestamps. Of samples of one time the first value counts; a value beats a stale marker. */
   finish(): Series {
+    if (this.#rolled !== undefined) return this.#behindRollups(this.#rolled).finish();
     if (!this.#isRising) return this.#sorted().finish();
     const length = this.#length;
     const stale = this.#stale.size === 0 ? undefined : new Uint8Array(length);
@@ -106,6 +116,16 @@ export class GrowingSeries {
       values: exactly(this.#values, length),
       stale,
     };
+  }
+
+  #behindRollups(rolled: RolledSeries): GrowingSeries {
+    const { timesMs, values } = rolled.finish();
+    const series = new GrowingSeries(this.labels);
+    series.#grow(timesMs.length + this.#length);
+    series.pushAll(timesMs, values);
+    for (let at = 0; at < this.#length; at++)
+      series.push(this.#timestamps[at] ?? 0, this.#values[at] ?? Number.NaN, this.#stale.has(at));
+    return series;
   }
 
   #noteOrder(timeMs: number): void {

@@ -64,7 +64,7 @@ const steps = fc.oneof(
     weight: 2,
     arbitrary: fc
       .constantFrom(60_000, 180_000, 86_400_000)
-      .map((windowMs) => ({ kind: 'seal' as const, windowMs })),
+      .chain((windowMs) => fc.boolean().map((isMerged) => ({ kind: 'seal' as const, windowMs, isMerged }))),
   },
 );
 
@@ -98,7 +98,7 @@ test('answers as the reference store does, whatever was written, also after rest
           continue;
         }
         if (step.kind === 'seal') {
-          await embedded.seal(step.windowMs);
+          await embedded.seal(step.windowMs, BASE_MS + (step.isMerged ? 2 * 86_400_000 : 0));
           continue;
         }
         const run = (storage: Storage) =>
@@ -219,6 +219,9 @@ test('answers the same from the window, from the journal, and from a window that
       const sealing = open(1e9);
       expect(await collect(sealing.storage)).toEqual(wanted);
       await sealing.seal(300_000);
+      expect(await collect(sealing.storage)).toEqual(wanted);
+      // Two days later the pieces are merged.
+      await sealing.seal(300_000, BASE_MS + 2 * 86_400_000);
       expect(await collect(sealing.storage)).toEqual(wanted);
       await sealing.close();
       for (const windowMs of [0, 1e9]) {

@@ -7,7 +7,7 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
-import type { BlockRow } from '../../journal/blocks.ts';
+import type { BlockResolution, BlockRow } from '../../journal/blocks.ts';
 import {
   COLLECTOR_AGENT_ID,
   type CommittedSamples,
@@ -29,15 +29,18 @@ import type {
 } from '../storage.ts';
 import { STATE, toBlock, type Block } from './block.ts';
 import type { BlockFile } from './block-file.ts';
-import { BlockSet, type BlockSetOptions, type BlockView } from './block-set.ts';
+import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, schemasIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SamplerTimeline, SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
 import { HostBlocks } from './host-blocks.ts';
-import { addInAnyOrder, addInOrder, filesIn, groupsIn } from './host-groups.ts';
+import { addInAnyOrder, addInOrder, filesIn, groupsIn, type HostGroup } from './host-groups.ts';
+import { addRollups } from './host-rollups.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
 import { entryOf, labelsOf, SchemaMatching, type HostMatch, type Identity } from './matching.ts';
 import { OwnSeriesWriter } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
+import { coarsestFor, rollupUse, segmentsOf, type Segment } from './resolution.ts';
+import { ROLLUP_MS } from './sealing/rollup.ts';
 import { RecentWindow } from './window.ts';
 
 export interface EmbeddedOptions {
@@ -51,8 +54,8 @@ export interface EmbeddedOptions {
   /** Resolves in a later turn of the event loop. */
   readonly yieldToLoop: () => Promise<void>;
   readonly limits?: Partial<EmbeddedLimits>;
-  /** Where block files are; without it there are none. */
-  readonly blocks?: BlockSetOptions;
+  /** Block files; closed by whoever made it, after the store. */
+  readonly blocks?: BlockSet;
 }
 
 export interface EmbeddedStorage extends Storage {
@@ -97,7 +100,7 @@ class Embedded implements EmbeddedStorage {
   constructor(options: EmbeddedOptions) {
     this.#options = options;
     this.#limits = { ...EMBEDDED_LIMITS, ...options.limits };
-    this.#blocks = options.blocks === undefined ? undefined : new BlockSet(options.blocks);
+    this.#blocks = options.blocks;
     const snapshot = options.reader.snapshot();
     let sealedToMs = Number.NEGATIVE_INFINITY;
     try {
@@ -229,7 +232,6 @@ class Embedded implements EmbeddedStorage {
     await this.#own.settled();
     this.#own.close();
     this.#stopListening();
-    this.#blocks?.close();
   }
 
   #add(ticks: readonly CommittedSamples[]): void {
@@ -250,16 +252,16 @@ class Embedded implements EmbeddedStorage {
   async #collect(request: SelectRequest, collector: SeriesCollector, source: ReadSource): Promise<void> {
     const { snapshot, view, pace } = source;
     const matching = new SchemaMatching(request.matchers);
-    const files = filesIn(view, request);
+    const parts = partsOf(view, request, coarsestFor(request.hints));
     const sealedToMs = sealedTo(view.blocks.map(({ row }) => row));
     const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs });
-    for (const host of this.#hostsIn(files)) {
+    for (const host of this.#hostsIn(parts.flatMap(({ files }) => files))) {
       if (pace.isDue) await pace.rest();
       const found = this.#found(host, matching);
       if (found === undefined) continue;
-      const groups = groupsIn(files, host.agentId, { view, range: request });
+      const groups = parts.map((part) => groupsIn(part.files, host.agentId, { view, range: part.read }));
       const samplers = new Set<string>();
-      for (const schema of [...schemasIn(host, request), ...groups.map((group) => group.schema)]) {
+      for (const schema of [...schemasIn(host, request), ...groups.flat().map((group) => group.schema)]) {
         if (matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
       }
       if (samplers.size === 0) continue;
@@ -267,32 +269,14 @@ class Embedded implements EmbeddedStorage {
         matching
           .series(schema, found.match)
           .map((index) => ({ index, series: collector.series(labelsOf(schema, index, found.identity)) }));
-      const wanted = groups.filter(({ schema }) => samplers.has(schema.sampler));
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
-      // A block of the collector's own holds only some series of its schema, so its newest one is not enough.
-      if (!isOwn && isInstant(request.hints)) {
-        const newest = await readings.newest({ host, samplers, range: request }, { list: wanted, columnsOf });
-        for (const block of newest) takePresent(block, columnsOf(block.schema), collector);
-        continue;
-      }
+      const reading = { host, samplers, columnsOf, request, collector, readings, pace };
       const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
-      const read = { host, samplers, range: request };
-      if (wanted.length === 0) {
-        await readings.read(read, (sampler, block) => timelineOf(sampler).add(block));
-        continue;
-      }
-      const recent = new Map<string, Block[]>();
-      const ranges = await readings.read(read, (sampler, block) => {
-        const list = recent.get(sampler);
-        if (list === undefined) recent.set(sampler, [block]);
-        else list.push(block);
-      });
-      for (const [sampler, range] of ranges) {
-        const ofSampler = wanted.filter(({ schema }) => schema.sampler === sampler);
-        const timeline = timelineOf(sampler);
-        const parts = { groups: ofSampler, readings: recent.get(sampler) ?? [], range };
-        if (isOwn) await addInAnyOrder(timeline, parts, pace);
-        else await addInOrder(timeline, parts, pace);
+      for (const [at, part] of parts.entries()) {
+        const wanted = (groups[at] ?? []).filter(({ schema }) => samplers.has(schema.sampler));
+        if (part.resolution === 'raw')
+          await addSamples(reading, { range: part.range, groups: wanted, timelineOf });
+        else await addRollupPart(reading, { part, groups: wanted });
       }
     }
   }
@@ -339,7 +323,7 @@ class Embedded implements EmbeddedStorage {
     { view, pace }: ReadSource,
     take: (schema: Schema, indices: readonly number[], host: FoundHost) => void,
   ): Promise<void> {
-    const files = filesIn(view, request);
+    const files = partsOf(view, request, '1h').flatMap((part) => part.files);
     const sets = request.matcherSets.length === 0 ? [[]] : request.matcherSets;
     for (const matchers of sets) {
       const matching = new SchemaMatching(matchers);
@@ -376,6 +360,87 @@ class Embedded implements EmbeddedStorage {
   }
 }
 
+/** A part of a read's range with the block files that serve it. */
+interface ReadPart extends Segment {
+  readonly files: readonly BlockFile[];
+  /** The range in which readings of the files count; rollups serve times that are somewhat later than they are. */
+  readonly read: TimeRange;
+}
+
+function partsOf(view: BlockView, range: TimeRange, coarsest: BlockResolution): readonly ReadPart[] {
+  const rows = view.blocks.map(({ row }) => row);
+  return segmentsOf(rows, { fromMs: range.fromMs, toMs: range.toMs }, coarsest).map((segment) => {
+    const { resolution } = segment;
+    const spanMs = resolution === 'raw' ? 0 : ROLLUP_MS[resolution];
+    const read = { fromMs: segment.range.fromMs - spanMs, toMs: segment.range.toMs };
+    return { ...segment, read, files: filesIn(view, { resolution, range: read }) };
+  });
+}
+
+/** What is being read of one host. */
+interface HostReading {
+  readonly host: CatalogueHost;
+  readonly samplers: ReadonlySet<string>;
+  readonly columnsOf: (schema: Schema) => readonly Column[];
+  readonly request: SelectRequest;
+  readonly collector: SeriesCollector;
+  readonly readings: HostBlocks;
+  readonly pace: Pace;
+}
+
+/** Adds the samples of a host in a range: of raw blocks, of the journal, and of memory. */
+async function addSamples(
+  { host, samplers, columnsOf, request, collector, readings, pace }: HostReading,
+  source: {
+    readonly range: TimeRange;
+    readonly groups: readonly HostGroup[];
+    readonly timelineOf: (sampler: string) => SamplerTimeline;
+  },
+): Promise<void> {
+  const { range, groups, timelineOf } = source;
+  const isOwn = host.agentId === COLLECTOR_AGENT_ID;
+  // A block of the collector's own holds only some series of its schema, so its newest one is not enough.
+  if (!isOwn && isInstant(request.hints)) {
+    const newest = await readings.newest({ host, samplers, range }, { list: groups, columnsOf });
+    for (const block of newest) takePresent(block, columnsOf(block.schema), collector);
+    return;
+  }
+  const read = { host, samplers, range };
+  if (groups.length === 0) {
+    await readings.read(read, (sampler, block) => timelineOf(sampler).add(block));
+    return;
+  }
+  const recent = new Map<string, Block[]>();
+  const ranges = await readings.read(read, (sampler, block) => {
+    const list = recent.get(sampler);
+    if (list === undefined) recent.set(sampler, [block]);
+    else list.push(block);
+  });
+  for (const [sampler, blockRange] of ranges) {
+    const ofSampler = groups.filter(({ schema }) => schema.sampler === sampler);
+    const parts = { groups: ofSampler, readings: recent.get(sampler) ?? [], range: blockRange };
+    if (isOwn) await addInAnyOrder(timelineOf(sampler), parts, pace);
+    else await addInOrder(timelineOf(sampler), parts, pace);
+  }
+}
+
+async function addRollupPart(
+  { columnsOf, request, collector, pace }: HostReading,
+  { part, groups }: { readonly part: ReadPart; readonly groups: readonly HostGroup[] },
+): Promise<void> {
+  if (part.resolution === 'raw') return;
+  const use = rollupUse(request.hints);
+  await addRollups(groups, {
+    collector,
+    columnsOf,
+    use,
+    range: use === 'newest' ? part.read : part.range,
+    spanMs: ROLLUP_MS[part.resolution],
+    grid: { lastMs: request.toMs, stepMs: request.hints?.stepMs ?? 0, range: part.range },
+    pace,
+  });
+}
+
 /** Gives the timeline of a sampler, which is made with its first use. */
 function timelines(
   collector: SeriesCollector,
@@ -392,9 +457,12 @@ function timelines(
   };
 }
 
-/** From this time on no reading stands in any of the blocks. */
+/** From this time on no sample stands in any of the blocks. */
 function sealedTo(rows: readonly BlockRow[]): number {
-  return rows.reduce((toMs, { lastMs }) => Math.max(toMs, lastMs + 1), Number.NEGATIVE_INFINITY);
+  return rows.reduce(
+    (toMs, { resolution, lastMs }) => (resolution === 'raw' ? Math.max(toMs, lastMs + 1) : toMs),
+    Number.NEGATIVE_INFINITY,
+  );
 }
 
 /** Only the newest sample of each series matters; see SelectHints. */

@@ -7,7 +7,7 @@ import { JournalFollower } from '../../journal/follower.ts';
 import type { JournalReader } from '../../journal/reader.ts';
 import type { Labels } from '../labels.ts';
 import type { FollowingReader, LabelsRequest, SelectRequest, Series } from '../storage.ts';
-import type { BlockSetOptions } from './block-set.ts';
+import { BlockSet, type BlockSetOptions } from './block-set.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from './embedded.ts';
 import type { EmbeddedLimits } from './limits.ts';
 import type { Identity } from './matching.ts';
@@ -42,11 +42,12 @@ export function createFollowingStorage(options: FollowingOptions): FollowingRead
 
 class Following implements FollowingReader {
   readonly #options: FollowingOptions;
+  readonly #blocks: BlockSet | undefined;
   #picture: Picture;
-  #closing: Promise<unknown> = Promise.resolve();
 
   constructor(options: FollowingOptions) {
     this.#options = options;
+    this.#blocks = options.blocks === undefined ? undefined : new BlockSet(options.blocks);
     this.#picture = this.#open();
   }
 
@@ -54,10 +55,8 @@ class Following implements FollowingReader {
     const nowMs = this.#options.clock.monoMs();
     const { follower, openedMs } = this.#picture;
     if (nowMs - openedMs < REOPEN_MS && follower.poll(ROWS_PER_POLL_MAX)) return;
-    // Reads that are under way end on the old picture; the files that they need stay open for them.
-    const before = this.#picture.storage;
+    // Reads that are under way end on the old picture, which holds nothing but memory; block files belong to all.
     this.#picture = this.#open();
-    this.#closing = Promise.all([this.#closing, before.close()]);
   }
 
   select(request: SelectRequest, signal: AbortSignal): Promise<readonly Series[]> {
@@ -77,7 +76,7 @@ class Following implements FollowingReader {
   }
 
   #open(): Picture {
-    const { reader, identityOf, clock, yieldToLoop, limits, blocks } = this.#options;
+    const { reader, identityOf, clock, yieldToLoop, limits } = this.#options;
     const follower = new JournalFollower(reader);
     const storage = createEmbeddedStorage({
       journal: follower,
@@ -89,7 +88,7 @@ class Following implements FollowingReader {
       },
       yieldToLoop,
       ...(limits === undefined ? {} : { limits }),
-      ...(blocks === undefined ? {} : { blocks }),
+      ...(this.#blocks === undefined ? {} : { blocks: this.#blocks }),
     });
     return { follower, storage, openedMs: clock.monoMs() };
   }

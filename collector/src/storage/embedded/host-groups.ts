@@ -7,6 +7,7 @@ import type { TimeRange } from './catalogue.ts';
 import type { Column, SamplerTimeline } from './collect.ts';
 import type { Group } from './format/group.ts';
 import type { Pace } from './pace.ts';
+import type { Segment } from './resolution.ts';
 
 /** Rows of a host and schema in a block file. */
 export interface HostGroup {
@@ -15,9 +16,14 @@ export interface HostGroup {
   readonly schema: HashedSchema;
 }
 
-/** Files that have readings in the range. */
-export function filesIn(view: BlockView, { fromMs, toMs }: TimeRange): BlockFile[] {
-  return view.blocks.filter(({ row }) => row.firstMs <= toMs && row.lastMs >= fromMs);
+/** Files of a resolution that have readings in the range. */
+export function filesIn(
+  view: BlockView,
+  { resolution, range: { fromMs, toMs } }: Pick<Segment, 'resolution' | 'range'>,
+): BlockFile[] {
+  return view.blocks.filter(
+    ({ row }) => row.resolution === resolution && row.firstMs <= toMs && row.lastMs >= fromMs,
+  );
 }
 
 /** The groups of a host with readings in the range, in order of their files. */

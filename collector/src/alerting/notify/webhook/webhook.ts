@@ -4,27 +4,18 @@
  * Source: prometheus.io/docs/alerting/latest/configuration/#webhook_config.
  */
 import * as z from 'zod';
-import { Secret } from '@rollcall/shared/lib/secret.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
-import { resultOfAnswer, resultOfError } from '../answer.ts';
+import { receiverName, secretUrl, secretWord } from '../fields.ts';
+import { httpNotifier, secretsOfUrl } from '../http-notifier.ts';
 import type { Notification, Notifier, NotifierPorts } from '../notifier.ts';
 import { fingerprint } from './fingerprint.ts';
 
 export const webhookConfigSchema = z.strictObject({
   kind: z.literal('webhook'),
-  /** Unique among the receivers; names the receiver in logs, in the API and in the messages. */
-  name: z.string().regex(/^[\w.-]{1,64}$/),
-  /** http or https, without credentials. Counts as a secret, since many are. */
-  url: z
-    .url({ protocol: /^https?$/ })
-    .max(2048)
-    .transform((text) => new Secret(text)),
+  name: receiverName,
+  url: secretUrl,
   /** Sent as `Authorization: Bearer …`. */
-  bearerToken: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,4096}$/)
-    .transform((text) => new Secret(text))
-    .optional(),
+  bearerToken: secretWord.optional(),
 });
 export type WebhookConfig = Readonly<z.infer<typeof webhookConfigSchema>>;
 
@@ -34,25 +25,17 @@ const ZERO_TIME = '0001-01-01T00:00:00Z';
 export function createWebhook(config: WebhookConfig, ports: NotifierPorts): Notifier {
   const url = config.url.reveal();
   const token = config.bearerToken?.reveal() ?? '';
-  const secrets = [token, ...secretsOfUrl(url)];
-  return {
-    async send(notification, signal) {
-      try {
-        const answer = await ports.post(
-          {
-            url,
-            headers: headersOf(notification, token),
-            body: webhookBody(notification, ports.externalUrl),
-          },
-          signal,
-        );
-        const nowMs = ports.clock.wallMs();
-        return resultOfAnswer(answer, { nowMs, secrets });
-      } catch (error) {
-        return resultOfError(error);
-      }
+  return httpNotifier(
+    {
+      request: (notification) => ({
+        url,
+        headers: headersOf(notification, token),
+        body: webhookBody(notification, ports.externalUrl),
+      }),
+      secrets: [token, ...secretsOfUrl(url)],
     },
-  };
+    ports,
+  );
 }
 
 function headersOf(notification: Notification, token: string): Record<string, string> {
@@ -99,14 +82,4 @@ export function webhookBody(notification: Notification, externalUrl: string): st
 function formatLabels(labels: Readonly<Record<string, string>>): string {
   const names = Object.keys(labels).sort(compareUtf8);
   return `{${names.map((name) => `${name}=${JSON.stringify(labels[name])}`).join(', ')}}`;
-}
-
-/** Shorter parts of a URL are no secrets, and would blacken half of an answer. */
-const SECRET_LENGTH_MIN = 4;
-
-/** The parts of a URL that an answer must not bring into our database: path, query, and each of their parts. */
-function secretsOfUrl(text: string): readonly string[] {
-  const url = new URL(text);
-  const parts = [url.search, url.pathname, ...url.pathname.split('/'), ...url.searchParams.values()];
-  return parts.filter((part) => part.length >= SECRET_LENGTH_MIN);
 }

@@ -9,14 +9,15 @@ import { background } from '@rollcall/shared/lib/background.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
-import type { NewBlock } from '../../../journal/blocks.ts';
+import type { BlockRow, NewBlock } from '../../../journal/blocks.ts';
 import type { SealableJournal } from '../../../journal/journal.ts';
 import type { JournalReader } from '../../../journal/reader.ts';
+import { planExpiry, planMerges, type MergeJob, type Retention } from './plan.ts';
 import type { MadeBlock } from './seal.ts';
 import type { Workshop } from './tasks.ts';
 
 export interface KeeperOptions {
-  readonly journal: SealableJournal;
+  readonly journal: Pick<SealableJournal, 'changeBlocks' | 'deleteSealed' | 'hold'>;
   readonly reader: JournalReader;
   readonly workshop: Workshop;
   readonly disk: Disk;
@@ -25,6 +26,8 @@ export interface KeeperOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly randomBytes: (count: number) => Buffer;
+  /** Agent ids of hosts whose data is to go with the next merge. */
+  readonly deletedHosts: () => readonly string[];
   readonly settings?: Partial<KeeperSettings>;
 }
 
@@ -35,12 +38,19 @@ export interface KeeperSettings {
   readonly graceMs: number;
   /** Time between two rounds. */
   readonly roundMs: number;
+  readonly retention: Retention;
+  /** Bytes that stay free on the disk: with less, the oldest samples go, and at last nothing is accepted any more. */
+  readonly reserveBytes: number;
 }
+
+const DAY_MS = 86_400_000;
 
 const KEEPER_DEFAULTS: KeeperSettings = {
   windowMs: 3_600_000,
   graceMs: 600_000,
   roundMs: 60_000,
+  retention: { ageMs: { raw: 30 * DAY_MS, '5m': 365 * DAY_MS, '1h': 1_825 * DAY_MS }, bytesMax: undefined },
+  reserveBytes: 512 * 1024 * 1024,
 };
 
 export class BlockKeeper {
@@ -54,6 +64,8 @@ export class BlockKeeper {
   /** Files that the catalogue did not name at the last sweep. */
   #orphans: ReadonlySet<string> = new Set();
   #failure: string | undefined;
+  /** Merges that failed because of damage. */
+  readonly #unmergeable = new Set<string>();
 
   /**
    * Makes the folder and removes what an earlier process left unfinished in it.
@@ -86,8 +98,10 @@ export class BlockKeeper {
   async round(): Promise<void> {
     const { journal } = this.#options;
     const { signal } = this.#controller;
+    this.#expire();
     await journal.deleteSealed(signal);
     await this.#sealAll(signal);
+    await this.#mergeAll(signal);
     this.#sweep();
   }
 
@@ -106,6 +120,56 @@ export class BlockKeeper {
     this.#sealedEndMs = endMs;
   }
 
+  async #mergeAll(signal: AbortSignal): Promise<void> {
+    const { clock, journal, workshop, log } = this.#options;
+    const skipped = new Set(this.#unmergeable);
+    for (;;) {
+      const jobs = planMerges(this.#rows(), clock.wallMs(), this.#settings.retention);
+      const job = jobs.find((candidate) => !skipped.has(keyOf(candidate)));
+      if (job === undefined) return;
+      skipped.add(keyOf(job));
+      try {
+        const outputs = job.outputs.map((resolution) => ({ resolution, file: this.#fileName(resolution) }));
+        const inputs = job.inputs.map(({ id }) => id);
+        const without = this.#options.deletedHosts();
+        const task = { kind: 'merge' as const, window: job.window, inputs, outputs, without };
+        const result = await workshop.run(task, signal);
+        const blocks = result.kind === 'made' ? result.blocks : [];
+        journal.changeBlocks({ add: this.#dated(blocks), remove: job.replaced });
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== 'BLOCK_DAMAGED') throw error;
+        // What is whole in them can still be read; as they are they stay until they are too old.
+        this.#unmergeable.add(keyOf(job));
+        log.error('blocks are damaged and stay unmerged', { error: error.message });
+      }
+    }
+  }
+
+  /** Lets go what is too old or too much, and holds the journal while the disk is nearly full. */
+  #expire(): void {
+    const { clock, disk, dir, journal, log } = this.#options;
+    const { retention, reserveBytes } = this.#settings;
+    const missing = reserveBytes - disk.space(dir).freeBytes;
+    const rows = this.#rows();
+    const remove = planExpiry(rows, clock.wallMs(), { retention, bytesToFree: Math.max(0, missing) });
+    if (remove.length > 0) {
+      journal.changeBlocks({ add: [], remove });
+      log.info('old samples were removed', { blocks: remove.length });
+    }
+    if (missing > 0) this.#sweep();
+    const isFull = reserveBytes - disk.space(dir).freeBytes > reserveBytes / 2;
+    journal.hold(isFull ? `less than ${Math.floor(reserveBytes / 2)} bytes are free on the disk` : undefined);
+  }
+
+  #rows(): readonly BlockRow[] {
+    const snapshot = this.#options.reader.snapshot();
+    try {
+      return snapshot.blocks();
+    } finally {
+      snapshot.close();
+    }
+  }
+
   #dated(blocks: readonly MadeBlock[]): readonly NewBlock[] {
     const madeMs = this.#options.clock.wallMs();
     return blocks.map((block) => ({ ...block, madeMs }));
@@ -120,10 +184,8 @@ export class BlockKeeper {
    * began before has opened what it needs.
    */
   #sweep(): void {
-    const { disk, dir, reader } = this.#options;
-    const snapshot = reader.snapshot();
-    const named = new Set(snapshot.blocks().map(({ file }) => file));
-    snapshot.close();
+    const { disk, dir } = this.#options;
+    const named = new Set(this.#rows().map(({ file }) => file));
     const orphans = disk.list(dir).filter((name) => !named.has(name));
     for (const name of orphans) if (this.#orphans.has(name)) disk.remove(join(dir, name));
     this.#orphans = new Set(orphans);
@@ -160,4 +222,9 @@ export class BlockKeeper {
     this.#failure = text;
     this.#options.log.error('blocks cannot be kept', { error: text });
   }
+}
+
+/** Names a merge; another one of the same window has other inputs. */
+function keyOf({ window, inputs }: MergeJob): string {
+  return `${window.fromMs} ${inputs.map(({ id }) => id).join()}`;
 }

@@ -3,8 +3,10 @@
  * refers to yet, so it may run in another thread and may be killed at any time.
  */
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
+import type { BlockResolution } from '../../../journal/blocks.ts';
 import type { JournalReader } from '../../../journal/reader.ts';
-import { sealableWindows, sealWindow, type MadeBlock, type Sealed } from './seal.ts';
+import { mergeBlocks } from './merge.ts';
+import { sealableWindows, sealWindow, type MadeBlock, type Sealed, type Window } from './seal.ts';
 
 /** Seals the oldest window that has something to be sealed. */
 export interface SealTask {
@@ -16,7 +18,18 @@ export interface SealTask {
   readonly endMs: number;
 }
 
-export type Task = SealTask;
+/** Merges blocks; see plan.ts. */
+export interface MergeTask {
+  readonly kind: 'merge';
+  readonly window: Window;
+  /** Ids in the catalogue. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly { readonly resolution: BlockResolution; readonly file: string }[];
+  /** Agent ids whose data is left out. */
+  readonly without: readonly string[];
+}
+
+export type Task = SealTask | MergeTask;
 
 export type TaskResult =
   /** There was nothing to do. */
@@ -46,6 +59,11 @@ export interface TaskPorts {
 export async function performTask(task: Task, ports: TaskPorts): Promise<TaskResult> {
   const snapshot = ports.reader.snapshot();
   try {
+    if (task.kind === 'merge') {
+      const inputs = snapshot.blocks().filter(({ id }) => task.inputs.includes(id));
+      const options = { ...task, ...ports, inputs, without: new Set(task.without) };
+      return { kind: 'made', blocks: await mergeBlocks(snapshot, options) };
+    }
     const [window] = sealableWindows(snapshot, { ...task, countMax: 1 });
     if (window === undefined) return { kind: 'idle' };
     const place = { disk: ports.disk, dir: ports.dir, file: task.file };

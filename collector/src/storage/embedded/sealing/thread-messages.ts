@@ -8,6 +8,13 @@ const window = { fromMs: z.number(), toMs: z.number() };
 
 const taskSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('seal'), file: z.string(), windowMs: z.number(), endMs: z.number() }),
+  z.object({
+    kind: z.literal('merge'),
+    window: z.object(window),
+    inputs: z.array(z.number()),
+    outputs: z.array(z.object({ resolution, file: z.string() })),
+    without: z.array(z.string()),
+  }),
 ]);
 
 export const threadJobSchema = z.object({ task: taskSchema, journalFile: z.string(), dir: z.string() });
@@ -37,9 +44,10 @@ const resultSchema = z.discriminatedUnion('kind', [
 
 export const threadAnswerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('done'), result: resultSchema }),
-  z.object({ kind: z.literal('failed'), text: z.string() }),
+  z.object({ kind: z.literal('failed'), code: z.string(), text: z.string() }),
 ]);
 
 /** What the thread says, once. */
 export type ThreadAnswer =
-  { readonly kind: 'done'; readonly result: TaskResult } | { readonly kind: 'failed'; readonly text: string };
+  | { readonly kind: 'done'; readonly result: TaskResult }
+  | { readonly kind: 'failed'; readonly code: string; readonly text: string };

@@ -1,6 +1,6 @@
 /** Works on tasks in a thread each, so that sockets and commits do not notice. A thread lives as long as its task. */
 import { Worker } from 'node:worker_threads';
-import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import { AppError, describeError, isErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { Task, TaskResult, Workshop } from './tasks.ts';
 import { threadAnswerSchema, type ThreadJob } from './thread-messages.ts';
 
@@ -10,11 +10,16 @@ export function threadWorkshop(place: { readonly journalFile: string; readonly d
   };
 }
 
-function runInThread(job: ThreadJob & { readonly task: Task }, signal: AbortSignal): Promise<TaskResult> {
+function runInThread(
+  job: Omit<ThreadJob, 'task'> & { readonly task: Task },
+  signal: AbortSignal,
+): Promise<TaskResult> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: job });
-    const fail = (text: string): void =>
-      reject(new AppError('STORAGE_UNAVAILABLE', `work on blocks: ${text}`, { isRetryable: true }));
+    const fail = (text: string, code = ''): void => {
+      const known = isErrorCode(code) ? code : 'STORAGE_UNAVAILABLE';
+      reject(new AppError(known, `work on blocks: ${text}`, { isRetryable: known !== 'BLOCK_DAMAGED' }));
+    };
     const stop = (): void => {
       void worker.terminate();
       reject(new AppError('QUERY_CANCELED', 'work on blocks was stopped'));
@@ -24,7 +29,7 @@ function runInThread(job: ThreadJob & { readonly task: Task }, signal: AbortSign
     worker.once('message', (message: unknown) => {
       const answer = threadAnswerSchema.safeParse(message);
       if (!answer.success) fail('the thread gave an answer that makes no sense');
-      else if (answer.data.kind === 'failed') fail(answer.data.text);
+      else if (answer.data.kind === 'failed') fail(answer.data.text, answer.data.code);
       else resolve(answer.data.result);
     });
     worker.once('error', (error) => fail(describeError(error)));

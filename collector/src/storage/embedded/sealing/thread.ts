@@ -1,6 +1,6 @@
 /** The thread that works on one task and ends; see thread-workshop.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { describeError } from '@rollcall/shared/lib/errors.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { openJournalReader } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
@@ -17,7 +17,8 @@ async function answer(): Promise<ThreadAnswer> {
     const ports = { reader, disk: nodeDisk, dir, yieldToLoop: () => Promise.resolve() };
     return { kind: 'done', result: await performTask(task, ports) };
   } catch (error) {
-    return { kind: 'failed', text: describeError(error) };
+    const code = error instanceof AppError ? error.code : '';
+    return { kind: 'failed', code, text: describeError(error) };
   } finally {
     reader.close();
   }

@@ -10,10 +10,12 @@ import { openJournal } from '../../../journal/open-journal.ts';
 import { openJournalReader, type JournalReader } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
 import { FaultyStore } from '../../../journal/testing/faulty-store.ts';
+import { BlockSet } from '../block-set.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from '../embedded.ts';
 import type { EmbeddedLimits } from '../limits.ts';
 import type { Identity } from '../matching.ts';
-import { BlockKeeper } from '../sealing/keeper.ts';
+import { BlockKeeper, type KeeperSettings } from '../sealing/keeper.ts';
+import { Mortal } from './mortal.ts';
 import { inlineWorkshop } from '../sealing/tasks.ts';
 
 /** A clock whose timers fire in the next turn, so that a group is committed without waiting. */
@@ -31,8 +33,10 @@ export interface TestStorage {
   readonly journal: SealableJournal;
   readonly reader: JournalReader;
   readonly store: FaultyStore;
-  /** Seals everything that is there, in windows of the length. */
-  readonly seal: (windowMs: number) => Promise<void>;
+  /** Seals everything that is there, in windows of the length; merges what is due at `nowMs`, if that is given. */
+  readonly seal: (windowMs: number, nowMs?: number) => Promise<void>;
+  /** The same in a process that may die on the way; then it throws what `isDeath` knows. */
+  readonly sealMortally: (mortal: Mortal, windowMs: number, nowMs: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -43,6 +47,7 @@ export function openTestStorage(options: {
   readonly limits?: Partial<EmbeddedLimits>;
   readonly yieldToLoop?: () => Promise<void>;
   readonly disk?: Disk;
+  readonly keeper?: Partial<KeeperSettings>;
   readonly damaged?: (text: string, file: string) => void;
 }): TestStorage {
   const path = join(options.dir, 'journal.db');
@@ -68,14 +73,19 @@ export function openTestStorage(options: {
   const dir = join(options.dir, 'blocks');
   const disk = options.disk ?? nodeDisk;
   const yieldToLoop = options.yieldToLoop ?? nextTurn;
-  const seal = async (windowMs: number): Promise<void> => {
+  const sealMortally = async (mortal: Mortal, windowMs: number, nowMs: number): Promise<void> => {
+    const disk = mortal.disk(options.disk ?? nodeDisk);
     const workshop = inlineWorkshop({ reader, disk, dir, yieldToLoop: () => Promise.resolve() });
-    const ports = { journal, reader, workshop, disk, dir, clock, log: silentLogger, randomBytes };
-    const settings = { windowMs, graceMs: Number.MIN_SAFE_INTEGER };
-    const keeper = new BlockKeeper({ ...ports, settings });
+    const log = silentLogger;
+    const ports = { journal: mortal.journal(journal), reader, workshop, disk, dir, log, randomBytes };
+    const settings = { windowMs, graceMs: Number.MIN_SAFE_INTEGER, ...options.keeper };
+    const keeper = new BlockKeeper({ ...ports, clock: eagerClock(nowMs), deletedHosts: () => [], settings });
     await keeper.round();
     await keeper.stop();
   };
+  const seal = (windowMs: number, nowMs = options.wallMs): Promise<void> =>
+    sealMortally(new Mortal(Number.POSITIVE_INFINITY), windowMs, nowMs);
+  const blocks = new BlockSet({ disk, dir, damaged: options.damaged ?? unexpectedDamage });
   const storage = createEmbeddedStorage({
     journal,
     reader,
@@ -83,15 +93,16 @@ export function openTestStorage(options: {
     clock,
     randomBytes,
     yieldToLoop,
-    blocks: { disk, dir, damaged: options.damaged ?? unexpectedDamage },
+    blocks,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const close = async (): Promise<void> => {
     await storage.close();
+    blocks.close();
     await journal.close();
     reader.close();
   };
-  return { storage, journal, reader, store, seal, close };
+  return { storage, journal, reader, store, seal, sealMortally, close };
 }
 
 function unexpectedDamage(text: string): void {

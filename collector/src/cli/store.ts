@@ -1,0 +1,97 @@
+/** `rollcall-collector backup`, `restore`, `verify` and `inspect`: work on the files of the store. */
+import { join } from 'node:path';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { openJournalReader } from '../journal/reader.ts';
+import { SchemaCache } from '../journal/schema-cache.ts';
+import { prepareDataDir } from '../state/data-dir.ts';
+import { lockDataDir } from '../state/lock.ts';
+import { backUp } from '../storage/embedded/repair/backup.ts';
+import { restore } from '../storage/embedded/repair/restore.ts';
+import { verify } from '../storage/embedded/repair/verify.ts';
+import { table, timeText } from './output.ts';
+
+/** Backs up while a collector may be running. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE */
+export async function backUpStore(dataDir: string, to: string, isJson: boolean): Promise<string> {
+  const result = await backUp({ from: dataDir, to, disk: nodeDisk, nowMs: systemClock.wallMs() });
+  if (isJson) return `${JSON.stringify(result)}\n`;
+  const { blocks, linked, copied } = result;
+  return `backed up ${dataDir} to ${to}: ${blocks} blocks, ${linked} of them linked and ${copied} copied this time\n`;
+}
+
+/** Makes a data folder out of a backup. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE */
+export async function restoreStore(dataDir: string, from: string, isJson: boolean): Promise<string> {
+  prepareDataDir(dataDir);
+  const unlock = lockDataDir(dataDir);
+  try {
+    const files = await restore({ from, to: dataDir, disk: nodeDisk });
+    return isJson ? `${JSON.stringify({ files })}\n` : `restored ${files} files from ${from} to ${dataDir}\n`;
+  } finally {
+    unlock();
+  }
+}
+
+/**
+ * Reads all of the store.
+ * @param complain is told how far it is
+ * @throws AppError BLOCK_DAMAGED with all problems, one a line
+ */
+export function verifyStore(
+  dataDir: string,
+  { isJson, complain }: { readonly isJson: boolean; readonly complain: (text: string) => void },
+): string {
+  requireStore(dataDir);
+  let shownMs = systemClock.monoMs();
+  const report = verify({
+    dataDir,
+    disk: nodeDisk,
+    progress(done, all) {
+      const nowMs = systemClock.monoMs();
+      if (nowMs - shownMs < PROGRESS_MS) return;
+      shownMs = nowMs;
+      complain(`verified ${done} of ${all} blocks\n`);
+    },
+  });
+  const { blocks, blockSamples, journalRows, journalSamples, problems, orphans } = report;
+  if (problems.length > 0) {
+    throw new AppError(
+      'BLOCK_DAMAGED',
+      `${problems.length} problem(s) in ${dataDir}:\n  ${problems.join('\n  ')}`,
+    );
+  }
+  if (isJson) return `${JSON.stringify(report)}\n`;
+  const lines = [
+    `${blocks} blocks with ${blockSamples} samples, ${journalRows} records with ${journalSamples} samples in the journal: all well`,
+    ...orphans.map((name) => `${name}: belongs to nobody; a collector removes it`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Lists the blocks of a store. @throws AppError DATA_DIR_UNUSABLE, STORAGE_UNAVAILABLE */
+export function inspectStore(dataDir: string, isJson: boolean): string {
+  requireStore(dataDir);
+  const reader = openJournalReader({ path: join(dataDir, 'journal.db'), schemas: new SchemaCache() });
+  const snapshot = reader.snapshot();
+  const blocks = snapshot.blocks();
+  snapshot.close();
+  reader.close();
+  if (isJson) return `${JSON.stringify(blocks)}\n`;
+  const rows = blocks.map(({ resolution, fromMs, toMs, bytes, samples, file }) => [
+    resolution,
+    timeText(fromMs),
+    timeText(toMs),
+    String(samples),
+    String(bytes),
+    samples === 0 ? '' : (bytes / samples).toFixed(2),
+    file,
+  ]);
+  return table(['RESOLUTION', 'FROM', 'TO', 'SAMPLES', 'BYTES', 'BYTES/SAMPLE', 'FILE'], rows);
+}
+
+const PROGRESS_MS = 2_000;
+
+function requireStore(dataDir: string): void {
+  if (nodeDisk.stat(join(dataDir, 'journal.db')) !== undefined) return;
+  throw new AppError('DATA_DIR_UNUSABLE', `${dataDir} holds no store: there is no journal.db in it`);
+}

@@ -1,0 +1,156 @@
+/** Backup, restore and verify on a store that is written to, that is damaged, and that dies on the way. */
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { expect, test } from 'vitest';
+import { Labels } from '../../labels.ts';
+import { createMatcher } from '../../matcher.ts';
+import { isDeath, Mortal } from '../testing/mortal.ts';
+import { openTestStorage, type TestStorage } from '../testing/test-storage.ts';
+import { backUp } from './backup.ts';
+import { restore } from './restore.ts';
+import { verify } from './verify.ts';
+
+const HOUR_MS = 3_600_000;
+const BASE_MS = Date.UTC(2026, 5, 1);
+const calm = new AbortController().signal;
+const quiet = () => {};
+
+async function append({ storage }: TestStorage, hours: readonly number[]): Promise<void> {
+  const samples = hours.map((hour) => ({ timeMs: BASE_MS + hour * HOUR_MS, value: hour }));
+  await storage.append([
+    { labels: Labels.of({ __name__: 'm', a: '1' }), samples },
+    { labels: Labels.of({ __name__: 'm', a: '2' }), samples },
+  ]);
+}
+
+async function everything({ storage }: TestStorage): Promise<unknown[]> {
+  const matchers = [createMatcher('__name__', '=~', '.+')];
+  const all = await storage.select({ matchers, fromMs: 0, toMs: 2 * BASE_MS, samplesMax: 1e6 }, calm);
+  return all.map(({ labels, timestamps, values }) => [labels.toString(), [...timestamps], [...values]]);
+}
+
+const open = (dir: string, damaged?: (text: string) => void): TestStorage =>
+  openTestStorage({
+    dir,
+    wallMs: BASE_MS + 12 * HOUR_MS,
+    ...(damaged === undefined ? {} : { damaged }),
+  });
+
+test('a backup of a running store is restored with all that it had, and grows by what is new', async () => {
+  using dir = tempDir();
+  const from = join(dir.path, 'from');
+  const to = join(dir.path, 'to');
+  const other = join(dir.path, 'other');
+  nodeDisk.makeDir(from);
+  const store = open(from);
+  await append(store, [0, 1]);
+  await store.seal(HOUR_MS);
+  await append(store, [2]);
+  writeFileSync(join(from, 'identity.key'), 'a key');
+  const options = { from, to, disk: nodeDisk, nowMs: BASE_MS };
+  expect(await backUp(options)).toEqual({ blocks: 2, linked: 2, copied: 0 });
+  const wanted = await everything(store);
+  await append(store, [3]);
+  await restore({ from: to, to: other, disk: nodeDisk });
+  const restored = open(other);
+  expect(await everything(restored)).toEqual(wanted);
+  await restored.close();
+  expect(readFileSync(join(other, 'identity.key'), 'utf8')).toBe('a key');
+  expect(verify({ dataDir: other, disk: nodeDisk, progress: quiet }).problems).toEqual([]);
+  await expect(restore({ from: to, to: other, disk: nodeDisk })).rejects.toMatchObject({
+    code: 'DATA_DIR_UNUSABLE',
+  });
+
+  await store.seal(HOUR_MS);
+  expect(await backUp(options)).toEqual({ blocks: 4, linked: 2, copied: 0 });
+  await store.close();
+});
+
+test('a backup that dies is told from a complete one, and the next one completes it', async () => {
+  using dir = tempDir();
+  const from = join(dir.path, 'from');
+  const to = join(dir.path, 'to');
+  nodeDisk.makeDir(from);
+  const store = open(from);
+  await append(store, [0]);
+  await store.seal(HOUR_MS);
+  for (let lifetime = 0; ; lifetime++) {
+    const disk = new Mortal(lifetime).disk(nodeDisk);
+    const outcome = await backUp({ from, to, disk, nowMs: BASE_MS }).then(
+      () => 'done',
+      (error: unknown) => (isDeath(error) ? 'dead' : error),
+    );
+    if (outcome === 'done') break;
+    expect(outcome).toBe('dead');
+    const into = join(dir.path, `into-${lifetime}`);
+    // Either it is not complete, and says so, or it is all there.
+    const result = await restore({ from: to, to: into, disk: nodeDisk }).then(
+      () => verify({ dataDir: into, disk: nodeDisk, progress: quiet }).problems,
+      (error: unknown) => (error instanceof AppError ? error.code : error),
+    );
+    expect([[], 'DATA_DIR_UNUSABLE']).toContainEqual(result);
+  }
+  expect(verify({ dataDir: to, disk: nodeDisk, progress: quiet })).toMatchObject({ blocks: 1, problems: [] });
+  await store.close();
+});
+
+test('damage costs what is damaged, is told once, and found by verify', async () => {
+  using dir = tempDir();
+  const told: string[] = [];
+  const store = open(dir.path, (text) => told.push(text));
+  await append(store, [0]);
+  await store.seal(HOUR_MS);
+  await append(store, [1]);
+  await store.seal(HOUR_MS);
+  const blocks = join(dir.path, 'blocks');
+  const snapshot = store.reader.snapshot();
+  const [first] = snapshot.blocks();
+  snapshot.close();
+  const path = join(blocks, first?.file ?? '');
+  const bytes = readFileSync(path);
+  // Behind the header begins the first part, with times and columns.
+  bytes[40] = (bytes[40] ?? 0) ^ 0xff;
+  writeFileSync(path, bytes);
+  appendFileSync(join(blocks, 'stray.block'), 'x');
+  const expected = ['1', '2'].map((a) => [`m{a="${a}"}`, [BASE_MS + HOUR_MS], [1]]);
+  expect(await everything(store)).toEqual(expected);
+  expect(await everything(store)).toEqual(expected);
+  expect(told).toHaveLength(1);
+  expect(told[0]).toContain(first?.file);
+  const report = verify({ dataDir: dir.path, disk: nodeDisk, progress: quiet });
+  expect(report.problems.every((text) => text.includes(first?.file ?? '?'))).toBe(true);
+  expect(report.problems.length).toBeGreaterThan(0);
+  expect(report.orphans).toEqual(['stray.block']);
+  await store.close();
+});
+
+test.each([
+  ['truncated', (path: string) => writeFileSync(path, readFileSync(path).subarray(0, 60))],
+  ['emptied', (path: string) => writeFileSync(path, '')],
+  [
+    'exchanged',
+    (path: string) => writeFileSync(path, 'something else altogether, and long enough to be read'.repeat(9)),
+  ],
+  ['removed', (path: string) => nodeDisk.remove(path)],
+])('a block file that was %s leaves the others readable', async (_how, harm) => {
+  using dir = tempDir();
+  const before = open(dir.path);
+  await append(before, [0, 1]);
+  await before.seal(HOUR_MS);
+  const snapshot = before.reader.snapshot();
+  const file = snapshot.blocks()[0]?.file ?? '';
+  snapshot.close();
+  await before.close();
+  harm(join(dir.path, 'blocks', file));
+  const told: string[] = [];
+  const store = open(dir.path, (text) => told.push(text));
+  expect(await everything(store)).toEqual(['1', '2'].map((a) => [`m{a="${a}"}`, [BASE_MS + HOUR_MS], [1]]));
+  expect(told).toHaveLength(1);
+  const { problems } = verify({ dataDir: dir.path, disk: nodeDisk, progress: quiet });
+  expect(problems.length).toBeGreaterThan(0);
+  expect(problems.every((text) => text.includes(file))).toBe(true);
+  await store.close();
+});

@@ -1,0 +1,106 @@
+/** Looks whether a store, or a backup of one, is what was written: checksums, catalogue against files, counts. */
+import { join } from 'node:path';
+import type { Disk } from '@rollcall/shared/lib/disk.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import type { BlockRow } from '../../../journal/blocks.ts';
+import { openJournalReader, type JournalSnapshot } from '../../../journal/reader.ts';
+import { SchemaCache } from '../../../journal/schema-cache.ts';
+import { databaseProblems } from '../../../state/database.ts';
+import { BlockReader } from '../format/reader.ts';
+import { BLOCKS_DIR } from './backup.ts';
+
+export interface VerifyReport {
+  readonly blocks: number;
+  readonly blockSamples: number;
+  readonly journalRows: number;
+  readonly journalSamples: number;
+  /** What is wrong, each a line; none when all is well. */
+  readonly problems: readonly string[];
+  /** Files that the catalogue does not name; a collector removes them, and makes some while it works. */
+  readonly orphans: readonly string[];
+}
+
+/**
+ * Reads everything; a collector may work on the folder meanwhile.
+ * @param options.progress called after each block
+ * @throws AppError DISK_FAILED, STORAGE_UNAVAILABLE when the journal cannot be opened at all
+ */
+export function verify(options: {
+  readonly dataDir: string;
+  readonly disk: Disk;
+  readonly progress: (done: number, all: number) => void;
+}): VerifyReport {
+  const { dataDir, disk, progress } = options;
+  const journalFile = join(dataDir, 'journal.db');
+  const problems = databaseProblems(journalFile).map((text) => `journal.db: ${text}`);
+  const reader = openJournalReader({ path: journalFile, schemas: new SchemaCache() });
+  const snapshot = reader.snapshot();
+  try {
+    const rows = snapshot.blocks();
+    let blockSamples = 0;
+    for (const [at, row] of rows.entries()) {
+      problems.push(...blockProblems(row, { ...options, snapshot }));
+      if (row.resolution === 'raw') blockSamples += row.samples;
+      progress(at + 1, rows.length);
+    }
+    const counts = snapshot.counts();
+    if (counts.rows !== counts.laneRows || counts.samples !== counts.laneSamples) {
+      problems.push(
+        `journal.db: it holds ${counts.rows} records with ${counts.samples} samples, its lanes say ${counts.laneRows} and ${counts.laneSamples}`,
+      );
+    }
+    const named = new Set(rows.map(({ file }) => file));
+    const dir = join(dataDir, BLOCKS_DIR);
+    const files = disk.stat(dir) === undefined ? [] : disk.list(dir);
+    const orphans = files.filter((name) => !named.has(name));
+    const { rows: journalRows, samples: journalSamples } = counts;
+    return { blocks: rows.length, blockSamples, journalRows, journalSamples, problems, orphans };
+  } finally {
+    snapshot.close();
+    reader.close();
+  }
+}
+
+function blockProblems(
+  row: BlockRow,
+  {
+    dataDir,
+    disk,
+    snapshot,
+  }: { readonly dataDir: string; readonly disk: Disk; readonly snapshot: JournalSnapshot },
+): string[] {
+  const problems: string[] = [];
+  const path = join(dataDir, BLOCKS_DIR, row.file);
+  try {
+    const file = disk.open(path, 'read');
+    try {
+      const { sizeBytes } = file;
+      if (sizeBytes !== row.bytes) problems.push(`${row.file}: ${sizeBytes} bytes instead of ${row.bytes}`);
+      const reader = new BlockReader(
+        {
+          sizeBytes,
+          read(offset, length) {
+            const target = Buffer.allocUnsafe(length);
+            return target.subarray(0, file.read(target, offset));
+          },
+        },
+        row.file,
+      );
+      if (reader.checksum !== row.checksum)
+        problems.push(`${row.file}: it is another file than the catalogue says`);
+      if (reader.sampleCount !== row.samples)
+        problems.push(`${row.file}: ${reader.sampleCount} samples instead of ${row.samples}`);
+      for (const hash of reader.schemaHashes) {
+        if (snapshot.schemaByHash(hash) === undefined)
+          problems.push(`${row.file}: schema ${hash} is not in the catalogue`);
+      }
+      for (const damages of reader.verify()) for (const damage of damages) problems.push(damage.message);
+    } finally {
+      file.close();
+    }
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    problems.push(describeError(error));
+  }
+  return problems;
+}
