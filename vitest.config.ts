@@ -21,7 +21,10 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Most of them wait for programs most of the time: two at once take little more than half as long.
+          maxWorkers: 2,
+          // Its `setup` builds what several of them need.
+          globalSetup: ['test/harness/prepare.ts'],
           // A shared machine may stand still for longer than a browser or a started program is given; what passes only
           // at the second try is marked as such in the output.
           retry: 1,

@@ -126,16 +126,16 @@ async function act(
   await loopDelays(collector.url);
   const before = { ...(await swarm.order({ kind: 'status' })), ...usage(collector, swarm) };
   const startedMs = performance.now();
-  let isOver = false;
+  const watching = new AbortController();
   let lagMsMax = 0;
   const watch = (async () => {
-    while (!isOver) {
+    while (!watching.signal.aborted) {
       lagMsMax = Math.max(lagMsMax, (await swarm.order({ kind: 'status' })).lagMsMax);
       await pause(1_000);
     }
   })();
   await work();
-  isOver = true;
+  watching.abort();
   const seconds = (performance.now() - startedMs) / 1000;
   await watch;
   const delays = await loopDelays(collector.url);

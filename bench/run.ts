@@ -8,6 +8,7 @@ import { ingest } from './ingest.ts';
 import { parity } from './parity.ts';
 import { promql } from './promql.ts';
 import { query } from './query.ts';
+import { soak } from './soak.ts';
 import { storage } from './storage.ts';
 
 interface Benchmark {
@@ -51,6 +52,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   query: {
     help: 'the queries of a working day on a fleet by class, next to Prometheus and VictoriaMetrics',
     run: query,
+  },
+  soak: {
+    help: 'a day of ticks of the agent in minutes: whether memory or open files grow',
+    run: soak,
   },
   storage: {
     help: 'bytes per sample of a real host and of a synthetic fleet, next to Prometheus and VictoriaMetrics',

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { OPTIONS as AGENT_OPTIONS } from '../agent/src/config/options.ts';
 import { OPTIONS as COLLECTOR_OPTIONS } from '../collector/src/config/options.ts';
-import { METRICS } from '../shared/src/catalogue/metrics.ts';
+import { availabilityOf } from '../shared/src/catalogue/availability.ts';
+import { isMetricName, METRICS, metricDefinition } from '../shared/src/catalogue/metrics.ts';
 import { ERROR_CODES } from '../shared/src/lib/errors.ts';
 
 /** One generated page. Cells are Markdown. */
@@ -55,16 +56,24 @@ const PAGES: readonly Page[] = [
       '`job`, which the collector adds. A metric exists only where the kernel provides it. The collector’s own metrics ' +
       'are on its `/metrics`.',
     source: 'shared/src/catalogue/metrics.ts',
-    header: ['Metric', 'Type', 'Unit', 'Labels', 'Made by', 'Meaning'],
+    header: ['Metric', 'Type', 'Unit', 'Labels', 'Made by', 'On', 'Since', 'Meaning'],
     rows: () =>
-      Object.entries(METRICS).map(([name, { type, unit, labels, madeBy, help }]) => [
-        `\`${name}\``,
-        type,
-        unit,
-        labels.map((label) => `\`${label}\``).join(' '),
-        madeBy,
-        help,
-      ]),
+      Object.keys(METRICS)
+        .filter(isMetricName)
+        .map((name) => {
+          const { type, unit, labels, madeBy, help } = metricDefinition(name);
+          const { systems, since } = availabilityOf(name);
+          return [
+            `\`${name}\``,
+            type,
+            unit,
+            labels.map((label) => `\`${label}\``).join(' '),
+            madeBy,
+            systems.join(', '),
+            since ?? '',
+            help,
+          ];
+        }),
   },
 ];
 

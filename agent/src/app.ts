@@ -14,6 +14,7 @@ import { createSamplers } from './samplers/list.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { samplerTimeoutMs, TickTaker } from './scheduler/tick.ts';
 import type { MachineFacts } from './self/facts.ts';
+import { NewestVitals } from './self/vitals.ts';
 import { DurableSpool, type SyncPolicy } from './spool/durable.ts';
 import { noteStart, noteStop } from './spool/life.ts';
 import { lockDir } from './spool/lock.ts';
@@ -94,10 +95,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { spool } = opened;
   const host = new LocalHost(MACHINE_ROOTS);
   const ticks = createTicks({ clock, host, facts, intervalMs });
-  const scheduler = new Scheduler({ clock, log, ticks, spool, intervalMs });
+  const vitals = new NewestVitals();
+  const scheduler = new Scheduler({ clock, log, ticks: observed(ticks, vitals), spool, intervalMs });
   const { excludedSections } = options;
   const inventory = new Inventory({ clock, log, command: CHECKOUT_CHILD, excludedSections });
-  const uplink = new Uplink({ ...options, spool, inventory });
+  const uplink = new Uplink({ ...options, spool, inventory, vitals: () => vitals.current() });
   return {
     start() {
       opened.noteStarted();
@@ -118,6 +120,17 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     status: () => ({ uplink: uplink.stats(), spool: spool.stats() }),
     hungCalls: () => host.pendingCalls,
+  };
+}
+
+/** Takes the same ticks, of which the vitals are kept. */
+function observed(ticks: TickTaker, vitals: NewestVitals): Pick<TickTaker, 'takeTick'> {
+  return {
+    async takeTick(report) {
+      const tick = await ticks.takeTick(report);
+      vitals.note(tick);
+      return tick;
+    },
   };
 }
 

@@ -131,6 +131,12 @@ it('enrols, reports and says goodbye, without a secret in its log', { timeout: 3
 it.each([
   [['run', '--data-dir'], 2, /--data-dir: needs a value/],
   [[], 0, /Usage:/],
+  [['service', 'print', '--config', '/etc/rollcall/agent.yaml'], 2, /cannot read the configuration file/],
+  [
+    ['service', 'print'],
+    0,
+    /^ExecStart=\S+ \S+rollcall-agent\.mjs run --data-dir \/var\/lib\/rollcall-agent$/m,
+  ],
 ])('answers %j with exit code %i', async (parameters, code, expected) => {
   const result = await start(parameters).ended;
   expect(result.output).toMatch(expected);

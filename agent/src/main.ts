@@ -70,6 +70,12 @@ async function runCommand(line: CommandLine): Promise<number> {
       const { showStatus } = await import('./cli/status.ts');
       return showStatus(config, isJson, terminal);
     }
+    case 'service': {
+      const { service } = await import('./cli/service.ts');
+      const { action = 'print', configFile } = line;
+      await service({ action, configFile, program: process.argv[1] ?? '' }, terminal);
+      return 0;
+    }
     case undefined:
       throw new AppError('BAD_CONFIG', 'no command given; see rollcall-agent --help');
   }

@@ -11,7 +11,7 @@ import type { Spool, SpoolBatch, SpoolStats } from '../../agent/src/spool/spool.
 import { seriesCountOf, simulatedSamplers, type SimulatedSampler } from './host.ts';
 
 /** The epoch of every host; agents have different lanes in it. */
-export const SHARED_EPOCH = '00000000000000f1';
+const SHARED_EPOCH = '00000000000000f1';
 export const SHARED_BOOT = 'b0'.repeat(16);
 
 export class SharedLane {

@@ -59,7 +59,6 @@ class Swarm {
   #lane = new SharedLane(CPU_COUNT, INTERVAL_MS, Date.now());
   /** When each group took each record that is not in the backlog. */
   readonly #tickMs = new Map<number, number>();
-  #timer: NodeJS.Timeout | undefined;
 
   enrol({ dataDir, tokenId, count, backlogTicks }: Extract<SwarmOrder, { kind: 'enrol' }>): void {
     const firstMs = Date.now() - backlogTicks * INTERVAL_MS;
@@ -115,7 +114,7 @@ class Swarm {
   startTicking(): void {
     const startedMs = performance.now();
     let step = 0;
-    this.#timer ??= setInterval(() => {
+    setInterval(() => {
       for (; step * (INTERVAL_MS / GROUPS) <= performance.now() - startedMs; step++) {
         const group = step % GROUPS;
         if (group === 0) {

@@ -133,6 +133,7 @@ async function open(
     settings: presenceSettings(config),
   });
   presence.start();
+  closers.push(journal.onCommitted((ticks) => presence.committed(ticks)));
   closers.push(() => presence.close());
   const inventory = new Inventory({ database: state, clock });
   const vitals = new FleetVitals();
@@ -151,11 +152,8 @@ async function open(
     deletedHosts: () => [],
     settings: { retention: retention(config), reserveBytes: config['disk-reserve'] },
   });
-  const blocks = new BlockSet({
-    disk: nodeDisk,
-    dir: blocksDir,
-    damaged: (error, file) => log.error('block file is damaged', { file, error }),
-  });
+  const damaged = (error: string, file: string): void => log.error('block file is damaged', { file, error });
+  const blocks = new BlockSet({ disk: nodeDisk, dir: blocksDir, damaged });
   closers.push(() => blocks.close());
   const storage = openStorage('embedded', {
     journal,
@@ -182,6 +180,7 @@ async function open(
       limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
       hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
       noted: (query) => queryLog.note(query),
+      damaged,
       failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
     });
   };

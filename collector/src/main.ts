@@ -16,10 +16,17 @@ if (process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
   process.stderr.write('rollcall-collector: refuses to run with NODE_TLS_REJECT_UNAUTHORIZED=0: unset it\n');
   process.exit(2);
 }
+// Whoever writes hears of it as well; without a listener, `export | head` would end with a stack.
+process.stdout.on('error', () => {});
 try {
   await createProgram({
     environment: process.env,
     print: (text) => process.stdout.write(text),
+    write: (text) =>
+      new Promise((resolve, reject) => {
+        process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+      }),
+    input: () => process.stdin,
     complain: (text) => process.stderr.write(text),
     columns: process.stdout.columns,
   }).parseAsync();

@@ -8,6 +8,7 @@ import type {
   HostSummary,
   HostsAnswer,
   Incident,
+  InventoryChangeSet,
   InventorySection,
   StatusAnswer,
 } from '../../collector/src/api/types.ts';
@@ -19,6 +20,7 @@ export interface FakeFleet {
   hosts: readonly HostSummary[];
   incidents: readonly Incident[];
   inventory: readonly InventorySection[];
+  inventoryChanges: readonly InventoryChangeSet[];
   /** Connections are cut, as by a collector that is gone. */
   isAway: boolean;
   /** Answers of the API are replaced by this text, status 200. */
@@ -54,6 +56,7 @@ export async function startFakeCollector(dist: string): Promise<FakeCollector> {
     hosts: [],
     incidents: [],
     inventory: [],
+    inventoryChanges: [],
     isAway: false,
     brokenAnswer: null,
     mountpoints: ['/', '/boot', '/var', '/srv/data'],
@@ -117,11 +120,9 @@ async function serveApi(exchange: Exchange, url: URL): Promise<void> {
   } else if (resource === 'hosts' && id === undefined) {
     sendJson(exchange, 200, hostsAnswer(fleet.hosts, url.searchParams));
   } else if (resource === 'hosts' && host !== undefined) {
-    sendJson(
-      exchange,
-      200,
-      part === 'inventory' ? { hostId: id, sections: fleet.inventory } : sampleDetail(host),
-    );
+    if (part === 'inventory') sendJson(exchange, 200, { hostId: id, sections: fleet.inventory });
+    else if (part === 'changes') sendJson(exchange, 200, { hostId: id, changes: fleet.inventoryChanges });
+    else sendJson(exchange, 200, sampleDetail(host));
   } else if (resource === 'incidents') {
     sendJson(exchange, 200, { incidents: chosenIncidents(fleet.incidents, url.searchParams) });
   } else if (resource === 'status') {

@@ -50,6 +50,13 @@ describe.skipIf(chromium.path === null)(`hostile text from hosts${chromium.note}
         ['list', [Object.fromEntries([[text, text]]), Object.fromEntries([[text, [text]]])]],
       ]),
     }));
+    fleet.inventoryChanges = HOSTILE_TEXTS.map((text) => ({
+      section: text,
+      atMs: nowMs,
+      previousMs: nowMs - 1,
+      changes: [{ kind: 'changed', path: [text, text], before: text, after: [text, { [text]: text }] }],
+      omitted: 1,
+    }));
     fleet.mountpoints = HOSTILE_TEXTS;
   });
   afterAll(() => stage.stop());

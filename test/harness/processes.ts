@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 const ROOT = resolve(import.meta.dirname, '../..');
 const COLLECTOR = join(ROOT, 'collector/bin/rollcall-collector.mjs');
 const AGENT = join(ROOT, 'agent/bin/rollcall-agent.mjs');
-const READY_MS_MAX = 20_000;
+const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 15_000;
 
 /** A program that runs, with what it printed so far. */

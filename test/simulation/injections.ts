@@ -2,6 +2,7 @@
 import type { Fault } from './plan.ts';
 import type { Random } from './random.ts';
 import type { SimAgent } from './sim-agent.ts';
+import type { DiskFaults } from './sim-disk.ts';
 import type { SimCollector } from './sim-collector.ts';
 import type { Network } from './network.ts';
 import type { Timeline } from './timeline.ts';
@@ -13,6 +14,10 @@ export interface Scene {
   readonly agents: readonly SimAgent[];
   readonly collector: SimCollector;
   readonly mark: (name: string) => void;
+  /** All machines, clones included. */
+  readonly machines: () => readonly SimAgent[];
+  /** A second machine with the same disk and the same key. */
+  readonly clone: (agent: SimAgent) => SimAgent;
   /** The files of the collector's databases are other ones now. */
   readonly databasesReplaced: () => void;
 }
@@ -108,6 +113,47 @@ const INJECTIONS: Readonly<Record<Fault, Injection>> = {
     collector.disk.falseErrors = random.integer(1, 2);
   },
   'collector rollback': (scene) => rollBack(scene),
+  'power cut of an agent': (scene, agent) => {
+    agent.cutPower();
+    startLater(scene, agent, MINUTE_MS);
+  },
+  'disk full': (scene, agent) => trouble(scene, agent, { isFull: true }),
+  'disk read-only': (scene, agent) => trouble(scene, agent, { isReadOnly: true }),
+  'failing writes': (scene, { disk }) => {
+    disk.faults.failingWrites = scene.random.integer(1, 4);
+  },
+  'failing reads': (scene, { disk }) => {
+    disk.faults.failingReads = scene.random.integer(1, 4);
+  },
+  'failing syncs': (_scene, { disk }) => {
+    disk.faults.failingSyncs = 1;
+  },
+  'slow disk': (scene, agent) =>
+    trouble(scene, agent, { syncMsMax: scene.random.pick([500, 5_000, 45_000]) }),
+  'death at a write': ({ random }, { disk }) => {
+    disk.faults.deathIn = random.integer(1, 12);
+  },
+  'spool removed': (_scene, agent) => agent.wipe(),
+  'bit rot': (scene, agent) => {
+    // Only a start reads everything again.
+    agent.kill();
+    agent.rot(scene.mark);
+    startLater(scene, agent, 5_000);
+  },
+  'spool set back': (scene, agent) => {
+    agent.saveImage();
+    scene.timeline.after(scene.random.next() * 2 * MINUTE_MS, () => {
+      agent.kill();
+      agent.restoreImage();
+      scene.mark('spool set back');
+      startLater(scene, agent, 10_000);
+    });
+  },
+  'clone of an agent': (scene, agent) => {
+    const clone = scene.clone(agent);
+    startLater(scene, clone, 10_000);
+    scene.timeline.after(scene.random.next() * 2 * MINUTE_MS, () => clone.retire());
+  },
   'small spool': () => {},
   'changing series': () => {},
 };
@@ -133,6 +179,7 @@ export function heal({ agents, collector, network }: Scene): void {
     });
     network.cleared(path);
     machine.wallErrorMs = 0;
+    agent.disk.heal();
     agent.start();
   }
 }
@@ -145,13 +192,18 @@ function startCollectorLater({ timeline, random, collector }: Scene, delayMsMax:
   timeline.after(random.next() * delayMsMax, () => collector.start());
 }
 
+function trouble({ timeline, random }: Scene, { disk }: SimAgent, faults: Partial<DiskFaults>): void {
+  Object.assign(disk.faults, faults);
+  timeline.after(random.next() * 3 * MINUTE_MS, () => disk.heal());
+}
+
 function clog(
   { network, timeline, random }: Scene,
   { path }: SimAgent,
   direction: 'isUpClogged' | 'isDownClogged',
 ): void {
   path[direction] = true;
-  timeline.after(random.next() * 2 * MINUTE_MS, () => {
+  timeline.after(random.next() * random.pick([20_000, 2 * MINUTE_MS]), () => {
     path[direction] = false;
     network.cleared(path);
   });
@@ -159,14 +211,14 @@ function clog(
 
 /** Sets the databases back to what they were a while ago, as a restore from a backup does. */
 function rollBack(scene: Scene): void {
-  const { timeline, random, collector, agents, mark } = scene;
+  const { timeline, random, collector, machines, mark } = scene;
   if ((collector.journal?.stats().samples ?? 0) === 0) return;
   collector.saveImage();
   timeline.after(random.next() * 2 * MINUTE_MS, () => {
     collector.kill();
     collector.restoreImage();
     scene.databasesReplaced();
-    for (const agent of agents) agent.collectorSetBack();
+    for (const agent of machines()) agent.collectorSetBack();
     mark('collector set back');
     startCollectorLater(scene, 20_000);
   });

@@ -14,7 +14,7 @@ export const PROOF_METRIC = 'node_context_switches_total';
 const LOAD_METRIC = 'node_load1';
 const DEVICE_METRIC = 'node_network_receive_bytes_total';
 /** A series that is 1 for some ticks, then 0 for as many; rules look at it. */
-export const ALARM_METRIC = 'node_load5';
+const ALARM_METRIC = 'node_load5';
 const ALARM_TICKS = 6;
 
 export interface Tick {
@@ -29,6 +29,9 @@ export interface Tick {
   isKept: boolean;
   /** Where its record stood at first; undefined when that is not known. */
   place: { readonly epochId: string; readonly seq: number } | undefined;
+  /** The spool said that it keeps its records on a sound disk. */
+  isOnDisk: boolean;
+  keptAtMs: number;
   /** The agent was told that it is safe. */
   isAcked: boolean;
   /** Why nobody can say whether it must arrive; undefined when it must. */
@@ -41,7 +44,7 @@ export function originOf(proof: number): { readonly machine: number; readonly nu
 }
 
 /** Whether the alarm series is 1 in this tick. */
-export function isAlarmTick(number: number): boolean {
+function isAlarmTick(number: number): boolean {
   return Math.floor(number / ALARM_TICKS) % 2 === 1;
 }
 
@@ -94,13 +97,10 @@ export class Ledger {
   }
 
   /** The spool returned from taking the newest tick. */
-  kept(samples: number, place: Tick['place']): void {
+  kept(how: Pick<Tick, 'samples' | 'place' | 'isOnDisk' | 'keptAtMs'>): void {
     const tick = this.ticks.at(-1);
     if (tick === undefined) return;
-    tick.samples = samples;
-    tick.place = place;
-    tick.isKept = true;
-    tick.excuse = undefined;
+    Object.assign(tick, how, { isKept: true, excuse: undefined });
   }
 
   /** Everything of the epoch up to the watermark was acknowledged: no excuse counts for it any more. */
@@ -137,6 +137,8 @@ export class Ledger {
       samples: 0,
       isKept: false,
       place: undefined,
+      isOnDisk: false,
+      keptAtMs: 0,
       isAcked: false,
       excuse: 'never reached the spool',
     });

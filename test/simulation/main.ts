@@ -3,7 +3,8 @@
  *
  *   --seeds N     how many, the seeds that failed once first           default 500
  *   --from S      the first seed                                       default 1
- *   --seed S      only this one, with the story of what happened
+ *   --seed S      only this one, with the story of what happened when it fails
+ *   --story       with --seed: the story also of one that passes
  *   --jobs N      processes side by side                               default one per core
  *   --mutants     each mutant in at most --seeds (default 200) seeds
  *   --mutant NAME one mutant; exit code 0 when it is caught
@@ -20,12 +21,14 @@ import { runInProcesses } from './processes.ts';
 const SEEDS = 500;
 const SEEDS_PER_MUTANT = 200;
 const STORY_LINES = 40;
+const STORY_LINES_MAX = 400;
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    story: { type: 'boolean', default: false },
     jobs: { type: 'string', default: String(availableParallelism()) },
     mutants: { type: 'boolean', default: false },
     mutant: { type: 'string' },
@@ -74,7 +77,9 @@ async function runOne(seed: number): Promise<void> {
   await here(
     [seed],
     (report) => {
-      console.log(report.violation === undefined ? `seed ${seed} passes` : describeFailure(report, 400));
+      if (values.story && report.violation === undefined) console.log(report.story.join('\n'));
+      const failure = report.violation && describeFailure(report, STORY_LINES_MAX);
+      console.log(failure ?? `seed ${seed} passes`);
       process.exitCode = report.violation === undefined ? 0 : 1;
     },
     () => false,
@@ -114,7 +119,7 @@ async function here(
   isEnough: (report: SeedReport) => boolean,
 ): Promise<void> {
   const { runSeeds } = await import('./run.ts');
-  await runSeeds({ seeds, tell, isEnough });
+  await runSeeds({ seeds, tell, isEnough, isStoryWanted: values.story });
 }
 
 function* range(from: number, count: number): Generator<number> {

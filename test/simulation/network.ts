@@ -1,6 +1,6 @@
 /**
  * The simulated network between agents and the collector: whole messages with delays, in order, that a fault may hold
- * back, lose together with their connection, or double.
+ * back, lose together with their connection, or double. Long, because its parts know each other well.
  */
 import { EventEmitter } from 'node:events';
 import { PassThrough, type Duplex } from 'node:stream';

@@ -26,17 +26,33 @@ export interface Verdict {
   readonly faults: readonly { readonly check: string; readonly detail: string }[];
 }
 
+/** After these an agent goes on in memory, which is small. */
+const TO_MEMORY: readonly Fault[] = [
+  'disk full',
+  'disk read-only',
+  'failing writes',
+  'failing syncs',
+  'failing reads',
+  'slow disk',
+  'spool removed',
+];
+/** After these a schema may be missing in front of what uses it. */
+const DAMAGE: readonly Fault[] = ['bit rot', 'failing reads'];
+
 /** What must have happened before a loss may be declared for this reason. */
 const CAUSES: Readonly<Record<number, readonly Fault[]>> = {
-  [GAP_REASON.BYTES]: ['small spool'],
-  [GAP_REASON.COLLECTOR_ROLLBACK]: ['collector rollback'],
+  [GAP_REASON.BYTES]: ['small spool', ...TO_MEMORY],
+  [GAP_REASON.COLLECTOR_ROLLBACK]: ['collector rollback', 'spool set back', 'clone of an agent'],
+  [GAP_REASON.CORRUPT]: ['bit rot', 'failing reads'],
+  [GAP_REASON.DISK_FULL]: ['disk full'],
+  [GAP_REASON.SPOOL_UNREADABLE]: ['bit rot', 'failing reads', 'spool removed'],
 };
 
 export function judge(stored: Stored, witnesses: readonly Witness[], plan: Plan): Verdict {
   const faults: { check: string; detail: string }[] = [];
   const fail = (check: string, detail: string): void => void faults.push({ check, detail });
   for (const fault of stored.faults) fail('stored values are what was read', fault);
-  checkLanes(stored, fail);
+  checkLanes(stored, plan, fail);
   checkGapReasons(stored, plan, fail);
   const byProof = groupByProof(stored.ticks);
   const sums = { ticks: 0, stored: 0, declared: 0, rejected: 0, excused: 0 };
@@ -60,24 +76,33 @@ export function judge(stored: Stored, witnesses: readonly Witness[], plan: Plan)
 
 type Fail = (check: string, detail: string) => void;
 
-function checkLanes({ lanes }: Stored, fail: Fail): void {
+function checkLanes({ lanes }: Stored, plan: Plan, fail: Fail): void {
   for (const { hostId, epochId, watermark, applied, rejected, gapped, refusedBlocks } of lanes) {
     const where = `${hostId.slice(0, 6)}/${epochId}`;
     if (watermark !== applied + rejected + gapped) {
       fail('every number has one fate', `${where}: ${watermark} is not ${applied} + ${rejected} + ${gapped}`);
     }
-    if (refusedBlocks > 0) fail('every block has its schema', `${where}: ${refusedBlocks} blocks without`);
+    if (refusedBlocks > 0 && !DAMAGE.some((fault) => plan.faults.has(fault)))
+      fail('every block has its schema', `${where}: ${refusedBlocks} blocks without`);
   }
 }
 
-function checkGapReasons({ gaps }: Stored, { faults }: Plan, fail: Fail): void {
+function checkGapReasons({ gaps }: Stored, plan: Plan, fail: Fail): void {
+  const { faults } = plan;
   for (const { reason, from, to, epochId } of gaps) {
-    const causes = CAUSES[reason];
     const name = GAP_REASON_NAMES[reason] ?? String(reason);
-    if (causes === undefined || !causes.some((cause) => faults.has(cause))) {
+    const isRollback = reason === GAP_REASON.COLLECTOR_ROLLBACK;
+    if (!CAUSES[reason]?.some((cause) => faults.has(cause)) || (isRollback && mustHold(plan))) {
       fail('no loss without a cause', `numbers ${from} to ${to} of epoch ${epochId} were given up: ${name}`);
     }
   }
+}
+
+/** Whether every agent still has what it delivered, so that a collector that was set back loses nothing. */
+function mustHold({ spool, faults }: Plan): boolean {
+  const isShort = spool.kind === 'memory' || faults.has('small spool');
+  const others: readonly Fault[] = [...TO_MEMORY, 'spool set back', 'clone of an agent', 'bit rot'];
+  return !isShort && !others.some((fault) => faults.has(fault));
 }
 
 function groupByProof(ticks: readonly StoredTick[]): ReadonlyMap<number, readonly StoredTick[]> {
@@ -121,10 +146,16 @@ function judgeMachine(
     else if (tick.isKept) missing.push(tick);
     else sums.excused++;
   }
-  const lost = missing.filter(({ excuse }) => excuse === undefined);
+  const refused = new Set(
+    stored.lanes.filter(({ refusedBlocks }) => refusedBlocks > 0).map(({ epochId }) => epochId),
+  );
+  // A block without its schema is dropped alone and counted.
+  const lost = missing.filter(
+    ({ excuse, place }) => excuse === undefined && !refused.has(place?.epochId ?? ''),
+  );
   sums.excused += missing.length - lost.length;
   for (const tick of lost) {
-    const isDeclared = gaps.some(({ firstMs, lastMs }) => firstMs <= tick.wallMs && tick.wallMs <= lastMs);
+    const isDeclared = gaps.some((gap) => covers(gap, tick));
     if (!isDeclared)
       fail('nothing is lost silently', `tick ${tick.number} of machine ${tick.machine} (${placeText(tick)})`);
   }
@@ -145,6 +176,12 @@ function judgeMachine(
   return sums;
 }
 
+/** By the number that the record had, or by its time when it was moved to another epoch meanwhile. */
+function covers(gap: StoredGap, { place, wallMs }: Tick): boolean {
+  if (place?.epochId === gap.epochId) return gap.from <= place.seq && place.seq <= gap.to;
+  return gap.firstMs <= wallMs && wallMs <= gap.lastMs;
+}
+
 /** A gap declares at least what had to arrive, and at most what is not there. */
 function checkCount(
   what: string,
@@ -158,7 +195,8 @@ function checkCount(
 }
 
 /** A gap counts exactly the ticks that had the numbers that it covers, as far as it is known which these were. */
-function checkGap(gap: StoredGap, { number, ticks }: Witness, fail: Fail): void {
+function checkGap(gap: StoredGap, { number, ticks, hasForked }: Witness, fail: Fail): void {
+  if (hasForked) return;
   const inEpoch = ticks.filter(({ place }) => place?.epochId === gap.epochId);
   if (gap.isEstimated || inEpoch.length === 0) return;
   const covered = inEpoch.filter(

@@ -27,11 +27,39 @@ export const FAULTS = [
   'journal full',
   'journal error',
   'collector rollback',
+  'power cut of an agent',
+  'disk full',
+  'disk read-only',
+  'failing writes',
+  'failing reads',
+  'failing syncs',
+  'slow disk',
+  'death at a write',
+  'spool removed',
+  'bit rot',
+  'spool set back',
+  'clone of an agent',
   'small spool',
   'changing series',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
+
+/** Faults of a disk, for agents that have one. */
+const OF_DISKS: ReadonlySet<Fault> = new Set([
+  'power cut of an agent',
+  'disk full',
+  'disk read-only',
+  'failing writes',
+  'failing reads',
+  'failing syncs',
+  'slow disk',
+  'death at a write',
+  'spool removed',
+  'bit rot',
+  'spool set back',
+  'clone of an agent',
+]);
 
 /** These hold for a whole run; the others happen at some time. */
 const STANDING: ReadonlySet<Fault> = new Set(['small spool', 'changing series', 'doubled messages']);
@@ -45,7 +73,11 @@ export interface Plan {
   readonly faults: ReadonlySet<Fault>;
   /** What happens when; after the limit of `--events` nothing more. */
   readonly injections: readonly { readonly atMs: number; readonly fault: Fault }[];
-  readonly spool: { readonly segmentBytes: number; readonly maxBytes: number };
+  readonly spool: {
+    readonly kind: 'memory' | 'durable';
+    readonly segmentBytes: number;
+    readonly maxBytes: number;
+  };
 }
 
 export function planOf(seed: number, only?: readonly Fault[]): Plan {
@@ -56,7 +88,9 @@ export function planOf(seed: number, only?: readonly Fault[]): Plan {
   const safetyMs = Math.max(60_000, ticks * intervalMs);
   // Sometimes few kinds, sometimes many.
   const share = random.pick([0.05, 0.15, 0.3, 0.6]);
-  const drawn = FAULTS.filter(() => random.isTrue(share));
+  const kind = random.isTrue(0.8) ? 'durable' : 'memory';
+  const possible = FAULTS.filter((fault) => kind === 'durable' || !OF_DISKS.has(fault));
+  const drawn = possible.filter(() => random.isTrue(share));
   const faults = new Set(only === undefined ? drawn : drawn.filter((fault) => only.includes(fault)));
   const momentary = [...faults].filter((fault) => !STANDING.has(fault));
   const count = momentary.length === 0 ? 0 : random.integer(1, 10);
@@ -72,6 +106,8 @@ export function planOf(seed: number, only?: readonly Fault[]): Plan {
     safetyMs,
     faults,
     injections,
-    spool: isSmall ? { segmentBytes: 2_048, maxBytes: 6_144 } : { segmentBytes: 4_096, maxBytes: 1 << 20 },
+    spool: isSmall
+      ? { kind, segmentBytes: 2_048, maxBytes: 6_144 }
+      : { kind, segmentBytes: 4_096, maxBytes: 1 << 20 },
   };
 }

@@ -4,6 +4,7 @@ import type { IdentityStore, SessionFacts } from '../../agent/src/link/identity.
 import { Uplink } from '../../agent/src/link/uplink.ts';
 import { Scheduler, type TickSpool } from '../../agent/src/scheduler/scheduler.ts';
 import { TickTaker } from '../../agent/src/scheduler/tick.ts';
+import { DurableSpool } from '../../agent/src/spool/durable.ts';
 import { MemorySpool } from '../../agent/src/spool/memory.ts';
 import type { Spool } from '../../agent/src/spool/spool.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
@@ -13,6 +14,7 @@ import { Machine, Process } from './machine.ts';
 import { clearPath, type Network, type Path } from './network.ts';
 import type { Plan } from './plan.ts';
 import { Random } from './random.ts';
+import { SimDisk } from './sim-disk.ts';
 
 export interface SimAgentOptions {
   readonly number: number;
@@ -22,8 +24,18 @@ export interface SimAgentOptions {
   readonly keys: Identity;
   readonly collectorKey: Buffer;
   readonly log: (line: string) => void;
+  /** The process died by itself, at a write. */
+  readonly died: (agent: SimAgent) => void;
+  /** What another machine has on its disk, for a clone of it. */
+  readonly original?: SimAgent;
   readonly failed: (check: string, detail: string) => void;
 }
+
+const DATA = 'data';
+const SPOOL_DIR = `/${DATA}/spool`;
+const MEMORY_BYTES = 8_192;
+/** After this time what the spool took is on the platter, if the disk is well. */
+const SYNCED_AFTER_MS = 100;
 
 /** What dies with the process. */
 interface Running {
@@ -44,11 +56,16 @@ export class SimAgent {
   readonly machine: Machine;
   readonly path: Path = clearPath();
   readonly ledger: Ledger;
+  readonly disk: SimDisk;
+  /** Its history was set back or copied. */
+  hasForked = false;
   readonly #options: SimAgentOptions;
   readonly #random: Random;
   #facts: SessionFacts = { generation: 0, storeId: '', binding: 'none' };
+  #image: { readonly disk: SimDisk; readonly facts: SessionFacts; readonly ticks: number } | undefined;
   #running: Running | undefined;
   #boots = 0;
+  #isRetired = false;
 
   constructor(options: SimAgentOptions) {
     const { number, plan, network } = options;
@@ -57,6 +74,13 @@ export class SimAgent {
     this.hostId = options.agentId.toString('hex');
     this.#random = new Random(plan.seed, `agent ${number}`);
     this.machine = new Machine(network.timeline);
+    this.disk = SimDisk.withFolder(DATA, network.timeline, new Random(plan.seed, `disk ${number}`));
+    const { original } = options;
+    if (original !== undefined) {
+      this.disk.restore(original.disk);
+      this.#facts = original.#facts;
+      this.hasForked = true;
+    }
     this.ledger = new Ledger({
       machine: number,
       clock: this.machine,
@@ -66,6 +90,10 @@ export class SimAgent {
 
   get name(): string {
     return `agent ${this.number}`;
+  }
+
+  get keys(): Identity {
+    return this.#options.keys;
   }
 
   get isRunning(): boolean {
@@ -94,14 +122,15 @@ export class SimAgent {
 
   /** Starts the agent; does nothing when it runs. */
   start(): void {
-    if (this.#running !== undefined) return;
+    if (this.#running !== undefined || this.#isRetired) return;
     const { plan, network, keys, agentId, collectorKey } = this.#options;
     const process = new Process(this.machine);
     const { clock } = process;
     const log = this.#logger(process);
-    const bootId = `boot-${this.number}-${this.#boots}`;
+    const bootId = this.#bootId;
     const randomBytes = this.#random.bytes;
-    const spool = new MemorySpool({ clock, bootId, randomBytes, ...plan.spool });
+    const spool = this.#openSpool(process, log);
+    if (!process.isAlive) return this.#options.died(this);
     const ticks = new TickTaker({
       clock,
       host: HOST,
@@ -112,7 +141,7 @@ export class SimAgent {
       clock,
       log,
       ticks,
-      spool: this.#witnessed(spool),
+      spool: this.#witnessed(spool, process),
       intervalMs: plan.intervalMs,
     });
     const identity: IdentityStore = {
@@ -143,6 +172,38 @@ export class SimAgent {
     scheduler.start();
   }
 
+  /** A clone believes that it is the boot that it was copied from. */
+  get #bootId(): string {
+    const { original } = this.#options;
+    return this.#boots === 0 && original !== undefined
+      ? original.#bootId
+      : `boot-${this.number}-${this.#boots}`;
+  }
+
+  #openSpool(process: Process, log: Logger): Spool {
+    const { plan, agentId } = this.#options;
+    const { kind, segmentBytes, maxBytes } = plan.spool;
+    const { clock } = process;
+    const common = { clock, bootId: this.#bootId, randomBytes: this.#random.bytes, segmentBytes, maxBytes };
+    if (kind === 'memory') return new MemorySpool(common);
+    const die = (): void => {
+      if (this.#running?.process !== process) return process.end();
+      this.kill();
+      this.#options.died(this);
+    };
+    const disk = this.disk.portOf(process, die);
+    this.#options.log(`${this.name} starts with ${this.disk.describe()}`);
+    return DurableSpool.open({
+      ...common,
+      log,
+      disk,
+      dir: SPOOL_DIR,
+      owner: agentId,
+      sync: 'always',
+      maxMemoryBytes: MEMORY_BYTES,
+    });
+  }
+
   /** The collector says that everything up to there is safe. */
   acknowledged(epochId: string, watermark: number): void {
     this.ledger.acknowledged(epochId, watermark);
@@ -165,7 +226,73 @@ export class SimAgent {
     running.process.end();
     if (options.isTold) this.#options.network.processDied(running.process);
     else this.#options.network.machineLost(running.process);
-    this.ledger.excuse('in the memory of a process that was killed', (tick) => tick.isKept && !tick.isAcked);
+    this.ledger.excuse(
+      'in the memory of a process that was killed',
+      (tick) => !tick.isAcked && !tick.isOnDisk,
+    );
+  }
+
+  /** The machine is gone for good. */
+  retire(): void {
+    this.#isRetired = true;
+    this.kill();
+    this.ledger.excuse('on a machine that is gone', ({ isAcked }) => !isAcked);
+  }
+
+  /** The power is cut; what was not synced may be lost. */
+  cutPower(): void {
+    this.kill({ isTold: false });
+    this.disk.cutPower();
+    this.reboot();
+    const syncedMs = this.machine.timeline.nowMs - SYNCED_AFTER_MS;
+    this.ledger.excuse(
+      'not synced when the power was cut',
+      (tick) => !tick.isAcked && tick.keptAtMs > syncedMs,
+    );
+  }
+
+  /** Somebody deletes everything. */
+  wipe(): void {
+    this.disk.wipe();
+    this.ledger.excuse('on the disk when somebody deleted everything', ({ isAcked }) => !isAcked);
+  }
+
+  /** A bit of the spool flips. What it hits at the very end cannot be told from a record that was never finished. */
+  rot(mark: (name: string) => void): void {
+    const path = this.disk.rot((candidate) => candidate.startsWith(SPOOL_DIR));
+    const [, epochId, first] = /e-(\w+)\/(\d+)\.seg$/.exec(path ?? '') ?? [];
+    this.#options.log(`${this.name} has a bit flipped in ${path}`);
+    mark(epochId === undefined ? 'bit rot elsewhere' : 'bit rot in a segment');
+    if (epochId === undefined || path === undefined) return;
+    const isNewest = !this.disk
+      .paths()
+      .some((other) => other > path && other.includes(epochId) && other.endsWith('.seg'));
+    if (!isNewest) return;
+    const inEpoch = this.ledger.ticks.filter(
+      ({ place }) => place?.epochId === epochId && place.seq >= Number(first),
+    );
+    const isHit = (tick: Tick): boolean => tick === inEpoch.at(-1) && !tick.isAcked;
+    this.ledger.excuse('the last one of its epoch when a bit flipped', isHit);
+  }
+
+  /** Remembers what is on the disk now. */
+  saveImage(): void {
+    this.#image = { disk: this.disk.copy(), facts: this.#facts, ticks: this.ledger.ticks.length };
+  }
+
+  /** The machine is as it was at the image, in the same boot; the agent must not run. */
+  restoreImage(): void {
+    const image = this.#image;
+    if (image === undefined) return;
+    this.disk.restore(image.disk);
+    this.#facts = image.facts;
+    this.hasForked = true;
+    this.ledger.excuse(
+      'taken after the image that the machine was set back to',
+      ({ isAcked, number }) => !isAcked && number >= image.ticks,
+    );
+    // What the collector had acknowledged by then, the image may not know.
+    for (const tick of this.ledger.ticks) tick.place = undefined;
   }
 
   /** Ends in order; resolves when it has. */
@@ -176,11 +303,12 @@ export class SimAgent {
     this.#checkCounts(running);
     await running.uplink.stop();
     running.spool.close();
+    if (running.spool instanceof DurableSpool) await running.spool.settled();
     if (!running.process.isAlive) return;
     this.#running = undefined;
     running.process.end();
     this.#options.network.processDied(running.process);
-    this.ledger.excuse('in the memory of a process that ended', (tick) => tick.isKept && !tick.isAcked);
+    this.ledger.excuse('in the memory of a process that ended', (tick) => !tick.isAcked && !tick.isOnDisk);
   }
 
   /** The machine starts anew; the agent must not run. */
@@ -200,14 +328,20 @@ export class SimAgent {
   }
 
   /** A spool that tells the ledger what it took. */
-  #witnessed(spool: Spool): TickSpool {
+  #witnessed(spool: Spool, process: Process): TickSpool {
     return {
       declareSchema: (schema) => spool.declareSchema(schema),
       stats: () => spool.stats(),
       append: (draft, counts) => {
         const before = spool.epochs().at(-1);
         spool.append(draft, counts);
-        this.ledger.kept(counts.samples, placeOfNewest(spool, before));
+        if (!process.isAlive) return;
+        this.ledger.kept({
+          samples: counts.samples,
+          place: placeOfNewest(spool, before),
+          isOnDisk: spool.stats().isDurable && this.disk.isSound,
+          keptAtMs: this.machine.timeline.nowMs,
+        });
       },
     };
   }

@@ -232,7 +232,7 @@ export class SimCollector {
       },
       prune: (olderThanMs, rows) => store.prune(olderThanMs, rows),
       changeBlocks: (change) => store.changeBlocks(change),
-      deleteSealed: (rows) => store.deleteSealed(rows),
+      deleteSealed: (...parameters) => store.deleteSealed(...parameters),
       reopen: () => {
         alive();
         if (disk.isFull) throw new Error('database or disk is full');

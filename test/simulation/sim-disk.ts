@@ -1,6 +1,6 @@
 /**
  * A disk in memory that knows what would survive the loss of power: content and names that were synced for certain, the
- * rest in part, in sectors and out of order. It can be full, read-only, slow or broken.
+ * rest in part, in sectors and out of order. It can be full, read-only, slow or broken. Long, because a disk is one thing.
  */
 import { posix } from 'node:path';
 import {
@@ -62,6 +62,15 @@ export class SimDisk {
   readonly #random: Random;
   #root: DirNode = newDir();
 
+  /** An empty disk but for one folder, which was made long ago. */
+  static withFolder(name: string, ...parameters: ConstructorParameters<typeof SimDisk>): SimDisk {
+    const disk = new SimDisk(...parameters);
+    const folder = newDir();
+    disk.#root.entries.set(name, folder);
+    disk.#root.durable.set(name, folder);
+    return disk;
+  }
+
   constructor(timeline: Timeline, random: Random) {
     this.#timeline = timeline;
     this.#random = random;
@@ -84,6 +93,29 @@ export class SimDisk {
     this.#root = copyOf(image.#root);
   }
 
+  /** Whether nothing goes wrong at the moment. */
+  get isSound(): boolean {
+    // A single sync that fails is repaired at once.
+    const { isFull, isReadOnly, failingWrites, failingReads, syncMsMax } = this.faults;
+    return !isFull && !isReadOnly && failingWrites + failingReads === 0 && syncMsMax === 0;
+  }
+
+  paths(): string[] {
+    return this.#files(this.#root, '/').map(({ path }) => path);
+  }
+
+  /** Names and sizes, for the story of a run. */
+  describe(): string {
+    return this.#files(this.#root, '/')
+      .map(({ path, node }) => `${path}:${node.content.length}`)
+      .join(' ');
+  }
+
+  /** Everything is gone. */
+  wipe(): void {
+    this.#root = newDir();
+  }
+
   heal(): void {
     Object.assign(this.faults, noFaults());
   }
@@ -95,7 +127,7 @@ export class SimDisk {
     this.#root = this.#afterCut(this.#root, style, seen);
   }
 
-  /** Flips a bit of a file that was synced; returns its name. */
+  /** Flips a bit of one file, also on the platter; returns its path. */
   rot(isMeant: (path: string) => boolean): string | undefined {
     const files = this.#files(this.#root, '/').filter(
       ({ path, node }) => isMeant(path) && node.content.length > 0,
@@ -107,7 +139,7 @@ export class SimDisk {
     node.content[index] = (node.content[index] ?? 0) ^ (1 << this.#random.integer(0, 7));
     node.durable = Buffer.from(node.content);
     node.changes = [];
-    return `${path} at ${index}`;
+    return path;
   }
 
   // For the port.

@@ -8,7 +8,7 @@ import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 Object.assign(LIMITS, {
   recordsPerBatch: 4,
   batchTargetBytes: 1_024,
-  agentSendBufferBytes: 1_024,
+  agentSendBufferBytes: 512,
   creditWindowBytes: 5_120,
   creditPoolBytes: 8 * 1_024,
   schemasPerEpoch: 8,

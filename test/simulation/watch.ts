@@ -94,6 +94,9 @@ export class Watch implements Tap {
       facts.isWelcomed = true;
       facts.creditReached = creditLimit;
       for (const { id, watermark } of marks) facts.agent.acknowledged(id, watermark);
+      this.#options.log(
+        `${line.name} is told the marks ${marks.map(({ id, watermark }) => `${id}#${watermark}`).join(' ')}`,
+      );
     }
     if (frame.type === MESSAGE.ACK) {
       const { epochId, watermark, creditLimit } = decodeAck(frame.body);

@@ -8,12 +8,13 @@ import { Network } from './network.ts';
 import { judge, type Verdict } from './oracle.ts';
 import type { Plan } from './plan.ts';
 import { Random } from './random.ts';
-import { SimAgent } from './sim-agent.ts';
+import { SimAgent, type SimAgentOptions } from './sim-agent.ts';
 import { prepareTemplate, SimCollector } from './sim-collector.ts';
 import { readStored, WatermarkProbe } from './stored.ts';
 import { Timeline } from './timeline.ts';
 import { Watch } from './watch.ts';
 
+const RESTART_MS = 5_000;
 /** After the last fault everything must be delivered within this virtual time. */
 const LIVENESS_MS = 15 * 60_000;
 const STOP_MS = 60_000;
@@ -21,7 +22,7 @@ const STOP_MS = 60_000;
 const LOOK_MS = 937;
 /** A host that can be reached must be called up after this time, and one that is gone must not be called so. */
 const MISSED_MS_MAX = 200_000;
-const GHOST_MS_MAX = 100_000;
+const GHOST_MS_MAX = 50_000;
 /** After so long with a clear path a host must not be called down. */
 const FALSE_DOWN_MS = 150_000;
 /** A host that was heard so recently is not silent. */
@@ -70,6 +71,8 @@ class World {
   readonly #agents: SimAgent[];
   readonly #collector: SimCollector;
   readonly #scene: Scene;
+  /** Second machines with the disk and key of one of the agents. */
+  readonly #clones: SimAgent[] = [];
   readonly #marks = new Map<string, number>();
   readonly #log: string[] = [];
   /** Since when presence says something else than the truth about an agent. */
@@ -104,21 +107,13 @@ class World {
     });
     const ids = new Random(seed, 'ids');
     const log = (line: string): void => this.#note(line);
-    const failed = (check: string, detail: string): void => this.#fail(check, detail);
-    this.#agents = Array.from({ length: plan.agents }, (_unused, index) => {
-      const keys = AGENT_KEYS[index] ?? COLLECTOR_KEYS;
-      const collectorKey = COLLECTOR_KEYS.publicKey;
-      return new SimAgent({
+    this.#agents = Array.from({ length: plan.agents }, (_unused, index) =>
+      this.#makeAgent({
         number: index + 1,
-        plan,
-        network: this.#network,
         agentId: ids.bytes(16),
-        keys,
-        collectorKey,
-        log,
-        failed,
-      });
-    });
+        keys: AGENT_KEYS[index] ?? COLLECTOR_KEYS,
+      }),
+    );
     this.#collector = new SimCollector({
       seed,
       network: this.#network,
@@ -148,6 +143,8 @@ class World {
       agents: this.#agents,
       collector: this.#collector,
       mark: (name) => this.#mark(name),
+      machines: () => [...this.#agents, ...this.#clones],
+      clone: (agent) => this.#clone(agent),
       databasesReplaced: () => this.#openProbe(),
     };
   }
@@ -171,6 +168,7 @@ class World {
     await this.#runUntil(plan.safetyMs);
     this.#note('-- peace');
     // What was planned in the time of faults may still come; the last of it ends within minutes.
+    for (const clone of this.#clones) clone.retire();
     heal(this.#scene);
     await this.#runUntil(plan.safetyMs + LIVENESS_MS);
     this.#checkCommits();
@@ -211,7 +209,9 @@ class World {
   /** Looks at the world each second. */
   #look(): void {
     for (const agent of this.#agents) this.#checkPresence(agent);
-    if (this.#timeline.nowMs > this.#plan.safetyMs && this.#isSettled()) this.#isDone = true;
+    const isPeace = this.#timeline.nowMs > this.#plan.safetyMs;
+    if (isPeace) this.#acceptRestored();
+    if (isPeace && this.#isSettled()) this.#isDone = true;
     this.#timeline.after(LOOK_MS, () => this.#look());
   }
 
@@ -226,12 +226,14 @@ class World {
     }
     const { path } = agent;
     const isRunning = agent.isRunning && !agent.machine.isFrozen;
+    // Whoever was taken for a copy waits for a person.
+    if (agent.hasForked) return;
     const isClear = !path.isCut && !path.isUpClogged && !path.isDownClogged && path.delayMsMax < SLOW_MS;
     const isUp = presence.now(agent.hostId).state === 'up';
     if (!isRunning || !isClear) this.#clearSinceMs.delete(agent);
     else if (!this.#clearSinceMs.has(agent)) this.#clearSinceMs.set(agent, nowMs);
     const isMissed = isRunning && isClear && !isUp;
-    const isGhost = !isRunning && isUp;
+    const isGhost = !isRunning && isClear && isUp;
     if (!isMissed && !isGhost) this.#wrongSinceMs.delete(agent);
     const sinceMs = this.#wrongSinceMs.get(agent) ?? nowMs;
     if (isMissed || isGhost) this.#wrongSinceMs.set(agent, sinceMs);
@@ -254,6 +256,7 @@ class World {
 
   #checkDown(hostId: string): void {
     const agent = this.#agents.find((candidate) => candidate.hostId === hostId);
+    if (agent?.hasForked === true) return;
     const nowMs = this.#timeline.nowMs;
     const sinceMs = agent && this.#clearSinceMs.get(agent);
     // An agent takes a minute to notice a connection that died silently.
@@ -276,11 +279,11 @@ class World {
   }
 
   #judge(): Verdict {
-    const witnesses = this.#agents.map(({ number, hostId, ledger }) => ({
+    const witnesses = [...this.#agents, ...this.#clones].map(({ number, hostId, ledger, hasForked }) => ({
       number,
       hostId,
       ticks: ledger.ticks,
-      hasForked: this.#plan.faults.has('collector rollback'),
+      hasForked: hasForked || this.#plan.faults.has('collector rollback'),
     }));
     const verdict = judge(readStored(this.#collector.journalPath), witnesses, this.#plan);
     const [first] = verdict.faults;
@@ -299,8 +302,42 @@ class World {
       .join('; ');
   }
 
+  #makeAgent(who: Pick<SimAgentOptions, 'number' | 'agentId' | 'keys' | 'original'>): SimAgent {
+    return new SimAgent({
+      ...who,
+      plan: this.#plan,
+      network: this.#network,
+      collectorKey: COLLECTOR_KEYS.publicKey,
+      log: (line) => this.#note(line),
+      failed: (check, detail) => this.#fail(check, detail),
+      died: (agent) => {
+        this.#mark('agent died at a write');
+        this.#timeline.after(RESTART_MS, () => agent.start());
+      },
+    });
+  }
+
+  #clone(original: SimAgent): SimAgent {
+    const number = this.#agents.length + this.#clones.length + 1;
+    const agentId = Buffer.from(original.hostId, 'hex');
+    const clone = this.#makeAgent({ number, agentId, keys: original.keys, original });
+    original.hasForked = true;
+    this.#clones.push(clone);
+    return clone;
+  }
+
+  /** A person looks at agents that were taken for copies, when there is peace, and accepts them. */
+  #acceptRestored(): void {
+    for (const agent of this.#agents) {
+      if (agent.phase !== 'DORMANT' || this.#collector.hosts?.acceptRestored(agent.hostId) !== true) continue;
+      this.#mark('copy accepted by a person');
+      agent.kill();
+      this.#timeline.after(RESTART_MS, () => agent.start());
+    }
+  }
+
   #agentOf(name: string): SimAgent {
-    const agent = this.#agents.find((candidate) => candidate.name === name);
+    const agent = [...this.#agents, ...this.#clones].find((candidate) => candidate.name === name);
     if (agent === undefined) throw new Error(`no ${name}`);
     return agent;
   }

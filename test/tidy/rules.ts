@@ -50,6 +50,7 @@ const COLLECTOR = [
   'collector/src/self',
   'collector/src/state',
   'collector/src/storage',
+  'collector/src/transfer',
   STORAGE_SEAM,
 ] as const;
 /** Concrete adapters of the store: named by app.ts and open.ts alone. */
@@ -135,6 +136,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   ],
   'collector/src/state': SHARED,
   'collector/src/storage': [...NOUNS, STORAGE_SEAM, 'collector/src/journal'],
+  'collector/src/transfer': [...NOUNS, STORAGE_SEAM],
   'collector/src/storage/open.ts': [...NOUNS, STORAGE_SEAM, ...ADAPTERS, 'collector/src/storage'],
   'collector/src/storage/memory': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
   'collector/src/storage/embedded': [
@@ -242,6 +244,8 @@ export const BANS: readonly Ban[] = [
     allowedIn: [
       ...WIRING,
       'agent/src/enroll',
+      // A Unix socket of the machine itself, to ask systemd for its units.
+      'agent/src/host/system-bus.ts',
       // A name in the kernel that stands for a lock; nothing is ever sent.
       'agent/src/spool/lock.ts',
       'agent/src/link/socket.ts',
@@ -311,6 +315,9 @@ export const RUNTIME_DEPENDENCIES: Readonly<Record<string, readonly string[]>> =
 
 /** A file longer than this says at its top why. */
 export const LINES_MAX = 400;
+
+/** Exports that a tool calls by their name. */
+export const CALLED_BY_TOOLS: ReadonlySet<string> = new Set(['test/harness/prepare.ts setup']);
 
 /**
  * Exports that nobody reads, from before there was a rule. Nothing may be added: take the word "export" away instead, and

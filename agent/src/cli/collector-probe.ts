@@ -4,7 +4,6 @@ import { request as secureRequest } from 'node:https';
 import { TLSSocket } from 'node:tls';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
 import type { Endpoint } from '../link/endpoint.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -33,8 +32,7 @@ export interface ProbeAnswer {
 /** @throws AppError COLLECTOR_UNREACHABLE, with what the network or TLS said as its cause */
 export function probeCollector({ endpoint, ca, clock }: ProbeOptions): Promise<ProbeAnswer> {
   const request = endpoint.isSecure ? secureRequest : plainRequest;
-  // Beside the path of enrolment; the address as it is shown may lack its secret parts.
-  const url = `${endpoint.enrollUrl.slice(0, -ENROLL_PATH.length)}${HEALTH_PATH}`;
+  const url = `${endpoint.address}${HEALTH_PATH}`;
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void => {
       reject(new AppError('COLLECTOR_UNREACHABLE', `ask ${endpoint.shown}`, { cause }));

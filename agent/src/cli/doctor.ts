@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import { redactUrl } from '@rollcall/shared/lib/secret.ts';
 import type { Config } from '../config/load.ts';
 import { readIdentity } from '../enroll/identity-file.ts';
 import { PrivateDir } from '../enroll/private-dir.ts';
@@ -90,7 +91,11 @@ function checkDataDir(
     const identity = readIdentity(dir);
     if (identity === undefined) note('identity', 'warning', 'not enrolled yet; see rollcall-agent enroll');
     else
-      note('identity', 'ok', `enrolled with ${identity.url} as ${identity.identity.agentId.toString('hex')}`);
+      note(
+        'identity',
+        'ok',
+        `enrolled with ${redactUrl(identity.url)} as ${identity.identity.agentId.toString('hex')}`,
+      );
     const nowMs = systemClock.wallMs();
     const { isRunning, report } = readAgentStatus(dataDir, nowMs);
     if (isRunning && report !== undefined) {

@@ -1,6 +1,7 @@
 /** `rollcall-agent enroll`: makes an identity with a token and stops. */
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { redactUrl } from '@rollcall/shared/lib/secret.ts';
 import type { Config } from '../config/load.ts';
 import { enroll, type EnrollOptions } from '../enroll/enroll.ts';
 import { readIdentity } from '../enroll/identity-file.ts';
@@ -19,12 +20,15 @@ export async function enrollOnce(
   // With --force even a damaged identity may be in the way.
   const existing = isForced ? undefined : readIdentity(dir);
   if (existing !== undefined) {
-    throw new AppError('BAD_CONFIG', `already enrolled with ${existing.url}; give --force to enrol anew`);
+    throw new AppError(
+      'BAD_CONFIG',
+      `already enrolled with ${redactUrl(existing.url)}; give --force to enrol anew`,
+    );
   }
   const what = enrollment(config);
   const identity = await enroll({ ...what, dir, facts: enrollFacts(facts), mustRenewKeys: isForced });
   const id = identity.identity.agentId.toString('hex');
-  terminal.print(`enrolled with ${identity.url} as ${id}\n`);
+  terminal.print(`enrolled with ${redactUrl(identity.url)} as ${id}\n`);
 }
 
 /** What enrolment needs of the settings. @throws AppError BAD_CONFIG naming what is missing */

@@ -4,13 +4,18 @@ import { OPTION_LIST } from './options.ts';
 
 /** Flags that are no settings. `config` names the configuration file. */
 const SWITCHES = ['help', 'version', 'json', 'force'] as const;
-const COMMANDS = ['run', 'enroll', 'show', 'doctor', 'status'] as const;
+const COMMANDS = ['run', 'enroll', 'show', 'doctor', 'status', 'service'] as const;
+const SERVICE_ACTIONS = ['print', 'install', 'uninstall'] as const;
 
 export type Command = (typeof COMMANDS)[number];
+
+export type ServiceAction = (typeof SERVICE_ACTIONS)[number];
 
 export interface CommandLine {
   /** undefined when none was given. */
   readonly command: Command | undefined;
+  /** Of the command `service`, undefined with any other. */
+  readonly action: ServiceAction | undefined;
   readonly switches: ReadonlySet<(typeof SWITCHES)[number]>;
   readonly configFile: string | undefined;
   /** Values of settings by key. */
@@ -60,11 +65,15 @@ export function parseCommandLine(parameters: readonly string[]): CommandLine {
       flags.set(name, [...(flags.get(name) ?? []), value ?? 'true']);
     }
   }
-  const [first, ...rest] = positionals;
+  const isService = positionals[0] === 'service';
+  const [first, second] = positionals;
+  const rest = positionals.slice(isService ? 2 : 1);
   const command = COMMANDS.find((candidate) => candidate === first);
   if (first !== undefined && command === undefined) {
     problems.push(`${first}: is not a command; commands are ${COMMANDS.join(', ')}`);
   }
+  const action = isService ? SERVICE_ACTIONS.find((candidate) => candidate === second) : undefined;
+  if (isService && action === undefined) problems.push(`service: needs one of ${SERVICE_ACTIONS.join(', ')}`);
   if (rest.length > 0) problems.push(`${rest.join(' ')}: is one word too many`);
-  return { command, switches, configFile, flags, problems };
+  return { command, action, switches, configFile, flags, problems };
 }

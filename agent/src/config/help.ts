@@ -13,12 +13,15 @@ Usage:
   rollcall-agent show     Print what would be sent and every file and program that was read for it; send nothing.
   rollcall-agent doctor   Try everything once: samplers, inventory, identity, collector, certificate, clock, backlog.
   rollcall-agent status   Say whether the agent of this machine runs, is connected, and what waits to be sent.
+  rollcall-agent service print|install|uninstall
+                          The agent as a service of systemd: show the unit, or set it up as root.
 
 Examples:
   ROLLCALL_TOKEN=rce1_… rollcall-agent run --url https://monitor.example.org:7655
   rollcall-agent run --config /etc/rollcall/agent.yaml --exclude-section users
   rollcall-agent show --json | jq .manifest.programs
   rollcall-agent doctor --config /etc/rollcall/agent.yaml
+  sudo rollcall-agent service install --config /etc/rollcall/agent.yaml
   rollcall-agent status --json || echo "not connected"
 
 Exit codes:

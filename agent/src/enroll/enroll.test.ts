@@ -68,6 +68,16 @@ function accept(signer = COLLECTOR, channelBinding: Buffer = Buffer.alloc(0)) {
 }
 
 describe('enrolment', () => {
+  it('remembers the whole address, so that the next start finds a collector behind a path', async () => {
+    using temp = tempDir();
+    const url = await serve(accept());
+    const dir = dirIn(temp.path);
+    const { url: remembered } = await enroll(optionsFor(`${url}/behind/a-proxy/`, dir));
+    expect(remembered).toBe(`${url}/behind/a-proxy`);
+    expect(readIdentity(dir)?.url).toBe(remembered);
+    expect(parseEndpoint(remembered, { isInsecureAllowed: false }).connectUrl).toContain('/behind/a-proxy/');
+  });
+
   it('stores who the agent is and whom it trusts, for its own user only', async () => {
     using temp = tempDir();
     const dir = dirIn(temp.path);

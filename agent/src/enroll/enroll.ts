@@ -62,7 +62,7 @@ export async function enroll(options: EnrollOptions): Promise<StoredIdentity> {
     );
   }
   const { agentId, identityKeys, storeId } = answer;
-  return writeIdentity(dir, keys, { agentId, collectorKeys: identityKeys, storeId, url: endpoint.shown });
+  return writeIdentity(dir, keys, { agentId, collectorKeys: identityKeys, storeId, url: endpoint.address });
 }
 
 interface Reply {

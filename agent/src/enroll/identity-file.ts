@@ -24,7 +24,7 @@ export interface Enrolled {
   readonly agentId: Buffer;
   readonly collectorKeys: readonly Buffer[];
   readonly storeId: string;
-  /** Address of the collector, as in `Endpoint.shown`. */
+  /** Address of the collector, as in `Endpoint.address`. */
   readonly url: string;
 }
 

@@ -17,8 +17,8 @@ import { BACKGROUND, manifestLine } from './report.ts';
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
 const parameters = new Set(process.argv.slice(2));
-// Whatever else the machine does comes first.
-if (parameters.delete(BACKGROUND)) setPriority(constants.priority.PRIORITY_LOW);
+// Whatever else the machine does comes first, without starving for it.
+if (parameters.delete(BACKGROUND)) stepBack();
 const manifest = new Manifest();
 using host = new LocalHost(MACHINE_ROOTS, { fileBytesMax: FILE_BYTES_MAX });
 const print = (line: string): void => void process.stdout.write(line);
@@ -31,3 +31,11 @@ await readSections({
   print,
 });
 print(manifestLine(manifest.lists()));
+
+function stepBack(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A service may be forbidden to change it, and has limits of its own then.
+  }
+}

@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { BACKGROUND, parseReport, type InventoryReading } from './report.ts';
-import { runChild, type ChildCommand } from './run-child.ts';
+import { runChild, type ChildCommand } from '../host/run-child.ts';
 
 /** Usually it takes two seconds; disks that do not answer and a slow list of packages take more. */
 const CHILD_TIMEOUT_MS = 300_000;

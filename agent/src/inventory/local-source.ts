@@ -4,7 +4,7 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { HostError, type Host } from '../host/host.ts';
 import { COMMANDS } from './commands.ts';
 import { recordingHost, type Manifest } from './manifest.ts';
-import { runChild } from './run-child.ts';
+import { runChild } from '../host/run-child.ts';
 import type { Source } from './source.ts';
 
 /** A name server that does not answer or a disk that wakes up must not take the others' time. */

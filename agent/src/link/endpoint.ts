@@ -9,7 +9,9 @@ export interface Endpoint {
   /** `http://` or `https://`, for enrolment. */
   readonly enrollUrl: string;
   readonly isSecure: boolean;
-  /** As it may be shown, and what the agent remembers the collector by. */
+  /** The whole address, from which all of this can be read again. Its path may be a secret. */
+  readonly address: string;
+  /** As it may be shown. */
   readonly shown: string;
 }
 
@@ -45,6 +47,7 @@ export function parseEndpoint(text: string, options: { readonly isInsecureAllowe
     connectUrl: `${isSecure ? 'wss' : 'ws'}://${base}${CONNECT_PATH}`,
     enrollUrl: `${isSecure ? 'https' : 'http'}://${base}${ENROLL_PATH}`,
     isSecure,
+    address: `${isSecure ? 'https' : 'http'}://${base}`,
     shown: redactUrl(`${isSecure ? 'https' : 'http'}://${base}`),
   };
 }

@@ -7,6 +7,7 @@ import {
   type Challenge,
   type ChannelBinding,
   type OsFacts,
+  type Vitals,
   type Welcome,
 } from '@rollcall/shared/protocol/handshake.ts';
 import { verifyBytes, welcomeMessage } from '@rollcall/shared/protocol/identity.ts';
@@ -69,6 +70,7 @@ export function answerChallenge(
     readonly clock: Clock;
     readonly facts: AgentFacts;
     readonly identity: IdentityStore;
+    readonly vitals: Vitals | null;
   },
 ): { readonly body: Buffer; readonly handshake: Handshake } {
   const { channelBinding, agentNonce, spool, clock, facts, identity } = options;
@@ -93,7 +95,7 @@ export function answerChallenge(
       wallMs: Math.max(0, Math.round(clock.wallMs())),
       agentVersion: facts.agentVersion,
       os: facts.os,
-      vitals: null,
+      vitals: options.vitals,
     },
     { identity: identity.identity.keys, collectorNonce: challenge.nonce, channelBinding },
   );

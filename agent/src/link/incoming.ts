@@ -28,6 +28,8 @@ export interface IncomingContext {
 export interface Incoming {
   readonly event: SessionEvent;
   readonly reject?: Rejected;
+  /** Wall clock of the collector, from WELCOME. */
+  readonly collectorMs?: number;
   /** The code and text of an ERROR message. */
   readonly complaint?: string;
 }
@@ -63,7 +65,7 @@ function decode(bytes: Buffer, context: IncomingContext): Incoming {
       return { event: { kind: 'challenge', challenge } };
     }
     case MESSAGE.WELCOME:
-      return { event: readWelcomeEvent(body, context) };
+      return readWelcomeEvent(body, context);
     case MESSAGE.ACK:
       return { event: { kind: 'ack', ...decodeAck(body) } };
     case MESSAGE.REJECT: {
@@ -99,7 +101,7 @@ function decode(bytes: Buffer, context: IncomingContext): Incoming {
   }
 }
 
-function readWelcomeEvent(body: Buffer, { spool, identity, handshake }: IncomingContext): SessionEvent {
+function readWelcomeEvent(body: Buffer, { spool, identity, handshake }: IncomingContext): Incoming {
   if (handshake === undefined) throw new AppError('PROTOCOL_ERROR', 'WELCOME came before HELLO');
   const welcome = readWelcome(body, { handshake, identity: identity.identity });
   const reconciliation = reconcile({
@@ -109,6 +111,7 @@ function readWelcomeEvent(body: Buffer, { spool, identity, handshake }: Incoming
     mustRotateEpoch: welcome.mustRotateEpoch,
     crcOf: (epochId, seq) => spool.crcOf(epochId, seq),
   });
-  const { creditLimit, heartbeatMs, generation, storeId, features } = welcome;
-  return { kind: 'welcome', reconciliation, creditLimit, heartbeatMs, generation, storeId, features };
+  const { creditLimit, heartbeatMs, generation, storeId, features, wallMs: collectorMs } = welcome;
+  const content = { reconciliation, creditLimit, heartbeatMs, generation, storeId, features };
+  return { event: { kind: 'welcome', ...content }, collectorMs };
 }

@@ -58,6 +58,7 @@ function setUp(options: { readonly segmentBytes?: number; readonly maxBytes?: nu
       os: { platform: 'linux', name: 'Linux', kernel: '6', arch: 'x64' },
     },
     inventory: { sections: () => sections, onChange: (listener) => void (onChange = listener) },
+    vitals: () => ({ load1: 7 }),
   });
   const changeInventory = (next: typeof sections): void => {
     sections = next;
@@ -522,4 +523,58 @@ describe('whatever the network does', () => {
       { numRuns: 30 },
     );
   });
+});
+
+describe('vitals', () => {
+  const vitalsOf = ({ collector }: World): number =>
+    collector.types().filter((type) => type === MESSAGE.VITALS).length;
+
+  it('come with HELLO, and every 30 s while a backlog keeps the new readings waiting', async () => {
+    const world = setUp();
+    const { clock, collector, spool } = world;
+    collector.settings.creditLimit = 0;
+    appendTick(spool, [cpu], clock.wallMs());
+    await connect(world);
+    expect(collector.hellos[0]?.vitals).toEqual({ load1: 7 });
+    const grant = (creditLimit: number): void =>
+      collector.send(encodeAck({ epochId: currentEpoch(spool).id, watermark: 0, creditLimit }));
+    for (let i = 0; i < 12; i++) {
+      await clock.advance(10_000);
+      grant(0);
+      appendTick(spool, [cpu], clock.wallMs());
+      await clock.advance(0);
+    }
+    expect(vitalsOf(world)).toBe(3);
+    collector.settings.creditLimit = 1 << 30;
+    grant(1 << 30);
+    await clock.advance(0);
+    await clock.advance(50_000);
+    appendTick(spool, [cpu], clock.wallMs());
+    await clock.advance(0);
+    expect(ticksAt(world)).toHaveLength(14);
+    expect(vitalsOf(world)).toBe(3);
+  });
+
+  it('stay at home while there is no backlog', async () => {
+    const world = setUp();
+    await connect(world);
+    for (let i = 0; i < 12; i++) {
+      appendTick(world.spool, [cpu], world.clock.wallMs());
+      await world.clock.advance(10_000);
+    }
+    expect(vitalsOf(world)).toBe(0);
+  });
+});
+
+it.each([
+  [0, undefined],
+  [9_000, undefined],
+  [3_600_000, 'this machine is 3600 s ahead'],
+  [-60_000, 'this machine is 60 s behind'],
+])('says so when the clock of the machine is off by %s ms', async (offMs, expected) => {
+  const world = setUp();
+  world.clock.stepWall(offMs - 2_500);
+  await connect(world);
+  const warning = world.log.lines.find(({ message }) => message.includes('clocks'));
+  expect(warning?.fields['reason']).toBe(expected);
 });

@@ -1,6 +1,7 @@
 /**
  * Sends the spool to the collector: feeds the session with what the socket, the spool and the timer report, and does
- * what the session asks for. Everything that decides is in `session.ts`; this is the part with side effects.
+ * what the session asks for. Everything that decides is in `session.ts`; this is the part with side effects, long because
+ * each of them has its lines here.
  */
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
@@ -13,7 +14,7 @@ import {
   FRAME_HEADER_BYTES,
   MESSAGE,
 } from '@rollcall/shared/protocol/frame.ts';
-import type { Challenge } from '@rollcall/shared/protocol/handshake.ts';
+import type { Challenge, Vitals } from '@rollcall/shared/protocol/handshake.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import {
   encodeBatch,
@@ -31,6 +32,7 @@ import { InventorySender, type InventorySource } from './inventory-sender.ts';
 import { initialState, step, wakeAtMs } from './session.ts';
 import type { Effect, Moment, Phase, SessionEvent, SessionState } from './session-types.ts';
 import type { Dial, Socket, SocketEvents } from './socket.ts';
+import { VitalsSender } from './vitals-sender.ts';
 
 export interface UplinkOptions {
   readonly clock: Clock;
@@ -44,6 +46,8 @@ export interface UplinkOptions {
   readonly dial: Dial;
   readonly facts: AgentFacts;
   readonly inventory: InventorySource;
+  /** Newest readings, null when there are none yet. @default none */
+  readonly vitals?: () => Vitals | null;
   /** Accept a weaker binding to the TLS session than this collector once had. @default false */
   readonly isDowngradeAllowed?: boolean;
 }
@@ -67,15 +71,20 @@ export interface UplinkStats {
 interface Link {
   readonly socket: Socket;
   handshake: Handshake | undefined;
+  /** Monotonic time of HELLO. */
+  helloMonoMs: number;
   /** Whether the collector takes packed batches. */
   isPacking: boolean;
   readonly inventory: InventorySender;
+  readonly vitals: VitalsSender;
   isWaitingToSend: boolean;
 }
 
 /** How long the last bytes get to leave when the agent stops. */
 const CLOSE_MS_MAX = 1_000;
 const REASON_MAX = 300;
+/** Difference of the clocks of agent and collector above which somebody should know. */
+const CLOCK_SKEW_MS_MIN = 10_000;
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -143,6 +152,7 @@ export class Uplink {
       this.#isAppendNoted = false;
       const epoch = this.#options.spool.epochs().at(-1);
       if (epoch !== undefined) this.#dispatch({ kind: 'appended', epochId: epoch.id });
+      if (this.#state.phase === 'LIVE') this.#link?.vitals.sendDue();
     });
   }
 
@@ -276,12 +286,15 @@ export class Uplink {
       },
       closed: (code) => ended({ kind: 'closed', code }),
     };
-    const socket = this.#options.dial(events);
+    const { dial, clock, spool, vitals = () => null } = this.#options;
+    const socket = dial(events);
     const link: Link = {
       socket,
       handshake: undefined,
+      helloMonoMs: 0,
       isPacking: false,
       inventory: new InventorySender(socket),
+      vitals: new VitalsSender({ clock, spool, vitals, socket }),
       isWaitingToSend: false,
     };
     this.#link = link;
@@ -298,17 +311,29 @@ export class Uplink {
 
   #receive(link: Link, bytes: Buffer): void {
     const { spool, identity, isDowngradeAllowed = false } = this.#options;
-    const { event, reject, complaint } = readMessage(bytes, {
+    const { event, reject, complaint, collectorMs } = readMessage(bytes, {
       spool,
       identity,
       isDowngradeAllowed,
       handshake: link.handshake,
     });
     if (event.kind === 'welcome') link.isPacking = event.features.includes(PACK_FEATURE);
+    if (collectorMs !== undefined) this.#compareClocks(link, collectorMs);
     if (reject !== undefined) this.#noteReject(reject);
     if (complaint !== undefined)
       this.#report('warn', 'the collector reports an error', { reason: complaint });
     this.#dispatch(event);
+  }
+
+  /** The collector refuses records that are far off its own clock, and whoever reads them is misled before that. */
+  #compareClocks(link: Link, collectorMs: number): void {
+    const { clock } = this.#options;
+    const skewMs = Math.round(clock.wallMs() - collectorMs);
+    // The answer was on its way for a part of this time.
+    const doubtMs = clock.monoMs() - link.helloMonoMs;
+    if (Math.abs(skewMs) < CLOCK_SKEW_MS_MIN + doubtMs) return;
+    const reason = `this machine is ${Math.abs(Math.round(skewMs / 1_000))} s ${skewMs > 0 ? 'ahead' : 'behind'}`;
+    this.#report('warn', 'the clocks of this machine and of the collector differ', { reason, skewMs });
   }
 
   #noteReject({ samples, reason, text }: Rejected): void {
@@ -334,8 +359,10 @@ export class Uplink {
       clock,
       facts,
       identity,
+      vitals: link.vitals.forHello(),
     });
     link.handshake = handshake;
+    link.helloMonoMs = clock.monoMs();
     link.socket.send(encodeFrame({ type: MESSAGE.HELLO, flags: FRAME_FLAG_JSON, body: [body] }));
   }
 

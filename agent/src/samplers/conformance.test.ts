@@ -55,7 +55,7 @@ function machine(name: string): { readonly root: string; readonly files: readonl
 }
 
 function isFailure(line: string): boolean {
-  return line.startsWith('failed: ') || /: [A-Z_]+$/.test(line);
+  return line.startsWith('failed: ') || line.startsWith('dropped: ') || /: [A-Z_]+$/.test(line);
 }
 
 const GARBAGE: readonly (readonly [what: string, content: string | Buffer])[] = [

@@ -13,6 +13,7 @@ import { filefdSampler } from './filefd/filefd.linux.ts';
 import { filesystemSampler } from './filesystem/filesystem.linux.ts';
 import { hwmonSampler } from './hwmon/hwmon.linux.ts';
 import { loadSampler } from './load/load.linux.ts';
+import { macSamplers } from './macos/macos.darwin.ts';
 import { memorySampler } from './memory/memory.linux.ts';
 import { netstatSampler } from './netstat/netstat.linux.ts';
 import { networkSampler } from './network/network.linux.ts';
@@ -29,12 +30,15 @@ import { selinuxSampler } from './selinux/selinux.linux.ts';
 import { sockstatSampler } from './sockstat/sockstat.linux.ts';
 import { softnetSampler } from './softnet/softnet.linux.ts';
 import { statSampler } from './stat/stat.linux.ts';
+import { systemdSampler } from './systemd/systemd.linux.ts';
 import { tcpSampler } from './tcp/tcp.linux.ts';
 import { thermalSampler } from './thermal/thermal.linux.ts';
 import { timeSampler } from './time/time.ts';
 import { udpSampler } from './udp/udp.linux.ts';
 import { unameSampler } from './uname/uname.linux.ts';
+import { plainUnameSampler } from './uname/uname.ts';
 import { vmstatSampler } from './vmstat/vmstat.linux.ts';
+import { windowsSamplers } from './windows/windows.win32.ts';
 import { zfsSampler } from './zfs/zfs.linux.ts';
 
 export interface SamplerOptions {
@@ -46,6 +50,10 @@ export interface SamplerOptions {
 
 /** The samplers of this operating system; on one that is not supported yet, those that need nothing of it. */
 export function createSamplers(platform: NodeJS.Platform, options: SamplerOptions): readonly Sampler[] {
+  if (platform === 'darwin') return [...macSamplers(options), timeSampler(options.clock)];
+  if (platform === 'win32') {
+    return [...windowsSamplers(options.clock), plainUnameSampler, timeSampler(options.clock)];
+  }
   if (platform !== 'linux') return [timeSampler(options.clock)];
   return [
     cpuSampler(),
@@ -78,6 +86,7 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
     nvmeSampler(options.clock),
     hwmonSampler(options.clock),
     processesSampler(options.clock),
+    systemdSampler(options.clock),
     unameSampler(options.clock),
     osSampler(options.clock),
     timeSampler(options.clock),

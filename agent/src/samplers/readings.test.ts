@@ -5,7 +5,7 @@ import { decodeSamples, encodeSamples, SAMPLE_ERROR } from '@rollcall/shared/pro
 import { decodeSchema, type Schema } from '@rollcall/shared/protocol/schema.ts';
 import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
 import { cleanLabel } from './label.ts';
-import { Readings, type SchemaValues } from './readings.ts';
+import { Readings, SERIES_PER_SAMPLER, type SchemaValues } from './readings.ts';
 import { formatValues, seriesAt } from './text.ts';
 
 function create(): Readings {
@@ -182,15 +182,18 @@ describe('Readings', () => {
     expect(overTheWire(parts)).toHaveLength(count);
   });
 
-  it('fails with LIMIT_EXCEEDED beyond the series of an agent, and works again after that', () => {
+  it('leaves out what is too much for a sampler, counts it, and works again after that', () => {
     const readings = create();
     readings.begin();
-    expect(() => {
-      for (let i = 0; i <= LIMITS.seriesPerAgent; i++) {
-        readings.add('node_cpu_seconds_total', i, String(i), 'user');
-      }
-    }).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
+    for (let i = 0; i < SERIES_PER_SAMPLER + 7; i++) {
+      if (i % 2 === 0) readings.add('node_cpu_seconds_total', i, String(i), 'user');
+      else readings.failLabelled('node_cpu_seconds_total', [String(i), 'user'], SAMPLE_ERROR.TIMEOUT);
+    }
+    const counts = readings.finish().map(({ schema }) => schema.seriesCount);
+    expect(counts).toEqual([LIMITS.seriesPerSchema, SERIES_PER_SAMPLER - LIMITS.seriesPerSchema]);
+    expect(readings.dropped.limit).toBe(7);
     expect([...tick(readings, [['0', 1]]).values]).toEqual([1]);
+    expect(3 * SERIES_PER_SAMPLER).toBeLessThan(LIMITS.seriesPerAgent);
   });
 
   it('takes the wrong number of labels for a bug', () => {

@@ -4,8 +4,6 @@
  * hashed or looked up. When it emits something else a new layout, and with it a new schema, is made.
  */
 import type { MetricName, MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
-import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { fitsInteger, SAMPLE_ERROR, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import { createLayout, EMPTY_LAYOUT, type Emission, type Layout, type LayoutPart } from './layout.ts';
@@ -13,8 +11,18 @@ import { createLayout, EMPTY_LAYOUT, type Emission, type Layout, type LayoutPart
 /** Code of SAMPLE_ERROR. */
 export type SampleErrorCode = (typeof SAMPLE_ERROR)[keyof typeof SAMPLE_ERROR];
 
-/** Why a value was left out without being part of the schema. */
-export type DropReason = 'duplicate' | 'unknown';
+/**
+ * Why a value was left out without being part of the schema: duplicate (same labels as another once cleaned), unknown (not
+ * in the catalogue) or limit (one too many).
+ */
+export const DROP_REASONS = ['duplicate', 'unknown', 'limit'] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
+
+/**
+ * Series that one sampler may have. An agent with more than LIMITS.seriesPerAgent would have some of its schemas refused,
+ * so one with very many disks, mounts or network devices leaves out the last ones and says how many.
+ */
+export const SERIES_PER_SAMPLER = 3_000;
 
 /** The values of one schema in one tick; all but the number that the spool gives to the schema. */
 export type SchemaValues = Pick<ValuesBlock, 'values' | 'present' | 'errors'> & {
@@ -29,6 +37,7 @@ interface Source {
   from: number;
   to: number;
   unknown: number;
+  limit: number;
   /** Number of that tick. */
   tick: number;
 }
@@ -43,7 +52,7 @@ export class Readings {
   readonly #sampler: string;
   readonly #intervalMs: number;
   readonly #floatMetrics = new Set<MetricName>();
-  readonly #dropped = { duplicate: 0, unknown: 0 };
+  readonly #dropped = { duplicate: 0, unknown: 0, limit: 0 };
   #layout: Layout = EMPTY_LAYOUT;
   /** The emissions of this tick as soon as they differ from the layout's. */
   #changed: Emission[] | undefined;
@@ -94,11 +103,12 @@ export class Readings {
     if (known !== undefined && known.path === path && this.#standsAsItWas(known, content)) {
       this.#count = known.to;
       this.#dropped.unknown += known.unknown;
+      this.#dropped.limit += known.limit;
       known.tick = this.#tick;
       return;
     }
     const from = this.#count;
-    const unknownBefore = this.#dropped.unknown;
+    const before = { ...this.#dropped };
     const source = known ?? {
       path,
       content: Buffer.alloc(0),
@@ -106,6 +116,7 @@ export class Readings {
       from: 0,
       to: 0,
       unknown: 0,
+      limit: 0,
       tick: 0,
     };
     this.#sources[index] = source;
@@ -119,19 +130,21 @@ export class Readings {
     add(content);
     source.from = from;
     source.to = this.#count;
-    source.unknown = this.#dropped.unknown - unknownBefore;
+    source.unknown = this.#dropped.unknown - before.unknown;
+    source.limit = this.#dropped.limit - before.limit;
     source.tick = this.#tick;
   }
 
   /**
    * Adds a value. Label values come in the catalogue's order and may be anything; NaN and infinities count as failed.
-   * @throws AppError LIMIT_EXCEEDED when the sampler emits more series than an agent may have
+   * A series beyond SERIES_PER_SAMPLER is left out and counted.
    */
   add(metric: MetricWithLabels<0>, value: number): void;
   add(metric: MetricWithLabels<1>, value: number, label1: string): void;
   add(metric: MetricWithLabels<2>, value: number, label1: string, label2: string): void;
   add(metric: MetricWithLabels<3>, value: number, label1: string, label2: string, label3: string): void;
   add(metric: MetricName, value: number, label1?: string, label2?: string, label3?: string): void {
+    if (this.#isFull()) return;
     if (!this.#isNext(metric, label1, label2, label3)) {
       this.#diverge({ metric, labels: given(label1, label2, label3) });
     }
@@ -150,6 +163,7 @@ export class Readings {
     label3: string,
   ): void;
   fail(metric: MetricName, code: SampleErrorCode, label1?: string, label2?: string, label3?: string): void {
+    if (this.#isFull()) return;
     if (!this.#isNext(metric, label1, label2, label3)) {
       this.#diverge({ metric, labels: given(label1, label2, label3) });
     }
@@ -163,12 +177,14 @@ export class Readings {
 
   /** Like `add`, for labels that come as a list. */
   addLabelled(metric: MetricName, labels: readonly string[], value: number): void {
+    if (this.#isFull()) return;
     if (!this.#isNextLabelled(metric, labels)) this.#diverge({ metric, labels: [...labels] });
     this.#store(value, Number.isFinite(value) ? PRESENT : SAMPLE_ERROR.NOT_FINITE);
   }
 
   /** Like `fail`, for labels that come as a list. */
   failLabelled(metric: MetricName, labels: readonly string[], code: SampleErrorCode): void {
+    if (this.#isFull()) return;
     if (!this.#isNextLabelled(metric, labels)) this.#diverge({ metric, labels: [...labels] });
     this.#store(0, code);
   }
@@ -176,6 +192,11 @@ export class Readings {
   /** Counts a value that cannot be sent because the catalogue does not know its metric. */
   dropUnknown(): void {
     this.#dropped.unknown += 1;
+  }
+
+  /** Counts values that a sampler does not even read because it has too many. */
+  dropOverLimit(count: number): void {
+    this.#dropped.limit += count;
   }
 
   /**
@@ -205,6 +226,13 @@ export class Readings {
       source.length === content.length &&
       source.content.compare(content, 0, content.length, 0, content.length) === 0
     );
+  }
+
+  /** Whether there is no room for another series, which is then counted. */
+  #isFull(): boolean {
+    if (this.#count < SERIES_PER_SAMPLER) return false;
+    this.#dropped.limit += 1;
+    return true;
   }
 
   /** Whether the layout says that exactly this series comes next. */
@@ -239,12 +267,6 @@ export class Readings {
 
   #store(value: number, code: number): void {
     const index = this.#count;
-    if (index >= LIMITS.seriesPerAgent) {
-      throw new AppError(
-        'LIMIT_EXCEEDED',
-        `sampler ${this.#sampler} has more than ${LIMITS.seriesPerAgent} series`,
-      );
-    }
     if (index === this.#values.length) this.#grow();
     this.#values[index] = value;
     this.#codes[index] = code;

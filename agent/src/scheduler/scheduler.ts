@@ -43,7 +43,7 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Made for the same interval. */
-  readonly ticks: TickTaker;
+  readonly ticks: Pick<TickTaker, 'takeTick'>;
   readonly spool: TickSpool;
   /** 1 s to 1 h. */
   readonly intervalMs: number;
@@ -58,7 +58,7 @@ interface Clocks {
 export class Scheduler {
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #ticks: TickTaker;
+  readonly #ticks: Pick<TickTaker, 'takeTick'>;
   readonly #spool: TickSpool;
   readonly #intervalMs: number;
   readonly #failures: FailureLog;

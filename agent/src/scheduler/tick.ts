@@ -7,7 +7,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { Host } from '../host/host.ts';
 import { sampleErrorCode } from '../samplers/failure.ts';
-import { Readings, type SampleErrorCode, type SchemaValues } from '../samplers/readings.ts';
+import { DROP_REASONS, Readings, type SampleErrorCode, type SchemaValues } from '../samplers/readings.ts';
 import type { Sampler } from '../samplers/sampler.ts';
 
 /** Longest time that a sampler gets. */
@@ -184,7 +184,7 @@ class SamplerRun {
 
   /** Adds what this sampler left out, once there was something. */
   reportDropped(readings: Readings): void {
-    for (const reason of ['duplicate', 'unknown'] as const) {
+    for (const reason of DROP_REASONS) {
       const count = this.#readings.dropped[reason];
       if (count > 0) readings.add('rollcall_agent_samples_dropped_total', count, this.#sampler.name, reason);
     }

@@ -4,7 +4,7 @@
  * after another. A segment is unlinked only when the gap that declares it is durable, and leaves memory only when it is
  * durable itself. docs/spool-format.md draws the folder.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { background } from '@rollcall/shared/lib/background.ts';
 import {
   diskError,
@@ -17,12 +17,14 @@ import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { encodeEntry, encodeHeader, scanEntries, type Entry, type SegmentHeader } from './segment-format.ts';
 import { Segment, type SegmentFacts } from './segment.ts';
-import type { Shelf } from './shelf.ts';
+import type { Replacement, Shelf } from './shelf.ts';
 import { gapRecord, type Span } from './span.ts';
 
 const BALLAST_FILE = 'BALLAST';
-/** Names the epoch whose records this one has taken over. */
+/** Names the epoch whose records this one has taken over, and the boot in which it did. */
 export const REPLACES_FILE = 'REPLACES';
+/** Stands beside the segments of an epoch that is about to take over those of another one. */
+export const INCOMPLETE_FILE = 'INCOMPLETE';
 export const SEGMENT_SUFFIX = '.seg';
 export const GAP_SUFFIX = '.gap';
 /** Left over from a crash; never read. */
@@ -132,7 +134,13 @@ export class DiskShelf implements Shelf {
     });
   }
 
-  forgotten(epochId: string, replacedBy?: string): void {
+  replacing(epochId: string): void {
+    const { disk } = this.#options;
+    disk.makeDir(this.#epochDir(epochId));
+    disk.open(join(this.#epochDir(epochId), INCOMPLETE_FILE), 'create').close();
+  }
+
+  forgotten(epochId: string, replacedBy?: Replacement): void {
     if (replacedBy !== undefined) this.#noteReplacement(epochId, replacedBy);
     this.#enqueue(async () => {
       for (const [segment, open] of this.#open) if (open.epochId === epochId) this.#discard(segment);
@@ -239,8 +247,9 @@ export class DiskShelf implements Shelf {
       open.isDoubtful = false;
     }
     if (open.isNamed) return;
-    await this.#options.disk.syncDir(this.#epochDir(open.epochId));
-    await this.#options.disk.syncDir(this.#options.dir);
+    const { disk, dir } = this.#options;
+    // From the inside out: a name is worth nothing in a folder that may itself be lost.
+    for (const each of [this.#epochDir(open.epochId), dir, dirname(dir)]) await disk.syncDir(each);
     open.isNamed = true;
   }
 
@@ -297,13 +306,17 @@ export class DiskShelf implements Shelf {
     }
   }
 
-  /** After the death of the process the new epoch is complete already; after the loss of power it may not be. */
-  #noteReplacement(epochId: string, replacedBy: string): void {
+  /** After the death of the process the new epoch is complete; after the loss of power only its boot tells. */
+  #noteReplacement(epochId: string, { id, bootId }: Replacement): void {
     const { disk, log } = this.#options;
     try {
-      const file = disk.open(join(this.#epochDir(replacedBy), REPLACES_FILE), 'create');
-      file.write(Buffer.from(epochId), 0);
+      const path = join(this.#epochDir(id), REPLACES_FILE);
+      const temporary = `${path}${TEMPORARY_SUFFIX}`;
+      const file = disk.open(temporary, 'create');
+      file.write(Buffer.from(`${epochId} ${bootId}`), 0);
       file.close();
+      disk.rename(temporary, path);
+      this.#remove(join(this.#epochDir(id), INCOMPLETE_FILE));
     } catch (error) {
       if (diskErrorCode(error) === undefined) throw error;
       log.warn('cannot note that an epoch was replaced', { error: describeError(error) });

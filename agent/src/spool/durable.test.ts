@@ -94,6 +94,7 @@ describe('after a restart of the process', () => {
     const { id, next } = currentEpoch(before);
     const records = readAll(before, id, 1);
     expect(records.filter(({ gap }) => gap !== undefined)).toHaveLength(2);
+    expect(machine.disk.list('/spool/quarantine')).toHaveLength(1);
     const after = await machine.killAndOpen(SMALL);
     expect(readAll(after, id, 1)).toEqual(records);
     after.acknowledge(id, next - 1);

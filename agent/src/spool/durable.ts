@@ -12,11 +12,11 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { EpochState } from '@rollcall/shared/protocol/handshake.ts';
 import type { RecordDraft } from '@rollcall/shared/protocol/record.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
-import { DiskShelf, removeFile, removeTree, TEMPORARY_SUFFIX } from './disk-shelf.ts';
+import { DiskShelf, removeFile, TEMPORARY_SUFFIX } from './disk-shelf.ts';
 import type { Epoch } from './epoch.ts';
 import { writeMeta } from './meta.ts';
 import { RecordSpool } from './record-spool.ts';
-import { recover, type LastRecord, type Recovered } from './recover.ts';
+import { QUARANTINE_DIR, recoverOrBeginAnew, type LastRecord } from './recover.ts';
 import { roomBytes } from './room.ts';
 import type { RecordCounts, Spool, SpoolBatch, SpoolStats } from './spool.ts';
 
@@ -69,9 +69,6 @@ const PROBE_MS = 20_000;
 /** Probes in a row that must succeed before the disk is trusted again. */
 const PROBES_MIN = 3;
 const PROBE_BYTES = 64 * 1024;
-const DAMAGED_SUFFIX = '-damaged';
-/** Something else has the name of the folder. */
-const NOT_A_DIR: ReadonlySet<string> = new Set(['ENOTDIR', 'EEXIST']);
 
 export class DurableSpool implements Spool {
   readonly #options: DurableSpoolOptions;
@@ -177,7 +174,27 @@ export class DurableSpool implements Spool {
   }
 
   giveUp(record: { readonly epochId: string; readonly seq: number; readonly reason: number }): void {
+    this.#keepCopy(record);
     this.#records.giveUp(record);
+  }
+
+  /** What no collector takes is a mistake that somebody will want to look at. */
+  #keepCopy({ epochId, seq }: { readonly epochId: string; readonly seq: number }): void {
+    const [bytes] = this.#records.read(epochId, seq, { maxBytes: 1, maxRecords: 1 }).records;
+    if (bytes === undefined || !this.#records.isOnShelf) return;
+    const { disk, dir, log } = this.#options;
+    try {
+      disk.makeDir(join(dir, QUARANTINE_DIR));
+      const file = disk.open(join(dir, QUARANTINE_DIR, `${epochId}-${seq}.record`), 'create');
+      try {
+        file.write(bytes, 0);
+      } finally {
+        file.close();
+      }
+    } catch (error) {
+      if (diskErrorCode(error) === undefined) throw error;
+      log.debug('cannot keep a copy of a record that is given up', { error: describeError(error) });
+    }
   }
 
   onAppend(listener: () => void): void {
@@ -358,33 +375,5 @@ export class DurableSpool implements Spool {
       log.debug('upkeep of the spool failed', { error: describeError(error) });
       this.#leaveShelf(error);
     }
-  }
-}
-
-/**
- * What the disk still has. A disk that cannot be used now is left as it is, `failure` says why. Where its content makes
- * reading fail as a whole, the folder gets another name and an empty one takes its place.
- */
-function recoverOrBeginAnew(options: DurableSpoolOptions & { readonly shelf: DiskShelf }): {
-  readonly recovered: Recovered;
-  readonly failure: unknown;
-} {
-  const { disk, dir, log } = options;
-  const nothing = { epochs: [], goesOn: undefined, last: undefined, isOtherBoot: false, isDamaged: true };
-  try {
-    disk.makeDir(dir);
-    return { recovered: recover(options), failure: undefined };
-  } catch (error) {
-    const code = diskErrorCode(error);
-    if (code !== undefined && !NOT_A_DIR.has(code)) return { recovered: nothing, failure: error };
-    log.error('the spool cannot be read; beginning a new one', { dir, error: describeError(error) });
-  }
-  try {
-    removeTree(disk, `${dir}${DAMAGED_SUFFIX}`);
-    disk.rename(dir, `${dir}${DAMAGED_SUFFIX}`);
-    disk.makeDir(dir);
-    return { recovered: nothing, failure: undefined };
-  } catch (error) {
-    return { recovered: nothing, failure: error };
   }
 }

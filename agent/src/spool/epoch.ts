@@ -148,7 +148,12 @@ export class Epoch {
 
   /** Nobody needs its records any more. @param replacement the epoch that has them now, complete already */
   forget(replacement?: Epoch): void {
-    this.#shelf?.forgotten(this.id, replacement?.id);
+    this.#shelf?.forgotten(this.id, replacement);
+  }
+
+  /** Begins to take over the records of another epoch. @throws AppError DISK_FAILED */
+  beginReplacement(): void {
+    this.#shelf?.replacing(this.id);
   }
 
   openSegment(): void {

@@ -309,6 +309,7 @@ export class RecordSpool implements Spool {
     const isCurrent = old === this.current;
     const fresh = this.#newEpoch();
     try {
+      fresh.beginReplacement();
       old.moveInto(fresh, rehomeAfter, this.#schemaUse);
     } catch (error) {
       fresh.forget();

@@ -15,6 +15,7 @@ import {
   GAP_SUFFIX,
   removeFile,
   removeTree,
+  INCOMPLETE_FILE,
   REPLACES_FILE,
   SEGMENT_FILE_BYTES_MAX,
   SEGMENT_SUFFIX,
@@ -29,9 +30,13 @@ import { wallsOf, type Segment, type SegmentFacts } from './segment.ts';
 
 const EPOCH_DIR = /^e-([0-9a-f]{16})$/;
 const FILE_NAME = /^(\d{15})(\.seg|\.gap)$/;
-const QUARANTINE_DIR = 'quarantine';
+const EPOCH_ID_LENGTH = 16;
+export const QUARANTINE_DIR = 'quarantine';
 /** What is put aside, for people to look at; the oldest goes. */
 const QUARANTINE_BYTES_MAX = 4 * 1024 * 1024;
+const DAMAGED_SUFFIX = '-damaged';
+/** Something else has the name of the folder. */
+const NOT_A_DIR: ReadonlySet<string> = new Set(['ENOTDIR', 'EEXIST']);
 const GAP_FILE_BYTES_MAX = 4_096;
 
 export interface RecoverOptions {
@@ -77,9 +82,38 @@ interface FoundSegment {
   readonly isEndDamaged: boolean;
 }
 
+/**
+ * What the disk still has. A disk that cannot be used now is left as it is, `failure` says why. Where its content makes
+ * reading fail as a whole, the folder gets another name and an empty one takes its place.
+ */
+export function recoverOrBeginAnew(options: RecoverOptions): {
+  readonly recovered: Recovered;
+  readonly failure: unknown;
+} {
+  const { disk, dir, log } = options;
+  const nothing = { epochs: [], goesOn: undefined, last: undefined, isOtherBoot: false, isDamaged: true };
+  try {
+    disk.makeDir(dir);
+    return { recovered: recover(options), failure: undefined };
+  } catch (error) {
+    const code = diskErrorCode(error);
+    if (code !== undefined && !NOT_A_DIR.has(code)) return { recovered: nothing, failure: error };
+    log.error('the spool cannot be read; beginning a new one', { dir, error: describeError(error) });
+  }
+  try {
+    removeTree(disk, `${dir}${DAMAGED_SUFFIX}`);
+    disk.rename(dir, `${dir}${DAMAGED_SUFFIX}`);
+    disk.makeDir(dir);
+    return { recovered: nothing, failure: undefined };
+  } catch (error) {
+    return { recovered: nothing, failure: error };
+  }
+}
+
 /** Everything that can still be read. @throws AppError DISK_FAILED when the folder itself cannot be used */
-export function recover(options: RecoverOptions): Recovered {
+function recover(options: RecoverOptions): Recovered {
   const { disk, dir, bootId, owner } = options;
+  finishReplacements(options);
   const found: FoundEpoch[] = [];
   for (const name of disk.list(dir)) {
     const id = EPOCH_DIR.exec(name)?.[1];
@@ -88,18 +122,17 @@ export function recover(options: RecoverOptions): Recovered {
   }
   limitQuarantine(options);
   found.sort((left, right) => left.epoch.ordinal - right.epoch.ordinal);
-  const kept = withoutReplaced(found, options);
-  const newest = kept.at(-1);
+  const newest = found.at(-1);
   const meta = readMeta(disk, dir);
   const isSame =
     meta !== undefined && meta.owner.equals(owner) && meta.epochId === newest?.epoch.id && bootId !== '';
   const goesOn = isSame && newest?.epoch.bootId === bootId && !newest.isDamaged ? newest.end : undefined;
   return {
-    epochs: kept.map(({ epoch }) => epoch),
+    epochs: found.map(({ epoch }) => epoch),
     goesOn: goesOn === undefined ? undefined : schemasOf(goesOn),
     last: newest?.lastEntry === undefined ? undefined : lastRecordOf(newest.lastEntry),
     isOtherBoot: newest !== undefined && newest.epoch.bootId !== bootId,
-    isDamaged: kept.some(({ isDamaged }) => isDamaged),
+    isDamaged: found.some(({ isDamaged }) => isDamaged),
   };
 }
 
@@ -115,7 +148,7 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
     else if (suffix === SEGMENT_SUFFIX) names.push(name);
     else if (suffix === GAP_SUFFIX)
       hasUnreadable = !readGapInto(gaps, { name, id, dir }, options) || hasUnreadable;
-    else if (name !== REPLACES_FILE) putAside({ name, id, dir }, options);
+    else putAside({ name, id, dir }, options);
   }
   const segments: FoundSegment[] = [];
   for (const name of names) {
@@ -235,19 +268,25 @@ function readGapInto(gaps: Span[], file: FileOfEpoch, options: RecoverOptions): 
   }
 }
 
-/** Removes epochs whose records stand in another one that is complete: no power was lost since it was written. */
-function withoutReplaced(found: readonly FoundEpoch[], options: RecoverOptions): readonly FoundEpoch[] {
-  const { disk, dir, bootId } = options;
-  const replaced = new Set<string>();
-  for (const { epoch } of found) {
-    const path = join(dir, `e-${epoch.id}`, REPLACES_FILE);
-    if (disk.stat(path) === undefined) continue;
-    if (epoch.bootId === bootId && bootId !== '')
-      replaced.add(disk.readFile(path, GAP_FILE_BYTES_MAX).toString());
-    removeFile(disk, path);
+/**
+ * Removes epochs that were about to replace others, and those that were replaced. The new one is complete if its boot
+ * still lasts; if not, both stay, and the collector finds the same readings in both.
+ */
+function finishReplacements({ disk, dir, bootId }: RecoverOptions): void {
+  const epochDirs = disk.list(dir).filter((name) => EPOCH_DIR.test(name));
+  for (const name of epochDirs) {
+    const replaces = join(dir, name, REPLACES_FILE);
+    if (disk.stat(replaces) !== undefined) {
+      const note = disk.readFile(replaces, GAP_FILE_BYTES_MAX).toString();
+      const [replaced, boot] = [note.slice(0, EPOCH_ID_LENGTH), note.slice(EPOCH_ID_LENGTH + 1)];
+      if (boot === bootId && bootId !== '' && EPOCH_DIR.test(`e-${replaced}`))
+        removeTree(disk, join(dir, `e-${replaced}`));
+      removeFile(disk, join(dir, name, INCOMPLETE_FILE));
+      removeFile(disk, replaces);
+    } else if (disk.stat(join(dir, name, INCOMPLETE_FILE)) !== undefined) {
+      removeTree(disk, join(dir, name));
+    }
   }
-  for (const { epoch } of found) if (replaced.has(epoch.id)) removeTree(disk, join(dir, `e-${epoch.id}`));
-  return found.filter(({ epoch }) => !replaced.has(epoch.id));
 }
 
 function putAside({ name, id, dir }: FileOfEpoch, { disk, dir: root, log }: RecoverOptions): void {

@@ -20,9 +20,14 @@ export interface Shelf {
   ): void;
   /** Removes a segment, or the gap that begins at a number, which is no longer needed. */
   freed(epochId: string, what: Segment | number): void;
-  /**
-   * Removes all of an epoch.
-   * @param replacedBy the epoch that has its records now; it is made durable first, and after a crash in between it counts
-   */
-  forgotten(epochId: string, replacedBy?: string): void;
+  /** An epoch begins that takes over the records of another one; until it has replaced it, it does not count. */
+  replacing(epochId: string): void;
+  /** Removes all of an epoch. @param replacedBy the epoch that has its records now; it is made durable first */
+  forgotten(epochId: string, replacedBy?: Replacement): void;
+}
+
+/** The epoch in the place of another one. */
+export interface Replacement {
+  readonly id: string;
+  readonly bootId: string;
 }

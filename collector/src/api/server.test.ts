@@ -35,6 +35,10 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
       list: () => ({ hosts: [], next: null, counts: { unknown: 0, up: 0, suspect: 0, down: 0, planned: 0 } }),
       get: () => undefined,
       inventory: (hostId) => (hostId === HOST_ID ? [] : undefined),
+      changes: (hostId, limit) =>
+        hostId === HOST_ID
+          ? [{ section: 'os', atMs: limit, previousMs: 1, changes: [], omitted: 0 }]
+          : undefined,
     },
     incidents: { list: () => [] },
     queries: { slowest: () => [] },
@@ -160,6 +164,10 @@ describe('the HTTP server', () => {
     expect((await fetch(`${url}/v1/hosts/xyz`)).status).toBe(400);
     expect((await fetch(`${url}/v1/hosts/${'0'.repeat(32)}`)).status).toBe(404);
     expect((await fetch(`${url}/v1/hosts/${HOST_ID}/inventory`)).status).toBe(200);
+    const changes = `${url}/v1/hosts/${HOST_ID}/changes`;
+    expect(await (await fetch(`${changes}?limit=7`)).json()).toMatchObject({ changes: [{ atMs: 7 }] });
+    expect((await fetch(`${changes}?limit=101`)).status).toBe(400);
+    expect((await fetch(changes.replace(HOST_ID, 'f'.repeat(32)))).status).toBe(404);
   });
 
   it('keeps the text of an expected error and hides the one of a bug', async () => {

@@ -83,6 +83,34 @@ export interface InventorySection {
   readonly content: InventoryContent;
 }
 
+/** One difference between two versions of a section. */
+export interface InventoryChangeEntry {
+  readonly kind: 'added' | 'removed' | 'changed';
+  /** What leads to it: names of fields, and what an entry of a list is called. */
+  readonly path: readonly string[];
+  /** null for what was added. */
+  readonly before: InventoryValue;
+  /** null for what was removed. */
+  readonly after: InventoryValue;
+}
+
+/** What was new when a host sent another version of a section. */
+export interface InventoryChangeSet {
+  readonly section: string;
+  /** When it was received, and the version before it. */
+  readonly atMs: number;
+  readonly previousMs: number;
+  readonly changes: readonly InventoryChangeEntry[];
+  /** Differences beyond those listed. */
+  readonly omitted: number;
+}
+
+/** `GET /v1/hosts/:id/changes`, newest first */
+export interface InventoryChangesAnswer {
+  readonly hostId: string;
+  readonly changes: readonly InventoryChangeSet[];
+}
+
 /** `GET /v1/hosts/:id/inventory` */
 export interface InventoryAnswer {
   readonly hostId: string;

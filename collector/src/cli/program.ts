@@ -7,6 +7,8 @@ import { VERSION } from '../self/version.ts';
 import { ACCESS_SCOPES, type AccessScope } from '../api/auth/tokens.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
+import type { ExportOptions } from './export.ts';
+import { EXPORT_FORMATS } from '../transfer/formats.ts';
 import { testReceiver } from './notify.ts';
 import { checkRules, testRules, type RulesReport } from './rules.ts';
 import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
@@ -20,8 +22,12 @@ export interface ProgramPorts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Writes to standard output. */
   readonly print: (text: string) => void;
+  /** The same for much text: resolves when standard output takes more. */
+  readonly write: (text: string) => Promise<void>;
   /** Writes to standard error. */
   readonly complain: (text: string) => void;
+  /** Standard input. */
+  readonly input: () => AsyncIterable<Uint8Array>;
   /** Width of the terminal that standard output is, undefined when it is none. */
   readonly columns: number | undefined;
 }
@@ -29,7 +35,8 @@ export interface ProgramPorts {
 type Flags = Readonly<Record<string, string | boolean>>;
 
 /** The program, ready to parse the process' arguments. Wrong use is reported as AppError BAD_CONFIG. */
-export function createProgram({ environment, print, complain, columns }: ProgramPorts): Command {
+export function createProgram(ports: ProgramPorts): Command {
+  const { environment, print, complain, columns } = ports;
   const configOf = (command: Command): Config => {
     const { config: file, ...flags } = kebabKeys(command.optsWithGlobals());
     return loadConfig({
@@ -89,6 +96,46 @@ export function createProgram({ environment, print, complain, columns }: Program
       );
       print(text);
       for (const warning of warnings) complain(`warning: ${warning}\n`);
+    });
+
+  const importing = withSettings(
+    program
+      .command('import <file>')
+      .description('bring OpenMetrics text into the store; the collector must not run'),
+    (key) => key === 'data-dir',
+  );
+  importing.addHelpText(
+    'after',
+    `
+The file is UTF-8, packed with gzip when it ends with .gz; "-" is standard input. Every sample has a time. What is older
+than the stored samples of its series is left out, so the same file may be imported again.
+${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetrics data | rollcall-collector import -'])}`,
+  );
+  importing.action(async (file: string) => {
+    const { importFile } = await import('./import.ts');
+    print(await importFile(configOf(importing)['data-dir'], file, { ...ports, clock: systemClock }));
+  });
+
+  const exporting = withSettings(
+    program.command('export').description('print stored samples, also while the collector runs'),
+    (key) => key === 'data-dir',
+  );
+  exporting
+    .requiredOption('--match <selector>', 'which series; may be given several times', collect)
+    .option('--from <time>', 'seconds since 1970 or like 2026-01-31T12:00:00Z (default: the oldest sample)')
+    .option('--to <time>', 'the same (default: now)')
+    .addOption(new Option('--format <format>', 'how to print').choices(EXPORT_FORMATS).default('openmetrics'))
+    .addHelpText(
+      'after',
+      examples([
+        "rollcall-collector export --match 'node_load1' > load.om",
+        `rollcall-collector export --match '{instance="web-1"}' --from 2026-01-01T00:00:00Z --format csv | gzip > web-1.csv.gz`,
+      ]),
+    )
+    .action(async (options: Omit<ExportOptions, 'dataDir'>) => {
+      const { exportSamples } = await import('./export.ts');
+      const dataDir = configOf(exporting)['data-dir'];
+      await exportSamples({ ...options, dataDir }, { ...ports, clock: systemClock });
     });
 
   const rules = program.command('rules').description('rule files of Prometheus: check and test them');
@@ -261,17 +308,23 @@ interface StoreOptions {
   readonly json?: boolean;
 }
 
-/** Adds `--config` and the settings that a command takes as flags. */
+/** Adds `--config` and the settings that a command takes as flags, and `--json` to commands that print a few lines. */
 function withConfig(command: Command, which: 'all' | 'data-dir'): Command {
+  withSettings(command, (key) => which === 'all' || key === which);
+  if (which !== 'all') command.option('--json', 'print JSON');
+  return command;
+}
+
+/** Adds `--config` and some settings. */
+function withSettings(command: Command, isWanted: (key: string) => boolean): Command {
   command.exitOverride(reportWrongUse);
   command.option('--config <file>', 'settings from a YAML file');
   for (const { key, shape, help, fallback } of OPTIONS) {
-    if (which !== 'all' && key !== which) continue;
+    if (!isWanted(key)) continue;
     const text = fallback === undefined ? help : `${help} (default: ${fallback})`;
     const flag = shape === 'true or false' ? `--${key} [${shape}]` : `--${key} <${shape}>`;
     command.addOption(new Option(flag, text));
   }
-  if (which !== 'all') command.option('--json', 'print JSON');
   return command;
 }
 
@@ -292,6 +345,10 @@ function wholeNumber(min: number, max: number): (text: string) => number {
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`);
   };
+}
+
+function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
 }
 
 function examples(lines: readonly string[]): string {

@@ -5,6 +5,7 @@ import { cleanText } from '@rollcall/shared/lib/text.ts';
 import { z } from 'zod';
 import { parseDuration } from '../query/literals.ts';
 import { postForm } from './post-form.ts';
+import { timeOf } from './time.ts';
 import { queryData, toCsv, toJson, toTable } from './query-output.ts';
 
 export const QUERY_FORMATS = ['table', 'json', 'csv'] as const;
@@ -90,7 +91,7 @@ function requestOf(
   const rangeMs = durationOf('--range', range);
   const stepMs =
     step === undefined ? Math.max(1, Math.ceil(rangeMs / STEPS / 1000)) * 1000 : durationOf('--step', step);
-  const endMs = time === undefined ? clock.wallMs() : timeOf(time);
+  const endMs = time === undefined ? clock.wallMs() : timeOf('--time', time);
   return {
     route: 'query_range',
     fields: {
@@ -107,17 +108,6 @@ function durationOf(flag: string, text: string): number {
     throw new AppError('BAD_CONFIG', `${flag} ${text}: must be a duration such as 90s, 15m or 1h30m`);
   }
   return durationMs;
-}
-
-function timeOf(text: string): number {
-  const timeMs = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-  if (!Number.isFinite(timeMs)) {
-    throw new AppError(
-      'BAD_CONFIG',
-      `--time ${text}: must be seconds since 1970 or like 2026-01-31T12:00:00Z`,
-    );
-  }
-  return Math.round(timeMs);
 }
 
 function parseUrl(text: string): URL {

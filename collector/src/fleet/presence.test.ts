@@ -4,7 +4,9 @@ import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import type { Database } from '../state/database.ts';
 import { openState } from '../state/state.ts';
+import type { CommittedSamples } from '../journal/journal.ts';
 import { Hosts } from './hosts.ts';
+import type { PresenceEntry } from './presence-history.ts';
 import { PRESENCE_DEFAULTS, PresenceWatch, startGraceMs, type PresenceChange } from './presence.ts';
 
 function setUp(options: { database?: Database; clock?: FakeClock; hostCount?: number } = {}) {
@@ -32,6 +34,11 @@ function setUp(options: { database?: Database; clock?: FakeClock; hostCount?: nu
 }
 
 const startMs = Date.UTC(2026, 0, 1);
+
+/** A tick without blocks; only whose it is and its time count here. */
+function tickOf(agentId: string, timeMs: number): CommittedSamples {
+  return { pos: 1, laneId: 1, agentId, epochId: 'e', timeMs, blocks: [] };
+}
 
 describe('PresenceWatch', () => {
   it('follows a host from enrolment to silence and back, and writes it down', async () => {
@@ -154,6 +161,79 @@ describe('PresenceWatch', () => {
       presence.history(id, { fromMs: 0, toMs: 1e15 }).map((entry) => entry.reason);
     expect(states(revoked)).toEqual(['enrolled', 'welcomed', 'revoked']);
     expect(states(deleted)).toEqual([]);
+  });
+
+  it('counts a host that was only cut off as up, once its records have come', async () => {
+    const { presence, add, clock } = setUp();
+    const id = add('web');
+    await clock.advance(1_000);
+    presence.welcomed(id);
+    await clock.advance(10_000);
+    presence.disconnected(id);
+    const cutMs = clock.wallMs();
+    await clock.advance(600_000);
+    expect(presence.now(id).state).toBe('down');
+    // It comes back, and brings what it measured meanwhile.
+    presence.welcomed(id);
+    const backMs = clock.wallMs();
+    presence.committed([tickOf(id, cutMs - 5_000), tickOf(id, cutMs + 30_000), tickOf(id, backMs - 40_000)]);
+    const range = { fromMs: cutMs - 1, toMs: clock.wallMs() };
+    expect(presence.seenHistory(id, range).map(({ state }) => state)).toEqual([
+      'up',
+      'suspect',
+      'down',
+      'up',
+    ]);
+    const told = (entries: readonly PresenceEntry[]) =>
+      entries.map(({ atMs, state, reason }) => `${(atMs - cutMs) / 1000} ${state} ${reason}`);
+    // Between the second and the third tick nothing was measured, so that part stays as it was seen.
+    expect(told(presence.history(id, range))).toEqual([
+      '-10 up welcomed',
+      '0 up records',
+      '30 down grace_over',
+      '600 up welcomed',
+    ]);
+  });
+
+  it('counts a host as up since it booted, and as down before, when it comes back', async () => {
+    const { presence, add, clock } = setUp();
+    const [cutOff, rebooted] = [add('cut-off'), add('rebooted')];
+    for (const id of [cutOff, rebooted]) presence.welcomed(id);
+    await clock.advance(1_000);
+    for (const id of [cutOff, rebooted]) presence.disconnected(id);
+    await clock.advance(300_000);
+    presence.welcomed(cutOff, 86_400_000);
+    presence.welcomed(rebooted, 60_000);
+    const states = (id: string) =>
+      presence
+        .history(id, { fromMs: startMs, toMs: clock.wallMs() })
+        .map(({ atMs, state, reason }) => `${(atMs - startMs) / 1000} ${state} ${reason}`);
+    expect(states(cutOff).filter((text) => text.includes(' down '))).toEqual([]);
+    expect(states(rebooted)).toEqual([
+      '0 unknown enrolled',
+      '0 up welcomed',
+      '1 suspect disconnected',
+      '31 down grace_over',
+      '241 up uptime',
+      '301 up welcomed',
+    ]);
+  });
+
+  it('keeps what is proven when the database does not write, and forgets it with the host', async () => {
+    const { presence, add, hosts, database, clock } = setUp();
+    const [id, deleted] = [add('web'), add('gone')];
+    for (const host of [id, deleted]) presence.welcomed(host);
+    await clock.advance(1_000);
+    for (const host of [id, deleted]) presence.disconnected(host);
+    await clock.advance(100_000);
+    database.connection.exec('PRAGMA query_only = ON');
+    for (const host of [id, deleted]) presence.welcomed(host, 1e9);
+    await clock.advance(1_000);
+    database.connection.exec('PRAGMA query_only = OFF');
+    hosts.delete(deleted);
+    await clock.advance(1_000);
+    const rows = database.connection.prepare('SELECT host_id, proof FROM presence_evidence').all();
+    expect(rows).toEqual([{ host_id: id, proof: 'uptime' }]);
   });
 
   it('keeps transitions until the database writes again', async () => {

@@ -8,7 +8,10 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { ByeReason } from '@rollcall/shared/protocol/messages.ts';
 import type { HostState } from '../api/types.ts';
 import type { Database } from '../state/database.ts';
+import type { CommittedSamples } from '../journal/journal.ts';
 import type { Hosts } from './hosts.ts';
+import { LateRecords } from './late-records.ts';
+import { PresenceHistory, type PresenceEntry } from './presence-history.ts';
 import {
   nextPresence,
   unknownPresence,
@@ -17,7 +20,6 @@ import {
   type PresenceReason,
   type PresenceSettings,
 } from './presence-machine.ts';
-import { integerOf, textOf } from './row.ts';
 
 export interface PresenceWatchSettings extends PresenceSettings {
   /** How long hosts may stay UNKNOWN; absent: long enough for the whole fleet to come back, see `startGraceMs`. */
@@ -49,10 +51,6 @@ const SEEN_WRITE_MS = 60_000;
 const WATCHED_WRITE_MS = 15_000;
 /** A tick so much too late means that this process stood still, not that the hosts were silent. */
 const STALL_MS = 2_000;
-/** Older transitions are forgotten when the collector starts. */
-const HISTORY_MS = 400 * 86_400_000;
-/** Transitions that wait for a database that does not write. */
-const UNWRITTEN_MAX = 100_000;
 
 const TICK: PresenceEvent = { kind: 'tick' };
 
@@ -78,14 +76,6 @@ export interface PresenceNow {
   readonly lastSeenMs: number | null;
 }
 
-/** A state and the time from which it held until the next entry. */
-export interface PresenceEntry {
-  readonly atMs: number;
-  readonly state: HostState;
-  /** A PresenceReason of this version or an older one. */
-  readonly reason: string;
-}
-
 interface Watched {
   presence: Presence;
   sinceWallMs: number;
@@ -94,7 +84,8 @@ interface Watched {
 }
 
 export class PresenceWatch {
-  readonly #database: Database;
+  readonly #history: PresenceHistory;
+  readonly #lateRecords: LateRecords;
   readonly #hosts: Hosts;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -103,7 +94,6 @@ export class PresenceWatch {
   readonly #counts: Record<HostState, number> = { unknown: 0, up: 0, suspect: 0, down: 0, planned: 0 };
   readonly #listeners = new Set<(change: PresenceChange) => void>();
   readonly #stopHosts: () => void;
-  #unwritten: { hostId: string; atMs: number; state: HostState; reason: PresenceReason }[] = [];
   #stalledMs = 0;
   #lastTickMonoMs: number;
   #writtenWatchedMs = 0;
@@ -119,14 +109,15 @@ export class PresenceWatch {
     readonly log: Logger;
     readonly settings: PresenceWatchSettings;
   }) {
-    this.#database = options.database;
     this.#hosts = options.hosts;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#settings = options.settings;
     this.#lastTickMonoMs = this.#clock.monoMs();
-    this.#forgetOldHistory();
-    this.#noteTimeNotWatched();
+    this.#history = new PresenceHistory(options.database, this.#clock.wallMs());
+    this.#lateRecords = new LateRecords((hostId, span) => {
+      if (this.#watched.has(hostId)) this.#history.prove(hostId, { ...span, proof: 'records' });
+    });
     for (const host of this.#hosts.all()) {
       if (host.revokedMs === null) this.#watch(host.id, 'collector_start', host.lastSeenMs);
     }
@@ -136,8 +127,12 @@ export class PresenceWatch {
     });
   }
 
-  /** A session of the host was established. Unknown ids are ignored, here and below. */
-  welcomed(hostId: string): void {
+  /**
+   * A session of the host was established. Unknown ids are ignored, here and below.
+   * @param uptimeMs how long the host says that it has been running, 0 when it does not say
+   */
+  welcomed(hostId: string, uptimeMs = 0): void {
+    this.#proveUptime(hostId, uptimeMs);
     this.#saw(hostId);
     this.#step(hostId, { kind: 'welcomed' });
   }
@@ -151,6 +146,11 @@ export class PresenceWatch {
   /** The host's session ended without a farewell, and no newer one has taken over. */
   disconnected(hostId: string): void {
     this.#step(hostId, { kind: 'disconnected' });
+  }
+
+  /** Ticks that were just stored; the late ones correct the history. */
+  committed(ticks: readonly CommittedSamples[]): void {
+    this.#lateRecords.committed(ticks, this.#clock.wallMs());
   }
 
   bye(hostId: string, reason: ByeReason): void {
@@ -190,22 +190,18 @@ export class PresenceWatch {
   }
 
   /**
-   * The states of a host in [fromMs, toMs], oldest first; the first one may have begun earlier. Empty for a host that
-   * has no history.
+   * The states of a host in [fromMs, toMs], oldest first; the first one may have begun earlier. A host counts as up where
+   * something proved later that it ran. Empty for a host that has no history.
    */
   history(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceEntry[] {
     this.#write();
-    return this.#database.connection
-      .prepare(
-        `SELECT at_ms, state, reason FROM presence_history WHERE host_id = ?1 AND at_ms <= ?3 AND at_ms >= coalesce(
-           (SELECT max(at_ms) FROM presence_history WHERE host_id = ?1 AND at_ms <= ?2), 0) ORDER BY id`,
-      )
-      .all(hostId, range.fromMs, range.toMs)
-      .map((row) => ({
-        atMs: integerOf(row, 'at_ms'),
-        state: parseState(textOf(row, 'state')),
-        reason: textOf(row, 'reason'),
-      }));
+    return this.#history.corrected(hostId, range);
+  }
+
+  /** The same as it was seen at the time. */
+  seenHistory(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceEntry[] {
+    this.#write();
+    return this.#history.seen(hostId, range);
   }
 
   start(): void {
@@ -229,7 +225,7 @@ export class PresenceWatch {
     const atMs = this.#clock.wallMs();
     for (const [hostId, watched] of this.#watched) {
       this.#recordSeen(hostId, watched);
-      if (watched.presence.state !== 'unknown') this.#note(hostId, atMs, 'unknown', 'collector_stop');
+      if (watched.presence.state !== 'unknown') this.#history.note(hostId, atMs, 'unknown', 'collector_stop');
     }
     this.#watched.clear();
     this.#write();
@@ -254,7 +250,7 @@ export class PresenceWatch {
       this.#step(hostId, TICK);
       if (Math.abs(wallMs - watched.writtenSeenMs) >= SEEN_WRITE_MS) this.#recordSeen(hostId, watched);
     }
-    if (this.#unwritten.length > 0 || Math.abs(wallMs - this.#writtenWatchedMs) >= WATCHED_WRITE_MS)
+    if (this.#history.hasUnwritten || Math.abs(wallMs - this.#writtenWatchedMs) >= WATCHED_WRITE_MS)
       this.#write();
   }
 
@@ -293,7 +289,7 @@ export class PresenceWatch {
     watched.sinceWallMs = atMs;
     this.#counts[before.state]--;
     this.#counts[after.state]++;
-    this.#note(hostId, atMs, after.state, after.reason);
+    this.#history.note(hostId, atMs, after.state, after.reason);
     if (before.state === 'up') this.#recordSeen(hostId, watched);
     const change = { hostId, from: before.state, to: after.state, reason: after.reason, atMs };
     for (const listener of this.#listeners) listener(change);
@@ -321,7 +317,7 @@ export class PresenceWatch {
       writtenSeenMs: lastSeenMs ?? 0,
     });
     this.#counts.unknown++;
-    if (reason === 'enrolled') this.#note(hostId, atMs, 'unknown', reason);
+    if (reason === 'enrolled') this.#history.note(hostId, atMs, 'unknown', reason);
   }
 
   #unwatch(hostId: string, hasHistory: boolean): void {
@@ -329,32 +325,15 @@ export class PresenceWatch {
     if (watched === undefined) return;
     this.#counts[watched.presence.state]--;
     this.#watched.delete(hostId);
-    if (hasHistory) this.#note(hostId, this.#clock.wallMs(), 'unknown', 'revoked');
-    // Rows of a deleted host would break the foreign key, and with it everybody's.
-    else this.#unwritten = this.#unwritten.filter((entry) => entry.hostId !== hostId);
-  }
-
-  #note(hostId: string, atMs: number, state: HostState, reason: PresenceReason): void {
-    if (this.#unwritten.length < UNWRITTEN_MAX) this.#unwritten.push({ hostId, atMs, state, reason });
+    this.#lateRecords.forget(hostId);
+    if (hasHistory) this.#history.note(hostId, this.#clock.wallMs(), 'unknown', 'revoked');
+    else this.#history.drop(hostId);
   }
 
   #write(): void {
-    const { connection } = this.#database;
     const watchedMs = this.#clock.wallMs();
     try {
-      this.#database.transaction(() => {
-        const insert = connection.prepare(
-          'INSERT INTO presence_history (host_id, at_ms, state, reason) VALUES (?, ?, ?, ?)',
-        );
-        for (const { hostId, atMs, state, reason } of this.#unwritten)
-          insert.run(hostId, atMs, state, reason);
-        connection
-          .prepare(
-            'INSERT INTO presence_watch (id, watched_ms) VALUES (1, ?1) ON CONFLICT DO UPDATE SET watched_ms = ?1',
-          )
-          .run(watchedMs);
-      });
-      this.#unwritten = [];
+      this.#history.write(watchedMs);
       this.#writtenWatchedMs = watchedMs;
       if (this.#isWriteFailing) this.#log.info('presence is written again');
       this.#isWriteFailing = false;
@@ -365,34 +344,12 @@ export class PresenceWatch {
     }
   }
 
-  /**
-   * After a crash the newest rows say what was known then. From the last look on nothing was known, so every host
-   * whose newest state is another one gets a row that says so.
-   */
-  #noteTimeNotWatched(): void {
-    const row = this.#database.connection.prepare('SELECT watched_ms FROM presence_watch').get();
-    if (row === undefined) return;
-    this.#database.connection
-      .prepare(
-        `INSERT INTO presence_history (host_id, at_ms, state, reason)
-         SELECT host_id, max(at_ms, ?), 'unknown', 'collector_gone' FROM presence_history
-         WHERE id IN (SELECT max(id) FROM presence_history GROUP BY host_id) AND state <> 'unknown'`,
-      )
-      .run(integerOf(row, 'watched_ms'));
+  /** A host that comes back and has not stopped since was only cut off, or its agent was. */
+  #proveUptime(hostId: string, uptimeMs: number): void {
+    const watched = this.#watched.get(hostId);
+    if (watched === undefined || watched.presence.state === 'up' || watched.lastSeenMs === null) return;
+    const toMs = this.#clock.wallMs();
+    const fromMs = Math.max(toMs - uptimeMs, watched.lastSeenMs);
+    if (fromMs < toMs) this.#history.prove(hostId, { fromMs, toMs, proof: 'uptime' });
   }
-
-  #forgetOldHistory(): void {
-    this.#database.connection
-      .prepare(
-        `DELETE FROM presence_history
-         WHERE at_ms < ? AND id NOT IN (SELECT max(id) FROM presence_history GROUP BY host_id)`,
-      )
-      .run(this.#clock.wallMs() - HISTORY_MS);
-  }
-}
-
-const STATES: readonly HostState[] = ['unknown', 'up', 'suspect', 'down', 'planned'];
-
-function parseState(text: string): HostState {
-  return STATES.find((state) => state === text) ?? 'unknown';
 }

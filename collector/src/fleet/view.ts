@@ -1,8 +1,16 @@
 /** Hosts as the API shows them: record, presence, newest readings and open incidents put together. */
-import type { HostDetail, HostsAnswer, HostState, HostSummary, InventorySection } from '../api/types.ts';
+import type {
+  HostDetail,
+  HostsAnswer,
+  HostState,
+  HostSummary,
+  InventoryChangeSet,
+  InventorySection,
+} from '../api/types.ts';
 import type { Labels } from '../storage/labels.ts';
 import type { Host, Hosts } from './hosts.ts';
 import type { Inventory } from './inventory.ts';
+import { inventoryChanges } from './inventory-changes.ts';
 import type { PresenceWatch } from './presence.ts';
 import type { FleetVitals } from './vitals.ts';
 
@@ -60,6 +68,11 @@ export class FleetView {
       lostSamples: lostSamples(hostId),
       inventorySections: inventory.sectionNames(hostId),
     };
+  }
+
+  changes(hostId: string, limit: number): readonly InventoryChangeSet[] | undefined {
+    const { hosts, inventory } = this.#options;
+    return hosts.get(hostId) === undefined ? undefined : inventoryChanges(inventory, hostId, limit);
   }
 
   inventory(hostId: string): readonly InventorySection[] | undefined {

@@ -1,6 +1,6 @@
 /**
  * One agent's socket: turns what it sends into events of the session machine and carries out the effects. Whatever
- * goes wrong here ends this connection and no other one.
+ * goes wrong here ends this connection and no other one. Long, because it is one list: what each effect means.
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -23,6 +23,7 @@ import type { JournalSession, JournalSessionEvents } from '../journal/journal.ts
 import { admitRecords } from './admit.ts';
 import { SOCKET_ERRORS } from './counters.ts';
 import { challengeFrame, welcomeFrame } from './handshake.ts';
+import type { Peer, PeerSocket } from './peer.ts';
 import { openSession, step, type Session, type SessionEffect, type SessionEvent } from './session.ts';
 import type { GatewayShared } from './shared.ts';
 
@@ -36,32 +37,6 @@ const CONTROL_HEADER_BYTES = 6;
 interface Login {
   readonly hello: Hello;
   readonly mustRotateEpoch: boolean;
-}
-
-/** What a connection needs of a `WebSocket` of ws; the simulated network has another one. */
-interface PeerSocket {
-  readonly OPEN: number;
-  readonly readyState: number;
-  readonly bufferedAmount: number;
-  on(event: 'message', listener: (data: RawData, isBinary: boolean) => void): unknown;
-  on(event: 'ping' | 'pong', listener: (data: Buffer) => void): unknown;
-  on(event: 'error', listener: (error: Error) => void): unknown;
-  on(event: 'close', listener: () => void): unknown;
-  send(bytes: Buffer): void;
-  ping(): void;
-  close(code: number, reason: string): void;
-  terminate(): void;
-}
-
-/** A socket that was let in. */
-export interface Peer {
-  readonly webSocket: PeerSocket;
-  /** What lies below it. */
-  readonly socket: Duplex;
-  /** As failed logins are counted by. */
-  readonly address: string;
-  /** What only the two ends of its TLS session know; empty without TLS. */
-  readonly channelBinding: Buffer;
 }
 
 export class Connection implements InventoryPeer {
@@ -135,8 +110,14 @@ export class Connection implements InventoryPeer {
       kind: 'tick',
       silentMs: nowMonoMs - this.#heardMonoMs,
       unfinishedMs: nowMonoMs - (this.#unfinishedSinceMonoMs ?? nowMonoMs),
-      windowBytes: this.#shared.windowBytes(),
+      windowBytes: this.#shared.tickWindowBytes(this),
     });
+  }
+
+  /** Tells the agent that its credit is larger now. */
+  beginTurn(): void {
+    const windowBytes = this.#shared.windowBytes(this);
+    this.dispatch({ kind: 'tick', silentMs: 0, unfinishedMs: 0, windowBytes });
   }
 
   /** Gives up on a peer that does not answer our close. */
@@ -249,6 +230,11 @@ export class Connection implements InventoryPeer {
       return this.dispatch({ kind: 'end', code: verdict.code, text: verdict.text });
     }
     const { agentId, hello } = verdict;
+    const epochIds = hello.epochs.map(({ id }) => id);
+    if (!this.#shared.epochRate.admit(agentId, epochIds, this.#shared.clock.monoMs())) {
+      const text = 'too many new epochs; the spool of this agent begins anew all the time';
+      return this.dispatch({ kind: 'end', code: 'SLOW_DOWN', text });
+    }
     if (verdict.generation !== 'expected') {
       counters.count('generations_total', verdict.generation);
       log.warn('agent has an unexpected generation', { agentId, verdict: verdict.generation });
@@ -258,6 +244,14 @@ export class Connection implements InventoryPeer {
     hosts.setGeneration(agentId, hello.generation);
     hosts.recordLogin(agentId, hello);
     return this.dispatch({ kind: 'helloAccepted', offeredGeneration: hello.generation + 1 });
+  }
+
+  /** An agent that has used up its credit has a backlog; the new credit then depends on whose turn it is. */
+  #committed(epochId: string, watermark: number): void {
+    const { turns, clock } = this.#shared;
+    if (this.#session.kind === 'throttled') turns.want(this, clock.monoMs());
+    this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes(this) });
+    this.#shared.advanceTurns();
   }
 
   #noteConflict(agentId: string): void {
@@ -272,8 +266,7 @@ export class Connection implements InventoryPeer {
 
   async #openJournal(): Promise<void> {
     const events: JournalSessionEvents = {
-      committed: (epochId, watermark) =>
-        this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes() }),
+      committed: (epochId, watermark) => this.#committed(epochId, watermark),
       failed: (text) => {
         this.#shared.journalFailed();
         this.dispatch({ kind: 'end', code: 'STORAGE_UNAVAILABLE', text });
@@ -285,7 +278,7 @@ export class Connection implements InventoryPeer {
       // The peer may have gone, or been taken over, in the meantime.
       if (this.#session.kind !== 'fencing') return session.close();
       this.#journal = session;
-      const windowBytes = this.#shared.windowBytes();
+      const windowBytes = this.#shared.windowBytes(this);
       return this.dispatch({ kind: 'journalOpened', marks: session.marks, windowBytes });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -312,7 +305,7 @@ export class Connection implements InventoryPeer {
     this.#collectorNonce = Buffer.alloc(0);
     this.#send(welcome);
     counters.count('sessions_total', '');
-    presence.welcomed(this.#agentId);
+    presence.welcomed(this.#agentId, login.hello.upMs);
     if (login.hello.vitals !== null) vitals.announced(this.#agentId, login.hello.vitals);
   }
 
@@ -324,7 +317,8 @@ export class Connection implements InventoryPeer {
     counters.count('batch_bytes_total', '', bodyBytes);
     const { waitsSeq, hasDuplicates, rejects, refusal } = admitRecords(this.#journal, effect, counters);
     for (const reject of rejects) this.#send(encodeReject(reject));
-    const windowBytes = this.#shared.windowBytes();
+    this.#shared.turns.spend(this, bodyBytes, this.#shared.clock.monoMs());
+    const windowBytes = this.#shared.windowBytes(this);
     this.dispatch({ kind: 'applied', epochId, bodyBytes, waitsSeq, hasDuplicates, windowBytes });
     if (refusal !== undefined) this.dispatch({ kind: 'end', ...refusal });
   }

@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
 import { canonicalSection } from '@rollcall/shared/inventory/canonical.ts';
-import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
+import { FRAME_HEADER_BYTES, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import {
   decodeAck,
   decodeGoaway,
@@ -18,6 +20,7 @@ import {
 import { unavailable } from './testing/fake-journal.ts';
 import { batchOf, EPOCH_ID, helloFrame, helloOf, recordOf, type TestAgent } from './testing/test-agent.ts';
 import { startTestGateway } from './testing/test-gateway.ts';
+import { TURN_LIMITS } from './turns.ts';
 
 const nextAck = async (agent: TestAgent) => decodeAck((await agent.next(MESSAGE.ACK)).body);
 
@@ -30,7 +33,7 @@ describe('a session', () => {
       version: 1,
       storeId: test.journal.storeId,
       marks: [{ id: EPOCH_ID, watermark: 0, crcs: [] }],
-      creditLimit: 256 * 1024,
+      creditLimit: LIMITS.creditWindowBytes,
       generation: 1,
       mustRotateEpoch: false,
     });
@@ -43,7 +46,11 @@ describe('a session', () => {
     const first = batchOf(1, 2, 3);
     agent.send(first);
     const ack = await nextAck(agent);
-    expect(ack).toEqual({ epochId: EPOCH_ID, watermark: 3, creditLimit: 256 * 1024 + first.length - 8 });
+    expect(ack).toEqual({
+      epochId: EPOCH_ID,
+      watermark: 3,
+      creditLimit: LIMITS.creditWindowBytes + first.length - 8,
+    });
     expect(test.journal.committedThrough(host.id, EPOCH_ID)).toBe(3);
     expect(test.gateway.connectedAgents()).toBe(1);
     expect(test.counts.get('records_total accepted')).toBe(3);
@@ -231,7 +238,11 @@ describe('when nothing can be stored', () => {
     expect(test.presence.now(host.id).state).toBe('up');
     test.journal.isWritable = true;
     await test.clock.advance(1_000);
-    expect(await nextAck(agent)).toEqual({ epochId: EPOCH_ID, watermark: 0, creditLimit: 256 * 1024 });
+    expect(await nextAck(agent)).toEqual({
+      epochId: EPOCH_ID,
+      watermark: 0,
+      creditLimit: LIMITS.creditWindowBytes,
+    });
     agent.send(batchOf(1));
     expect((await nextAck(agent)).watermark).toBe(1);
   });
@@ -281,5 +292,37 @@ describe('a planned stop', () => {
     await using test = await startTestGateway();
     await test.gateway.close();
     expect(test.gateway.connectionCount()).toBe(0);
+  });
+});
+
+describe('backlogs', () => {
+  /** More than a live host may have under way, in one record. */
+  const backlog = (seq: number) =>
+    encodeBatch(EPOCH_ID, [recordOf(seq, { bodyBytes: LIMITS.creditWindowBytes })]);
+
+  it('are drained in turns, while live hosts go on as ever', async () => {
+    await using test = await startTestGateway();
+    const behind = await Promise.all(
+      Array.from({ length: TURN_LIMITS.turnsMax + 1 }, () => test.login(test.addHost())),
+    );
+    const sent = backlog(1).length - FRAME_HEADER_BYTES;
+    const limits = [];
+    for (const { agent } of behind) {
+      agent.send(backlog(1));
+      limits.push((await nextAck(agent)).creditLimit - sent);
+    }
+    // The last one has used up its credit, and gets no more before it is its turn.
+    const waiting = limits.pop() ?? 0;
+    expect(new Set(limits)).toEqual(new Set([LIMITS.creditTurnBytes]));
+    expect(waiting).toBeLessThanOrEqual(0);
+    const { agent: live } = await test.login(test.addHost());
+    live.send(batchOf(1));
+    const { creditLimit } = await nextAck(live);
+    expect(creditLimit - (batchOf(1).length - FRAME_HEADER_BYTES)).toBe(LIMITS.creditWindowBytes);
+    // Those whose turn it is have nothing more to send.
+    await test.clock.advance(1_000);
+    const last = behind.at(-1)?.agent;
+    assert(last !== undefined);
+    expect((await nextAck(last)).creditLimit - sent).toBe(LIMITS.creditTurnBytes);
   });
 });

@@ -19,18 +19,31 @@ import type { PresenceWatch } from '../fleet/presence.ts';
 import type { FleetVitals } from '../fleet/vitals.ts';
 import type { Journal } from '../journal/journal.ts';
 import { channelBindingOf } from './channel-binding.ts';
-import { Connection, type Peer } from './connection.ts';
+import { Connection } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
+import { EpochRate } from './epoch-rate.ts';
 import { HelloJudge } from './hello.ts';
+import type { Peer } from './peer.ts';
 import type { GatewayShared } from './shared.ts';
+import { Turns } from './turns.ts';
 import { isConnectPath, refusalOf, refuseUpgrade, type UpgradeRefusal } from './upgrade.ts';
 
 const TICK_MS = 1_000;
 const ADMISSIONS_PER_SECOND = 250;
 const RETRY_AFTER_SECONDS_MAX = 10;
+/**
+ * Logins under way: at most what the last second would finish in four, well within the time that each of them has, and
+ * never fewer than one second of admission. On a machine that is too slow for the admission, more would all run out of time, come back and begin anew.
+ */
+const LOGINS_UNDER_WAY_SECONDS = 4;
+const LOGINS_UNDER_WAY_MIN = 250;
 /** Above this share of the pool, windows shrink to the small one. */
 const POOL_FULL_RATIO = 0.75;
+/** Agents whose new epochs are counted at a time. */
+const EPOCH_RATE_AGENTS_MAX = 10_000;
 const WINDOW_SMALL_BYTES = 4 * 1024;
+/** For who waits for a turn: at least one record, whatever its size. */
+const TRICKLE_BYTES = 1024;
 /** A planned stop: agents may take so long to settle what is under way, then so long to close. */
 const DRAIN_MS = 5_000;
 const CLOSE_MS = 1_000;
@@ -106,11 +119,15 @@ class AgentGateway implements Gateway {
   readonly #intake: InventoryIntake;
   readonly #webSockets = new WebSocketServer(WEB_SOCKET_OPTIONS);
   readonly #admission: TokenBucket;
+  readonly #turns = new Turns<Connection>();
+  readonly #epochRate = new EpochRate(EPOCH_RATE_AGENTS_MAX);
   readonly #connections = new Set<Connection>();
   /** The newest connection of each agent that has proved who it is. */
   readonly #byAgent = new Map<string, Connection>();
   readonly #stopHosts: () => void;
   #pendingBytes = 0;
+  #logins = 0;
+  #loginsLastSecond = 0;
   #isWritable: boolean;
   #timer: Timer | undefined;
   #closed: Promise<void> | undefined;
@@ -128,7 +145,11 @@ class AgentGateway implements Gateway {
       ...options,
       intake: this.#intake,
       judge: new HelloJudge({ hosts, clock }),
-      windowBytes: () => this.#windowBytes(),
+      windowBytes: (connection) => this.#windowBytes(connection),
+      tickWindowBytes: (connection) => this.#tickWindowBytes(connection),
+      turns: this.#turns,
+      epochRate: this.#epochRate,
+      advanceTurns: () => this.#advanceTurns(),
       addPendingBytes: (bytes) => {
         this.#pendingBytes += bytes;
       },
@@ -140,6 +161,7 @@ class AgentGateway implements Gateway {
       released: (connection, hasSaidBye) => this.#released(connection, hasSaidBye),
     };
     this.#stopHosts = hosts.onChange(({ kind, id }) => {
+      if (kind !== 'added') this.#epochRate.forget(id);
       if (kind === 'revoked') this.#endAgent(id, 'REVOKED', 'this agent has been revoked');
       if (kind === 'deleted') this.#endAgent(id, 'AUTH_FAILED', 'this agent has been deleted');
     });
@@ -192,17 +214,27 @@ class AgentGateway implements Gateway {
 
   #refusalNow(): UpgradeRefusal | undefined {
     if (this.#closed !== undefined) return 'draining';
-    if (this.#connections.size - this.#byAgent.size >= LIMITS.unauthenticatedSockets)
-      return 'unauthenticated';
+    if (this.#connections.size - this.#byAgent.size >= this.#loginsMax) return 'unauthenticated';
     return this.#admission.take(this.#options.clock.monoMs()) ? undefined : 'admission';
   }
 
-  /** Whole seconds, so that those who were refused together do not come back together. */
+  /**
+   * Whole seconds, spread so that those who were refused together do not come back together; no longer than letting all
+   * hosts in that are missing would take.
+   */
   #retryAfterSeconds(): number {
-    return 1 + Math.floor(this.#options.random() * RETRY_AFTER_SECONDS_MAX);
+    const missing = this.#options.hosts.count - this.#byAgent.size;
+    const spread = Math.min(RETRY_AFTER_SECONDS_MAX, Math.ceil(missing / ADMISSIONS_PER_SECOND) + 1);
+    return 1 + Math.floor(this.#options.random() * spread);
+  }
+
+  get #loginsMax(): number {
+    const wanted = LOGINS_UNDER_WAY_SECONDS * this.#loginsLastSecond;
+    return Math.min(LIMITS.unauthenticatedSockets, Math.max(LOGINS_UNDER_WAY_MIN, wanted));
   }
 
   #takeOver(connection: Connection): void {
+    this.#logins++;
     const older = this.#byAgent.get(connection.agentId);
     this.#byAgent.set(connection.agentId, connection);
     older?.dispatch({
@@ -214,6 +246,7 @@ class AgentGateway implements Gateway {
 
   #released(connection: Connection, hasSaidBye: boolean): void {
     this.#connections.delete(connection);
+    this.#turns.leave(connection);
     const { agentId } = connection;
     if (agentId === '' || this.#byAgent.get(agentId) !== connection) return;
     this.#byAgent.delete(agentId);
@@ -225,10 +258,20 @@ class AgentGateway implements Gateway {
     this.#byAgent.get(agentId)?.dispatch({ kind: 'end', code, text });
   }
 
-  #windowBytes(): number {
-    if (!this.#isWritable) return 0;
-    const isFull = this.#pendingBytes > LIMITS.creditPoolBytes * POOL_FULL_RATIO;
-    return isFull ? WINDOW_SMALL_BYTES : LIMITS.creditWindowBytes;
+  #windowBytes(connection: Connection): number {
+    if (!this.#isWritable || this.#turns.waits(connection)) return 0;
+    if (this.#pendingBytes > LIMITS.creditPoolBytes * POOL_FULL_RATIO) return WINDOW_SMALL_BYTES;
+    return this.#turns.holds(connection) ? LIMITS.creditTurnBytes : LIMITS.creditWindowBytes;
+  }
+
+  #tickWindowBytes(connection: Connection): number {
+    if (!this.#turns.waits(connection)) return this.#windowBytes(connection);
+    const mayTrickle = this.#isWritable && this.#turns.takeTrickle(connection, this.#options.clock.monoMs());
+    return mayTrickle ? TRICKLE_BYTES : 0;
+  }
+
+  #advanceTurns(): void {
+    for (const connection of this.#turns.advance(this.#options.clock.monoMs())) connection.beginTurn();
   }
 
   #returnWindow(closeCode: number): { readonly minMs: number; readonly maxMs: number } | undefined {
@@ -252,6 +295,9 @@ class AgentGateway implements Gateway {
   #tick(): void {
     const nowMonoMs = this.#options.clock.monoMs();
     this.#isWritable = this.#options.journal.stats().isWritable;
+    this.#loginsLastSecond = this.#logins;
+    this.#logins = 0;
+    this.#advanceTurns();
     for (const connection of this.#connections) connection.tick(nowMonoMs);
     this.#intake.tick(nowMonoMs);
   }

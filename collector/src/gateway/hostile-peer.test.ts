@@ -135,12 +135,33 @@ describe('a peer that breaks the protocol', () => {
     test.journal.isCommittingAtOnce = false;
     const { agent } = await test.login(test.addHost());
     const large = (seq: number) => encodeBatch(EPOCH_ID, [recordOf(seq, { bodyBytes: 100_000 })]);
-    for (const seq of [1, 2, 3]) agent.send(large(seq));
-    await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(3));
+    agent.send(large(1));
+    await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(1));
     expect(test.gateway.connectedAgents()).toBe(1);
-    agent.send(large(4));
+    agent.send(large(2));
     expect(await nextError(agent)).toBe('CREDIT_EXCEEDED');
     expect((await agent.closed).code).toBe(4429);
+  });
+
+  it('is told to slow down when it begins a new epoch at every login', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    const epochOf = (number: number) => ({
+      id: String(number).padStart(16, '0'),
+      bootId: 'b'.repeat(32),
+      first: 1,
+      next: 1,
+      acked: 0,
+    });
+    for (let number = 0; number <= 8; number++) {
+      const { agent } = await test.login(host, { epochs: [epochOf(number)] });
+      await agent.end();
+    }
+    const agent = test.connect();
+    const hello = { ...host, collectorKey: test.identity.publicKey, change: { epochs: [epochOf(9)] } };
+    await expect(agent.login(hello)).rejects.toThrow();
+    expect((await agent.closed).code).toBe(4429);
+    expect(test.counts.get('session_ends_total SLOW_DOWN')).toBe(1);
   });
 
   it('is ended when a chunk of inventory does not fit what was announced', async () => {

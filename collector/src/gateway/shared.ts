@@ -9,7 +9,9 @@ import type { FleetVitals } from '../fleet/vitals.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Connection } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
+import type { EpochRate } from './epoch-rate.ts';
 import type { HelloJudge } from './hello.ts';
+import type { Turns } from './turns.ts';
 
 export interface GatewayShared {
   readonly clock: Clock;
@@ -23,8 +25,14 @@ export interface GatewayShared {
   readonly intake: InventoryIntake;
   readonly judge: HelloJudge;
   readonly counters: GatewayCounters;
-  /** Bytes that one agent may have under way now; 0 while nothing can be stored. */
-  windowBytes(): number;
+  /** Bytes that this agent may have under way now; 0 while nothing can be stored, or while it waits for its turn. */
+  windowBytes(connection: Connection): number;
+  /** The same, asked once a second: those who wait get a little all the same. */
+  tickWindowBytes(connection: Connection): number;
+  readonly turns: Turns<Connection>;
+  readonly epochRate: EpochRate;
+  /** Lets those have their turns for whom there is room now. */
+  advanceTurns(): void;
   /** Bytes that came or were stored, over all agents. */
   addPendingBytes(bytes: number): void;
   journalFailed(): void;

@@ -78,8 +78,8 @@ export type FromThread =
   /** Nothing of the question is left in the thread; the last word on it, whatever came before. */
   | { readonly kind: 'settled'; readonly id: number }
   | { readonly kind: 'noted'; readonly query: FinishedQuery }
-  /** A block file is not what was written; told once. */
-  | { readonly kind: 'damaged'; readonly file: string; readonly text: string };
+  /** A block file is damaged; reads go on without the part. */
+  | { readonly kind: 'damaged'; readonly text: string; readonly file: string };
 
 /** An expected error, or the text of one that was not. */
 export interface PlainError {

@@ -79,6 +79,7 @@ function readersOn(start: StartThread, options: Partial<ConstructorParameters<ty
     limits: DEFAULT_LIMITS,
     hosts: () => [],
     noted: () => undefined,
+    damaged: () => undefined,
     failed: () => undefined,
     ...options,
   });

@@ -30,6 +30,8 @@ export interface ReadersOptions {
   /** All hosts that there are. */
   hosts(this: void): readonly HostEntry[];
   noted(this: void, query: FinishedQuery): void;
+  /** A block file is damaged; each thread that meets it says so. */
+  damaged(this: void, text: string, file: string): void;
   /** Counts a thread that ended without being told to. */
   failed(this: void): void;
 }
@@ -140,13 +142,13 @@ export class Readers implements Answers {
   }
 
   #startAt(place: Place): Reader {
-    const { clock, start, noted, log, failed } = this.#options;
+    const { clock, start, noted, damaged, log, failed } = this.#options;
     place.unheard = undefined;
     return new Reader({
       clock,
       start,
       noted,
-      damaged: (error, file) => log.error('block file is damaged', { file, error }),
+      damaged,
       ended(reason) {
         place.reader = undefined;
         place.unheard = undefined;

@@ -34,7 +34,7 @@ const storage = openFollowingReader({
   blocks: {
     disk: nodeDisk,
     dir: settings.blocksDir,
-    damaged: (text, file) => post({ kind: 'damaged', file, text }),
+    damaged: (text, file) => post({ kind: 'damaged', text, file }),
   },
 });
 const engine = createQueryEngine({

@@ -55,6 +55,19 @@ export const KERNEL_METRICS = {
     "Processes by the kernel's letter: R runs, S sleeps, D waits for a device.",
   ),
 
+  node_systemd_unit_state: gauge({
+    unit: 'bool',
+    labels: ['name', 'state'],
+    scale: 0,
+    help: '1 for the state that a unit of systemd is in, 0 for the others; as of at most a minute ago.',
+  }),
+  node_systemd_units: gauge({
+    unit: 'count',
+    labels: ['state'],
+    scale: 0,
+    help: 'Units of systemd by state, those included that are not told one by one.',
+  }),
+
   node_filefd_allocated: count([], 'Files that are open on the whole machine.'),
   node_filefd_maximum: count([], 'Files that may be open on the whole machine.'),
   node_entropy_available_bits: count([], 'Bits of entropy that the random number generator holds.'),

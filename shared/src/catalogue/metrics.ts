@@ -2,6 +2,7 @@
  * Every metric that Rollcall makes, as data. Agents emit nothing else, so a typing error cannot become a metric.
  * Names, labels and types are node_exporter's wherever it has the metric.
  */
+import { DARWIN_METRICS } from './darwin.ts';
 import type { MetricDefinition } from './definition.ts';
 import { HARDWARE_METRICS } from './hardware.ts';
 import { KERNEL_METRICS } from './kernel.ts';
@@ -9,6 +10,7 @@ import { MEMORY_METRICS } from './memory.ts';
 import { SELF_METRICS } from './self.ts';
 import { SOCKET_METRICS } from './sockets.ts';
 import { SYSTEM_METRICS } from './system.ts';
+import { WINDOWS_METRICS } from './windows.ts';
 
 export const METRICS = {
   ...SYSTEM_METRICS,
@@ -17,6 +19,8 @@ export const METRICS = {
   ...SOCKET_METRICS,
   ...HARDWARE_METRICS,
   ...SELF_METRICS,
+  ...DARWIN_METRICS,
+  ...WINDOWS_METRICS,
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
 export type MetricName = keyof typeof METRICS;

@@ -50,7 +50,7 @@ export const SELF_METRICS = {
   ),
   rollcall_agent_samples_dropped_total: count(
     ['collector', 'reason'],
-    'Values left out of readings: duplicate (same labels as another once cleaned) or unknown (not in the catalogue).',
+    'Values left out of readings: duplicate (same labels as another once cleaned), unknown (not in the catalogue) or limit (more than one sampler may have).',
   ),
   rollcall_spool_records: gauge({
     unit: 'count',

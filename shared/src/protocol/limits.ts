@@ -42,11 +42,12 @@ export const LIMITS = {
   handshakeMs: 10_000,
   /** A peer that is silent for so long is gone. */
   idleMs: 60_000,
-  heartbeatMs: 10_000,
+  heartbeatMs: 15_000,
   /** An unfinished message older than this ends the session. */
   slowMessageMs: 30_000,
-  /** Unacknowledged bytes that an agent may have under way. */
-  creditWindowBytes: 256 * 1024,
+  /** Unacknowledged bytes that an agent may have under way; and while it is its turn to drain a backlog. */
+  creditWindowBytes: 16 * 1024,
+  creditTurnBytes: 64 * 1024,
   creditPoolBytes: 256 * 1024 * 1024,
   /** Bytes in the socket's own buffer above which the agent waits. */
   agentSendBufferBytes: 64 * 1024,

@@ -30,7 +30,7 @@ export class FakeDisk implements Disk {
   #isDead = false;
   /** Calls so far; the place of a crash is counted in them. */
   calls = 0;
-  freeBytes = 1 << 40;
+  freeBytes = 2 ** 40;
   /** Called in front of every call with its name and path; throws to make it fail. See `failWith`. */
   fault: (call: string, path: string) => void = () => {};
   /** Resolves when a sync may end. */
@@ -172,7 +172,7 @@ export class FakeDisk implements Disk {
   space(dir: string): DiskSpace {
     this.#call('space', dir);
     this.#requireDir('space', dir);
-    return { freeBytes: this.freeBytes, totalBytes: 1 << 40, freeFiles: 0, totalFiles: 0 };
+    return { freeBytes: this.freeBytes, totalBytes: 2 ** 40, freeFiles: 0, totalFiles: 0 };
   }
 
   /** For the files of this disk: notes the call, and fails it when that is wanted. */

@@ -152,8 +152,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${JOURNAL}/clock-guard.ts`,
-        from: `isTrusted: !isBehind && monoMs >= this.#trustedFromMonoMs`,
-        to: `isTrusted: true`,
+        from: `nowMs: this.#newestReceivedMs, isTrusted: !isBehind && monoMs >= this.#trustedFromMonoMs`,
+        to: `nowMs, isTrusted: true`,
       },
     ],
   },
@@ -329,42 +329,167 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'memory: epoch kept over a restart',
+    name: 'gap ends one number early',
     edits: [
       {
-        file: `${SPOOL}/memory.ts`,
-        from: `new MemoryEpoch(this.#options.randomBytes(EPOCH_BYTES).toString('hex'), this.#options.bootId)`,
-        to: `new MemoryEpoch('0123456789abcdef', this.#options.bootId)`,
+        file: `${SPOOL}/epoch.ts`,
+        from: `    this.#segments.shift();
+    this.#addGap(whole, {`,
+        to: `    this.#segments.shift();
+    this.#addGap({ ...whole, to: Math.max(whole.from, whole.to - 1) }, {`,
       },
     ],
   },
   {
-    name: 'memory: segment dropped without a gap',
+    name: 'segment dropped without a gap',
     edits: [
       {
-        file: `${SPOOL}/memory-epoch.ts`,
-        from: `    this.#addGap(spanOf(segment, GAP_REASON.BYTES));`,
+        file: `${SPOOL}/epoch.ts`,
+        from: `    this.#segments.shift();
+    this.#addGap(whole, { segment, replaced: inside.map(({ from }) => from) });`,
+        to: `    this.#segments.shift();
+    void inside;`,
+      },
+    ],
+  },
+  {
+    name: 'no copies of schemas at the start of a segment',
+    edits: [
+      {
+        file: `${SPOOL}/record-spool.ts`,
+        from: `    for (const numbered of this.#schemas.inForce()) this.#writeSchema(numbered);`,
+        to: `    for (const { number } of this.#schemas.inForce()) this.#written.add(number);`,
+      },
+    ],
+  },
+  {
+    name: 'durable: sent before the sync, and the epoch kept over a boot',
+    edits: [
+      {
+        file: `${SPOOL}/durable.ts`,
+        from: `    if (!mustWait) return Number.POSITIVE_INFINITY;`,
+        to: `    return Number.POSITIVE_INFINITY;`,
+      },
+      {
+        file: `${SPOOL}/durable.ts`,
+        from: `if (sync !== 'always' || !isOnShelf) this.#onAppend();`,
+        to: `this.#onAppend();`,
+      },
+      {
+        file: `${SPOOL}/recover.ts`,
+        from: `newest?.epoch.bootId === bootId && `,
         to: ``,
       },
     ],
   },
   {
-    name: 'memory: gap counts without what came before',
+    name: 'durable: nothing is synced',
     edits: [
       {
-        file: `${SPOOL}/memory-epoch.ts`,
-        from: `through: segment.records.reduce(add, segment.before),`,
-        to: `through: segment.records.reduce(add, NOTHING),`,
+        file: `${SPOOL}/disk-shelf.ts`,
+        from: `    try {
+      await open.file.sync();
+      open.isDoubtful = false;
+    } catch (error) {`,
+        to: `    try {
+      open.isDoubtful = false;
+    } catch (error) {`,
       },
     ],
   },
   {
-    name: 'memory: no copies of schemas at the start of a segment',
+    name: 'durable: folders are not synced',
     edits: [
       {
-        file: `${SPOOL}/memory.ts`,
-        from: `    for (const numbered of this.#schemasInForce()) this.#writeSchema(numbered);`,
-        to: `    for (const { number } of this.#schemasInForce()) this.#written.add(number);`,
+        file: `${SPOOL}/disk-shelf.ts`,
+        from: `await disk.syncDir(each);`,
+        to: `void each;`,
+      },
+    ],
+  },
+  {
+    name: 'durable: a sync that failed is tried again',
+    edits: [
+      {
+        file: `${SPOOL}/disk-shelf.ts`,
+        from: `      this.#rewrite(segment, open);
+      await open.file.sync();`,
+        to: `      await open.file.sync();`,
+      },
+    ],
+  },
+  {
+    name: 'durable: segment removed before its gap is durable',
+    edits: [
+      {
+        file: `${SPOOL}/disk-shelf.ts`,
+        from: `      await this.#writeGap(epochId, gap);
+      for (`,
+        to: `      if (segment !== undefined) this.#discard(segment);
+      await this.#writeGap(epochId, gap);
+      for (`,
+      },
+    ],
+  },
+  {
+    name: 'durable: gaps are not read at the start',
+    edits: [
+      {
+        file: `${SPOOL}/recover.ts`,
+        from: `    gaps.push({ from: record.seq,`,
+        to: `    void ({ from: record.seq,`,
+      },
+    ],
+  },
+  {
+    name: 'durable: what lies behind a damage is ignored',
+    edits: [
+      {
+        file: `${SPOOL}/segment-format.ts`,
+        from: `      offset++;
+      continue;`,
+        to: `      break;`,
+      },
+    ],
+  },
+  {
+    name: 'durable: acknowledged records are not kept',
+    edits: [
+      {
+        file: `${SPOOL}/durable.ts`,
+        from: `mayFree: (epoch, newest) => !epoch.isOnShelf || this.#ageMs(epoch, newest) >= this.#retentionMs,`,
+        to: `mayFree: () => true,`,
+      },
+    ],
+  },
+  {
+    name: 'durable: number used twice after a restart',
+    edits: [
+      {
+        file: `${SPOOL}/segment-format.ts`,
+        from: `    lastSeq = entry.seq;`,
+        to: `    lastSeq = entry.seq;
+    if (offset + ENTRY_PREFIX_BYTES + entry.bytes.length === bytes.length && entries.length > 1) entries.pop();`,
+      },
+    ],
+  },
+  {
+    name: 'checksums of the collector ignored',
+    edits: [
+      {
+        file: `${LINK}/reconcile.ts`,
+        from: `    else isForked = true;`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'generation not stored',
+    edits: [
+      {
+        file: `${LINK}/uplink.ts`,
+        from: `      identity.store({ generation, storeId, binding });`,
+        to: `      void binding;`,
       },
     ],
   },

@@ -11,6 +11,9 @@ import type {
   IncidentDelivery,
   IncidentsAnswer,
   InventoryAnswer,
+  InventoryChangeEntry,
+  InventoryChangesAnswer,
+  InventoryChangeSet,
   InventoryContent,
   InventorySection,
   InventoryValue,
@@ -143,6 +146,33 @@ const readFilesystem: Read<NonNullable<HostVitals['fullestFilesystem']>> = (valu
     mountpoint: field('mountpoint', text),
     usedRatio: field('usedRatio', finite),
     sizeBytes: field('sizeBytes', finite),
+  };
+};
+
+/** `GET /v1/hosts/:id/changes` */
+export const readInventoryChanges: Read<InventoryChangesAnswer> = (value, path) => {
+  const field = fieldsOf(value, path);
+  return { hostId: field('hostId', text), changes: field('changes', listOf(readChangeSet)) };
+};
+
+const readChangeSet: Read<InventoryChangeSet> = (value, path) => {
+  const field = fieldsOf(value, path);
+  return {
+    section: field('section', text),
+    atMs: field('atMs', finite),
+    previousMs: field('previousMs', finite),
+    changes: field('changes', listOf(readChange)),
+    omitted: field('omitted', finite),
+  };
+};
+
+const readChange: Read<InventoryChangeEntry> = (value, path) => {
+  const field = fieldsOf(value, path);
+  return {
+    kind: field('kind', oneOf(['added', 'removed', 'changed'])),
+    path: field('path', listOf(text)),
+    before: field('before', inventoryValue(1)),
+    after: field('after', inventoryValue(1)),
   };
 };
 

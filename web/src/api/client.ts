@@ -7,10 +7,19 @@ import type {
   IncidentStatus,
   IncidentsAnswer,
   InventoryAnswer,
+  InventoryChangesAnswer,
   StatusAnswer,
 } from '../../../collector/src/api/types.ts';
 import type { PageClock } from '../clock.ts';
-import { readError, readHostDetail, readHosts, readIncidents, readInventory, readStatus } from './answers.ts';
+import {
+  readError,
+  readHostDetail,
+  readHosts,
+  readIncidents,
+  readInventory,
+  readInventoryChanges,
+  readStatus,
+} from './answers.ts';
 import { readMatrix, readPrometheusError } from './prometheus.ts';
 import type { MatrixSeries } from './prometheus.ts';
 import { Malformed } from './read.ts';
@@ -45,6 +54,7 @@ export interface Api {
   fleet(signal: AbortSignal): Promise<Answer<Fleet>>;
   host(id: string, signal: AbortSignal): Promise<Answer<HostDetail>>;
   inventory(id: string, signal: AbortSignal): Promise<Answer<InventoryAnswer>>;
+  inventoryChanges(id: string, signal: AbortSignal): Promise<Answer<InventoryChangesAnswer>>;
   incidents(filter: IncidentFilter, signal: AbortSignal): Promise<Answer<IncidentsAnswer>>;
   status(signal: AbortSignal): Promise<Answer<StatusAnswer>>;
   queryRange(query: RangeQuery, signal: AbortSignal): Promise<Answer<readonly MatrixSeries[]>>;
@@ -71,6 +81,8 @@ export function createApi(ports: { readonly fetch: typeof fetch; readonly clock:
     fleet: (signal) => gatherFleet((after) => get(hostsUrl(after), readHosts, signal)),
     host: (id, signal) => get(`/v1/hosts/${encodeURIComponent(id)}`, readHostDetail, signal),
     inventory: (id, signal) => get(`/v1/hosts/${encodeURIComponent(id)}/inventory`, readInventory, signal),
+    inventoryChanges: (id, signal) =>
+      get(`/v1/hosts/${encodeURIComponent(id)}/changes`, readInventoryChanges, signal),
     incidents: (filter, signal) => get(incidentsUrl(filter), readIncidents, signal),
     status: (signal) => get('/v1/status', readStatus, signal),
     queryRange: (query, signal) =>

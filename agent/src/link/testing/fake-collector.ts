@@ -36,6 +36,8 @@ export interface FakeCollectorSettings {
   mustRotateEpoch: boolean;
   generation: number;
   heartbeatMs: number;
+  /** Its wall clock. */
+  wallMs: number;
   binding: ChannelBinding;
   versionMin: number;
   versionMax: number;
@@ -68,6 +70,7 @@ export class FakeCollector {
       mustRotateEpoch: false,
       generation: 1,
       heartbeatMs: 10_000,
+      wallMs: Date.UTC(2026, 0, 1),
       binding: 'none',
       versionMin: 1,
       versionMax: 1,
@@ -126,7 +129,7 @@ export class FakeCollector {
       version: 1,
       features: [],
       storeId: 'store',
-      wallMs: 0,
+      wallMs: settings.wallMs,
       marks: epochs.map(({ id }) => this.#mark(id)),
       creditLimit: settings.creditLimit,
       generation: settings.generation,

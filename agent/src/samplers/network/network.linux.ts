@@ -2,7 +2,7 @@
  * Network counters from /proc/net/dev; state, link, size, speed and numbers from /sys/class/net/<device> (nohandler since
  * Linux 4.6, carrier_up_count since 4.16). Every file of /sys costs a call, and some ask the driver, so as few as possible
  * are read in each tick: settings such as the address once a minute, and what belongs to the link when the link changed or
- * once a minute.
+ * once a minute. Of a host with very many devices the later ones are told in brief, and the last ones not at all.
  */
 import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
@@ -47,6 +47,14 @@ const LINK_WHEN_ON: readonly Attribute[] = [
   integer('node_network_carrier', 'carrier'),
   integer('node_network_dormant', 'dormant'),
 ];
+
+/** Devices that everything is told of; the kernel lists them as they were made, those of the hardware first. */
+const DETAILED_MAX = 48;
+/** Devices that anything is told of: hosts of very many containers have two for each. */
+const DEVICES_MAX = 200;
+const ALL = [...NETWORK_COUNTERS.keys()];
+/** Places of the counters that are told of devices beyond DETAILED_MAX. */
+const BRIEF = ALL.filter((i) => /_(bytes|packets|errs|drop)_total$/.test(NETWORK_COUNTERS[i] ?? ''));
 
 const FLAGS: Attribute = { metric: 'node_network_flags', file: 'flags', parse: parseFlags };
 const SPEED: Attribute = { metric: 'node_network_speed_bytes', file: 'speed', parse: parseSpeed };
@@ -108,8 +116,16 @@ export function networkSampler(clock: Clock): Sampler {
     ],
     sample(host, readings) {
       const known = remembering(host);
-      for (const { device, counters } of parseNetworkDevices(host.read('/proc/net/dev').toString())) {
-        NETWORK_COUNTERS.forEach((metric, i) => readings.add(metric, counters[i] ?? Number.NaN, device));
+      const devices = parseNetworkDevices(host.read('/proc/net/dev').toString());
+      const left = devices.slice(DEVICES_MAX);
+      readings.dropOverLimit(left.length * BRIEF.length);
+      for (const [place, { device, counters }] of devices.slice(0, DEVICES_MAX).entries()) {
+        const isBrief = place >= DETAILED_MAX;
+        for (const i of isBrief ? BRIEF : ALL) {
+          const metric = NETWORK_COUNTERS[i];
+          if (metric !== undefined) readings.add(metric, counters[i] ?? Number.NaN, device);
+        }
+        if (isBrief) continue;
         const found = known.get(device) ?? readDevice(host, device);
         if (found === undefined) continue;
         known.set(device, found);

@@ -1,11 +1,14 @@
-/** `/v1/hosts`, `/v1/hosts/:id`, `/v1/hosts/:id/inventory`. */
+/** `/v1/hosts`, `/v1/hosts/:id`, `/v1/hosts/:id/inventory`, `/v1/hosts/:id/changes`. */
 import { Router } from 'express';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { integerParameter, textParameter } from '../parameters.ts';
-import type { HostDetail, HostsAnswer, InventorySection } from '../types.ts';
+import type { HostDetail, HostsAnswer, InventoryChangeSet, InventorySection } from '../types.ts';
 
 const PAGE_MAX = 5_000;
 const PAGE_DEFAULT = 1_000;
+/** Each may take the contents of two sections to compare. */
+const CHANGES_MAX = 100;
+const CHANGES_DEFAULT = 20;
 const HOST_ID = /^[0-9a-f]{32}$/;
 
 export interface HostsPort {
@@ -14,6 +17,8 @@ export interface HostsPort {
   get(hostId: string): HostDetail | undefined;
   /** Latest sections by name; undefined when there is no such host. */
   inventory(hostId: string): readonly InventorySection[] | undefined;
+  /** The newest changes of the inventory, newest first; undefined when there is no such host. */
+  changes(hostId: string, limit: number): readonly InventoryChangeSet[] | undefined;
 }
 
 export function hostsRouter(hosts: HostsPort): Router {
@@ -32,6 +37,11 @@ export function hostsRouter(hosts: HostsPort): Router {
   router.get('/:id/inventory', (request, response) => {
     const id = hostId(request.params.id);
     response.json({ hostId: id, sections: found(hosts.inventory(id), id) });
+  });
+  router.get('/:id/changes', (request, response) => {
+    const id = hostId(request.params.id);
+    const limit = integerParameter(request, 'limit', { min: 1, max: CHANGES_MAX, fallback: CHANGES_DEFAULT });
+    response.json({ hostId: id, changes: found(hosts.changes(id, limit), id) });
   });
   return router;
 }

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { cellText, compareSections, isCell, readableField, readableKey, sectionTitle } from './field.ts';
+import {
+  cellText,
+  compareSections,
+  isCell,
+  nestedText,
+  readableField,
+  readableKey,
+  sectionTitle,
+} from './field.ts';
 
 test.each([
   ['sizeBytes', 16_768_000_000, 'Size', '15.6 GiB'],
@@ -33,6 +41,14 @@ test('puts lists of plain values in one cell, and nothing else', () => {
   expect(cellText('addresses', [])).toBe('–');
   expect(isCell([{ a: 1 }])).toBe(false);
   expect(isCell({ a: 1 })).toBe(false);
+});
+
+test('puts a small object of a table into words', () => {
+  expect(nestedText('smart', { isHealthy: true, wearRatio: 0.03, inner: { a: 1 } })).toBe(
+    'healthy yes, wear 3.0%, inner a 1',
+  );
+  expect(nestedText('smart', undefined)).toBe('–');
+  expect(nestedText('designMicroWattHours', 50_450_000)).toBe('50.5 Wh');
 });
 
 test('orders known sections as people look for them, others after by name', () => {

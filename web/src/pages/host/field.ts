@@ -36,6 +36,9 @@ const UNIT_ENDINGS: readonly UnitEnding[] = [
   { ending: /celsius$/i, format: (value) => `${value.toFixed(0)} °C` },
   { ending: /mbps$|mbit ?per ?second$/i, format: (value) => `${formatCount(value)} Mbit/s` },
   { ending: /mts$/i, format: (value) => `${formatCount(value)} MT/s` },
+  { ending: /micro watt hours$/i, format: (value) => `${(value / 1e6).toFixed(1)} Wh` },
+  { ending: /micro ampere hours$/i, format: (value) => `${(value / 1e6).toFixed(2)} Ah` },
+  { ending: / cm$/i, format: (value) => `${value} cm` },
   { ending: /volts$/i, format: (value) => `${value} V` },
   { ending: / ms$/i, format: (value) => (value >= EPOCH_MS_MIN ? formatDateTime(value) : formatSpan(value)) },
   { ending: / seconds$/i, format: (value) => formatSpan(value * 1000) },
@@ -72,6 +75,21 @@ export function cellText(key: string, value: Scalar | readonly Scalar[]): string
   return value.length === 0 ? NOT_KNOWN : value.map((one) => readableField(key, one).text).join(', ');
 }
 
+/**
+ * Text for one cell of a table: a small object inside of it, such as the health of a disk, becomes words with commas.
+ */
+export function nestedText(key: string, value: InventoryValue | undefined): string {
+  if (value === undefined) return NOT_KNOWN;
+  if (isCell(value)) return cellText(key, value);
+  if (Array.isArray(value)) return JSON.stringify(value);
+  return Object.entries(value)
+    .map(([inner, each]) => {
+      const label = readableField(inner, isScalar(each) ? each : null).label.toLowerCase();
+      return `${label} ${nestedText(inner, each)}`;
+    })
+    .join(', ');
+}
+
 export function isScalar(value: InventoryValue | undefined): value is Scalar {
   return (
     value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
@@ -92,10 +110,17 @@ const SECTION_TITLES: ReadonlyMap<string, string> = new Map([
   ['disks', 'Disks'],
   ['filesystems', 'File systems'],
   ['nics', 'Network interfaces'],
-  ['graphics', 'Graphics'],
-  ['battery', 'Battery'],
+  ['gpus', 'Graphics'],
+  ['displays', 'Displays'],
+  ['batteries', 'Batteries'],
+  ['usb', 'USB devices'],
+  ['printers', 'Printers'],
   ['os', 'Operating system'],
+  ['platform', 'Platform'],
+  ['updates', 'Pending updates'],
+  ['encryption', 'Disk encryption'],
   ['users', 'Users'],
+  ['ports', 'Listening ports'],
   ['services', 'Services'],
   ['packages', 'Packages'],
 ]);

@@ -8,6 +8,7 @@ import { useTitle } from '../../ui/title.ts';
 import { IncidentList } from '../incidents/incident.tsx';
 import { Charts } from './charts.tsx';
 import { HostHead } from './head.tsx';
+import { InventoryChanges } from './inventory-changes.tsx';
 import { Inventory } from './inventory.tsx';
 
 /** The most open incidents of one host that are shown. */
@@ -37,6 +38,7 @@ function Host({ id }: { readonly id: string }) {
           <OpenIncidents hostId={id} />
           <Charts hostName={host.name} />
           <Inventory hostId={id} />
+          <InventoryChanges hostId={id} />
         </>
       )}
     </>

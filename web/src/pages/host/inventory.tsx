@@ -14,13 +14,14 @@ import {
   cellText,
   compareSections,
   isCell,
+  nestedText,
   readableField,
   readableKey,
   isScalar,
   sectionTitle,
 } from './field.ts';
 
-/** Inventory changes rarely: agents look once a day. */
+/** Inventory changes rarely: agents look four times a day. */
 const REFRESH_MS = 60_000;
 /** Rows and columns of a table before the reader asks for all, and the most of one value that is shown. */
 const ROWS_SHOWN = 20;
@@ -186,11 +187,6 @@ function columnLabel(key: string, rows: readonly InventoryContent[]): string {
     .map((row) => row[key])
     .find((value) => typeof value === 'number' || typeof value === 'boolean');
   return readableField(key, isScalar(sample) ? sample : null).label;
-}
-
-function nestedText(key: string, value: InventoryValue | undefined): string {
-  if (value === undefined) return '–';
-  return isCell(value) ? cellText(key, value) : JSON.stringify(value);
 }
 
 function asContent(value: InventoryValue): InventoryContent {

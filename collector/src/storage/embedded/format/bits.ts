@@ -4,6 +4,7 @@ import { damaged } from './block-file.ts';
 /** What fits beside seven waiting bits in a 31-bit integer. */
 const PUSH_BITS_MAX = 24;
 const PUSH_RANGE = 2 ** PUSH_BITS_MAX;
+const WORD_BYTES = 4;
 
 /** Bytes that `count` integers of `width` bits take. */
 export function bitsLength(count: number, width: number): number {
@@ -45,25 +46,22 @@ export function unpackBits(packed: Buffer, count: number, width: number): Float6
   if (packed.length !== bitsLength(count, width)) throw damaged('packed bits of another length');
   const integers = new Float64Array(count);
   if (width === 0) return integers;
+  // A word of 32 bits that begins at the byte of any bit has 25 bits from that one on; behind the end stand zeros.
+  const padded = new Uint8Array(packed.length + WORD_BYTES);
+  padded.set(packed);
+  const view = new DataView(padded.buffer);
   const lowWidth = Math.min(width, PUSH_BITS_MAX);
-  const highWidth = width - lowWidth;
   const lowMask = 2 ** lowWidth - 1;
-  const highMask = 2 ** highWidth - 1;
-  let at = 0;
-  let waiting = 0;
-  let waitingBits = 0;
+  const highMask = 2 ** (width - lowWidth) - 1;
+  let bit = 0;
   for (let i = 0; i < count; i++) {
-    for (; waitingBits < lowWidth; waitingBits += 8) waiting |= (packed[at++] ?? 0) << waitingBits;
-    let integer = waiting & lowMask;
-    waiting >>>= lowWidth;
-    waitingBits -= lowWidth;
-    if (highWidth > 0) {
-      for (; waitingBits < highWidth; waitingBits += 8) waiting |= (packed[at++] ?? 0) << waitingBits;
-      integer += (waiting & highMask) * PUSH_RANGE;
-      waiting >>>= highWidth;
-      waitingBits -= highWidth;
+    let integer = (view.getUint32(bit >>> 3, true) >>> (bit & 7)) & lowMask;
+    if (highMask > 0) {
+      const highBit = bit + lowWidth;
+      integer += ((view.getUint32(highBit >>> 3, true) >>> (highBit & 7)) & highMask) * PUSH_RANGE;
     }
     integers[i] = integer;
+    bit += width;
   }
   return integers;
 }

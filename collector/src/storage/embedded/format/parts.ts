@@ -14,7 +14,8 @@ const ZSTD_LEVEL = 1;
 /** A chunk in the table of its part: the length of its bytes × 4 plus one of these. */
 const TABLE = { PLAIN: 0, WITH_NOISE: 1, SAME: 2 } as const;
 
-const EMPTY: Chunk = { bytes: Buffer.alloc(0), noise: Buffer.alloc(0) };
+/** Room behind what is expected, so that zstd sees the end of its input at once. */
+const DECOMPRESS_SLACK = 1_024;
 
 /** A part as the directory knows it. */
 export interface Part {
@@ -115,68 +116,73 @@ export class PartWriter {
   }
 }
 
+/** A part after decompression. Its chunks are views of one buffer, made when they are asked for. */
+export interface OpenPart {
+  /** @param index within the part; undefined when there is none */
+  chunk(index: number): Chunk | undefined;
+}
+
 /**
  * Checks and decompresses a part.
  * @param stored as it stands in the file
- * @returns its chunks, views of one buffer
  * @throws AppError BLOCK_DAMAGED, RECORD_UNDECODABLE
  */
-export function openPart(part: Part, stored: Buffer): readonly Chunk[] {
+export function openPart(part: Part, stored: Buffer): OpenPart {
   if (stored.length !== part.storedLength) throw damaged(`the file ends within a part at ${part.offset}`);
   if (crc32(stored) !== part.crc) throw damaged(`the checksum of the part at ${part.offset} is wrong`);
   const noiseAt = part.storedLength - part.noiseLength;
   const raw = decompress(stored.subarray(0, noiseAt), part.rawLength);
   const noise = stored.subarray(noiseAt);
   const table = readTable(raw, part.chunkCount);
-  const chunks: Chunk[] = [];
-  let bytesAt = table.end;
-  let usedNoise = 0;
-  for (const { kind, value, noiseLength } of table.rows) {
-    if (kind === TABLE.SAME) {
-      const same = chunks[chunks.length - value];
-      if (same === undefined) throw damaged('a chunk refers to none');
-      chunks.push(same);
-      continue;
-    }
-    if (value > raw.length - bytesAt || noiseLength > noise.length - usedNoise) {
-      throw damaged('a chunk leaves its part');
-    }
-    if (value === 0) {
-      chunks.push(EMPTY);
-      continue;
-    }
-    chunks.push({
-      bytes: raw.subarray(bytesAt, bytesAt + value),
-      noise: noise.subarray(usedNoise, usedNoise + noiseLength),
-    });
-    bytesAt += value;
-    usedNoise += noiseLength;
+  const { sameAs, byteEnds, noiseEnds } = table;
+  if (table.end + (byteEnds.at(-1) ?? 0) !== raw.length || (noiseEnds.at(-1) ?? 0) !== noise.length) {
+    throw damaged('the chunks of a part do not fill it');
   }
-  if (bytesAt !== raw.length || usedNoise !== noise.length) throw damaged('a part has bytes of no chunk');
-  return chunks;
+  return {
+    chunk(index) {
+      if (index < 0 || index >= part.chunkCount) return undefined;
+      const at = sameAs[index] ?? 0;
+      const from = at === 0 ? 0 : (byteEnds[at - 1] ?? 0);
+      const noiseFrom = at === 0 ? 0 : (noiseEnds[at - 1] ?? 0);
+      return {
+        bytes: raw.subarray(table.end + from, table.end + (byteEnds[at] ?? 0)),
+        noise: noise.subarray(noiseFrom, noiseEnds[at]),
+      };
+    },
+  };
 }
 
-interface TableRow {
-  readonly kind: number;
-  /** Length of the chunk's bytes, or how many chunks before stands the same. */
-  readonly value: number;
-  readonly noiseLength: number;
+/** Where the chunks of a part are. */
+interface Table {
+  /** Index of the chunk that holds the content of each: mostly itself. */
+  readonly sameAs: Uint32Array;
+  /** Where each one ends among the bytes, and among the noise, of all. */
+  readonly byteEnds: Float64Array;
+  readonly noiseEnds: Float64Array;
+  /** Length of the table itself. */
+  readonly end: number;
 }
 
-function readTable(
-  raw: Buffer,
-  chunkCount: number,
-): { readonly rows: readonly TableRow[]; readonly end: number } {
+function readTable(raw: Buffer, chunkCount: number): Table {
   const reader = new ByteReader(raw);
-  const rows: TableRow[] = [];
+  const sameAs = new Uint32Array(chunkCount);
+  const byteEnds = new Float64Array(chunkCount);
+  const noiseEnds = new Float64Array(chunkCount);
+  let byteEnd = 0;
+  let noiseEnd = 0;
   for (let i = 0; i < chunkCount; i++) {
     const head = reader.varint();
     const kind = head % 4;
+    const value = Math.floor(head / 4);
     if (kind > TABLE.SAME) throw damaged(`chunk of kind ${kind}`);
-    const noiseLength = kind === TABLE.WITH_NOISE ? reader.varint() : 0;
-    rows.push({ kind, value: Math.floor(head / 4), noiseLength });
+    if (kind === TABLE.SAME && (value === 0 || value > i)) throw damaged('a chunk refers to none');
+    sameAs[i] = kind === TABLE.SAME ? (sameAs[i - value] ?? 0) : i;
+    byteEnd += kind === TABLE.SAME ? 0 : value;
+    noiseEnd += kind === TABLE.WITH_NOISE ? reader.varint() : 0;
+    byteEnds[i] = byteEnd;
+    noiseEnds[i] = noiseEnd;
   }
-  return { rows, end: reader.offset };
+  return { sameAs, byteEnds, noiseEnds, end: reader.offset };
 }
 
 /**
@@ -186,7 +192,10 @@ function readTable(
 export function decompress(stored: Buffer, rawLength: number): Buffer {
   let bytes: Buffer;
   try {
-    bytes = zstdDecompressSync(stored, { maxOutputLength: Math.max(1, rawLength) });
+    bytes = zstdDecompressSync(stored, {
+      maxOutputLength: Math.max(1, rawLength),
+      chunkSize: rawLength + DECOMPRESS_SLACK,
+    });
   } catch (error) {
     throw damaged(`it cannot be decompressed: ${describeError(error)}`);
   }

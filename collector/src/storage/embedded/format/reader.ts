@@ -15,7 +15,7 @@ import { readStates, readValues } from './column.ts';
 import { BlockDamage, readOrDamage, type DamagePlace } from './damage.ts';
 import { Directory, type HostEntry, type LocatedGroup } from './directory.ts';
 import type { ColumnValues, Group } from './group.ts';
-import { decompress, openPart, type Part } from './parts.ts';
+import { decompress, openPart, type OpenPart, type Part } from './parts.ts';
 import { readTimes } from './times.ts';
 
 /** Where the bytes come from: a file of which any piece can be read, as often as wanted. */
@@ -26,6 +26,11 @@ export interface BlockSource {
    * @throws whatever the disk does; passed on as it is
    */
   read(offset: number, length: number): Buffer;
+}
+
+interface GroupPlace {
+  readonly entry: HostEntry;
+  readonly located: LocatedGroup;
 }
 
 /** Decompressed parts kept, so that reading the columns of a host in order opens each part once. */
@@ -49,8 +54,10 @@ export class BlockReader {
   readonly #source: BlockSource;
   readonly #file: string;
   readonly #directory: Directory;
-  readonly #kept: { readonly part: Part; readonly chunks: readonly Chunk[] }[] = [];
+  readonly #kept: { readonly part: Part; readonly open: OpenPart }[] = [];
   #host: { readonly hostId: string; readonly entry: HostEntry } | undefined;
+  /** Where the groups are that `groups` gave. */
+  readonly #places = new WeakMap<Group, GroupPlace>();
 
   /**
    * Reads header, footer and directory.
@@ -180,34 +187,53 @@ export class BlockReader {
   #entry(hostId: string): HostEntry | undefined {
     if (this.#host?.hostId === hostId) return this.#host.entry;
     const entry = readOrDamage({ file: this.#file, hostId }, () => this.#directory.host(hostId));
-    if (entry !== undefined) this.#host = { hostId, entry };
+    if (entry === undefined) return undefined;
+    this.#host = { hostId, entry };
+    for (const located of entry.groups) this.#places.set(located, { entry, located });
     return entry;
   }
 
-  #locate(group: Group): { readonly entry: HostEntry; readonly located: LocatedGroup } {
+  #locate(group: Group): GroupPlace {
+    const known = this.#places.get(group);
+    if (known !== undefined) return known;
+    // A group that another reader of the same file gave.
     const entry = this.#entry(group.hostId);
     const located = entry?.groups.find(
       ({ schemaHash, firstMs }) => schemaHash === group.schemaHash && firstMs === group.firstMs,
     );
     if (entry === undefined || located === undefined) throw damaged('no such group');
-    return { entry, located };
+    const place = { entry, located };
+    this.#places.set(group, place);
+    return place;
   }
 
   #chunk({ parts }: HostEntry, number: number): Chunk {
-    const part = parts.find(({ firstChunk, chunkCount }) => number < firstChunk + chunkCount);
-    const chunk = part === undefined ? undefined : this.#open(part)[number - part.firstChunk];
+    const part = partWith(parts, number);
+    const chunk = part === undefined ? undefined : this.#open(part).chunk(number - part.firstChunk);
     if (chunk === undefined) throw damaged('a chunk is missing');
     return chunk;
   }
 
-  #open(part: Part): readonly Chunk[] {
+  #open(part: Part): OpenPart {
     const kept = this.#kept.find((candidate) => candidate.part.offset === part.offset);
-    if (kept !== undefined) return kept.chunks;
-    const chunks = openPart(part, this.#source.read(part.offset, part.storedLength));
-    this.#kept.unshift({ part, chunks });
+    if (kept !== undefined) return kept.open;
+    const open = openPart(part, this.#source.read(part.offset, part.storedLength));
+    this.#kept.unshift({ part, open });
     this.#kept.length = Math.min(this.#kept.length, PARTS_KEPT);
-    return chunks;
+    return open;
   }
+}
+
+/** The part that holds a chunk of the host. */
+function partWith(parts: readonly Part[], chunkNumber: number): Part | undefined {
+  let low = 0;
+  let high = parts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((parts[middle]?.firstChunk ?? 0) <= chunkNumber) low = middle;
+    else high = middle - 1;
+  }
+  return parts[low];
 }
 
 function readIndex(source: BlockSource) {

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { systemErrorCode } from '@rollcall/shared/lib/errors.ts';
-import { HostError, type HostErrorKind } from '../host/host.ts';
+import { HostError, type HostErrorKind } from './host.ts';
 
 /** Where the system's own programs are; nothing is taken from our own environment. */
 const ENVIRONMENT: Readonly<Record<string, string>> =

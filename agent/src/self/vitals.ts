@@ -1,0 +1,128 @@
+/**
+ * The few readings that tell how the machine is now. They go around the spool when a backlog keeps the newest readings
+ * waiting, so that a person sees at once whether a host that came back is in trouble. They are never stored as samples.
+ */
+import type { Vitals } from '@rollcall/shared/protocol/handshake.ts';
+import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import type { SchemaValues } from '../samplers/readings.ts';
+import type { Tick } from '../scheduler/tick.ts';
+
+/** Where the values stand in a block of one schema. */
+interface Columns {
+  readonly cpuBusy: readonly number[];
+  readonly cpuAll: readonly number[];
+  readonly load1: number | undefined;
+  readonly memoryTotal: number | undefined;
+  readonly memoryAvailable: number | undefined;
+  readonly filesystems: readonly {
+    readonly mountpoint: string;
+    readonly size: number;
+    readonly available: number;
+  }[];
+}
+
+/** Time that the processor had nothing to do. */
+const IDLE_MODES: ReadonlySet<string | undefined> = new Set(['idle', 'iowait']);
+
+export class NewestVitals {
+  readonly #columns = new WeakMap<HashedSchema, Columns>();
+  #cpuBefore: { readonly busy: number; readonly all: number } | undefined;
+  #vitals: Vitals | null = null;
+
+  /** Takes over what a tick has read; the tick may be reused afterwards. */
+  note({ wallMs, results }: Pick<Tick, 'wallMs' | 'results'>): void {
+    let vitals: Vitals = { timeMs: wallMs };
+    for (const result of results) {
+      if (result.kind !== 'values') continue;
+      for (const part of result.parts) vitals = { ...vitals, ...this.#read(part) };
+    }
+    this.#vitals = vitals;
+  }
+
+  /**
+   * `timeMs` and, as far as they could be read, `cpuBusyRatio`, `load1`, `memoryUsedRatio`, `fullestRatio` and
+   * `fullestMountpoint`. Null before the first tick.
+   */
+  current(): Vitals | null {
+    return this.#vitals;
+  }
+
+  #read(part: SchemaValues): Vitals {
+    let columns = this.#columns.get(part.schema);
+    if (columns === undefined) {
+      columns = columnsOf(part.schema);
+      this.#columns.set(part.schema, columns);
+    }
+    const vitals: Record<string, number | string> = {};
+    const { load1, memoryTotal, memoryAvailable } = columns;
+    if (columns.cpuAll.length > 0) Object.assign(vitals, this.#readCpu(part, columns));
+    const load = valueAt(part, load1);
+    if (load !== undefined) vitals['load1'] = load;
+    const totalBytes = valueAt(part, memoryTotal) ?? 0;
+    const availableBytes = valueAt(part, memoryAvailable);
+    if (totalBytes > 0 && availableBytes !== undefined)
+      vitals['memoryUsedRatio'] = 1 - availableBytes / totalBytes;
+    for (const { mountpoint, size, available } of columns.filesystems) {
+      const sizeBytes = valueAt(part, size) ?? 0;
+      const freeBytes = valueAt(part, available);
+      if (sizeBytes <= 0 || freeBytes === undefined) continue;
+      const ratio = 1 - freeBytes / sizeBytes;
+      if (ratio <= Number(vitals['fullestRatio'] ?? -1)) continue;
+      vitals['fullestRatio'] = ratio;
+      vitals['fullestMountpoint'] = mountpoint;
+    }
+    return vitals;
+  }
+
+  #readCpu(part: SchemaValues, { cpuBusy, cpuAll }: Columns): Vitals {
+    const sum = (indexes: readonly number[]): number =>
+      indexes.reduce((total, index) => total + (valueAt(part, index) ?? 0), 0);
+    const now = { busy: sum(cpuBusy), all: sum(cpuAll) };
+    const before = this.#cpuBefore;
+    this.#cpuBefore = now;
+    if (before === undefined || now.all <= before.all || now.busy < before.busy) return {};
+    return { cpuBusyRatio: Math.min(1, (now.busy - before.busy) / (now.all - before.all)) };
+  }
+}
+
+function columnsOf(schema: HashedSchema): Columns {
+  const indexes = new Map<string, number>();
+  const labels = new Map<string, readonly (readonly string[])[]>();
+  const labelNames = new Map<string, readonly string[]>();
+  let next = 0;
+  for (const metric of schema.metrics) {
+    indexes.set(metric.name, next);
+    labels.set(metric.name, metric.series);
+    labelNames.set(metric.name, metric.labelNames);
+    next += metric.series.length;
+  }
+  const seriesOf = (name: string): readonly (readonly string[])[] => labels.get(name) ?? [];
+  const indexOf = (name: string, series = 0): number => (indexes.get(name) ?? 0) + series;
+  const onlyOne = (name: string): number | undefined => indexes.get(name);
+  const cpu = 'node_cpu_seconds_total';
+  const modeAt = labelNames.get(cpu)?.indexOf('mode') ?? 0;
+  const cpuSeries = seriesOf(cpu).map((values, index) => ({ mode: values[modeAt], at: indexOf(cpu, index) }));
+  const avail = 'node_filesystem_avail_bytes';
+  const size = 'node_filesystem_size_bytes';
+  const mountAt = labelNames.get(size)?.indexOf('mountpoint') ?? 0;
+  const available = new Map(
+    seriesOf(avail).map((values, index) => [values.join('\0'), indexOf(avail, index)]),
+  );
+  return {
+    cpuBusy: cpuSeries.flatMap(({ mode, at }) => (IDLE_MODES.has(mode) ? [] : [at])),
+    cpuAll: cpuSeries.map(({ at }) => at),
+    load1: onlyOne('node_load1'),
+    memoryTotal: onlyOne('node_memory_MemTotal_bytes'),
+    memoryAvailable: onlyOne('node_memory_MemAvailable_bytes'),
+    filesystems: seriesOf(size).flatMap((values, index) => {
+      const availableAt = available.get(values.join('\0'));
+      if (availableAt === undefined) return [];
+      return [{ mountpoint: values[mountAt] ?? '', size: indexOf(size, index), available: availableAt }];
+    }),
+  };
+}
+
+function valueAt({ values, present }: SchemaValues, index: number | undefined): number | undefined {
+  if (index === undefined || present?.[index] === 0) return undefined;
+  return values[index];
+}

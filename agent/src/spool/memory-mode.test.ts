@@ -1,0 +1,207 @@
+/** The spool while its disk is full, read-only, broken or gone, and afterwards. */
+import { describe, expect, it } from 'vitest';
+import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
+import { failWith } from '@rollcall/shared/testing/fake-disk.ts';
+import { appendTick, currentEpoch, readAll, testSchema } from './conformance.ts';
+import { roomBytes, SPOOL_BYTES_MIN } from './room.ts';
+import { TestMachine } from './testing.ts';
+
+const cpu = testSchema('cpu', 20);
+const GIB = 1 << 30;
+
+describe.each([
+  ['the disk is full', 'ENOSPC', ['write', 'open']],
+  ['the quota is used up', 'EDQUOT', ['write', 'open']],
+  ['no more files can be made', 'ENOSPC', ['open']],
+  ['the disk is read-only', 'EROFS', ['write', 'open', 'makeDir', 'rename', 'remove']],
+  ['writing fails', 'EIO', ['write']],
+  ['all descriptors are in use', 'EMFILE', ['open']],
+])('when %s', (_what, code, calls) => {
+  it('goes on in memory in a new epoch, and returns with everything when the disk is well', async () => {
+    const machine = new TestMachine();
+    const spool = machine.open({ segmentBytes: 2_048 });
+    for (let i = 0; i < 5; i++) appendTick(spool, [cpu], i);
+    const onDisk = currentEpoch(spool);
+    machine.disk.fault = (call) => void (calls.includes(call) && failWith(code));
+    for (let i = 5; i < 30; i++) appendTick(spool, [cpu], i);
+    const inMemory = currentEpoch(spool);
+    expect(inMemory.id).not.toBe(onDisk.id);
+    expect(spool.stats().isDurable).toBe(false);
+
+    await machine.clock.advance(300_000);
+    expect(spool.stats().isDurable).toBe(false);
+    machine.disk.fault = () => {};
+    await machine.clock.advance(100_000);
+    expect(spool.stats().isDurable).toBe(true);
+    appendTick(spool, [cpu], 30);
+    await spool.settled();
+
+    const walls = ticksOf(await machine.killAndOpen());
+    expect(walls).toEqual(Array.from({ length: 31 }, (_unused, i) => i));
+  });
+});
+
+it('does not trust a disk that works now and then', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open();
+  appendTick(spool, [cpu]);
+  let probes = 0;
+  machine.disk.fault = (call, path) =>
+    void (call === 'write' && (path.endsWith('.seg') || ++probes % 3 === 0) && failWith('EIO'));
+  appendTick(spool, [cpu]);
+  await machine.clock.advance(600_000);
+  expect(spool.stats().isDurable).toBe(false);
+  expect(probes).toBeGreaterThan(20);
+});
+
+it('stays in memory when the move to the disk fails in the middle', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ segmentBytes: 2_048 });
+  machine.disk.fault = (call) => void (call === 'write' && failWith('ENOSPC'));
+  for (let i = 0; i < 30; i++) appendTick(spool, [cpu], i);
+  let writes = 0;
+  machine.disk.fault = (call, path) =>
+    void (call === 'write' && path.endsWith('.seg') && ++writes > 12 && failWith('ENOSPC'));
+  await machine.clock.advance(100_000);
+  expect([spool.stats().isDurable, writes > 12]).toEqual([false, true]);
+  for (let i = 30; i < 40; i++) appendTick(spool, [cpu], i);
+  machine.disk.fault = () => {};
+  await machine.clock.advance(200_000);
+  expect(spool.stats().isDurable).toBe(true);
+  expect(ticksOf(await machine.killAndOpen())).toEqual(Array.from({ length: 40 }, (_unused, i) => i));
+});
+
+it('loses what was in memory with the process, and uses none of its numbers again', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open();
+  appendTick(spool, [cpu], 1);
+  const onDisk = currentEpoch(spool);
+  machine.disk.fault = (call) => void (call === 'write' && failWith('EROFS'));
+  appendTick(spool, [cpu], 2);
+  const inMemory = currentEpoch(spool);
+  const after = await machine.killAndOpen();
+  expect(currentEpoch(after)).toEqual(onDisk);
+  expect(after.epochs().map(({ id }) => id)).not.toContain(inMemory.id);
+});
+
+it('drops the oldest in memory with a gap when the disk stays away', () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ segmentBytes: 2_048, maxMemoryBytes: 8_192 });
+  machine.disk.fault = (call) => void (call === 'write' && failWith('EROFS'));
+  for (let i = 0; i < 200; i++) appendTick(spool, [cpu], i);
+  const records = readAll(spool, currentEpoch(spool).id, 1);
+  expect(records[0]?.gap).toMatchObject({ reason: GAP_REASON.BYTES, isEstimated: false });
+  expect(spool.stats().bytesHeld).toBeLessThanOrEqual(8_192);
+});
+
+it('starts in memory when the folder cannot be used, and finds what is in it after the next start', async () => {
+  const machine = new TestMachine();
+  const first = machine.open();
+  appendTick(first, [cpu], 1);
+  machine.disk.die();
+  await first.settled();
+  machine.disk.restart();
+  machine.disk.fault = (call) => void (call === 'list' && failWith('EACCES'));
+  const second = machine.open();
+  appendTick(second, [cpu], 2);
+  expect(second.stats().isDurable).toBe(false);
+  machine.disk.fault = () => {};
+  await machine.clock.advance(100_000);
+  expect(second.stats().isDurable).toBe(true);
+  expect(ticksOf(await machine.killAndOpen())).toEqual([1, 2]);
+});
+
+it('makes a new spool when its folder was removed while it ran', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ segmentBytes: 2_048 });
+  for (let i = 0; i < 30; i++) appendTick(spool, [cpu], i);
+  await spool.settled();
+  const old = currentEpoch(spool);
+  for (const path of machine.disk.files('/spool')) machine.disk.remove(path);
+  for (const name of machine.disk.list('/spool')) machine.disk.removeDir(`/spool/${name}`);
+  machine.disk.removeDir('/spool');
+  appendTick(spool, [cpu], 30);
+  expect(spool.stats().isDurable).toBe(false);
+  // The disk may come back, so nothing is given up yet.
+  expect(readAll(spool, old.id, 1)).toEqual([]);
+  await machine.clock.advance(100_000);
+  expect(spool.stats().isDurable).toBe(true);
+  const lost = readAll(spool, old.id, 1).flatMap(({ gap }) => gap ?? []);
+  for (const gap of lost) {
+    expect(gap).toMatchObject({ reason: GAP_REASON.SPOOL_UNREADABLE, isEstimated: false });
+  }
+  // The newest segment was still in memory.
+  expect(lost.at(-1)?.ticksThrough).toBeGreaterThan(20);
+  appendTick(spool, [cpu], 31);
+  await spool.settled();
+  expect(ticksOf(await machine.killAndOpen()).slice(-2)).toEqual([30, 31]);
+});
+
+it('declares what it drops with the room of the ballast when the disk is full', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ segmentBytes: 2_048, maxBytes: 8_192 });
+  for (let i = 0; i < 20; i++) appendTick(spool, [cpu], i);
+  await spool.settled();
+  expect(machine.disk.stat('/spool/BALLAST')?.sizeBytes).toBe(256 * 1024);
+  machine.disk.fault = (call, path) => {
+    const isFull = machine.disk.files('/spool').includes('/spool/BALLAST');
+    if (call === 'write' && path.includes('.gap') && isFull) failWith('ENOSPC');
+  };
+  for (let i = 20; i < 60; i++) appendTick(spool, [cpu], i);
+  await spool.settled();
+  expect(machine.disk.files('/spool').filter((path) => path.endsWith('.gap'))).toHaveLength(1);
+  expect(machine.disk.stat('/spool/BALLAST')).toBeUndefined();
+});
+
+it('keeps a segment until the gap for it could be written', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ segmentBytes: 2_048, maxBytes: 8_192 });
+  machine.disk.fault = (call, path) => void (call === 'write' && path.includes('.gap') && failWith('ENOSPC'));
+  for (let i = 0; i < 60; i++) appendTick(spool, [cpu], i);
+  await spool.settled();
+  const files = machine.disk.files('/spool');
+  expect(files.filter((path) => path.endsWith('.gap'))).toEqual([]);
+  machine.disk.fault = () => {};
+  await machine.clock.advance(61_000);
+  await spool.settled();
+  const after = machine.disk.files('/spool');
+  expect(after.filter((path) => path.endsWith('.gap'))).toHaveLength(1);
+  expect(after.length).toBeLessThan(files.length);
+});
+
+it('leaves the room that the user needs', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ maxBytes: 64 * 1024 * 1024 });
+  expect(spool.stats().bytesMax).toBe(64 * 1024 * 1024);
+  machine.disk.freeBytes = GIB;
+  await machine.clock.advance(60_000);
+  expect(spool.stats().bytesMax).toBe(SPOOL_BYTES_MIN);
+});
+
+it.each([
+  ['an empty disk', { freeBytes: 100 * GIB, totalBytes: 100 * GIB }, 64],
+  ['a disk of which 5 % are free', { freeBytes: 5 * GIB, totalBytes: 100 * GIB }, 20],
+  ['one with room for a part', { freeBytes: 5 * GIB + (10 << 20), totalBytes: 100 * GIB }, 30],
+  ['a full disk', { freeBytes: 0, totalBytes: 100 * GIB }, 8],
+  ['a small disk', { freeBytes: 600 << 20, totalBytes: GIB }, 64],
+  ['a small disk with less than 512 MiB', { freeBytes: 500 << 20, totalBytes: GIB }, 8],
+  [
+    'a disk without files left',
+    { freeBytes: 100 * GIB, totalBytes: 100 * GIB, freeFiles: 5, totalFiles: 1_000 },
+    20,
+  ],
+])('takes so much of %s', (_what, space, expectedMib) => {
+  const room = roomBytes(
+    { freeFiles: 0, totalFiles: 0, ...space },
+    { heldBytes: 20 << 20, maxBytes: 64 << 20 },
+  );
+  expect(room / (1 << 20)).toBe(expectedMib);
+});
+
+/** Wall clocks of all ticks held, in the order in which they are sent. */
+function ticksOf(spool: ReturnType<TestMachine['open']>): number[] {
+  return spool
+    .epochs()
+    .flatMap(({ id, first }) => readAll(spool, id, first))
+    .flatMap(({ kind, wallMs }) => (kind === 1 ? [wallMs] : []));
+}

@@ -1,0 +1,18 @@
+/** Times as flags carry them. */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+
+/**
+ * UTC milliseconds of Unix seconds or an RFC 3339 time.
+ * @param flag for the message, for example `--time`
+ * @throws AppError BAD_CONFIG
+ */
+export function timeOf(flag: string, text: string): number {
+  const timeMs = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
+  if (!Number.isFinite(timeMs)) {
+    throw new AppError(
+      'BAD_CONFIG',
+      `${flag} ${text}: must be seconds since 1970 or like 2026-01-31T12:00:00Z`,
+    );
+  }
+  return Math.round(timeMs);
+}

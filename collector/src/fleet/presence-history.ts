@@ -1,0 +1,212 @@
+/**
+ * What is on record of the presence of hosts: each transition when it was seen, and what proved later that a host ran
+ * although it could not be seen. "Cut off" is not "down", so reading puts the two together; nothing is ever rewritten.
+ */
+import type { HostState } from '../api/types.ts';
+import type { Database } from '../state/database.ts';
+import type { PresenceReason } from './presence-machine.ts';
+import { integerOf, textOf } from './row.ts';
+
+/** Older transitions are forgotten when the collector starts. */
+const HISTORY_MS = 400 * 86_400_000;
+/** What waits for a database that does not write. */
+const UNWRITTEN_MAX = 100_000;
+
+/** A state and the time from which it held until the next entry. */
+export interface PresenceEntry {
+  readonly atMs: number;
+  readonly state: HostState;
+  /** A PresenceReason of this version or an older one, or a Proof for which the host counts as up. */
+  readonly reason: string;
+}
+
+/**
+ * Why it is known that a host ran: `records` of that time came later, or by its `uptime` it had not stopped when it came
+ * back.
+ */
+export type Proof = 'records' | 'uptime';
+
+/** A span in which a host ran, both ends included. */
+export interface Evidence {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly proof: Proof;
+}
+
+interface Range {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export class PresenceHistory {
+  readonly #database: Database;
+  #transitions: { hostId: string; atMs: number; state: HostState; reason: PresenceReason }[] = [];
+  /** By host, proof and beginning. */
+  #evidence = new Map<string, { readonly hostId: string; readonly evidence: Evidence }>();
+
+  /** @param nowMs wall clock; entries that are too old by it are forgotten */
+  constructor(database: Database, nowMs: number) {
+    this.#database = database;
+    this.#forgetOld(nowMs - HISTORY_MS);
+    this.#noteTimeNotWatched();
+  }
+
+  get hasUnwritten(): boolean {
+    return this.#transitions.length > 0 || this.#evidence.size > 0;
+  }
+
+  /** To be written with the next `write`. */
+  note(hostId: string, atMs: number, state: HostState, reason: PresenceReason): void {
+    if (this.#transitions.length < UNWRITTEN_MAX) this.#transitions.push({ hostId, atMs, state, reason });
+  }
+
+  /** Proof that a host ran, to be written with the next `write`; a longer span from the same beginning replaces it. */
+  prove(hostId: string, evidence: Evidence): void {
+    const key = `${hostId} ${evidence.proof} ${evidence.fromMs}`;
+    if (this.#evidence.size < UNWRITTEN_MAX || this.#evidence.has(key))
+      this.#evidence.set(key, { hostId, evidence });
+  }
+
+  /** The host is deleted: its rows would break the foreign key, and with it everybody's. */
+  drop(hostId: string): void {
+    this.#transitions = this.#transitions.filter((entry) => entry.hostId !== hostId);
+    for (const [key, entry] of this.#evidence) if (entry.hostId === hostId) this.#evidence.delete(key);
+  }
+
+  /**
+   * Writes what was noted, and that the hosts were watched until now. What fails stays for the next time.
+   * @throws Error of the database
+   */
+  write(watchedMs: number): void {
+    const { connection } = this.#database;
+    this.#database.transaction(() => {
+      const transition = connection.prepare(
+        'INSERT INTO presence_history (host_id, at_ms, state, reason) VALUES (?, ?, ?, ?)',
+      );
+      for (const { hostId, atMs, state, reason } of this.#transitions)
+        transition.run(hostId, atMs, state, reason);
+      const proof = connection.prepare(
+        `INSERT INTO presence_evidence (host_id, from_ms, to_ms, proof) SELECT ?1, ?2, ?3, ?4
+         WHERE EXISTS (SELECT 1 FROM hosts WHERE id = ?1)
+         ON CONFLICT DO UPDATE SET to_ms = max(to_ms, excluded.to_ms)`,
+      );
+      for (const { hostId, evidence } of this.#evidence.values())
+        proof.run(hostId, evidence.fromMs, evidence.toMs, evidence.proof);
+      connection
+        .prepare(
+          'INSERT INTO presence_watch (id, watched_ms) VALUES (1, ?1) ON CONFLICT DO UPDATE SET watched_ms = ?1',
+        )
+        .run(watchedMs);
+    });
+    this.#transitions = [];
+    this.#evidence.clear();
+  }
+
+  /** What is written of a host as it was seen at the time, oldest first; the first entry may begin before the range. */
+  seen(hostId: string, { fromMs, toMs }: Range): PresenceEntry[] {
+    return this.#database.connection
+      .prepare(
+        `SELECT at_ms, state, reason FROM presence_history WHERE host_id = ?1 AND at_ms <= ?3 AND at_ms >= coalesce(
+           (SELECT max(at_ms) FROM presence_history WHERE host_id = ?1 AND at_ms <= ?2), 0) ORDER BY id`,
+      )
+      .all(hostId, fromMs, toMs)
+      .map((row) => ({
+        atMs: integerOf(row, 'at_ms'),
+        state: parseState(textOf(row, 'state')),
+        reason: textOf(row, 'reason'),
+      }));
+  }
+
+  /** The same, corrected by everything that is known by now. */
+  corrected(hostId: string, range: Range): PresenceEntry[] {
+    const evidence = this.#database.connection
+      .prepare(
+        'SELECT from_ms, to_ms, proof FROM presence_evidence WHERE host_id = ? AND to_ms >= ? AND from_ms <= ?',
+      )
+      .all(hostId, range.fromMs, range.toMs)
+      .map((row) => ({
+        fromMs: integerOf(row, 'from_ms'),
+        toMs: integerOf(row, 'to_ms'),
+        proof: textOf(row, 'proof') === 'uptime' ? ('uptime' as const) : ('records' as const),
+      }));
+    return correct(this.seen(hostId, range), evidence, range.toMs);
+  }
+
+  /**
+   * After a crash the newest rows say what was known then. From the last look on nothing was known, so every host whose
+   * newest state is another one gets a row that says so.
+   */
+  #noteTimeNotWatched(): void {
+    const row = this.#database.connection.prepare('SELECT watched_ms FROM presence_watch').get();
+    if (row === undefined) return;
+    this.#database.connection
+      .prepare(
+        `INSERT INTO presence_history (host_id, at_ms, state, reason)
+         SELECT host_id, max(at_ms, ?), 'unknown', 'collector_gone' FROM presence_history
+         WHERE id IN (SELECT max(id) FROM presence_history GROUP BY host_id) AND state <> 'unknown'`,
+      )
+      .run(integerOf(row, 'watched_ms'));
+  }
+
+  #forgetOld(beforeMs: number): void {
+    this.#database.connection
+      .prepare(
+        `DELETE FROM presence_history
+         WHERE at_ms < ? AND id NOT IN (SELECT max(id) FROM presence_history GROUP BY host_id)`,
+      )
+      .run(beforeMs);
+    this.#database.connection.prepare('DELETE FROM presence_evidence WHERE to_ms < ?').run(beforeMs);
+  }
+}
+
+/**
+ * Entries in which a host counts as up wherever something proves that it ran. Pure.
+ * @param entries oldest first
+ * @param evidence in any order; spans may overlap. Records weigh more than uptime where both speak
+ * @param toMs until when the last entry holds
+ */
+export function correct(
+  entries: readonly PresenceEntry[],
+  evidence: readonly Evidence[],
+  toMs: number,
+): PresenceEntry[] {
+  const result: PresenceEntry[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const endMs = entries[index + 1]?.atMs ?? toMs;
+    if (entry.state === 'up') {
+      result.push(entry);
+      continue;
+    }
+    let atMs = entry.atMs;
+    for (const { fromMs, toMs: untilMs, proof } of within(evidence, atMs, endMs)) {
+      if (fromMs > atMs) result.push({ ...entry, atMs });
+      result.push({ atMs: Math.max(fromMs, atMs), state: 'up', reason: proof });
+      atMs = untilMs;
+    }
+    if (atMs < endMs || atMs === entry.atMs) result.push({ ...entry, atMs });
+  }
+  return result;
+}
+
+/** The parts of the spans in [fromMs, endMs), in order and without overlap. */
+function within(evidence: readonly Evidence[], fromMs: number, endMs: number): Evidence[] {
+  const sorted = [...evidence]
+    .filter((span) => span.toMs > fromMs && span.fromMs < endMs)
+    .sort((left, right) => left.fromMs - right.fromMs || (left.proof < right.proof ? -1 : 1));
+  const parts: Evidence[] = [];
+  let atMs = fromMs;
+  for (const span of sorted) {
+    const beginMs = Math.max(span.fromMs, atMs);
+    const toMs = Math.min(span.toMs, endMs);
+    if (toMs <= beginMs) continue;
+    parts.push({ fromMs: beginMs, toMs, proof: span.proof });
+    atMs = toMs;
+  }
+  return parts;
+}
+
+const STATES: readonly HostState[] = ['unknown', 'up', 'suspect', 'down', 'planned'];
+
+function parseState(text: string): HostState {
+  return STATES.find((state) => state === text) ?? 'unknown';
+}

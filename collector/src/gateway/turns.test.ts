@@ -1,0 +1,93 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TURN_LIMITS, Turns } from './turns.ts';
+
+const { turnsMax, turnBytes, turnMs, idleMs, trickleMs } = TURN_LIMITS;
+
+/** Turns of which all are taken by h0, h1 …, and three that wait: a, b, c. */
+function busy(): Turns<string> {
+  const turns = new Turns<string>();
+  for (let i = 0; i < turnsMax; i++) turns.want(`h${i}`, 0);
+  for (const key of ['a', 'b', 'c']) turns.want(key, 0);
+  return turns;
+}
+
+describe('turns', () => {
+  it('begin at once while some are free, and then wait in order', () => {
+    const turns = busy();
+    expect(turns.holds(`h${turnsMax - 1}`)).toBe(true);
+    expect([turns.holds('a'), turns.waits('a'), turns.waitingCount]).toEqual([false, true, 3]);
+    turns.leave('h0');
+    turns.leave('h1');
+    expect(turns.advance(1)).toEqual(['a', 'b']);
+    expect([turns.holds('a'), turns.waits('c')]).toEqual([true, true]);
+  });
+
+  it('end by bytes, and the holder then waits behind the others', () => {
+    const turns = busy();
+    turns.spend('h0', turnBytes - 1, 1);
+    expect(turns.holds('h0')).toBe(true);
+    turns.spend('h0', 1, 1);
+    expect(turns.holds('h0')).toBe(false);
+    turns.want('h0', 1);
+    expect(turns.waits('h0')).toBe(true);
+    expect(turns.advance(2)).toEqual(['a']);
+  });
+
+  it('end by time and by silence', () => {
+    const turns = busy();
+    for (let ms = 250; ms < turnMs; ms += 250) {
+      for (let i = 0; i < turnsMax; i++) turns.spend(`h${i}`, 1, ms);
+      expect(turns.advance(ms)).toEqual([]);
+    }
+    expect(turns.advance(turnMs)).toEqual(['a', 'b', 'c']);
+    turns.spend('b', 1, turnMs + idleMs - 1);
+    turns.advance(turnMs + idleMs);
+    expect([turns.holds('a'), turns.holds('b')]).toEqual([false, true]);
+  });
+
+  it('are not jumped by who comes when one has just become free', () => {
+    const turns = busy();
+    turns.leave('h0');
+    turns.want('late', 1);
+    expect(turns.advance(1)).toEqual(['a']);
+    expect(turns.waits('late')).toBe(true);
+  });
+
+  it('give those who wait a trickle, and keep their places', () => {
+    const turns = busy();
+    expect(turns.takeTrickle('a', trickleMs - 1)).toBe(false);
+    expect(turns.takeTrickle('a', trickleMs)).toBe(true);
+    expect(turns.takeTrickle('a', trickleMs + 1)).toBe(false);
+    expect(turns.takeTrickle('h0', trickleMs)).toBe(false);
+    turns.leave('h0');
+    expect(turns.advance(1)).toEqual(['a']);
+  });
+
+  it('come to everybody who wants one, however the others behave', () => {
+    const act = fc.record({
+      key: fc.nat(60),
+      bytes: fc.integer({ min: 1, max: turnBytes }),
+      ms: fc.nat(400),
+    });
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 300 }), (acts) => {
+        const turns = new Turns<number>();
+        let nowMs = 0;
+        turns.want(-1, nowMs);
+        turns.leave(-1);
+        for (let key = 0; key < turnsMax; key++) turns.want(key, nowMs);
+        turns.want(-1, nowMs);
+        for (const { key, bytes, ms } of acts) {
+          nowMs += ms;
+          turns.want(key, nowMs);
+          turns.spend(key, bytes, nowMs);
+          turns.advance(nowMs);
+        }
+        turns.advance(nowMs + turnMs);
+        // At most one round of holders stands before the first who waited.
+        expect(turns.waits(-1)).toBe(false);
+      }),
+    );
+  });
+});

@@ -1,0 +1,29 @@
+/** What this machine lets us do. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+type Capability = 'mount' | 'faketime';
+
+const PROBES: Readonly<Record<Capability, () => string | undefined>> = {
+  mount: () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rollcall-probe-'));
+    const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'rollcall-chaos', folder]);
+    if (status === 0) spawnSync('umount', [folder]);
+    rmSync(folder, { recursive: true });
+    return status === 0 ? undefined : 'needs the right to mount (CAP_SYS_ADMIN)';
+  },
+  faketime: () => {
+    const { status } = spawnSync('faketime', ['--version']);
+    return status === 0 ? undefined : 'needs the program faketime';
+  },
+};
+
+const known = new Map<Capability, string | undefined>();
+
+/** Why the machine lacks it; undefined when it does not. */
+export function missing(capability: Capability): string | undefined {
+  if (!known.has(capability)) known.set(capability, PROBES[capability]());
+  return known.get(capability);
+}

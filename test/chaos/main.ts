@@ -1,0 +1,78 @@
+/**
+ * `npm run chaos`: hurts real agents and collectors on this machine and lets the oracle judge.
+ *
+ *   --minutes N   goes round the scenarios for so long                 default: each of them once
+ *   --only F3     only scenarios of these rows, separated by commas
+ *   --seed S      of the random moments
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Random } from '../simulation/random.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { Stage } from './stage.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string' },
+    only: { type: 'string' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+});
+
+const rows = values.only?.split(',');
+const chosen = SCENARIOS.filter(({ row }) => rows === undefined || rows.includes(row));
+const random = new Random(Number(values.seed), 'chaos');
+const untilMs = values.minutes === undefined ? 0 : Date.now() + Number(values.minutes) * 60_000;
+const sums = { runs: 0, skipped: 0, failed: 0, ticks: 0, declared: 0, lost: 0, doubled: 0 };
+
+console.log(`seed ${values.seed}`);
+do {
+  for (const scenario of chosen) await play(scenario);
+} while (Date.now() < untilMs);
+
+const { runs, skipped, failed, ticks, declared, lost, doubled } = sums;
+console.log(
+  `${runs} scenarios, ${skipped} skipped, ${failed} failed; ${ticks} ticks, ${declared} declared lost`,
+);
+console.log(`lost ${lost}, doubled ${doubled}`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function play(scenario: Scenario): Promise<void> {
+  const title = `${scenario.row.padEnd(4)} ${scenario.name}`;
+  const obstacle = scenario.obstacle?.();
+  if (obstacle !== undefined) {
+    sums.skipped++;
+    console.log(`skipped ${title}: ${obstacle}`);
+    return;
+  }
+  const startedMs = Date.now();
+  const stage = await Stage.open();
+  const problems: string[] = [];
+  try {
+    scenario.prepare?.(stage);
+    await stage.startAll(scenario.agents);
+    await scenario.run(stage, random.next);
+    await stage.settled();
+    const verdict = await stage.finish();
+    problems.push(...verdict.lost, ...verdict.doubled, ...verdict.wrong);
+    sums.ticks += verdict.ticks;
+    sums.declared += verdict.declared;
+    sums.lost += verdict.lost.length;
+    sums.doubled += verdict.doubled.length;
+    const { ticks: stored, declared: gaps, witnessed } = verdict;
+    console.log(
+      `${problems.length === 0 ? 'passed ' : 'FAILED '} ${title}: ${stored} ticks, ${gaps} declared lost, ` +
+        `${witnessed} records of killed spools, ${((Date.now() - startedMs) / 1_000).toFixed(0)} s`,
+    );
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+    console.log(`FAILED  ${title}`);
+  } finally {
+    await stage.close();
+  }
+  const mounts = readFileSync('/proc/mounts', 'utf8');
+  if (mounts.includes(stage.folder)) problems.push('a mount was left over');
+  for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
+  sums.runs++;
+  if (problems.length > 0) sums.failed++;
+}
