@@ -9,6 +9,7 @@ import { parity } from './parity.ts';
 import { promql } from './promql.ts';
 import { query } from './query.ts';
 import { soak } from './soak.ts';
+import { spool } from './spool.ts';
 import { storage } from './storage.ts';
 
 interface Benchmark {
@@ -56,6 +57,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   soak: {
     help: 'a day of ticks of the agent in minutes: whether memory or open files grow',
     run: soak,
+  },
+  spool: {
+    help: "an append to the agent's spool under each sync policy, and a start with a full one",
+    run: spool,
   },
   storage: {
     help: 'bytes per sample of a real host and of a synthetic fleet, next to Prometheus and VictoriaMetrics',

@@ -137,13 +137,13 @@ it.each([
     0,
     /^ExecStart=\S+ \S+rollcall-agent\.mjs run --data-dir \/var\/lib\/rollcall-agent$/m,
   ],
-])('answers %j with exit code %i', async (parameters, code, expected) => {
+])('answers %j with exit code %i', { timeout: 30_000 }, async (parameters, code, expected) => {
   const result = await start(parameters).ended;
   expect(result.output).toMatch(expected);
   expect(result.code).toBe(code);
 });
 
-it('says what is missing for the first start', async () => {
+it('says what is missing for the first start', { timeout: 30_000 }, async () => {
   using temp = tempDir();
   const result = await start(['run', '--data-dir', join(temp.path, 'agent')]).ended;
   expect(result.output).toMatch(/not enrolled yet, which needs url and token/);

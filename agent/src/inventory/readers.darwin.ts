@@ -1,4 +1,4 @@
-/** Sections of macOS. Tested by recorded outputs only: see docs/operations.md, Other operating systems. */
+/** Sections of macOS. Tested only by outputs written after the documentation of each program: see docs/operations.md, Other operating systems. */
 import { encryptionContent, parseFileVault } from './encryption/encryption.ts';
 import { packagesContent, parseHomebrew, parseMacApplications } from './packages/packages.ts';
 import { parseLsof, portsContent } from './ports/ports.ts';

@@ -8,14 +8,14 @@ import { sectionReaders } from './readers.ts';
 import { makeSections } from './sections.ts';
 import { FakeSource } from './testing.ts';
 
-const RECORDED = join(import.meta.dirname, 'recorded');
+const DOCUMENTED = join(import.meta.dirname, 'documented');
 
 function machine(platform: 'darwin' | 'win32', files: Readonly<Record<string, string>> = {}): FakeSource {
   const source = new FakeSource(files);
-  for (const file of readdirSync(join(RECORDED, platform))) {
+  for (const file of readdirSync(join(DOCUMENTED, platform))) {
     const command = file.replace('.txt', '');
     expect(Object.keys(COMMANDS)).toContain(command);
-    source.outputs.set(command, readFileSync(join(RECORDED, platform, file), 'utf8'));
+    source.outputs.set(command, readFileSync(join(DOCUMENTED, platform, file), 'utf8'));
   }
   return source;
 }

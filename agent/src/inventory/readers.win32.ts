@@ -1,4 +1,4 @@
-/** Sections of Windows. Tested by recorded outputs only: see docs/operations.md, Other operating systems. */
+/** Sections of Windows. Tested only by outputs written after the documentation of each program: see docs/operations.md, Other operating systems. */
 import { encryptionContent, parseBitLocker } from './encryption/encryption.ts';
 import { packagesContent, parseWindowsPrograms } from './packages/packages.ts';
 import { parseWindowsListeners, portsContent } from './ports/ports.ts';

@@ -9,6 +9,7 @@ import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { diskError, diskErrorCode, systemError, type Disk } from '@rollcall/shared/lib/disk.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
+import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
 import type { EpochState } from '@rollcall/shared/protocol/handshake.ts';
 import type { RecordDraft } from '@rollcall/shared/protocol/record.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
@@ -362,7 +363,7 @@ export class DurableSpool implements Spool {
       const space = disk.space(dir);
       const room = roomBytes(space, { heldBytes: this.#records.shelfBytes, maxBytes });
       if (room >= this.#records.shelfBytes) this.#shelf.restoreBallast();
-      this.#records.limitShelf(room);
+      this.#records.limitShelf(room, room < maxBytes ? GAP_REASON.DISK_FULL : GAP_REASON.BYTES);
       this.#records.dropOld((epoch, { facts }) => {
         const newest = { wallMs: facts.lastWallMs, bootMs: facts.lastBootMs };
         return this.#ageMs(epoch, newest) >= AGE_MS_MAX;

@@ -1,6 +1,8 @@
 /** The spool while its disk is full, read-only, broken or gone, and afterwards. */
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
+import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { failWith } from '@rollcall/shared/testing/fake-disk.ts';
 import { appendTick, currentEpoch, readAll, testSchema } from './conformance.ts';
 import { roomBytes, SPOOL_BYTES_MIN } from './room.ts';
@@ -167,6 +169,21 @@ it('keeps a segment until the gap for it could be written', async () => {
   const after = machine.disk.files('/spool');
   expect(after.filter((path) => path.endsWith('.gap'))).toHaveLength(1);
   expect(after.length).toBeLessThan(files.length);
+});
+
+it('shrinks rather than fill the disk of its user, and says why readings are lost', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ segmentBytes: 1 << 20, maxBytes: 64 << 20 });
+  // Random, so that it stays as large as it is.
+  const body = randomBytes(120_000);
+  while (spool.stats().bytesHeld < 10 << 20) {
+    spool.append({ kind: RECORD_KIND.EVENT, flags: 0, wallMs: 1, bootMs: 1, body }, { ticks: 0, samples: 0 });
+  }
+  machine.disk.freeBytes = 0;
+  await machine.clock.advance(60_000);
+  expect(spool.stats().bytesHeld).toBeLessThanOrEqual(SPOOL_BYTES_MIN);
+  const gaps = readAll(spool, currentEpoch(spool).id, 1).flatMap(({ gap }) => gap ?? []);
+  expect(gaps).toMatchObject([{ reason: GAP_REASON.DISK_FULL, isEstimated: false }]);
 });
 
 it('leaves the room that the user needs', async () => {

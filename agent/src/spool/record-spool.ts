@@ -54,6 +54,8 @@ export class RecordSpool implements Spool {
   #shelf: Shelf | undefined;
   /** Bytes of the segments on the shelf. */
   #maxShelfBytes = Number.POSITIVE_INFINITY;
+  /** Why there may be no more of them. */
+  #shelfReason: number = GAP_REASON.BYTES;
   readonly #schemas = new SchemaNumbers();
   /** As it was when the active segment was opened. */
   #schemaUse: SchemaUse = { schemaCount: 0, schemaNumberMax: 0 };
@@ -103,10 +105,9 @@ export class RecordSpool implements Spool {
   ): SpoolBatch {
     const epoch = this.#epochOf(epochId);
     if (epoch === undefined) return { epochId, records: [], nextSeq: fromSeq };
-    const records: Buffer[] = [];
-    let seq = fromSeq;
-    let bytes = 0;
     const through = this.#options.readableThrough?.(epoch) ?? Number.POSITIVE_INFINITY;
+    const records: Buffer[] = [];
+    let [seq, bytes] = [fromSeq, 0];
     while (records.length < limits.maxRecords && seq <= through) {
       const found = this.#read(epoch, seq);
       if (found === undefined) break;
@@ -151,7 +152,7 @@ export class RecordSpool implements Spool {
 
   stats(): SpoolStats {
     const sum = (of: (epoch: Epoch) => number): number =>
-      this.#epochs.reduce((total, epoch) => total + of(epoch), 0);
+      this.#epochs.reduce((all, each) => all + of(each), 0);
     return {
       isDurable: this.isOnShelf,
       recordsHeld: sum((epoch) => epoch.waitingRecords),
@@ -178,14 +179,15 @@ export class RecordSpool implements Spool {
     return epoch;
   }
 
-  /** Size of all segments on the shelf, also of those that are kept though they were acknowledged. */
+  /** Size of all segments on the shelf, with those that are kept though they were acknowledged. */
   get shelfBytes(): number {
     return this.#epochs.reduce((sum, epoch) => sum + (epoch.isOnShelf ? epoch.bytes : 0), 0);
   }
 
-  /** Drops the oldest segments when the shelf holds more. */
-  limitShelf(maxBytes: number): void {
+  /** Drops the oldest segments when the shelf holds more, now and from now on. @param reason one of GAP_REASON */
+  limitShelf(maxBytes: number, reason: number): void {
     this.#maxShelfBytes = maxBytes;
+    this.#shelfReason = reason;
     this.#dropWhatIsTooMuch();
   }
 
@@ -205,9 +207,8 @@ export class RecordSpool implements Spool {
     const { mayFree = () => true } = this.#options;
     for (const epoch of this.#epochs) epoch.free((newest) => mayFree(epoch, newest));
     this.#epochs = this.#epochs.filter((epoch) => {
-      const facts = epoch.active?.facts;
-      const newest = { wallMs: facts?.lastWallMs ?? 0, bootMs: facts?.lastBootMs ?? 0 };
-      const mayGo = epoch !== this.current && epoch.isDelivered && mayFree(epoch, newest);
+      const { lastWallMs: wallMs = 0, lastBootMs: bootMs = 0 } = epoch.active?.facts ?? {};
+      const mayGo = epoch !== this.current && epoch.isDelivered && mayFree(epoch, { wallMs, bootMs });
       if (mayGo) epoch.forget();
       return !mayGo;
     });
@@ -296,7 +297,7 @@ export class RecordSpool implements Spool {
   }
 
   #countBadRead(epoch: Epoch, seq: number): number {
-    const segment = epoch.segments.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
+    const segment = epoch.segments.find(({ lastSeq }) => seq <= lastSeq);
     if (segment === undefined) return READS_MAX;
     const count = (this.#badReads.get(segment) ?? 0) + 1;
     this.#badReads.set(segment, count);
@@ -369,7 +370,7 @@ export class RecordSpool implements Spool {
   #limitEpochs(): void {
     while (this.#epochs.length > LIMITS.epochsPerAgent) {
       const delivered = this.#epochs.findIndex((epoch) => epoch.isDelivered && epoch !== this.current);
-      const [oldest] = this.#epochs.splice(Math.max(0, delivered), 1);
+      const oldest = this.#epochs.splice(Math.max(0, delivered), 1)[0];
       if (oldest === undefined) return;
       // The collector sees that an epoch is no longer listed and shows its end as lost.
       this.#samplesDropped += oldest.waitingSamples();
@@ -389,7 +390,7 @@ export class RecordSpool implements Spool {
       const victim = epochs.find((epoch) => epoch.segmentCount > (epoch === this.current ? 1 : 0));
       if (victim === undefined) return;
       bytes -= victim.segments[0]?.bytes ?? 0;
-      this.#samplesDropped += victim.dropOldestSegment(GAP_REASON.BYTES);
+      this.#samplesDropped += victim.dropOldestSegment(isOnShelf ? this.#shelfReason : GAP_REASON.BYTES);
     }
   }
 

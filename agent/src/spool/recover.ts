@@ -77,6 +77,7 @@ interface FoundEpoch {
 interface FoundSegment {
   readonly segment: Segment;
   readonly header: SegmentHeader | undefined;
+  /** Empty when they are not needed any more. */
   readonly entries: readonly Entry[];
   readonly isMiddleDamaged: boolean;
   readonly isEndDamaged: boolean;
@@ -151,10 +152,14 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
     else putAside({ name, id, dir }, options);
   }
   const segments: FoundSegment[] = [];
+  let entries: readonly Entry[] = [];
   for (const name of names) {
     const found = readSegment({ name, id, dir }, { ...options, after: segments.at(-1), gaps });
     if (found === 'unreadable') hasUnreadable = true;
-    else if (found !== undefined) segments.push(found);
+    if (typeof found !== 'object') continue;
+    // The records of all segments together would be the whole spool in memory.
+    segments.push({ ...found, entries: [] });
+    entries = found.entries;
   }
   const headers = segments.flatMap(({ header }) => header ?? []);
   const newest = segments.at(-1);
@@ -175,8 +180,8 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
   const { header } = newest ?? {};
   return {
     epoch,
-    end: header === undefined || !isEndGood ? undefined : { header, entries: newest?.entries ?? [] },
-    lastEntry: newest?.entries.at(-1),
+    end: header === undefined || !isEndGood ? undefined : { header, entries },
+    lastEntry: entries.at(-1),
     isDamaged: !isEndGood || damaged.length > 0,
   };
 }

@@ -1,7 +1,8 @@
 /** `rollcall-collector export`: samples of a data folder as text, also while a collector runs on it. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { parseSeriesSelector } from '../query/series-selector.ts';
+import { cleanText } from '@rollcall/shared/lib/text.ts';
+import { parseSeriesSelector, type SeriesSelector } from '../query/series-selector.ts';
 import { exportSeries } from '../transfer/export.ts';
 import { seriesWriter, type ExportFormat } from '../transfer/formats.ts';
 import { openForReading } from './offline-store.ts';
@@ -10,6 +11,7 @@ import { timeOf } from './time.ts';
 
 /** Samples read at a time, about 50 MB. */
 const SAMPLES_MAX = 2_000_000;
+const SHOWN_LENGTH_MAX = 200;
 
 export interface ExportOptions {
   readonly dataDir: string;
@@ -36,7 +38,7 @@ export interface ExportPorts {
  */
 export async function exportSamples(options: ExportOptions, ports: ExportPorts): Promise<void> {
   const { clock, write, complain } = ports;
-  const matcherSets = options.match.map(parseSeriesSelector);
+  const matcherSets = options.match.map(selectorOf);
   const toMs = options.to === undefined ? clock.wallMs() : timeOf('--to', options.to);
   const fromMs = options.from === undefined ? 0 : timeOf('--from', options.from);
   if (fromMs > toMs) throw new AppError('BAD_CONFIG', '--from: must not be after --to');
@@ -62,5 +64,14 @@ export async function exportSamples(options: ExportOptions, ports: ExportPorts):
     complain(`exported ${grouped(samples)} samples\n`);
   } finally {
     await store.close();
+  }
+}
+
+function selectorOf(text: string): SeriesSelector {
+  try {
+    return parseSeriesSelector(text);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    throw new AppError(error.code, `--match ${cleanText(text, SHOWN_LENGTH_MAX)}: ${error.message}`);
   }
 }

@@ -12,7 +12,7 @@ import { macSamplers, type MacProgram } from './macos.darwin.ts';
 import { parseIoreg, parseMount, parseNetstat, parseSysctl, parseVmStat } from './macos.ts';
 
 function recorded(name: MacProgram): string {
-  return readFileSync(join(import.meta.dirname, 'recorded', `${name}.txt`), 'utf8');
+  return readFileSync(join(import.meta.dirname, 'documented', `${name}.txt`), 'utf8');
 }
 
 function sampler(name: string, answer: (program: MacProgram) => string = recorded): Sampler {

@@ -1,6 +1,6 @@
 /**
  * What macOS tells of itself: the outputs of its own small programs, and processor times of the platform. Pure. Tested by
- * recorded outputs only.
+ * outputs written after the documentation of each program.
  */
 import { ParseError } from '../parse.ts';
 

@@ -10,7 +10,7 @@ import { readLines } from '../testing.ts';
 import { addWindowsReading, parseWindowsReading, WINDOWS_SAMPLERS } from './windows.ts';
 import { windowsSamplers, type Counters } from './windows.win32.ts';
 
-const RECORDED = readFileSync(join(import.meta.dirname, 'recorded/counters.json'), 'utf8');
+const DOCUMENTED = readFileSync(join(import.meta.dirname, 'documented/counters.json'), 'utf8');
 
 async function lines(counters: Counters): Promise<string[]> {
   const all = windowsSamplers(new FakeClock(), counters).map((sampler) => readLines(sampler, new FakeHost()));
@@ -19,7 +19,7 @@ async function lines(counters: Counters): Promise<string[]> {
 
 describe('samplers of Windows', () => {
   it('read counters under the names of both worlds, without sums and hidden volumes', async () => {
-    const found = await lines({ ask: () => Promise.resolve(RECORDED) });
+    const found = await lines({ ask: () => Promise.resolve(DOCUMENTED) });
     for (const line of [
       'windows_cpu_time_total{core="0",mode="idle"} 123456.789',
       'windows_cpu_time_total{core="0",mode="privileged"} 3456.789',
@@ -49,7 +49,7 @@ describe('samplers of Windows', () => {
     const counters: Counters = {
       ask: () => {
         count++;
-        return Promise.resolve(RECORDED);
+        return Promise.resolve(DOCUMENTED);
       },
     };
     const samplers = windowsSamplers(clock, counters);

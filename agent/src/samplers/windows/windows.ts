@@ -1,7 +1,7 @@
 /**
  * Counters of Windows as PowerShell prints them, turned into metrics by tables: windows_exporter's names, and those of
  * node_exporter that dashboards and rules for all systems use. Raw and cumulative (Win32_PerfRawData_… classes of CIM).
- * Pure. Tested by recorded outputs only.
+ * Pure. Tested only by outputs written after the documentation of each program.
  */
 import type { MetricName } from '@rollcall/shared/catalogue/metrics.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';

@@ -128,6 +128,7 @@ class Embedded implements EmbeddedStorage {
 
   async select(request: SelectRequest, signal: AbortSignal): Promise<readonly Series[]> {
     if (request.matchers.length === 0) throw new AppError('BAD_REQUEST', 'select needs at least one matcher');
+    if (request.fromMs > request.toMs) return [];
     const pace = this.#pace(signal);
     const snapshot = this.#options.reader.snapshot();
     const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;

@@ -148,6 +148,7 @@ describe('a block file', () => {
         }
         for (const damages of reader.verify()) expect(damages).toEqual([]);
       }),
+      { numRuns: 40 },
     );
   });
 

@@ -12,7 +12,7 @@ import { readTimes } from './times.ts';
 import { goldenGroups } from './testing/golden.ts';
 
 const HARMLESS = [undefined, 'BLOCK_DAMAGED', 'RECORD_UNDECODABLE'];
-const ROUNDS = 200;
+const ROUNDS = 100;
 
 function chunks(): { bytes: Buffer; noise: Buffer }[] {
   return goldenGroups('raw').flatMap(({ columns }) =>
