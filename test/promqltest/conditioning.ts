@@ -18,6 +18,7 @@ const MOVED_BY = 1e-12;
 const COPIES = 8;
 /** The envelope of a few random copies is narrower than the true one. */
 const SLACK = 8;
+const SMOOTH_RATIO = 1e-3;
 
 /** A store with the dataset, as it is or with every sample moved a little. */
 export async function storeOf(
@@ -104,7 +105,10 @@ function isAmong(value: number | undefined, ours: readonly (number | undefined)[
   const finite = ours.filter((one) => one !== undefined).filter(Number.isFinite);
   if (!Number.isFinite(value) || finite.length === 0) return false;
   const [least, most] = [Math.min(...finite), Math.max(...finite)];
-  const margin = SLACK * (most - least) + 1e-9 * Math.max(Math.abs(least), Math.abs(most)) + 1e-9;
+  const size = Math.max(Math.abs(least), Math.abs(most));
+  // Beyond a jump there is no telling how far an answer may be off, so nothing is added.
+  const isSmooth = most - least < SMOOTH_RATIO * size;
+  const margin = (isSmooth ? SLACK * (most - least) : 0) + 1e-9 * size + 1e-9;
   return value >= least - margin && value <= most + margin;
 }
 

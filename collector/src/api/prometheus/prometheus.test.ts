@@ -176,6 +176,31 @@ function failure(status: number, errorType: string, error: string) {
   return { status, body: { status: 'error', errorType, error } };
 }
 
+describe('every endpoint that tools know', () => {
+  const range = { start: String(NOW_S - 60), end: String(NOW_S), step: '15' };
+  it.each<[path: string, values: Form]>([
+    ['/query', { query: 'up' }],
+    ['/query_range', { query: 'up', ...range }],
+    ['/query_exemplars', { query: 'up', ...range }],
+    ['/series', { 'match[]': 'up' }],
+    ['/labels', {}],
+    ['/label/job/values', {}],
+    ['/metadata', {}],
+    ['/rules', {}],
+    ['/alerts', {}],
+    ['/targets', {}],
+    ['/status/buildinfo', {}],
+    ['/status/tsdb', {}],
+    ['/format_query', { query: 'up' }],
+    ['/parse_query', { query: 'up' }],
+  ])('%s answers GET and POSTed forms', async (path, values) => {
+    const answers = [await get(path, values), await post(path, values)];
+    for (const { status, body } of answers) {
+      expect([status, body]).toEqual([200, expect.objectContaining({ status: 'success' })]);
+    }
+  });
+});
+
 describe('/query', () => {
   it("answers Grafana's health check", async () => {
     expect(await post('/query', { query: '1+1', time: '4' })).toEqual(

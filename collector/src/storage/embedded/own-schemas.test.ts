@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Labels } from '../labels.ts';
 import { EMBEDDED_LIMITS } from './limits.ts';
 import { labelsOf } from './matching.ts';
-import { areStorable, packSchemas } from './own-schemas.ts';
+import { packSchemas, storableAmong } from './own-schemas.ts';
 
 function pack(all: readonly Labels[]) {
   let number = 0;
@@ -54,5 +54,13 @@ test.each([
     false,
   ],
 ])('%s: %o is storable: %s', (_what, labels, wanted) => {
-  expect(areStorable(Labels.of(labels))).toBe(wanted);
+  expect(storableAmong([Labels.of(labels)])).toHaveLength(wanted ? 1 : 0);
+});
+
+test('among many, only those that cannot be stored are left out', () => {
+  const good = Array.from({ length: 50 }, (_, i) => Labels.of({ __name__: `m${i % 3}`, i: String(i) }));
+  const bad = [Labels.of({ a: '1' }), Labels.of({ __name__: 'm0', i: '\ud800' })];
+  expect(storableAmong([...bad, ...good])).toEqual(good);
+  expect(storableAmong(good)).toEqual(good);
+  expect(storableAmong([])).toEqual([]);
 });

@@ -14,7 +14,7 @@ import type { Labels } from '../labels.ts';
 import type { AppendResult, AppendSample, AppendSeries, RejectReason } from '../storage.ts';
 import { ownCode } from './block.ts';
 import { EMBEDDED_LIMITS } from './limits.ts';
-import { areStorable, packSchemas } from './own-schemas.ts';
+import { packSchemas, storableAmong } from './own-schemas.ts';
 
 /** Times that a record can carry. */
 const TIME_MS_MAX = 2 ** 48 - 1;
@@ -98,8 +98,9 @@ export class OwnSeriesWriter {
     let accepted = 0;
     const rejected: { labels: Labels; timeMs: number; reason: RejectReason }[] = [];
     try {
+      const storable = newStorable(lane, batch);
       for (const { labels, samples } of batch) {
-        const series = await this.#seriesOf(lane, labels, samples);
+        const series = await this.#seriesOf(lane, { labels, samples }, storable);
         for (const sample of samples) {
           const verdict = series === undefined ? 'invalid_labels' : judge(series, sample);
           if (verdict === 'same' || verdict === 'new') accepted++;
@@ -119,12 +120,12 @@ export class OwnSeriesWriter {
   /** The state of a series, undefined when its labels cannot be stored. */
   async #seriesOf(
     lane: OwnLane,
-    labels: Labels,
-    samples: readonly AppendSample[],
+    { labels, samples }: AppendSeries,
+    storable: ReadonlySet<string>,
   ): Promise<OwnSeries | undefined> {
     const known = lane.series.get(labels.key);
     if (known !== undefined) return known;
-    if (!areStorable(labels)) return undefined;
+    if (!storable.has(labels.key)) return undefined;
     const fromMs = samples.reduce((least, { timeMs }) => Math.min(least, timeMs), Number.POSITIVE_INFINITY);
     // Only a sample that is older than something stored before can be out of order.
     const last = fromMs <= this.#newestMs ? await this.#options.findLast(labels, fromMs) : undefined;
@@ -210,6 +211,13 @@ export class OwnSeriesWriter {
     lane.session.close();
     if (this.#lane === lane) this.#lane = undefined;
   }
+}
+
+/** Keys of the series of a batch that the lane does not know yet, and that can be stored. */
+function newStorable(lane: OwnLane, batch: readonly AppendSeries[]): ReadonlySet<string> {
+  const unknown = new Map<string, Labels>();
+  for (const { labels } of batch) if (!lane.series.has(labels.key)) unknown.set(labels.key, labels);
+  return new Set(storableAmong([...unknown.values()]).map(({ key }) => key));
 }
 
 /** Whether a sample is new, the same as the newest one, or not to be stored. */
