@@ -13,6 +13,7 @@ export default defineConfig({
           testTimeout: 10_000,
           // Files share a process: half the time, and proof that no module keeps state of its own.
           isolate: false,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -23,6 +24,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Most of them wait for programs most of the time: two at once take little more than half as long.
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           // Its `setup` builds what several of them need.
           globalSetup: ['test/harness/prepare.ts'],
           // A shared machine may stand still for longer than a browser or a started program is given; what passes only
