@@ -17,6 +17,8 @@ export interface RangeSeries {
   /** UTC milliseconds, strictly rising. */
   readonly timestamps: Float64Array;
   readonly values: Float64Array;
+  /** See Series. */
+  readonly counts?: Float64Array | undefined;
 }
 
 /** A range vector: all samples that any window of the grid may hold, and where the windows lie. */
@@ -118,13 +120,14 @@ export async function evaluateRange(
   return { series: series.map(withoutStale), rangeMs, windowEndsMs };
 }
 
-function withoutStale({ labels, timestamps, values, stale }: Series): RangeSeries {
+function withoutStale({ labels, timestamps, values, stale, counts }: Series): RangeSeries {
   const isLive = (_: number, i: number): boolean => stale?.[i] !== 1;
   return {
     labels,
     isNameMarked: false,
     timestamps: stale === undefined ? timestamps : timestamps.filter(isLive),
     values: stale === undefined ? values : values.filter(isLive),
+    counts: stale === undefined ? counts : counts?.filter(isLive),
   };
 }
 

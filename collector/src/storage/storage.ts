@@ -16,6 +16,12 @@ export interface Series {
    * Out of band, because JavaScript may lose the bits of Prometheus' stale NaN.
    */
   readonly stale?: Uint8Array | undefined;
+  /**
+   * How many samples each point stands for; absent when each is one sample. Only where the hints name
+   * `count_over_time` or `avg_over_time`, and the samples are no longer there or need not be read: the value of a point
+   * is then the mean of its samples.
+   */
+  readonly counts?: Float64Array | undefined;
 }
 
 /**

@@ -7,10 +7,19 @@ import type { RangeFunction, Window } from './window.ts';
 /** By name. */
 export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
   sum_over_time: overWindow(sum),
-  avg_over_time: overWindow(mean),
+  avg_over_time: {
+    samplesMin: 1,
+    keepsName: false,
+    start: ({ counts }) => (counts === undefined ? mean : (window) => weightedMean(window, counts)),
+  },
   min_over_time: { samplesMin: 1, keepsName: false, start: () => movingExtreme((a, b) => a < b) },
   max_over_time: { samplesMin: 1, keepsName: false, start: () => movingExtreme((a, b) => a > b) },
-  count_over_time: overWindow(({ from, to }) => to - from),
+  count_over_time: {
+    samplesMin: 1,
+    keepsName: false,
+    start: ({ counts }) =>
+      counts === undefined ? ({ from, to }) => to - from : (window) => sumOf(counts, window),
+  },
   present_over_time: overWindow(() => 1),
   first_over_time: {
     samplesMin: 1,
@@ -48,7 +57,11 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
 };
 
 /** Neumaier's sum; see CompensatedSum, of which this is the inner loop written out. */
-function sum({ values, from, to }: Window): number {
+function sum(window: Window): number {
+  return sumOf(window.values, window);
+}
+
+function sumOf(values: Float64Array, { from, to }: Window): number {
   let total = 0;
   let correction = 0;
   for (let i = from; i < to; i++) {
@@ -73,6 +86,24 @@ function mean(window: Window): number {
     total = next;
   }
   return total / (to - from) + correction / (to - from);
+}
+
+/**
+ * The mean of points that are means of several samples each. Each share is divided first, so that nothing overflows
+ * which the mean itself does not.
+ */
+function weightedMean(window: Window, counts: Float64Array): number {
+  const { values, from, to } = window;
+  const samples = sumOf(counts, window);
+  let total = 0;
+  let correction = 0;
+  for (let i = from; i < to; i++) {
+    const share = (values[i] ?? NaN) * ((counts[i] ?? NaN) / samples);
+    const next = total + share;
+    correction = nextCorrection(total, share, next, correction);
+    total = next;
+  }
+  return total + correction;
 }
 
 function stableMean({ values, from, to }: Window): number {

@@ -10,7 +10,7 @@ import { tooManySamples } from '../limits.ts';
 import type { Series } from '../storage.ts';
 import { STATE, type Block } from './block.ts';
 import type { RollupUse } from './resolution.ts';
-import { RolledSeries } from './rolled-series.ts';
+import { RolledSeries, type RolledPoints } from './rolled-series.ts';
 
 /** The series of a read while it grows. */
 export class SeriesCollector {
@@ -105,7 +105,7 @@ export class GrowingSeries {
 
   /** The series with rising timestamps. Of samples of one time the first value counts; a value beats a stale marker. */
   finish(): Series {
-    if (this.#rolled !== undefined) return this.#behindRollups(this.#rolled).finish();
+    if (this.#rolled !== undefined) return this.#behindRollups(this.#rolled.finish());
     if (!this.#isRising) return this.#sorted().finish();
     const length = this.#length;
     const stale = this.#stale.size === 0 ? undefined : new Uint8Array(length);
@@ -118,14 +118,15 @@ export class GrowingSeries {
     };
   }
 
-  #behindRollups(rolled: RolledSeries): GrowingSeries {
-    const { timesMs, values } = rolled.finish();
+  #behindRollups({ timesMs, values, counts }: RolledPoints): Series {
     const series = new GrowingSeries(this.labels);
     series.#grow(timesMs.length + this.#length);
     series.pushAll(timesMs, values);
     for (let at = 0; at < this.#length; at++)
       series.push(this.#timestamps[at] ?? 0, this.#values[at] ?? Number.NaN, this.#stale.has(at));
-    return series;
+    const finished = series.finish();
+    if (counts === undefined) return finished;
+    return { ...finished, counts: countsAt(finished.timestamps, { timesMs, counts }) };
   }
 
   #noteOrder(timeMs: number): void {
@@ -156,6 +157,15 @@ export class GrowingSeries {
     }
     return series;
   }
+}
+
+/** How many samples the points at `timestamps` stand for: those of rollups for theirs, and one for every sample. */
+function countsAt(
+  timestamps: Float64Array,
+  { timesMs, counts }: { readonly timesMs: Float64Array; readonly counts: Float64Array },
+): Float64Array {
+  let next = 0;
+  return timestamps.map((timeMs) => (timesMs[next] === timeMs ? (counts[next++] ?? 1) : 1));
 }
 
 function exactly(array: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {

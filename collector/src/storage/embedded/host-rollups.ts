@@ -69,8 +69,9 @@ function addColumn(series: GrowingSeries, { timesMs, column }: RollupColumn, rea
     } else if (isPresent) {
       collector.count();
       const value = values[row] ?? Number.NaN;
-      const shown = use === 'count' ? Math.abs(count) : isMean ? value / Math.abs(count) : value;
-      series.rolled(use).push(timeMs, shown, increases?.[row] ?? Number.NaN);
+      const samples = Math.abs(count);
+      const shown = isMean ? value / samples : value;
+      series.rolled(use).push({ timeMs, value: shown, increase: increases?.[row] ?? Number.NaN, samples });
     }
   }
 }
@@ -87,7 +88,6 @@ function streamOf(use: RollupUse): number | undefined {
     case 'newest':
     case 'last':
     case 'counter':
-    case 'count':
       return undefined;
   }
 }

@@ -21,7 +21,7 @@ export type RollupUse =
   | 'min'
   | 'max'
   | 'sum'
-  | 'count'
+  /** The mean, and of how many samples. */
   | 'mean';
 
 /** Functions whose result over rollups is that over the samples, but for the ends of the window. */
@@ -44,7 +44,7 @@ const ROLLUPS_PER_STEP_MIN = 2;
 export function rollupUse(hints: SelectHints | undefined): RollupUse {
   if (hints === undefined) return 'last';
   if (hints.rangeMs === undefined) return 'newest';
-  if (hints.functionName === 'count_over_time') return 'count';
+  if (hints.functionName === 'count_over_time') return 'mean';
   return ROLLED_FUNCTIONS.get(hints.functionName ?? '') ?? 'last';
 }
 

@@ -2,6 +2,14 @@
 import type { RollupUse } from './resolution.ts';
 import { increaseBetween } from './sealing/rollup.ts';
 
+/** What rollups give to PromQL, with rising times. */
+export interface RolledPoints {
+  readonly timesMs: Float64Array;
+  readonly values: Float64Array;
+  /** How many samples each stands for, where the values are means. */
+  readonly counts: Float64Array | undefined;
+}
+
 /** Rollups of a series, one after another; kept as columns, because a year has very many. */
 export class RolledSeries {
   readonly #use: RollupUse;
@@ -9,6 +17,8 @@ export class RolledSeries {
   #values: number[] = [];
   /** What a counter rose by since the rollup before; NaN when the series is none. */
   #increases: number[] = [];
+  /** How many samples each stands for. */
+  #counts: number[] = [];
   /** Positions of rollups that do not know the one before. */
   #firsts = new Set<number>();
   #isRising = true;
@@ -23,15 +33,21 @@ export class RolledSeries {
     this.#firsts.add(this.#times.length);
   }
 
-  push(timeMs: number, value: number, increase: number): void {
+  push(point: {
+    readonly timeMs: number;
+    readonly value: number;
+    readonly increase: number;
+    readonly samples: number;
+  }): void {
+    const { timeMs, value, increase, samples } = point;
     if (timeMs <= (this.#times.at(-1) ?? Number.NEGATIVE_INFINITY)) this.#isRising = false;
     this.#times.push(timeMs);
     this.#values.push(value);
     this.#increases.push(increase);
+    this.#counts.push(samples);
   }
 
-  /** Samples with rising times. */
-  finish(): { readonly timesMs: Float64Array; readonly values: Float64Array } {
+  finish(): RolledPoints {
     if (!this.#isRising) this.#sort();
     if (this.#use === 'counter') this.#completeIncreases();
     if (!this.#isRising) this.#combine();
@@ -39,6 +55,7 @@ export class RolledSeries {
     return {
       timesMs,
       values: this.#use === 'counter' ? this.#withoutResets() : Float64Array.from(this.#values),
+      counts: this.#use === 'mean' ? Float64Array.from(this.#counts) : undefined,
     };
   }
 
@@ -51,6 +68,7 @@ export class RolledSeries {
     this.#times = pick(this.#times);
     this.#values = pick(this.#values);
     this.#increases = pick(this.#increases);
+    this.#counts = pick(this.#counts);
     this.#firsts = firsts;
   }
 
@@ -71,8 +89,15 @@ export class RolledSeries {
       const isSame = this.#times[from] === this.#times[to];
       const value = this.#values[from] ?? Number.NaN;
       const increase = this.#increases[from] ?? Number.NaN;
+      const count = this.#counts[from] ?? 0;
       if (isSame) {
-        this.#values[to] = combined(this.#use, this.#values[to] ?? Number.NaN, value);
+        const countBefore = this.#counts[to] ?? 0;
+        this.#values[to] = combined(
+          this.#use,
+          { value: this.#values[to] ?? Number.NaN, count: countBefore },
+          { value, count },
+        );
+        this.#counts[to] = countBefore + count;
         this.#increases[to] = (this.#increases[to] ?? 0) + increase;
         continue;
       }
@@ -80,9 +105,10 @@ export class RolledSeries {
       this.#times[to] = this.#times[from] ?? 0;
       this.#values[to] = value;
       this.#increases[to] = increase;
+      this.#counts[to] = count;
     }
     const length = Math.min(to + 1, this.#times.length);
-    for (const list of [this.#times, this.#values, this.#increases]) list.length = length;
+    for (const list of [this.#times, this.#values, this.#increases, this.#counts]) list.length = length;
   }
 
   /**
@@ -99,20 +125,25 @@ export class RolledSeries {
   }
 }
 
-function combined(use: RollupUse, left: number, right: number): number {
+interface Point {
+  readonly value: number;
+  /** Samples behind it. */
+  readonly count: number;
+}
+
+function combined(use: RollupUse, left: Point, right: Point): number {
   switch (use) {
     case 'min':
-      return Math.min(left, right);
+      return Math.min(left.value, right.value);
     case 'max':
-      return Math.max(left, right);
+      return Math.max(left.value, right.value);
     case 'sum':
-    case 'count':
-      return left + right;
+      return left.value + right.value;
     case 'mean':
-      return (left + right) / 2;
+      return (left.value * left.count + right.value * right.count) / (left.count + right.count);
     case 'newest':
     case 'last':
     case 'counter':
-      return right;
+      return right.value;
   }
 }
