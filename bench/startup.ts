@@ -29,8 +29,8 @@ const HELP = `npm run bench -- startup [--hosts 1000] [--hours 2] [--interval 10
   --interval  seconds between two readings
   --rounds    starts of the collector; it is killed after each
 
-1000 hosts with two hours are 146 million samples and 1 GB in the folder for temporary files. The files are in the memory of
-the operating system, as they are after a restart of the collector alone.
+1000 hosts with two hours are 146 million samples, a minute and a half, and 0.5 GB in the folder for temporary files. The files
+are in the memory of the operating system, as they are after a restart of the collector alone.
 `;
 
 const CPU_COUNT = 4;
