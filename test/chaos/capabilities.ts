@@ -22,6 +22,15 @@ const PROBES: Readonly<Record<Capability, () => string | undefined>> = {
 
 const known = new Map<Capability, string | undefined>();
 
+/** The library that gives a process another clock; throws where `missing('faketime')` has a reason. */
+export function fakeTimeLibrary(): string {
+  // The program says it to what it starts.
+  const { stdout } = spawnSync('faketime', ['-f', '+0s', 'printenv', 'LD_PRELOAD'], { encoding: 'utf8' });
+  const [path] = stdout.trim().split(/[ :]/);
+  if (path === undefined || path === '') throw new Error('faketime does not name its library');
+  return path;
+}
+
 /** Why the machine lacks it; undefined when it does not. */
 export function missing(capability: Capability): string | undefined {
   if (!known.has(capability)) known.set(capability, PROBES[capability]());

@@ -1,7 +1,7 @@
 /** What is done to real processes, row by row of docs/fault-matrix.md. Long, because it is one table. */
-import { cpSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { missing } from './capabilities.ts';
+import { fakeTimeLibrary, missing } from './capabilities.ts';
 import type { Stage, StageAgent } from './stage.ts';
 
 export interface Scenario {
@@ -266,7 +266,27 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'the wall clock of an agent jumps',
     agents: 1,
     obstacle: () => missing('faketime'),
-    run: async () => pause(1),
+    prepare: (stage) => {
+      setClockOffset(stage, 0);
+      stage.agentEnvironment = {
+        LD_PRELOAD: fakeTimeLibrary(),
+        FAKETIME_TIMESTAMP_FILE: clockFile(stage),
+        FAKETIME_NO_CACHE: '1',
+        FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      };
+    },
+    run: async (stage) => {
+      // An hour ahead is refused and says so, an hour behind is stored as it came.
+      for (const seconds of [3_600, -3_600, 0]) {
+        setClockOffset(stage, seconds);
+        await pause(4_000);
+      }
+      // Without this the scenario could pass with a clock that never jumped.
+      setClockOffset(stage, 500);
+      await stage.hasTickAhead(400_000);
+      setClockOffset(stage, 0);
+      await pause(4_000);
+    },
   },
   {
     row: 'F46',
@@ -280,6 +300,18 @@ export const SCENARIOS: readonly Scenario[] = [
       }),
   },
 ];
+
+function clockFile({ folder }: Stage): string {
+  return join(folder, 'clock');
+}
+
+/** The agents' wall clock is so many seconds ahead of the machine's from now on. */
+function setClockOffset(stage: Stage, seconds: number): void {
+  // Renamed into place: a clock that is read meanwhile finds the old offset or the new one.
+  const path = clockFile(stage);
+  writeFileSync(`${path}.new`, `${seconds < 0 ? '' : '+'}${seconds}s\n`);
+  renameSync(`${path}.new`, path);
+}
 
 function newestSegment({ dataDir }: StageAgent): string {
   const segments = readdirSync(dataDir, { recursive: true, encoding: 'utf8' })

@@ -24,7 +24,6 @@ export interface StageAgent {
   readonly name: string;
   readonly dataDir: string;
   process: RunningProcess | undefined;
-  /** Seconds that its wall clock is ahead. */
   readonly token: string;
 }
 
@@ -34,6 +33,8 @@ export class Stage {
   readonly proxy: ChaosProxy;
   readonly collectorDir: string;
   hasForked = false;
+  /** For the agents, on top of the variables of this process. */
+  agentEnvironment: Readonly<Record<string, string>> = {};
   readonly #port: number;
   readonly #undo: (() => void)[] = [];
   readonly #spooled: SpooledRecord[] = [];
@@ -99,7 +100,8 @@ export class Stage {
     if (agent.process !== undefined) return;
     const { dataDir, token, name } = agent;
     const url = `http://127.0.0.1:${this.proxy.port}`;
-    agent.process = startAgent({ url, dataDir, token, flags: ['--interval', '1s', '--host-name', name] });
+    const flags = ['--interval', '1s', '--host-name', name];
+    agent.process = startAgent({ url, dataDir, token, flags, environment: this.agentEnvironment });
   }
 
   /** `kill -9`; what stands in its spool then is looked for at the end. */
@@ -131,6 +133,14 @@ export class Stage {
       },
       SETTLE_MS_MAX,
     );
+  }
+
+  /** Resolves when the newest tick of some agent is at least so far ahead of this machine's clock. */
+  async hasTickAhead(aheadMs: number): Promise<void> {
+    await waitFor(`a tick ${aheadMs} ms ahead`, () => {
+      const newest = newestTicks(join(this.collectorDir, 'journal.db'));
+      return [...newest.values()].some((timeMs) => timeMs - Date.now() >= aheadMs) ? true : undefined;
+    });
   }
 
   /** Ends everything in order and judges what was stored. */

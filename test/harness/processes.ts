@@ -53,12 +53,14 @@ export function startAgent(options: {
   readonly flags?: readonly string[];
   /** @default the one of the checkout */
   readonly program?: string;
+  /** Variables on top of those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }): RunningProcess {
-  const { program = AGENT } = options;
+  const { program = AGENT, environment = {} } = options;
   const secrets = options.token === undefined ? {} : { ROLLCALL_TOKEN: options.token };
   return start(
     [program, 'run', '--url', options.url, '--data-dir', options.dataDir, ...(options.flags ?? [])],
-    secrets,
+    { ...environment, ...secrets },
   );
 }
 

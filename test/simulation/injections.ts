@@ -144,6 +144,7 @@ const INJECTIONS: Readonly<Record<Fault, Injection>> = {
   'spool set back': (scene, agent) => {
     agent.saveImage();
     scene.timeline.after(scene.random.next() * 2 * MINUTE_MS, () => {
+      if (agent.isRetired) return;
       agent.kill();
       agent.restoreImage();
       scene.mark('spool set back');
@@ -217,6 +218,7 @@ function rollBack(scene: Scene): void {
   if ((collector.journal?.stats().samples ?? 0) === 0) return;
   collector.saveImage();
   timeline.after(random.next() * 2 * MINUTE_MS, () => {
+    if (collector.isRetired) return;
     collector.kill();
     collector.restoreImage();
     scene.databasesReplaced();

@@ -26,8 +26,6 @@ export interface Path {
   isUpClogged: boolean;
   isDownClogged: boolean;
   delayMsMax: number;
-  /** When connections of it were broken last without a word. */
-  brokenAtMs: number;
   /** Probability that a message of the agent arrives twice. */
   doubled: number;
 }
@@ -38,7 +36,6 @@ export function clearPath(): Path {
     isUpClogged: false,
     isDownClogged: false,
     delayMsMax: 20,
-    brokenAtMs: 0,
     doubled: 0,
   };
 }
@@ -99,7 +96,6 @@ export class Network {
 
   /** Every connection of the path breaks, with what is under way; each end learns of it when `isTold`. */
   cut(path: Path, isTold: boolean): void {
-    if (!isTold) path.brokenAtMs = this.timeline.nowMs;
     for (const line of this.#lines) if (line.path === path) line.cut(isTold);
   }
 

@@ -83,10 +83,13 @@ export class SimAgent {
       this.#facts = original.#facts;
       this.hasForked = true;
     }
+    // With the tiny limits four changes fill an epoch, and a collector wants no more than one a minute.
+    const ticksPerChange = Math.max(3, Math.ceil(15_000 / plan.intervalMs));
     this.ledger = new Ledger({
       machine: number,
       clock: this.machine,
-      devices: (tick) => (plan.faults.has('changing series') ? 1 + (Math.floor(tick / 3) % 5) : 2),
+      devices: (tick) =>
+        plan.faults.has('changing series') ? 1 + (Math.floor(tick / ticksPerChange) % 5) : 2,
     });
   }
 
@@ -297,6 +300,11 @@ export class SimAgent {
     );
     // What the collector had acknowledged by then, the image may not know.
     for (const tick of this.ledger.ticks) tick.place = undefined;
+  }
+
+  /** Whether it was stopped for good, which no fault may disturb. */
+  get isRetired(): boolean {
+    return this.#isRetired;
   }
 
   /** Ends in order and is not started again. */

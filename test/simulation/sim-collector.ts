@@ -160,6 +160,11 @@ export class SimCollector {
     running.state.close();
   }
 
+  /** Whether it was stopped for good, which no fault may disturb. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
   /** Ends in order and is not started again. */
   stopForGood(): Promise<void> {
     this.#isRetired = true;

@@ -259,8 +259,7 @@ class World {
     if (agent?.hasForked === true) return;
     const nowMs = this.#timeline.nowMs;
     const sinceMs = agent && this.#clearSinceMs.get(agent);
-    // An agent takes a minute to notice a connection that died silently.
-    const forMs = nowMs - Math.max(sinceMs ?? nowMs, agent?.path.brokenAtMs ?? nowMs);
+    const forMs = nowMs - (sinceMs ?? nowMs);
     if (forMs > FALSE_DOWN_MS)
       this.#fail('no host that is there is called down', `${agent?.name} after ${forMs} ms`);
   }

@@ -23,6 +23,11 @@ export class InventorySender {
     this.#socket = socket;
   }
 
+  /** Whether something waits until the socket takes more. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Queues the sections; one that waits already is not sent twice. Those over the limit of the wire are left out. */
   send(sections: readonly CanonicalSection[]): void {
     for (const section of sections) {

@@ -35,6 +35,12 @@ const DIAL_MS_MAX = 30_000;
 /** How long acks are waited for when one of the ends stops. */
 const DRAIN_MS_MAX = 5_000;
 const SUSPEND_MS_MIN = 30_000;
+/**
+ * How long a silent collector is waited for, at the least. Presence calls a host down 60 s after it was heard last, so the
+ * agent must have noticed a dead connection and be back before.
+ */
+const SILENCE_MS_MIN = 30_000;
+const SILENT_HEARTBEATS_MAX = 2;
 const NORMAL_CLOSE = 1000;
 const NO_DELAY = { minMs: 0, maxMs: 0 };
 
@@ -523,7 +529,7 @@ function heartbeatAtMs(connection: Connection): number {
 }
 
 function silenceMsMax(connection: Connection): number {
-  return Math.max(LIMITS.idleMs, 3 * connection.heartbeatMs);
+  return Math.max(SILENCE_MS_MIN, SILENT_HEARTBEATS_MAX * connection.heartbeatMs);
 }
 
 function rolledBackReport(epochId: string): Effect {

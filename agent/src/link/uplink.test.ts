@@ -303,20 +303,36 @@ describe('reconnecting', () => {
     expect(world.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
     world.network.outcome = { kind: 'open' };
     await world.clock.advance(60_000);
-    expect(world.log.lines.at(-1)?.message).toBe('connected to the collector');
+    expect(world.log.lines.map(({ message }) => message)).toContain('connected to the collector');
   });
 });
 
 describe('liveness', () => {
-  it('pings a silent connection and gives it up after a minute without an answer', async () => {
+  it('pings a silent connection and gives it up after 30 s without an answer', async () => {
     const world = setUp();
     await connect(world);
-    await world.clock.advance(35_000);
-    expect(world.network.pings).toBe(3);
+    await world.clock.advance(25_000);
+    expect(world.network.pings).toBe(2);
     world.network.pong();
-    await world.clock.advance(55_000);
+    await world.clock.advance(25_000);
     expect(world.uplink.stats().phase).toBe('LIVE');
     await world.clock.advance(10_000);
+    expect(world.network.lastClose).toBe(0);
+  });
+
+  it('keeps a link that takes a large inventory slowly, and gives it up once it takes no more', async () => {
+    const world = setUp();
+    await connect(world);
+    world.network.isStalled = true;
+    const paths = Array.from({ length: 20_000 }, (_unused, index) => `/usr/share/package/${index}`);
+    world.changeInventory([canonicalSection({ name: 'os', content: { paths } })]);
+    world.collector.send(encodeInventoryNeed(['os']));
+    for (let piece = 0; piece < 4; piece++) {
+      await world.clock.advance(25_000);
+      world.network.trickle();
+    }
+    expect(world.uplink.stats().phase).toBe('LIVE');
+    await world.clock.advance(30_000);
     expect(world.network.lastClose).toBe(0);
   });
 });

@@ -303,6 +303,9 @@ export class Uplink {
 
   #onDrained(link: Link): void {
     if (link.socket.bufferedBytes > LIMITS.agentSendBufferBytes) return;
+    if (!link.isWaitingToSend && !link.inventory.isWaiting) return;
+    // The socket was full and took something: the other end reads, however slow the link is.
+    this.#dispatch({ kind: 'heard' });
     link.inventory.sendMore();
     if (!link.isWaitingToSend) return;
     link.isWaitingToSend = false;

@@ -219,7 +219,7 @@ export class Connection implements InventoryPeer {
   }
 
   #judgeHello(body: Buffer): void {
-    const { judge, hosts, counters, log } = this.#shared;
+    const { judge, hosts, counters, log, presence } = this.#shared;
     const verdict = judge.judge(body, {
       address: this.#address,
       collectorNonce: this.#collectorNonce,
@@ -232,6 +232,8 @@ export class Connection implements InventoryPeer {
     const { agentId, hello } = verdict;
     const epochIds = hello.epochs.map(({ id }) => id);
     if (!this.#shared.epochRate.admit(agentId, epochIds, this.#shared.clock.monoMs())) {
+      // Asked to wait, but there: it proved who it is, and comes again within the silence that presence allows.
+      presence.heard(agentId);
       const text = 'too many new epochs; the spool of this agent begins anew all the time';
       return this.dispatch({ kind: 'end', code: 'SLOW_DOWN', text });
     }

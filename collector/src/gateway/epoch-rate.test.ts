@@ -21,3 +21,12 @@ it('lets eight new ones through, then one a minute, and does not mind old ones',
   rate.forget('a');
   expect(rate.admit('a', ['e10'], 61_000)).toBe(true);
 });
+
+it('lets an agent with many new ones in after a while, although it asks all the time', () => {
+  const rate = new EpochRate(10);
+  rate.admit('a', ['e0'], 0);
+  const many = Array.from({ length: 12 }, (_, index) => `n${index}`);
+  const answers = Array.from({ length: 20 }, (_, index) => rate.admit('a', many, index * 15_000));
+  // Eight at once, and four minutes for the other four.
+  expect(answers.indexOf(true)).toBe(16);
+});

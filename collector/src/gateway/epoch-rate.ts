@@ -9,7 +9,7 @@ const NEW_EPOCHS = { burst: 8, perSecond: 1 / 60 };
 
 export class EpochRate {
   readonly #buckets: KeyedBuckets;
-  /** Epochs of the newest HELLO that was let in, by agent; only enrolled agents come this far. */
+  /** Epochs of the newest HELLO that were admitted, by agent; only enrolled agents come this far. */
   readonly #known = new Map<string, ReadonlySet<string>>();
 
   /** @param agentsMax how many agents are remembered; with more of them the oldest get a full bucket */
@@ -19,17 +19,16 @@ export class EpochRate {
 
   /**
    * Whether a login with these epochs may go on. The first one since the start always may: which of its epochs are new is
-   * not known, and there may be many after an outage.
+   * not known, and there may be many after an outage. Of a login that may not, the epochs that were admitted are remembered,
+   * so that an agent with many new ones gets in after a while however often it asks.
    */
   admit(agentId: string, epochIds: readonly string[], nowMonoMs: number): boolean {
     const known = this.#known.get(agentId);
-    if (known !== undefined) {
-      for (const id of epochIds) {
-        if (!known.has(id) && !this.#buckets.take(agentId, nowMonoMs)) return false;
-      }
-    }
-    this.#known.set(agentId, new Set(epochIds));
-    return true;
+    const admitted = new Set(
+      epochIds.filter((id) => known === undefined || known.has(id) || this.#buckets.take(agentId, nowMonoMs)),
+    );
+    this.#known.set(agentId, admitted);
+    return epochIds.every((id) => admitted.has(id));
   }
 
   /** The host was revoked or deleted. */

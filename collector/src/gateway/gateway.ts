@@ -49,8 +49,8 @@ const DRAIN_MS = 5_000;
 const CLOSE_MS = 1_000;
 const RETURN_MIN_MS = 1_000;
 const RETURN_MAX_MS = 5_000;
-/** Who was told to slow down; a refused login is forgotten after a minute at the latest. */
-const SLOW_DOWN_WINDOW = { minMs: 5_000, maxMs: 60_000 };
+/** Who was told to slow down. Short enough that presence does not call a host down that does as it was told. */
+const SLOW_DOWN_WINDOW = { minMs: 5_000, maxMs: 25_000 };
 
 /**
  * For ws. No compression (28 KiB per connection, and bombs), small messages, few fragments, and no list of clients of

@@ -162,6 +162,8 @@ describe('a peer that breaks the protocol', () => {
     await expect(agent.login(hello)).rejects.toThrow('connection ended');
     expect((await agent.closed).code).toBe(4429);
     expect(test.counts.get('session_ends_total SLOW_DOWN')).toBe(1);
+    // Whoever does as it is told is not called down.
+    expect(test.presence.now(host.id).state).toBe('up');
   });
 
   it('is ended when a chunk of inventory does not fit what was announced', async () => {

@@ -171,7 +171,7 @@ describe('authentication', () => {
     );
     expect(decodeGoaway((await refused.next(MESSAGE.GOAWAY)).body)).toMatchObject({
       minMs: 5_000,
-      maxMs: 60_000,
+      maxMs: 25_000,
     });
     await test.clock.advance(12_000);
     expect(await attempt()).toBe(4401);

@@ -49,6 +49,11 @@ export class FakeNetwork {
     this.#current?.heard();
   }
 
+  /** Lets go what was held back, and holds back what is sent from now on. */
+  trickle(): void {
+    this.#current?.flush();
+  }
+
   /** Lets go what was held back. */
   flush(): void {
     this.isStalled = false;
