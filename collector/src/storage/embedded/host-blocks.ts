@@ -86,12 +86,13 @@ export class HostBlocks {
   }
 
   /**
-   * Gives the readings of some samplers of a host to `take`, each sampler's in order of time, but for those in block files.
+   * Gives the readings of some samplers of a host to `take`, each sampler's in order of time, but for those in block
+   * files. Those of the window come all at once.
    * @returns per sampler the part of the range in which readings of it may stand in block files
    */
   async read(
     { host, samplers, range }: BlocksRequest,
-    take: (sampler: string, block: Block) => void,
+    take: (sampler: string, blocks: readonly Block[]) => void,
   ): Promise<ReadonlyMap<string, TimeRange>> {
     await this.#fill(host, range.fromMs);
     // What the window has is taken at once, before it can change; then the journal is read up to where it begins.
@@ -105,20 +106,17 @@ export class HostBlocks {
       const fromMs = isOwn ? ownFromMs : this.#window.coveredFrom(host.agentId, sampler);
       coveredFrom.set(sampler, fromMs);
       journalToMs = Math.max(journalToMs, Math.min(range.toMs, fromMs - 1));
-      const leastMs = Math.max(range.fromMs, fromMs);
-      const blocks = this.#window.blocks(host.agentId, sampler);
-      recent.set(
-        sampler,
-        blocks.filter((block) => isIn(block, leastMs, range.toMs) && block.pos <= this.#snapshot.lastPos),
-      );
+      const { lastPos } = this.#snapshot;
+      const part = { fromMs: Math.max(range.fromMs, fromMs), toMs: range.toMs, lastPos };
+      recent.set(sampler, this.#window.blocksIn(host.agentId, sampler, part));
     }
     if (journalToMs >= range.fromMs) {
       await this.#ordered(host, { fromMs: range.fromMs, toMs: journalToMs }, samplers, (block) => {
         const { sampler } = block.schema;
-        if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY)) take(sampler, block);
+        if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY)) take(sampler, [block]);
       });
     }
-    for (const [sampler, blocks] of recent) for (const block of blocks) take(sampler, block);
+    for (const [sampler, blocks] of recent) take(sampler, blocks);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
   }
 
