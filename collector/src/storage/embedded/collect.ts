@@ -58,9 +58,8 @@ export class GrowingSeries {
   readonly labels: Labels;
   /** The last sample of the source that adds at the moment was a value. */
   isLive = false;
-  /** May be shared with other series while it is full: then it is replaced before anything is added. */
-  #timestamps: Float64Array = new Float64Array(0);
-  #values: Float64Array = new Float64Array(0);
+  #timestamps = new Float64Array(0);
+  #values = new Float64Array(0);
   #length = 0;
   /** Positions of stale markers. */
   readonly #stale = new Set<number>();
@@ -92,17 +91,11 @@ export class GrowingSeries {
     this.#length++;
   }
 
-  /** Adds values of rising times, all present, at once. The arrays may be kept, and are not to be changed afterwards. */
+  /** Adds values of rising times, all present, at once. */
   pushAll(timesMs: Float64Array, values: Float64Array): void {
     const [firstMs] = timesMs;
     if (firstMs === undefined) return;
     this.isLive = true;
-    if (this.#timestamps.length === 0 && isWhole(timesMs) && isWhole(values)) {
-      this.#timestamps = timesMs;
-      this.#values = values;
-      this.#length = timesMs.length;
-      return;
-    }
     this.#noteOrder(firstMs);
     if (this.#length + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
     this.#timestamps.set(timesMs, this.#length);
@@ -165,16 +158,11 @@ export class GrowingSeries {
   }
 }
 
-/** Not a view on a part of something larger, which would be kept in memory with it. */
-function isWhole({ byteLength, buffer }: Float64Array): boolean {
-  return byteLength === buffer.byteLength;
-}
-
-function exactly(array: Float64Array, length: number): Float64Array {
+function exactly(array: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
   return array.length === length ? array : array.slice(0, length);
 }
 
-function enlarged(old: Float64Array, capacity: number): Float64Array {
+function enlarged(old: Float64Array<ArrayBuffer>, capacity: number): Float64Array<ArrayBuffer> {
   const array = new Float64Array(capacity);
   array.set(old);
   return array;
@@ -185,9 +173,6 @@ export interface Column {
   readonly index: number;
   readonly series: GrowingSeries;
 }
-
-/** So many readings become columns at a time. */
-const ROWS_PER_RUN = 1_024;
 
 /** The blocks of one sampler of one host on their way into series; fed in order of time. */
 export class SamplerTimeline {
@@ -229,59 +214,6 @@ export class SamplerTimeline {
       else if (isNext && this.#hasDerivedEnds && series.isLive) this.#push(series, timeMs, Number.NaN, true);
     }
     this.#lastMs = Math.max(this.#lastMs, timeMs);
-  }
-
-  /**
-   * Like `add` for each of them. Readings of one schema, which most of them are, become columns first: that takes a
-   * fraction of the time.
-   * @throws AppError QUERY_LIMIT
-   */
-  addAll(blocks: readonly Block[]): void {
-    for (let from = 0; from < blocks.length;) {
-      const end = this.#runEnd(blocks, from);
-      const block = blocks[from];
-      if (end === from + 1 && block !== undefined) this.add(block);
-      else this.#addRun(blocks.slice(from, end));
-      from = end;
-    }
-  }
-
-  /** Where the run of readings that begins at `from` ends: one schema, rising times, after all that was added before. */
-  #runEnd(blocks: readonly Block[], from: number): number {
-    const schema = blocks[from]?.schema;
-    let lastMs = this.#lastMs;
-    let end = from;
-    for (; end < Math.min(blocks.length, from + ROWS_PER_RUN); end++) {
-      const block = blocks[end];
-      if (block === undefined || block.schema !== schema || block.timeMs <= lastMs) break;
-      lastMs = block.timeMs;
-    }
-    return Math.max(end, from + 1);
-  }
-
-  #addRun(run: readonly Block[]): void {
-    const [first] = run;
-    if (first === undefined) return;
-    const timesMs = Float64Array.from(run, ({ timeMs }) => timeMs);
-    const hasStates = run.some(({ states }) => states !== undefined);
-    const columns = this.startRows(first.schema, timesMs).map(({ index, series }) => ({
-      index,
-      series,
-      values: new Float64Array(run.length),
-      states: hasStates ? new Uint8Array(run.length) : undefined,
-    }));
-    // Row by row, because what is next to each other in memory are the values of one reading.
-    for (const [row, block] of run.entries()) {
-      for (const { index, values, states } of columns) {
-        values[row] = block.values[index] ?? Number.NaN;
-        if (states !== undefined)
-          states[row] = block.states === undefined ? STATE.PRESENT : (block.states[index] ?? STATE.ABSENT);
-      }
-    }
-    for (const { series, values, states } of columns) {
-      const isFull = states?.every((state) => state === STATE.PRESENT) ?? true;
-      this.addColumn(series, timesMs, { values, states: isFull ? undefined : states });
-    }
   }
 
   /**

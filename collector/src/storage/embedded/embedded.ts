@@ -409,14 +409,14 @@ async function addSamples(
   }
   const read = { host, samplers, range };
   if (groups.length === 0) {
-    await readings.read(read, (sampler, blocks) => timelineOf(sampler).addAll(blocks));
+    await readings.read(read, (sampler, block) => timelineOf(sampler).add(block));
     return;
   }
   const recent = new Map<string, Block[]>();
-  const ranges = await readings.read(read, (sampler, blocks) => {
+  const ranges = await readings.read(read, (sampler, block) => {
     const list = recent.get(sampler);
-    if (list === undefined) recent.set(sampler, [...blocks]);
-    else for (const block of blocks) list.push(block);
+    if (list === undefined) recent.set(sampler, [block]);
+    else list.push(block);
   });
   for (const [sampler, blockRange] of ranges) {
     const ofSampler = groups.filter(({ schema }) => schema.sampler === sampler);

@@ -86,13 +86,12 @@ export class HostBlocks {
   }
 
   /**
-   * Gives the readings of some samplers of a host to `take`, each sampler's in order of time, but for those in block
-   * files. Those of the window come all at once.
+   * Gives the readings of some samplers of a host to `take`, each sampler's in order of time, but for those in block files.
    * @returns per sampler the part of the range in which readings of it may stand in block files
    */
   async read(
     { host, samplers, range }: BlocksRequest,
-    take: (sampler: string, blocks: readonly Block[]) => void,
+    take: (sampler: string, block: Block) => void,
   ): Promise<ReadonlyMap<string, TimeRange>> {
     await this.#fill(host, range.fromMs);
     // What the window has is taken at once, before it can change; then the journal is read up to where it begins.
@@ -113,10 +112,10 @@ export class HostBlocks {
     if (journalToMs >= range.fromMs) {
       await this.#ordered(host, { fromMs: range.fromMs, toMs: journalToMs }, samplers, (block) => {
         const { sampler } = block.schema;
-        if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY)) take(sampler, [block]);
+        if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY)) take(sampler, block);
       });
     }
-    for (const [sampler, blocks] of recent) take(sampler, blocks);
+    for (const [sampler, blocks] of recent) for (const block of blocks) take(sampler, block);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
   }
 

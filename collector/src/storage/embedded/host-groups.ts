@@ -62,7 +62,7 @@ export interface SamplerParts {
 }
 
 /** Readings between two looks at the clock. */
-const READINGS_PER_LOOK = 1_024;
+const READINGS_PER_LOOK = 16;
 
 /**
  * Brings the groups and the readings of one sampler into its timeline, in order of time. Only rows that overlap others
@@ -104,9 +104,9 @@ export async function addInAnyOrder(
 }
 
 async function addReadings(timeline: SamplerTimeline, readings: readonly Block[], pace: Pace): Promise<void> {
-  for (let from = 0; from < readings.length; from += READINGS_PER_LOOK) {
-    timeline.addAll(readings.slice(from, from + READINGS_PER_LOOK));
-    if (pace.isDue) await pace.rest();
+  for (const [at, reading] of readings.entries()) {
+    timeline.add(reading);
+    if (at % READINGS_PER_LOOK === 0 && pace.isDue) await pace.rest();
   }
 }
 
