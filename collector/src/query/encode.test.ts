@@ -26,3 +26,16 @@ it('writes every point of a matrix as it writes a single value', () => {
     }),
   );
 });
+
+it.each([0, -0, NaN, -Infinity, 1.5])('%d at all times, and at all but one, is written as it is', (value) => {
+  const timestamps = Float64Array.from({ length: 2_001 }, (_, i) => i * 1_000);
+  const same = new Float64Array(2_001).fill(value);
+  for (const last of [value, -value]) {
+    const values = same.with(2_000, last);
+    const series = { labels: Labels.of({ a: '1' }), timestamps, values };
+    const text = [...encodeQueryValue({ kind: 'matrix', series: [series] })].join('');
+    const points = Array.from(values, (one, i) => `[${i},"${formatSample(one)}"]`);
+    const list = `{"metric":{"a":"1"},"values":[${points.join(',')}]}`;
+    expect(text).toBe(`{"resultType":"matrix","result":[${list}]}`);
+  }
+});

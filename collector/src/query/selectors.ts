@@ -37,7 +37,9 @@ function shiftedTimes(shift: TimeShift, grid: Grid, ev: Evaluation): Float64Arra
     const atMs = at.kind === 'time' ? at.timeMs : at.kind === 'start' ? ev.startMs : ev.endMs;
     return new Float64Array(grid.count).fill(atMs - offsetMs);
   }
-  return Float64Array.from({ length: grid.count }, (_, i) => timeAt(grid, i) - offsetMs);
+  const timesMs = new Float64Array(grid.count);
+  for (let i = 0; i < grid.count; i++) timesMs[i] = timeAt(grid, i) - offsetMs;
+  return timesMs;
 }
 
 /** The matchers of a selector, its name among them. */

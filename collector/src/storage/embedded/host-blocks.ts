@@ -105,12 +105,9 @@ export class HostBlocks {
       const fromMs = isOwn ? ownFromMs : this.#window.coveredFrom(host.agentId, sampler);
       coveredFrom.set(sampler, fromMs);
       journalToMs = Math.max(journalToMs, Math.min(range.toMs, fromMs - 1));
-      const leastMs = Math.max(range.fromMs, fromMs);
-      const blocks = this.#window.blocks(host.agentId, sampler);
-      recent.set(
-        sampler,
-        blocks.filter((block) => isIn(block, leastMs, range.toMs) && block.pos <= this.#snapshot.lastPos),
-      );
+      const { lastPos } = this.#snapshot;
+      const part = { fromMs: Math.max(range.fromMs, fromMs), toMs: range.toMs, lastPos };
+      recent.set(sampler, this.#window.blocksIn(host.agentId, sampler, part));
     }
     if (journalToMs >= range.fromMs) {
       await this.#ordered(host, { fromMs: range.fromMs, toMs: journalToMs }, samplers, (block) => {

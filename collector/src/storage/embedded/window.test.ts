@@ -30,6 +30,25 @@ test('keeps blocks in order of time, however they arrive', () => {
   expect(window.coveredFrom('a', 'cpu')).toBe(Number.NEGATIVE_INFINITY);
 });
 
+test('gives the blocks of a range, without those that were written after a position', () => {
+  const window = start();
+  for (const [timeMs, pos] of [
+    [700, 1],
+    [800, 2],
+    [800, 5],
+    [900, 3],
+    [950, 4],
+  ] as const)
+    window.add('a', block(timeMs, pos));
+  const found = (fromMs: number, toMs: number, lastPos: number) =>
+    window.blocksIn('a', 'cpu', { fromMs, toMs, lastPos }).map(({ pos }) => pos);
+  expect(found(800, 900, 9)).toEqual([2, 5, 3]);
+  expect(found(701, 949, 3)).toEqual([2, 3]);
+  expect(found(0, 5_000, 5)).toEqual([1, 2, 5, 3, 4]);
+  expect(found(801, 899, 9)).toEqual([]);
+  expect(window.blocksIn('unknown', 'cpu', { fromMs: 0, toMs: 5_000, lastPos: 9 })).toEqual([]);
+});
+
 test('gives up the oldest arrivals when memory is short, and says from when on it is complete', () => {
   const window = start(3);
   for (const timeMs of [600, 700, 800]) window.add('a', block(timeMs));

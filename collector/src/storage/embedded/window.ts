@@ -9,6 +9,8 @@ import type { EmbeddedLimits } from './limits.ts';
 /** Blocks of one sampler of one host, in order of time. */
 interface SamplerWindow {
   readonly blocks: Block[];
+  /** No block has a position beyond this. */
+  lastPos: number;
   /** Every block from this time on is here. */
   fromMs: number;
 }
@@ -100,6 +102,18 @@ export class RecentWindow {
     return this.#hosts.get(agentId)?.samplers.get(sampler)?.blocks ?? [];
   }
 
+  /** The blocks of a sampler in a range that had been written up to a position, in order of time. */
+  blocksIn(
+    agentId: string,
+    sampler: string,
+    { fromMs, toMs, lastPos }: FillTicket & { readonly lastPos: number },
+  ): readonly Block[] {
+    const held = this.#hosts.get(agentId)?.samplers.get(sampler);
+    if (held === undefined) return [];
+    const found = held.blocks.slice(firstAtLeast(held.blocks, fromMs), firstAtLeast(held.blocks, toMs + 1));
+    return held.lastPos <= lastPos ? found : found.filter(({ pos }) => pos <= lastPos);
+  }
+
   /**
    * What must be read from the journal, so that reads from `fromMs` on need not look there again. Undefined when nothing
    * is missing, when the time is before the window, or when memory is short.
@@ -156,6 +170,7 @@ export class RecentWindow {
     let at = blocks.length;
     while (at > 0 && isAfter(blocks[at - 1], block)) at--;
     blocks.splice(at, 0, block);
+    sampler.lastPos = Math.max(sampler.lastPos, block.pos);
     const bytes = blockBytes(block);
     this.#queue.push({ sampler, block, bytes });
     this.#bytes += bytes;
@@ -188,10 +203,22 @@ export class RecentWindow {
 function samplerOf(host: HostWindow, name: string): SamplerWindow {
   let sampler = host.samplers.get(name);
   if (sampler === undefined) {
-    sampler = { blocks: [], fromMs: host.fromMs };
+    sampler = { blocks: [], lastPos: 0, fromMs: host.fromMs };
     host.samplers.set(name, sampler);
   }
   return sampler;
+}
+
+/** Position of the first block at or after `timeMs`. */
+function firstAtLeast(blocks: readonly Block[], timeMs: number): number {
+  let low = 0;
+  let high = blocks.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((blocks[middle]?.timeMs ?? Infinity) < timeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function isAfter(left: Block | undefined, right: Block): boolean {
