@@ -4,7 +4,6 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LocalHost, MACHINE_ROOTS } from '../../agent/src/host/local-host.ts';
@@ -12,6 +11,7 @@ import { createSamplers } from '../../agent/src/samplers/list.ts';
 import { readLines } from '../../agent/src/samplers/testing.ts';
 import { isMetricName, metricDefinition } from '../../shared/src/catalogue/metrics.ts';
 import { systemClock } from '../../shared/src/lib/clock.ts';
+import { freePort } from '../harness/ports.ts';
 
 const PROGRAM = '/usr/bin/prometheus-node-exporter';
 const START_MS_MAX = 20_000;
@@ -57,15 +57,6 @@ function isOnly(list: readonly (readonly [RegExp, string])[], name: string): boo
 /** The kernel says -1 for an unknown speed, which node_exporter prints as -125000 and we leave out. */
 function isUnknownSpeed(series: string, value: number): boolean {
   return nameOf(series) === 'node_network_speed_bytes' && value < 0;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** Runs `use` with a function that scrapes a fresh node_exporter. */

@@ -2,11 +2,11 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { Labels } from '../../collector/src/storage/labels.ts';
+import { freePort } from '../harness/ports.ts';
 
 /** Whether the programs `prometheus` and `promtool` are installed. */
 export function hasPrometheus(): boolean {
@@ -103,16 +103,6 @@ export async function startPrometheus(folder: string, openMetrics: string): Prom
       if (child.exitCode === null) await once(child, 'exit');
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 async function ready(url: string): Promise<void> {

@@ -9,7 +9,7 @@ import type { Change } from '../rules/decide.ts';
 import type { FiringInstance, Instance } from '../rules/instance.ts';
 import type { InstanceRows } from '../rules/instances.ts';
 import type { LoadedRule } from '../rules/load.ts';
-import { ruleId } from '../rules/rule.ts';
+import { alertLabels, ruleId } from '../rules/rule.ts';
 import { severityOf } from '../rules/severity.ts';
 import {
   jsonColumn,
@@ -208,12 +208,7 @@ function snapshotOf(
     hostName: subject.host?.name ?? null,
     title: texts?.title ?? title(context, limits.titleLengthMax),
     description: texts?.description ?? description(context, limits.descriptionLengthMax),
-    labels: {
-      severity: rule.severity,
-      ...subject.labels.toObject(),
-      ...rule.labels,
-      alertname: rule.name,
-    },
+    labels: alertLabels(rule, subject.labels),
     // JSON knows neither NaN nor infinity.
     value: value !== null && Number.isFinite(value) ? value : null,
     threshold: rule.threshold,

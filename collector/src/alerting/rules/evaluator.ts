@@ -1,6 +1,4 @@
-/**
- * Evaluates the rules and keeps what they know between two evaluations. Timers are the caller's.
- */
+/** Evaluates the rules and keeps what they know between two evaluations. Timers are the caller's. */
 import { withDeadline, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
@@ -18,7 +16,7 @@ import { alertingRules, type GroupStep, type LoadedGroup, type RuleBook } from '
 import type { LoadedRule } from './load.ts';
 import { observeFileRule } from './observe-file.ts';
 import { indexHosts, isJudgeable, observeExpression, observePresence, type Observation } from './observe.ts';
-import { ruleId, type ExpressionRule, type FileAlertRule } from './rule.ts';
+import { alertLabels, ruleId, type ExpressionRule, type FileAlertRule } from './rule.ts';
 
 export interface RuleEvaluatorOptions {
   readonly book: RuleBook;
@@ -272,12 +270,7 @@ export class RuleEvaluator {
     const { clock, limits, append } = this.#options;
     const alerts = Array.from(this.#alerting, ([id, { rule }]) =>
       this.instancesOf(id).map(({ subject, phase, sinceMs }) => ({
-        labels: Labels.from([
-          ['severity', rule.severity],
-          ...subject.labels.entries(),
-          ...Object.entries(rule.labels),
-          ['alertname', rule.name],
-        ]),
+        labels: Labels.of(alertLabels(rule, subject.labels)),
         state: phase,
         activeAtMs: sinceMs,
       })),

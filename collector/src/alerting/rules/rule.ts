@@ -72,6 +72,11 @@ export function ruleId(rule: Rule): string {
   return rule.source === 'file' ? rule.id : rule.name;
 }
 
+/** All labels of an alert, as people and other programs see it: those of its series, then those of its rule. */
+export function alertLabels(rule: Rule, identity: Labels): Record<string, string> {
+  return { severity: rule.severity, ...identity.toObject(), ...rule.labels, alertname: rule.name };
+}
+
 /**
  * The key of one alert of a rule: equal for equal rule and identity labels, 32 hexadecimal digits. The label
  * `instance` is replaced with the host's id where it is known, so that renaming a host changes no key.

@@ -2,7 +2,7 @@
 import type { RulesView } from '../../alerting/pipeline.ts';
 import type { GroupStep } from '../../alerting/rules/book.ts';
 import type { LoadedRule } from '../../alerting/rules/load.ts';
-import { ruleId, type Rule } from '../../alerting/rules/rule.ts';
+import { alertLabels, ruleId, type Rule } from '../../alerting/rules/rule.ts';
 import type { Incident } from '../types.ts';
 import type { ActiveAlert, AlertingRule, RecordingRule, RuleGroup } from './rules.ts';
 
@@ -106,12 +106,7 @@ function alertsOf(
   return view.instancesOf(ruleId(rule)).map((instance) => {
     const incident = instance.phase === 'firing' ? byId.get(instance.incidentId) : undefined;
     return {
-      labels: incident?.labels ?? {
-        severity: rule.severity,
-        ...instance.subject.labels.toObject(),
-        ...rule.labels,
-        alertname: rule.name,
-      },
+      labels: incident?.labels ?? alertLabels(rule, instance.subject.labels),
       annotations:
         incident === undefined ? {} : { summary: incident.title, description: incident.description },
       state: instance.phase,
