@@ -6,6 +6,7 @@ import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
 import { presenceEvidenceMigration } from './migrations/0005-presence-evidence.ts';
+import { suppressionMigration } from './migrations/0006-suppression.ts';
 
 /** In order of release; see `Migration`. */
 const MIGRATIONS: readonly Migration[] = [
@@ -14,6 +15,7 @@ const MIGRATIONS: readonly Migration[] = [
   accessMigration,
   accessScopesMigration,
   presenceEvidenceMigration,
+  suppressionMigration,
 ];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */
