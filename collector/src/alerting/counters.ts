@@ -25,6 +25,14 @@ export const ALERTING_COUNTERS = {
     help: 'Notifications by their end; status is delivered, dead, superseded or suppressed.',
     labels: ['receiver', 'status'],
   },
+  rollcall_alerting_digests_total: {
+    help: 'Digests that told of several incidents at once.',
+    labels: ['receiver'],
+  },
+  rollcall_alerting_fallbacks_total: {
+    help: 'Notifications that a receiver did not take in time, so that the fallback of the route was told as well.',
+    labels: ['receiver'],
+  },
   rollcall_alerting_breaker_opened_total: {
     help: 'Times a receiver failed so often that it only gets probes.',
     labels: ['receiver'],

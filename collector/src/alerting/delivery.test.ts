@@ -38,7 +38,8 @@ function headers(receiver: HostileReceiver, name: string): readonly string[] {
 }
 
 function status(alerting: Alerting): string {
-  const [incident] = alerting.incidents.list({ status: 'all', hostId: null, limit: 1 });
+  const incidents = alerting.incidents.list({ status: 'all', hostId: null, limit: 10 });
+  const incident = incidents.find(({ rule }) => rule === 'HostDown');
   return incident?.deliveries.map((d) => `${d.transition} ${d.status}`).join(', ') ?? '';
 }
 

@@ -23,6 +23,14 @@ export const ALERTING_LIMITS = {
 
   /** How often the same alert is told within an hour before it must stay to be told again. */
   firesPerHourMax: 6,
+  /** Incidents that a receiver is told of one by one within a minute; further ones are told in a digest. */
+  stormPerMinuteMax: 30,
+  /** How long such a digest gathers, when it begins with a page and with anything else. */
+  stormWaitPageMs: 10_000,
+  stormWaitOtherMs: 30_000,
+  /** How long a receiver has for a page, and for anything else, before the fallback of its route is told too. */
+  fallbackAfterPageMs: 120_000,
+  fallbackAfterOtherMs: 600_000,
 
   /** Receivers; times `concurrencyPerReceiver` this bounds the requests under way. */
   receiversMax: 16,

@@ -81,7 +81,9 @@ const transitionRow = z.object({
 const outboxRow = z.object({ transition_id: z.string(), status: z.string(), attempts: z.number() });
 
 class Life {
-  readonly world = new World({ limits: { evaluationIntervalMs: 5_000, firesPerHourMax: 1_000 } });
+  readonly world = new World({
+    limits: { evaluationIntervalMs: 5_000, firesPerHourMax: 1_000, stormPerMinuteMax: 1_000 },
+  });
   readonly disks = new Map<string, DiskState>();
   /** Since when, at the earliest, a disk is missing without interruption; by host. */
   readonly missingSinceMs = new Map<string, number>();
@@ -239,7 +241,7 @@ class Life {
     const rows = connection
       .prepare(
         `SELECT t.id, t.incident_id, t.sequence, t.kind, i.rule, i.host_name, i.end_reason
-         FROM transitions AS t JOIN incidents AS i ON i.id = t.incident_id`,
+         FROM transitions AS t JOIN incidents AS i ON i.id = t.incident_id WHERE i.rule <> 'NotificationDead'`,
       )
       .all();
     for (const raw of rows) {

@@ -11,11 +11,17 @@ import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
 import { createIncidentStore, type IncidentStore } from './incidents/incidents.ts';
 import { createIncidentReader, type IncidentReader } from './incidents/reader.ts';
-import type { Transition } from './incidents/transition.ts';
+import type { Snapshot, Transition } from './incidents/transition.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
 import { HeldRows } from './outbox/held-rows.ts';
-import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
+import { OutboxRows, type Notice, type UnsentCounts } from './outbox/rows.ts';
+import { Aftercare } from './outbox/aftercare.ts';
+import { Digests } from './outbox/digests.ts';
+import { Gathering } from './outbox/gathering.ts';
+import { OwnIncidents } from './outbox/own-incidents.ts';
+import { Reminders } from './outbox/reminders.ts';
+import { Trouble } from './outbox/trouble.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
 import { RuleFolder } from './rule-files/folder.ts';
@@ -29,7 +35,7 @@ import { Flapping } from './routing/flapping.ts';
 import type { RouteConfig } from './routing/route-config.ts';
 import { Router, type Route } from './routing/routing.ts';
 import { anyOf, type Suppression, type Suppressor } from './routing/suppression.ts';
-import type { Target } from './routing/target.ts';
+import { targetOf, type Target } from './routing/target.ts';
 import { Silences } from './silences/silences.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
@@ -113,6 +119,7 @@ export class Alerting {
   readonly #router: Router;
   readonly #suppressor: Suppressor;
   readonly #dispatch: Dispatch;
+  readonly #aftercare: Aftercare;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -125,8 +132,36 @@ export class Alerting {
     this.#options = options;
     this.#limits = limits;
     this.#rows = new OutboxRows(state);
-    this.#worker = new OutboxWorker({ rows: this.#rows, receivers, clock, random, log, counters, limits });
     const newUlid = createUlid(clock, random);
+    const ownIncidents = new OwnIncidents(state, newUlid);
+    const digests = new Digests(state, ownIncidents);
+    const gathering = new Gathering(limits, digests.waiting());
+    this.#aftercare = new Aftercare({
+      database: state,
+      gathering,
+      digests,
+      reminders: new Reminders(state, ownIncidents),
+      trouble: new Trouble(ownIncidents),
+      clock,
+      log,
+      counters,
+      limits,
+      receivers: new Set(receivers.map(({ name }) => name)),
+      mayRepeat: (incidentId, snapshot) => this.#mayRepeat(incidentId, snapshot),
+      add: (notices) => this.#add(notices),
+      route: (transitions, exceptReceiver) => this.#enqueue(transitions, exceptReceiver),
+      announce: (transitions) => this.#announce(transitions),
+    });
+    this.#worker = new OutboxWorker({
+      rows: this.#rows,
+      receivers,
+      clock,
+      random,
+      log,
+      counters,
+      limits,
+      watch: this.#aftercare,
+    });
     const suppressors = { database: state, wallMs: () => clock.wallMs(), newUlid, log };
     this.silences = new Silences(suppressors);
     this.maintenance = new Maintenance(suppressors);
@@ -145,6 +180,8 @@ export class Alerting {
     this.#dispatch = new Dispatch({
       router: this.#router,
       rows: new HeldRows(state),
+      gathering,
+      digests,
       inhibition,
       suppressor: this.#suppressor,
       transaction: (work) => state.transaction(work),
@@ -240,12 +277,18 @@ export class Alerting {
 
   /** Sends what was held back and no longer is; done now and then, and when a person has changed something. */
   releaseHeld(): void {
-    const { clock, log, counters } = this.#options;
+    this.#guarded('held', () => {
+      if (this.#dispatch.releaseHeld(this.#options.clock.wallMs()) > 0) this.#worker.wake();
+    });
+  }
+
+  /** A database that fails does not stop the ticks: the next one tries again. */
+  #guarded(part: string, work: () => void): void {
     try {
-      if (this.#dispatch.releaseHeld(clock.wallMs()) > 0) this.#worker.wake();
+      work();
     } catch (error) {
-      counters.increment('rollcall_alerting_internal_errors_total', { part: 'held' });
-      log.error('held notifications could not be looked at', { error: describeError(error) });
+      this.#options.counters.increment('rollcall_alerting_internal_errors_total', { part });
+      this.#options.log.error('part of alerting failed', { part, error: describeError(error) });
     }
   }
 
@@ -277,6 +320,7 @@ export class Alerting {
     this.#lookAtFiles();
     this.#evaluator.evaluatePresence();
     this.releaseHeld();
+    this.#guarded('reminders', () => this.#aftercare.tick());
     // A slow run is not overtaken by the next one; that one skips its turn instead.
     if (!this.#evaluator.isEvaluatingExpressions) {
       background(log, 'evaluate rules', this.#evaluator.evaluateExpressions());
@@ -338,14 +382,25 @@ export class Alerting {
     this.#worker.wake();
   }
 
-  #enqueue(transitions: readonly Transition[]): void {
-    const { counters, log, clock } = this.#options;
-    const notices = this.#dispatch.noticesOf(transitions, clock.wallMs());
+  /** Routes transitions, to all but one receiver. To be called inside the transaction that stores them. */
+  #enqueue(transitions: readonly Transition[], exceptReceiver: string | null = null): void {
+    const notices = this.#dispatch.noticesOf(transitions, this.#options.clock.wallMs());
+    this.#add(notices.filter(({ route }) => route.receiver !== exceptReceiver));
+  }
+
+  #add(notices: readonly Notice[]): void {
+    const { counters, log } = this.#options;
     const unsent = this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax);
     for (const { receiver, status } of unsent) {
       counters.increment('rollcall_alerting_notifications_total', { receiver, status });
     }
     const deadCount = unsent.filter(({ status }) => status === 'dead').length;
     if (deadCount > 0) log.error('outbox full, notifications given up', { count: deadCount });
+  }
+
+  /** Silence does not speak: what is held back, or not seen at present, is not told again. */
+  #mayRepeat(incidentId: string, snapshot: Snapshot): boolean {
+    if (this.suppressions()(targetOf(incidentId, snapshot)).length > 0) return false;
+    return !this.#evaluator.holdings()(snapshot.rule, snapshot.hostId);
   }
 }

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import type { Database } from '../../state/database.ts';
 import { jsonColumn, snapshotSchema, type Snapshot } from '../incidents/transition.ts';
+import type { RouteDelivery } from '../routing/routing.ts';
 
 /** How the rows of an incident stand at one receiver. */
 export interface Standing {
@@ -24,7 +25,12 @@ export interface HeldRow {
   readonly receiver: string;
   readonly reason: string;
   readonly snapshot: Snapshot;
+  readonly groupKey: string;
+  readonly groupWaitMs: number;
 }
+
+/** With which others a row is sent, and when. */
+type Placement = Pick<RouteDelivery, 'groupKey' | 'groupWaitMs' | 'notBeforeMs'>;
 
 const standingRow = z.object({
   receiver: z.string(),
@@ -38,6 +44,8 @@ const heldRow = z.object({
   receiver: z.string(),
   last_error: z.string().nullable(),
   snapshot: jsonColumn(snapshotSchema),
+  group_key: z.string(),
+  group_wait_ms: z.number(),
 });
 
 export class HeldRows {
@@ -87,6 +95,8 @@ export class HeldRows {
         receiver: row.receiver,
         reason: row.last_error ?? '',
         snapshot: row.snapshot,
+        groupKey: row.group_key,
+        groupWaitMs: row.group_wait_ms,
       };
     });
   }
@@ -97,8 +107,8 @@ export class HeldRows {
   }
 
   /** Nothing suppresses a row any more: it is sent as if it were new. */
-  release(id: number, nowMs: number): void {
-    this.#sql.release.run(nowMs, id);
+  release(id: number, nowMs: number, { groupKey, groupWaitMs, notBeforeMs }: Placement): void {
+    this.#sql.release.run(nowMs, notBeforeMs ?? nowMs, groupKey, groupWaitMs, id);
   }
 }
 
@@ -114,12 +124,13 @@ function prepare({ connection }: Database) {
       UPDATE outbox SET is_held = 0, repeat_at_ms = NULL
       WHERE incident_id = ? AND (is_held = 1 OR repeat_at_ms IS NOT NULL)`),
     held: connection.prepare(`
-      SELECT o.id, o.incident_id, o.receiver, o.last_error, t.snapshot
+      SELECT o.id, o.incident_id, o.receiver, o.last_error, o.group_key, o.group_wait_ms, t.snapshot
       FROM outbox AS o JOIN transitions AS t ON t.id = o.transition_id
       WHERE o.is_held = 1 AND o.id > ? ORDER BY o.id LIMIT ?`),
     holdFor: connection.prepare('UPDATE outbox SET last_error = ? WHERE id = ?'),
     release: connection.prepare(`
-      UPDATE outbox SET status = 'queued', is_held = 0, created_ms = ?1, not_before_ms = ?1, last_error = NULL
-      WHERE id = ?2 AND is_held = 1`),
+      UPDATE outbox SET status = 'queued', is_held = 0, created_ms = ?, not_before_ms = ?, group_key = ?,
+        group_wait_ms = ?, last_error = NULL
+      WHERE id = ? AND is_held = 1`),
   };
 }

@@ -28,6 +28,14 @@ export type RowEnd =
   | { readonly status: 'waiting'; readonly notBeforeMs: number; readonly error: string }
   | { readonly status: 'dead'; readonly error: string };
 
+export interface AttemptOutcome {
+  readonly result: SendResult;
+  readonly end: RowEnd;
+  /** Wall clock. */
+  readonly nowMs: number;
+  readonly nowMonoMs: number;
+}
+
 export type UnsentCounts = Readonly<Record<'queued' | 'waiting' | 'sending', number>>;
 
 export interface DeadRow {
@@ -106,7 +114,7 @@ export class OutboxRows {
         receiver,
         verdict.status,
         transition.atMs,
-        transition.atMs,
+        delivery?.notBeforeMs ?? transition.atMs,
         verdict.reason,
         route.verdict === 'suppressed' && route.isHeld === true ? 1 : 0,
         delivery?.groupKey ?? '',
@@ -158,7 +166,7 @@ export class OutboxRows {
   }
 
   /** Notes how an attempt ended. */
-  finish(attempt: Attempt, result: SendResult, end: RowEnd, nowMonoMs: number): void {
+  finish(attempt: Attempt, { result, end, nowMs, nowMonoMs }: AttemptOutcome): void {
     const isDelivered = result.kind === 'delivered';
     this.#database.transaction(() => {
       this.#sql.finishAttempt.run(
@@ -173,6 +181,7 @@ export class OutboxRows {
         end.status,
         end.status === 'waiting' ? end.notBeforeMs : attempt.row.notBeforeMs,
         end.status === 'delivered' ? null : end.error,
+        end.status === 'delivered' ? nowMs : null,
         attempt.row.id,
       );
     });
@@ -274,9 +283,9 @@ function prepare({ connection }: Database) {
     finishAttempt: connection.prepare(
       'UPDATE attempts SET latency_ms = ?, outcome = ?, status = ?, error = ?, excerpt = ? WHERE id = ?',
     ),
-    finishRow: connection.prepare(
-      'UPDATE outbox SET status = ?, not_before_ms = ?, last_error = ? WHERE id = ?',
-    ),
+    // What is told again is due some time after it was delivered, unless its incident is over by then.
+    finishRow: connection.prepare(`
+      UPDATE outbox SET status = ?, not_before_ms = ?, last_error = ?, repeat_at_ms = ? + repeat_ms WHERE id = ?`),
     sendingRows: connection.prepare(
       `SELECT id, receiver, attempts FROM outbox WHERE status = 'sending' ORDER BY id`,
     ),

@@ -171,7 +171,7 @@ describe('OutboxWorker', () => {
   });
 
   it('gives up also what never had its turn', async () => {
-    const world = new World({ limits: { evaluationIntervalMs: DAY_MS } });
+    const world = new World({ limits: { evaluationIntervalMs: DAY_MS, stormPerMinuteMax: 1_000 } });
     world.hook.answer = () => FAILED;
     const hosts = Array.from({ length: 500 }, (_, i) => `host-${i}`);
     const alerting = await start(world, hosts);

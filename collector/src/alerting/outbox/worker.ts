@@ -23,6 +23,17 @@ export interface OutboxWorkerOptions {
   readonly log: Logger;
   readonly counters: AlertingCounters;
   readonly limits: AlertingLimits;
+  readonly watch: OutboxWatch;
+}
+
+/** Who is told how delivery goes. Never called inside a transaction. */
+export interface OutboxWatch {
+  /** Before rows are chosen to be sent; may add and end rows. */
+  beforeTurn(this: void): void;
+  /** Rows were given up that will not be sent. */
+  dead(this: void, rows: readonly DeadRow[]): void;
+  /** A receiver took a notification. */
+  delivered(this: void, receiver: string): void;
 }
 
 /** One receiver with what is known about it at present. */
@@ -102,6 +113,7 @@ export class OutboxWorker {
     let waitMs: number = limits.sweepIntervalMs;
     this.#guarded('outbox', () => {
       this.#recover();
+      this.#options.watch.beforeTurn();
       for (const lane of this.#lanes) waitMs = Math.min(waitMs, this.#startDue(lane));
     });
     this.#timer?.cancel();
@@ -153,10 +165,11 @@ export class OutboxWorker {
     const receiver = lane.receiver.name;
     const end = this.#judge(lane, attempt, result);
     this.#guarded('outbox', () => {
-      rows.finish(attempt, result, end, clock.monoMs());
+      rows.finish(attempt, { result, end, nowMs: clock.wallMs(), nowMonoMs: clock.monoMs() });
       counters.increment('rollcall_alerting_attempts_total', { receiver, outcome: result.kind });
       if (end.status === 'delivered') {
         counters.increment('rollcall_alerting_notifications_total', { receiver, status: 'delivered' });
+        this.#options.watch.delivered(receiver);
       }
       if (end.status === 'dead') this.#reportDead([deadRowOf(attempt, end.error)]);
       if (result.kind === 'retry' && lane.breaker.isOpen) this.#giveUpOld(lane, result.error);
@@ -258,6 +271,7 @@ export class OutboxWorker {
         error: row.error,
       });
     }
+    if (dead.length > 0) this.#options.watch.dead(dead);
   }
 
   #countBreaker(lane: Lane): void {

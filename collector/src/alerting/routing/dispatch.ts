@@ -3,10 +3,12 @@
  * suppressed for now is looked at again and again, and sent once nothing suppresses it and the incident is still open.
  */
 import type { Transition } from '../incidents/transition.ts';
+import type { Digests } from '../outbox/digests.ts';
+import type { Gathering } from '../outbox/gathering.ts';
 import type { HeldRows, Standing } from '../outbox/held-rows.ts';
 import type { Notice } from '../outbox/rows.ts';
 import type { Inhibition } from '../inhibition/inhibition.ts';
-import type { Route, Router } from './routing.ts';
+import { PLAIN, type Route, type Router } from './routing.ts';
 import type { Judge, Suppression, Suppressor } from './suppression.ts';
 import { targetOf } from './target.ts';
 
@@ -16,6 +18,8 @@ const HELD_PER_ROUND = 1_000;
 export interface DispatchOptions {
   readonly router: Router;
   readonly rows: HeldRows;
+  readonly gathering: Gathering;
+  readonly digests: Digests;
   readonly inhibition: Inhibition;
   /** All that suppresses, inhibition included. */
   readonly suppressor: Suppressor;
@@ -37,14 +41,17 @@ export class Dispatch {
    * @param nowMs wall clock
    */
   noticesOf(transitions: readonly Transition[], nowMs: number): readonly Notice[] {
-    const { inhibition, suppressor } = this.#options;
+    const { inhibition, suppressor, digests } = this.#options;
     inhibition.note(transitions);
     let judge: Judge | undefined;
-    return transitions.flatMap((transition) => {
+    const notices = transitions.flatMap((transition) => {
       if (transition.kind !== 'fired') return this.#followUps(transition);
       judge ??= suppressor.at(nowMs);
-      return this.#first(transition, judge);
+      return this.#first(transition, judge, nowMs);
     });
+    const ended = transitions.filter(isEnd).map(({ incidentId }) => incidentId);
+    const endsOfDigests = digests.endOf(ended, nowMs).flatMap((transition) => this.#followUps(transition));
+    return [...notices, ...endsOfDigests];
   }
 
   /**
@@ -52,7 +59,7 @@ export class Dispatch {
    * @returns how many are sent
    */
   releaseHeld(nowMs: number): number {
-    const { rows, suppressor, transaction } = this.#options;
+    const { rows, suppressor, transaction, gathering } = this.#options;
     const held = rows.list(this.#lastHeldId, HELD_PER_ROUND);
     this.#lastHeldId = held.length < HELD_PER_ROUND ? 0 : (held.at(-1)?.id ?? 0);
     if (held.length === 0) return 0;
@@ -65,29 +72,39 @@ export class Dispatch {
     if (changed.length === 0) return 0;
     transaction(() => {
       for (const { row, reason } of changed) {
-        if (reason === null) rows.release(row.id, nowMs);
-        else rows.holdFor(row.id, reason);
+        if (reason === null) {
+          const { receiver, snapshot, groupKey, groupWaitMs } = row;
+          const delivery = { ...PLAIN, groupKey, groupWaitMs };
+          rows.release(
+            row.id,
+            nowMs,
+            gathering.place(receiver, delivery, { severity: snapshot.severity, nowMs }),
+          );
+        } else rows.holdFor(row.id, reason);
       }
     });
     return changed.filter(({ reason }) => reason === null).length;
   }
 
-  #first(transition: Transition, judge: Judge): readonly Notice[] {
+  #first(transition: Transition, judge: Judge, nowMs: number): readonly Notice[] {
+    const { router, gathering } = this.#options;
     const target = targetOf(transition.incidentId, transition.snapshot);
     const suppressions = judge.suppressionsOf(target);
-    return this.#options.router.routesOf(target).map((route) => ({
-      transition,
-      route: suppressions.length === 0 ? route : heldBack(route, reasonOf(suppressions)),
-    }));
+    return router.routesOf(target).map((route) => {
+      if (suppressions.length > 0) return { transition, route: heldBack(route, reasonOf(suppressions)) };
+      if (route.verdict === 'suppressed') return { transition, route };
+      const { receiver, delivery = PLAIN } = route;
+      const placed = gathering.place(receiver, delivery, { severity: target.severity, nowMs });
+      return { transition, route: { ...route, delivery: placed } };
+    });
   }
 
   /** What comes after goes to those who know of the incident, whatever suppresses it now. */
   #followUps(transition: Transition): readonly Notice[] {
     const { rows } = this.#options;
-    const { incidentId, kind } = transition;
-    const isEnd = kind === 'resolved' || kind === 'closed';
+    const { incidentId } = transition;
     const notices = rows.standings(incidentId).map((standing) => ({ transition, route: followUp(standing) }));
-    if (!isEnd) return notices;
+    if (!isEnd(transition)) return notices;
     rows.endHolding(incidentId);
     for (const { route } of notices) {
       if (route.verdict !== 'send') continue;
@@ -99,6 +116,10 @@ export class Dispatch {
     }
     return notices;
   }
+}
+
+function isEnd({ kind }: Transition): boolean {
+  return kind === 'resolved' || kind === 'closed';
 }
 
 function heldBack(route: Route, reason: string): Route {

@@ -3,6 +3,8 @@ import * as z from 'zod';
 import { labelNames, matcherList, shortName, span } from './fields.ts';
 
 const HOUR_MS = 3_600_000;
+/** A longer wait in the outbox is taken for a clock that stepped back. */
+const GROUP_WAIT_MS_MAX = 600_000;
 
 const routeConfigSchema = z.strictObject({
   name: shortName,
@@ -25,7 +27,7 @@ const routeConfigSchema = z.strictObject({
   /** Who is told as well when a receiver of this route does not take a notification in time. */
   fallback: z.string({ error: 'must be the name of a receiver' }).optional(),
   'group-by': labelNames.default(['alertname']),
-  'group-wait': span({ minMs: 0, maxMs: HOUR_MS }).default(0),
+  'group-wait': span({ minMs: 0, maxMs: GROUP_WAIT_MS_MAX }).default(0),
   'repeat-interval': span({ minMs: 60_000, maxMs: 30 * 24 * HOUR_MS }).optional(),
   /** Whether the routes after it are asked too. */
   continue: z.boolean({ error: 'must be true or false' }).default(false),

@@ -76,7 +76,7 @@ describe('routes', () => {
     );
     expect(problems([{ ...DB, match: ['a=~"("'] }])).toContain('0.match.0: error parsing regexp');
     expect(problems([{ ...DB, receivers: [] }])).toContain('must name at least one receiver');
-    expect(problems([{ ...DB, 'group-wait': 'soon' }])).toContain('must be a span from 0s to 1h');
+    expect(problems([{ ...DB, 'group-wait': 'soon' }])).toContain('must be a span from 0s to 10m');
     expect(problems([{ ...DB, actions: ['scream'] }])).toContain('must be page, ticket, info or capacity');
     expect(problems([DB, DB])).toContain('must not use a name twice');
     expect(problems([{ ...DB, reciever: 'x' }])).toContain('reciever');

@@ -27,8 +27,10 @@ export interface RouteDelivery {
   readonly groupKey: string;
   /** The labels that make the group, for people. */
   readonly groupLabels: LabelValues;
-  /** How long the first of a group waits for others. */
+  /** How long the first of a group waits for others; 0 for one that is told alone. */
   readonly groupWaitMs: number;
+  /** UTC milliseconds before which it is not sent; at once when left out. */
+  readonly notBeforeMs?: number | undefined;
   /** After how long an unresolved incident is told again; `null` for never. */
   readonly repeatMs: number | null;
   /** Who is told as well when this receiver does not take it in time; `null` for nobody. */
@@ -41,7 +43,7 @@ interface CompiledRoute {
 }
 
 /** Pages and tickets go at once; nothing is repeated. */
-const PLAIN: RouteDelivery = {
+export const PLAIN: RouteDelivery = {
   groupKey: '',
   groupLabels: {},
   groupWaitMs: 0,

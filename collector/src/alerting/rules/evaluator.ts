@@ -8,6 +8,7 @@ import type { IncidentStore } from '../incidents/incidents.ts';
 import type { Transition } from '../incidents/transition.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { EvaluatePort, HostsPort } from '../ports.ts';
+import { OWN_RULES } from '../outbox/own-incidents.ts';
 import { decide } from './decide.ts';
 import type { Instance } from './instance.ts';
 import type { StoredInstance } from './instances.ts';
@@ -164,8 +165,8 @@ export class RuleEvaluator {
     const byName = new Map(Array.from(this.#alerting.values(), ({ rule }) => [rule.name, rule]));
     return (name, hostId) => {
       const rule = byName.get(name);
-      // Nothing judges the incidents of a rule that no longer exists.
-      if (rule === undefined) return true;
+      // Nothing judges the incidents of a rule that no longer exists; those of the delivery itself need no rule.
+      if (rule === undefined) return !OWN_RULES.some((own) => own === name);
       if (hostId === null) return false;
       const host = byId.get(hostId);
       if (rule.source === 'presence') return host?.state !== 'down' && host?.state !== 'up';

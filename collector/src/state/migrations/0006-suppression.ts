@@ -35,6 +35,10 @@ export const suppressionMigration: Migration = {
     ALTER TABLE outbox ADD COLUMN digest TEXT;            -- the incident whose notification told of this one
     CREATE INDEX outbox_held ON outbox (id) WHERE is_held = 1;
     CREATE INDEX outbox_repeat ON outbox (repeat_at_ms) WHERE repeat_at_ms IS NOT NULL;
+    CREATE INDEX outbox_fallback ON outbox (id)
+      WHERE fallback IS NOT NULL AND status IN ('queued', 'waiting', 'sending', 'dead');
+    CREATE INDEX outbox_gathering ON outbox (receiver, group_key)
+      WHERE status = 'queued' AND attempts = 0 AND group_wait_ms > 0;
     CREATE INDEX outbox_digest ON outbox (digest) WHERE digest IS NOT NULL;
   `,
 };
