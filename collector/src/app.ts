@@ -81,7 +81,7 @@ const AGENT_INTERVAL_MS = 10_000;
 const READER_THREADS = 2;
 /** Acknowledgements and pages come first on a machine with few cores. */
 const READER_NICENESS = 5;
-/** What the collector itself still reads, besides the threads: remote read, and the last samples of pushed series. */
+/** What the collector itself still reads, besides the threads: the last samples of pushed series. */
 const OWN_WINDOW_BYTES = 64 * 1024 * 1024;
 const READER_WINDOW_BYTES = 96 * 1024 * 1024;
 const READER_HEAP_MIB = 2_048;
@@ -164,6 +164,7 @@ async function open(
     randomBytes,
     yieldToLoop: nextTurn,
     blocks,
+    windowHosts: 'own',
     limits: { windowBytes: OWN_WINDOW_BYTES },
   });
   closers.push(() => storage.close());
