@@ -19,6 +19,10 @@ const LABELS = 'collector/src/storage/labels.ts';
 const MATCHER = 'collector/src/storage/matcher.ts';
 const STORAGE_SEAM = 'collector/src/storage/storage.ts';
 const NOUNS = [...SHARED, API_TYPES, LABELS, MATCHER] as const;
+/** The shapes of the settings of stores, as those of a receiver live with the receiver. */
+const STORE_CONFIG = 'collector/src/storage/store-config.ts';
+/** A store that is written from the journal. */
+const SINK_SEAM = 'collector/src/storage/sink.ts';
 
 /** How the address of a collector is read: config, enrolment and link speak of it. */
 const ENDPOINT = 'agent/src/link/endpoint.ts';
@@ -111,7 +115,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   [API_TYPES]: SHARED,
   'collector/src/checks': [...NOUNS, 'collector/src/state'],
   // The schema of a receiver's settings lives with the receiver.
-  'collector/src/config': [...SHARED, 'collector/src/alerting'],
+  'collector/src/config': [...SHARED, 'collector/src/alerting', STORE_CONFIG],
   'collector/src/fleet': [...NOUNS, STORAGE_SEAM, 'collector/src/journal', 'collector/src/state'],
   'collector/src/gateway': [...NOUNS, 'collector/src/fleet', 'collector/src/journal'],
   'collector/src/journal': [...SHARED, 'collector/src/state'],
@@ -146,6 +150,8 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
     'collector/src/journal',
   ],
   [STORAGE_SEAM]: [LABELS, MATCHER, ...SHARED],
+  [STORE_CONFIG]: SHARED,
+  [SINK_SEAM]: [LABELS, ...SHARED],
   [LABELS]: SHARED,
   [MATCHER]: [LABELS, ...SHARED],
 
