@@ -33,6 +33,11 @@ const user = {
   passwordFile: secretFile.optional(),
 };
 
+/** Who really answers: they read line protocol in slightly different ways. */
+const server = z
+  .enum(['influxdb', 'victoria-metrics'], { error: 'must be influxdb or victoria-metrics' })
+  .default('influxdb');
+
 const embedded = { kind: z.literal('embedded') };
 
 const influxV1 = {
@@ -42,6 +47,7 @@ const influxV1 = {
   database: word.default('rollcall'),
   /** The database's default one unless given. */
   retentionPolicy: word.optional(),
+  server,
   ...user,
 };
 
@@ -50,6 +56,7 @@ const influxV2 = {
   url: storeUrl,
   org: word,
   bucket: word.default('rollcall'),
+  server,
   token: secret.optional(),
   tokenFile: secretFile.optional(),
 };
@@ -108,4 +115,66 @@ export function fedStores(config: {
     ...(storage.kind === 'embedded' ? [] : [{ name: MAIN_STORE, store: storage }]),
     ...mirrors.map((store) => ({ name: store.name, store })),
   ];
+}
+
+/** A store's settings with its secrets in the open, for the thread that writes to it. Never printed. */
+export type PlainStore =
+  | {
+      readonly kind: 'influx-v1';
+      readonly url: string;
+      readonly database: string;
+      readonly retentionPolicy?: string | undefined;
+      readonly server: InfluxV1Config['server'];
+      readonly username?: string | undefined;
+      readonly password?: string | undefined;
+    }
+  | {
+      readonly kind: 'influx-v2';
+      readonly url: string;
+      readonly org: string;
+      readonly bucket: string;
+      readonly server: InfluxV2Config['server'];
+      readonly token?: string | undefined;
+    }
+  | {
+      readonly kind: 'prometheus';
+      readonly url: string;
+      readonly writeUrl: string;
+      readonly tenant?: string | undefined;
+      readonly bearerToken?: string | undefined;
+      readonly username?: string | undefined;
+      readonly password?: string | undefined;
+    };
+
+/**
+ * The settings with secrets as plain texts.
+ * @param readSecret gives the text of a file without line breaks at its end
+ * @throws AppError BAD_CONFIG (from `readSecret`) when a file cannot be read
+ */
+export function plainStore(store: StoreConfig, readSecret: (file: string) => string): PlainStore {
+  const plain = (word: Secret | undefined, file: string | undefined): string | undefined =>
+    word?.reveal() ?? (file === undefined ? undefined : readSecret(file));
+  switch (store.kind) {
+    case 'influx-v1': {
+      const { kind, url, database, retentionPolicy, server: reader, username } = store;
+      const password = plain(store.password, store.passwordFile);
+      return { kind, url, database, retentionPolicy, server: reader, username, password };
+    }
+    case 'influx-v2': {
+      const { kind, url, org, bucket, server: reader } = store;
+      return { kind, url, org, bucket, server: reader, token: plain(store.token, store.tokenFile) };
+    }
+    case 'prometheus': {
+      const { kind, url, tenant, username } = store;
+      return {
+        kind,
+        url,
+        writeUrl: store.writeUrl ?? `${url.replace(/\/+$/, '')}/api/v1/write`,
+        tenant,
+        username,
+        bearerToken: plain(store.bearerToken, store.bearerTokenFile),
+        password: plain(store.password, store.passwordFile),
+      };
+    }
+  }
 }

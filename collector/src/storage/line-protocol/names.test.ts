@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { METRICS } from '@rollcall/shared/catalogue/metrics.ts';
 import { describe, expect, it } from 'vitest';
 import { nameOf, placeOf } from './names.ts';
