@@ -1,7 +1,7 @@
 /** A store with the HTTP API of Prometheus: Prometheus itself, VictoriaMetrics, Mimir, Thanos. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { Sink } from '../sink.ts';
-import type { StorageReader } from '../storage.ts';
+import type { ExternalReader } from '../storage.ts';
 import { createStoreHttp, type StoreAccess } from '../store-http.ts';
 import { PrometheusReader } from './reader.ts';
 import { PrometheusSink } from './sink.ts';
@@ -20,16 +20,8 @@ export interface PrometheusSettings {
 export function openPrometheusReader(
   settings: PrometheusSettings,
   { clock }: { readonly clock: Clock },
-): StorageReader & { readonly close: () => void } {
-  const http = createStoreHttp(addressOf(settings, settings.url), { clock });
-  const reader = new PrometheusReader({ http });
-  return {
-    select: (request, signal) => reader.select(request, signal),
-    series: (request, signal) => reader.series(request, signal),
-    labelNames: (request, signal) => reader.labelNames(request, signal),
-    labelValues: (name, request, signal) => reader.labelValues(name, request, signal),
-    close: () => http.close(),
-  };
+): ExternalReader {
+  return new PrometheusReader({ http: createStoreHttp(addressOf(settings, settings.url), { clock }) });
 }
 
 /** @throws AppError BAD_CONFIG when an address is no URL */

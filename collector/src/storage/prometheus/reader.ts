@@ -11,7 +11,7 @@ import { linesOf } from '../lines.ts';
 import { fitsAll } from '../matcher.ts';
 import { decodeReadResponse, encodeReadRequest } from '../remote-protocol/client.ts';
 import { packSnappy, unpackSnappy } from '../remote-protocol/snappy.ts';
-import type { LabelsRequest, SelectRequest, Series, StorageReader } from '../storage.ts';
+import type { LabelsRequest, SelectRequest, Series, ExternalReader } from '../storage.ts';
 import { errorText, storeFailure, wholeBody, type StoreAnswer, type StoreHttp } from '../store-http.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import { numberOf, parseAnswer, queryAnswer, seriesAnswer, stringsAnswer, StoreRefusal } from './answers.ts';
@@ -47,7 +47,7 @@ const REMOTE_READ = {
  * The read side of a store. Errors besides those of the seam: STORE_FAILED when the store is away or refuses, QUERY_LIMIT
  * when an answer is too long.
  */
-export class PrometheusReader implements StorageReader {
+export class PrometheusReader implements ExternalReader {
   readonly #http: StoreHttp;
   readonly #limits: PrometheusReadLimits;
   #source: SampleSource | undefined;
@@ -111,6 +111,10 @@ export class PrometheusReader implements StorageReader {
     const answer = await this.#http.request({ method: 'GET', path }, signal);
     const { data } = await this.#parsed(answer, stringsAnswer);
     return sorted(data, request.limit);
+  }
+
+  close(): void {
+    this.#http.close();
   }
 
   /** How this store gives samples; it is asked once. @throws AppError STORE_FAILED, QUERY_CANCELED */
