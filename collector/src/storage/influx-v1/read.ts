@@ -22,7 +22,7 @@ export interface InfluxV1ReadSettings {
   readonly url: string;
   readonly database: string;
   /** The database's default one when absent. */
-  readonly retentionPolicy?: string;
+  readonly retentionPolicy?: string | undefined;
   readonly access?: StoreAccess;
 }
 
@@ -38,7 +38,7 @@ export function openInfluxV1Reader(
 interface InfluxV1ReaderOptions {
   readonly http: StoreHttp;
   readonly database: string;
-  readonly retentionPolicy?: string;
+  readonly retentionPolicy?: string | undefined;
 }
 
 /** One piece of an answer, on one line; a piece has at most 10,000 rows. */

@@ -12,7 +12,7 @@ export interface PrometheusSettings {
   /** All of the address of remote write, where it is not `/api/v1/write` below `url`. */
   readonly writeUrl?: string;
   /** Sent as `X-Scope-OrgID`, by which Mimir and others tell their customers apart. */
-  readonly tenant?: string;
+  readonly tenant?: string | undefined;
   readonly access?: StoreAccess;
 }
 
