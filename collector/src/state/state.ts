@@ -5,6 +5,7 @@ import { accessMigration } from './migrations/0003-access.ts';
 import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
+import { feedMigration } from './migrations/0009-feed.ts';
 import { presenceEvidenceMigration } from './migrations/0005-presence-evidence.ts';
 import { suppressionMigration } from './migrations/0006-suppression.ts';
 
@@ -16,6 +17,7 @@ const MIGRATIONS: readonly Migration[] = [
   accessScopesMigration,
   presenceEvidenceMigration,
   suppressionMigration,
+  feedMigration,
 ];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */
