@@ -12,6 +12,7 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { ALERTING_COUNTERS } from './alerting/counters.ts';
 import { ALERTING_LIMITS } from './alerting/limits.ts';
+import { Heartbeat } from './alerting/heartbeat/heartbeat.ts';
 import { createReceivers } from './alerting/notify/list.ts';
 import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
@@ -233,17 +234,14 @@ async function open(
   closers.push(() => feed.close());
 
   const url = externalUrl(config);
-  const receivers = createReceivers(config.receivers, {
-    post: createPost({
-      clock,
-      guard: createTargetGuard({
-        allowedRanges: config['allow-private-targets'],
-        allowedPorts: config['allow-target-ports'],
-      }),
-    }),
+  const post = createPost({
     clock,
-    externalUrl: url,
+    guard: createTargetGuard({
+      allowedRanges: config['allow-private-targets'],
+      allowedPorts: config['allow-target-ports'],
+    }),
   });
+  const receivers = createReceivers(config.receivers, { post, clock, externalUrl: url });
   const view = new FleetView({
     hosts,
     presence,
@@ -355,19 +353,22 @@ async function open(
       list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
     },
     queries: { slowest: () => queryLog.slowest() },
-    maintenance: { maintenance: alerting.maintenance, changed: () => alerting.releaseHeld() },
+    maintenance: {
+      maintenance: alerting.delivery.maintenance,
+      changed: () => alerting.delivery.releaseHeld(),
+    },
     alertmanager: {
       log,
       version: VERSION,
       startedMs,
       wallMs: () => clock.wallMs(),
-      silences: alerting.silences,
-      changed: () => alerting.releaseHeld(),
+      silences: alerting.delivery.silences,
+      changed: () => alerting.delivery.releaseHeld(),
       receivers: () => receivers.map(({ name }) => name),
       alerts: () =>
         alertsOf(openIncidents(), {
-          routesOf: (target) => alerting.routesOf(target),
-          suppressionsOf: alerting.suppressions(),
+          routesOf: (target) => alerting.delivery.routesOf(target),
+          suppressionsOf: alerting.delivery.suppressions(),
           externalUrl: url,
         }),
     },
@@ -434,11 +435,28 @@ async function open(
     scheduleHousekeeping(log, {
       'prune samples': (signal) => storage.prune(clock.wallMs() - config['raw-retention'], signal),
       'prune incidents': () => alerting.prune(),
-      'prune silences': () => alerting.silences.prune() + alerting.maintenance.prune(),
+      'prune silences': () => alerting.delivery.silences.prune() + alerting.delivery.maintenance.prune(),
       'prune inventory': () => inventory.prune(),
     }),
   );
   alerting.start();
+  const heartbeatUrl = config['heartbeat-url'];
+  if (heartbeatUrl !== undefined) {
+    const heartbeat = new Heartbeat({
+      url: heartbeatUrl,
+      post,
+      clock,
+      log,
+      counters: metrics,
+      vitality: () => ({
+        isJournalWritable: journal.stats().isWritable,
+        evaluatedMs: alerting.stats().evaluatedMs,
+        oldestDueMs: alerting.delivery.oldestDueMs(),
+      }),
+    });
+    heartbeat.start();
+    closers.push(() => heartbeat.stop());
+  }
   feed.start();
   if (config.insecure) log.warn('insecure is set: agents and readers may connect without TLS');
   log.info('collector started', { version: VERSION, url: bound.url, dataDir, hosts: hosts.count });

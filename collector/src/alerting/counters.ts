@@ -33,6 +33,10 @@ export const ALERTING_COUNTERS = {
     help: 'Notifications that a receiver did not take in time, so that the fallback of the route was told as well.',
     labels: ['receiver'],
   },
+  rollcall_alerting_heartbeats_total: {
+    help: 'Calls of the heartbeat address that were due; outcome is sent, failed or withheld.',
+    labels: ['outcome'],
+  },
   rollcall_alerting_breaker_opened_total: {
     help: 'Times a receiver failed so often that it only gets probes.',
     labels: ['receiver'],

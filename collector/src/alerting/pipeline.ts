@@ -5,38 +5,23 @@
 import { background } from '@rollcall/shared/lib/background.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
-import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
 import { createIncidentStore, type IncidentStore } from './incidents/incidents.ts';
 import { createIncidentReader, type IncidentReader } from './incidents/reader.ts';
-import type { Snapshot, Transition } from './incidents/transition.ts';
+import type { Transition } from './incidents/transition.ts';
+import { Delivery } from './delivery.ts';
+import type { DependencyConfig } from './inhibition/dependencies.ts';
+import type { InhibitRule } from './inhibition/inhibit-rules.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
-import { HeldRows } from './outbox/held-rows.ts';
-import { OutboxRows, type Notice, type UnsentCounts } from './outbox/rows.ts';
-import { Aftercare } from './outbox/aftercare.ts';
-import { Digests } from './outbox/digests.ts';
-import { Gathering } from './outbox/gathering.ts';
-import { OwnIncidents } from './outbox/own-incidents.ts';
-import { Reminders } from './outbox/reminders.ts';
-import { Trouble } from './outbox/trouble.ts';
-import { OutboxWorker } from './outbox/worker.ts';
+import type { UnsentCounts } from './outbox/rows.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
 import { RuleFolder } from './rule-files/folder.ts';
 import type { RuleSeries } from './rule-files/group.ts';
-import { Dependencies, type DependencyConfig } from './inhibition/dependencies.ts';
-import { SHIPPED_INHIBIT_RULES, type InhibitRule } from './inhibition/inhibit-rules.ts';
-import { Inhibition } from './inhibition/inhibition.ts';
-import { Maintenance } from './maintenance/maintenance.ts';
-import { Dispatch } from './routing/dispatch.ts';
-import { Flapping } from './routing/flapping.ts';
 import type { RouteConfig } from './routing/route-config.ts';
-import { Router, type Route } from './routing/routing.ts';
-import { anyOf, type Suppression, type Suppressor } from './routing/suppression.ts';
-import { targetOf, type Target } from './routing/target.ts';
-import { Silences } from './silences/silences.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
@@ -107,19 +92,12 @@ export function createAlerting(options: AlertingOptions): Alerting {
 export class Alerting {
   /** What the API shows. */
   readonly incidents: IncidentReader;
-  readonly silences: Silences;
-  readonly maintenance: Maintenance;
 
   readonly #options: AlertingOptions;
   readonly #limits: AlertingLimits;
   readonly #evaluator: RuleEvaluator;
   readonly #store: IncidentStore;
-  readonly #rows: OutboxRows;
-  readonly #worker: OutboxWorker;
-  readonly #router: Router;
-  readonly #suppressor: Suppressor;
-  readonly #dispatch: Dispatch;
-  readonly #aftercare: Aftercare;
+  readonly #delivery: Delivery;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -128,63 +106,17 @@ export class Alerting {
   #isStopped = false;
 
   constructor(options: AlertingOptions, limits: AlertingLimits) {
-    const { state, clock, random, log, counters, receivers, hosts, evaluate } = options;
+    const { state, clock, random, log, counters, hosts, evaluate } = options;
     this.#options = options;
     this.#limits = limits;
-    this.#rows = new OutboxRows(state);
     const newUlid = createUlid(clock, random);
-    const ownIncidents = new OwnIncidents(state, newUlid);
-    const digests = new Digests(state, ownIncidents);
-    const gathering = new Gathering(limits, digests.waiting());
-    this.#aftercare = new Aftercare({
-      database: state,
-      gathering,
-      digests,
-      reminders: new Reminders(state, ownIncidents),
-      trouble: new Trouble(ownIncidents),
-      clock,
-      log,
-      counters,
+    this.#delivery = new Delivery({
+      ...options,
       limits,
-      receivers: new Set(receivers.map(({ name }) => name)),
-      mayRepeat: (incidentId, snapshot) => this.#mayRepeat(incidentId, snapshot),
-      add: (notices) => this.#add(notices),
+      newUlid,
+      isHeld: (rule, hostId) => this.#evaluator.holdings()(rule, hostId),
       route: (transitions, exceptReceiver) => this.#enqueue(transitions, exceptReceiver),
       announce: (transitions) => this.#announce(transitions),
-    });
-    this.#worker = new OutboxWorker({
-      rows: this.#rows,
-      receivers,
-      clock,
-      random,
-      log,
-      counters,
-      limits,
-      watch: this.#aftercare,
-    });
-    const suppressors = { database: state, wallMs: () => clock.wallMs(), newUlid, log };
-    this.silences = new Silences(suppressors);
-    this.maintenance = new Maintenance(suppressors);
-    const inhibition = new Inhibition([...SHIPPED_INHIBIT_RULES, ...(options.inhibitRules ?? [])], state);
-    this.#router = new Router(
-      options.routes ?? [],
-      receivers.map(({ name }) => name),
-    );
-    this.#suppressor = anyOf([
-      this.silences,
-      this.maintenance,
-      inhibition,
-      new Dependencies(options.dependencies ?? [], hosts),
-      new Flapping(state, limits.firesPerHourMax),
-    ]);
-    this.#dispatch = new Dispatch({
-      router: this.#router,
-      rows: new HeldRows(state),
-      gathering,
-      digests,
-      inhibition,
-      suppressor: this.#suppressor,
-      transaction: (work) => state.transaction(work),
     });
     const instanceRows = createInstanceRows(state);
     this.#store = createIncidentStore({
@@ -232,7 +164,7 @@ export class Alerting {
   start(): void {
     if (this.#tick !== undefined || this.#isStopped) return;
     this.#reportFiles();
-    this.#worker.start();
+    this.#delivery.start();
     this.#onTick();
   }
 
@@ -242,7 +174,7 @@ export class Alerting {
     this.#tick?.cancel();
     this.#nudge?.cancel();
     await this.#evaluator.stop();
-    await this.#worker.stop();
+    await this.#delivery.stop();
   }
 
   /** Evaluates all rules once. A run that is under way is waited for, then there is a new one. */
@@ -275,32 +207,9 @@ export class Alerting {
     return this.#store.prune(this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax);
   }
 
-  /** Sends what was held back and no longer is; done now and then, and when a person has changed something. */
-  releaseHeld(): void {
-    this.#guarded('held', () => {
-      if (this.#dispatch.releaseHeld(this.#options.clock.wallMs()) > 0) this.#worker.wake();
-    });
-  }
-
-  /** A database that fails does not stop the ticks: the next one tries again. */
-  #guarded(part: string, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#options.counters.increment('rollcall_alerting_internal_errors_total', { part });
-      this.#options.log.error('part of alerting failed', { part, error: describeError(error) });
-    }
-  }
-
-  /** What holds back the notifications of targets at this moment; empty where nothing does. */
-  suppressions(): (target: Target) => readonly Suppression[] {
-    const judge = this.#suppressor.at(this.#options.clock.wallMs());
-    return (target) => judge.suppressionsOf(target);
-  }
-
-  /** Who would be told of a target now. */
-  routesOf(target: Target): readonly Route[] {
-    return this.#router.routesOf(target);
+  /** Who is told, what holds that back, and how it is sent. */
+  get delivery(): Delivery {
+    return this.#delivery;
   }
 
   stats(): AlertingStats {
@@ -308,8 +217,8 @@ export class Alerting {
     return {
       pendingInstances: pending,
       openIncidents: firing,
-      unsent: this.#rows.unsentByStatus(),
-      oldestUnsentMs: this.#rows.oldestUnsentMs(),
+      unsent: this.#delivery.unsentByStatus(),
+      oldestUnsentMs: this.#delivery.oldestUnsentMs(),
       evaluatedMs: this.#evaluator.evaluatedMs,
     };
   }
@@ -319,8 +228,7 @@ export class Alerting {
     this.#tick = clock.setTimer(this.#limits.evaluationIntervalMs, () => this.#onTick());
     this.#lookAtFiles();
     this.#evaluator.evaluatePresence();
-    this.releaseHeld();
-    this.#guarded('reminders', () => this.#aftercare.tick());
+    this.#delivery.tick();
     // A slow run is not overtaken by the next one; that one skips its turn instead.
     if (!this.#evaluator.isEvaluatingExpressions) {
       background(log, 'evaluate rules', this.#evaluator.evaluateExpressions());
@@ -379,28 +287,12 @@ export class Alerting {
         endReason,
       });
     }
-    this.#worker.wake();
+    this.#delivery.wake();
   }
 
-  /** Routes transitions, to all but one receiver. To be called inside the transaction that stores them. */
+  /** Adds the rows of transitions, for all but one receiver. To be called inside the transaction that stores them. */
   #enqueue(transitions: readonly Transition[], exceptReceiver: string | null = null): void {
-    const notices = this.#dispatch.noticesOf(transitions, this.#options.clock.wallMs());
-    this.#add(notices.filter(({ route }) => route.receiver !== exceptReceiver));
-  }
-
-  #add(notices: readonly Notice[]): void {
-    const { counters, log } = this.#options;
-    const unsent = this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax);
-    for (const { receiver, status } of unsent) {
-      counters.increment('rollcall_alerting_notifications_total', { receiver, status });
-    }
-    const deadCount = unsent.filter(({ status }) => status === 'dead').length;
-    if (deadCount > 0) log.error('outbox full, notifications given up', { count: deadCount });
-  }
-
-  /** Silence does not speak: what is held back, or not seen at present, is not told again. */
-  #mayRepeat(incidentId: string, snapshot: Snapshot): boolean {
-    if (this.suppressions()(targetOf(incidentId, snapshot)).length > 0) return false;
-    return !this.#evaluator.holdings()(snapshot.rule, snapshot.hostId);
+    const notices = this.#delivery.noticesOf(transitions);
+    this.#delivery.add(notices.filter(({ route }) => route.receiver !== exceptReceiver));
   }
 }

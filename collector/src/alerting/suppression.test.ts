@@ -28,7 +28,7 @@ function start(world: World): Alerting {
 
 function silence(alerting: Alerting, world: World, matcher: string, durationMs: number) {
   const startsMs = world.clock.wallMs();
-  return alerting.silences.create({
+  return alerting.delivery.silences.create({
     matchers: [parseMatcher(matcher)],
     startsMs,
     endsMs: startsMs + durationMs,
@@ -94,8 +94,8 @@ describe('a silence', () => {
     const alerting = start(world);
     await world.clock.advance(10_000);
     expect(world.hook.texts).toEqual([]);
-    alerting.silences.expire(id);
-    alerting.releaseHeld();
+    alerting.delivery.silences.expire(id);
+    alerting.delivery.releaseHeld();
     await world.clock.advance(0);
     expect(world.hook.texts).toEqual(['fired a is down']);
     await alerting.stop();
@@ -130,7 +130,9 @@ describe('a silence', () => {
     expect(world.outboxCounts()).toMatchObject({ suppressed: 100 });
     await world.clock.advance(2_000);
     expect(world.outboxCounts()).toEqual({ sending: 4, queued: 1_096 });
-    await alerting.stop();
+    const stopped = alerting.stop();
+    await world.clock.advance(3_000);
+    await stopped;
   });
 });
 
@@ -139,7 +141,7 @@ describe('a maintenance window', () => {
     const world = new World();
     const alerting = start(world);
     // The clock of the world stands at 2026-01-01 00:00 UTC, 01:00 in Berlin.
-    const { window } = alerting.maintenance.create({
+    const { window } = alerting.delivery.maintenance.create({
       name: 'patch night',
       matchers: [],
       schedule: {
@@ -185,11 +187,11 @@ describe('inhibition', () => {
       hostName: 'a',
       labels: { alertname: 'DiskFull', host_id: incident?.hostId ?? '' },
     } as const;
-    expect(alerting.suppressions()(target)[0]?.reason).toBe(
+    expect(alerting.delivery.suppressions()(target)[0]?.reason).toBe(
       `muted while "a is down" lasts (a host that is down mutes everything else about it; incident ${incident?.id})`,
     );
     expect(
-      alerting.suppressions()({ ...target, labels: { alertname: 'DiskFull', host_id: 'other' } }),
+      alerting.delivery.suppressions()({ ...target, labels: { alertname: 'DiskFull', host_id: 'other' } }),
     ).toEqual([]);
     expect(world.hook.texts).toEqual(['fired a is down']);
     await alerting.stop();
@@ -240,7 +242,7 @@ describe('inhibition', () => {
     const alerting = world.createAlerting();
     const labels = { team: 'x' };
     const target = { incidentId: 'i-1', severity: 'page', hostId: null, hostName: null, labels } as const;
-    expect(alerting.suppressions()(target)).toEqual([]);
+    expect(alerting.delivery.suppressions()(target)).toEqual([]);
   });
 });
 

@@ -137,7 +137,7 @@ function describeIssue(issue: z.core.$ZodIssue, found: ReadonlyMap<string, Found
 function shownValue(value: unknown, key: string, lastPart = ''): string {
   if (value === undefined) return 'nothing';
   const text = JSON.stringify(value);
-  if (key === 'receivers' && text.includes('/')) return '[redacted]';
+  if ((key === 'receivers' || key === 'heartbeat-url') && text.includes('/')) return '[redacted]';
   if (key === 'storage' || key === 'mirrors') {
     const isSecret = /token|password/i.test(lastPart) || text.includes('@') || text.includes('?');
     if (isSecret || typeof value === 'object') return '[redacted]';

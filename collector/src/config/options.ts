@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { dependenciesSchema } from '../alerting/inhibition/dependencies.ts';
 import { inhibitRulesSchema } from '../alerting/inhibition/inhibit-rules.ts';
+import { secretUrl } from '../alerting/notify/fields.ts';
 import { receiverConfigSchema } from '../alerting/notify/list.ts';
 import { MAIN_STORE, mirrorConfigSchema, storageConfigSchema } from '../storage/store-config.ts';
 import { routesSchema } from '../alerting/routing/route-config.ts';
@@ -123,6 +124,7 @@ const SCHEMAS = {
   routes: routesSchema,
   'inhibit-rules': inhibitRulesSchema,
   dependencies: dependenciesSchema,
+  'heartbeat-url': secretUrl.optional(),
   'allow-private-targets': z
     .array(z.string().regex(RANGE, 'must be an address range such as 10.0.0.0/8'), {
       error: 'must be a list of ranges',
@@ -253,6 +255,11 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: 'list of {match, parent, grace}',
     fallback: '[]',
     help: 'Hosts that are reached through another one: nothing is told of them while that one is down, nor for grace (2m) after its return.',
+  },
+  'heartbeat-url': {
+    shape: 'URL',
+    fallback: undefined,
+    help: 'Address that gets a POST each minute for as long as alerting works, so that somebody else notices when it does not.',
   },
   'allow-private-targets': {
     shape: 'list of ranges',

@@ -240,6 +240,14 @@ export class OutboxRows {
     return counts;
   }
 
+  /** Since when the row waits that has been due longest, UTC milliseconds; `null` when nothing is due. */
+  oldestDueMs(nowMs: number): number | null {
+    return z
+      .number()
+      .nullable()
+      .parse(this.#sql.oldestDue.get(nowMs)?.['oldest'] ?? null);
+  }
+
   /** When the oldest unsent row was created, UTC milliseconds; `null` when all is sent. */
   oldestUnsentMs(): number | null {
     return z
@@ -300,6 +308,9 @@ function prepare({ connection }: Database) {
     unsentReceivers: connection.prepare(`SELECT DISTINCT receiver FROM outbox WHERE ${UNSENT}`),
     unsentByStatus: connection.prepare(
       `SELECT status, count(*) AS count FROM outbox WHERE ${UNSENT} GROUP BY status`,
+    ),
+    oldestDue: connection.prepare(
+      `SELECT min(not_before_ms) AS oldest FROM outbox WHERE ${UNSENT} AND not_before_ms <= ?`,
     ),
     oldestUnsent: connection.prepare(`SELECT min(created_ms) AS oldest FROM outbox WHERE ${UNSENT}`),
   };
