@@ -9,17 +9,24 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
+import { Escalator } from './escalation/escalator.ts';
+import { createEscalationRows } from './escalation/rows.ts';
+import { createIncidentActions, type IncidentActions } from './incidents/actions.ts';
 import { createIncidentStore, type IncidentStore } from './incidents/incidents.ts';
 import { createIncidentReader, type IncidentReader } from './incidents/reader.ts';
-import type { Transition } from './incidents/transition.ts';
+import { createIncidentRows } from './incidents/rows.ts';
+import { isEnding, type Transition } from './incidents/transition.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
+import { NO_ON_CALL, type OnCallConfig } from './on-call/config.ts';
+import { OnCall } from './on-call/on-call.ts';
+import { createOverrideRows } from './on-call/override-rows.ts';
 import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
 import { RuleFolder } from './rule-files/folder.ts';
 import type { RuleSeries } from './rule-files/group.ts';
-import { routesOf } from './routing.ts';
+import { routesOf, type Route } from './routing.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
@@ -37,6 +44,8 @@ export interface AlertingOptions {
   readonly hosts: HostsPort;
   readonly evaluate: EvaluatePort;
   readonly receivers: readonly Receiver[];
+  /** Who is on call and how that escalates; nobody when left out. */
+  readonly onCall?: OnCallConfig | undefined;
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
   /** Folder with rule files, absolute; none when left out. */
@@ -84,6 +93,9 @@ export function createAlerting(options: AlertingOptions): Alerting {
 export class Alerting {
   /** What the API shows. */
   readonly incidents: IncidentReader;
+  /** What people do with incidents. */
+  readonly actions: IncidentActions;
+  readonly onCall: OnCall;
 
   readonly #options: AlertingOptions;
   readonly #limits: AlertingLimits;
@@ -91,6 +103,7 @@ export class Alerting {
   readonly #store: IncidentStore;
   readonly #rows: OutboxRows;
   readonly #worker: OutboxWorker;
+  readonly #escalator: Escalator;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -105,10 +118,39 @@ export class Alerting {
     this.#rows = new OutboxRows(state);
     this.#worker = new OutboxWorker({ rows: this.#rows, receivers, clock, random, log, counters, limits });
     const instanceRows = createInstanceRows(state);
+    const newUlid = createUlid(clock, random);
+    const incidents = createIncidentRows(state, newUlid);
+    const onTransitions = (transitions: readonly Transition[]): void => this.#announce(transitions);
+    this.onCall = new OnCall(options.onCall ?? NO_ON_CALL, createOverrideRows(state, newUlid));
+    this.#escalator = new Escalator({
+      database: state,
+      rows: createEscalationRows(state),
+      incidents,
+      onCall: this.onCall,
+      clock,
+      log,
+      counters,
+      limits,
+      suppression: () => null,
+      enqueue: (transition, names) => this.#addRoutes(transition, sendTo(names)),
+      onTransitions,
+    });
+    this.actions = createIncidentActions({
+      database: state,
+      rows: incidents,
+      clock,
+      limits,
+      onWritten: (transition, acknowledgement) => {
+        if (isEnding(transition.kind)) this.#enqueue([transition]);
+        else this.#escalator.follow(transition, acknowledgement);
+      },
+      onTransitions,
+    });
     this.#store = createIncidentStore({
       database: state,
+      rows: incidents,
       instanceRows,
-      newUlid: createUlid(clock, random),
+      newUlid,
       enqueue: (transitions) => this.#enqueue(transitions),
       limits,
     });
@@ -127,7 +169,7 @@ export class Alerting {
       append: options.append ?? (() => Promise.resolve()),
       externalUrl: options.externalUrl ?? '',
       limits,
-      onTransitions: (transitions) => this.#announce(transitions),
+      onTransitions,
     });
     this.incidents = createIncidentReader({
       database: state,
@@ -151,6 +193,7 @@ export class Alerting {
     if (this.#tick !== undefined || this.#isStopped) return;
     this.#reportFiles();
     this.#worker.start();
+    this.#escalator.start();
     this.#onTick();
   }
 
@@ -159,6 +202,7 @@ export class Alerting {
     this.#isStopped = true;
     this.#tick?.cancel();
     this.#nudge?.cancel();
+    this.#escalator.stop();
     await this.#evaluator.stop();
     await this.#worker.stop();
   }
@@ -190,7 +234,9 @@ export class Alerting {
 
   /** Deletes resolved incidents that are older than the limit, with all that hangs on them; returns how many. */
   prune(): number {
-    return this.#store.prune(this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax);
+    const beforeMs = this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax;
+    this.onCall.prune(beforeMs);
+    return this.#store.prune(beforeMs);
   }
 
   stats(): AlertingStats {
@@ -268,14 +314,26 @@ export class Alerting {
       });
     }
     this.#worker.wake();
+    this.#escalator.wake();
   }
 
+  /** Who is told, and what that means for escalation. To be called inside the transaction. */
   #enqueue(transitions: readonly Transition[]): void {
-    const { counters, log, receivers } = this.#options;
-    const names = receivers.map(({ name }) => name);
-    const notices = transitions.flatMap((transition) =>
-      routesOf(transition, names).map((route) => ({ transition, route })),
-    );
+    for (const transition of transitions) {
+      const names = this.#options.receivers.map(({ name }) => name);
+      const isEscalating = this.#escalator.policyOf(transition.snapshot) !== null;
+      const told = isEnding(transition.kind) ? this.#escalator.told(transition.incidentId) : [];
+      // Of what escalates, people on call hear by its steps alone; who was told hears of the end.
+      const early = names.filter((name) => !isEscalating || !this.onCall.receivers.has(name));
+      const late = told.filter((name) => !early.includes(name));
+      this.#addRoutes(transition, [...routesOf(transition, early), ...sendTo(late)]);
+      this.#escalator.follow(transition, null);
+    }
+  }
+
+  #addRoutes(transition: Transition, routes: readonly Route[]): void {
+    const { counters, log } = this.#options;
+    const notices = routes.map((route) => ({ transition, route }));
     const unsent = this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax);
     for (const { receiver, status } of unsent) {
       counters.increment('rollcall_alerting_notifications_total', { receiver, status });
@@ -283,4 +341,8 @@ export class Alerting {
     const deadCount = unsent.filter(({ status }) => status === 'dead').length;
     if (deadCount > 0) log.error('outbox full, notifications given up', { count: deadCount });
   }
+}
+
+function sendTo(receivers: readonly string[]): readonly Route[] {
+  return receivers.map((receiver) => ({ receiver, verdict: 'send' }));
 }

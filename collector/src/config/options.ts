@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { receiverConfigSchema } from '../alerting/notify/list.ts';
+import { onCallSchema } from '../alerting/on-call/config.ts';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
@@ -107,6 +108,7 @@ const SCHEMAS = {
       (list) => new Set(list.map(({ name }) => name)).size === list.length,
       'must not use a name twice',
     ),
+  'on-call': onCallSchema,
   'allow-private-targets': z
     .array(z.string().regex(RANGE, 'must be an address range such as 10.0.0.0/8'), {
       error: 'must be a list of ranges',
@@ -206,6 +208,11 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: 'list of {name, kind, url, bearerToken}',
     fallback: '[]',
     help: 'Who is told about incidents. kind: webhook posts the Alertmanager v4 format to url, with bearerToken if there is one.',
+  },
+  'on-call': {
+    shape: '{people, schedules, policies}',
+    fallback: '{}',
+    help: 'Who is on call, and who is told next when nobody acknowledges. See docs/alerting.md. With a policy named default, incidents of severity page escalate by it.',
   },
   'allow-private-targets': {
     shape: 'list of ranges',

@@ -9,6 +9,7 @@ import { Labels } from '../../storage/labels.ts';
 import type { AlertingCounters } from '../counters.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { Notification, Notifier, Receiver, SendResult } from '../notify/notifier.ts';
+import type { OnCallConfig } from '../on-call/config.ts';
 import { createAlerting, type Alerting } from '../pipeline.ts';
 import type { EvaluatedSample, HostPresence } from '../ports.ts';
 import type { ExpressionRule, PresenceRule, Rule } from '../rules/rule.ts';
@@ -124,6 +125,7 @@ export interface WorldOptions {
   readonly limits?: Partial<AlertingLimits>;
   readonly receivers?: readonly string[];
   readonly state?: Database;
+  readonly onCall?: OnCallConfig;
 }
 
 export class World {
@@ -177,6 +179,7 @@ export class World {
       receivers,
       rules: this.#options.rules ?? [HOST_DOWN, DISK_FULL],
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+      ...(this.#options.onCall === undefined ? {} : { onCall: this.#options.onCall }),
       counters: this.counters,
     });
   }
