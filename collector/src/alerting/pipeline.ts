@@ -9,13 +9,20 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
+import { Escalator } from './escalation/escalator.ts';
+import { createEscalationRows } from './escalation/rows.ts';
+import { createIncidentActions, type IncidentActions } from './incidents/actions.ts';
 import { createIncidentStore, type IncidentStore } from './incidents/incidents.ts';
 import { createIncidentReader, type IncidentReader } from './incidents/reader.ts';
-import type { Transition } from './incidents/transition.ts';
+import { createIncidentRows } from './incidents/rows.ts';
+import { isEnding, type Snapshot, type Transition } from './incidents/transition.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
 import { HeldRows } from './outbox/held-rows.ts';
-import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
+import { NO_ON_CALL, type OnCallConfig } from './on-call/config.ts';
+import { OnCall } from './on-call/on-call.ts';
+import { createOverrideRows } from './on-call/override-rows.ts';
+import { OutboxRows, type Notice, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
 import { RuleFolder } from './rule-files/folder.ts';
@@ -29,7 +36,7 @@ import { Flapping } from './routing/flapping.ts';
 import type { RouteConfig } from './routing/route-config.ts';
 import { Router, type Route } from './routing/routing.ts';
 import { anyOf, type Suppression, type Suppressor } from './routing/suppression.ts';
-import type { Target } from './routing/target.ts';
+import { targetOf, type Target } from './routing/target.ts';
 import { Silences } from './silences/silences.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
@@ -54,6 +61,8 @@ export interface AlertingOptions {
   readonly inhibitRules?: readonly InhibitRule[];
   /** Hosts that are reached through others. */
   readonly dependencies?: readonly DependencyConfig[];
+  /** Who is on call and how that escalates; nobody when left out. */
+  readonly onCall?: OnCallConfig | undefined;
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
   /** Folder with rule files, absolute; none when left out. */
@@ -103,6 +112,9 @@ export class Alerting {
   readonly incidents: IncidentReader;
   readonly silences: Silences;
   readonly maintenance: Maintenance;
+  /** What people do with incidents. */
+  readonly actions: IncidentActions;
+  readonly onCall: OnCall;
 
   readonly #options: AlertingOptions;
   readonly #limits: AlertingLimits;
@@ -113,6 +125,7 @@ export class Alerting {
   readonly #router: Router;
   readonly #suppressor: Suppressor;
   readonly #dispatch: Dispatch;
+  readonly #escalator: Escalator;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -150,8 +163,37 @@ export class Alerting {
       transaction: (work) => state.transaction(work),
     });
     const instanceRows = createInstanceRows(state);
+    const incidents = createIncidentRows(state, newUlid);
+    const onTransitions = (transitions: readonly Transition[]): void => this.#announce(transitions);
+    this.onCall = new OnCall(options.onCall ?? NO_ON_CALL, createOverrideRows(state, newUlid));
+    this.#escalator = new Escalator({
+      database: state,
+      rows: createEscalationRows(state),
+      incidents,
+      onCall: this.onCall,
+      clock,
+      log,
+      counters,
+      limits,
+      suppression: (incidentId) => this.#suppressionOf(incidentId, incidents.snapshotOf(incidentId)),
+      enqueue: (transition, names) =>
+        this.#addNotices(names.map((receiver) => ({ transition, route: { receiver, verdict: 'send' } }))),
+      onTransitions,
+    });
+    this.actions = createIncidentActions({
+      database: state,
+      rows: incidents,
+      clock,
+      limits,
+      onWritten: (transition, acknowledgement) => {
+        if (isEnding(transition.kind)) this.#enqueue([transition]);
+        else this.#escalator.follow(transition, acknowledgement);
+      },
+      onTransitions,
+    });
     this.#store = createIncidentStore({
       database: state,
+      rows: incidents,
       instanceRows,
       newUlid,
       enqueue: (transitions) => this.#enqueue(transitions),
@@ -172,7 +214,7 @@ export class Alerting {
       append: options.append ?? (() => Promise.resolve()),
       externalUrl: options.externalUrl ?? '',
       limits,
-      onTransitions: (transitions) => this.#announce(transitions),
+      onTransitions,
     });
     this.incidents = createIncidentReader({
       database: state,
@@ -196,6 +238,7 @@ export class Alerting {
     if (this.#tick !== undefined || this.#isStopped) return;
     this.#reportFiles();
     this.#worker.start();
+    this.#escalator.start();
     this.#onTick();
   }
 
@@ -204,6 +247,7 @@ export class Alerting {
     this.#isStopped = true;
     this.#tick?.cancel();
     this.#nudge?.cancel();
+    this.#escalator.stop();
     await this.#evaluator.stop();
     await this.#worker.stop();
   }
@@ -235,7 +279,9 @@ export class Alerting {
 
   /** Deletes resolved incidents that are older than the limit, with all that hangs on them; returns how many. */
   prune(): number {
-    return this.#store.prune(this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax);
+    const beforeMs = this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax;
+    this.onCall.prune(beforeMs);
+    return this.#store.prune(beforeMs);
   }
 
   /** Sends what was held back and no longer is; done now and then, and when a person has changed something. */
@@ -336,11 +382,36 @@ export class Alerting {
       });
     }
     this.#worker.wake();
+    this.#escalator.wake();
   }
 
+  /** Who is told, and what that means for escalation. To be called inside the transaction. */
   #enqueue(transitions: readonly Transition[]): void {
-    const { counters, log, clock } = this.#options;
-    const notices = this.#dispatch.noticesOf(transitions, clock.wallMs());
+    const notices = this.#dispatch.noticesOf(transitions, this.#options.clock.wallMs());
+    this.#addNotices(notices.filter((notice) => !this.#isLeftToEscalation(notice)));
+    for (const transition of transitions) this.#escalator.follow(transition, null);
+  }
+
+  /** Of what escalates, people on call hear by its steps alone; of what follows, whoever was told. */
+  #isLeftToEscalation({ transition, route }: Notice): boolean {
+    return (
+      transition.kind === 'fired' &&
+      this.onCall.receivers.has(route.receiver) &&
+      this.#escalator.policyOf(transition.snapshot) !== null
+    );
+  }
+
+  /** Why nobody is to be told of an incident at present; `null` when there is no reason. */
+  #suppressionOf(incidentId: string, snapshot: Snapshot | null): string | null {
+    if (snapshot === null) return null;
+    const [first] = this.#suppressor
+      .at(this.#options.clock.wallMs())
+      .suppressionsOf(targetOf(incidentId, snapshot));
+    return first?.reason ?? null;
+  }
+
+  #addNotices(notices: readonly Notice[]): void {
+    const { counters, log } = this.#options;
     const unsent = this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax);
     for (const { receiver, status } of unsent) {
       counters.increment('rollcall_alerting_notifications_total', { receiver, status });
