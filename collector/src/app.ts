@@ -13,9 +13,12 @@ import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { ALERTING_COUNTERS } from './alerting/counters.ts';
 import { ALERTING_LIMITS } from './alerting/limits.ts';
 import { Heartbeat } from './alerting/heartbeat/heartbeat.ts';
+import { linkKey } from './alerting/links/key.ts';
+import { createLinks } from './alerting/links/links.ts';
 import { createReceivers } from './alerting/notify/list.ts';
 import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
+import { OnCallView } from './alerting/on-call/view.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
@@ -234,6 +237,7 @@ async function open(
   closers.push(() => feed.close());
 
   const url = externalUrl(config);
+  const keyOfLinks = linkKey(state, randomBytes);
   const post = createPost({
     clock,
     guard: createTargetGuard({
@@ -282,6 +286,7 @@ async function open(
     routes: config.routes,
     inhibitRules: config['inhibit-rules'],
     dependencies: config.dependencies,
+    onCall: config['on-call'],
     rules: stockRules({
       ...STOCK_RULE_DEFAULTS,
       filesystemUsedRatioMax: config['disk-full-ratio'],
@@ -295,6 +300,15 @@ async function open(
       evaluationIntervalMs: config['rule-interval'],
       incidentAgeMsMax: config['incident-retention'],
     },
+    counters: metrics,
+  });
+  const links = createLinks({
+    key: keyOfLinks,
+    clock,
+    externalUrl: url,
+    actions: alerting.actions,
+    incident: (id) => alerting.incidents.get(id),
+    ownerOf: (receiver) => alerting.onCall.ownerOf(receiver),
     counters: metrics,
   });
   closers.push(presence.onChange(() => alerting.nudge()));
@@ -344,6 +358,7 @@ async function open(
     alerting.incidents.list({ status: 'open', hostId: null, limit: ALERTING_LIMITS.incidentsPerListMax });
   const startedMs = clock.wallMs();
   const tokens = accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes });
+  const onCall = new OnCallView({ onCall: alerting.onCall, clock, key: keyOfLinks, externalUrl: url });
   const pushedMetadata = new PushedMetadata();
   const app = createApi({
     log,
@@ -351,7 +366,16 @@ async function open(
     hosts: view,
     incidents: {
       list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
+      get: (id) => alerting.incidents.get(id),
+      acknowledge: (id, ack) => void alerting.actions.acknowledge(id, ack),
+      unacknowledge: (id, by) => void alerting.actions.unacknowledge(id, by),
+      comment: (id, said) => void alerting.actions.comment(id, said),
+      close: (id, decision) => void alerting.actions.close(id, decision),
     },
+    onCall,
+    calendar: (schedule, token) => onCall.calendar(schedule, token),
+    links,
+    tokens,
     queries: { slowest: () => queryLog.slowest() },
     maintenance: {
       maintenance: alerting.delivery.maintenance,
@@ -372,7 +396,6 @@ async function open(
           externalUrl: url,
         }),
     },
-    judgeAdmin: (token) => tokens.judge(token, 'admin'),
     enrollment: {
       handle: ({ body, remoteAddress, socket }) =>
         enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),

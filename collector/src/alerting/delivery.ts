@@ -7,6 +7,7 @@ import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
+import { createIncidentRows } from './incidents/rows.ts';
 import type { Snapshot, Transition } from './incidents/transition.ts';
 import { Dependencies, type DependencyConfig } from './inhibition/dependencies.ts';
 import { SHIPPED_INHIBIT_RULES, type InhibitRule } from './inhibition/inhibit-rules.ts';
@@ -83,7 +84,7 @@ export class Delivery {
       new Dependencies(options.dependencies ?? [], options.hosts),
       new Flapping(state, limits.firesPerHourMax),
     ]);
-    const ownIncidents = new OwnIncidents(state, newUlid);
+    const ownIncidents = new OwnIncidents(state, createIncidentRows(state, newUlid), newUlid);
     const digests = new Digests(state, ownIncidents);
     const gathering = new Gathering(limits, digests.waiting());
     this.#dispatch = new Dispatch({

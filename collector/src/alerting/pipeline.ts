@@ -9,19 +9,27 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
+import { Escalator } from './escalation/escalator.ts';
+import { createEscalationRows } from './escalation/rows.ts';
+import { createIncidentActions, type IncidentActions } from './incidents/actions.ts';
 import { createIncidentStore, type IncidentStore } from './incidents/incidents.ts';
 import { createIncidentReader, type IncidentReader } from './incidents/reader.ts';
-import type { Transition } from './incidents/transition.ts';
+import { createIncidentRows } from './incidents/rows.ts';
+import { isEnding, type Snapshot, type Transition } from './incidents/transition.ts';
 import { Delivery } from './delivery.ts';
 import type { DependencyConfig } from './inhibition/dependencies.ts';
 import type { InhibitRule } from './inhibition/inhibit-rules.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
-import type { UnsentCounts } from './outbox/rows.ts';
+import { NO_ON_CALL, type OnCallConfig } from './on-call/config.ts';
+import { OnCall } from './on-call/on-call.ts';
+import { createOverrideRows } from './on-call/override-rows.ts';
+import type { Notice, UnsentCounts } from './outbox/rows.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
 import { RuleFolder } from './rule-files/folder.ts';
 import type { RuleSeries } from './rule-files/group.ts';
 import type { RouteConfig } from './routing/route-config.ts';
+import { targetOf } from './routing/target.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
@@ -45,6 +53,8 @@ export interface AlertingOptions {
   readonly inhibitRules?: readonly InhibitRule[];
   /** Hosts that are reached through others. */
   readonly dependencies?: readonly DependencyConfig[];
+  /** Who is on call and how that escalates; nobody when left out. */
+  readonly onCall?: OnCallConfig | undefined;
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
   /** Folder with rule files, absolute; none when left out. */
@@ -92,12 +102,16 @@ export function createAlerting(options: AlertingOptions): Alerting {
 export class Alerting {
   /** What the API shows. */
   readonly incidents: IncidentReader;
+  /** What people do with incidents. */
+  readonly actions: IncidentActions;
+  readonly onCall: OnCall;
 
   readonly #options: AlertingOptions;
   readonly #limits: AlertingLimits;
   readonly #evaluator: RuleEvaluator;
   readonly #store: IncidentStore;
   readonly #delivery: Delivery;
+  readonly #escalator: Escalator;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -119,8 +133,37 @@ export class Alerting {
       announce: (transitions) => this.#announce(transitions),
     });
     const instanceRows = createInstanceRows(state);
+    const incidents = createIncidentRows(state, newUlid);
+    const onTransitions = (transitions: readonly Transition[]): void => this.#announce(transitions);
+    this.onCall = new OnCall(options.onCall ?? NO_ON_CALL, createOverrideRows(state, newUlid));
+    this.#escalator = new Escalator({
+      database: state,
+      rows: createEscalationRows(state),
+      incidents,
+      onCall: this.onCall,
+      clock,
+      log,
+      counters,
+      limits,
+      suppression: (incidentId) => this.#suppressionOf(incidentId, incidents.snapshotOf(incidentId)),
+      enqueue: (transition, names) =>
+        this.#delivery.add(names.map((receiver) => ({ transition, route: { receiver, verdict: 'send' } }))),
+      onTransitions,
+    });
+    this.actions = createIncidentActions({
+      database: state,
+      rows: incidents,
+      clock,
+      limits,
+      onWritten: (transition, acknowledgement) => {
+        if (isEnding(transition.kind)) this.#enqueue([transition]);
+        else this.#escalator.follow(transition, acknowledgement);
+      },
+      onTransitions,
+    });
     this.#store = createIncidentStore({
       database: state,
+      rows: incidents,
       instanceRows,
       newUlid,
       enqueue: (transitions) => this.#enqueue(transitions),
@@ -141,7 +184,7 @@ export class Alerting {
       append: options.append ?? (() => Promise.resolve()),
       externalUrl: options.externalUrl ?? '',
       limits,
-      onTransitions: (transitions) => this.#announce(transitions),
+      onTransitions,
     });
     this.incidents = createIncidentReader({
       database: state,
@@ -165,6 +208,7 @@ export class Alerting {
     if (this.#tick !== undefined || this.#isStopped) return;
     this.#reportFiles();
     this.#delivery.start();
+    this.#escalator.start();
     this.#onTick();
   }
 
@@ -173,6 +217,7 @@ export class Alerting {
     this.#isStopped = true;
     this.#tick?.cancel();
     this.#nudge?.cancel();
+    this.#escalator.stop();
     await this.#evaluator.stop();
     await this.#delivery.stop();
   }
@@ -204,7 +249,9 @@ export class Alerting {
 
   /** Deletes resolved incidents that are older than the limit, with all that hangs on them; returns how many. */
   prune(): number {
-    return this.#store.prune(this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax);
+    const beforeMs = this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax;
+    this.onCall.prune(beforeMs);
+    return this.#store.prune(beforeMs);
   }
 
   /** Who is told, what holds that back, and how it is sent. */
@@ -288,11 +335,36 @@ export class Alerting {
       });
     }
     this.#delivery.wake();
+    this.#escalator.wake();
   }
 
-  /** Adds the rows of transitions, for all but one receiver. To be called inside the transaction that stores them. */
+  /**
+   * Who is told, all but one receiver, and what that means for escalation. To be called inside the transaction that stores
+   * the transitions.
+   */
   #enqueue(transitions: readonly Transition[], exceptReceiver: string | null = null): void {
     const notices = this.#delivery.noticesOf(transitions);
-    this.#delivery.add(notices.filter(({ route }) => route.receiver !== exceptReceiver));
+    this.#delivery.add(
+      notices.filter(
+        (notice) => notice.route.receiver !== exceptReceiver && !this.#isLeftToEscalation(notice),
+      ),
+    );
+    for (const transition of transitions) this.#escalator.follow(transition, null);
+  }
+
+  /** Of what escalates, people on call hear by its steps alone; of what follows, whoever was told. */
+  #isLeftToEscalation({ transition, route }: Notice): boolean {
+    return (
+      transition.kind === 'fired' &&
+      this.onCall.receivers.has(route.receiver) &&
+      this.#escalator.policyOf(transition.snapshot) !== null
+    );
+  }
+
+  /** Why nobody is to be told of an incident at present; `null` when there is no reason. */
+  #suppressionOf(incidentId: string, snapshot: Snapshot | null): string | null {
+    if (snapshot === null) return null;
+    const [first] = this.#delivery.suppressions()(targetOf(incidentId, snapshot));
+    return first?.reason ?? null;
   }
 }

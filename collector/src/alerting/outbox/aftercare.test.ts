@@ -111,7 +111,7 @@ describe('a repeat', () => {
     await alerting.stop();
   });
 
-  it('waits while the incident is held or silenced', async () => {
+  it('waits while the incident is held, and while somebody has acknowledged it', async () => {
     const world = worldWith({ 'repeat-interval': '1h' }, SLOW);
     const alerting = start(world);
     setHosts(world, 1, 'down');
@@ -120,7 +120,11 @@ describe('a repeat', () => {
     await world.clock.advance(2 * HOUR_MS);
     expect(world.hook.texts).toHaveLength(1);
     world.setHost('h00', 'down');
-    await world.clock.advance(MINUTE_MS);
+    await world.clock.advance(3 * MINUTE_MS);
+    expect(world.hook.texts).toHaveLength(2);
+    const [incident] = alerting.incidents.list({ status: 'open', hostId: null, limit: 1 });
+    alerting.actions.acknowledge(incident?.id ?? '', { by: 'ann', untilMs: null });
+    await world.clock.advance(2 * HOUR_MS);
     expect(world.hook.texts).toHaveLength(2);
     await alerting.stop();
   });

@@ -17,6 +17,8 @@ import type { Notice } from './rows.ts';
 
 /** Rows that are looked at in one go. */
 const BATCH_MAX = 200;
+/** When an incident that may not be told again now is looked at next, so that it does not keep others from their turn. */
+const ASK_AGAIN_MS = 60_000;
 
 const repeatRow = z.object({
   incident_id: z.string(),
@@ -35,6 +37,8 @@ const lateRow = z.object({
   kind: z.enum(TRANSITION_KINDS),
   at_ms: z.number(),
   snapshot: jsonColumn(snapshotSchema),
+  person: z.string().nullable(),
+  note: z.string().nullable(),
 });
 
 /** A notification that goes to somebody else as well. */
@@ -66,16 +70,24 @@ export class Reminders {
 
   /**
    * The incidents that are to be told again now, each with one new transition for all its receivers.
-   * @param mayRepeat whether an incident may be told at this moment; what may not stays due
+   * @param mayRepeat whether an incident may be told at this moment; what may not, or is acknowledged, is asked for again
+   *   after a minute
    */
   repeats(nowMs: number, mayRepeat: (incidentId: string, snapshot: Snapshot) => boolean): readonly Notice[] {
     const due = this.#sql.repeatDue.all(nowMs, BATCH_MAX).map((raw) => repeatRow.parse(raw));
     return [...Map.groupBy(due, (row) => row.incident_id)].flatMap(([incidentId, rows]) => {
       const [first] = rows;
-      if (first === undefined || !mayRepeat(incidentId, first.snapshot)) return [];
+      if (first === undefined) return [];
+      if (
+        this.#sql.acknowledged.get(incidentId, nowMs) !== undefined ||
+        !mayRepeat(incidentId, first.snapshot)
+      ) {
+        this.#sql.repeatAt.run(nowMs + ASK_AGAIN_MS, incidentId, nowMs);
+        return [];
+      }
       const transition = this.#incidents.repeat(incidentId, nowMs);
-      this.#sql.repeated.run(incidentId, nowMs);
-      if (transition === undefined) return [];
+      this.#sql.repeatAt.run(null, incidentId, nowMs);
+      if (transition === null) return [];
       return rows.map(({ receiver, repeat_ms: repeatMs, fallback }) => {
         const delivery: RouteDelivery = { groupKey: '', groupLabels: {}, groupWaitMs: 0, repeatMs, fallback };
         return { transition, route: { receiver, verdict: 'send', delivery } };
@@ -101,6 +113,8 @@ export class Reminders {
         kind: row.kind,
         atMs: row.at_ms,
         snapshot: row.snapshot,
+        person: row.person,
+        note: row.note,
       };
       const notice: Notice = { transition, route: { receiver: row.fallback, verdict: 'send' } };
       return [{ notice, from: row.receiver }];
@@ -121,11 +135,15 @@ function prepare({ connection }: Database) {
       SELECT o.incident_id, o.receiver, o.repeat_ms, o.fallback, t.snapshot
       FROM outbox AS o JOIN transitions AS t ON t.id = o.transition_id
       WHERE o.repeat_at_ms IS NOT NULL AND o.repeat_at_ms <= ? ORDER BY o.repeat_at_ms, o.id LIMIT ?`),
-    repeated: connection.prepare(
-      'UPDATE outbox SET repeat_at_ms = NULL WHERE incident_id = ? AND repeat_at_ms <= ?',
+    repeatAt: connection.prepare(
+      'UPDATE outbox SET repeat_at_ms = ? WHERE incident_id = ? AND repeat_at_ms <= ?',
     ),
+    acknowledged: connection.prepare(`
+      SELECT 1 FROM incidents
+      WHERE id = ? AND ack_ms IS NOT NULL AND (ack_until_ms IS NULL OR ack_until_ms > ?)`),
     late: connection.prepare(`
-      SELECT o.id, o.receiver, o.fallback, o.transition_id, o.incident_id, o.sequence, t.kind, t.at_ms, t.snapshot
+      SELECT o.id, o.receiver, o.fallback, o.transition_id, o.incident_id, o.sequence, t.kind, t.at_ms, t.snapshot,
+        t.person, t.note
       FROM outbox AS o JOIN transitions AS t ON t.id = o.transition_id JOIN incidents AS i ON i.id = o.incident_id
       WHERE o.fallback IS NOT NULL AND o.status IN ('queued', 'waiting', 'sending', 'dead') AND i.status = 'open'
         AND (o.status = 'dead'

@@ -57,6 +57,6 @@ export class Trouble {
     if (incidentId === undefined) return [];
     this.#open.delete(receiver);
     const transition = this.#incidents.end(incidentId, `${receiver} takes notifications again`, nowMs);
-    return transition === undefined ? [] : [transition];
+    return transition === null ? [] : [transition];
   }
 }

@@ -10,6 +10,7 @@ import type { AlertingCounters } from '../counters.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { Notification, Notifier, Receiver, SendResult } from '../notify/notifier.ts';
 import { createAlerting, type Alerting, type AlertingOptions } from '../pipeline.ts';
+import type { OnCallConfig } from '../on-call/config.ts';
 import type { EvaluatedSample, HostPresence } from '../ports.ts';
 import type { ExpressionRule, PresenceRule, Rule } from '../rules/rule.ts';
 
@@ -125,6 +126,7 @@ export interface WorldOptions {
   readonly receivers?: readonly string[];
   readonly state?: Database;
   readonly settings?: Pick<AlertingOptions, 'routes' | 'inhibitRules' | 'dependencies'>;
+  readonly onCall?: OnCallConfig;
 }
 
 export class World {
@@ -179,6 +181,7 @@ export class World {
       ...this.#options.settings,
       rules: this.#options.rules ?? [HOST_DOWN, DISK_FULL],
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+      ...(this.#options.onCall === undefined ? {} : { onCall: this.#options.onCall }),
       counters: this.counters,
     });
   }
