@@ -106,6 +106,16 @@ describe('loadConfig', () => {
     expect(text).not.toContain('hunter2');
   });
 
+  it('never shows the heartbeat address, and refuses routes to nobody', () => {
+    const heartbeat = loadText('heartbeat-url: "ftp://h/hunter2"').problems;
+    expect(heartbeat).toContain('heartbeat-url');
+    expect(heartbeat).not.toContain('hunter2');
+    expect(loadText('routes: [{name: db, receivers: [dba]}]').problems).toContain(
+      'route "db" names the receiver "dba", which is not among receivers',
+    );
+    expect(loadText('dependencies: [{match: [host], parent: gw}]').problems).toContain('matcher \"host\"');
+  });
+
   it('refuses doubled receiver names and unknown kinds', () => {
     const url = 'https://example.org/hook';
     expect(
