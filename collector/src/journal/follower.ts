@@ -47,6 +47,7 @@ export class JournalFollower implements Journal {
    * @throws AppError STORAGE_UNAVAILABLE
    */
   poll(rowsMax: number): boolean {
+    if (this.#reader.lastPos() === this.#pos) return true;
     const snapshot = this.#reader.snapshot();
     try {
       const expected = snapshot.lastPos - this.#pos;
