@@ -100,6 +100,7 @@ function loadFileRule(id: string, rule: AlertingFileRule, group: RuleGroup): Loa
       title: sourceOf('summary'),
       description: sourceOf('description'),
       threshold: numberIn(sourceOf('threshold')),
+      recovery: numberIn(sourceOf('recovery')),
       expr: rule.expr,
       evidence: requiredSelectors(rule.expr),
       queryOffsetMs: group.queryOffsetMs,

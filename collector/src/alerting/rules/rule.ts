@@ -24,6 +24,8 @@ interface RuleBase {
   readonly description: string;
   /** The number that the value is compared with, for people; `null` when there is none. */
   readonly threshold: number | null;
+  /** The number at which an alert ends, where it is another one; `null` or left out when it is not. */
+  readonly recovery?: number | null;
   /** The objects that the rule is for; all when left out. */
   readonly scope?: RuleScope | undefined;
 }
@@ -32,6 +34,8 @@ interface RuleBase {
 export interface RuleScope {
   readonly only: readonly Matcher[];
   readonly except: readonly (readonly Matcher[])[];
+  /** Who made a level of its own for these objects, and why; undefined for the rule for all others. */
+  readonly origin?: { readonly name: string; readonly author: string; readonly reason: string } | undefined;
 }
 
 /** Whether a rule with this scope looks at a label set. */

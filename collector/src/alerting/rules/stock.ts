@@ -86,6 +86,7 @@ function filesystemAlmostFull(settings: StockRuleSettings): ExpressionRule {
       'The file system at {{ $labels.mountpoint }} on {{ $labels.instance }} is ' +
       '{{ $value | humanizePercentage }} full since {{ $since }}. Free space or enlarge it.',
     threshold: raiseRatio,
+    recovery: clearRatio,
     raise: perMount(`${USED} > ${raiseRatio} and ${SAME} ${AVAILABLE} < ${raiseBytes}`),
     clear: perMount(`${USED} and ${SAME} (${USED} < ${clearRatio} or ${SAME} ${AVAILABLE} > ${clearBytes})`),
     // Without the filters: a full file system that turns read-only is not gone.
