@@ -155,12 +155,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   'collector/src/storage': [...NOUNS, STORAGE_SEAM, ...SINK_SEAMS, 'collector/src/journal'],
   'collector/src/transfer': [...NOUNS, STORAGE_SEAM],
   'collector/src/storage/open.ts': [...NOUNS, STORAGE_SEAM, ...ADAPTERS, 'collector/src/storage'],
-  'collector/src/storage/open-sink.ts': [
-    ...NOUNS,
-    ...SINK_SEAMS,
-    ...ADAPTERS,
-    'collector/src/storage',
-  ],
+  'collector/src/storage/open-sink.ts': [...NOUNS, ...SINK_SEAMS, ...ADAPTERS, 'collector/src/storage'],
   'collector/src/storage/memory': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
   'collector/src/storage/embedded': [
     ...NOUNS,
