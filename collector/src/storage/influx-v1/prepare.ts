@@ -143,7 +143,7 @@ class Server {
   async names(what: string, query: string): Promise<readonly string[]> {
     const series = await this.run(what, query, 'GET');
     return series.flatMap(({ columns, values = [] }) =>
-      values.map((row) => String(row[columns.indexOf('name')] ?? '')),
+      values.map((row) => textAt(row, columns.indexOf('name'))),
     );
   }
 
@@ -155,14 +155,14 @@ class Server {
     );
     const at = series?.columns.indexOf('default') ?? -1;
     const row = series?.values?.find((candidate) => candidate[at] === true);
-    return String(row?.[series?.columns.indexOf('name') ?? 0] ?? 'autogen');
+    return row === undefined ? 'autogen' : textAt(row, series?.columns.indexOf('name') ?? 0);
   }
 
   async continuousQueries(database: string): Promise<readonly string[]> {
     const series = await this.run('list the continuous queries', 'SHOW CONTINUOUS QUERIES', 'GET');
     return series
       .filter(({ name }) => name === database)
-      .flatMap(({ columns, values = [] }) => values.map((row) => String(row[columns.indexOf('name')] ?? '')));
+      .flatMap(({ columns, values = [] }) => values.map((row) => textAt(row, columns.indexOf('name'))));
   }
 
   /** Runs a statement; what changes something must be POSTed. */
@@ -184,6 +184,11 @@ class Server {
     if (result?.error !== undefined) throw refusedBy(what, meaningOf(result.error));
     return result?.series ?? [];
   }
+}
+
+function textAt(row: readonly unknown[], at: number): string {
+  const value = row[at];
+  return typeof value === 'string' ? value : '';
 }
 
 function meaningOf(text: string): string {
