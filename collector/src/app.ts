@@ -20,6 +20,7 @@ import type { EvaluatePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
 import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
+import { alertsOf } from './api/alertmanager/alerts-view.ts';
 import { listen } from './api/listen.ts';
 import { activeAlerts, ruleGroups } from './api/prometheus/alerting-view.ts';
 import { prometheusRouter } from './api/prometheus/prometheus.ts';
@@ -85,7 +86,7 @@ const AGENT_INTERVAL_MS = 10_000;
 const READER_THREADS = 2;
 /** Acknowledgements and pages come first on a machine with few cores. */
 const READER_NICENESS = 5;
-/** What the collector itself still reads, besides the threads: remote read, and the last samples of pushed series. */
+/** What the collector itself still reads, besides the threads: the last samples of pushed series. */
 const OWN_WINDOW_BYTES = 64 * 1024 * 1024;
 const READER_WINDOW_BYTES = 96 * 1024 * 1024;
 const READER_HEAP_MIB = 2_048;
@@ -171,6 +172,7 @@ async function open(
     randomBytes,
     yieldToLoop: nextTurn,
     blocks,
+    windowHosts: 'own',
     limits: { windowBytes: OWN_WINDOW_BYTES },
   });
   closers.push(() => storage.close());
@@ -279,6 +281,9 @@ async function open(
     hosts: { list: () => view.watched() },
     evaluate: evaluateWith(ruleReaders.engine),
     receivers,
+    routes: config.routes,
+    inhibitRules: config['inhibit-rules'],
+    dependencies: config.dependencies,
     rules: stockRules({
       ...STOCK_RULE_DEFAULTS,
       filesystemUsedRatioMax: config['disk-full-ratio'],
@@ -350,6 +355,23 @@ async function open(
       list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
     },
     queries: { slowest: () => queryLog.slowest() },
+    maintenance: { maintenance: alerting.maintenance, changed: () => alerting.releaseHeld() },
+    alertmanager: {
+      log,
+      version: VERSION,
+      startedMs,
+      wallMs: () => clock.wallMs(),
+      silences: alerting.silences,
+      changed: () => alerting.releaseHeld(),
+      receivers: () => receivers.map(({ name }) => name),
+      alerts: () =>
+        alertsOf(openIncidents(), {
+          routesOf: (target) => alerting.routesOf(target),
+          suppressionsOf: alerting.suppressions(),
+          externalUrl: url,
+        }),
+    },
+    judgeAdmin: (token) => tokens.judge(token, 'admin'),
     enrollment: {
       handle: ({ body, remoteAddress, socket }) =>
         enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),
@@ -412,6 +434,7 @@ async function open(
     scheduleHousekeeping(log, {
       'prune samples': (signal) => storage.prune(clock.wallMs() - config['raw-retention'], signal),
       'prune incidents': () => alerting.prune(),
+      'prune silences': () => alerting.silences.prune() + alerting.maintenance.prune(),
       'prune inventory': () => inventory.prune(),
     }),
   );

@@ -165,10 +165,9 @@ export class SimCollector {
     return this.#isRetired;
   }
 
-  /** Ends in order and is not started again. */
-  stopForGood(): Promise<void> {
+  /** From now on no fault may disturb it. */
+  retire(): void {
     this.#isRetired = true;
-    return this.stop();
   }
 
   /** Ends in order; resolves when it has. */

@@ -61,6 +61,7 @@ export interface CommittedSamples {
   readonly epochId: string;
   /** Time of the record: its samples' time before each block's own offset. */
   readonly timeMs: number;
+  /** Known to be whole; values may be decoded when they are first asked for, and take no time or memory until then. */
   readonly blocks: readonly (ValuesBlock | FailedBlock)[];
 }
 

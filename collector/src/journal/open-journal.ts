@@ -260,13 +260,13 @@ class StoreJournal implements SealableJournal, SessionHost {
     const stored = new Map(this.#store.lanesOf(agentId).map((lane) => [lane.epochId, lane]));
     const lanes = new Map<string, Lane>();
     const marks: EpochMark[] = [];
-    for (const { id: epochId, bootId } of epochs) {
+    for (const { id: epochId, bootId, next } of epochs) {
       const known = stored.get(epochId);
       stored.delete(epochId);
       const mark = known ?? emptyMark(this.#nextLaneId(), { agentId, epochId, bootId });
       const lane = new Lane(mark, origin, this.#store);
       lanes.set(epochId, lane);
-      marks.push({ id: epochId, watermark: mark.watermark, crcs: crcPairs(lane) });
+      marks.push({ id: epochId, watermark: mark.watermark, crcs: crcPairs(lane, next) });
       // An epoch that is listed again is open again.
       if (known?.isClosed === true && this.#unavailable === undefined) this.openGroup().touch(lane, session);
     }
@@ -420,12 +420,15 @@ class StoreJournal implements SealableJournal, SessionHost {
   }
 }
 
-/** Numbers W, W-1, W-2, W-4, W-8 … with their checksums, as far as the records are still there. */
-function crcPairs(lane: Lane): { readonly seq: number; readonly crc: number }[] {
-  const { watermark } = lane.mark;
+/**
+ * Numbers N, N-1, N-2, N-4, N-8 … with their checksums, as far as the records are still there. N is the watermark, or
+ * the last number that the agent has assigned if that is lower: it cannot compare what it does not have.
+ */
+function crcPairs(lane: Lane, next: number): { readonly seq: number; readonly crc: number }[] {
+  const newest = Math.min(lane.mark.watermark, next - 1);
   const pairs: { seq: number; crc: number }[] = [];
-  for (let back = 0; back < watermark; back = back === 0 ? 1 : back * 2) {
-    const seq = watermark - back;
+  for (let back = 0; back < newest; back = back === 0 ? 1 : back * 2) {
+    const seq = newest - back;
     const crc = lane.crcOf(seq);
     if (crc !== undefined) pairs.push({ seq, crc });
   }

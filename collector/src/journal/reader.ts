@@ -109,6 +109,8 @@ export interface JournalSnapshot {
 export interface JournalReader {
   /** @throws AppError STORAGE_UNAVAILABLE */
   snapshot(): JournalSnapshot;
+  /** Position of the newest record that is durable, 0 before the first; a snapshot costs several times as much. */
+  lastPos(): number;
   /** Bytes of the database file. */
   fileBytes(): number;
   /** Closes every connection; called once, after the last snapshot was closed. */
@@ -138,6 +140,12 @@ export function openJournalReader(options: {
     snapshot: () => {
       const connection = acquire();
       return new Snapshot(connection, options.schemas, () => release(connection));
+    },
+    lastPos() {
+      const connection = acquire();
+      const row = connection.lastPos.get();
+      release(connection);
+      return countOf(row, 'pos');
     },
     fileBytes() {
       const connection = acquire();

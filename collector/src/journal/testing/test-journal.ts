@@ -48,9 +48,10 @@ export async function openHeardSession(
   journal: Journal,
   agentId: string,
   epochIds: readonly string[],
+  next = 1_000_000,
 ): Promise<HeardSession> {
   const heard: string[] = [];
-  const epochs = epochIds.map((id) => ({ id, bootId: 'boot', first: 1, next: 1, acked: 0 }));
+  const epochs = epochIds.map((id) => ({ id, bootId: 'boot', first: 1, next, acked: 0 }));
   const session = await journal.openSession(
     { agentId, epochs },
     {
