@@ -1,4 +1,4 @@
-/** The commands of `rollcall-collector` and their flags. */
+/** The commands of `rollcall-collector` and their flags. Long, because it is one list. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { loadConfig } from '../config/load.ts';
