@@ -12,12 +12,16 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { ALERTING_COUNTERS } from './alerting/counters.ts';
 import { ALERTING_LIMITS } from './alerting/limits.ts';
+import { linkKey } from './alerting/links/key.ts';
+import { createLinks } from './alerting/links/links.ts';
 import { createReceivers } from './alerting/notify/list.ts';
 import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
+import { OnCallView } from './alerting/on-call/view.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
+import { readStockRules } from './alerting/stock-rules/stock-rules.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
 import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
 import { alertsOf } from './api/alertmanager/alerts-view.ts';
@@ -233,6 +237,7 @@ async function open(
   closers.push(() => feed.close());
 
   const url = externalUrl(config);
+  const keyOfLinks = linkKey(state, randomBytes);
   const receivers = createReceivers(config.receivers, {
     post: createPost({
       clock,
@@ -284,12 +289,14 @@ async function open(
     routes: config.routes,
     inhibitRules: config['inhibit-rules'],
     dependencies: config.dependencies,
+    onCall: config['on-call'],
     rules: stockRules({
       ...STOCK_RULE_DEFAULTS,
       filesystemUsedRatioMax: config['disk-full-ratio'],
       filesystemFreeBytesMin: config['disk-full-bytes'],
       filesystemForMs: config['disk-full-for'],
     }),
+    stockFiles: readStockRules(nodeDisk),
     ruleFiles: { path: resolve(config['rules-dir'] ?? join(dataDir, 'rules')), disk: nodeDisk },
     append: async (batch) => void (await storage.append(batch)),
     externalUrl: url,
@@ -299,13 +306,25 @@ async function open(
     },
     counters: metrics,
   });
+  const links = createLinks({
+    key: keyOfLinks,
+    clock,
+    externalUrl: url,
+    actions: alerting.actions,
+    incident: (id) => alerting.incidents.get(id),
+    ownerOf: (receiver) => alerting.onCall.ownerOf(receiver),
+    counters: metrics,
+  });
   closers.push(presence.onChange(() => alerting.nudge()));
+  closers.push(journal.onCommitted(() => alerting.samplesCame()));
   closers.push(hosts.onChange(({ kind, id }) => retire(kind, id, { alerting, vitals, journal, log })));
   closers.push(() => alerting.stop());
 
   const series = new FleetSeries({
     hosts,
     presence,
+    newestDataMs: (hostId) => vitals.newestDataMs(hostId),
+    lostSamples: (hostId) => journal.lostSamples(hostId),
     clock,
     log,
     intervalMs: AGENT_INTERVAL_MS,
@@ -346,6 +365,7 @@ async function open(
     alerting.incidents.list({ status: 'open', hostId: null, limit: ALERTING_LIMITS.incidentsPerListMax });
   const startedMs = clock.wallMs();
   const tokens = accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes });
+  const onCall = new OnCallView({ onCall: alerting.onCall, clock, key: keyOfLinks, externalUrl: url });
   const pushedMetadata = new PushedMetadata();
   const app = createApi({
     log,
@@ -353,7 +373,16 @@ async function open(
     hosts: view,
     incidents: {
       list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
+      get: (id) => alerting.incidents.get(id),
+      acknowledge: (id, ack) => void alerting.actions.acknowledge(id, ack),
+      unacknowledge: (id, by) => void alerting.actions.unacknowledge(id, by),
+      comment: (id, said) => void alerting.actions.comment(id, said),
+      close: (id, decision) => void alerting.actions.close(id, decision),
     },
+    onCall,
+    calendar: (schedule, token) => onCall.calendar(schedule, token),
+    links,
+    tokens,
     queries: { slowest: () => queryLog.slowest() },
     maintenance: { maintenance: alerting.maintenance, changed: () => alerting.releaseHeld() },
     alertmanager: {
@@ -371,7 +400,6 @@ async function open(
           externalUrl: url,
         }),
     },
-    judgeAdmin: (token) => tokens.judge(token, 'admin'),
     enrollment: {
       handle: ({ body, remoteAddress, socket }) =>
         enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),

@@ -2,6 +2,12 @@
 export const ALERTING_LIMITS = {
   /** Pause between two evaluations of all rules. */
   evaluationIntervalMs: 5_000,
+  /** Samples are looked at this long after the first of them came, for rules without hold time … */
+  quickDelayMs: 50,
+  /** … and then not again for this long, … */
+  quickPauseMsMin: 500,
+  /** … or for this many times what the look took: 20 is one twentieth of a core at most. */
+  quickPauseFactor: 20,
   /** Longest that one query of a rule may take. */
   evaluationTimeoutMs: 10_000,
   /** A nudge waits this long for others to join it. */
@@ -44,6 +50,18 @@ export const ALERTING_LIMITS = {
 
   titleLengthMax: 256,
   descriptionLengthMax: 2_000,
+
+  /** Comments and acknowledgements of one incident. */
+  personTransitionsPerIncidentMax: 500,
+  personNameLengthMax: 64,
+  commentLengthMax: 4_000,
+  endReasonLengthMax: 256,
+  /** Longest acknowledgement that has an end. */
+  acknowledgeMsMax: 30 * 24 * 3_600_000,
+  /** Steps of escalation that are taken between two looks at the clock. */
+  escalationsPerTurnMax: 200,
+  /** A step that a silence or the like holds back is looked at again after so long. */
+  escalationHoldMs: 60_000,
 
   /** Resolved incidents are kept this long. */
   incidentAgeMsMax: 90 * 24 * 3_600_000,

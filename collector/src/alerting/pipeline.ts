@@ -9,16 +9,23 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
+import { Escalator } from './escalation/escalator.ts';
+import { createEscalationRows } from './escalation/rows.ts';
+import { createIncidentActions, type IncidentActions } from './incidents/actions.ts';
 import { createIncidentStore, type IncidentStore } from './incidents/incidents.ts';
 import { createIncidentReader, type IncidentReader } from './incidents/reader.ts';
-import type { Transition } from './incidents/transition.ts';
+import { createIncidentRows } from './incidents/rows.ts';
+import { isEnding, type Snapshot, type Transition } from './incidents/transition.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
 import { HeldRows } from './outbox/held-rows.ts';
-import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
+import { NO_ON_CALL, type OnCallConfig } from './on-call/config.ts';
+import { OnCall } from './on-call/on-call.ts';
+import { createOverrideRows } from './on-call/override-rows.ts';
+import { OutboxRows, type Notice, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
-import { RuleFolder } from './rule-files/folder.ts';
+import { RuleFolder, type NamedRuleFile } from './rule-files/folder.ts';
 import type { RuleSeries } from './rule-files/group.ts';
 import { Dependencies, type DependencyConfig } from './inhibition/dependencies.ts';
 import { SHIPPED_INHIBIT_RULES, type InhibitRule } from './inhibition/inhibit-rules.ts';
@@ -29,13 +36,14 @@ import { Flapping } from './routing/flapping.ts';
 import type { RouteConfig } from './routing/route-config.ts';
 import { Router, type Route } from './routing/routing.ts';
 import { anyOf, type Suppression, type Suppressor } from './routing/suppression.ts';
-import type { Target } from './routing/target.ts';
+import { targetOf, type Target } from './routing/target.ts';
 import { Silences } from './silences/silences.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
 import { bookOf, type RuleBook } from './rules/book.ts';
 import type { Rule } from './rules/rule.ts';
+import { QuickLook } from './rules/quick-look.ts';
 import { stockRules } from './rules/stock.ts';
 import { createUlid } from './ulid.ts';
 
@@ -54,8 +62,12 @@ export interface AlertingOptions {
   readonly inhibitRules?: readonly InhibitRule[];
   /** Hosts that are reached through others. */
   readonly dependencies?: readonly DependencyConfig[];
+  /** Who is on call and how that escalates; nobody when left out. */
+  readonly onCall?: OnCallConfig | undefined;
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
+  /** Rule files that come with the collector; none when left out. */
+  readonly stockFiles?: readonly NamedRuleFile[] | undefined;
   /** Folder with rule files, absolute; none when left out. */
   readonly ruleFiles?: { readonly path: string; readonly disk: Disk } | undefined;
   /** Stores what rules compute; when left out it is dropped. */
@@ -103,6 +115,9 @@ export class Alerting {
   readonly incidents: IncidentReader;
   readonly silences: Silences;
   readonly maintenance: Maintenance;
+  /** What people do with incidents. */
+  readonly actions: IncidentActions;
+  readonly onCall: OnCall;
 
   readonly #options: AlertingOptions;
   readonly #limits: AlertingLimits;
@@ -113,11 +128,13 @@ export class Alerting {
   readonly #router: Router;
   readonly #suppressor: Suppressor;
   readonly #dispatch: Dispatch;
+  readonly #escalator: Escalator;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
   #tick: Timer | undefined;
   #nudge: Timer | undefined;
+  readonly #quick: QuickLook;
   #isStopped = false;
 
   constructor(options: AlertingOptions, limits: AlertingLimits) {
@@ -150,8 +167,37 @@ export class Alerting {
       transaction: (work) => state.transaction(work),
     });
     const instanceRows = createInstanceRows(state);
+    const incidents = createIncidentRows(state, newUlid);
+    const onTransitions = (transitions: readonly Transition[]): void => this.#announce(transitions);
+    this.onCall = new OnCall(options.onCall ?? NO_ON_CALL, createOverrideRows(state, newUlid));
+    this.#escalator = new Escalator({
+      database: state,
+      rows: createEscalationRows(state),
+      incidents,
+      onCall: this.onCall,
+      clock,
+      log,
+      counters,
+      limits,
+      suppression: (incidentId) => this.#suppressionOf(incidentId, incidents.snapshotOf(incidentId)),
+      enqueue: (transition, names) =>
+        this.#addNotices(names.map((receiver) => ({ transition, route: { receiver, verdict: 'send' } }))),
+      onTransitions,
+    });
+    this.actions = createIncidentActions({
+      database: state,
+      rows: incidents,
+      clock,
+      limits,
+      onWritten: (transition, acknowledgement) => {
+        if (isEnding(transition.kind)) this.#enqueue([transition]);
+        else this.#escalator.follow(transition, acknowledgement);
+      },
+      onTransitions,
+    });
     this.#store = createIncidentStore({
       database: state,
+      rows: incidents,
       instanceRows,
       newUlid,
       enqueue: (transitions) => this.#enqueue(transitions),
@@ -172,8 +218,9 @@ export class Alerting {
       append: options.append ?? (() => Promise.resolve()),
       externalUrl: options.externalUrl ?? '',
       limits,
-      onTransitions: (transitions) => this.#announce(transitions),
+      onTransitions,
     });
+    this.#quick = new QuickLook({ clock, log, limits, look: () => this.#evaluator.evaluateQuickRules() });
     this.incidents = createIncidentReader({
       database: state,
       holdings: () => this.#evaluator.holdings(),
@@ -196,6 +243,7 @@ export class Alerting {
     if (this.#tick !== undefined || this.#isStopped) return;
     this.#reportFiles();
     this.#worker.start();
+    this.#escalator.start();
     this.#onTick();
   }
 
@@ -204,6 +252,8 @@ export class Alerting {
     this.#isStopped = true;
     this.#tick?.cancel();
     this.#nudge?.cancel();
+    this.#escalator.stop();
+    this.#quick.stop();
     await this.#evaluator.stop();
     await this.#worker.stop();
   }
@@ -223,6 +273,11 @@ export class Alerting {
     });
   }
 
+  /** Samples were stored: rules that fire at once are looked at soon. To be called for every commit; costs nothing. */
+  samplesCame(): void {
+    if (this.#tick !== undefined && this.#evaluator.hasQuickRules) this.#quick.want();
+  }
+
   /**
    * Ends all open incidents of a host because a person retired it; this is no evidence, and stored as `closed`. To be
    * called when the host is no longer in `HostsPort.list`, or its alerts come back.
@@ -235,7 +290,9 @@ export class Alerting {
 
   /** Deletes resolved incidents that are older than the limit, with all that hangs on them; returns how many. */
   prune(): number {
-    return this.#store.prune(this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax);
+    const beforeMs = this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax;
+    this.onCall.prune(beforeMs);
+    return this.#store.prune(beforeMs);
   }
 
   /** Sends what was held back and no longer is; done now and then, and when a person has changed something. */
@@ -285,7 +342,8 @@ export class Alerting {
 
   #bookOfFiles(): RuleBook {
     const { rules = stockRules() } = this.#options;
-    return bookOf(rules, this.#folder?.files ?? [], { intervalMs: this.#limits.evaluationIntervalMs });
+    const files = [...(this.#options.stockFiles ?? []), ...(this.#folder?.files ?? [])];
+    return bookOf(rules, files, { intervalMs: this.#limits.evaluationIntervalMs });
   }
 
   /** Takes over changed rule files now and then. Rules that are gone take their incidents with them. */
@@ -336,11 +394,36 @@ export class Alerting {
       });
     }
     this.#worker.wake();
+    this.#escalator.wake();
   }
 
+  /** Who is told, and what that means for escalation. To be called inside the transaction. */
   #enqueue(transitions: readonly Transition[]): void {
-    const { counters, log, clock } = this.#options;
-    const notices = this.#dispatch.noticesOf(transitions, clock.wallMs());
+    const notices = this.#dispatch.noticesOf(transitions, this.#options.clock.wallMs());
+    this.#addNotices(notices.filter((notice) => !this.#isLeftToEscalation(notice)));
+    for (const transition of transitions) this.#escalator.follow(transition, null);
+  }
+
+  /** Of what escalates, people on call hear by its steps alone; of what follows, whoever was told. */
+  #isLeftToEscalation({ transition, route }: Notice): boolean {
+    return (
+      transition.kind === 'fired' &&
+      this.onCall.receivers.has(route.receiver) &&
+      this.#escalator.policyOf(transition.snapshot) !== null
+    );
+  }
+
+  /** Why nobody is to be told of an incident at present; `null` when there is no reason. */
+  #suppressionOf(incidentId: string, snapshot: Snapshot | null): string | null {
+    if (snapshot === null) return null;
+    const [first] = this.#suppressor
+      .at(this.#options.clock.wallMs())
+      .suppressionsOf(targetOf(incidentId, snapshot));
+    return first?.reason ?? null;
+  }
+
+  #addNotices(notices: readonly Notice[]): void {
+    const { counters, log } = this.#options;
     const unsent = this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax);
     for (const { receiver, status } of unsent) {
       counters.increment('rollcall_alerting_notifications_total', { receiver, status });

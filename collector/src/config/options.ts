@@ -8,6 +8,7 @@ import { inhibitRulesSchema } from '../alerting/inhibition/inhibit-rules.ts';
 import { receiverConfigSchema } from '../alerting/notify/list.ts';
 import { MAIN_STORE, mirrorConfigSchema, storageConfigSchema } from '../storage/store-config.ts';
 import { routesSchema } from '../alerting/routing/route-config.ts';
+import { onCallSchema } from '../alerting/on-call/config.ts';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
@@ -123,6 +124,7 @@ const SCHEMAS = {
   routes: routesSchema,
   'inhibit-rules': inhibitRulesSchema,
   dependencies: dependenciesSchema,
+  'on-call': onCallSchema,
   'allow-private-targets': z
     .array(z.string().regex(RANGE, 'must be an address range such as 10.0.0.0/8'), {
       error: 'must be a list of ranges',
@@ -253,6 +255,11 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: 'list of {match, parent, grace}',
     fallback: '[]',
     help: 'Hosts that are reached through another one: nothing is told of them while that one is down, nor for grace (2m) after its return.',
+  },
+  'on-call': {
+    shape: '{people, schedules, policies}',
+    fallback: '{}',
+    help: 'Who is on call, and who is told next when nobody acknowledges. See docs/alerting.md. With a policy named default, incidents of severity page escalate by it.',
   },
   'allow-private-targets': {
     shape: 'list of ranges',

@@ -6,6 +6,7 @@ import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
 import { feedMigration } from './migrations/0009-feed.ts';
+import { onCallMigration } from './migrations/0007-on-call.ts';
 import { presenceEvidenceMigration } from './migrations/0005-presence-evidence.ts';
 import { suppressionMigration } from './migrations/0006-suppression.ts';
 
@@ -17,6 +18,7 @@ const MIGRATIONS: readonly Migration[] = [
   accessScopesMigration,
   presenceEvidenceMigration,
   suppressionMigration,
+  onCallMigration,
   feedMigration,
 ];
 

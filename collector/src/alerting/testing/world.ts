@@ -10,11 +10,13 @@ import type { AlertingCounters } from '../counters.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { Notification, Notifier, Receiver, SendResult } from '../notify/notifier.ts';
 import { createAlerting, type Alerting, type AlertingOptions } from '../pipeline.ts';
+import type { OnCallConfig } from '../on-call/config.ts';
 import type { EvaluatedSample, HostPresence } from '../ports.ts';
 import type { ExpressionRule, PresenceRule, Rule } from '../rules/rule.ts';
 
 export const HOST_DOWN: PresenceRule = {
   source: 'presence',
+  id: 'HostDown',
   name: 'HostDown',
   kind: 'uptime',
   severity: 'page',
@@ -28,6 +30,7 @@ export const HOST_DOWN: PresenceRule = {
 /** Raised, clear, present and read as the sets of the same names in `World` say. */
 export const DISK_FULL: ExpressionRule = {
   source: 'expression',
+  id: 'DiskFull',
   name: 'DiskFull',
   kind: 'capacity',
   severity: 'ticket',
@@ -125,6 +128,7 @@ export interface WorldOptions {
   readonly receivers?: readonly string[];
   readonly state?: Database;
   readonly settings?: Pick<AlertingOptions, 'routes' | 'inhibitRules' | 'dependencies'>;
+  readonly onCall?: OnCallConfig;
 }
 
 export class World {
@@ -179,6 +183,7 @@ export class World {
       ...this.#options.settings,
       rules: this.#options.rules ?? [HOST_DOWN, DISK_FULL],
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+      ...(this.#options.onCall === undefined ? {} : { onCall: this.#options.onCall }),
       counters: this.counters,
     });
   }

@@ -24,6 +24,8 @@ const DOWN: Incident = {
   threshold: null,
   openedMs: 5_000,
   resolvedMs: null,
+  endReason: null,
+  acknowledgement: null,
   deliveries: [],
 };
 
@@ -93,6 +95,7 @@ describe('alerting for Prometheus clients', () => {
       .map((rule) => [rule.name, rule.health, rule.kind === 'alerting' && rule.state]);
     expect(shown).toEqual([
       ['HostDown', 'ok', 'firing'],
+      ['HostDown', 'ok', 'inactive'],
       ['FilesystemAlmostFull', 'ok', 'inactive'],
       ['a:b', 'ok', false],
       ['Slow', 'ok', 'pending'],
