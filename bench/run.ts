@@ -13,6 +13,7 @@ import { soak } from './soak.ts';
 import { spool } from './spool.ts';
 import { startup } from './startup.ts';
 import { storage } from './storage.ts';
+import { stores } from './stores.ts';
 
 interface Benchmark {
   readonly help: string;
@@ -71,6 +72,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   startup: {
     help: 'start of a collector with two hours of a thousand hosts in its journal: seconds until it answers, memory',
     run: startup,
+  },
+  stores: {
+    help: 'a backlog fed to InfluxDB, VictoriaMetrics and Prometheus: samples per second, CPU of both ends',
+    run: stores,
   },
   storage: {
     help: 'bytes per sample of a real host and of a synthetic fleet, next to Prometheus and VictoriaMetrics',

@@ -97,7 +97,7 @@ export async function startup(parameters: readonly string[]): Promise<void> {
 }
 
 /** Writes the hosts and their records, which end now, into the data folder of a collector that does not run. */
-async function fill(dataDir: string, size: Size): Promise<Load> {
+export async function fill(dataDir: string, size: Size): Promise<Load> {
   const startedMs = performance.now();
   const tokenId = createToken(dataDir).slice('rce1_'.length).split('_', 1)[0] ?? '';
   // Opening it once makes the folder.

@@ -108,6 +108,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
     ...COLLECTOR,
     'collector/src/app.ts',
     'collector/src/storage/open.ts',
+    'collector/src/storage/prepare-store.ts',
     // Backup and repair work on the files of this one store.
     'collector/src/storage/embedded',
   ],
@@ -172,6 +173,13 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
     'collector/src/storage',
   ],
   'collector/src/storage/open-sink.ts': [...NOUNS, ...SINK_SEAMS, ...ADAPTERS, 'collector/src/storage'],
+  'collector/src/storage/prepare-store.ts': [
+    ...NOUNS,
+    ...SINK_SEAMS,
+    'collector/src/storage/influx-v1',
+    'collector/src/storage/influx-v2',
+    'collector/src/storage',
+  ],
   [REMOTE_PROTOCOL]: [...NOUNS, STORAGE_SEAM],
   'collector/src/storage/prometheus': [
     ...NOUNS,

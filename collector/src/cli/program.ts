@@ -1,4 +1,4 @@
-/** The commands of `rollcall-collector` and their flags. */
+/** The commands of `rollcall-collector` and their flags. Long, because it is one list. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { loadConfig } from '../config/load.ts';
@@ -21,6 +21,18 @@ const USES_MAX = 10_000;
 const BACKUP_HELP = `
 Repeat it with the same folder: blocks that it has already are not copied again. On the disk of the data folder they are
 hard links and cost nothing. A folder without backup.json is not complete.`;
+
+const STORAGE_INIT_HELP = `
+What is there already is left as it is, so it may be run again. Samples are kept for raw-retention. In InfluxDB 1.x two
+continuous queries make rollups of 5 minutes and an hour, kept for rollup-5m-retention and rollup-1h-retention; other
+stores have none that could be prepared from outside.`;
+const STORE_SETTINGS: ReadonlySet<string> = new Set([
+  'storage',
+  'mirrors',
+  'raw-retention',
+  'rollup-5m-retention',
+  'rollup-1h-retention',
+]);
 
 export interface ProgramPorts {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -291,6 +303,35 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     const isJson = options.json ?? false;
     print(verifyStore(folder ?? configOf(verify)['data-dir'], { isJson, complain }));
   });
+  const storage = program.command('storage').description('stores outside of the collector');
+  const init = withSettings(
+    storage
+      .command('init')
+      .description('create databases, buckets, retention and rollups in the stores of the configuration'),
+    (key) => STORE_SETTINGS.has(key),
+  );
+  init
+    .option('--store <name>', 'only this one; the one of the setting storage is called storage')
+    .option('--no-rollups', 'make no rollups')
+    .option('--dry-run', 'only look, and say what would be created')
+    .option('--json', 'print JSON')
+    .addHelpText('after', STORAGE_INIT_HELP)
+    .addHelpText(
+      'after',
+      examples(['rollcall-collector storage init --config /etc/rollcall/collector.yaml --dry-run']),
+    )
+    .action(
+      async (options: {
+        readonly store?: string;
+        readonly rollups: boolean;
+        readonly dryRun?: boolean;
+        readonly json?: boolean;
+      }) => {
+        const { initStorage } = await import('./storage-init.ts');
+        const { store, rollups: hasRollups, dryRun: isDryRun = false, json: isJson = false } = options;
+        print(await initStorage(configOf(init), { store, hasRollups, isDryRun, isJson }, systemClock));
+      },
+    );
   const inspect = withConfig(
     program.command('inspect [folder]').description('list the blocks of the store, or of a backup'),
     'data-dir',

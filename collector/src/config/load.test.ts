@@ -136,4 +136,28 @@ describe('loadConfig', () => {
       ).toContain(key);
     },
   );
+
+  it('reads stores, and shows no secret of a wrong one', () => {
+    const mirrors = '[{name: a, kind: influx-v2, url: "http://h", org: o, token: geheim}]';
+    expect(load({ environment: { ROLLCALL_MIRRORS: mirrors } }).mirrors).toMatchObject([
+      { name: 'a', kind: 'influx-v2', bucket: 'rollcall', server: 'influxdb' },
+    ]);
+    expect(load({}).storage).toEqual({ kind: 'embedded' });
+    const wrong = [
+      ['mirrors: [{name: a, kind: influx-v2, url: "http://u:geheim@h", org: o}]', 'must have no credentials'],
+      [
+        'mirrors: [{name: a, kind: influx-v2, url: "http://h", org: o, token: "geheim\\n"}]',
+        'must be printable',
+      ],
+      ['mirrors: [{name: a, kind: influx-v1, url: "ftp://h"}]', 'must be an http:// or https:// URL'],
+      ['mirrors: [{name: a, kind: mysql, url: "http://h"}]', 'must be influx-v1, influx-v2 or prometheus'],
+      ['mirrors: [{name: storage, kind: influx-v1, url: "http://h"}]', 'nor the name storage'],
+      ['storage: {kind: influx-v1}', 'storage.url'],
+    ] as const;
+    for (const [line, message] of wrong) {
+      const { problems: found } = loadText(`${line}\n`);
+      expect(found).toContain(message);
+      expect(found).not.toContain('geheim');
+    }
+  });
 });

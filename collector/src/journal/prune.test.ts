@@ -91,3 +91,20 @@ test('says so when the database cannot be written', async () => {
   store.setBroken(true);
   await expect(journal.prune(clock.wallMs(), forever)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
 });
+
+test('keeps what somebody has to read yet, however old it is', async () => {
+  using dir = tempDir();
+  const path = join(dir.path, 'journal.db');
+  const { journal, nowMs } = await start(path);
+  const tooOldMs = nowMs + 200_000;
+  journal.keepAfter(1_001);
+  expect((await journal.prune(tooOldMs, forever)).rows).toBe(1_001);
+  expect((await journal.prune(tooOldMs, forever)).rows).toBe(0);
+  const seal = { fromMs: 0, toMs: tooOldMs, lastPos: 3_003, rows: 2_002, samples: 2_000 };
+  journal.changeBlocks({ add: [], remove: [], seal });
+  journal.keepAfter(3_002);
+  expect((await journal.deleteSealed(forever)).rows).toBe(0);
+  journal.keepAfter(3_003);
+  expect((await journal.deleteSealed(forever)).rows).toBe(2_002);
+  await journal.close();
+});

@@ -44,6 +44,8 @@ export const ERROR_CODES = {
 
   BAD_REQUEST: 'a request has a parameter that is missing or malformed',
   NOT_FOUND: 'the thing asked for does not exist',
+  STORE_REFUSED:
+    'a store outside of the collector answers, but will not have us: token, rights, name or version; the message says which',
   IMPORT_FAILED: 'a file to import is not OpenMetrics text, or ends too early; the message names the line',
   INCIDENT_ENDED: 'the incident has ended, so this can no longer be done to it',
   UNAUTHORIZED: 'the request needs a login or an API token',

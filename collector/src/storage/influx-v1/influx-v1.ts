@@ -73,8 +73,10 @@ function createTransport(options: InfluxV1Options): LineTransport {
       }
       const query = { db: database, epoch: 'ms', q: countQuery(request, retentionPolicy) };
       const answer = countSchema.parse(JSON.parse(await get('/query', query, signal)));
+      const [result] = answer.results;
+      if (result === undefined || result.error !== undefined) return null;
       let count = 0;
-      for (const { columns, values } of answer.results[0]?.series ?? []) {
+      for (const { columns, values } of result.series ?? []) {
         for (const [at, column] of columns.entries()) {
           if (column === 'time') continue;
           for (const row of values) count += row[at] ?? 0;
@@ -115,7 +117,7 @@ const diagnosticsSchema = z.object({
 const countSchema = z.object({
   results: z.array(
     z.object({
-      error: z.undefined(),
+      error: z.string().optional(),
       series: z
         .array(z.object({ columns: z.array(z.string()), values: z.array(z.array(z.number().nullable())) }))
         .optional(),

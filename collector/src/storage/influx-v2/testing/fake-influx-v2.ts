@@ -43,6 +43,12 @@ export interface FakeInfluxV2 {
   readonly queryAnswers: Map<string, string>;
   /** What `/metrics` says. */
   startedMs: number;
+  /** What `/health` says it is. */
+  productName: string;
+  /** The token may not create buckets. */
+  isReadOnly: boolean;
+  /** Buckets that were created, with the seconds that they keep points. */
+  readonly created: Map<string, number>;
   /** Forgets the newest points, as a server that lost its power. */
   forget(count: number): void;
   close(): Promise<void>;
@@ -61,7 +67,14 @@ export async function startFakeInfluxV2(): Promise<FakeInfluxV2> {
   const points = new Map<string, number>();
   const requests: FakeRequest[] = [];
   const pending: Misbehaviour[] = [];
-  const state = { retentionFromMs: 0, bodyBytesMax: 50_000_000, startedMs: 1_700_000_000_000 };
+  const state = {
+    retentionFromMs: 0,
+    bodyBytesMax: 50_000_000,
+    startedMs: 1_700_000_000_000,
+    productName: 'influxdb',
+    isReadOnly: false,
+  };
+  const created = new Map<string, number>();
   const queryAnswers = new Map<string, string>();
 
   const handle = (request: IncomingMessage, response: ServerResponse, bytes: Buffer): void => {
@@ -78,8 +91,35 @@ export async function startFakeInfluxV2(): Promise<FakeInfluxV2> {
       response.end(`# HELP x\nprocess_start_time_seconds ${state.startedMs / 1_000}\n`);
       return;
     }
+    const answer = (status: number, value: unknown): void => {
+      response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' });
+      response.end(JSON.stringify(value));
+    };
+    if (url.pathname === '/health') {
+      answer(200, { name: state.productName, status: 'pass', version: 'v2.7.10' });
+      return;
+    }
     if (headers.authorization !== `Token ${FAKE_INFLUX.token}`) {
       fail(401, 'unauthorized', 'unauthorized access');
+      return;
+    }
+    if (url.pathname === '/api/v2/orgs') {
+      const isKnown = url.searchParams.get('org') === FAKE_INFLUX.org;
+      if (isKnown) answer(200, { orgs: [{ id: '0001', name: FAKE_INFLUX.org }] });
+      else fail(404, 'not found', 'organization name not found');
+      return;
+    }
+    if (url.pathname === '/api/v2/buckets' && method === 'GET') {
+      const name = url.searchParams.get('name') ?? '';
+      const isKnown = name === FAKE_INFLUX.bucket || created.has(name);
+      answer(200, { buckets: isKnown ? [{ id: '0002', name }] : [] });
+      return;
+    }
+    if (url.pathname === '/api/v2/buckets' && method === 'POST') {
+      if (state.isReadOnly) return fail(403, 'forbidden', 'insufficient permissions');
+      const bucket: { name: string; retentionRules: { everySeconds: number }[] } = JSON.parse(body);
+      created.set(bucket.name, bucket.retentionRules[0]?.everySeconds ?? 0);
+      answer(201, { id: '0003', ...bucket });
       return;
     }
     if (url.searchParams.get('org') !== FAKE_INFLUX.org) {
@@ -160,6 +200,7 @@ export async function startFakeInfluxV2(): Promise<FakeInfluxV2> {
     points,
     requests,
     queryAnswers,
+    created,
     misbehave: (...next: readonly Misbehaviour[]) => void pending.push(...next),
     forget: (count: number) => {
       for (const key of [...points.keys()].slice(-count)) points.delete(key);

@@ -1,0 +1,315 @@
+/** The feed against real stores: what labels come back as, and whether anything is lost or doubled when all of them die. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { initStorage } from '../../collector/src/cli/storage-init.ts';
+import { loadConfig } from '../../collector/src/config/load.ts';
+import { Labels } from '../../collector/src/storage/labels.ts';
+import { createInfluxV1Sink } from '../../collector/src/storage/influx-v1/influx-v1.ts';
+import { createInfluxV2Sink } from '../../collector/src/storage/influx-v2/influx-v2.ts';
+import { nameOf } from '../../collector/src/storage/line-protocol/names.ts';
+import type { Sink, SinkSeries } from '../../collector/src/storage/sink.ts';
+import { startInfluxd, type Influxd } from '../harness/influxd.ts';
+import { needs } from '../harness/needs.ts';
+import { freePort } from '../harness/ports.ts';
+import {
+  createToken,
+  killAll,
+  runCollectorCommand,
+  startAgent,
+  startCollector,
+  waitFor,
+} from '../harness/processes.ts';
+import { killPrograms, startProgram } from './programs.ts';
+
+const influxProgram = needs('influxd');
+const victoriaProgram = needs('victoria-metrics');
+const note = `${influxProgram.note}${victoriaProgram.note}`;
+const isMissing = influxProgram.path === null || victoriaProgram.path === null;
+const forever = new AbortController().signal;
+
+let folder: ReturnType<typeof tempDir>;
+let influx: Influxd;
+let victoria: string;
+
+beforeAll(async () => {
+  if (isMissing) return;
+  folder = tempDir();
+  const address = `127.0.0.1:${await freePort()}`;
+  victoria = `http://${address}`;
+  [influx] = await Promise.all([
+    startInfluxd(influxProgram.path ?? '', join(folder.path, 'influx')),
+    startProgram(
+      victoriaProgram.path ?? '',
+      [
+        `-httpListenAddr=${address}`,
+        `-storageDataPath=${join(folder.path, 'vm')}`,
+        '-retentionPeriod=10y',
+        // A batch that comes again stays one batch.
+        '-dedup.minScrapeInterval=1ms',
+      ],
+      `${victoria}/health`,
+    ),
+  ]);
+});
+afterAll(async () => {
+  if (isMissing) return;
+  await influx.kill();
+  killPrograms();
+  folder[Symbol.dispose]();
+});
+afterEach(killAll);
+
+interface Exported {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly timestamps: readonly number[];
+}
+
+/** Waits until so many samples can be seen: VictoriaMetrics shows them some time after it has taken them. */
+async function victoriaSeries(match: string, samples: number): Promise<readonly Exported[]> {
+  return waitFor(
+    `${samples} samples in VictoriaMetrics`,
+    async () => {
+      await (await fetch(`${victoria}/internal/force_flush`)).text();
+      const query = String(new URLSearchParams({ 'match[]': match }));
+      const text = await (await fetch(`${victoria}/api/v1/export?${query}`)).text();
+      const found = text
+        .split('\n')
+        .filter(Boolean)
+        .map((line): Exported => JSON.parse(line));
+      return found.reduce((sum, { timestamps }) => sum + timestamps.length, 0) >= samples ? found : undefined;
+    },
+    10_000,
+  );
+}
+
+const NASTY: readonly Readonly<Record<string, string>>[] = [
+  { m: 'a,b' },
+  { m: 'a=b' },
+  { m: 'a b' },
+  { m: '"quoted"' },
+  { m: "it's" },
+  { m: 'a\\b' },
+  { m: 'a\\ b' },
+  { m: 'a\\,b=c' },
+  { m: '\\\\server\\share' },
+  { m: '🌞 é 日本' },
+  { m: 'x'.repeat(16_000) },
+  { 'odd name,=': 'v' },
+  { m: '{a="b"}' },
+  { m: '#' },
+];
+const REFUSED: readonly Readonly<Record<string, string>>[] = [
+  { m: 'a\nnasty evil=1' },
+  { m: 'a\r' },
+  { m: 'a\0b' },
+  { m: 'é'.repeat(32_768) },
+  { time: 'x' },
+];
+
+function nastyBatch(sets: readonly Readonly<Record<string, string>>[], timeMs: number): SinkSeries[] {
+  return sets.map((labels, i) => ({
+    labels: Labels.of({ __name__: 'nasty_value_bytes', instance: `host-${i}`, ...labels }),
+    timestamps: Float64Array.of(timeMs),
+    values: Float64Array.of(i),
+  }));
+}
+
+async function expectRefused(sink: Sink): Promise<void> {
+  const result = await sink.write(nastyBatch(REFUSED, Date.now()), forever);
+  expect(result).toMatchObject({
+    kind: 'written',
+    refused: REFUSED.map(() => ({ reason: 'unstorable', count: 1 })),
+  });
+}
+
+describe.skipIf(isMissing)(`the feed of real stores${note}`, () => {
+  it('storage init prepares InfluxDB, and says so when there is nothing left to do', async () => {
+    const config = loadConfig({
+      flags: { storage: `{kind: influx-v1, url: "${influx.url}"}` },
+      environment: {},
+      file: undefined,
+    });
+    const init = async (isDryRun = false): Promise<string[]> => {
+      const options = { store: undefined, hasRollups: true, isJson: true, isDryRun };
+      const steps: { what: string; outcome: string }[] = JSON.parse(
+        await initStorage(config, options, systemClock),
+      );
+      return steps.map(({ what, outcome }) => `${outcome} ${what}`);
+    };
+    const first = await init();
+    expect(first.slice(1)).toEqual([
+      'created database rollcall',
+      'created retention policy 5m',
+      'created continuous query rollcall_5m',
+      'created retention policy 1h',
+      'created continuous query rollcall_1h',
+    ]);
+    expect((await init(true)).slice(1)).toEqual([
+      'exists database rollcall',
+      'exists continuous query rollcall_5m',
+      'exists continuous query rollcall_1h',
+    ]);
+    const policies = await influx.query('SHOW RETENTION POLICIES ON rollcall');
+    expect(policies[0]?.values.map(([name, duration]) => [name, duration])).toEqual([
+      ['raw', '720h0m0s'],
+      ['5m', '8760h0m0s'],
+      ['1h', '43800h0m0s'],
+    ]);
+  });
+
+  it('labels come back from InfluxDB as they were, or are refused', async () => {
+    const sink = createInfluxV1Sink({
+      url: influx.url,
+      database: 'rollcall',
+      server: 'influxdb',
+      clock: systemClock,
+    });
+    const nowMs = Date.now();
+    const batch = nastyBatch(NASTY, nowMs);
+    await expect(sink.write(batch, forever)).resolves.toEqual({ kind: 'written', refused: [] });
+    await expectRefused(sink);
+    const found = await influx.query('SELECT * FROM "nasty" GROUP BY *');
+    const back = found.flatMap(({ name, tags = {}, columns }) =>
+      columns
+        .filter((column) => column !== 'time')
+        .map(
+          (field) =>
+            Labels.from([...Object.entries(tags), ['__name__', nameOf({ measurement: name, field })]]).key,
+        ),
+    );
+    expect(back.sort()).toEqual(batch.map(({ labels }) => labels.key).sort());
+    const [measurements] = await influx.query('SHOW MEASUREMENTS');
+    expect(measurements?.values).toEqual([['nasty']]);
+    const request = { instance: 'host-3', fromMs: nowMs, toMs: nowMs + 1 };
+    await expect(sink.countSamples?.(request, forever)).resolves.toBe(1);
+    await expect(sink.startedMs?.(forever)).resolves.toBeGreaterThan(nowMs - 600_000);
+  });
+
+  it('labels come back from VictoriaMetrics as they were, or are refused', async () => {
+    const sink = createInfluxV2Sink({
+      url: victoria,
+      org: 'o',
+      bucket: 'b',
+      server: 'victoria-metrics',
+      clock: systemClock,
+    });
+    const nowMs = Date.now();
+    const batch = [
+      ...nastyBatch(NASTY, nowMs),
+      { ...nastyBatch([{}], nowMs)[0], labels: Labels.of({ __name__: 'nasty', instance: 'whole' }) },
+    ].flatMap(({ labels, timestamps, values }) =>
+      timestamps === undefined || values === undefined ? [] : [{ labels, timestamps, values }],
+    );
+    await expect(sink.write(batch, forever)).resolves.toEqual({ kind: 'written', refused: [] });
+    await expectRefused(sink);
+    const found = await victoriaSeries('{__name__=~"nasty.*"}', batch.length);
+    expect(found.map(({ metric }) => Labels.of(metric).key).sort()).toEqual(
+      batch.map(({ labels }) => labels.key).sort(),
+    );
+    const request = { instance: 'host-3', fromMs: nowMs, toMs: nowMs + 1 };
+    await expect(sink.countSamples?.(request, forever)).resolves.toBe(1);
+    await expect(sink.startedMs?.(forever)).resolves.toBeGreaterThan(nowMs - 600_000);
+  });
+
+  it('an unknown database stops the feed, and is told', async () => {
+    const sink = createInfluxV1Sink({
+      url: influx.url,
+      database: 'nope',
+      server: 'influxdb',
+      clock: systemClock,
+    });
+    await expect(sink.write(nastyBatch([{}], Date.now()), forever)).resolves.toEqual({
+      kind: 'blocked',
+      error: expect.stringContaining('database not found'),
+    });
+  });
+
+  it('a type conflict costs the samples that have it, and no others', async () => {
+    await fetch(`${influx.url}/write?db=rollcall`, { method: 'POST', body: 'clash,instance=a n=1i' });
+    const sink = createInfluxV1Sink({
+      url: influx.url,
+      database: 'rollcall',
+      server: 'influxdb',
+      clock: systemClock,
+    });
+    const batch = ['clash_n', 'fine_n'].map((name) => ({
+      labels: Labels.of({ __name__: name, instance: 'a' }),
+      timestamps: Float64Array.of(Date.now()),
+      values: Float64Array.of(1.5),
+    }));
+    await expect(sink.write(batch, forever)).resolves.toMatchObject({
+      kind: 'written',
+      refused: [{ reason: 'refused', count: 1, text: expect.stringContaining('field type conflict') }],
+    });
+    expect((await influx.query('SELECT count(n) FROM fine'))[0]?.values[0]?.[1]).toBe(1);
+  });
+
+  it('loses nothing and doubles nothing when the store and the collector are killed', async () => {
+    const dataDir = join(folder.path, 'collector');
+    const listen = `127.0.0.1:${await freePort()}`;
+    const file = join(folder.path, 'feed.yaml');
+    writeFileSync(
+      file,
+      `log-level: warn
+mirrors:
+  - {name: influx, kind: influx-v1, url: "${influx.url}"}
+  - {name: vm, kind: influx-v2, url: "${victoria}", org: x, server: victoria-metrics}
+`,
+    );
+    const flags = ['--config', file, '--listen', listen];
+    const collector = await startCollector(dataDir, flags);
+    const agent = startAgent({
+      url: collector.url,
+      dataDir: join(folder.path, 'agent'),
+      token: createToken(dataDir),
+      flags: ['--interval', '1s', '--host-name', 'killed'],
+    });
+    const inInflux = async (): Promise<number> => {
+      const [series] = await influx.query(`SELECT count(load1) FROM node WHERE "instance" = 'killed'`);
+      return Number(series?.values[0]?.[1] ?? 0);
+    };
+    await waitFor('samples in InfluxDB', async () => ((await inInflux()) > 0 ? true : undefined));
+    await influx.kill();
+    await waitFor('the feed to notice', async () => {
+      const text = await (await fetch(`${collector.url}/metrics`)).text();
+      return text.includes('rollcall_feed_is_ok{store="influx"} 0') ? true : undefined;
+    });
+    await collector.stop('SIGKILL');
+    await influx.start();
+    const again = await startCollector(dataDir, flags);
+    await waitFor('new samples in InfluxDB', async () => {
+      const text = await (await fetch(`${again.url}/metrics`)).text();
+      return /rollcall_feed_samples_total\{store="influx"\} [1-9]/.test(text) ? true : undefined;
+    });
+    await agent.stop();
+    await waitFor('everything to be fed', async () => {
+      const text = await (await fetch(`${again.url}/metrics`)).text();
+      const waiting = [...text.matchAll(/^rollcall_feed_waiting_records\{.*\} (\d+)$/gm)].map(([, n]) => n);
+      return waiting.length === 2 && waiting.every((n) => n === '0') ? true : undefined;
+    });
+    const { stdout } = runCollectorCommand([
+      'export',
+      '--data-dir',
+      dataDir,
+      '--match',
+      '{instance="killed", __name__=~"node_.*"}',
+    ]);
+    const wanted = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length;
+    expect(wanted).toBeGreaterThan(900);
+    // Each point of InfluxDB is there once by its nature: the count says that none is missing.
+    const counts = await influx.query(`SELECT count(*) FROM /^node/ WHERE "instance" = 'killed'`);
+    const stored = counts.reduce(
+      (sum, { values }) => sum + (values[0] ?? []).slice(1).reduce<number>((all, n) => all + Number(n), 0),
+      0,
+    );
+    expect(stored).toBe(wanted);
+    const exported = await victoriaSeries('{instance="killed", __name__=~"node_.*"}', wanted);
+    const unique = exported.reduce((sum, { timestamps }) => sum + new Set(timestamps).size, 0);
+    expect(unique).toBe(wanted);
+    expect(exported.reduce((sum, { timestamps }) => sum + timestamps.length, 0)).toBe(wanted);
+    await again.stop();
+  });
+});
