@@ -1,7 +1,7 @@
 /** The collector itself. Its figures are on its /metrics; somebody has to scrape them (docs/grafana.md says how). */
 import type { Board, Choice } from '../board.ts';
 import { chart, falling, NONE_WANTED, note, number, PLAIN, rising } from '../panel.ts';
-import { gauge, rate, written, type Query } from '../query.ts';
+import { gauge, rate, top, written, type Query } from '../query.ts';
 import { FLEET, JOB } from './common.ts';
 
 const COLLECTOR = 'instance=~"$collector"';
@@ -318,10 +318,7 @@ const AGENTS = [
     linksToHost: true,
     min: 0,
     queries: [
-      {
-        ...gauge('rollcall_spool_records', { scope: FLEET, legend: '{{instance}}', over: 'max' }),
-        promql: `topk(10, max by (instance) (rollcall_spool_records{${FLEET}}))`,
-      },
+      top(10, gauge('rollcall_spool_records', { scope: FLEET, legend: '{{instance}}', over: 'max' })),
     ],
   }),
   chart({
