@@ -13,6 +13,7 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   NOT_FOUND: 404,
   SLOW_DOWN: 429,
   STORAGE_UNAVAILABLE: 503,
+  STORE_FAILED: 503,
   QUERY_LIMIT: 422,
   QUERY_TIMEOUT: 503,
 };
