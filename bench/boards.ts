@@ -1,16 +1,14 @@
 /**
  * Every query of our boards for Grafana on this machine: against Rollcall with its agent, Prometheus and VictoriaMetrics
- * with node_exporter, and InfluxDB with Rollcall's samples. Who answers with data, who with an error, and whether values
+ * with node_exporter, and InfluxDB, which the collector feeds. Who answers with data, who with an error, and whether values
  * agree.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
-import { Labels } from '../collector/src/storage/labels.ts';
-import type { Series } from '../collector/src/storage/storage.ts';
 import { boardJson } from '../dashboards/src/board.ts';
 import { BOARDS } from '../dashboards/src/list.ts';
 import {
@@ -21,7 +19,6 @@ import {
   type TargetAnswer,
 } from '../test/compat/boards/ask.ts';
 import { differences, excuse } from '../test/compat/boards/compare.ts';
-import { linesOf } from '../test/compat/boards/lines.ts';
 import { startInflux } from '../test/compat/boards/servers.ts';
 import { startProgram } from '../test/compat/programs.ts';
 import { ask } from '../test/compat/query-api.ts';
@@ -41,6 +38,8 @@ const HELP = `npm run bench -- boards [--seconds 40] [--all]
   --all      also lists the queries that are empty for a known reason, and every value that differs
 `;
 
+/** Fed by the collector. */
+const INFLUX = 'InfluxDB, InfluxQL';
 const STEP_S = 5;
 const RANGE_S = 30;
 /** Between two stores that read the same machine at other moments. */
@@ -73,24 +72,32 @@ export async function boards(parameters: readonly string[]): Promise<void> {
   using folder = tempDir();
   const sources: Source[] = [];
   try {
-    const { rollcall, writeToken } = await startRollcall(folder.path);
-    sources.push(rollcall);
+    const influx = await startInflux(found('influxd'), folder.path, []);
+    sources.push({ ...influx, name: INFLUX });
+    const { rollcall, writeToken } = await startRollcall(folder.path, influx.url);
+    sources.unshift(rollcall);
     const exporter = await startExporter();
     sources.push(exporter);
     const scraped = { exporter: exporter.url, collector: rollcall.url, writeToken };
     sources.push(await startPrometheus(folder.path, scraped));
     sources.push(await startVictoria(folder.path, scraped));
     await wait(Number(values.seconds) * 1000);
-    const results = await askEverybody(sources, folder.path);
+    const results = await askEverybody(sources);
     process.stdout.write(report(results, values.all));
   } finally {
     for (const source of sources.toReversed()) await source.stop();
   }
 }
 
-async function startRollcall(folder: string): Promise<{ rollcall: Source; writeToken: string }> {
+/** A collector that also writes to InfluxDB, and the agent of this machine. */
+async function startRollcall(
+  folder: string,
+  influxUrl: string,
+): Promise<{ rollcall: Source; writeToken: string }> {
   const dataDir = join(folder, 'collector');
-  const collector = await startCollector(dataDir, ['--log-level', 'warn']);
+  const config = join(folder, 'rollcall.yaml');
+  writeFileSync(config, `mirrors: [{ name: influx, kind: influx-v1, url: "${influxUrl}" }]\n`);
+  const collector = await startCollector(dataDir, ['--config', config, '--log-level', 'warn']);
   const agent = startAgent({
     url: collector.url,
     dataDir: join(folder, 'agent'),
@@ -180,7 +187,7 @@ async function startVictoria(folder: string, scraped: Scraped): Promise<Source> 
   return { name: 'VictoriaMetrics', url: `http://${address}`, stop: () => program.stop() };
 }
 
-async function askEverybody(sources: readonly Source[], folder: string): Promise<readonly Result[]> {
+async function askEverybody(sources: readonly Source[]): Promise<readonly Result[]> {
   const [rollcall] = sources;
   if (rollcall === undefined) throw new Error('nobody was started');
   await waitFor('the agent to have reported', async () => {
@@ -199,39 +206,18 @@ async function askEverybody(sources: readonly Source[], folder: string): Promise
   };
   const results: Result[] = [];
   const promql = BOARDS.flatMap((board) => targetsOf(boardJson(board, 'prometheus')));
-  for (const { name, url } of sources.filter((source) => source.name !== '')) {
+  for (const { name, url } of sources.filter((source) => source.name !== '' && source.name !== INFLUX)) {
     const answers = [];
     for (const target of promql)
       answers.push({ target, answer: await askPrometheus(url, target, window, variables) });
     results.push({ source: name, answers });
   }
-  mkdirSync(join(folder, 'influx'));
-  const influx = await startInflux(
-    found('influxd'),
-    join(folder, 'influx'),
-    linesOf(await samplesOf(rollcall.url, end)),
-  );
-  try {
-    const answers = [];
-    for (const target of BOARDS.flatMap((board) => targetsOf(boardJson(board, 'influxql')))) {
-      answers.push({ target, answer: await askInflux(influx.url, target, window, variables) });
-    }
-    results.push({ source: 'InfluxDB, InfluxQL', answers });
-  } finally {
-    await influx.stop();
+  const influx = sources.find(({ name }) => name === INFLUX);
+  const answers = [];
+  for (const target of BOARDS.flatMap((board) => targetsOf(boardJson(board, 'influxql')))) {
+    answers.push({ target, answer: await askInflux(influx?.url ?? '', target, window, variables) });
   }
-  return results;
-}
-
-/** Everything that the collector has of the last minute, as it was stored. */
-async function samplesOf(url: string, time: number): Promise<readonly Series[]> {
-  const answer = await ask(url, 'query', { query: '{__name__=~".+"}[1m]', time });
-  if (answer.status === 'error' || answer.data.resultType !== 'matrix') throw new Error('no samples');
-  return answer.data.result.map(({ metric, values }) => ({
-    labels: Labels.of(metric),
-    timestamps: Float64Array.from(values, ([seconds]) => Math.round(seconds * 1000)),
-    values: Float64Array.from(values, ([, value]) => Number(value)),
-  }));
+  return [...results, { source: INFLUX, answers }];
 }
 
 /** Queries that a source without Rollcall's series cannot answer. */
@@ -270,7 +256,7 @@ const HAPPENS_SELDOM =
 
 /** Why a source may have nothing here. */
 function reason(source: string, target: BoardTarget, results: readonly Result[]): string | undefined {
-  const hasRollcall = source === 'Rollcall' || source.startsWith('InfluxDB');
+  const hasRollcall = source === 'Rollcall' || source === INFLUX;
   if (!hasRollcall && isOurs(target)) return 'only Rollcall has it';
   if (HAPPENS_SELDOM.test(target.text)) return 'has not happened yet';
   const twin = results[0]?.answers.find((one) => nameOf(one.target) === nameOf(target));

@@ -5,15 +5,14 @@
 import { hostname } from 'node:os';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Series } from '../../collector/src/storage/storage.ts';
 import { boardJson } from '../../dashboards/src/board.ts';
 import { BOARDS } from '../../dashboards/src/list.ts';
+import { collectorText } from '../../dashboards/src/testing/collector-figures.ts';
 import { needs, type Needed } from '../harness/needs.ts';
 import { askInflux, askPrometheus, targetsOf, type BoardTarget, type TargetAnswer } from './boards/ask.ts';
-import { collectorText } from './boards/collector-text.ts';
 import { differences, excuse, type Tolerance } from './boards/compare.ts';
 import { linesOf } from './boards/lines.ts';
-import { realSamples } from './boards/samples.ts';
+import { realSamples, type PlainSeries } from './boards/samples.ts';
 import { startInflux, startOurs, startPrometheus, startVictoria, type BoardStore } from './boards/servers.ts';
 import { killPrograms } from './programs.ts';
 
@@ -46,10 +45,13 @@ const INFLUXQL = BOARDS.flatMap((board) => targetsOf(boardJson(board, 'influxql'
 beforeAll(async () => {
   folder = tempDir();
   const grid = { endMs: endMs - STEP_MS + OFFSET_MS, stepMs: STEP_MS, count: 7 };
-  const series = await realSamples(grid, await collectorText());
+  const series = await realSamples(
+    grid,
+    await collectorText((label) => (label === 'outcome' ? 'missing' : 'accepted')),
+  );
   const started = async (
     { path }: Needed,
-    start: (program: string, folder: string, series: readonly Series[]) => Promise<BoardStore>,
+    start: (program: string, folder: string, series: readonly PlainSeries[]) => Promise<BoardStore>,
   ): Promise<Answers | undefined> =>
     path === null ? undefined : askAll(await start(path, folder.path, series), PROMQL, askPrometheus);
   // The stores take their time to start; together they take that of the slowest.

@@ -1,19 +1,11 @@
-/** Series as the lines that InfluxDB takes. */
-import { influxName } from '../../../dashboards/src/influx-name.ts';
-import { METRIC_NAME } from '../../../collector/src/storage/labels.ts';
-import type { Series } from '../../../collector/src/storage/storage.ts';
+/** Series as the lines that InfluxDB takes, written as the feed writes them. */
+import { LineEncoder } from '../../../collector/src/storage/line-protocol/encode.ts';
+import type { SinkSeries } from '../../../collector/src/storage/sink.ts';
 
-/** One line for each sample. */
-export function linesOf(series: readonly Series[]): readonly string[] {
-  return series.flatMap(({ labels, timestamps, values }) => {
-    const { measurement, field } = influxName(labels.get(METRIC_NAME));
-    const tags = [...labels.entries()]
-      .filter(([name, value]) => name !== METRIC_NAME && value !== '')
-      .map(([name, value]) => `,${name}=${value.replaceAll(/[,= ]/g, (special) => `\\${special}`)}`)
-      .join('');
-    return Array.from(
-      timestamps,
-      (timeMs, index) => `${measurement}${tags} ${field}=${values[index]} ${timeMs}`,
-    );
-  });
+/** @throws Error when a sample cannot be written */
+export function linesOf(series: readonly SinkSeries[]): readonly string[] {
+  const { lines, refused } = new LineEncoder('influxdb').encode(series);
+  const [first] = refused;
+  if (first !== undefined) throw new Error(`${first.labels.key}: ${first.text}`);
+  return lines.map(({ text }) => text);
 }

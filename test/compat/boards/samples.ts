@@ -9,6 +9,9 @@ import { parseQuery } from '../../../collector/src/query/parse.ts';
 import { Labels, METRIC_NAME } from '../../../collector/src/storage/labels.ts';
 import type { Series } from '../../../collector/src/storage/storage.ts';
 
+/** Samples without stale markers. */
+export type PlainSeries = Pick<Series, 'labels' | 'timestamps' | 'values'>;
+
 /** Where the samples lie: `count` of them, `stepMs` apart, the last one at `endMs`. */
 export interface Grid {
   readonly endMs: number;
@@ -23,7 +26,7 @@ const PAUSE_MS = 100;
  * What an agent reads on this machine, what its scheduler adds, and what a collector makes of it: an alert fires, and
  * `collectorText` is what its /metrics says.
  */
-export async function realSamples(grid: Grid, collectorText: string): Promise<readonly Series[]> {
+export async function realSamples(grid: Grid, collectorText: string): Promise<readonly PlainSeries[]> {
   const rows = new Map<string, number[]>();
   for (let index = 0; index < grid.count; index++) {
     if (index > 0) await wait(PAUSE_MS);
@@ -97,7 +100,7 @@ function labelsOf(text: string, source: Readonly<Record<string, string>>): Label
   return Labels.from([...new Map([...Object.entries(source), ...own, [METRIC_NAME, parsed.name] as const])]);
 }
 
-function toSeries(labels: Labels, values: readonly number[], { endMs, stepMs, count }: Grid): Series {
+function toSeries(labels: Labels, values: readonly number[], { endMs, stepMs, count }: Grid): PlainSeries {
   const samples = values
     .map((value, index) => ({ value, timeMs: endMs - (count - 1 - index) * stepMs }))
     .filter(({ value }) => !Number.isNaN(value));

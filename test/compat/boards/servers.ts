@@ -6,15 +6,18 @@ import { join } from 'node:path';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import express from 'express';
 import { prometheusRouter } from '../../../collector/src/api/prometheus/prometheus.ts';
-import { WRITE_HEADERS, writeRequest } from '../../../collector/src/api/remote/testing/write-request.ts';
+import {
+  WRITE_HEADERS,
+  writeRequest,
+} from '../../../collector/src/storage/remote-protocol/testing/write-request.ts';
 import { createAnswers } from '../../../collector/src/query/answers.ts';
 import { createQueryEngine } from '../../../collector/src/query/query.ts';
 import { MemoryStorage } from '../../../collector/src/storage/memory/memory.ts';
-import type { Series } from '../../../collector/src/storage/storage.ts';
 import { freePort } from '../../harness/ports.ts';
 import { waitFor } from '../../harness/processes.ts';
 import { startProgram } from '../programs.ts';
 import { ask, seriesCount } from '../query-api.ts';
+import type { PlainSeries } from './samples.ts';
 
 /** A store that holds the samples. */
 export interface BoardStore {
@@ -23,7 +26,7 @@ export interface BoardStore {
 }
 
 /** Our query API over samples in memory, in this process. */
-export async function startOurs(series: readonly Series[]): Promise<BoardStore> {
+export async function startOurs(series: readonly PlainSeries[]): Promise<BoardStore> {
   const storage = new MemoryStorage();
   await storage.append(
     series.map(({ labels, timestamps, values }) => ({
@@ -67,7 +70,7 @@ export async function startOurs(series: readonly Series[]): Promise<BoardStore> 
 export async function startPrometheus(
   path: string,
   folder: string,
-  series: readonly Series[],
+  series: readonly PlainSeries[],
 ): Promise<BoardStore> {
   const config = join(folder, 'prometheus.yml');
   writeFileSync(config, '{}\n');
@@ -92,7 +95,7 @@ export async function startPrometheus(
 export async function startVictoria(
   path: string,
   folder: string,
-  series: readonly Series[],
+  series: readonly PlainSeries[],
 ): Promise<BoardStore> {
   const address = `127.0.0.1:${await freePort()}`;
   const url = `http://${address}`;
@@ -115,7 +118,7 @@ export async function startVictoria(
   return { url, stop: () => program.stop() };
 }
 
-async function remoteWrite(url: string, series: readonly Series[]): Promise<void> {
+async function remoteWrite(url: string, series: readonly PlainSeries[]): Promise<void> {
   const body = new Uint8Array(writeRequest(series));
   const response = await fetch(`${url}/api/v1/write`, { method: 'POST', headers: WRITE_HEADERS, body });
   if (!response.ok) throw new Error(`remote write to ${url}: ${response.status} ${await response.text()}`);
@@ -135,7 +138,7 @@ export async function startInflux(
   writeFileSync(config, influxConfig(address, `127.0.0.1:${await freePort()}`, dataDir));
   const program = await startProgram(path, ['-config', config], `${url}/ping`);
   await post(`${url}/query`, new URLSearchParams({ q: 'CREATE DATABASE rollcall' }));
-  await post(`${url}/write?db=rollcall&precision=ms`, lines.join('\n'));
+  if (lines.length > 0) await post(`${url}/write?db=rollcall&precision=ms`, lines.join('\n'));
   return { url, stop: () => program.stop() };
 }
 
