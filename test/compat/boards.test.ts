@@ -11,6 +11,7 @@ import { collectorText } from '../../dashboards/src/testing/collector-figures.ts
 import { needs, type Needed } from '../harness/needs.ts';
 import { askInflux, askPrometheus, targetsOf, type BoardTarget, type TargetAnswer } from './boards/ask.ts';
 import { differences, excuse, type Tolerance } from './boards/compare.ts';
+import { askLikeGrafana, type GrafanaAnswer } from './boards/grafana-requests.ts';
 import { linesOf } from './boards/lines.ts';
 import { realSamples, type PlainSeries } from './boards/samples.ts';
 import { startInflux, startOurs, startPrometheus, startVictoria, type BoardStore } from './boards/servers.ts';
@@ -38,13 +39,14 @@ type Answers = ReadonlyMap<string, TargetAnswer>;
 
 let folder: ReturnType<typeof tempDir>;
 let ours: Answers;
+let [ourGrafana, theirGrafana]: readonly (readonly GrafanaAnswer[])[] = [];
 let [inPrometheus, inVictoria, inInflux]: readonly (Answers | undefined)[] = [];
 const PROMQL = BOARDS.flatMap((board) => targetsOf(boardJson(board, 'prometheus')));
 const INFLUXQL = BOARDS.flatMap((board) => targetsOf(boardJson(board, 'influxql')));
 
 beforeAll(async () => {
   folder = tempDir();
-  const grid = { endMs: endMs - STEP_MS + OFFSET_MS, stepMs: STEP_MS, count: 7 };
+  const grid = { endMs: endMs - STEP_MS + OFFSET_MS, stepMs: STEP_MS, count: 5 };
   const series = await realSamples(
     grid,
     await collectorText((label) => (label === 'outcome' ? 'missing' : 'accepted')),
@@ -56,7 +58,11 @@ beforeAll(async () => {
     path === null ? undefined : askAll(await start(path, folder.path, series), PROMQL, askPrometheus);
   // The stores take their time to start; together they take that of the slowest.
   const others = Promise.all([
-    started(prometheus, startPrometheus),
+    started(prometheus, async (path, at, samples) => {
+      const store = await startPrometheus(path, at, samples);
+      theirGrafana = await askLikeGrafana(store.url, WINDOW.endS);
+      return store;
+    }),
     started(victoria, startVictoria),
     influxd.path === null
       ? undefined
@@ -64,7 +70,9 @@ beforeAll(async () => {
           askAll(store, INFLUXQL, askInflux),
         ),
   ]);
-  ours = await askAll(await startOurs(series), PROMQL, askPrometheus);
+  const api = await startOurs(series);
+  ourGrafana = await askLikeGrafana(api.url, WINDOW.endS);
+  ours = await askAll(api, PROMQL, askPrometheus);
   [inPrometheus, inVictoria, inInflux] = await others;
 });
 afterAll(() => {
@@ -148,5 +156,32 @@ describe('every query of every board', () => {
     expect(emptyOnes(INFLUXQL, theirs)).toEqual([]);
     // PromQL takes a counter to have begun at nought, which makes some rates smaller.
     expect(allDifferences(theirs, { ratio: 1e-9, rateRatio: 0.2 })).toEqual([]);
+  });
+});
+
+describe('what Grafana asks for', () => {
+  it('is answered as it needs it', () => {
+    expect(ourGrafana?.map(({ when, status, type }) => [when, status, type])).toEqual([
+      ['save and test', 200, 'application/json'],
+      ['save and test: which program', 200, 'application/json'],
+      ['start: exemplars', 200, 'application/json'],
+      ['start: rules', 200, 'application/json'],
+      ['a chart', 200, 'application/json'],
+      ['a table', 200, 'application/json'],
+      ['an empty chart', 200, 'application/json'],
+      ['a wrong query', 400, 'application/json'],
+      ['editor: metrics', 200, 'application/json'],
+      ['editor: labels', 200, 'application/json'],
+      ['editor: hints', 200, 'application/json'],
+      ['editor: labels of a metric', 200, 'application/json'],
+      ['variable', 200, 'application/json'],
+      ['variable, asked as series', 200, 'application/json'],
+      ['list of alerts', 200, 'application/json'],
+      ['something that is not there', 404, 'text/plain'],
+    ]);
+  });
+
+  it.skipIf(prometheus.path === null)(`is answered as Prometheus does${prometheus.note}`, () => {
+    expect(ourGrafana).toEqual(theirGrafana);
   });
 });

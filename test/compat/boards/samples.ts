@@ -27,10 +27,11 @@ const PAUSE_MS = 100;
  * `collectorText` is what its /metrics says.
  */
 export async function realSamples(grid: Grid, collectorText: string): Promise<readonly PlainSeries[]> {
+  using machine = openMachine();
   const rows = new Map<string, number[]>();
   for (let index = 0; index < grid.count; index++) {
     if (index > 0) await wait(PAUSE_MS);
-    for (const [series, value] of await readMachine()) {
+    for (const [series, value] of await machine.read()) {
       const values = rows.get(series) ?? Array.from({ length: index }, () => Number.NaN);
       values.push(value);
       rows.set(series, values);
@@ -71,16 +72,25 @@ const ALERTS: readonly (readonly [series: string, value: number])[] = [
   ['ALERTS_FOR_STATE{alertname="FilesystemAlmostFull",severity="ticket"}', 1_700_000_000],
 ];
 
-async function readMachine(): Promise<ReadonlyMap<string, number>> {
-  using host = new LocalHost(MACHINE_ROOTS);
+interface Machine extends Disposable {
+  read(): Promise<ReadonlyMap<string, number>>;
+}
+
+function openMachine(): Machine {
+  const host = new LocalHost(MACHINE_ROOTS);
   const samplers = createSamplers('linux', {
     clock: systemClock,
     agent: { version: '0.1.0', arch: process.arch, os: 'linux' },
     mountTimeoutMs: 2_000,
   });
-  const found: (readonly [string, number])[] = [];
-  for (const sampler of samplers) found.push(...linesOf((await readLines(sampler, host)).join('\n')));
-  return new Map(found);
+  return {
+    async read() {
+      const found = [];
+      for (const sampler of samplers) found.push(...linesOf((await readLines(sampler, host)).join('\n')));
+      return new Map(found);
+    },
+    [Symbol.dispose]: () => host[Symbol.dispose](),
+  };
 }
 
 /** `name{labels} value` line by line; whatever is none is left out. */
