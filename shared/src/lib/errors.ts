@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   BAD_REQUEST: 'a request has a parameter that is missing or malformed',
   NOT_FOUND: 'the thing asked for does not exist',
   IMPORT_FAILED: 'a file to import is not OpenMetrics text, or ends too early; the message names the line',
+  INCIDENT_ENDED: 'the incident has ended, so this can no longer be done to it',
   UNAUTHORIZED: 'the request needs a login or an API token',
   BAD_QUERY: 'the text of a query is not valid PromQL, or uses a part of it that is not supported',
   QUERY_FAILED: 'a valid query cannot be evaluated on the data that it met',
