@@ -77,8 +77,12 @@ describe('data sources for Grafana', () => {
   it.each(files('dashboards/provisioning/datasources/*.yaml'))('%s has what Grafana reads', (name, path) => {
     const [source] = read(path, sources).datasources;
     // Without the interval of the agents, rates over short ranges come out empty.
-    if (source?.type !== 'alertmanager') expect(source?.jsonData['timeInterval']).toBe('10s');
-    if (source?.type === 'influxdb') expect(source.jsonData['version']).toBe('InfluxQL');
+    const needed = {
+      prometheus: { timeInterval: '10s', httpMethod: 'POST' },
+      influxdb: { timeInterval: '10s', version: 'InfluxQL', dbName: 'rollcall' },
+      alertmanager: { implementation: 'prometheus' },
+    }[source?.type ?? 'prometheus'];
+    expect(source?.jsonData).toMatchObject(needed);
     expect(GUIDE).toContain(name);
   });
 
