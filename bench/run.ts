@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME`: one program per figure that we publish. */
 import { agent } from './agent.ts';
+import { alertLatency } from './alert-latency.ts';
 import { boards } from './boards.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
@@ -23,6 +24,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   agent: {
     help: 'CPU and memory of the agent next to node_exporter, netdata and collectd on this machine',
     run: agent,
+  },
+  'alert-latency': {
+    help: 'from a sample that crosses a threshold to the webhook, end to end',
+    run: alertLatency,
   },
   boards: {
     help: 'every query of our boards for Grafana: Rollcall, Prometheus, VictoriaMetrics, InfluxDB; who has data, who agrees',
