@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: one program per figure that we publish. */
 import { agent } from './agent.ts';
 import { alertLatency } from './alert-latency.ts';
+import { boards } from './boards.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
 import { hostile } from './hostile.ts';
@@ -28,6 +29,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   'alert-latency': {
     help: 'from a sample that crosses a threshold to the webhook, end to end',
     run: alertLatency,
+  },
+  boards: {
+    help: 'every query of our boards for Grafana: Rollcall, Prometheus, VictoriaMetrics, InfluxDB; who has data, who agrees',
+    run: boards,
   },
   dashboards: {
     help: 'the queries of dashboard 1860 on this machine, next to Prometheus and node_exporter: who has data',

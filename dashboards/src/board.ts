@@ -1,6 +1,6 @@
 /** A board as we describe it, and its JSON for one kind of data source. */
+import { placeOf } from '../../collector/src/storage/line-protocol/names.ts';
 import type { Annotation, Dashboard, Panel as PanelJson, Row, Variable } from './grafana.ts';
-import { influxName } from './influx-name.ts';
 import { panelId } from './panel-id.ts';
 import { panelJson } from './panel-json.ts';
 import type { Panel } from './panel.ts';
@@ -167,7 +167,7 @@ function labelValues({ metric, where, label }: Choice): string {
 }
 
 function tagValues({ metric, where, label }: Choice): string {
-  const { measurement } = influxName(metric);
+  const { measurement } = placeOf(metric);
   const condition = where === '' ? '' : ` WHERE ${influxConditions(where)}`;
   return `SHOW TAG VALUES FROM "${measurement}" WITH KEY = "${label}"${condition}`;
 }

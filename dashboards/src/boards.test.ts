@@ -1,61 +1,21 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ALERTING_COUNTERS } from '../../collector/src/alerting/counters.ts';
-import { REMOTE_COUNTERS } from '../../collector/src/api/remote/counters.ts';
-import {
-  collectorGauges,
-  FLEET_COUNTERS,
-  GATEWAY_TABLE,
-  READER_COUNTERS,
-} from '../../collector/src/self/figures.ts';
-import { createSelfMetrics, type CounterTable } from '../../collector/src/self/metrics.ts';
 import { boardJson, type Board } from './board.ts';
 import { COLLECTOR_LABELS } from './boards/collector.ts';
 import { HOST_BOARD } from './boards/host.ts';
 import { boardFiles } from './files.ts';
 import type { Dashboard } from './grafana.ts';
 import { BOARDS } from './list.ts';
+import { COLLECTOR_COUNTERS, COLLECTOR_GAUGES, collectorText } from './testing/collector-figures.ts';
 import { CHECKS, panelsOf, queriesOf, type Check } from './testing/checks.ts';
 
 const FOLDER = join(import.meta.dirname, '..');
 const FLAVOURS = ['prometheus', 'influxql'] as const;
 
-const COUNTERS: CounterTable = {
-  ...ALERTING_COUNTERS,
-  ...FLEET_COUNTERS,
-  ...GATEWAY_TABLE,
-  ...READER_COUNTERS,
-  ...REMOTE_COUNTERS,
-};
-const GAUGES = collectorGauges({
-  journal: () => ({
-    rows: 0,
-    bytes: 0,
-    samples: 0,
-    isWritable: true,
-    commits: 0,
-    failedCommits: 0,
-    duplicates: 0,
-    rejectedRecords: 0,
-    refusedBlocks: 0,
-  }),
-  hosts: () => ({ unknown: 0, up: 0, suspect: 0, down: 0, planned: 0 }),
-  connectedAgents: () => 0,
-  connections: () => 0,
-  alerting: () => ({
-    openIncidents: 0,
-    unsent: { queued: 0, sending: 0, waiting: 0 },
-    oldestUnsentMs: null,
-    pendingInstances: 0,
-    evaluatedMs: null,
-  }),
-  nowMs: () => 0,
-});
-
 /** What exists besides the catalogue: the collector's own figures, and what it makes of presence and rules. */
 async function otherMetrics(): Promise<ReadonlySet<string>> {
-  const { text } = await createSelfMetrics({ counters: [COUNTERS], gauges: GAUGES }).read();
+  const text = await collectorText();
   const own = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
   return new Set([...own, 'ALERTS', 'ALERTS_FOR_STATE', 'rollcall_host_state', 'rollcall_host_info']);
 }
@@ -142,10 +102,13 @@ describe('all boards together', () => {
       .join('\n');
     for (const [name, labels] of Object.entries(COLLECTOR_LABELS)) {
       expect(used).toContain(name);
-      const gauge = GAUGES.find((row) => row.name === name);
-      expect([name, labels]).toEqual([name, gauge === undefined ? COUNTERS[name]?.labels : [gauge.label]]);
+      const gauge = COLLECTOR_GAUGES.find((row) => row.name === name);
+      expect([name, labels]).toEqual([
+        name,
+        gauge === undefined ? COLLECTOR_COUNTERS[name]?.labels : [gauge.label],
+      ]);
     }
-    const labelled = Object.entries(COUNTERS).filter(([, { labels }]) => labels.length > 0);
+    const labelled = Object.entries(COLLECTOR_COUNTERS).filter(([, { labels }]) => labels.length > 0);
     const forgotten = labelled.filter(([name]) => used.includes(name) && !(name in COLLECTOR_LABELS));
     expect(forgotten.map(([name]) => name)).toEqual([]);
   });

@@ -115,12 +115,13 @@ function target(query: Query, { flavour, index, isInstant }: TargetPlace): reado
 
 /** Colours, limits, unit. */
 function fieldConfig(panel: Chart | Figure | Timeline, flavour: Flavour): FieldConfig {
-  const { unit, min, max, decimals, scale, texts } = panel;
+  const { unit, min, max, decimals, scale, texts, whenEmpty } = panel;
   const defaults: FieldDefaults = {
     unit,
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
     ...(decimals === undefined ? {} : { decimals }),
+    ...(whenEmpty === undefined ? {} : { noValue: whenEmpty }),
     color: { mode: panel.kind === 'chart' ? 'palette-classic' : 'thresholds' },
     thresholds: thresholds(scale),
     mappings: mappings(texts),

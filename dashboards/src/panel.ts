@@ -68,6 +68,8 @@ interface Figures extends Common {
   readonly max?: number;
   readonly decimals?: number;
   readonly texts?: Texts;
+  /** Shown where the answer is empty; InfluxQL counts nothing where PromQL counts nought. */
+  readonly whenEmpty?: string;
 }
 
 /** Lines over time. */

@@ -3,7 +3,7 @@
  * two metrics); they are written once and both texts follow.
  */
 import { isMetricName, metricDefinition } from '@rollcall/shared/catalogue/metrics.ts';
-import { influxName } from './influx-name.ts';
+import { placeOf } from '../../collector/src/storage/line-protocol/names.ts';
 
 /** Which of the two kinds of data sources a board is for. */
 export type Flavour = 'prometheus' | 'influxql';
@@ -46,7 +46,7 @@ export interface Shape {
 
 /** The value of a metric. */
 export function gauge(metric: string, shape: Shape): Query {
-  const { field, measurement } = influxName(metric);
+  const { field, measurement } = placeOf(metric);
   return compose(shape, {
     promql: selector(metric, shape.scope, shape.where),
     influx: { measurement, value: `mean("${field}")`, labels: labelsOf(metric, shape) },
@@ -55,7 +55,7 @@ export function gauge(metric: string, shape: Shape): Query {
 
 /** How fast a counter grows, per second. */
 export function rate(metric: string, shape: Shape): Query {
-  const { field, measurement } = influxName(metric);
+  const { field, measurement } = placeOf(metric);
   return compose(shape, {
     promql: `rate(${selector(metric, shape.scope, shape.where)}[$__rate_interval])`,
     influx: {
@@ -74,7 +74,7 @@ export function combine(
   { left, operator, right }: { readonly left: string; readonly operator: '/' | '-'; readonly right: string },
   shape: Shape,
 ): Query {
-  const [first, second] = [influxName(left).field, influxName(right).field];
+  const [first, second] = [placeOf(left).field, placeOf(right).field];
   const own = (metric: string): string => selector(metric, shape.scope, shape.where);
   return compose(shape, {
     promql: `(${own(left)} ${operator} ${own(right)})`,
@@ -93,7 +93,7 @@ export function share(metric: string, whole: string, shape: Shape): Query {
 
 /** How fast one counter grows for each step of another with the same labels: the time of a read, the size of a write. */
 export function rateShare(metric: string, whole: string, shape: Shape): Query {
-  const [upper, lower] = [influxName(metric), influxName(whole)];
+  const [upper, lower] = [placeOf(metric), placeOf(whole)];
   const derivative = (field: string): string => `non_negative_derivative(mean("${field}"), 1s)`;
   const rateOf = (name: string): string =>
     `rate(${selector(name, shape.scope, shape.where)}[$__rate_interval])`;
@@ -119,7 +119,7 @@ export function written(legend: string, promql: string, influxql: InfluxQuery | 
 
 /** Mean of a metric over the whole range of the board. */
 export function meanOverRange(metric: string, shape: Shape): Query {
-  const { field, measurement } = influxName(metric);
+  const { field, measurement } = placeOf(metric);
   const tags = keptLabels(shape);
   const range = `avg_over_time(${selector(metric, shape.scope, shape.where)}[$__range])`;
   return {
@@ -154,7 +154,7 @@ export function influxTable({ text, tags, isWholeRange }: InfluxQuery, column: s
 }
 
 function sameMeasurement(metric: string, whole: string): string {
-  const [one, other] = [influxName(metric).measurement, influxName(whole).measurement];
+  const [one, other] = [placeOf(metric).measurement, placeOf(whole).measurement];
   if (one !== other) throw new Error(`divide ${metric} by ${whole}: they lie in ${one} and ${other}`);
   return one;
 }

@@ -10,7 +10,10 @@ export interface FeedGauge {
   readonly read: () => Readonly<Record<string, number>>;
 }
 
-export function feedGauges(feed: Feed, nowMs: () => number): readonly FeedGauge[] {
+export function feedGauges(
+  feed: Pick<Feed, 'stores' | 'waitingBytes'>,
+  nowMs: () => number,
+): readonly FeedGauge[] {
   const gauge = (name: string, help: string, read: (status: StoreStatus) => number): FeedGauge => ({
     name: `rollcall_feed_${name}`,
     help,

@@ -1,7 +1,7 @@
 /** What fires, what has fired, and how much of the time each host was there. */
 import type { Board } from '../board.ts';
 import { chart, falling, NONE_WANTED, number, rising, table, timeline } from '../panel.ts';
-import { gauge, meanOverRange, written } from '../query.ts';
+import { gauge, meanOverRange, top, written } from '../query.ts';
 import { alertMarks, FLEET, JOB, restartMarks, uptime } from './common.ts';
 
 const ALERT_LABELS = ['alertname', 'instance', 'severity'] as const;
@@ -18,6 +18,7 @@ const NOW = [
     unit: 'none',
     width: 6,
     scale: NONE_WANTED,
+    whenEmpty: 'none',
     queries: [
       written(
         'Alerts',
@@ -32,6 +33,7 @@ const NOW = [
     unit: 'none',
     width: 6,
     scale: { base: 'green', steps: [[1, 'orange']] },
+    whenEmpty: 'none',
     queries: [
       written(
         'Alerts',
@@ -181,17 +183,21 @@ const UPTIME = [
   }),
   chart({
     title: 'Time of a reading',
-    help: 'How long the last reading of the slowest hosts took. Seconds: the host is overloaded or a disk does not answer.',
+    help: 'How long all samplers of the slowest hosts took together. Seconds: the host is overloaded or a disk does not answer.',
     unit: 's',
     width: 12,
     min: 0,
     scale: rising(1, 5),
     linksToHost: true,
     queries: [
-      {
-        ...gauge('scrape_duration_seconds', { scope: FLEET, legend: '{{instance}}', over: 'max' }),
-        promql: `topk(10, max by (instance) (scrape_duration_seconds{${FLEET}}))`,
-      },
+      top(
+        10,
+        gauge('node_scrape_collector_duration_seconds', {
+          scope: FLEET,
+          legend: '{{instance}}',
+          over: 'sum',
+        }),
+      ),
     ],
   }),
 ];

@@ -1,7 +1,10 @@
-/** The collector itself. Its figures are on its /metrics; somebody has to scrape them (docs/grafana.md says how). */
+/**
+ * The collector itself. Its figures are on its /metrics; somebody has to scrape them (docs/grafana.md says how).
+ * Long because it is a list: a section after the other, a panel after the other.
+ */
 import type { Board, Choice } from '../board.ts';
-import { chart, falling, NONE_WANTED, note, number, PLAIN, rising } from '../panel.ts';
-import { gauge, rate, written, type Query } from '../query.ts';
+import { chart, falling, NONE_WANTED, note, number, PLAIN, rising, timeline } from '../panel.ts';
+import { gauge, rate, top, written, type Query } from '../query.ts';
 import { FLEET, JOB } from './common.ts';
 
 const COLLECTOR = 'instance=~"$collector"';
@@ -15,6 +18,13 @@ export const COLLECTOR_LABELS = {
   rollcall_alerting_internal_errors_total: ['part'],
   rollcall_alerting_notifications_total: ['receiver', 'status'],
   rollcall_alerting_transitions_total: ['rule', 'kind'],
+  rollcall_feed_is_ok: ['store'],
+  rollcall_feed_lag_seconds: ['store'],
+  rollcall_feed_read_backs_total: ['store', 'outcome'],
+  rollcall_feed_refused_samples_total: ['store', 'reason'],
+  rollcall_feed_retries_total: ['store', 'reason'],
+  rollcall_feed_samples_total: ['store'],
+  rollcall_feed_waiting_bytes: ['store'],
   rollcall_fleet_series_rounds_total: ['outcome'],
   rollcall_gateway_batch_bytes_total: ['reason'],
   rollcall_gateway_records_total: ['reason'],
@@ -217,6 +227,64 @@ const JOURNAL = [
   }),
 ];
 
+const STORES = [
+  timeline({
+    title: 'Whether each store takes samples',
+    help: 'Red: it is away or refuses us; the journal keeps what waits until `feed-buffer` is full, then acknowledgements stop. Empty without other stores.',
+    unit: 'none',
+    width: 8,
+    scale: falling(1, 1),
+    texts: { '0': ['no', 'red'], '1': ['yes', 'green'] },
+    queries: [
+      gauge('rollcall_feed_is_ok', {
+        scope: COLLECTOR,
+        legend: '{{store}}',
+        labels: labelsOf('rollcall_feed_is_ok'),
+        over: 'min',
+      }),
+    ],
+  }),
+  chart({
+    title: 'How far each store is behind',
+    help: 'Age of the oldest record that waits. Growing: the store is away or too slow.',
+    unit: 's',
+    min: 0,
+    scale: rising(60, 600),
+    queries: [level('rollcall_feed_lag_seconds', '{{store}}')],
+  }),
+  chart({
+    title: 'What waits for each store',
+    help: 'Bytes of the journal that it has not confirmed.',
+    unit: 'bytes',
+    min: 0,
+    queries: [level('rollcall_feed_waiting_bytes', '{{store}}')],
+  }),
+  chart({
+    title: 'Samples taken by each store',
+    help: 'Samples per second that it has confirmed.',
+    unit: 'ops',
+    min: 0,
+    queries: [speed('rollcall_feed_samples_total', '{{store}}')],
+  }),
+  chart({
+    title: 'Attempts repeated',
+    help: 'Per second and reason. blocked: a right or the database is missing, and a person must act; the log says what.',
+    unit: 'ops',
+    min: 0,
+    queries: [speed('rollcall_feed_retries_total', '{{store}} {{reason}}')],
+  }),
+  chart({
+    title: 'Samples that a store will not have, and counts that differ',
+    help: 'Per second. Refused samples are counted by reason; missing: the store has fewer than it confirmed, so something there deletes or lost them.',
+    unit: 'ops',
+    min: 0,
+    queries: [
+      speed('rollcall_feed_refused_samples_total', '{{store}} {{reason}}'),
+      speed('rollcall_feed_read_backs_total', '{{store}} missing', 'outcome="missing"'),
+    ],
+  }),
+];
+
 const ALERTING = [
   chart({
     title: 'Evaluations of rules',
@@ -318,10 +386,7 @@ const AGENTS = [
     linksToHost: true,
     min: 0,
     queries: [
-      {
-        ...gauge('rollcall_spool_records', { scope: FLEET, legend: '{{instance}}', over: 'max' }),
-        promql: `topk(10, max by (instance) (rollcall_spool_records{${FLEET}}))`,
-      },
+      top(10, gauge('rollcall_spool_records', { scope: FLEET, legend: '{{instance}}', over: 'max' })),
     ],
   }),
   chart({
@@ -372,6 +437,7 @@ export const COLLECTOR_BOARD: Board = {
     { title: 'Now', isOpen: true, panels: NOW },
     { title: 'Ingest', isOpen: true, panels: INGEST },
     { title: 'Journal and queries', isOpen: true, panels: JOURNAL },
+    { title: 'Other stores', isOpen: false, panels: STORES },
     { title: 'Rules and messages', isOpen: false, panels: ALERTING },
     { title: 'Process', isOpen: false, panels: PROCESS },
     { title: 'Agents, from their own samples', isOpen: true, panels: AGENTS },

@@ -41,6 +41,7 @@ const NOW = [
     help: 'Red: open the board of alerts; each says what to do.',
     unit: 'none',
     scale: NONE_WANTED,
+    whenEmpty: 'none',
     queries: [
       written(
         'Alerts',

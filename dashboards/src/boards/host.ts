@@ -45,6 +45,7 @@ const ALL_RIGHT = [
     unit: 'none',
     width: 3,
     scale: NONE_WANTED,
+    whenEmpty: 'none',
     queries: [
       written(
         'Alerts',

@@ -150,6 +150,15 @@ function changesOf(metric: string, label: string): Query {
   return written('', `count by (instance) (${seen}) - 1 > 0`);
 }
 
+/**
+ * How far the size of something moved in the chosen time, where it did. Not changes(): VictoriaMetrics counts the first
+ * sample of a series as one.
+ */
+function spread(aggregation: 'max' | 'sum', metric: string): Query {
+  const moved = `max_over_time(${metric}[$__range]) - min_over_time(${metric}[$__range])`;
+  return written('', `${aggregation} by (instance) (${moved}) > 0`);
+}
+
 const CHANGED = [
   note({
     title: 'About changes',
@@ -163,7 +172,7 @@ const CHANGED = [
   }),
   table({
     title: 'Changes in the chosen time',
-    help: 'Hosts that were restarted, run another kernel or agent, or have another size than at the beginning. A change that nobody planned is worth a question.',
+    help: 'Hosts that were restarted, run another kernel or agent, or had more than one size: by how many bytes memory and file systems moved. A change that nobody planned is worth a question.',
     height: 10,
     labels: { instance: 'Host' },
     sortBy: 'Host',
@@ -177,19 +186,13 @@ const CHANGED = [
       { title: 'Agents', unit: 'none', query: changesOf('rollcall_agent_info', 'version') },
       {
         title: 'Memory',
-        unit: 'none',
-        query: written(
-          '',
-          `max by (instance) (changes(${selector('node_memory_MemTotal_bytes', FLEET)}[$__range])) > 0`,
-        ),
+        unit: 'bytes',
+        query: spread('max', selector('node_memory_MemTotal_bytes', FLEET)),
       },
       {
         title: 'File systems',
-        unit: 'none',
-        query: written(
-          '',
-          `sum by (instance) (changes(${selector('node_filesystem_size_bytes', FLEET, FILLABLE)}[$__range])) > 0`,
-        ),
+        unit: 'bytes',
+        query: spread('sum', selector('node_filesystem_size_bytes', FLEET, FILLABLE)),
       },
     ],
   }),
