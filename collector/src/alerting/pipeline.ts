@@ -5,7 +5,7 @@
 import { background } from '@rollcall/shared/lib/background.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
-import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
@@ -14,12 +14,23 @@ import { createIncidentReader, type IncidentReader } from './incidents/reader.ts
 import type { Transition } from './incidents/transition.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
+import { HeldRows } from './outbox/held-rows.ts';
 import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
 import { RuleFolder } from './rule-files/folder.ts';
 import type { RuleSeries } from './rule-files/group.ts';
-import { routesOf } from './routing.ts';
+import { Dependencies, type DependencyConfig } from './inhibition/dependencies.ts';
+import { SHIPPED_INHIBIT_RULES, type InhibitRule } from './inhibition/inhibit-rules.ts';
+import { Inhibition } from './inhibition/inhibition.ts';
+import { Maintenance } from './maintenance/maintenance.ts';
+import { Dispatch } from './routing/dispatch.ts';
+import { Flapping } from './routing/flapping.ts';
+import type { RouteConfig } from './routing/route-config.ts';
+import { Router, type Route } from './routing/routing.ts';
+import { anyOf, type Suppression, type Suppressor } from './routing/suppression.ts';
+import type { Target } from './routing/target.ts';
+import { Silences } from './silences/silences.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
@@ -37,6 +48,12 @@ export interface AlertingOptions {
   readonly hosts: HostsPort;
   readonly evaluate: EvaluatePort;
   readonly receivers: readonly Receiver[];
+  /** Who is told of what; pages and tickets go to all receivers when left out. */
+  readonly routes?: readonly RouteConfig[];
+  /** Rules of inhibition besides the shipped ones. */
+  readonly inhibitRules?: readonly InhibitRule[];
+  /** Hosts that are reached through others. */
+  readonly dependencies?: readonly DependencyConfig[];
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
   /** Folder with rule files, absolute; none when left out. */
@@ -84,6 +101,8 @@ export function createAlerting(options: AlertingOptions): Alerting {
 export class Alerting {
   /** What the API shows. */
   readonly incidents: IncidentReader;
+  readonly silences: Silences;
+  readonly maintenance: Maintenance;
 
   readonly #options: AlertingOptions;
   readonly #limits: AlertingLimits;
@@ -91,6 +110,9 @@ export class Alerting {
   readonly #store: IncidentStore;
   readonly #rows: OutboxRows;
   readonly #worker: OutboxWorker;
+  readonly #router: Router;
+  readonly #suppressor: Suppressor;
+  readonly #dispatch: Dispatch;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -104,11 +126,34 @@ export class Alerting {
     this.#limits = limits;
     this.#rows = new OutboxRows(state);
     this.#worker = new OutboxWorker({ rows: this.#rows, receivers, clock, random, log, counters, limits });
+    const newUlid = createUlid(clock, random);
+    const suppressors = { database: state, wallMs: () => clock.wallMs(), newUlid, log };
+    this.silences = new Silences(suppressors);
+    this.maintenance = new Maintenance(suppressors);
+    const inhibition = new Inhibition([...SHIPPED_INHIBIT_RULES, ...(options.inhibitRules ?? [])], state);
+    this.#router = new Router(
+      options.routes ?? [],
+      receivers.map(({ name }) => name),
+    );
+    this.#suppressor = anyOf([
+      this.silences,
+      this.maintenance,
+      inhibition,
+      new Dependencies(options.dependencies ?? [], hosts),
+      new Flapping(state, limits.firesPerHourMax),
+    ]);
+    this.#dispatch = new Dispatch({
+      router: this.#router,
+      rows: new HeldRows(state),
+      inhibition,
+      suppressor: this.#suppressor,
+      transaction: (work) => state.transaction(work),
+    });
     const instanceRows = createInstanceRows(state);
     this.#store = createIncidentStore({
       database: state,
       instanceRows,
-      newUlid: createUlid(clock, random),
+      newUlid,
       enqueue: (transitions) => this.#enqueue(transitions),
       limits,
     });
@@ -193,6 +238,28 @@ export class Alerting {
     return this.#store.prune(this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax);
   }
 
+  /** Sends what was held back and no longer is; done now and then, and when a person has changed something. */
+  releaseHeld(): void {
+    const { clock, log, counters } = this.#options;
+    try {
+      if (this.#dispatch.releaseHeld(clock.wallMs()) > 0) this.#worker.wake();
+    } catch (error) {
+      counters.increment('rollcall_alerting_internal_errors_total', { part: 'held' });
+      log.error('held notifications could not be looked at', { error: describeError(error) });
+    }
+  }
+
+  /** What holds back the notifications of targets at this moment; empty where nothing does. */
+  suppressions(): (target: Target) => readonly Suppression[] {
+    const judge = this.#suppressor.at(this.#options.clock.wallMs());
+    return (target) => judge.suppressionsOf(target);
+  }
+
+  /** Who would be told of a target now. */
+  routesOf(target: Target): readonly Route[] {
+    return this.#router.routesOf(target);
+  }
+
   stats(): AlertingStats {
     const { pending, firing } = this.#evaluator.countByPhase();
     return {
@@ -209,6 +276,7 @@ export class Alerting {
     this.#tick = clock.setTimer(this.#limits.evaluationIntervalMs, () => this.#onTick());
     this.#lookAtFiles();
     this.#evaluator.evaluatePresence();
+    this.releaseHeld();
     // A slow run is not overtaken by the next one; that one skips its turn instead.
     if (!this.#evaluator.isEvaluatingExpressions) {
       background(log, 'evaluate rules', this.#evaluator.evaluateExpressions());
@@ -271,11 +339,8 @@ export class Alerting {
   }
 
   #enqueue(transitions: readonly Transition[]): void {
-    const { counters, log, receivers } = this.#options;
-    const names = receivers.map(({ name }) => name);
-    const notices = transitions.flatMap((transition) =>
-      routesOf(transition, names).map((route) => ({ transition, route })),
-    );
+    const { counters, log, clock } = this.#options;
+    const notices = this.#dispatch.noticesOf(transitions, clock.wallMs());
     const unsent = this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax);
     for (const { receiver, status } of unsent) {
       counters.increment('rollcall_alerting_notifications_total', { receiver, status });

@@ -9,6 +9,7 @@ import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TokenVerdict } from './auth/tokens.ts';
 import { createApi, createServer, type ApiPorts } from './server.ts';
+import { suppression } from './testing/suppression.ts';
 
 const HOST_ID = 'ab'.repeat(16);
 const disposables: (() => void)[] = [];
@@ -42,6 +43,7 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
     },
     incidents: { list: () => [] },
     queries: { slowest: () => [] },
+    ...suppression(),
     enrollment: { handle: ({ body }) => Promise.resolve({ status: 403, body }) },
     readiness: () => [],
     status: () => ({

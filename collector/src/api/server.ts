@@ -16,6 +16,11 @@ import { healthRouter, type ReadinessCheck } from './routes/health.ts';
 import { hostsRouter, type HostsPort } from './routes/hosts.ts';
 import { incidentsRouter, type IncidentsPort } from './routes/incidents.ts';
 import { queriesRouter, type QueriesPort } from './routes/queries.ts';
+import { alertmanagerRouter, type AlertmanagerOptions } from './alertmanager/alertmanager.ts';
+import { scopeGuard } from './auth/guard.ts';
+import type { TokenVerdict } from './auth/tokens.ts';
+import { maintenanceRouter, type MaintenancePort } from './routes/maintenance.ts';
+import { silencesRouter } from './routes/silences.ts';
 import type { StatusAnswer } from './types.ts';
 
 export interface ApiPorts {
@@ -24,6 +29,11 @@ export interface ApiPorts {
   readonly hosts: HostsPort;
   readonly incidents: IncidentsPort;
   readonly queries: QueriesPort;
+  readonly maintenance: MaintenancePort;
+  /** Alerts and silences; the latter are under `/v1/silences` too. */
+  readonly alertmanager: AlertmanagerOptions;
+  /** Whether an access token may change what is watched and who is told. */
+  judgeAdmin(this: void, token: string): TokenVerdict;
   readonly enrollment: EnrollPort;
   readonly readiness: ReadinessCheck;
   readonly status: () => StatusAnswer;
@@ -54,6 +64,9 @@ export function createApi(ports: ApiPorts): Express {
   app.use('/v1/hosts', hostsRouter(ports.hosts));
   app.use('/v1/incidents', incidentsRouter(ports.incidents));
   app.use('/v1/queries', queriesRouter(ports.queries));
+  const mayChange = scopeGuard(ports.judgeAdmin, { scope: 'admin', purpose: 'changing anything' });
+  app.use('/v1/silences', silencesRouter(ports.alertmanager, mayChange));
+  app.use('/v1/maintenance', maintenanceRouter(ports.maintenance, mayChange));
   app.get('/v1/status', (_request, response) => {
     response.json(ports.status());
   });
@@ -63,6 +76,7 @@ export function createApi(ports: ApiPorts): Express {
   });
   app.use('/api/v1', ports.remote);
   app.use('/api/v1', ports.prometheus);
+  app.use('/api/v2', alertmanagerRouter(ports.alertmanager, mayChange));
   app.use(pageRouter(ports.pageDirectory));
   app.use((_request, response) => {
     // Plain text, as Prometheus answers: Grafana takes a page with status 200 for an API that is there.
