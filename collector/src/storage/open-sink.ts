@@ -1,11 +1,12 @@
 /** Chooses what writes to a store outside of the collector, and what reads the journal for it. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { createSliceReader, type SliceReaderOptions } from './embedded/slices.ts';
 import { createInfluxV1Sink } from './influx-v1/influx-v1.ts';
 import { createInfluxV2Sink } from './influx-v2/influx-v2.ts';
+import { openPrometheusSink } from './prometheus/prometheus.ts';
 import type { Sink } from './sink.ts';
 import type { SliceReader } from './slice.ts';
+import { accessOf } from './store-access.ts';
 import type { PlainStore } from './store-config.ts';
 
 /** Connects to nothing yet. */
@@ -19,7 +20,7 @@ export function openSink(store: PlainStore, ports: { readonly clock: Clock }): S
     case 'influx-v2':
       return createInfluxV2Sink({ ...store, ...ports });
     case 'prometheus':
-      throw new AppError('BAD_CONFIG', 'kind prometheus cannot be written to yet');
+      return openPrometheusSink({ ...store, access: accessOf(store) }, ports);
   }
 }
 
