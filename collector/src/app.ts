@@ -69,7 +69,9 @@ import { BlockSet } from './storage/embedded/block-set.ts';
 import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
 import type { Retention } from './storage/embedded/sealing/plan.ts';
 import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
+import { readElsewhere } from './storage/open-reader.ts';
 import { openStorage } from './storage/open.ts';
+import { MAIN_STORE } from './storage/store-config.ts';
 
 export interface Collector {
   /** Where it listens. */
@@ -168,7 +170,10 @@ async function open(
   const damaged = (error: string, file: string): void => log.error('block file is damaged', { file, error });
   const blocks = new BlockSet({ disk: nodeDisk, dir: blocksDir, damaged });
   closers.push(() => blocks.close());
-  const storage = openStorage('embedded', {
+  const stores = plainStores(config);
+  const main = stores.find(({ name }) => name === MAIN_STORE)?.store;
+  const elsewhere = main === undefined ? undefined : { store: main, recentMs: config['storage-recent'] };
+  const own = openStorage('embedded', {
     journal,
     reader,
     // What a deleted host has left is not read any more.
@@ -180,13 +185,15 @@ async function open(
     windowHosts: 'own',
     limits: { windowBytes: OWN_WINDOW_BYTES },
   });
+  const storage = readElsewhere(own, elsewhere, { clock });
   closers.push(() => storage.close());
   keeper.start();
   closers.push(() => keeper.stop());
   const queryLog = new QueryLog(clock);
   const openReaders = ({ threads, niceness }: { threads: number; niceness: number }): Readers => {
     const limits = limitsPerThread(threads);
-    const settings = { journalFile, blocksDir, limits, windowBytes: READER_WINDOW_BYTES, niceness };
+    const windowBytes = READER_WINDOW_BYTES;
+    const settings = { journalFile, blocksDir, limits, windowBytes, niceness, elsewhere };
     return new Readers({
       clock,
       log,
@@ -213,7 +220,6 @@ async function open(
     }),
   );
 
-  const stores = plainStores(config);
   const feed = new Feed({
     stores: stores.map(({ name }) => name),
     cursors: new Cursors(state, journal.storeId),

@@ -109,10 +109,18 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
     'collector/src/app.ts',
     'collector/src/storage/open.ts',
     'collector/src/storage/prepare-store.ts',
+    'collector/src/storage/open-reader.ts',
     // Backup and repair work on the files of this one store.
     'collector/src/storage/embedded',
   ],
-  'collector/src/app.ts': [...NOUNS, ...COLLECTOR, ...ADAPTERS, 'collector/src/storage/open.ts'],
+  'collector/src/app.ts': [
+    ...NOUNS,
+    ...COLLECTOR,
+    ...ADAPTERS,
+    'collector/src/storage/open.ts',
+    'collector/src/storage/open-reader.ts',
+    STORE_CONFIG,
+  ],
   'collector/src/alerting': [...NOUNS, 'collector/src/query', 'collector/src/state'],
   'collector/src/api': [
     ...NOUNS,
@@ -143,7 +151,13 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   'collector/src/gateway': [...NOUNS, 'collector/src/fleet', 'collector/src/journal'],
   'collector/src/journal': [...SHARED, 'collector/src/state'],
   'collector/src/query': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
-  'collector/src/readers': [...NOUNS, STORAGE_SEAM, 'collector/src/query'],
+  'collector/src/readers': [
+    ...NOUNS,
+    STORAGE_SEAM,
+    'collector/src/query',
+    // What a thread is told of another store.
+    'collector/src/storage/open-reader.ts',
+  ],
   // A thread is put together from the same parts as the collector.
   'collector/src/readers/thread.ts': [
     ...NOUNS,
@@ -152,6 +166,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
     'collector/src/query',
     'collector/src/journal',
     'collector/src/storage/open.ts',
+    'collector/src/storage/open-reader.ts',
   ],
   'collector/src/reports': [...NOUNS, 'collector/src/query', 'collector/src/state'],
   // Shows the figures that the others count.

@@ -8,6 +8,7 @@ import { ACCESS_SCOPES, type AccessScope } from '../api/auth/tokens.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
 import type { ExportOptions } from './export.ts';
+import type { AgainstOptions } from './verify-against.ts';
 import { EXPORT_FORMATS } from '../transfer/formats.ts';
 import { testReceiver } from './notify.ts';
 import { checkRules, testRules, type RulesReport } from './rules.ts';
@@ -286,19 +287,40 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     const { restoreStore } = await import('./store.ts');
     print(await restoreStore(configOf(restore)['data-dir'], folder, options.json ?? false));
   });
-  const verify = withConfig(
+  const verify = withSettings(
     program
       .command('verify [folder]')
       .description(
         'read all of the store, or of a backup, and say what is damaged; exit code 1 when anything is',
       ),
-    'data-dir',
+    (key) => ['data-dir', 'storage', 'mirrors'].includes(key),
   );
+  verify
+    .option('--json', 'print JSON')
+    .option('--against <name>', 'compare the samples with those of a mirror, or of "storage", instead')
+    .option(
+      '--from <time>',
+      'of a comparison: seconds since 1970 or like 2026-01-31T12:00:00Z (default: all)',
+    )
+    .option('--to <time>', 'of a comparison: the same (default: a minute ago)');
   verify.addHelpText(
     'after',
-    examples(['rollcall-collector verify', 'rollcall-collector verify /backup/rollcall']),
+    examples([
+      'rollcall-collector verify',
+      'rollcall-collector verify /backup/rollcall',
+      'rollcall-collector verify --against influx --from 2026-01-01T00:00:00Z --config /etc/rollcall/collector.yaml',
+    ]),
   );
-  verify.action(async (folder: string | undefined, options: StoreOptions) => {
+  verify.action(async (folder: string | undefined, options: StoreOptions & Partial<AgainstOptions>) => {
+    const { against } = options;
+    if (against !== undefined) {
+      if (folder !== undefined)
+        throw new AppError('BAD_CONFIG', '--against compares the store of --data-dir: name no folder');
+      const { verifyAgainst } = await import('./verify-against.ts');
+      const request = { ...options, against, isJson: options.json ?? false };
+      await verifyAgainst(configOf(verify), request, { print, complain, clock: systemClock });
+      return;
+    }
     const { verifyStore } = await import('./store.ts');
     const isJson = options.json ?? false;
     print(verifyStore(folder ?? configOf(verify)['data-dir'], { isJson, complain }));

@@ -114,6 +114,7 @@ const SCHEMAS = {
       (list) => new Set([MAIN_STORE, ...list.map(({ name }) => name)]).size === list.length + 1,
       `must not use a name twice, nor the name ${MAIN_STORE}`,
     ),
+  'storage-recent': duration({ minMs: 0, maxMs: 7 * DAY_MS }),
   'feed-buffer': byteCount,
   receivers: z
     .array(receiverConfigSchema, { error: 'must be a list of receivers' })
@@ -231,6 +232,11 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: 'list of {name, kind, url, …}',
     fallback: '[]',
     help: 'Stores that every sample is written to as well; kinds and settings as for storage.',
+  },
+  'storage-recent': {
+    shape: 'span',
+    fallback: '2h',
+    help: 'With a storage of another kind than embedded: how far back samples are read from the own disk. Older ones come from that store.',
   },
   'feed-buffer': {
     shape: 'bytes',

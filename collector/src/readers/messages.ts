@@ -5,6 +5,7 @@ import type { InstantOptions, QueryLimits, RangeOptions } from '../query/query.t
 import type { QueryResult } from '../query/results.ts';
 import { Labels } from '../storage/labels.ts';
 import { createMatcher, type MatchOperator } from '../storage/matcher.ts';
+import type { ReadElsewhere } from '../storage/open-reader.ts';
 import type { LabelsRequest } from '../storage/storage.ts';
 
 /** What a thread is started with. */
@@ -17,6 +18,8 @@ export interface ThreadSettings {
   readonly windowBytes: number;
   /** How much the thread steps back behind the rest of the collector when there are too few cores: 0 to 19. */
   readonly niceness: number;
+  /** Where older samples are read, when that is not the store of the collector itself. */
+  readonly elsewhere: ReadElsewhere | undefined;
 }
 
 /** Labels of a host; undefined when it is gone. */

@@ -9,6 +9,7 @@ import { SchemaCache } from '../journal/schema-cache.ts';
 import { createAnswers } from '../query/answers.ts';
 import { watchQuery } from '../query/query-log.ts';
 import { createQueryEngine } from '../query/query.ts';
+import { followElsewhere } from '../storage/open-reader.ts';
 import { openFollowingReader } from '../storage/open.ts';
 import { Desk, type DeskPorts } from './desk.ts';
 import type { FromThread, HostEntry, ThreadSettings, ToThread } from './messages.ts';
@@ -39,7 +40,7 @@ function post(message: FromThread, moved: readonly ArrayBuffer[] = []): void {
 const WINDOW_MS = 7_200_000;
 
 const identities = new Map<string, readonly (readonly [string, string])[]>();
-const storage = openFollowingReader({
+const own = openFollowingReader({
   reader: openJournalReader({ path: settings.journalFile, schemas: new SchemaCache() }),
   identityOf: (agentId) => identities.get(agentId),
   clock: systemClock,
@@ -51,6 +52,7 @@ const storage = openFollowingReader({
     damaged: (text, file) => post({ kind: 'damaged', text, file }),
   },
 });
+const storage = followElsewhere(own, settings.elsewhere, { clock: systemClock });
 const engine = createQueryEngine({
   storage,
   clock: systemClock,
@@ -60,7 +62,7 @@ const engine = createQueryEngine({
       watchQuery(query, work, { clock: systemClock, note: (done) => post({ kind: 'noted', query: done }) }),
   },
 });
-const ports: DeskPorts = { engine, answers: createAnswers({ engine, storage }), storage, learn, post };
+const ports: DeskPorts = { engine, answers: createAnswers({ engine, storage }), storage: own, learn, post };
 const desk = new Desk(ports);
 port.on('message', (message: ToThread) => void desk.receive(message));
 

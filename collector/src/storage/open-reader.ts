@@ -3,71 +3,57 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { openInfluxV1Reader } from './influx-v1/read.ts';
 import { openInfluxV2Reader } from './influx-v2/read.ts';
 import { openPrometheusReader } from './prometheus/prometheus.ts';
-import type { ExternalReader } from './storage.ts';
-import type { StoreAccess } from './store-http.ts';
-
-/** Where a store is and how the collector shows who it is there. Holds secrets; never printed. */
-export type ReadStore =
-  | {
-      readonly kind: 'influx-v1';
-      readonly url: string;
-      readonly database: string;
-      readonly retentionPolicy?: string | undefined;
-      /** What answers there: VictoriaMetrics takes the lines of InfluxDB, and is asked in its own way. */
-      readonly server: 'influxdb' | 'victoria-metrics';
-      readonly username?: string | undefined;
-      readonly password?: string | undefined;
-    }
-  | {
-      readonly kind: 'influx-v2';
-      readonly url: string;
-      readonly org: string;
-      readonly bucket: string;
-      readonly server: 'influxdb' | 'victoria-metrics';
-      readonly token?: string | undefined;
-    }
-  | {
-      readonly kind: 'prometheus';
-      readonly url: string;
-      readonly tenant?: string | undefined;
-      readonly bearerToken?: string | undefined;
-      readonly username?: string | undefined;
-      readonly password?: string | undefined;
-    };
+import { SplitReader, splitStorage } from './split/split.ts';
+import type { ExternalReader, FollowingReader, Storage, StorageReader } from './storage.ts';
+import { accessOf } from './store-access.ts';
+import type { PlainStore } from './store-config.ts';
 
 /** Connects to nothing yet. @throws AppError BAD_CONFIG when the address is no URL */
-export function openExternalReader(store: ReadStore, ports: { readonly clock: Clock }): ExternalReader {
+export function openExternalReader(store: PlainStore, ports: { readonly clock: Clock }): ExternalReader {
   const { url } = store;
+  const access = accessOf(store);
   switch (store.kind) {
     case 'influx-v1': {
-      const access = basic(store);
       if (store.server === 'victoria-metrics') return openPrometheusReader({ url, access }, ports);
       const { database, retentionPolicy } = store;
       return openInfluxV1Reader({ url, database, retentionPolicy, access }, ports);
     }
     case 'influx-v2': {
       const { org, bucket, token } = store;
-      if (store.server === 'victoria-metrics')
-        return openPrometheusReader({ url, access: bearer(token) }, ports);
+      if (store.server === 'victoria-metrics') return openPrometheusReader({ url, access }, ports);
       return openInfluxV2Reader({ url, org, bucket, token }, ports);
     }
     case 'prometheus': {
-      const access = store.bearerToken === undefined ? basic(store) : bearer(store.bearerToken);
       return openPrometheusReader({ url, tenant: store.tenant, access }, ports);
     }
   }
 }
 
-function basic({
-  username,
-  password = '',
-}: {
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-}): StoreAccess {
-  return username === undefined ? { kind: 'none' } : { kind: 'basic', user: username, password };
+/** A store that others keep, and how it is read together with the collector's own. */
+export interface ReadElsewhere {
+  readonly store: PlainStore;
+  /** How far back the collector's own store answers alone, in milliseconds. */
+  readonly recentMs: number;
 }
 
-function bearer(token: string | undefined): StoreAccess {
-  return token === undefined ? { kind: 'none' } : { kind: 'bearer', token };
+/** The storage of the collector, read elsewhere when `elsewhere` says so. Closing it closes both. */
+export function readElsewhere(
+  own: Storage,
+  elsewhere: ReadElsewhere | undefined,
+  ports: { readonly clock: Clock },
+): Storage {
+  if (elsewhere === undefined) return own;
+  const store = openExternalReader(elsewhere.store, ports);
+  return splitStorage(own, { store, recentMs: elsewhere.recentMs, ...ports });
+}
+
+/** The same for a thread that only reads, and that ends without closing anything. */
+export function followElsewhere(
+  own: FollowingReader,
+  elsewhere: ReadElsewhere | undefined,
+  ports: { readonly clock: Clock },
+): StorageReader {
+  if (elsewhere === undefined) return own;
+  const store = openExternalReader(elsewhere.store, ports);
+  return new SplitReader({ own, store, recentMs: elsewhere.recentMs, ...ports });
 }

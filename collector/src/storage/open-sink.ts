@@ -6,8 +6,8 @@ import { createInfluxV2Sink } from './influx-v2/influx-v2.ts';
 import { openPrometheusSink } from './prometheus/prometheus.ts';
 import type { Sink } from './sink.ts';
 import type { SliceReader } from './slice.ts';
+import { accessOf } from './store-access.ts';
 import type { PlainStore } from './store-config.ts';
-import type { StoreAccess } from './store-http.ts';
 
 /** Connects to nothing yet. */
 export function openSink(store: PlainStore, ports: { readonly clock: Clock }): Sink {
@@ -27,10 +27,4 @@ export function openSink(store: PlainStore, ports: { readonly clock: Clock }): S
 /** What the embedded journal holds, for a feed. */
 export function openSliceReader(options: SliceReaderOptions): SliceReader {
   return createSliceReader(options);
-}
-
-function accessOf(store: PlainStore & { readonly kind: 'prometheus' }): StoreAccess {
-  const { bearerToken, username, password = '' } = store;
-  if (bearerToken !== undefined) return { kind: 'bearer', token: bearerToken };
-  return username === undefined ? { kind: 'none' } : { kind: 'basic', user: username, password };
 }

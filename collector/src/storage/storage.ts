@@ -81,6 +81,7 @@ export interface FollowingReader extends StorageReader {
    * @throws AppError STORAGE_UNAVAILABLE
    */
   catchUp(): void;
+  stats(): Promise<StorageStats>;
 }
 
 /** The read side of a store that others keep. */

@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   STORAGE_UNAVAILABLE: 'the collector cannot write to its disk at the moment',
   STORE_FAILED:
     'an external store could not be reached, or refused a request; the message names it and says what it answered',
+  STORES_DIFFER: 'two stores do not hold the same samples; the differences are listed',
   BLOCK_DAMAGED:
     'a piece of a block file in the data folder is not what was written; the rest of the file reads on',
   DRAINING: 'the collector is about to stop',

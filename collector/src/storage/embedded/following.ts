@@ -6,7 +6,7 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { JournalFollower } from '../../journal/follower.ts';
 import type { JournalReader } from '../../journal/reader.ts';
 import type { Labels } from '../labels.ts';
-import type { FollowingReader, LabelsRequest, SelectRequest, Series } from '../storage.ts';
+import type { FollowingReader, LabelsRequest, SelectRequest, Series, StorageStats } from '../storage.ts';
 import { BlockSet, type BlockSetOptions } from './block-set.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from './embedded.ts';
 import type { EmbeddedLimits } from './limits.ts';
@@ -73,6 +73,10 @@ class Following implements FollowingReader {
 
   labelValues(name: string, request: LabelsRequest, signal: AbortSignal): Promise<readonly string[]> {
     return this.#picture.storage.labelValues(name, request, signal);
+  }
+
+  stats(): Promise<StorageStats> {
+    return this.#picture.storage.stats();
   }
 
   #open(): Picture {

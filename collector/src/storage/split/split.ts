@@ -6,11 +6,17 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import { Labels } from '../labels.ts';
 import { throwIfCanceled, tooManySamples } from '../limits.ts';
-import type { LabelsRequest, SelectRequest, Series, StorageReader, StorageStats } from '../storage.ts';
+import type {
+  ExternalReader,
+  LabelsRequest,
+  SelectRequest,
+  Series,
+  Storage,
+  StorageReader,
+  StorageStats,
+} from '../storage.ts';
 import { joinSeries } from './join.ts';
 
-/** How far back the collector's own store answers alone. Its reading threads hold as much in memory. */
-export const RECENT_MS = 7_200_000;
 /** The two overlap by this, so that the end of a series at the seam is seen. */
 const OVERLAP_MS = 600_000;
 /** How long the age of the oldest own sample is taken for what it was. */
@@ -22,19 +28,18 @@ export interface SplitOptions {
   /** The one that others keep, which is written from our own. */
   readonly store: StorageReader;
   readonly clock: Clock;
-  readonly recentMs?: number;
+  /** How far back our own store answers alone. */
+  readonly recentMs: number;
 }
 
 /** Errors are those of the two; of the store's only when it is asked. */
 export class SplitReader implements StorageReader {
   readonly #options: SplitOptions;
-  readonly #recentMs: number;
   /** The oldest own sample, and when that was found out. */
   #coverage: { readonly oldestMs: number; readonly atMs: number } | undefined;
 
   constructor(options: SplitOptions) {
     this.#options = options;
-    this.#recentMs = options.recentMs ?? RECENT_MS;
   }
 
   async select(request: SelectRequest, signal: AbortSignal): Promise<readonly Series[]> {
@@ -87,15 +92,41 @@ export class SplitReader implements StorageReader {
 
   /** From here on our own store has everything. */
   async #seamMs(): Promise<number> {
-    const { clock, own } = this.#options;
+    const { clock, own, recentMs } = this.#options;
     const nowMs = clock.monoMs();
     if (this.#coverage === undefined || nowMs - this.#coverage.atMs > COVERAGE_KEPT_MS) {
       const { oldestMs = Infinity } = await own.stats();
       // Of an empty store it is asked again: the first sample may come at any time.
       this.#coverage = oldestMs === Infinity ? undefined : { oldestMs, atMs: nowMs };
     }
-    return Math.max(clock.wallMs() - this.#recentMs, this.#coverage?.oldestMs ?? Infinity);
+    return Math.max(clock.wallMs() - recentMs, this.#coverage?.oldestMs ?? Infinity);
   }
+}
+
+/**
+ * The store of a collector whose samples are read from another one: it is written as ever, and the other one is fed from
+ * its journal.
+ */
+export function splitStorage(
+  own: Storage,
+  { store, ...rest }: Omit<SplitOptions, 'own' | 'store'> & { readonly store: ExternalReader },
+): Storage {
+  const reader = new SplitReader({ own, store, ...rest });
+  return {
+    capabilities: own.capabilities,
+    append: (batch) => own.append(batch),
+    flush: () => own.flush(),
+    stats: () => own.stats(),
+    prune: (olderThanMs, signal) => own.prune(olderThanMs, signal),
+    select: (request, signal) => reader.select(request, signal),
+    series: (request, signal) => reader.series(request, signal),
+    labelNames: (request, signal) => reader.labelNames(request, signal),
+    labelValues: (name, request, signal) => reader.labelValues(name, request, signal),
+    async close() {
+      store.close();
+      await own.close();
+    },
+  };
 }
 
 function limited<T>(list: T[], limit: number): T[] {
