@@ -1,14 +1,34 @@
 /** What another process has used, from Linux' /proc. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Kernel ticks a second; fixed for user space on every Linux architecture that Node.js runs on. */
 const USER_HZ = 100;
 const UTIME_FIELD = 13;
 const STIME_FIELD = 14;
 
-/** User and system CPU seconds of a process with all its threads. Source: proc_pid_stat(5). */
+/** User and system CPU seconds of a process with all its threads, those that ended too. Source: proc_pid_stat(5). */
 export function cpuSecondsOf(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return secondsIn(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+}
+
+/**
+ * CPU seconds of a Node.js process without its worker threads: the event loop, and the engine's and libuv's helpers, which
+ * work for the worker threads as well. Source: proc_pid_task(5), and the names that Node.js gives its threads.
+ */
+export function loopCpuSecondsOf(pid: number): number {
+  let seconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+      if (!text.includes('(WorkerThread)')) seconds += secondsIn(text);
+    } catch {
+      // It ended between the two looks; helpers live as long as their process.
+    }
+  }
+  return seconds;
+}
+
+function secondsIn(text: string): number {
   // The command in parentheses may hold spaces; the numbered fields begin behind it with field 2 (counted from 0).
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[UTIME_FIELD - 2]) + Number(fields[STIME_FIELD - 2])) / USER_HZ;

@@ -15,6 +15,9 @@ const STATES: readonly HostState[] = ['unknown', 'up', 'suspect', 'down', 'plann
 /** Until kinds of hosts can be told apart, all are servers: nobody may be missed. */
 const HOST_KIND = 'server';
 
+/** About 10 ms of work for the store when they are new to it, 5 ms when it knows them. */
+const SERIES_PER_TURN = 500;
+
 /** The labels of one host's series, made once. */
 interface HostSeries {
   readonly up: Labels;
@@ -56,14 +59,21 @@ export class FleetSeries {
    * time would be wrong by then. Never rejects; a failure is logged when it starts and ends.
    */
   async write(): Promise<void> {
-    const { append, counted, log } = this.#options;
+    const { append, counted, log, yieldToLoop } = this.#options;
     if (this.#isAppending) {
       counted('skipped');
       return;
     }
     this.#isAppending = true;
     try {
-      await append(this.#round());
+      const appended: Promise<unknown>[] = [];
+      for (const piece of this.#round()) {
+        appended.push(append(piece));
+        // Told below, together with the others.
+        appended.at(-1)?.catch(() => undefined);
+        await yieldToLoop();
+      }
+      await Promise.all(appended);
       counted('written');
       if (this.#isFailing) log.info('host states are stored again');
       this.#isFailing = false;
@@ -76,9 +86,10 @@ export class FleetSeries {
     }
   }
 
-  #round(): AppendSeries[] {
+  /** The series of all hosts in pieces, each of them worth a turn of the event loop. */
+  *#round(): Iterable<readonly AppendSeries[]> {
     const timeMs = this.#options.clock.wallMs();
-    const batch: AppendSeries[] = [];
+    let batch: AppendSeries[] = [];
     const add = (labels: Labels, value: number): void =>
       void batch.push({ labels, samples: [{ timeMs, value }] });
     const gone = new Set(this.#byHost.keys());
@@ -89,9 +100,12 @@ export class FleetSeries {
       if (state !== 'unknown') add(series.up, state === 'up' ? 1 : 0);
       add(series.info, 1);
       for (const [name, labels] of series.states) add(labels, name === state ? 1 : 0);
+      if (batch.length < SERIES_PER_TURN) continue;
+      yield batch;
+      batch = [];
     }
     for (const hostId of gone) batch.push(...this.#ended(hostId, timeMs));
-    return batch;
+    if (batch.length > 0) yield batch;
   }
 
   /** Stale markers for a host that was retired. */
@@ -131,4 +145,6 @@ export interface FleetSeriesOptions {
   /** The store; rejects when nothing was stored. */
   readonly append: (batch: readonly AppendSeries[]) => Promise<unknown>;
   readonly counted: (outcome: 'written' | 'skipped' | 'failed') => void;
+  /** Resolves in a later turn of the event loop. */
+  readonly yieldToLoop: () => Promise<void>;
 }

@@ -25,6 +25,7 @@ import { EpochRate } from './epoch-rate.ts';
 import { HelloJudge } from './hello.ts';
 import type { Peer } from './peer.ts';
 import type { GatewayShared } from './shared.ts';
+import { Slices } from './slices.ts';
 import { Turns } from './turns.ts';
 import { isConnectPath, refusalOf, refuseUpgrade, type UpgradeRefusal } from './upgrade.ts';
 
@@ -148,6 +149,7 @@ class AgentGateway implements Gateway {
       windowBytes: (connection) => this.#windowBytes(connection),
       tickWindowBytes: (connection) => this.#tickWindowBytes(connection),
       turns: this.#turns,
+      slices: new Slices(clock),
       epochRate: this.#epochRate,
       advanceTurns: () => this.#advanceTurns(),
       addPendingBytes: (bytes) => {
