@@ -27,9 +27,13 @@ import { REMOTE_COUNTERS } from './api/remote/counters.ts';
 import { PushedMetadata } from './api/remote/metadata.ts';
 import { remoteRouter } from './api/remote/remote.ts';
 import { createApi, createServer } from './api/server.ts';
-import { externalUrl, tlsFiles } from './config/derive.ts';
+import { externalUrl, plainStores, tlsFiles } from './config/derive.ts';
 import { isLoopback } from './config/load.ts';
 import type { Config } from './config/options.ts';
+import { FEED_COUNTERS } from './feed/counters.ts';
+import { Cursors } from './feed/cursors.ts';
+import { Feed, feedThreadStarter } from './feed/feed.ts';
+import { feedGauges } from './feed/gauges.ts';
 import { Enrolment } from './fleet/enrolment.ts';
 import { Hosts } from './fleet/hosts.ts';
 import { openIdentity } from './fleet/identity.ts';
@@ -85,6 +89,9 @@ const READER_NICENESS = 5;
 const OWN_WINDOW_BYTES = 64 * 1024 * 1024;
 const READER_WINDOW_BYTES = 96 * 1024 * 1024;
 const READER_HEAP_MIB = 2_048;
+/** External stores have time, and one that is away costs nothing. */
+const FEED_NICENESS = 5;
+const FEED_HEAP_MIB = 512;
 const PAGE_DIRECTORY = resolve(import.meta.dirname, '../../web/dist');
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW, PORT_TAKEN, BAD_CONFIG */
@@ -196,9 +203,33 @@ async function open(
   closers.push(
     hosts.onChange(({ kind, id }) => {
       const entry = [id, kind === 'deleted' ? undefined : hosts.identityLabels(id)] as const;
-      for (const all of [readers, ruleReaders]) all.hostChanged(entry);
+      for (const all of [readers, ruleReaders, feed]) all.hostChanged(entry);
     }),
   );
+
+  const stores = plainStores(config);
+  const feed = new Feed({
+    stores: stores.map(({ name }) => name),
+    cursors: new Cursors(state, journal.storeId),
+    journal,
+    bufferBytes: config['feed-buffer'],
+    clock,
+    log,
+    random,
+    start: feedThreadStarter(
+      {
+        journalFile,
+        stateFile: stateFile(dataDir),
+        journalId: journal.storeId,
+        stores,
+        niceness: FEED_NICENESS,
+      },
+      { heapMiB: FEED_HEAP_MIB },
+    ),
+    hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
+    counters: { increment: (name, labels, by) => metrics.increment(name, labels, by) },
+  });
+  closers.push(() => feed.close());
 
   const url = externalUrl(config);
   const receivers = createReceivers(config.receivers, {
@@ -221,15 +252,25 @@ async function open(
     lostSamples: (hostId) => journal.lostSamples(hostId),
   });
   const metrics = createSelfMetrics({
-    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS, READER_COUNTERS],
-    gauges: collectorGauges({
-      journal: () => journal.stats(),
-      hosts: () => presence.counts(),
-      connectedAgents: () => gateway.connectedAgents(),
-      connections: () => gateway.connectionCount(),
-      alerting: () => alerting.stats(),
-      nowMs: () => clock.wallMs(),
-    }),
+    counters: [
+      ALERTING_COUNTERS,
+      GATEWAY_TABLE,
+      FLEET_COUNTERS,
+      REMOTE_COUNTERS,
+      READER_COUNTERS,
+      FEED_COUNTERS,
+    ],
+    gauges: [
+      ...collectorGauges({
+        journal: () => journal.stats(),
+        hosts: () => presence.counts(),
+        connectedAgents: () => gateway.connectedAgents(),
+        connections: () => gateway.connectionCount(),
+        alerting: () => alerting.stats(),
+        nowMs: () => clock.wallMs(),
+      }),
+      ...feedGauges(feed, () => clock.wallMs()),
+    ],
   });
   const alerting = createAlerting({
     state,
@@ -315,8 +356,11 @@ async function open(
       handle: ({ body, remoteAddress, socket }) =>
         enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),
     },
-    readiness: () =>
-      journal.stats().isWritable ? [] : ['journal: the disk cannot be written; agents hold their data'],
+    readiness: () => {
+      if (journal.stats().isWritable) return [];
+      const held = feed.problems();
+      return held.length > 0 ? held : ['journal: the disk cannot be written; agents hold their data'];
+    },
     status: () => ({
       version: VERSION,
       startedMs,
@@ -374,6 +418,7 @@ async function open(
     }),
   );
   alerting.start();
+  feed.start();
   if (config.insecure) log.warn('insecure is set: agents and readers may connect without TLS');
   log.info('collector started', { version: VERSION, url: bound.url, dataDir, hosts: hosts.count });
   return bound.url;

@@ -19,6 +19,12 @@ const LABELS = 'collector/src/storage/labels.ts';
 const MATCHER = 'collector/src/storage/matcher.ts';
 const STORAGE_SEAM = 'collector/src/storage/storage.ts';
 const NOUNS = [...SHARED, API_TYPES, LABELS, MATCHER] as const;
+/** The shapes of the settings of stores, as those of a receiver live with the receiver. */
+const STORE_CONFIG = 'collector/src/storage/store-config.ts';
+/** Stores that are written from the journal. */
+const SINK_SEAM = 'collector/src/storage/sink.ts';
+const SLICE_SEAM = 'collector/src/storage/slice.ts';
+const SINK_SEAMS = [STORE_CONFIG, SINK_SEAM, SLICE_SEAM] as const;
 
 /** How the address of a collector is read: config, enrolment and link speak of it. */
 const ENDPOINT = 'agent/src/link/endpoint.ts';
@@ -41,6 +47,7 @@ const COLLECTOR = [
   'collector/src/api',
   'collector/src/checks',
   'collector/src/config',
+  'collector/src/feed',
   'collector/src/fleet',
   'collector/src/gateway',
   'collector/src/journal',
@@ -111,7 +118,17 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   [API_TYPES]: SHARED,
   'collector/src/checks': [...NOUNS, 'collector/src/state'],
   // The schema of a receiver's settings lives with the receiver.
-  'collector/src/config': [...SHARED, 'collector/src/alerting'],
+  'collector/src/config': [...SHARED, 'collector/src/alerting', STORE_CONFIG],
+  'collector/src/feed': [...NOUNS, ...SINK_SEAMS, 'collector/src/journal', 'collector/src/state'],
+  // A thread is put together from the same parts as the collector.
+  'collector/src/feed/thread.ts': [
+    ...NOUNS,
+    ...SINK_SEAMS,
+    'collector/src/feed',
+    'collector/src/journal',
+    'collector/src/state',
+    'collector/src/storage/open-sink.ts',
+  ],
   'collector/src/fleet': [...NOUNS, STORAGE_SEAM, 'collector/src/journal', 'collector/src/state'],
   'collector/src/gateway': [...NOUNS, 'collector/src/fleet', 'collector/src/journal'],
   'collector/src/journal': [...SHARED, 'collector/src/state'],
@@ -135,17 +152,27 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
     'collector/src/journal',
   ],
   'collector/src/state': SHARED,
-  'collector/src/storage': [...NOUNS, STORAGE_SEAM, 'collector/src/journal'],
+  'collector/src/storage': [...NOUNS, STORAGE_SEAM, ...SINK_SEAMS, 'collector/src/journal'],
   'collector/src/transfer': [...NOUNS, STORAGE_SEAM],
   'collector/src/storage/open.ts': [...NOUNS, STORAGE_SEAM, ...ADAPTERS, 'collector/src/storage'],
+  'collector/src/storage/open-sink.ts': [
+    ...NOUNS,
+    ...SINK_SEAMS,
+    ...ADAPTERS,
+    'collector/src/storage',
+  ],
   'collector/src/storage/memory': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
   'collector/src/storage/embedded': [
     ...NOUNS,
     STORAGE_SEAM,
+    ...SINK_SEAMS,
     'collector/src/storage',
     'collector/src/journal',
   ],
   [STORAGE_SEAM]: [LABELS, MATCHER, ...SHARED],
+  [STORE_CONFIG]: SHARED,
+  [SINK_SEAM]: [LABELS, ...SHARED],
+  [SLICE_SEAM]: [SINK_SEAM],
   [LABELS]: SHARED,
   [MATCHER]: [LABELS, ...SHARED],
 
@@ -210,7 +237,7 @@ export const BANS: readonly Ban[] = [
     pattern: /\bMath\.random\b|^import (?!type )\{[^}]*\brandom\w+[^}]*\} from 'node:crypto'/gm,
     example: "import { createHash, randomBytes } from 'node:crypto';",
     instead: 'take it through the constructor',
-    allowedIn: WIRING,
+    allowedIn: [...WIRING, 'collector/src/feed/thread.ts'],
   },
   {
     what: 'the file system',
@@ -275,6 +302,7 @@ export const BANS: readonly Ban[] = [
       'agent/src/inventory',
       'agent/src/app.ts',
       'collector/src/app.ts',
+      'collector/src/feed',
       'collector/src/query/worker',
       'collector/src/storage/embedded/sealing',
       'collector/src/readers',

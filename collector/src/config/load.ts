@@ -126,14 +126,21 @@ function describeIssue(issue: z.core.$ZodIssue, found: ReadonlyMap<string, Found
     key,
   );
   if (source === undefined) return `${where}: ${issue.message}`;
-  return `${where} = ${shownValue(valueAt(source.value, rest), key)} (${source.origin}): ${issue.message}`;
+  return `${where} = ${shownValue(valueAt(source.value, rest), key, rest.at(-1))} (${source.origin}): ${issue.message}`;
 }
 
-/** A value as it may be shown: receivers hold secrets in their URLs, so of these only simple values without one. */
-function shownValue(value: unknown, key: string): string {
+/**
+ * A value as it may be shown. Receivers hold secrets in their URLs, so of these only simple values without one; of stores
+ * nothing that is, or may hold, a password or token.
+ */
+function shownValue(value: unknown, key: string, lastPart = ''): string {
   if (value === undefined) return 'nothing';
   const text = JSON.stringify(value);
   if (key === 'receivers' && text.includes('/')) return '[redacted]';
+  if (key === 'storage' || key === 'mirrors') {
+    const isSecret = /token|password/i.test(lastPart) || text.includes('@') || text.includes('?');
+    if (isSecret || typeof value === 'object') return '[redacted]';
+  }
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 

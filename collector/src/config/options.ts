@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { receiverConfigSchema } from '../alerting/notify/list.ts';
+import { MAIN_STORE, mirrorConfigSchema, storageConfigSchema } from '../storage/store-config.ts';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
@@ -100,6 +101,15 @@ const SCHEMAS = {
   'disk-full-ratio': ratio,
   'disk-full-bytes': byteCount,
   'disk-full-for': duration({ minMs: 0, maxMs: DAY_MS }),
+  storage: storageConfigSchema,
+  mirrors: z
+    .array(mirrorConfigSchema, { error: 'must be a list of stores' })
+    .max(8, 'must have at most 8 entries')
+    .refine(
+      (list) => new Set([MAIN_STORE, ...list.map(({ name }) => name)]).size === list.length + 1,
+      `must not use a name twice, nor the name ${MAIN_STORE}`,
+    ),
+  'feed-buffer': byteCount,
   receivers: z
     .array(receiverConfigSchema, { error: 'must be a list of receivers' })
     .max(64, 'must have at most 64 entries')
@@ -201,6 +211,21 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: 'span',
     fallback: '5m',
     help: 'How long a file system must be almost full before anybody is told.',
+  },
+  storage: {
+    shape: '{kind, url, …}',
+    fallback: '{kind: embedded}',
+    help: 'Where samples are read from. kind: embedded needs nothing else; influx-v1, influx-v2 and prometheus name a server, see docs/stores.md.',
+  },
+  mirrors: {
+    shape: 'list of {name, kind, url, …}',
+    fallback: '[]',
+    help: 'Stores that every sample is written to as well; kinds and settings as for storage.',
+  },
+  'feed-buffer': {
+    shape: 'bytes',
+    fallback: '4294967296',
+    help: 'What may wait on the disk for stores that are away. With more, nothing is accepted and agents hold their data.',
   },
   receivers: {
     shape: 'list of {name, kind, url, bearerToken}',

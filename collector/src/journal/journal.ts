@@ -116,6 +116,9 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** What may stop the journal: a full disk, or stores that are away for too long. */
+export type HoldReason = 'disk' | 'feed';
+
 /** A journal whose records blocks replace. */
 export interface SealableJournal extends Journal {
   /**
@@ -136,8 +139,14 @@ export interface SealableJournal extends Journal {
    */
   deleteSealed(signal: AbortSignal): Promise<PruneResult>;
   /**
-   * While a reason is given nothing is accepted or acknowledged, as if the disk could not be written.
+   * While somebody gives a reason nothing is accepted or acknowledged, as if the disk could not be written.
+   * @param who has the reason; others have theirs
    * @param text why; undefined to go on
    */
-  hold(text: string | undefined): void;
+  hold(who: HoldReason, text: string | undefined): void;
+  /**
+   * Records after the position stay, sealed or too old, because somebody has to read them yet. Infinity, which is the
+   * beginning, keeps none. Those of deleted agents go all the same.
+   */
+  keepAfter(pos: number): void;
 }

@@ -51,6 +51,7 @@ export interface LaneTick extends StoredTick {
   readonly laneId: number;
   readonly agentId: string;
   readonly epochId: string;
+  readonly samples: number;
 }
 
 export interface TickRange {
@@ -212,7 +213,7 @@ function connect(path: string): Connection {
       ),
       countAfter: database.prepare(`SELECT count(*) AS count FROM records WHERE pos > ?`),
       ticksAfter: database.prepare(
-        `SELECT r.pos, r.lane, r.time_ms, r.bytes, l.agent, l.epoch FROM records r
+        `SELECT r.pos, r.lane, r.time_ms, r.samples, r.bytes, l.agent, l.epoch FROM records r
          JOIN lanes l ON l.id = r.lane WHERE r.pos > ? AND r.kind = 1 ORDER BY r.pos`,
       ),
       schemaNumber: database.prepare(
@@ -341,6 +342,7 @@ class Snapshot implements JournalSnapshot {
         agentId: textOf(row, 'agent'),
         epochId: textOf(row, 'epoch'),
         timeMs: countOf(row, 'time_ms'),
+        samples: countOf(row, 'samples'),
         bytes: blobOf(row, 'bytes'),
       };
     }

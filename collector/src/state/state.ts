@@ -5,6 +5,7 @@ import { accessMigration } from './migrations/0003-access.ts';
 import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
+import { feedMigration } from './migrations/0009-feed.ts';
 import { presenceEvidenceMigration } from './migrations/0005-presence-evidence.ts';
 
 /** In order of release; see `Migration`. */
@@ -14,6 +15,7 @@ const MIGRATIONS: readonly Migration[] = [
   accessMigration,
   accessScopesMigration,
   presenceEvidenceMigration,
+  feedMigration,
 ];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */
