@@ -82,7 +82,8 @@ async function measureAll(size: IngestSize, isWanted: (name: string) => boolean)
 }
 
 function rowOf(figures: IngestFigures, first: IngestFigures | undefined) {
-  const { program, samples, seconds, cpuSeconds, diskBytes, wireBytes, peakRssBytes } = figures;
+  const { program, samples, seconds, cpuSeconds, loopCpuSeconds, diskBytes, wireBytes, peakRssBytes } =
+    figures;
   const cpuPerMillion = (cpuSeconds / samples) * 1e6;
   const firstPerMillion = first === undefined ? cpuPerMillion : (first.cpuSeconds / first.samples) * 1e6;
   return {
@@ -90,6 +91,10 @@ function rowOf(figures: IngestFigures, first: IngestFigures | undefined) {
     samples,
     samplesPerSecond: Math.round(samples / seconds),
     cpuSecondsPerMillionSamples: round(cpuPerMillion, 3),
+    // Without the threads that evaluate rules, answer queries and seal.
+    ...(loopCpuSeconds === undefined
+      ? {}
+      : { withoutWorkerThreads: round((loopCpuSeconds / samples) * 1e6, 3) }),
     cpuRatio: round(cpuPerMillion / firstPerMillion, 2),
     diskBytesPerSample: round(diskBytes / samples, 2),
     sentBytesPerSample: round(wireBytes / samples, 2),

@@ -34,6 +34,16 @@ function secondsIn(text: string): number {
   return (Number(fields[UTIME_FIELD - 2]) + Number(fields[STIME_FIELD - 2])) / USER_HZ;
 }
 
+/** CPU seconds of the whole machine so far, everything but idle and waiting for disks. Source: proc_stat(5). */
+export function machineCpuSeconds(): number {
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n', 1);
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] = line
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + irq + softIrq + steal) / USER_HZ;
+}
+
 /** The most resident memory that a process ever had. Source: proc_pid_status(5), VmHWM. */
 export function peakRssBytesOf(pid: number): number {
   const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));

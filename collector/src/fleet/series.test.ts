@@ -67,9 +67,9 @@ describe('FleetSeries', () => {
       hosts.admit(hosts.insert({ id: hostId, ...draft, publicKey: randomBytes(32), hostName: `h${i}` }));
     }
     await series.write();
-    expect(batches.length).toBeGreaterThan(2);
+    expect(batches.length).toBeGreaterThan(1);
     expect(turns.count).toBe(batches.length);
-    expect(Math.max(...batches.map((batch) => batch.length))).toBeLessThan(1_000);
+    expect(Math.max(...batches.map((batch) => batch.length))).toBeLessThan(1_500);
     const samples = batches.flat().flatMap((one) => one.samples);
     expect(samples).toHaveLength(401 * 6);
     expect(new Set(samples.map(({ timeMs }) => timeMs))).toEqual(new Set([clock.wallMs()]));
