@@ -12,14 +12,18 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { ALERTING_COUNTERS } from './alerting/counters.ts';
 import { ALERTING_LIMITS } from './alerting/limits.ts';
+import { linkKey } from './alerting/links/key.ts';
+import { createLinks } from './alerting/links/links.ts';
 import { createReceivers } from './alerting/notify/list.ts';
 import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
+import { OnCallView } from './alerting/on-call/view.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
 import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
+import { alertsOf } from './api/alertmanager/alerts-view.ts';
 import { listen } from './api/listen.ts';
 import { activeAlerts, ruleGroups } from './api/prometheus/alerting-view.ts';
 import { prometheusRouter } from './api/prometheus/prometheus.ts';
@@ -232,6 +236,7 @@ async function open(
   closers.push(() => feed.close());
 
   const url = externalUrl(config);
+  const keyOfLinks = linkKey(state, randomBytes);
   const receivers = createReceivers(config.receivers, {
     post: createPost({
       clock,
@@ -280,6 +285,10 @@ async function open(
     hosts: { list: () => view.watched() },
     evaluate: evaluateWith(ruleReaders.engine),
     receivers,
+    routes: config.routes,
+    inhibitRules: config['inhibit-rules'],
+    dependencies: config.dependencies,
+    onCall: config['on-call'],
     rules: stockRules({
       ...STOCK_RULE_DEFAULTS,
       filesystemUsedRatioMax: config['disk-full-ratio'],
@@ -293,6 +302,15 @@ async function open(
       evaluationIntervalMs: config['rule-interval'],
       incidentAgeMsMax: config['incident-retention'],
     },
+    counters: metrics,
+  });
+  const links = createLinks({
+    key: keyOfLinks,
+    clock,
+    externalUrl: url,
+    actions: alerting.actions,
+    incident: (id) => alerting.incidents.get(id),
+    ownerOf: (receiver) => alerting.onCall.ownerOf(receiver),
     counters: metrics,
   });
   closers.push(presence.onChange(() => alerting.nudge()));
@@ -343,6 +361,7 @@ async function open(
     alerting.incidents.list({ status: 'open', hostId: null, limit: ALERTING_LIMITS.incidentsPerListMax });
   const startedMs = clock.wallMs();
   const tokens = accessTokens({ state, wallMs: () => clock.wallMs(), randomBytes });
+  const onCall = new OnCallView({ onCall: alerting.onCall, clock, key: keyOfLinks, externalUrl: url });
   const pushedMetadata = new PushedMetadata();
   const app = createApi({
     log,
@@ -350,8 +369,33 @@ async function open(
     hosts: view,
     incidents: {
       list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
+      get: (id) => alerting.incidents.get(id),
+      acknowledge: (id, ack) => void alerting.actions.acknowledge(id, ack),
+      unacknowledge: (id, by) => void alerting.actions.unacknowledge(id, by),
+      comment: (id, said) => void alerting.actions.comment(id, said),
+      close: (id, decision) => void alerting.actions.close(id, decision),
     },
+    onCall,
+    calendar: (schedule, token) => onCall.calendar(schedule, token),
+    links,
+    tokens,
     queries: { slowest: () => queryLog.slowest() },
+    maintenance: { maintenance: alerting.maintenance, changed: () => alerting.releaseHeld() },
+    alertmanager: {
+      log,
+      version: VERSION,
+      startedMs,
+      wallMs: () => clock.wallMs(),
+      silences: alerting.silences,
+      changed: () => alerting.releaseHeld(),
+      receivers: () => receivers.map(({ name }) => name),
+      alerts: () =>
+        alertsOf(openIncidents(), {
+          routesOf: (target) => alerting.routesOf(target),
+          suppressionsOf: alerting.suppressions(),
+          externalUrl: url,
+        }),
+    },
     enrollment: {
       handle: ({ body, remoteAddress, socket }) =>
         enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),
@@ -414,6 +458,7 @@ async function open(
     scheduleHousekeeping(log, {
       'prune samples': (signal) => storage.prune(clock.wallMs() - config['raw-retention'], signal),
       'prune incidents': () => alerting.prune(),
+      'prune silences': () => alerting.silences.prune() + alerting.maintenance.prune(),
       'prune inventory': () => inventory.prune(),
     }),
   );

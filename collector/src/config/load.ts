@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { LineCounter, parseDocument, parse as parseYaml } from 'yaml';
 import type * as z from 'zod';
+import { unknownReceivers } from '../alerting/routing/route-config.ts';
+import { missingReceivers } from '../alerting/on-call/config.ts';
 import { CONFIG_SCHEMA, OPTIONS, type Config } from './options.ts';
 
 /** Largest configuration file accepted. */
@@ -163,5 +165,13 @@ function contradictions(config: Config): string[] {
       `listen = "${config.listen.host}:${config.listen.port}": an address that others can reach needs tls-cert-file and tls-key-file, or insecure: true`,
     );
   }
+  const receivers = new Set(config.receivers.map(({ name }) => name));
+  problems.push(...unknownReceivers(config.routes, receivers));
+  problems.push(
+    ...missingReceivers(
+      config['on-call'],
+      config.receivers.map(({ name }) => name),
+    ),
+  );
   return problems;
 }

@@ -3,8 +3,12 @@
  * table. Each key is also a flag (`--down-grace 1m`) and a variable (`ROLLCALL_DOWN_GRACE=1m`).
  */
 import * as z from 'zod';
+import { dependenciesSchema } from '../alerting/inhibition/dependencies.ts';
+import { inhibitRulesSchema } from '../alerting/inhibition/inhibit-rules.ts';
 import { receiverConfigSchema } from '../alerting/notify/list.ts';
 import { MAIN_STORE, mirrorConfigSchema, storageConfigSchema } from '../storage/store-config.ts';
+import { routesSchema } from '../alerting/routing/route-config.ts';
+import { onCallSchema } from '../alerting/on-call/config.ts';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
@@ -117,6 +121,10 @@ const SCHEMAS = {
       (list) => new Set(list.map(({ name }) => name)).size === list.length,
       'must not use a name twice',
     ),
+  routes: routesSchema,
+  'inhibit-rules': inhibitRulesSchema,
+  dependencies: dependenciesSchema,
+  'on-call': onCallSchema,
   'allow-private-targets': z
     .array(z.string().regex(RANGE, 'must be an address range such as 10.0.0.0/8'), {
       error: 'must be a list of ranges',
@@ -231,6 +239,27 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: 'list of {name, kind, url, bearerToken}',
     fallback: '[]',
     help: 'Who is told about incidents. kind: webhook posts the Alertmanager v4 format to url, with bearerToken if there is one.',
+  },
+  routes: {
+    shape:
+      'list of {name, match, actions, receivers, fallback, group-by, group-wait, repeat-interval, continue}',
+    fallback: '[]',
+    help: 'Who is told of what; see docs/alerting.md. The first route that fits decides; pages and tickets that none takes go to all receivers.',
+  },
+  'inhibit-rules': {
+    shape: 'list of {name, source, target, equal}',
+    fallback: '[]',
+    help: 'Alerts that mute others, besides the shipped ones; see docs/alerting.md.',
+  },
+  dependencies: {
+    shape: 'list of {match, parent, grace}',
+    fallback: '[]',
+    help: 'Hosts that are reached through another one: nothing is told of them while that one is down, nor for grace (2m) after its return.',
+  },
+  'on-call': {
+    shape: '{people, schedules, policies}',
+    fallback: '{}',
+    help: 'Who is on call, and who is told next when nobody acknowledges. See docs/alerting.md. With a policy named default, incidents of severity page escalate by it.',
   },
   'allow-private-targets': {
     shape: 'list of ranges',

@@ -19,7 +19,8 @@ export interface SinkSeries {
  * Why a store does not have a sample. `stale_marker` and `not_finite`: its format has no way to write one.
  * `unstorable`: names or values that its format cannot carry. `refused`: the store said so.
  */
-export type RefusedReason = 'stale_marker' | 'not_finite' | 'unstorable' | 'refused';
+export const REFUSED_REASONS = ['stale_marker', 'not_finite', 'unstorable', 'refused'] as const;
+export type RefusedReason = (typeof REFUSED_REASONS)[number];
 
 /** Samples of one series that will never be in the store. */
 export interface RefusedSamples {
