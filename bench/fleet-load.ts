@@ -218,8 +218,12 @@ function isLive({ live, unackedRecords, lagMsMax }: SwarmStatus, agents: number)
   return live === agents && lagMsMax < LIVE_LAG_MS && unackedRecords < agents;
 }
 
+/** Not a number where the collector does not answer: on a machine without time for it that is a result as well. */
 async function loopDelays(url: string): Promise<Pick<Act, 'loopDelayMsP99' | 'loopDelayMsMax'>> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+  const text = await fetch(`${url}/metrics`).then(
+    (response) => response.text(),
+    () => '',
+  );
   const read = (name: string): number =>
     round(1000 * Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN), 1);
   return {

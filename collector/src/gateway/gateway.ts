@@ -150,7 +150,7 @@ class AgentGateway implements Gateway {
       windowBytes: (connection) => this.#windowBytes(connection),
       tickWindowBytes: (connection) => this.#tickWindowBytes(connection),
       turns: this.#turns,
-      slices: new Slices(clock),
+      slices: new Slices(clock, () => options.counters.count('deferred_messages_total', '')),
       epochRate: this.#epochRate,
       advanceTurns: () => this.#advanceTurns(),
       addPendingBytes: (bytes) => {

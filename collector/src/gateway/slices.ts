@@ -18,15 +18,12 @@ export class Slices<Key> {
   readonly #waiting = new Map<Key, (() => void)[]>();
   /** When the slice began that is going on; undefined between slices. */
   #beganMs: number | undefined;
-  #deferred = 0;
+  readonly #deferred: () => void;
 
-  constructor(clock: Pick<Clock, 'monoMs' | 'setTimer'>) {
+  /** @param deferred is called for each piece of work that has to wait */
+  constructor(clock: Pick<Clock, 'monoMs' | 'setTimer'>, deferred: () => void) {
     this.#clock = clock;
-  }
-
-  /** How often work had to wait since the start. */
-  get deferredCount(): number {
-    return this.#deferred;
+    this.#deferred = deferred;
   }
 
   /** How much work of `key` waits. */
@@ -44,7 +41,7 @@ export class Slices<Key> {
       work();
       return;
     }
-    this.#deferred++;
+    this.#deferred();
     if (queue === undefined) this.#waiting.set(key, [work]);
     else queue.push(work);
   }
