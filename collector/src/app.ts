@@ -21,6 +21,7 @@ import { OnCallView } from './alerting/on-call/view.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
+import { readStockRules } from './alerting/stock-rules/stock-rules.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
 import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
 import { alertsOf } from './api/alertmanager/alerts-view.ts';
@@ -295,6 +296,7 @@ async function open(
       filesystemFreeBytesMin: config['disk-full-bytes'],
       filesystemForMs: config['disk-full-for'],
     }),
+    stockFiles: readStockRules(nodeDisk),
     ruleFiles: { path: resolve(config['rules-dir'] ?? join(dataDir, 'rules')), disk: nodeDisk },
     append: async (batch) => void (await storage.append(batch)),
     externalUrl: url,
@@ -314,12 +316,15 @@ async function open(
     counters: metrics,
   });
   closers.push(presence.onChange(() => alerting.nudge()));
+  closers.push(journal.onCommitted(() => alerting.samplesCame()));
   closers.push(hosts.onChange(({ kind, id }) => retire(kind, id, { alerting, vitals, journal, log })));
   closers.push(() => alerting.stop());
 
   const series = new FleetSeries({
     hosts,
     presence,
+    newestDataMs: (hostId) => vitals.newestDataMs(hostId),
+    lostSamples: (hostId) => journal.lostSamples(hostId),
     clock,
     log,
     intervalMs: AGENT_INTERVAL_MS,

@@ -20,6 +20,10 @@ function setUp() {
     log: silentLogger,
     settings: PRESENCE_DEFAULTS,
   });
+  const facts: { newestDataMs: number | null; lost: Record<string, number> } = {
+    newestDataMs: null,
+    lost: {},
+  };
   const batches: (readonly AppendSeries[])[] = [];
   const outcomes: string[] = [];
   const turns = { count: 0 };
@@ -27,6 +31,8 @@ function setUp() {
   const series = new FleetSeries({
     hosts,
     presence,
+    newestDataMs: () => facts.newestDataMs,
+    lostSamples: () => facts.lost,
     clock,
     log: silentLogger,
     intervalMs: 10_000,
@@ -46,7 +52,7 @@ function setUp() {
     hostName: 'web',
   };
   hosts.admit(hosts.insert({ id, ...draft }));
-  return { clock, hosts, presence, series, batches, outcomes, store, id, draft, turns };
+  return { clock, hosts, presence, series, batches, outcomes, store, id, draft, turns, facts };
 }
 
 const shown = (batch: readonly AppendSeries[] | undefined) =>
@@ -71,7 +77,7 @@ describe('FleetSeries', () => {
     expect(turns.count).toBe(batches.length);
     expect(Math.max(...batches.map((batch) => batch.length))).toBeLessThan(1_500);
     const samples = batches.flat().flatMap((one) => one.samples);
-    expect(samples).toHaveLength(401 * 6);
+    expect(samples).toHaveLength(401 * 7);
     expect(new Set(samples.map(({ timeMs }) => timeMs))).toEqual(new Set([clock.wallMs()]));
   });
 
@@ -80,9 +86,29 @@ describe('FleetSeries', () => {
     await series.write();
     expect(shown(batches[0])).toEqual([
       `rollcall_host_info{host_id="${id}", instance="web", job="node", presence="server"} 1`,
+      'rollcall_samples_lost_total{instance="web", job="node"} 0',
       ...states('unknown'),
     ]);
   });
+
+  it.each([
+    [90_000, 90],
+    [-5_000, 0],
+  ])(
+    'writes how old the newest reading is (%i ms before now: %i s), and what was lost',
+    async (ageMs, seconds) => {
+      const { series, batches, facts, clock } = setUp();
+      facts.newestDataMs = clock.wallMs() - ageMs;
+      facts.lost = { disk_full: 3, age: 4 };
+      await series.write();
+      expect(shown(batches[0])).toEqual(
+        expect.arrayContaining([
+          `rollcall_agent_backlog_seconds{instance="web", job="node"} ${seconds}`,
+          'rollcall_samples_lost_total{instance="web", job="node"} 7',
+        ]),
+      );
+    },
+  );
 
   it.each([
     ['up', 1],
@@ -106,7 +132,7 @@ describe('FleetSeries', () => {
     expect(batches).toHaveLength(2);
     hosts.revoke(id);
     await clock.advance(20_000);
-    expect(shown(batches[2])).toHaveLength(7);
+    expect(shown(batches[2])).toHaveLength(9);
     expect(shown(batches[2]).every((line) => line.endsWith('stale'))).toBe(true);
     expect(batches).toHaveLength(3);
     series.close();
