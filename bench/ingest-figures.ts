@@ -1,7 +1,7 @@
 /** What one program cost to take in the samples of `npm run bench -- ingest`. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { cpuSecondsOf, peakRssBytesOf } from './process-figures.ts';
+import { cpuSecondsOf, loopCpuSecondsOf, peakRssBytesOf } from './process-figures.ts';
 
 /** What is sent: every agent holds so many ticks of so many series. */
 export interface IngestSize {
@@ -17,7 +17,10 @@ export interface IngestFigures {
   readonly program: string;
   readonly samples: number;
   readonly seconds: number;
+  /** Of the whole process, until the last sample was accepted and six seconds more. */
   readonly cpuSeconds: number;
+  /** Of it what was not spent in worker threads; undefined for programs that are no Node.js. */
+  readonly loopCpuSeconds: number | undefined;
   readonly peakRssBytes: number;
   readonly diskBytes: number;
   /** Bytes that the program was sent; without those of TCP and below. */
@@ -32,11 +35,18 @@ const SETTLE_MS = 6_000;
  * @param feed gives the number of samples and the bytes that it sent
  */
 export async function measureProcess(
-  process: { readonly name: string; readonly pid: number; readonly dataDir: string },
+  process: {
+    readonly name: string;
+    readonly pid: number;
+    readonly dataDir: string;
+    /** @default false */
+    readonly isNode?: boolean;
+  },
   feed: () => Promise<{ readonly samples: number; readonly wireBytes: number }>,
 ): Promise<IngestFigures> {
   const { name, pid, dataDir } = process;
   const cpuBefore = cpuSecondsOf(pid);
+  const loopBefore = loopCpuSecondsOf(pid);
   const startedMs = performance.now();
   const { samples, wireBytes } = await feed();
   const seconds = (performance.now() - startedMs) / 1000;
@@ -44,11 +54,13 @@ export async function measureProcess(
     setTimeout(wake, SETTLE_MS);
   });
   const cpuSeconds = cpuSecondsOf(pid) - cpuBefore;
+  const loopCpuSeconds = process.isNode === true ? loopCpuSecondsOf(pid) - loopBefore : undefined;
   return {
     program: name,
     samples,
     seconds,
     cpuSeconds,
+    loopCpuSeconds,
     peakRssBytes: peakRssBytesOf(pid),
     diskBytes: bytesBelow(dataDir),
     wireBytes,

@@ -29,7 +29,7 @@ export async function measureRollcall(folder: string, size: IngestSize): Promise
   for (let tick = 0; tick < size.ticks; tick++)
     for (const agent of agents) agent.tick(size.fromMs + tick * size.intervalMs);
   const figures = await measureProcess(
-    { name: 'rollcall', pid: collector.child.pid ?? 0, dataDir },
+    { name: 'rollcall', pid: collector.child.pid ?? 0, dataDir, isNode: true },
     async () => {
       await untilAcknowledged(agents);
       const samples = agents.reduce((sum, { seriesCount }) => sum + seriesCount * size.ticks, 0);

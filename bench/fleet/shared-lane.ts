@@ -18,6 +18,8 @@ export class SharedLane {
   /** Record number n stands at n - 1. */
   readonly records: Buffer[] = [];
   readonly seriesCount: number;
+  /** Records in front of the first tick. */
+  readonly schemaCount: number;
   readonly #samplers: readonly SimulatedSampler[];
   readonly #intervalMs: number;
   readonly #writer = new ByteWriter(16 * 1024);
@@ -26,6 +28,7 @@ export class SharedLane {
     this.#samplers = simulatedSamplers(cpuCount, intervalMs);
     this.#intervalMs = intervalMs;
     this.seriesCount = seriesCountOf(this.#samplers);
+    this.schemaCount = this.#samplers.length;
     for (const [index, { schema }] of this.#samplers.entries())
       this.#append(RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(index + 1, schema));
   }

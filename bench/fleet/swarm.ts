@@ -40,6 +40,7 @@ export interface SwarmStatus {
   readonly unackedRecords: number;
   /** Age of the oldest reading that is not acknowledged, of the host that has the oldest one. */
   readonly lagMsMax: number;
+  /** Ticks that were acknowledged, of all hosts. */
   readonly acked: number;
   readonly batches: number;
   readonly bytesSent: number;
@@ -138,7 +139,7 @@ class Swarm {
       sum.batches += stats?.batchesSent ?? 0;
       sum.bytesSent += stats?.bytesSent ?? 0;
       sum.unackedRecords += spool.held - spool.acked;
-      sum.acked += spool.acked;
+      sum.acked += Math.max(0, spool.acked - this.#lane.schemaCount);
       sum.rotations += spool.rotations;
       const tickMs = spool.acked === spool.held ? undefined : this.#tickMs.get(spool.acked + 1);
       const phaseMs = (index % GROUPS) * (INTERVAL_MS / GROUPS);

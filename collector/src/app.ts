@@ -334,6 +334,7 @@ async function open(
     intervalMs: AGENT_INTERVAL_MS,
     append: (batch) => storage.append(batch),
     counted: (outcome) => metrics.increment('rollcall_fleet_series_rounds_total', { outcome }),
+    yieldToLoop: nextTurn,
   });
   series.start();
   closers.push(() => series.close());

@@ -3,6 +3,7 @@
  * each), the database is written behind: what a login changes goes in one transaction a second, because a fleet that
  * reconnects must not wait for ten thousand syncs. What enrols, revokes or deletes is written at once.
  */
+import type { StatementSync } from 'node:sqlite';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
@@ -66,6 +67,7 @@ export interface HostPage {
 
 export class Hosts {
   readonly #database: Database;
+  readonly #revokedMs: StatementSync;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #byId = new Map<string, Host>();
@@ -80,6 +82,8 @@ export class Hosts {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#log = options.log;
+    // Asked at every login; preparing it each time would cost more than the question.
+    this.#revokedMs = this.#database.connection.prepare('SELECT revoked_ms FROM hosts WHERE id = ?');
     for (const row of this.#database.connection.prepare('SELECT * FROM hosts').all()) this.#put(hostOf(row));
   }
 
@@ -182,7 +186,7 @@ export class Hosts {
 
   /** Whether the database says that the host was revoked, by this process or another one. */
   isRevoked(id: string): boolean {
-    const row = this.#database.connection.prepare('SELECT revoked_ms FROM hosts WHERE id = ?').get(id);
+    const row = this.#revokedMs.get(id);
     return row === undefined || integerOrNull(row, 'revoked_ms') !== null;
   }
 

@@ -15,6 +15,8 @@ import type { PresenceWatch } from './presence.ts';
 const STATES: readonly HostState[] = ['unknown', 'up', 'suspect', 'down', 'planned'];
 /** Until kinds of hosts can be told apart, all are servers: nobody may be missed. */
 const HOST_KIND = 'server';
+/** Series of one append, of some hundred and fifty hosts: each append waits for a commit, and new ones are placed in one turn. */
+const SERIES_PER_APPEND = 1_400;
 
 /** The labels of one host's series, made once. */
 interface HostSeries {
@@ -59,14 +61,21 @@ export class FleetSeries {
    * time would be wrong by then. Never rejects; a failure is logged when it starts and ends.
    */
   async write(): Promise<void> {
-    const { append, counted, log } = this.#options;
+    const { append, counted, log, yieldToLoop } = this.#options;
     if (this.#isAppending) {
       counted('skipped');
       return;
     }
     this.#isAppending = true;
     try {
-      await append(this.#round());
+      const appended: Promise<unknown>[] = [];
+      for (const piece of this.#round()) {
+        appended.push(append(piece));
+        // Told below, together with the others.
+        appended.at(-1)?.catch(() => undefined);
+        await yieldToLoop();
+      }
+      await Promise.all(appended);
       counted('written');
       if (this.#isFailing) log.info('host states are stored again');
       this.#isFailing = false;
@@ -79,10 +88,11 @@ export class FleetSeries {
     }
   }
 
-  #round(): AppendSeries[] {
+  /** The series of all hosts in pieces, each of them worth an append. */
+  *#round(): Iterable<readonly AppendSeries[]> {
     const { clock, presence, newestDataMs, lostSamples } = this.#options;
     const timeMs = clock.wallMs();
-    const batch: AppendSeries[] = [];
+    let batch: AppendSeries[] = [];
     const add = (labels: Labels, value: number): void =>
       void batch.push({ labels, samples: [{ timeMs, value }] });
     const gone = new Set(this.#byHost.keys());
@@ -97,9 +107,12 @@ export class FleetSeries {
       if (newestMs !== null) add(series.backlog, Math.max(0, timeMs - newestMs) / 1000);
       add(series.lost, sumOf(lostSamples(hostId)));
       for (const [name, labels] of series.states) add(labels, name === state ? 1 : 0);
+      if (batch.length < SERIES_PER_APPEND) continue;
+      yield batch;
+      batch = [];
     }
     for (const hostId of gone) batch.push(...this.#ended(hostId, timeMs));
-    return batch;
+    if (batch.length > 0) yield batch;
   }
 
   /** Stale markers for a host that was retired. */
@@ -149,4 +162,6 @@ export interface FleetSeriesOptions {
   /** The store; rejects when nothing was stored. */
   readonly append: (batch: readonly AppendSeries[]) => Promise<unknown>;
   readonly counted: (outcome: 'written' | 'skipped' | 'failed') => void;
+  /** Resolves in a later turn of the event loop. */
+  readonly yieldToLoop: () => Promise<void>;
 }

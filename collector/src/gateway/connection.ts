@@ -26,6 +26,7 @@ import { challengeFrame, welcomeFrame } from './handshake.ts';
 import type { Peer, PeerSocket } from './peer.ts';
 import { openSession, step, type Session, type SessionEffect, type SessionEvent } from './session.ts';
 import type { GatewayShared } from './shared.ts';
+import { SLICE_LIMITS } from './slices.ts';
 
 /** Bytes that may wait in our socket for an agent that does not read; all we send is small. */
 const SEND_BUFFER_BYTES_MAX = 256 * 1024;
@@ -57,6 +58,7 @@ export class Connection implements InventoryPeer {
   #unfinishedSinceMonoMs: number | undefined;
   readonly #events: SessionEvent[] = [];
   #isRunning = false;
+  #isPaused = false;
 
   constructor(shared: GatewayShared, peer: Peer) {
     this.#shared = shared;
@@ -72,7 +74,7 @@ export class Connection implements InventoryPeer {
     webSocket.on('ping', (data) => this.#guarded(() => this.#onControl(data)));
     webSocket.on('pong', (data) => this.#guarded(() => this.#onControl(data)));
     webSocket.on('error', (error) => this.#onSocketError(error));
-    webSocket.on('close', () => this.dispatch({ kind: 'socketClosed' }));
+    webSocket.on('close', () => shared.slices.run(this, () => this.dispatch({ kind: 'socketClosed' })));
     this.#send(challengeFrame(shared.identity, this.#collectorNonce, this.#channelBinding));
   }
 
@@ -141,7 +143,21 @@ export class Connection implements InventoryPeer {
       this.dispatch({ kind: 'end', code: 'PROTOCOL_ERROR', text: 'text messages are not allowed' });
       return;
     }
-    this.#orEnd(() => this.dispatch({ kind: 'frame', frame: decodeFrame(data) }));
+    this.#inTurn(() => this.#orEnd(() => this.dispatch({ kind: 'frame', frame: decodeFrame(data) })));
+  }
+
+  /** Does what a message asks for when it is its turn. The socket is read on when not too much of it waits. */
+  #inTurn(work: () => void): void {
+    const { slices } = this.#shared;
+    slices.run(this, () => {
+      this.#guarded(work);
+      if (!this.#isPaused || slices.waitingOf(this) > 0) return;
+      this.#isPaused = false;
+      this.#webSocket.resume?.();
+    });
+    if (this.#isPaused || slices.waitingOf(this) < SLICE_LIMITS.waitingPerAgent) return;
+    this.#isPaused = true;
+    this.#webSocket.pause?.();
   }
 
   /** A ping or pong may come amid a message, and does not end it. */

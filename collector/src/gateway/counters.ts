@@ -8,6 +8,8 @@ export const GATEWAY_COUNTERS = {
   session_ends_total: 'sessions that the collector ended, by error code',
   socket_errors_total: 'sockets that failed below the protocol, by error code of the socket',
   generations_total: 'logins with an unexpected generation: behind (refused), ahead (accepted), restored',
+  deferred_messages_total:
+    'messages that waited for a later turn of the event loop, because this one was used up; the reason is empty',
   batches_total: 'batches of records; the reason is empty',
   batch_bytes_total: 'bytes of batches; the reason is empty',
   records_total: 'records by answer: accepted, duplicate, rejected, refused',

@@ -25,12 +25,14 @@ import { EpochRate } from './epoch-rate.ts';
 import { HelloJudge } from './hello.ts';
 import type { Peer } from './peer.ts';
 import type { GatewayShared } from './shared.ts';
+import { Slices } from './slices.ts';
 import { Turns } from './turns.ts';
 import { isConnectPath, refusalOf, refuseUpgrade, type UpgradeRefusal } from './upgrade.ts';
 
 const TICK_MS = 1_000;
 const ADMISSIONS_PER_SECOND = 250;
-const RETRY_AFTER_SECONDS_MAX = 10;
+/** Less than the silence that presence allows. */
+const RETRY_AFTER_SECONDS_MAX = 25;
 /**
  * Logins under way: at most what the last second would finish in four, well within the time that each of them has, and
  * never fewer than one second of admission. On a machine that is too slow for the admission, more would all run out of time, come back and begin anew.
@@ -148,6 +150,7 @@ class AgentGateway implements Gateway {
       windowBytes: (connection) => this.#windowBytes(connection),
       tickWindowBytes: (connection) => this.#tickWindowBytes(connection),
       turns: this.#turns,
+      slices: new Slices(clock, () => options.counters.count('deferred_messages_total', '')),
       epochRate: this.#epochRate,
       advanceTurns: () => this.#advanceTurns(),
       addPendingBytes: (bytes) => {
@@ -220,11 +223,13 @@ class AgentGateway implements Gateway {
 
   /**
    * Whole seconds, spread so that those who were refused together do not come back together; no longer than letting all
-   * hosts in that are missing would take.
+   * hosts in that are missing would take at the rate of the last second. Refusing costs a slow machine nearly as much as
+   * letting in.
    */
   #retryAfterSeconds(): number {
     const missing = this.#options.hosts.count - this.#byAgent.size;
-    const spread = Math.min(RETRY_AFTER_SECONDS_MAX, Math.ceil(missing / ADMISSIONS_PER_SECOND) + 1);
+    const perSecond = Math.min(ADMISSIONS_PER_SECOND, this.#loginsLastSecond || ADMISSIONS_PER_SECOND);
+    const spread = Math.min(RETRY_AFTER_SECONDS_MAX, Math.ceil(missing / perSecond) + 1);
     return 1 + Math.floor(this.#options.random() * spread);
   }
 

@@ -15,6 +15,9 @@ export interface PeerSocket {
   ping(): void;
   close(code: number, reason: string): void;
   terminate(): void;
+  /** Stops and goes on with reading; without them everything that is sent is taken in at once. */
+  pause?(): void;
+  resume?(): void;
 }
 
 /** A socket that was let in. */

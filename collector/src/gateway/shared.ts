@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
 import type { EpochRate } from './epoch-rate.ts';
 import type { HelloJudge } from './hello.ts';
+import type { Slices } from './slices.ts';
 import type { Turns } from './turns.ts';
 
 export interface GatewayShared {
@@ -30,6 +31,7 @@ export interface GatewayShared {
   /** The same, asked once a second: those who wait get a little all the same. */
   tickWindowBytes(connection: Connection): number;
   readonly turns: Turns<Connection>;
+  readonly slices: Slices<Connection>;
   readonly epochRate: EpochRate;
   /** Lets those have their turns for whom there is room now. */
   advanceTurns(): void;

@@ -8,10 +8,11 @@ import { parseJsonObject } from '@rollcall/shared/protocol/json.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { RECORD_KIND, recordBody, type WireRecord } from '@rollcall/shared/protocol/record.ts';
 import type { FailedBlock } from '@rollcall/shared/protocol/samples.ts';
-import { decodeSchemaBody, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import { splitSchemaBody, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import { surveySamples, type SurveyedBlock } from '@rollcall/shared/protocol/survey.ts';
 import type { Lane } from './lane.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
+import type { SchemaCache } from './schema-cache.ts';
 import { allocateValues } from './values.ts';
 
 export type Verdict =
@@ -49,8 +50,15 @@ export interface ReceiveTime {
   readonly isTrusted: boolean;
 }
 
+/** What is known besides the lane. */
+export interface JudgeContext {
+  readonly received: ReceiveTime;
+  /** Of all hosts. */
+  readonly schemas: SchemaCache;
+}
+
 /** What to do with `record`; the numbers of the comments are the rows of the table. */
-export function judge(lane: Lane, record: WireRecord, received: ReceiveTime): Verdict {
+export function judge(lane: Lane, record: WireRecord, context: JudgeContext): Verdict {
   const { watermark } = lane.mark;
   const { seq } = record;
   if (seq < 1) return refused('PROTOCOL_ERROR', 'record number 0'); // 1
@@ -63,7 +71,7 @@ export function judge(lane: Lane, record: WireRecord, received: ReceiveTime): Ve
     return refused('SEQ_HOLE', `record ${seq} came after record ${watermark}`); // 6
   }
   try {
-    return judgeBody(lane, record, received); // 7, 8, 9
+    return judgeBody(lane, record, context); // 7, 8, 9
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return rejected(
@@ -74,12 +82,12 @@ export function judge(lane: Lane, record: WireRecord, received: ReceiveTime): Ve
   }
 }
 
-function judgeBody(lane: Lane, record: WireRecord, received: ReceiveTime): Verdict {
+function judgeBody(lane: Lane, record: WireRecord, { received, schemas }: JudgeContext): Verdict {
   switch (record.kind) {
     case RECORD_KIND.GAP:
       return judgeGap(lane, record);
     case RECORD_KIND.SCHEMA:
-      return judgeSchema(lane, record);
+      return judgeSchema(lane, record, schemas);
     case RECORD_KIND.SAMPLES:
       return judgeSamples(lane, record, received);
     case RECORD_KIND.EVENT:
@@ -106,8 +114,9 @@ function judgeGap(lane: Lane, record: WireRecord): Verdict {
   };
 }
 
-function judgeSchema(lane: Lane, record: WireRecord): Verdict {
-  const { number, schema } = decodeSchemaBody(recordBody(record), lane.origin);
+function judgeSchema(lane: Lane, record: WireRecord, schemas: SchemaCache): Verdict {
+  const { number, bytes } = splitSchemaBody(recordBody(record));
+  const schema = schemas.decode(bytes, lane.origin);
   const known = lane.schemaNumber(number);
   if (known !== undefined && known.schema.hash !== schema.hash) {
     // Decoding blocks by the wrong schema would store wrong values; a new epoch starts with fresh numbers.

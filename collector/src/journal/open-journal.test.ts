@@ -52,11 +52,11 @@ describe('group commit', () => {
     session.close();
   });
 
-  test('commits at once when the group has 2,000 records', async () => {
+  test('commits at once when the group has 1,000 records', async () => {
     const { heard, tick, clock } = await start();
     for (let i = 1; i < JOURNAL_LIMITS.groupRecords; i++) tick();
     await clock.advance(0);
-    expect(heard).toEqual([`${EPOCH}:2000`]);
+    expect(heard).toEqual([`${EPOCH}:${JOURNAL_LIMITS.groupRecords}`]);
   });
 
   test('commits at once when the group has 4 MB', async () => {

@@ -1,4 +1,5 @@
-import { decodeSchema } from '@rollcall/shared/protocol/schema.ts';
+import { thrownCode } from '@rollcall/shared/testing/thrown.ts';
+import { createSchema, decodeSchema } from '@rollcall/shared/protocol/schema.ts';
 import { expect, test } from 'vitest';
 import { SchemaCache } from './schema-cache.ts';
 import { gaugeSchema } from './testing/lane-writer.ts';
@@ -12,4 +13,31 @@ test('equal schemas become one object, different ones do not', () => {
   expect(cache.get(schema.hash)).toBe(schema);
   const other = gaugeSchema('cpu', { load: ['1'] });
   expect(cache.intern(other)).toBe(other);
+});
+
+test('a schema is read once, however many hosts declare it', () => {
+  const cache = new SchemaCache();
+  const { bytes, hash } = gaugeSchema('cpu', { load: [] });
+  const received = Buffer.from(bytes);
+  const first = cache.decode(received, 'agent');
+  // The caller's buffer is not kept.
+  received.fill(0);
+  expect(first).toMatchObject({ hash, sampler: 'cpu', bytes });
+  expect(cache.decode(Buffer.from(bytes), 'agent')).toBe(first);
+  expect(cache.decode(bytes, 'collector')).toBe(first);
+});
+
+test('what the collector may declare does not become allowed for agents by being known', () => {
+  const metric = { name: 'up', unit: '', type: 'gauge', encoding: 'integer', scale: 0 } as const;
+  const draft = {
+    sampler: 'own',
+    intervalMs: 1_000,
+    metrics: [{ ...metric, labelNames: ['instance'], series: [['a']] }],
+  };
+  const { bytes } = createSchema(draft, 'collector');
+  const cache = new SchemaCache();
+  const own = cache.decode(bytes, 'collector');
+  expect(thrownCode(() => cache.decode(bytes, 'agent'))).toBe('RECORD_UNDECODABLE');
+  expect(cache.decode(bytes, 'collector')).toBe(own);
+  expect(thrownCode(() => cache.decode(Buffer.of(9), 'agent'))).toBe('RECORD_UNDECODABLE');
 });

@@ -1,5 +1,10 @@
 /** Schemas in memory, one object per hash for the whole fleet. */
-import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import {
+  decodeSchema,
+  hashSchema,
+  type HashedSchema,
+  type SchemaOrigin,
+} from '@rollcall/shared/protocol/schema.ts';
 
 /**
  * Interns schemas. It holds them weakly: a schema stays as long as a lane, a query or the recent window uses it, so the
@@ -7,12 +12,28 @@ import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
  */
 export class SchemaCache {
   readonly #byHash = new Map<string, WeakRef<HashedSchema>>();
+  /** Those that passed the rules for agents, which are the stricter ones. */
+  readonly #ofAgents = new WeakSet<HashedSchema>();
   readonly #gone = new FinalizationRegistry<string>((hash) => {
     if (this.#byHash.get(hash)?.deref() === undefined) this.#byHash.delete(hash);
   });
 
   get(hash: string): HashedSchema | undefined {
     return this.#byHash.get(hash)?.deref();
+  }
+
+  /**
+   * The schema with these canonical bytes. The hosts of a fleet declare the same ones: each is read once, by the rules of
+   * its origin, and then known by its hash.
+   * @param bytes copied where they are kept
+   * @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED, as `decodeSchema`
+   */
+  decode(bytes: Buffer, origin: SchemaOrigin): HashedSchema {
+    const known = this.get(hashSchema(bytes));
+    if (known !== undefined && (origin === 'collector' || this.#ofAgents.has(known))) return known;
+    const schema = this.intern(decodeSchema(Buffer.from(bytes), origin));
+    if (origin === 'agent') this.#ofAgents.add(schema);
+    return schema;
   }
 
   /** The one object for this content: the one that is already there, or `schema` itself. */

@@ -88,7 +88,7 @@ export class Session implements JournalSession, GroupMember {
     const lane = this.#lanes.get(epochId);
     if (lane === undefined) return refusal('PROTOCOL_ERROR', `epoch ${epochId} is not one of this session`);
     const received = this.#host.receiveTime();
-    const verdict = judge(lane, record, received);
+    const verdict = judge(lane, record, { received, schemas: this.#host.schemas });
     switch (verdict.kind) {
       case 'duplicate':
       case 'refused':
@@ -126,7 +126,7 @@ export class Session implements JournalSession, GroupMember {
 
   #joinSchema(arrival: Arrival, { number, schema }: Extract<Verdict, { kind: 'schema' }>): ApplyOutcome {
     const { group, lane, record } = arrival;
-    const declared = lane.declare(number, this.#host.schemas.intern(schema), record.seq);
+    const declared = lane.declare(number, schema, record.seq);
     group.addSchema(lane.mark.id, declared);
     this.#store(arrival, 0);
     lane.advance(record, 'applied', { ticks: 0, samples: 0, isExact: true });

@@ -161,8 +161,13 @@ export function decodeSchema(bytes: Buffer, origin: SchemaOrigin = 'agent'): Has
     metrics.push(metric);
   }
   reader.expectEnd();
-  const hash = createHash('sha256').update(bytes).digest('hex');
+  const hash = hashSchema(bytes);
   return { sampler, intervalMs, metrics, seriesCount, bytes, hash };
+}
+
+/** SHA-256 of canonical bytes, hexadecimal: the name of a schema. */
+export function hashSchema(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /**
@@ -184,13 +189,23 @@ export function decodeSchemaBody(
   body: Buffer,
   origin: SchemaOrigin = 'agent',
 ): { readonly number: number; readonly schema: HashedSchema } {
+  const { number, bytes } = splitSchemaBody(body);
+  // A copy of its own: the record's buffer belongs to the socket.
+  return { number, schema: decodeSchema(Buffer.from(bytes), origin) };
+}
+
+/**
+ * Takes the body of a schema record apart, without a look at the schema.
+ * @returns `bytes` as a view of `body`
+ * @throws AppError RECORD_UNDECODABLE when the number is not allowed
+ */
+export function splitSchemaBody(body: Buffer): { readonly number: number; readonly bytes: Buffer } {
   const reader = new ByteReader(body);
   const number = reader.varint();
   if (number < 1 || number > NUMBER_MAX) {
     throw invalid(`schema number ${number} is not from 1 to ${NUMBER_MAX}`);
   }
-  // A copy of its own: the record's buffer belongs to the socket.
-  return { number, schema: decodeSchema(Buffer.from(reader.bytes(reader.remaining)), origin) };
+  return { number, bytes: reader.bytes(reader.remaining) };
 }
 
 function writeMetric(writer: ByteWriter, metric: SchemaMetric): void {

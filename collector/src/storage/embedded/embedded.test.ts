@@ -425,6 +425,20 @@ describe('what the collector stores', () => {
     samples: [{ timeMs: BASE_MS + timeMs, value }],
   });
 
+  test('a large batch is stored in several turns and records, and read again', async () => {
+    const test = start();
+    const times = Array.from({ length: 10 }, (_unused, i) => BASE_MS + (i + 1) * 1_000);
+    const batch = Array.from({ length: 600 }, (_unused, i) => ({
+      labels: Labels.of({ __name__: 'm', instance: `i${i}` }),
+      samples: times.map((timeMs) => ({ timeMs, value: i })),
+    }));
+    expect(await test.storage.append(batch)).toEqual({ accepted: 6_000, rejected: [] });
+    expect(await select(test, { instance: 'i599' }, { fromMs: 9_000 })).toEqual({
+      'm{instance="i599"}': '9=599 10=599',
+    });
+    expect(await test.storage.stats()).toMatchObject({ sampleCount: 6_000 });
+  });
+
   test('after a restart older samples are out of order as before', async () => {
     await start().storage.append([own('up', 10_000, 1), own('other', 90_000, 1)]);
     const test = await restart();

@@ -131,6 +131,7 @@ class Embedded implements EmbeddedStorage {
       randomBytes: options.randomBytes,
       newestMs: Math.max(sealedToMs, own === undefined ? Number.NEGATIVE_INFINITY : endOf(own)),
       findLast: (labels, fromMs) => this.#findLast(labels, fromMs),
+      yieldToLoop: options.yieldToLoop,
     });
     this.#stopListening = options.journal.onCommitted((ticks) => this.#add(ticks));
   }

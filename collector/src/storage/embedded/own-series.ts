@@ -47,6 +47,10 @@ interface OwnLane {
   nextNumber: number;
 }
 
+/** Work of a few milliseconds: series looked up, and values written, between two turns of the event loop. */
+const SERIES_PER_TURN = 500;
+const VALUES_PER_TURN = 4_000;
+
 export interface OwnSeriesOptions {
   readonly journal: Journal;
   readonly randomBytes: (count: number) => Buffer;
@@ -54,6 +58,8 @@ export interface OwnSeriesOptions {
   readonly newestMs: number;
   /** The newest sample of a series at or after the time, among what is stored. */
   readonly findLast: (labels: Labels, fromMs: number) => Promise<LastSample | undefined>;
+  /** Resolves in a later turn of the event loop. */
+  readonly yieldToLoop: () => Promise<void>;
 }
 
 export class OwnSeriesWriter {
@@ -99,8 +105,11 @@ export class OwnSeriesWriter {
     const rejected: { labels: Labels; timeMs: number; reason: RejectReason }[] = [];
     try {
       const storable = newStorable(lane, batch);
-      for (const { labels, samples } of batch) {
-        const series = await this.#seriesOf(lane, { labels, samples }, storable);
+      for (const [at, { labels, samples }] of batch.entries()) {
+        if (at % SERIES_PER_TURN === SERIES_PER_TURN - 1) await this.#options.yieldToLoop();
+        // Waiting for what is there already would cost more than all the rest.
+        const series =
+          lane.series.get(labels.key) ?? (await this.#newSeries(lane, { labels, samples }, storable));
         for (const sample of samples) {
           const verdict = series === undefined ? 'invalid_labels' : judge(series, sample);
           if (verdict === 'same' || verdict === 'new') accepted++;
@@ -117,14 +126,12 @@ export class OwnSeriesWriter {
     return { accepted, rejected };
   }
 
-  /** The state of a series, undefined when its labels cannot be stored. */
-  async #seriesOf(
+  /** The state of a series that the lane does not know, undefined when its labels cannot be stored. */
+  async #newSeries(
     lane: OwnLane,
     { labels, samples }: AppendSeries,
     storable: ReadonlySet<string>,
   ): Promise<OwnSeries | undefined> {
-    const known = lane.series.get(labels.key);
-    if (known !== undefined) return known;
     if (!storable.has(labels.key)) return undefined;
     const fromMs = samples.reduce((least, { timeMs }) => Math.min(least, timeMs), Number.POSITIVE_INFINITY);
     // Only a sample that is older than something stored before can be out of order.
@@ -142,9 +149,17 @@ export class OwnSeriesWriter {
       if (list === undefined) byTime.set(point.timeMs, [point]);
       else list.push(point);
     }
+    let values = 0;
     for (const [timeMs, list] of [...byTime].sort(([left], [right]) => left - right)) {
-      for (const blocks of toBlocks(list))
+      for (const blocks of toBlocks(list)) {
+        // Not after the last one: its commit must find that somebody waits for it.
+        if (values >= VALUES_PER_TURN) {
+          await this.#options.yieldToLoop();
+          values = 0;
+        }
         this.#apply(lane, RECORD_KIND.SAMPLES, timeMs, samplesBody(blocks));
+        for (const block of blocks) values += block.values.length;
+      }
     }
     await this.#durable(lane.nextSeq - 1);
     if (lane.series.size > EMBEDDED_LIMITS.ownSeriesMax || lane.nextNumber > SCHEMA_NUMBERS_MAX) {
