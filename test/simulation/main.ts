@@ -5,6 +5,7 @@
  *   --from S      the first seed                                       default 1
  *   --seed S      only this one, with the story of what happened when it fails
  *   --story       with --seed: the story also of one that passes
+ *   --faults A,B  every other seed has these faults and no others, as for the mutants that need them
  *   --jobs N      processes side by side                               default one per core
  *   --mutants     each mutant in at most --seeds (default 200) seeds
  *   --mutant NAME one mutant; exit code 0 when it is caught
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     story: { type: 'boolean', default: false },
+    faults: { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
     mutants: { type: 'boolean', default: false },
     mutant: { type: 'string' },
@@ -119,7 +121,10 @@ async function here(
   isEnough: (report: SeedReport) => boolean,
 ): Promise<void> {
   const { runSeeds } = await import('./run.ts');
-  await runSeeds({ seeds, tell, isEnough, isStoryWanted: values.story });
+  const { FAULTS } = await import('./plan.ts');
+  const wanted = values.faults?.split(',') ?? MUTANTS.find(({ name }) => name === values.mutant)?.emphasis;
+  const emphasis = FAULTS.filter((fault) => wanted?.includes(fault));
+  await runSeeds({ seeds, tell, isEnough, isStoryWanted: values.story, emphasis });
 }
 
 function* range(from: number, count: number): Generator<number> {

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { planOf } from './plan.ts';
+import { planOf, type Fault, type Plan } from './plan.ts';
 import type { SeedReport } from './report.ts';
 import { prepare, runWorld } from './world.ts';
 
@@ -19,6 +19,8 @@ export async function runSeeds(options: {
   readonly isEnough: (report: SeedReport) => boolean;
   /** Also of a run that passes. */
   readonly isStoryWanted: boolean;
+  /** Faults that a mutant needs, see `planOf`. */
+  readonly emphasis: readonly Fault[];
 }): Promise<void> {
   const folder = mkdtempSync(
     join(existsSync(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir(), 'rollcall-simulation-'),
@@ -26,7 +28,7 @@ export async function runSeeds(options: {
   try {
     prepare(folder);
     for (const seed of options.seeds) {
-      const report = await runSeed(seed, folder, options.isStoryWanted);
+      const report = await runSeed(planOf(seed, options.emphasis), folder, options.isStoryWanted);
       options.tell(report);
       if (options.isEnough(report)) return;
     }
@@ -35,11 +37,10 @@ export async function runSeeds(options: {
   }
 }
 
-async function runSeed(seed: number, folder: string, isStoryWanted: boolean): Promise<SeedReport> {
-  const plan = planOf(seed);
+async function runSeed(plan: Plan, folder: string, isStoryWanted: boolean): Promise<SeedReport> {
   const { violation, marks, verdict, virtualMs, log } = await runWorld(plan, folder);
   return {
-    seed,
+    seed: plan.seed,
     violation,
     marks: Object.fromEntries(marks),
     counts: verdict && {
@@ -55,7 +56,7 @@ async function runSeed(seed: number, folder: string, isStoryWanted: boolean): Pr
   };
 }
 
-function describePlan({ agents, intervalMs, safetyMs, faults, spool }: ReturnType<typeof planOf>): string {
+function describePlan({ agents, intervalMs, safetyMs, faults, spool }: Plan): string {
   const size = `${agents} agents every ${intervalMs / 1_000} s for ${Math.round(safetyMs / 1_000)} s`;
   return `${size}, spool ${JSON.stringify(spool)}, faults: ${[...faults].join(', ') || 'none'}`;
 }

@@ -1,4 +1,7 @@
-/** A simulated machine with the product's agent on it: real scheduler, spool and uplink on simulated ports. */
+/**
+ * A simulated machine with the product's agent on it: real scheduler, spool and uplink on simulated ports. Long, because
+ * whatever hurts the machine also says what nobody can be held to any more.
+ */
 import { LocalHost, MACHINE_ROOTS } from '../../agent/src/host/local-host.ts';
 import type { IdentityStore, SessionFacts } from '../../agent/src/link/identity.ts';
 import { Uplink } from '../../agent/src/link/uplink.ts';

@@ -3,8 +3,12 @@
  * is weak, not that the product is good. Long, because it is one list.
  */
 
+import type { Fault } from '../plan.ts';
+
 export interface Mutant {
   readonly name: string;
+  /** What it takes several faults at once to see: every other seed has these. */
+  readonly emphasis?: readonly Fault[];
   readonly edits: readonly Edit[];
 }
 
@@ -310,6 +314,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a blocked socket stays blocked',
+    emphasis: ['clog to the collector', 'slow network'],
     edits: [
       {
         file: `${LINK}/session.ts`,
@@ -364,6 +369,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable: sent before the sync, and the epoch kept over a boot',
+    emphasis: ['slow disk', 'power cut of an agent'],
     edits: [
       {
         file: `${SPOOL}/durable.ts`,
@@ -409,6 +415,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable: a sync that failed is tried again',
+    emphasis: ['failing syncs', 'power cut of an agent', 'partition'],
     edits: [
       {
         file: `${SPOOL}/disk-shelf.ts`,
@@ -420,6 +427,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable: segment removed before its gap is durable',
+    emphasis: ['small spool', 'changing series', 'partition', 'slow disk', 'kill agent', 'death at a write'],
     edits: [
       {
         file: `${SPOOL}/disk-shelf.ts`,
