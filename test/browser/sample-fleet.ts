@@ -222,6 +222,8 @@ function sampleIncident(parts: {
     threshold: isUptime ? null : 0.9,
     openedMs: (resolvedMs ?? nowMs) - (index + 1) * 23 * MINUTE_MS,
     resolvedMs,
+    endReason: resolvedMs === null ? null : 'cleared',
+    acknowledgement: null,
     deliveries: sampleDeliveries(index, nowMs),
   };
 }

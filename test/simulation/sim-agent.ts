@@ -1,6 +1,6 @@
 /**
  * A simulated machine with the product's agent on it: real scheduler, spool and uplink on simulated ports. Long, because
- * whatever hurts the machine also says what nobody can be held to any more.
+ * every fault that a machine can have is a method of it.
  */
 import { LocalHost, MACHINE_ROOTS } from '../../agent/src/host/local-host.ts';
 import type { IdentityStore, SessionFacts } from '../../agent/src/link/identity.ts';

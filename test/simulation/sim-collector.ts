@@ -241,7 +241,7 @@ export class SimCollector {
         disk.falseErrors--;
         throw new Error('disk I/O error');
       },
-      prune: (olderThanMs, rows) => store.prune(olderThanMs, rows),
+      prune: (...parameters) => store.prune(...parameters),
       changeBlocks: (change) => store.changeBlocks(change),
       deleteAgent: (agent) => store.deleteAgent(agent),
       deleteSealed: (...parameters) => store.deleteSealed(...parameters),

@@ -2,7 +2,7 @@
  * Segments and gaps as files: `e-<epoch>/<first number>.seg` and `.gap`. What is written stands in the page cache at
  * once, so it survives the death of the process; whatever needs the disk itself is a job in one queue, and jobs run one
  * after another. A segment is unlinked only when the gap that declares it is durable, and leaves memory only when it is
- * durable itself. docs/spool-format.md draws the folder. Long, because every way to the disk goes through one queue.
+ * durable itself. docs/spool-format.md draws the folder. Long, because its jobs share one queue and one picture of the disk.
  */
 import { dirname, join } from 'node:path';
 import { background } from '@rollcall/shared/lib/background.ts';

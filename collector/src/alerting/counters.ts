@@ -10,7 +10,7 @@ export const ALERTING_COUNTERS = {
     labels: ['rule', 'outcome'],
   },
   rollcall_alerting_transitions_total: {
-    help: 'Transitions of incidents that were stored; kind is fired, resolved or closed.',
+    help: 'Transitions of incidents that were stored; kind is fired, escalated, acknowledged, unacknowledged, commented, resolved or closed.',
     labels: ['rule', 'kind'],
   },
   rollcall_alerting_instances_dropped_total: {
@@ -24,6 +24,14 @@ export const ALERTING_COUNTERS = {
   rollcall_alerting_notifications_total: {
     help: 'Notifications by their end; status is delivered, dead, superseded or suppressed.',
     labels: ['receiver', 'status'],
+  },
+  rollcall_alerting_escalations_total: {
+    help: 'Steps of escalation; outcome is told, nobody or held (by a silence or the like).',
+    labels: ['policy', 'outcome'],
+  },
+  rollcall_alerting_links_total: {
+    help: 'Signed links that were looked at (offer) or followed; action is ack, close or unknown, outcome is offer, done, already, ended, expired or forged.',
+    labels: ['action', 'outcome'],
   },
   rollcall_alerting_breaker_opened_total: {
     help: 'Times a receiver failed so often that it only gets probes.',

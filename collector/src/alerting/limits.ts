@@ -21,6 +21,9 @@ export const ALERTING_LIMITS = {
   /** Pending and firing alerts of one rule; further ones are not tracked, but counted. */
   instancesPerRuleMax: 10_000,
 
+  /** How often the same alert is told within an hour before it must stay to be told again. */
+  firesPerHourMax: 6,
+
   /** Receivers; times `concurrencyPerReceiver` this bounds the requests under way. */
   receiversMax: 16,
   concurrencyPerReceiver: 4,
@@ -41,6 +44,18 @@ export const ALERTING_LIMITS = {
 
   titleLengthMax: 256,
   descriptionLengthMax: 2_000,
+
+  /** Comments and acknowledgements of one incident. */
+  personTransitionsPerIncidentMax: 500,
+  personNameLengthMax: 64,
+  commentLengthMax: 4_000,
+  endReasonLengthMax: 256,
+  /** Longest acknowledgement that has an end. */
+  acknowledgeMsMax: 30 * 24 * 3_600_000,
+  /** Steps of escalation that are taken between two looks at the clock. */
+  escalationsPerTurnMax: 200,
+  /** A step that a silence or the like holds back is looked at again after so long. */
+  escalationHoldMs: 60_000,
 
   /** Resolved incidents are kept this long. */
   incidentAgeMsMax: 90 * 24 * 3_600_000,

@@ -5,21 +5,39 @@
 import { background } from '@rollcall/shared/lib/background.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
-import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
+import { Escalator } from './escalation/escalator.ts';
+import { createEscalationRows } from './escalation/rows.ts';
+import { createIncidentActions, type IncidentActions } from './incidents/actions.ts';
 import { createIncidentStore, type IncidentStore } from './incidents/incidents.ts';
 import { createIncidentReader, type IncidentReader } from './incidents/reader.ts';
-import type { Transition } from './incidents/transition.ts';
+import { createIncidentRows } from './incidents/rows.ts';
+import { isEnding, type Snapshot, type Transition } from './incidents/transition.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
-import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
+import { HeldRows } from './outbox/held-rows.ts';
+import { NO_ON_CALL, type OnCallConfig } from './on-call/config.ts';
+import { OnCall } from './on-call/on-call.ts';
+import { createOverrideRows } from './on-call/override-rows.ts';
+import { OutboxRows, type Notice, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
 import { RuleFolder } from './rule-files/folder.ts';
 import type { RuleSeries } from './rule-files/group.ts';
-import { routesOf } from './routing.ts';
+import { Dependencies, type DependencyConfig } from './inhibition/dependencies.ts';
+import { SHIPPED_INHIBIT_RULES, type InhibitRule } from './inhibition/inhibit-rules.ts';
+import { Inhibition } from './inhibition/inhibition.ts';
+import { Maintenance } from './maintenance/maintenance.ts';
+import { Dispatch } from './routing/dispatch.ts';
+import { Flapping } from './routing/flapping.ts';
+import type { RouteConfig } from './routing/route-config.ts';
+import { Router, type Route } from './routing/routing.ts';
+import { anyOf, type Suppression, type Suppressor } from './routing/suppression.ts';
+import { targetOf, type Target } from './routing/target.ts';
+import { Silences } from './silences/silences.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
@@ -37,6 +55,14 @@ export interface AlertingOptions {
   readonly hosts: HostsPort;
   readonly evaluate: EvaluatePort;
   readonly receivers: readonly Receiver[];
+  /** Who is told of what; pages and tickets go to all receivers when left out. */
+  readonly routes?: readonly RouteConfig[];
+  /** Rules of inhibition besides the shipped ones. */
+  readonly inhibitRules?: readonly InhibitRule[];
+  /** Hosts that are reached through others. */
+  readonly dependencies?: readonly DependencyConfig[];
+  /** Who is on call and how that escalates; nobody when left out. */
+  readonly onCall?: OnCallConfig | undefined;
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
   /** Folder with rule files, absolute; none when left out. */
@@ -84,6 +110,11 @@ export function createAlerting(options: AlertingOptions): Alerting {
 export class Alerting {
   /** What the API shows. */
   readonly incidents: IncidentReader;
+  readonly silences: Silences;
+  readonly maintenance: Maintenance;
+  /** What people do with incidents. */
+  readonly actions: IncidentActions;
+  readonly onCall: OnCall;
 
   readonly #options: AlertingOptions;
   readonly #limits: AlertingLimits;
@@ -91,6 +122,10 @@ export class Alerting {
   readonly #store: IncidentStore;
   readonly #rows: OutboxRows;
   readonly #worker: OutboxWorker;
+  readonly #router: Router;
+  readonly #suppressor: Suppressor;
+  readonly #dispatch: Dispatch;
+  readonly #escalator: Escalator;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -104,11 +139,63 @@ export class Alerting {
     this.#limits = limits;
     this.#rows = new OutboxRows(state);
     this.#worker = new OutboxWorker({ rows: this.#rows, receivers, clock, random, log, counters, limits });
+    const newUlid = createUlid(clock, random);
+    const suppressors = { database: state, wallMs: () => clock.wallMs(), newUlid, log };
+    this.silences = new Silences(suppressors);
+    this.maintenance = new Maintenance(suppressors);
+    const inhibition = new Inhibition([...SHIPPED_INHIBIT_RULES, ...(options.inhibitRules ?? [])], state);
+    this.#router = new Router(
+      options.routes ?? [],
+      receivers.map(({ name }) => name),
+    );
+    this.#suppressor = anyOf([
+      this.silences,
+      this.maintenance,
+      inhibition,
+      new Dependencies(options.dependencies ?? [], hosts),
+      new Flapping(state, limits.firesPerHourMax),
+    ]);
+    this.#dispatch = new Dispatch({
+      router: this.#router,
+      rows: new HeldRows(state),
+      inhibition,
+      suppressor: this.#suppressor,
+      transaction: (work) => state.transaction(work),
+    });
     const instanceRows = createInstanceRows(state);
+    const incidents = createIncidentRows(state, newUlid);
+    const onTransitions = (transitions: readonly Transition[]): void => this.#announce(transitions);
+    this.onCall = new OnCall(options.onCall ?? NO_ON_CALL, createOverrideRows(state, newUlid));
+    this.#escalator = new Escalator({
+      database: state,
+      rows: createEscalationRows(state),
+      incidents,
+      onCall: this.onCall,
+      clock,
+      log,
+      counters,
+      limits,
+      suppression: (incidentId) => this.#suppressionOf(incidentId, incidents.snapshotOf(incidentId)),
+      enqueue: (transition, names) =>
+        this.#addNotices(names.map((receiver) => ({ transition, route: { receiver, verdict: 'send' } }))),
+      onTransitions,
+    });
+    this.actions = createIncidentActions({
+      database: state,
+      rows: incidents,
+      clock,
+      limits,
+      onWritten: (transition, acknowledgement) => {
+        if (isEnding(transition.kind)) this.#enqueue([transition]);
+        else this.#escalator.follow(transition, acknowledgement);
+      },
+      onTransitions,
+    });
     this.#store = createIncidentStore({
       database: state,
+      rows: incidents,
       instanceRows,
-      newUlid: createUlid(clock, random),
+      newUlid,
       enqueue: (transitions) => this.#enqueue(transitions),
       limits,
     });
@@ -127,7 +214,7 @@ export class Alerting {
       append: options.append ?? (() => Promise.resolve()),
       externalUrl: options.externalUrl ?? '',
       limits,
-      onTransitions: (transitions) => this.#announce(transitions),
+      onTransitions,
     });
     this.incidents = createIncidentReader({
       database: state,
@@ -151,6 +238,7 @@ export class Alerting {
     if (this.#tick !== undefined || this.#isStopped) return;
     this.#reportFiles();
     this.#worker.start();
+    this.#escalator.start();
     this.#onTick();
   }
 
@@ -159,6 +247,7 @@ export class Alerting {
     this.#isStopped = true;
     this.#tick?.cancel();
     this.#nudge?.cancel();
+    this.#escalator.stop();
     await this.#evaluator.stop();
     await this.#worker.stop();
   }
@@ -190,7 +279,31 @@ export class Alerting {
 
   /** Deletes resolved incidents that are older than the limit, with all that hangs on them; returns how many. */
   prune(): number {
-    return this.#store.prune(this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax);
+    const beforeMs = this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax;
+    this.onCall.prune(beforeMs);
+    return this.#store.prune(beforeMs);
+  }
+
+  /** Sends what was held back and no longer is; done now and then, and when a person has changed something. */
+  releaseHeld(): void {
+    const { clock, log, counters } = this.#options;
+    try {
+      if (this.#dispatch.releaseHeld(clock.wallMs()) > 0) this.#worker.wake();
+    } catch (error) {
+      counters.increment('rollcall_alerting_internal_errors_total', { part: 'held' });
+      log.error('held notifications could not be looked at', { error: describeError(error) });
+    }
+  }
+
+  /** What holds back the notifications of targets at this moment; empty where nothing does. */
+  suppressions(): (target: Target) => readonly Suppression[] {
+    const judge = this.#suppressor.at(this.#options.clock.wallMs());
+    return (target) => judge.suppressionsOf(target);
+  }
+
+  /** Who would be told of a target now. */
+  routesOf(target: Target): readonly Route[] {
+    return this.#router.routesOf(target);
   }
 
   stats(): AlertingStats {
@@ -209,6 +322,7 @@ export class Alerting {
     this.#tick = clock.setTimer(this.#limits.evaluationIntervalMs, () => this.#onTick());
     this.#lookAtFiles();
     this.#evaluator.evaluatePresence();
+    this.releaseHeld();
     // A slow run is not overtaken by the next one; that one skips its turn instead.
     if (!this.#evaluator.isEvaluatingExpressions) {
       background(log, 'evaluate rules', this.#evaluator.evaluateExpressions());
@@ -268,14 +382,36 @@ export class Alerting {
       });
     }
     this.#worker.wake();
+    this.#escalator.wake();
   }
 
+  /** Who is told, and what that means for escalation. To be called inside the transaction. */
   #enqueue(transitions: readonly Transition[]): void {
-    const { counters, log, receivers } = this.#options;
-    const names = receivers.map(({ name }) => name);
-    const notices = transitions.flatMap((transition) =>
-      routesOf(transition, names).map((route) => ({ transition, route })),
+    const notices = this.#dispatch.noticesOf(transitions, this.#options.clock.wallMs());
+    this.#addNotices(notices.filter((notice) => !this.#isLeftToEscalation(notice)));
+    for (const transition of transitions) this.#escalator.follow(transition, null);
+  }
+
+  /** Of what escalates, people on call hear by its steps alone; of what follows, whoever was told. */
+  #isLeftToEscalation({ transition, route }: Notice): boolean {
+    return (
+      transition.kind === 'fired' &&
+      this.onCall.receivers.has(route.receiver) &&
+      this.#escalator.policyOf(transition.snapshot) !== null
     );
+  }
+
+  /** Why nobody is to be told of an incident at present; `null` when there is no reason. */
+  #suppressionOf(incidentId: string, snapshot: Snapshot | null): string | null {
+    if (snapshot === null) return null;
+    const [first] = this.#suppressor
+      .at(this.#options.clock.wallMs())
+      .suppressionsOf(targetOf(incidentId, snapshot));
+    return first?.reason ?? null;
+  }
+
+  #addNotices(notices: readonly Notice[]): void {
+    const { counters, log } = this.#options;
     const unsent = this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax);
     for (const { receiver, status } of unsent) {
       counters.increment('rollcall_alerting_notifications_total', { receiver, status });

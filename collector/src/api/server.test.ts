@@ -9,6 +9,7 @@ import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TokenVerdict } from './auth/tokens.ts';
 import { createApi, createServer, type ApiPorts } from './server.ts';
+import { suppression } from './testing/suppression.ts';
 
 const HOST_ID = 'ab'.repeat(16);
 const disposables: (() => void)[] = [];
@@ -27,6 +28,15 @@ afterEach(() => {
   for (const dispose of disposables.splice(0).reverse()) dispose();
 });
 
+const INCIDENTS: ApiPorts['incidents'] = {
+  list: () => [],
+  get: () => undefined,
+  acknowledge: () => {},
+  unacknowledge: () => {},
+  comment: () => {},
+  close: () => {},
+};
+
 async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
   const app = createApi({
     log: silentLogger,
@@ -40,8 +50,24 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
           ? [{ section: 'os', atMs: limit, previousMs: 1, changes: [], omitted: 0 }]
           : undefined,
     },
-    incidents: { list: () => [] },
+    incidents: INCIDENTS,
+    onCall: {
+      now: () => ({ schedules: [] }),
+      schedule: () => {
+        throw new AppError('NOT_FOUND', 'there is no such schedule');
+      },
+      addOverride: (_schedule, override) => ({ id: '1', ...override }),
+      removeOverride: () => {},
+      nowMs: () => 1,
+    },
+    calendar: (schedule, token) => (schedule === 'primary' && token === 'mine' ? 'BEGIN:VCALENDAR' : null),
+    links: {
+      look: () => ({ kind: 'offer', action: 'ack', title: '<b>/var</b> is full' }),
+      follow: () => ({ kind: 'done', action: 'ack', title: '/var is full' }),
+    },
+    tokens: { judge: (token) => VERDICTS[token] ?? { kind: 'unknown' }, nameOf: () => 'anna' },
     queries: { slowest: () => [] },
+    ...suppression(),
     enrollment: { handle: ({ body }) => Promise.resolve({ status: 403, body }) },
     readiness: () => [],
     status: () => ({
@@ -173,6 +199,7 @@ describe('the HTTP server', () => {
   it('keeps the text of an expected error and hides the one of a bug', async () => {
     const throwing = (error: Error): Partial<ApiPorts> => ({
       incidents: {
+        ...INCIDENTS,
         list() {
           throw error;
         },
@@ -204,5 +231,73 @@ describe('the HTTP server', () => {
     const answer = await fetch(`${url}/readyz`);
     expect([answer.status, await answer.text()]).toEqual([503, 'journal: disk full\n']);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+});
+
+describe('what needs no login', () => {
+  const strict: Partial<ApiPorts> = {
+    access: { kind: 'token', judge: (token) => VERDICTS[token] ?? { kind: 'unknown' } },
+  };
+
+  it('is the signed link, which asks before it does anything', async () => {
+    const url = `${await serve(strict)}/act/ack/x`;
+    const page = await fetch(url);
+    const text = await page.text();
+    expect(page.status).toBe(200);
+    expect(text).toContain('&lt;b&gt;/var&lt;/b&gt; is full');
+    expect(text).toContain('<form method="post">');
+    expect(page.headers.get('cache-control')).toBe('no-store');
+    expect(await (await fetch(url, { method: 'POST' })).text()).toContain('Acknowledged');
+    for (const [kind, status] of [
+      ['expired', 410],
+      ['forged', 404],
+    ] as const) {
+      const port = { look: () => ({ kind }), follow: () => ({ kind }) };
+      expect((await fetch(`${await serve({ ...strict, links: port })}/act/x`)).status).toBe(status);
+    }
+  });
+
+  it('is the calendar of a schedule with its own token, and no more', async () => {
+    const url = `${await serve(strict)}/v1/on-call`;
+    const calendar = await fetch(`${url}/primary.ics?token=mine`);
+    expect([calendar.status, calendar.headers.get('content-type')]).toEqual([
+      200,
+      'text/calendar; charset=utf-8',
+    ]);
+    expect((await fetch(`${url}/primary.ics?token=other`)).status).toBe(404);
+    expect((await fetch(`${url}/primary.ics`)).status).toBe(404);
+    expect((await fetch(`${url}/primary`)).status).toBe(401);
+    expect((await fetch(url)).status).toBe(401);
+  });
+});
+
+describe('on-call', () => {
+  it('is read by everybody and changed with a token for everything', async () => {
+    const url = `${await serve()}/v1/on-call`;
+    expect(await (await fetch(url)).json()).toEqual({ schedules: [] });
+    expect((await fetch(`${url}/none`)).status).toBe(404);
+    const post = (token: string, body: string) =>
+      fetch(`${url}/primary/overrides`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body,
+      });
+    const body = '{"person":"anna","fromMs":1,"toMs":2}';
+    expect(await (await post('good', body)).json()).toEqual({
+      id: '1',
+      person: 'anna',
+      fromMs: 1,
+      toMs: 2,
+      author: 'anna',
+    });
+    expect((await post('good', '{"person":"anna"}')).status).toBe(400);
+    expect((await post('writer', body)).status).toBe(403);
+    expect((await post('none', body)).status).toBe(401);
+    const remove = (token: string) =>
+      fetch(`${url}/primary/overrides/1`, {
+        method: 'DELETE',
+        headers: { authorization: `Bearer ${token}` },
+      });
+    expect([(await remove('none')).status, (await remove('good')).status]).toEqual([401, 204]);
   });
 });

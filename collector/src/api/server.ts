@@ -8,14 +8,21 @@ import express, { type Express, type Router } from 'express';
 import helmet from 'helmet';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
-import { readGuard, type ReadAccess } from './auth/guard.ts';
+import { LINK_PATH } from '../alerting/links/links.ts';
+import { readGuard, scopeGuard, type ReadAccess } from './auth/guard.ts';
+import type { AccessTokens } from './auth/tokens.ts';
 import { errorHandler } from './errors.ts';
 import { pageRouter } from './page.ts';
 import { enrollRouter, type EnrollPort } from './routes/enroll.ts';
 import { healthRouter, type ReadinessCheck } from './routes/health.ts';
 import { hostsRouter, type HostsPort } from './routes/hosts.ts';
 import { incidentsRouter, type IncidentsPort } from './routes/incidents.ts';
+import { linksRouter, type LinksPort } from './routes/links.ts';
+import { calendarRouter, onCallRouter, type OnCallPort } from './routes/on-call.ts';
 import { queriesRouter, type QueriesPort } from './routes/queries.ts';
+import { alertmanagerRouter, type AlertmanagerOptions } from './alertmanager/alertmanager.ts';
+import { maintenanceRouter, type MaintenancePort } from './routes/maintenance.ts';
+import { silencesRouter } from './routes/silences.ts';
 import type { StatusAnswer } from './types.ts';
 
 export interface ApiPorts {
@@ -23,7 +30,16 @@ export interface ApiPorts {
   readonly access: ReadAccess;
   readonly hosts: HostsPort;
   readonly incidents: IncidentsPort;
+  readonly onCall: OnCallPort;
+  /** The calendar of a schedule; see `calendarRouter`. */
+  readonly calendar: (schedule: string, token: string) => string | null;
+  readonly links: LinksPort;
+  /** Who may change things: tokens for everything, also on loopback. */
+  readonly tokens: Pick<AccessTokens, 'judge' | 'nameOf'>;
   readonly queries: QueriesPort;
+  readonly maintenance: MaintenancePort;
+  /** Alerts and silences; the latter are under `/v1/silences` too. */
+  readonly alertmanager: AlertmanagerOptions;
   readonly enrollment: EnrollPort;
   readonly readiness: ReadinessCheck;
   readonly status: () => StatusAnswer;
@@ -50,10 +66,25 @@ export function createApi(ports: ApiPorts): Express {
   app.use(healthRouter(ports.readiness));
   app.use(ENROLL_PATH, enrollRouter(ports.enrollment));
 
+  app.use(LINK_PATH, linksRouter(ports.links));
+  app.use('/v1/on-call', calendarRouter({ read: ports.calendar }));
+
   app.use(readGuard(ports.access, OWN_GUARDS));
+  const { tokens } = ports;
+  const mayChange = scopeGuard((token) => tokens.judge(token, 'admin'), {
+    scope: 'admin',
+    purpose: 'changing things',
+  });
+  const changing = {
+    guard: mayChange,
+    nameOfToken: (id: string) => tokens.nameOf(id) ?? `token ${id}`,
+  };
   app.use('/v1/hosts', hostsRouter(ports.hosts));
-  app.use('/v1/incidents', incidentsRouter(ports.incidents));
+  app.use('/v1/incidents', incidentsRouter({ incidents: ports.incidents, ...changing }));
+  app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...changing }));
   app.use('/v1/queries', queriesRouter(ports.queries));
+  app.use('/v1/silences', silencesRouter(ports.alertmanager, mayChange));
+  app.use('/v1/maintenance', maintenanceRouter(ports.maintenance, mayChange));
   app.get('/v1/status', (_request, response) => {
     response.json(ports.status());
   });
@@ -63,6 +94,7 @@ export function createApi(ports: ApiPorts): Express {
   });
   app.use('/api/v1', ports.remote);
   app.use('/api/v1', ports.prometheus);
+  app.use('/api/v2', alertmanagerRouter(ports.alertmanager, mayChange));
   app.use(pageRouter(ports.pageDirectory));
   app.use((_request, response) => {
     // Plain text, as Prometheus answers: Grafana takes a page with status 200 for an API that is there.

@@ -139,7 +139,97 @@ export interface Incident {
   readonly threshold: number | null;
   readonly openedMs: number;
   readonly resolvedMs: number | null;
+  /** What ended it: `cleared`, `gone`, or the reason that somebody gave; `null` while it is open. */
+  readonly endReason: string | null;
+  /** Somebody takes care of it; `null` when nobody has said so, or no longer does. */
+  readonly acknowledgement: IncidentAcknowledgement | null;
   readonly deliveries: readonly IncidentDelivery[];
+}
+
+export interface IncidentAcknowledgement {
+  readonly by: string;
+  readonly atMs: number;
+  /** `null` for as long as the incident is open. */
+  readonly untilMs: number | null;
+}
+
+/** `GET /v1/incidents/:id` */
+export interface IncidentDetail extends Incident {
+  /** The incident before this one of the same object and rule. */
+  readonly previous: string | null;
+  /** Who is told next, when nobody acknowledges; `null` when nobody further is. */
+  readonly escalation: IncidentEscalation | null;
+  /** What was seen when it opened; `null` until that is known, and for incidents from before. */
+  readonly evidence: IncidentEvidence | null;
+  /** What happened, oldest first. */
+  readonly timeline: readonly IncidentEvent[];
+}
+
+export interface IncidentEscalation {
+  readonly policy: string;
+  /** 1, 2, … of the step that is next. */
+  readonly step: number;
+  /** `null` while the acknowledgement holds it. */
+  readonly dueMs: number | null;
+}
+
+export type IncidentEvent =
+  | {
+      readonly kind: 'transition';
+      readonly atMs: number;
+      readonly transition:
+        'fired' | 'escalated' | 'acknowledged' | 'unacknowledged' | 'commented' | 'resolved' | 'closed';
+      /** Who did it; `null` where nobody did. */
+      readonly person: string | null;
+      readonly note: string | null;
+    }
+  | {
+      readonly kind: 'notification';
+      readonly atMs: number;
+      readonly receiver: string;
+      readonly transition: 'fired' | 'escalated' | 'resolved' | 'closed';
+      readonly status: IncidentDelivery['status'];
+      /** The last failure, or why it was not sent. */
+      readonly reason: string | null;
+      /** The latest ones, oldest first. */
+      readonly attempts: readonly IncidentAttempt[];
+    };
+
+export interface IncidentAttempt {
+  readonly number: number;
+  readonly atMs: number;
+  readonly latencyMs: number | null;
+  /** `null` while under way. */
+  readonly outcome: string | null;
+  /** Status of the answer, where there was one. */
+  readonly status: number | null;
+  readonly error: string | null;
+}
+
+/** Each part that could not be had says why, instead of being empty. */
+export interface IncidentEvidence {
+  readonly takenMs: number;
+  /** The expression over the hour before, for this object. */
+  readonly history: IncidentHistory | { readonly problem: string };
+  /** What changed on the host in the day before, newest first; `null` where there is no host. */
+  readonly changes: readonly EvidenceChange[] | { readonly problem: string } | null;
+}
+
+export interface IncidentHistory {
+  readonly expression: string;
+  readonly startMs: number;
+  readonly stepMs: number;
+  /** From `startMs` in steps; `null` where there is no sample. */
+  readonly values: readonly (number | null)[];
+}
+
+export interface EvidenceChange {
+  readonly atMs: number;
+  readonly section: string;
+  readonly kind: 'added' | 'removed' | 'changed';
+  readonly what: string;
+  readonly before: string | null;
+  readonly after: string | null;
 }
 
 /** How one notification of the incident fares. */
@@ -155,6 +245,94 @@ export interface IncidentDelivery {
 /** `GET /v1/incidents?status=open|resolved|all&host=&limit=` */
 export interface IncidentsAnswer {
   readonly incidents: readonly Incident[];
+}
+
+/** A condition on one label; an absent label counts as empty. */
+export interface LabelMatcherShape {
+  readonly name: string;
+  readonly operator: '=' | '!=' | '=~' | '!~';
+  readonly value: string;
+}
+
+/** Nobody is told of what fits all matchers, for a span of time. */
+export interface SilenceShape {
+  readonly id: string;
+  readonly state: 'pending' | 'active' | 'expired';
+  readonly matchers: readonly LabelMatcherShape[];
+  readonly startsMs: number;
+  readonly endsMs: number;
+  readonly createdBy: string;
+  readonly comment: string;
+  readonly updatedMs: number;
+}
+
+/** `GET /v1/silences?state=` */
+export interface SilencesAnswer {
+  readonly silences: readonly SilenceShape[];
+}
+
+/** When a maintenance window is open; see docs/alerting.md. */
+export type MaintenanceSchedule =
+  | { readonly kind: 'once'; readonly startsMs: number; readonly endsMs: number }
+  | {
+      readonly kind: 'recurring';
+      readonly firstLocal: string;
+      readonly timeZone: string;
+      readonly rule: string;
+      readonly durationMs: number;
+    };
+
+/** Planned work, once or again and again. */
+export interface MaintenanceWindowShape {
+  readonly id: string;
+  readonly name: string;
+  /** Empty for everything. */
+  readonly matchers: readonly LabelMatcherShape[];
+  readonly schedule: MaintenanceSchedule;
+  readonly createdBy: string;
+  readonly comment: string;
+  readonly updatedMs: number;
+  readonly isOpen: boolean;
+  /** When it is open, or opens next; both `null` when never again. */
+  readonly startsMs: number | null;
+  readonly endsMs: number | null;
+}
+
+/** `GET /v1/maintenance` */
+export interface MaintenanceAnswer {
+  readonly windows: readonly MaintenanceWindowShape[];
+}
+
+/** `GET /v1/on-call` */
+export interface OnCallAnswer {
+  readonly schedules: readonly {
+    readonly name: string;
+    readonly timeZone: string;
+    /** `null` when nobody is on call at present. */
+    readonly person: string | null;
+    /** When that ends, at most a week ahead. */
+    readonly untilMs: number;
+  }[];
+}
+
+/** `GET /v1/on-call/:schedule?from=&days=` */
+export interface OnCallSchedule {
+  readonly name: string;
+  readonly timeZone: string;
+  /** In order; a gap between two of them is a time in which nobody is on call. */
+  readonly shifts: readonly { readonly person: string; readonly fromMs: number; readonly toMs: number }[];
+  /** Those that people made, not those of the configuration. */
+  readonly overrides: readonly OnCallOverride[];
+  /** The same as a calendar; whoever has the address can read it. */
+  readonly calendarUrl: string;
+}
+
+export interface OnCallOverride {
+  readonly id: string;
+  readonly person: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly author: string;
 }
 
 /** `GET /v1/status` */

@@ -18,6 +18,7 @@ import {
   COLLECTOR_AGENT_ID,
   type ApplyOutcome,
   type CommittedSamples,
+  type HoldReason,
   type JournalSession,
   type JournalSessionEvents,
   type JournalStats,
@@ -75,7 +76,8 @@ class StoreJournal implements SealableJournal, SessionHost {
   #commits: Promise<void> = Promise.resolve();
   #probeTimer: Timer | undefined;
   #unavailable: string | undefined;
-  #holdReason: string | undefined;
+  readonly #holdReasons = new Map<HoldReason, string>();
+  #keptAfterPos = Number.POSITIVE_INFINITY;
   #lastPos: number;
   #lastLaneId: number;
   #durablePos: number;
@@ -142,7 +144,7 @@ class StoreJournal implements SealableJournal, SessionHost {
   }
 
   prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult> {
-    return this.#deleteInSteps((rows) => this.#store.prune(olderThanMs, rows), signal);
+    return this.#deleteInSteps((rows) => this.#store.prune(olderThanMs, rows, this.#keptAfterPos), signal);
   }
 
   changeBlocks(change: BlockChange): void {
@@ -163,12 +165,17 @@ class StoreJournal implements SealableJournal, SessionHost {
     }
   }
 
-  hold(text: string | undefined): void {
-    this.#holdReason = text;
+  hold(who: HoldReason, text: string | undefined): void {
+    if (text === undefined) this.#holdReasons.delete(who);
+    else this.#holdReasons.set(who, text);
+  }
+
+  keepAfter(pos: number): void {
+    this.#keptAfterPos = pos;
   }
 
   deleteSealed(signal: AbortSignal): Promise<PruneResult> {
-    return this.#deleteInSteps((rows) => this.#store.deleteSealed(rows), signal);
+    return this.#deleteInSteps((rows) => this.#store.deleteSealed(rows, this.#keptAfterPos), signal);
   }
 
   /** Repeats `step` with as many rows as fit in a few milliseconds, until it says that it is done. */
@@ -201,10 +208,15 @@ class StoreJournal implements SealableJournal, SessionHost {
     this.#store.close();
   }
 
+  #holdReason(): string | undefined {
+    for (const text of this.#holdReasons.values()) return text;
+    return undefined;
+  }
+
   // For sessions.
 
   get unavailable(): string | undefined {
-    return this.#isClosed ? 'the journal is closed' : (this.#unavailable ?? this.#holdReason);
+    return this.#isClosed ? 'the journal is closed' : (this.#unavailable ?? this.#holdReason());
   }
 
   receiveTime(): ReceiveTime {

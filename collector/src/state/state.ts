@@ -5,7 +5,10 @@ import { accessMigration } from './migrations/0003-access.ts';
 import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
+import { feedMigration } from './migrations/0009-feed.ts';
+import { onCallMigration } from './migrations/0007-on-call.ts';
 import { presenceEvidenceMigration } from './migrations/0005-presence-evidence.ts';
+import { suppressionMigration } from './migrations/0006-suppression.ts';
 
 /** In order of release; see `Migration`. */
 const MIGRATIONS: readonly Migration[] = [
@@ -14,6 +17,9 @@ const MIGRATIONS: readonly Migration[] = [
   accessMigration,
   accessScopesMigration,
   presenceEvidenceMigration,
+  suppressionMigration,
+  onCallMigration,
+  feedMigration,
 ];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */

@@ -27,6 +27,8 @@ export const ERROR_CODES = {
   UPGRADE_NEEDED: 'the two ends have no protocol version in common',
   SLOW_DOWN: 'too many requests in a short time; try again later',
   STORAGE_UNAVAILABLE: 'the collector cannot write to its disk at the moment',
+  STORE_FAILED:
+    'an external store could not be reached, or refused a request; the message names it and says what it answered',
   BLOCK_DAMAGED:
     'a piece of a block file in the data folder is not what was written; the rest of the file reads on',
   DRAINING: 'the collector is about to stop',
@@ -43,6 +45,7 @@ export const ERROR_CODES = {
   BAD_REQUEST: 'a request has a parameter that is missing or malformed',
   NOT_FOUND: 'the thing asked for does not exist',
   IMPORT_FAILED: 'a file to import is not OpenMetrics text, or ends too early; the message names the line',
+  INCIDENT_ENDED: 'the incident has ended, so this can no longer be done to it',
   UNAUTHORIZED: 'the request needs a login or an API token',
   BAD_QUERY: 'the text of a query is not valid PromQL, or uses a part of it that is not supported',
   QUERY_FAILED: 'a valid query cannot be evaluated on the data that it met',

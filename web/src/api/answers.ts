@@ -216,7 +216,18 @@ const readIncident: Read<Incident> = (value, path) => {
     threshold: field('threshold', nullable(finite)),
     openedMs: field('openedMs', finite),
     resolvedMs: field('resolvedMs', nullable(finite)),
+    endReason: field('endReason', nullable(text)),
+    acknowledgement: field('acknowledgement', nullable(readAcknowledgement)),
     deliveries: field('deliveries', listOf(readDelivery)),
+  };
+};
+
+const readAcknowledgement: Read<NonNullable<Incident['acknowledgement']>> = (value, path) => {
+  const field = fieldsOf(value, path);
+  return {
+    by: field('by', text),
+    atMs: field('atMs', finite),
+    untilMs: field('untilMs', nullable(finite)),
   };
 };
 

@@ -11,13 +11,8 @@ import type { InstanceRows } from '../rules/instances.ts';
 import type { LoadedRule } from '../rules/load.ts';
 import { alertLabels, ruleId } from '../rules/rule.ts';
 import { severityOf } from '../rules/severity.ts';
-import {
-  jsonColumn,
-  snapshotSchema,
-  type Snapshot,
-  type Transition,
-  type TransitionKind,
-} from './transition.ts';
+import type { IncidentRows } from './rows.ts';
+import type { Snapshot, Transition } from './transition.ts';
 
 export interface IncidentStore {
   /**
@@ -40,6 +35,7 @@ export interface Applied {
 
 export interface IncidentStoreOptions {
   readonly database: Database;
+  readonly rows: IncidentRows;
   readonly instanceRows: InstanceRows;
   readonly newUlid: () => string;
   /** Writes the outbox rows of transitions. Called once, inside the transaction. */
@@ -47,31 +43,9 @@ export interface IncidentStoreOptions {
   readonly limits: AlertingLimits;
 }
 
-const latestRow = z.object({
-  sequence: z.number(),
-  snapshot: jsonColumn(snapshotSchema),
-});
-
 export function createIncidentStore(options: IncidentStoreOptions): IncidentStore {
-  const { database, instanceRows, newUlid, enqueue, limits } = options;
-  const sql = prepare(database);
-
-  const addTransition = (
-    incidentId: string,
-    sequence: number,
-    at: { readonly kind: TransitionKind; readonly atMs: number; readonly snapshot: Snapshot },
-  ): Transition => {
-    const transition = { id: newUlid(), incidentId, sequence, ...at };
-    sql.insertTransition.run(
-      transition.id,
-      incidentId,
-      sequence,
-      at.kind,
-      at.atMs,
-      JSON.stringify(at.snapshot),
-    );
-    return transition;
-  };
+  const { database, rows, instanceRows, newUlid, enqueue, limits } = options;
+  const { sql } = rows;
 
   const open = (loaded: LoadedRule, change: Change & { kind: 'fire' }, nowMs: number) => {
     const id = `i-${newUlid()}`;
@@ -102,27 +76,20 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
       goneSinceMonoMs: null,
     };
     instanceRows.put(ruleId(loaded.rule), instance);
-    return { instance, transition: addTransition(id, 1, { kind: 'fired', atMs: nowMs, snapshot }) };
+    return { instance, transition: rows.add(id, 1, { kind: 'fired', atMs: nowMs, snapshot }) };
   };
 
+  /** The transition, or `null` when a person has closed the incident already. */
   const end = (
     incidentId: string,
     ending: { kind: 'resolved' | 'closed'; reason: string; value: number | null },
     nowMs: number,
-  ): Transition => {
-    const latest = latestRow.parse(sql.latestTransition.get(incidentId));
-    // The wall clock may have stepped back; nothing ends before it began.
-    const resolvedMs = Math.max(nowMs, latest.snapshot.openedMs);
-    sql.endIncident.run(resolvedMs, ending.reason, incidentId);
+  ): Transition | null => {
     instanceRows.deleteByIncident(incidentId);
-    const snapshot: Snapshot = {
-      ...latest.snapshot,
-      value: ending.value ?? latest.snapshot.value,
-      resolvedMs,
-      endReason: ending.reason,
-    };
-    return addTransition(incidentId, latest.sequence + 1, { kind: ending.kind, atMs: nowMs, snapshot });
+    return rows.end(incidentId, ending, nowMs);
   };
+  const endAll = (ids: readonly string[], reason: string, nowMs: number): readonly Transition[] =>
+    ids.flatMap((id) => end(id, { kind: 'closed', reason, value: null }, nowMs) ?? []);
 
   return {
     apply(loaded, changes, nowMs) {
@@ -148,7 +115,8 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
             case 'resolve': {
               const { reason, value } = change;
               instances.set(change.instance.subject.key, null);
-              transitions.push(end(change.instance.incidentId, { kind: 'resolved', reason, value }, nowMs));
+              const ended = end(change.instance.incidentId, { kind: 'resolved', reason, value }, nowMs);
+              if (ended !== null) transitions.push(ended);
               break;
             }
             default:
@@ -166,7 +134,7 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
     closeHost(hostId, reason, nowMs) {
       return database.transaction(() => {
         const ids = sql.openOfHost.all(hostId).map((row) => z.string().parse(row['id']));
-        const closed = ids.map((id) => end(id, { kind: 'closed', reason, value: null }, nowMs));
+        const closed = endAll(ids, reason, nowMs);
         instanceRows.deleteByHost(hostId);
         if (closed.length > 0) enqueue(closed);
         return closed;
@@ -176,7 +144,7 @@ export function createIncidentStore(options: IncidentStoreOptions): IncidentStor
     closeRule(rule, reason, nowMs) {
       return database.transaction(() => {
         const ids = sql.openOfRule.all(rule).map((row) => z.string().parse(row['incident_id']));
-        const closed = ids.map((id) => end(id, { kind: 'closed', reason, value: null }, nowMs));
+        const closed = endAll(ids, reason, nowMs);
         instanceRows.deleteByRule(rule);
         if (closed.length > 0) enqueue(closed);
         return closed;
@@ -215,38 +183,5 @@ function snapshotOf(
     openedMs: nowMs,
     resolvedMs: null,
     endReason: null,
-  };
-}
-
-function prepare({ connection }: Database) {
-  return {
-    previousIncident: connection.prepare(
-      'SELECT id FROM incidents WHERE instance_key = ? ORDER BY id DESC LIMIT 1',
-    ),
-    insertIncident: connection.prepare(`
-      INSERT INTO incidents (id, instance_key, rule, kind, severity, status, host_id, host_name, title,
-        description, labels, value, threshold, opened_ms, previous)
-      VALUES (?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
-    endIncident: connection.prepare(
-      `UPDATE incidents SET status = 'resolved', resolved_ms = ?, end_reason = ? WHERE id = ?`,
-    ),
-    openOfHost: connection.prepare(
-      `SELECT id FROM incidents WHERE host_id = ? AND status = 'open' ORDER BY id`,
-    ),
-    openOfRule: connection.prepare(
-      'SELECT incident_id FROM rule_instances WHERE rule = ? AND incident_id IS NOT NULL ORDER BY incident_id',
-    ),
-    latestTransition: connection.prepare(
-      'SELECT sequence, snapshot FROM transitions WHERE incident_id = ? ORDER BY sequence DESC LIMIT 1',
-    ),
-    insertTransition: connection.prepare(
-      'INSERT INTO transitions (id, incident_id, sequence, kind, at_ms, snapshot) VALUES (?, ?, ?, ?, ?, ?)',
-    ),
-    prune: connection.prepare(`
-      DELETE FROM incidents WHERE id IN (
-        SELECT id FROM incidents WHERE status = 'resolved' AND resolved_ms < ? AND NOT EXISTS (
-          SELECT 1 FROM outbox WHERE outbox.incident_id = incidents.id
-            AND outbox.status IN ('queued', 'waiting', 'sending'))
-        LIMIT ?)`),
   };
 }

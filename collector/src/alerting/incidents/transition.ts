@@ -1,9 +1,25 @@
 /** A change in the life of an incident, with everything that a notification of it will ever need. */
 import * as z from 'zod';
 
-/** fired and resolved follow evidence; closed is a person's decision. */
-export const TRANSITION_KINDS = ['fired', 'resolved', 'closed'] as const;
+/**
+ * fired and resolved follow evidence, escalated follows the clock; the others are a person's decision. Receivers hear of
+ * fired, escalated, resolved and closed.
+ */
+export const TRANSITION_KINDS = [
+  'fired',
+  'escalated',
+  'acknowledged',
+  'unacknowledged',
+  'commented',
+  'resolved',
+  'closed',
+] as const;
 export type TransitionKind = (typeof TRANSITION_KINDS)[number];
+
+/** Whether an incident is over with such a transition. */
+export function isEnding(kind: TransitionKind): kind is 'resolved' | 'closed' {
+  return kind === 'resolved' || kind === 'closed';
+}
 
 /** A text column that holds JSON of the given shape. */
 export function jsonColumn<T extends z.ZodType>(schema: T) {
@@ -31,9 +47,9 @@ export const snapshotSchema = z.object({
   value: z.number().nullable(),
   threshold: z.number().nullable(),
   openedMs: z.number(),
-  /** `null` in a fired transition. */
+  /** `null` while the incident is open. */
   resolvedMs: z.number().nullable(),
-  /** What ended the incident; `null` in a fired transition. */
+  /** What ended the incident; `null` while it is open. */
   endReason: z.string().nullable(),
 });
 export type Snapshot = Readonly<z.infer<typeof snapshotSchema>>;
@@ -47,4 +63,8 @@ export interface Transition {
   readonly kind: TransitionKind;
   readonly atMs: number;
   readonly snapshot: Snapshot;
+  /** Who did it, `null` where nobody did. */
+  readonly person: string | null;
+  /** What they said, or why nobody was told. */
+  readonly note: string | null;
 }

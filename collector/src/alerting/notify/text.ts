@@ -1,13 +1,22 @@
 /** The words of a notification, for receivers that show text. */
 import { cleanText } from '@rollcall/shared/lib/text.ts';
-import type { TransitionKind } from '../incidents/transition.ts';
+import { isEnding, type TransitionKind } from '../incidents/transition.ts';
 import type { Notification } from './notifier.ts';
 
 const HEADINGS: Readonly<Record<TransitionKind, string>> = {
   fired: 'FIRING',
+  escalated: 'FIRING',
+  acknowledged: 'ACKNOWLEDGED',
+  unacknowledged: 'UNACKNOWLEDGED',
+  commented: 'COMMENTED',
   resolved: 'RESOLVED',
   closed: 'CLOSED',
 };
+
+/** What a message is about, for colours: receivers see an escalation as the alert that it is. */
+export function toneOf(kind: TransitionKind): 'fired' | 'resolved' | 'closed' {
+  return isEnding(kind) ? kind : 'fired';
+}
 
 /** For example `[FIRING] /var on web-1 is 95% full`; one line. */
 export function headline({ kind, snapshot }: Notification): string {
@@ -15,7 +24,7 @@ export function headline({ kind, snapshot }: Notification): string {
 }
 
 /** The facts in their order, as name and value; what is not known is left out. */
-export function facts({ kind, snapshot, incidentId }: Notification): readonly (readonly [string, string])[] {
+export function facts({ snapshot, incidentId }: Notification): readonly (readonly [string, string])[] {
   const { hostName, value, threshold, severity, rule, openedMs, resolvedMs, endReason } = snapshot;
   const rows: [string, string | null][] = [
     ['Host', hostName],
@@ -25,7 +34,7 @@ export function facts({ kind, snapshot, incidentId }: Notification): readonly (r
     ['Threshold', threshold === null ? null : formatNumber(threshold)],
     ['Since', timeText(openedMs)],
     ['Ended', resolvedMs === null ? null : timeText(resolvedMs)],
-    ['Reason', kind === 'fired' ? null : endReason],
+    ['Reason', endReason],
     ['Incident', incidentId],
   ];
   return rows.flatMap(([name, text]) =>

@@ -9,7 +9,8 @@ import { Labels } from '../../storage/labels.ts';
 import type { AlertingCounters } from '../counters.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { Notification, Notifier, Receiver, SendResult } from '../notify/notifier.ts';
-import { createAlerting, type Alerting } from '../pipeline.ts';
+import { createAlerting, type Alerting, type AlertingOptions } from '../pipeline.ts';
+import type { OnCallConfig } from '../on-call/config.ts';
 import type { EvaluatedSample, HostPresence } from '../ports.ts';
 import type { ExpressionRule, PresenceRule, Rule } from '../rules/rule.ts';
 
@@ -124,6 +125,8 @@ export interface WorldOptions {
   readonly limits?: Partial<AlertingLimits>;
   readonly receivers?: readonly string[];
   readonly state?: Database;
+  readonly settings?: Pick<AlertingOptions, 'routes' | 'inhibitRules' | 'dependencies'>;
+  readonly onCall?: OnCallConfig;
 }
 
 export class World {
@@ -175,8 +178,10 @@ export class World {
         return this.#evaluate(expression);
       },
       receivers,
+      ...this.#options.settings,
       rules: this.#options.rules ?? [HOST_DOWN, DISK_FULL],
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+      ...(this.#options.onCall === undefined ? {} : { onCall: this.#options.onCall }),
       counters: this.counters,
     });
   }

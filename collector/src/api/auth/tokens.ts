@@ -37,6 +37,8 @@ export interface AccessTokens {
   create(name: string, scopes: readonly AccessScope[]): { readonly token: string; readonly id: string };
   /** All tokens, oldest first, without their secrets. */
   list(): readonly AccessToken[];
+  /** The name that a token was given, `null` when there is none with this id. */
+  nameOf(id: string): string | null;
   /** Whether there was one with this id. */
   revoke(id: string): boolean;
   /** Whether `text` is a token for `scope`. The time it takes does not depend on how much of it is right. */
@@ -56,6 +58,7 @@ export function accessTokens(options: {
   const all = connection.prepare(
     'SELECT id, name, created_ms, scopes FROM access_tokens ORDER BY created_ms, id',
   );
+  const named = connection.prepare('SELECT name FROM access_tokens WHERE id = ?');
   const remove = connection.prepare('DELETE FROM access_tokens WHERE id = ?');
   // Looking the hash of a 256-bit secret up tells nothing about the secret, whatever the index does.
   const find = connection.prepare('SELECT id, scopes FROM access_tokens WHERE secret_hash = ?');
@@ -79,6 +82,10 @@ export function accessTokens(options: {
         scopes: scopesOf(row['scopes']),
         createdMs: Number(row['created_ms']),
       })),
+    nameOf(id) {
+      const name = named.get(id)?.['name'];
+      return typeof name === 'string' ? name : null;
+    },
     revoke: (id) => remove.run(id).changes === 1,
     judge(text, scope) {
       const row = text.startsWith(ACCESS_TOKEN_PREFIX) ? find.get(hashOf(text)) : undefined;

@@ -24,6 +24,8 @@ const DOWN: Incident = {
   threshold: null,
   openedMs: 5_000,
   resolvedMs: null,
+  endReason: null,
+  acknowledgement: null,
   deliveries: [],
 };
 

@@ -8,7 +8,7 @@ import { resultOfAnswer } from '../answer.ts';
 import { receiverName, secretUrl } from '../fields.ts';
 import { httpNotifier, jsonRequest, secretsOfUrl, waitInBody } from '../http-notifier.ts';
 import type { Notification, Notifier, NotifierPorts } from '../notifier.ts';
-import { escapeMarkdown, facts, headline, incidentLink, shorten } from '../text.ts';
+import { escapeMarkdown, facts, headline, incidentLink, shorten, toneOf } from '../text.ts';
 
 export const discordConfigSchema = z.strictObject({
   kind: z.literal('discord'),
@@ -50,7 +50,7 @@ export function discordBody(notification: Notification, externalUrl: string): st
       {
         title: shorten(escapeMarkdown(headline(notification)), TITLE_MAX),
         url: incidentLink(notification, externalUrl),
-        color: COLOURS[notification.kind],
+        color: COLOURS[toneOf(notification.kind)],
         ...(description === '' ? {} : { description: shorten(escapeMarkdown(description), DESCRIPTION_MAX) }),
         fields: facts(notification).map(([name, value]) => ({
           name,

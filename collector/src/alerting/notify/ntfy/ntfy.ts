@@ -1,5 +1,6 @@
 /** ntfy, the public server or one of your own. Source: docs.ntfy.sh/publish/#publish-as-json; 4,096 bytes of message. */
 import * as z from 'zod';
+import { isEnding } from '../../incidents/transition.ts';
 import { receiverName, secretUrl, secretWord } from '../fields.ts';
 import { httpNotifier, jsonRequest, secretsOfUrl } from '../http-notifier.ts';
 import type { Notification, Notifier, NotifierPorts } from '../notifier.ts';
@@ -48,8 +49,8 @@ export function ntfyBody(
     topic,
     title: shortenBytes(headline(notification), TITLE_BYTES_MAX),
     message: shortenBytes(message, MESSAGE_BYTES_MAX),
-    tags: [kind === 'fired' ? 'rotating_light' : 'white_check_mark'],
-    priority: kind === 'fired' ? PRIORITIES[snapshot.severity] : 3,
+    tags: [isEnding(kind) ? 'white_check_mark' : 'rotating_light'],
+    priority: isEnding(kind) ? 3 : PRIORITIES[snapshot.severity],
     click: incidentLink(notification, externalUrl),
     sequence_id: notification.incidentId,
   });

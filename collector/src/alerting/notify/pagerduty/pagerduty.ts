@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { Secret } from '@rollcall/shared/lib/secret.ts';
 import { resultOfAnswer } from '../answer.ts';
+import { isEnding } from '../../incidents/transition.ts';
 import { receiverName } from '../fields.ts';
 import { httpNotifier, jsonRequest } from '../http-notifier.ts';
 import type { Notification, Notifier, NotifierPorts } from '../notifier.ts';
@@ -63,9 +64,9 @@ export function pagerdutyBody(
   const common = {
     routing_key: key,
     dedup_key: incidentId,
-    event_action: kind === 'fired' ? 'trigger' : 'resolve',
+    event_action: isEnding(kind) ? 'resolve' : 'trigger',
   };
-  if (kind !== 'fired') return JSON.stringify(common);
+  if (isEnding(kind)) return JSON.stringify(common);
   const link = incidentLink(notification, externalUrl);
   return JSON.stringify({
     ...common,

@@ -7,7 +7,7 @@ import { resultOfAnswer } from '../answer.ts';
 import { receiverName, secretUrl } from '../fields.ts';
 import { httpNotifier, jsonRequest, secretsOfUrl } from '../http-notifier.ts';
 import type { Notification, Notifier, NotifierPorts } from '../notifier.ts';
-import { escapeHtml, facts, headline, incidentLink, shorten } from '../text.ts';
+import { escapeHtml, facts, headline, incidentLink, shorten, toneOf } from '../text.ts';
 
 export const slackConfigSchema = z.strictObject({
   kind: z.literal('slack'),
@@ -48,7 +48,7 @@ export function slackBody(notification: Notification, externalUrl: string): stri
     text: shorten(escapeHtml(heading), SECTION_MAX),
     attachments: [
       {
-        color: COLOURS[notification.kind],
+        color: COLOURS[toneOf(notification.kind)],
         blocks: [
           { type: 'header', text: { type: 'plain_text', text: shorten(heading, HEADER_MAX), emoji: false } },
           {

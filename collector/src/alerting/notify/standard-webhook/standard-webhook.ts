@@ -5,6 +5,7 @@
 import { createHmac } from 'node:crypto';
 import * as z from 'zod';
 import { Secret } from '@rollcall/shared/lib/secret.ts';
+import { isEnding } from '../../incidents/transition.ts';
 import { receiverName, secretUrl } from '../fields.ts';
 import { httpNotifier, jsonRequest, secretsOfUrl } from '../http-notifier.ts';
 import type { Notification, Notifier, NotifierPorts } from '../notifier.ts';
@@ -81,7 +82,7 @@ function standardWebhookBody(notification: Notification, externalUrl: string): s
       incident: {
         id: incidentId,
         key: incidentId,
-        status: kind === 'fired' ? 'open' : kind,
+        status: isEnding(kind) ? kind : 'open',
         severity: snapshot.severity,
         kind: snapshot.kind,
         rule: shorten(snapshot.rule, LABEL_MAX),

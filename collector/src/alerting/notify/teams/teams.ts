@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { receiverName, secretUrl } from '../fields.ts';
 import { httpNotifier, jsonRequest, secretsOfUrl } from '../http-notifier.ts';
 import type { Notification, Notifier, NotifierPorts } from '../notifier.ts';
-import { escapeMarkdown, facts, headline, incidentLink, shorten } from '../text.ts';
+import { escapeMarkdown, facts, headline, incidentLink, shorten, toneOf } from '../text.ts';
 
 export const teamsConfigSchema = z.strictObject({
   kind: z.literal('teams'),
@@ -44,7 +44,7 @@ export function teamsBody(notification: Notification, externalUrl: string): stri
         size: 'medium',
         weight: 'bolder',
         wrap: true,
-        color: COLOURS[notification.kind],
+        color: COLOURS[toneOf(notification.kind)],
         text: escapeMarkdown(shorten(headline(notification), TITLE_MAX)),
       },
       ...(description === ''

@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import { receiverName, secretUrl, secretWord } from '../fields.ts';
 import { httpNotifier, secretsOfUrl } from '../http-notifier.ts';
+import { isEnding } from '../../incidents/transition.ts';
 import type { Notification, Notifier, NotifierPorts } from '../notifier.ts';
 import { fingerprint } from './fingerprint.ts';
 
@@ -53,7 +54,7 @@ function headersOf(notification: Notification, token: string): Record<string, st
 export function webhookBody(notification: Notification, externalUrl: string): string {
   const { snapshot } = notification;
   const { labels } = snapshot;
-  const status = notification.kind === 'fired' ? 'firing' : 'resolved';
+  const status = isEnding(notification.kind) ? 'resolved' : 'firing';
   const annotations = { summary: snapshot.title, description: snapshot.description };
   return JSON.stringify({
     receiver: notification.receiver,

@@ -1,0 +1,80 @@
+/** The table `escalations`: the next step of each incident that escalates. Nothing here opens a transaction. */
+import * as z from 'zod';
+import type { Database } from '../../state/database.ts';
+import type { Position } from './policy.ts';
+
+export interface Escalation {
+  readonly incidentId: string;
+  readonly policy: string;
+  readonly position: Position;
+  readonly dueMs: number;
+  /** Whether somebody had acknowledged with an end, so that it waits longer than its policy says. */
+  readonly isAcknowledged: boolean;
+}
+
+export interface EscalationRows {
+  put(
+    incidentId: string,
+    next: { readonly policy: string; readonly position: Position; readonly dueMs: number },
+  ): void;
+  /** Holds it until then; `null` for until somebody says otherwise. Does nothing where nothing escalates. */
+  hold(incidentId: string, untilMs: number | null): void;
+  end(incidentId: string): void;
+  /** All that have a time, soonest first, at most `limit`. */
+  timed(limit: number): readonly Escalation[];
+  /** Receivers that were told by a step and not only meant to be. */
+  told(incidentId: string): readonly string[];
+  /** Open incidents whose acknowledgement was to last until `nowMs` or before. */
+  lapsed(nowMs: number): readonly string[];
+  clearAcknowledgement(incidentId: string): void;
+}
+
+const escalationRow = z.object({
+  incident_id: z.string(),
+  policy: z.string(),
+  round: z.number(),
+  step: z.number(),
+  due_ms: z.number(),
+  ack_ms: z.number().nullable(),
+});
+
+export function createEscalationRows({ connection }: Database): EscalationRows {
+  const put = connection.prepare(`
+    INSERT INTO escalations (incident_id, policy, round, step, due_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (incident_id) DO UPDATE SET policy = ?2, round = ?3, step = ?4, due_ms = ?5`);
+  const hold = connection.prepare('UPDATE escalations SET due_ms = ? WHERE incident_id = ?');
+  const end = connection.prepare('DELETE FROM escalations WHERE incident_id = ?');
+  const timed = connection.prepare(`
+    SELECT e.incident_id, e.policy, e.round, e.step, e.due_ms, i.ack_ms
+    FROM escalations AS e JOIN incidents AS i ON i.id = e.incident_id
+    WHERE e.due_ms IS NOT NULL ORDER BY e.due_ms LIMIT ?`);
+  const told = connection.prepare(`
+    SELECT DISTINCT o.receiver FROM outbox AS o JOIN transitions AS t ON t.id = o.transition_id
+    WHERE o.incident_id = ? AND t.kind = 'escalated' AND o.status <> 'suppressed' ORDER BY o.receiver`);
+  const lapsed = connection.prepare(
+    `SELECT id FROM incidents WHERE status = 'open' AND ack_until_ms IS NOT NULL AND ack_until_ms <= ? ORDER BY id`,
+  );
+  const clear = connection.prepare(
+    'UPDATE incidents SET ack_by = NULL, ack_ms = NULL, ack_until_ms = NULL WHERE id = ?',
+  );
+  return {
+    put: (incidentId, { policy, position, dueMs }) =>
+      void put.run(incidentId, policy, position.round, position.step, dueMs),
+    hold: (incidentId, untilMs) => void hold.run(untilMs, incidentId),
+    end: (incidentId) => void end.run(incidentId),
+    timed: (limit) =>
+      timed.all(limit).map((raw) => {
+        const row = escalationRow.parse(raw);
+        return {
+          incidentId: row.incident_id,
+          policy: row.policy,
+          position: { round: row.round, step: row.step },
+          dueMs: row.due_ms,
+          isAcknowledged: row.ack_ms !== null,
+        };
+      }),
+    told: (incidentId) => told.all(incidentId).map((row) => z.string().parse(row['receiver'])),
+    lapsed: (nowMs) => lapsed.all(nowMs).map((row) => z.string().parse(row['id'])),
+    clearAcknowledgement: (incidentId) => void clear.run(incidentId),
+  };
+}
