@@ -13,6 +13,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { FAILED_SEEDS } from './failed-seeds.ts';
+import { missingMarks, SEEDS_FOR_ALL_MARKS } from './marks.ts';
 import { applyMutant } from './mutants/apply.ts';
 import { MUTANTS } from './mutants/list.ts';
 import { huntMutants } from './mutants/hunt.ts';
@@ -72,7 +73,9 @@ async function runAll(): Promise<void> {
   const seconds = (performance.now() - started) / 1_000;
   console.log(`${(summary.seeds / seconds).toFixed(0)} seeds a second in ${jobs} processes`);
   for (const line of summary.lines()) console.log(line);
-  process.exitCode = summary.failed.length === 0 ? 0 : 1;
+  const missing = summary.seeds < SEEDS_FOR_ALL_MARKS ? [] : missingMarks(summary.marks);
+  for (const name of missing) console.log(`never met: ${name}`);
+  process.exitCode = summary.failed.length + missing.length === 0 ? 0 : 1;
 }
 
 async function runOne(seed: number): Promise<void> {
@@ -123,8 +126,9 @@ async function here(
   const { runSeeds } = await import('./run.ts');
   const { FAULTS } = await import('./plan.ts');
   const wanted = values.faults?.split(',') ?? MUTANTS.find(({ name }) => name === values.mutant)?.emphasis;
+  const isOfAlerts = values.mutant?.startsWith('alerts: ') ?? false;
   const emphasis = FAULTS.filter((fault) => wanted?.includes(fault));
-  await runSeeds({ seeds, tell, isEnough, isStoryWanted: values.story, emphasis });
+  await runSeeds({ seeds, tell, isEnough, isStoryWanted: values.story, emphasis, isOfAlerts });
 }
 
 function* range(from: number, count: number): Generator<number> {

@@ -2,10 +2,13 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runAlerts, type AlertOutcome } from './alerts.ts';
 import { planOf, type Fault, type Plan } from './plan.ts';
 import type { SeedReport } from './report.ts';
 import { prepare, runWorld } from './world.ts';
 
+/** Every so many seeds also live through the world of alerts, which takes longer than the other one. */
+const SEEDS_PER_ALERTS = 10;
 /** The databases of a world live in memory where the system has such a folder. */
 const SHARED_MEMORY = '/dev/shm';
 
@@ -21,6 +24,8 @@ export async function runSeeds(options: {
   readonly isStoryWanted: boolean;
   /** Faults that a mutant needs, see `planOf`. */
   readonly emphasis: readonly Fault[];
+  /** Only the world of alerts, for mutants of alerting. */
+  readonly isOfAlerts: boolean;
 }): Promise<void> {
   const folder = mkdtempSync(
     join(existsSync(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir(), 'rollcall-simulation-'),
@@ -28,7 +33,11 @@ export async function runSeeds(options: {
   try {
     prepare(folder);
     for (const seed of options.seeds) {
-      const report = await runSeed(planOf(seed, options.emphasis), folder, options.isStoryWanted);
+      const delivery = options.isOfAlerts
+        ? emptyReport(seed)
+        : await runSeed(planOf(seed, options.emphasis), folder, options.isStoryWanted);
+      const isTurn = options.isOfAlerts || seed % SEEDS_PER_ALERTS === 0;
+      const report = isTurn ? withAlerts(delivery, await runAlerts(seed)) : delivery;
       options.tell(report);
       if (options.isEnough(report)) return;
     }
@@ -53,6 +62,18 @@ async function runSeed(plan: Plan, folder: string, isStoryWanted: boolean): Prom
     virtualMs,
     // A long story only for whoever has to read it.
     story: violation === undefined && !isStoryWanted ? [] : [describePlan(plan), ...log],
+  };
+}
+
+function emptyReport(seed: number): SeedReport {
+  return { seed, violation: undefined, marks: {}, counts: undefined, virtualMs: 0, story: [] };
+}
+
+function withAlerts(report: SeedReport, { violation, marks }: AlertOutcome): SeedReport {
+  return {
+    ...report,
+    violation: report.violation ?? violation,
+    marks: { ...report.marks, ...Object.fromEntries(marks) },
   };
 }
 
