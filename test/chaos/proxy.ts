@@ -95,8 +95,9 @@ export class ChaosProxy {
       move();
     });
     const move = (): void => {
-      let budget =
-        weather.bytesPerSecond === 0 ? Number.POSITIVE_INFINITY : (weather.bytesPerSecond * DRIP_MS) / 1_000;
+      // Whole bytes: a rest of half a byte would be sent for ever.
+      const drip = Math.max(1, Math.floor((weather.bytesPerSecond * DRIP_MS) / 1_000));
+      let budget = weather.bytesPerSecond === 0 ? Number.POSITIVE_INFINITY : drip;
       while (waiting[0] !== undefined && !weather.isFrozen && waiting[0].dueMs <= Date.now() && budget > 0) {
         const { bytes, dueMs } = waiting[0];
         const part = bytes.subarray(0, budget);

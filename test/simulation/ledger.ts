@@ -41,6 +41,8 @@ export interface Tick {
   hasArrived: boolean;
   /** The agent was told that it is safe. */
   isAcked: boolean;
+  /** It was told so once; a collector that was set back may have lost it since. */
+  wasAcked: boolean;
   /** Why nobody can say whether it must arrive; undefined when it must. */
   excuse: string | undefined;
 }
@@ -129,6 +131,7 @@ export class Ledger {
       if (tick?.place?.epochId !== epochId || tick.place.seq > watermark || !tick.hasArrived) continue;
       if (tick.isAcked) return;
       tick.isAcked = true;
+      tick.wasAcked = true;
       tick.excuse = undefined;
     }
   }
@@ -162,6 +165,7 @@ export class Ledger {
       isSynced: false,
       hasArrived: false,
       isAcked: false,
+      wasAcked: false,
       excuse: 'never reached the spool',
     });
     const proof = this.#machine * MACHINE_FACTOR + number;

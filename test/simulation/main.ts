@@ -5,6 +5,7 @@
  *   --from S      the first seed                                       default 1
  *   --seed S      only this one, with the story of what happened when it fails
  *   --story       with --seed: the story also of one that passes
+ *   --faults A,B  every other seed has these faults and no others, as for the mutants that need them
  *   --jobs N      processes side by side                               default one per core
  *   --mutants     each mutant in at most --seeds (default 200) seeds
  *   --mutant NAME one mutant; exit code 0 when it is caught
@@ -12,6 +13,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { FAILED_SEEDS } from './failed-seeds.ts';
+import { missingMarks, SEEDS_FOR_ALL_MARKS } from './marks.ts';
 import { applyMutant } from './mutants/apply.ts';
 import { MUTANTS } from './mutants/list.ts';
 import { huntMutants } from './mutants/hunt.ts';
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     story: { type: 'boolean', default: false },
+    faults: { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
     mutants: { type: 'boolean', default: false },
     mutant: { type: 'string' },
@@ -70,7 +73,9 @@ async function runAll(): Promise<void> {
   const seconds = (performance.now() - started) / 1_000;
   console.log(`${(summary.seeds / seconds).toFixed(0)} seeds a second in ${jobs} processes`);
   for (const line of summary.lines()) console.log(line);
-  process.exitCode = summary.failed.length === 0 ? 0 : 1;
+  const missing = summary.seeds < SEEDS_FOR_ALL_MARKS ? [] : missingMarks(summary.marks);
+  for (const name of missing) console.log(`never met: ${name}`);
+  process.exitCode = summary.failed.length + missing.length === 0 ? 0 : 1;
 }
 
 async function runOne(seed: number): Promise<void> {
@@ -119,7 +124,11 @@ async function here(
   isEnough: (report: SeedReport) => boolean,
 ): Promise<void> {
   const { runSeeds } = await import('./run.ts');
-  await runSeeds({ seeds, tell, isEnough, isStoryWanted: values.story });
+  const { FAULTS } = await import('./plan.ts');
+  const wanted = values.faults?.split(',') ?? MUTANTS.find(({ name }) => name === values.mutant)?.emphasis;
+  const isOfAlerts = values.mutant?.startsWith('alerts: ') ?? false;
+  const emphasis = FAULTS.filter((fault) => wanted?.includes(fault));
+  await runSeeds({ seeds, tell, isEnough, isStoryWanted: values.story, emphasis, isOfAlerts });
 }
 
 function* range(from: number, count: number): Generator<number> {

@@ -53,7 +53,7 @@ export function judge(stored: Stored, witnesses: readonly Witness[], plan: Plan)
   const fail = (check: string, detail: string): void => void faults.push({ check, detail });
   for (const fault of stored.faults) fail('stored values are what was read', fault);
   checkLanes(stored, plan, fail);
-  checkGapReasons(stored, plan, fail);
+  checkGapReasons(stored, { plan, witnesses }, fail);
   const byProof = groupByProof(stored.ticks);
   const sums = { ticks: 0, stored: 0, declared: 0, rejected: 0, excused: 0 };
   for (const witness of witnesses) {
@@ -82,20 +82,45 @@ function checkLanes({ lanes }: Stored, plan: Plan, fail: Fail): void {
     if (watermark !== applied + rejected + gapped) {
       fail('every number has one fate', `${where}: ${watermark} is not ${applied} + ${rejected} + ${gapped}`);
     }
-    if (refusedBlocks > 0 && !DAMAGE.some((fault) => plan.faults.has(fault)))
+    const mayLackSchemas = DAMAGE.some((fault) => plan.faults.has(fault)) || hasUnsyncedTail(plan);
+    if (refusedBlocks > 0 && !mayLackSchemas)
       fail('every block has its schema', `${where}: ${refusedBlocks} blocks without`);
   }
 }
 
-function checkGapReasons({ gaps }: Stored, plan: Plan, fail: Fail): void {
+function checkGapReasons(
+  { gaps }: Stored,
+  { plan, witnesses }: { readonly plan: Plan; readonly witnesses: readonly Witness[] },
+  fail: Fail,
+): void {
   const { faults } = plan;
-  for (const { reason, from, to, epochId } of gaps) {
+  for (const gap of gaps) {
+    const { reason, from, to, epochId } = gap;
+    if (hasUnsyncedTail(plan) && isHoleOfPowerCut(gap, witnesses)) continue;
     const name = GAP_REASON_NAMES[reason] ?? String(reason);
     const isRollback = reason === GAP_REASON.COLLECTOR_ROLLBACK;
     if (!CAUSES[reason]?.some((cause) => faults.has(cause)) || (isRollback && mustHold(plan))) {
       fail('no loss without a cause', `numbers ${from} to ${to} of epoch ${epochId} were given up: ${name}`);
     }
   }
+}
+
+/** What was not synced when the power went may survive in part; what survived behind a hole counts what is in it. */
+function isHoleOfPowerCut(gap: StoredGap, witnesses: readonly Witness[]): boolean {
+  const { hostId, epochId, from, to, reason } = gap;
+  // A hole of schemas alone, also one in front of everything that is left.
+  if (gap.ticks === 0) return true;
+  const covered = witnesses
+    .filter((witness) => witness.hostId === hostId)
+    .flatMap(({ ticks }) => ticks)
+    .filter(({ place }) => place?.epochId === epochId && from <= place.seq && place.seq <= to);
+  const isUnsynced = covered.length > 0 && covered.every(({ excuse }) => excuse !== undefined);
+  return reason === GAP_REASON.CORRUPT && isUnsynced;
+}
+
+/** Whether more than a record or two may be unsynced when the power goes, a schema among them. */
+function hasUnsyncedTail({ faults }: Plan): boolean {
+  return faults.has('power cut of an agent') && faults.has('slow disk');
 }
 
 /** Whether every agent still has what it delivered, so that a collector that was set back loses nothing. */

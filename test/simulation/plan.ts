@@ -80,20 +80,23 @@ export interface Plan {
   };
 }
 
-export function planOf(seed: number, only?: readonly Fault[]): Plan {
+/** @param emphasis every other seed has these faults and no others, so that what needs several at once is met soon */
+export function planOf(seed: number, emphasis: readonly Fault[] = []): Plan {
   const random = new Random(seed, 'plan');
-  const agents = random.integer(1, 4);
-  const intervalMs = random.pick([1_000, 5_000, 10_000, 10_000]);
+  const isEmphatic = emphasis.length > 0 && seed % 2 === 1;
+  const [agentsDrawn, intervalDrawnMs] = [random.integer(1, 4), random.pick([1_000, 5_000, 10_000, 10_000])];
   const ticks = random.integer(15, 40);
-  const safetyMs = Math.max(60_000, ticks * intervalMs);
+  // Where few faults must meet there is one agent for all of them, and time.
+  const [agents, intervalMs] = isEmphatic ? [1, 1_000] : [agentsDrawn, intervalDrawnMs];
+  const safetyMs = isEmphatic ? 240_000 : Math.max(60_000, ticks * intervalMs);
   // Sometimes few kinds, sometimes many.
   const share = random.pick([0.05, 0.15, 0.3, 0.6]);
-  const kind = random.isTrue(0.8) ? 'durable' : 'memory';
+  const kind = random.isTrue(0.8) || isEmphatic ? 'durable' : 'memory';
   const possible = FAULTS.filter((fault) => kind === 'durable' || !OF_DISKS.has(fault));
   const drawn = possible.filter(() => random.isTrue(share));
-  const faults = new Set(only === undefined ? drawn : drawn.filter((fault) => only.includes(fault)));
+  const faults = new Set(isEmphatic ? emphasis : drawn);
   const momentary = [...faults].filter((fault) => !STANDING.has(fault));
-  const count = momentary.length === 0 ? 0 : random.integer(1, 10);
+  const count = momentary.length === 0 ? 0 : random.integer(1, isEmphatic ? 20 : 10);
   const injections = Array.from({ length: count }, () => ({
     atMs: random.next() * safetyMs,
     fault: random.pick(momentary),

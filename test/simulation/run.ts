@@ -2,10 +2,13 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { planOf } from './plan.ts';
+import { runAlerts, type AlertOutcome } from './alerts.ts';
+import { planOf, type Fault, type Plan } from './plan.ts';
 import type { SeedReport } from './report.ts';
 import { prepare, runWorld } from './world.ts';
 
+/** Every so many seeds also live through the world of alerts, which takes longer than the other one. */
+const SEEDS_PER_ALERTS = 10;
 /** The databases of a world live in memory where the system has such a folder. */
 const SHARED_MEMORY = '/dev/shm';
 
@@ -19,6 +22,10 @@ export async function runSeeds(options: {
   readonly isEnough: (report: SeedReport) => boolean;
   /** Also of a run that passes. */
   readonly isStoryWanted: boolean;
+  /** Faults that a mutant needs, see `planOf`. */
+  readonly emphasis: readonly Fault[];
+  /** Only the world of alerts, for mutants of alerting. */
+  readonly isOfAlerts: boolean;
 }): Promise<void> {
   const folder = mkdtempSync(
     join(existsSync(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir(), 'rollcall-simulation-'),
@@ -26,7 +33,11 @@ export async function runSeeds(options: {
   try {
     prepare(folder);
     for (const seed of options.seeds) {
-      const report = await runSeed(seed, folder, options.isStoryWanted);
+      const delivery = options.isOfAlerts
+        ? emptyReport(seed)
+        : await runSeed(planOf(seed, options.emphasis), folder, options.isStoryWanted);
+      const isTurn = options.isOfAlerts || seed % SEEDS_PER_ALERTS === 0;
+      const report = isTurn ? withAlerts(delivery, await runAlerts(seed)) : delivery;
       options.tell(report);
       if (options.isEnough(report)) return;
     }
@@ -35,11 +46,10 @@ export async function runSeeds(options: {
   }
 }
 
-async function runSeed(seed: number, folder: string, isStoryWanted: boolean): Promise<SeedReport> {
-  const plan = planOf(seed);
+async function runSeed(plan: Plan, folder: string, isStoryWanted: boolean): Promise<SeedReport> {
   const { violation, marks, verdict, virtualMs, log } = await runWorld(plan, folder);
   return {
-    seed,
+    seed: plan.seed,
     violation,
     marks: Object.fromEntries(marks),
     counts: verdict && {
@@ -55,7 +65,19 @@ async function runSeed(seed: number, folder: string, isStoryWanted: boolean): Pr
   };
 }
 
-function describePlan({ agents, intervalMs, safetyMs, faults, spool }: ReturnType<typeof planOf>): string {
+function emptyReport(seed: number): SeedReport {
+  return { seed, violation: undefined, marks: {}, counts: undefined, virtualMs: 0, story: [] };
+}
+
+function withAlerts(report: SeedReport, { violation, marks }: AlertOutcome): SeedReport {
+  return {
+    ...report,
+    violation: report.violation ?? violation,
+    marks: { ...report.marks, ...Object.fromEntries(marks) },
+  };
+}
+
+function describePlan({ agents, intervalMs, safetyMs, faults, spool }: Plan): string {
   const size = `${agents} agents every ${intervalMs / 1_000} s for ${Math.round(safetyMs / 1_000)} s`;
   return `${size}, spool ${JSON.stringify(spool)}, faults: ${[...faults].join(', ') || 'none'}`;
 }

@@ -231,7 +231,14 @@ export class SimAgent {
    */
   beforeComparison(): void {
     const { spool } = this;
-    if (!this.hasForked || spool === undefined) return;
+    if (spool === undefined) return;
+    const held = new Set(spool.epochs().map(({ id }) => id));
+    this.ledger.excuse(
+      'freed as acknowledged before the agent could know that the collector was set back',
+      ({ isAcked, wasAcked, place }) =>
+        !isAcked && wasAcked && place !== undefined && !held.has(place.epochId),
+    );
+    if (!this.hasForked) return;
     const isDropped = ({ isAcked, place }: Tick): boolean =>
       !isAcked && place !== undefined && spool.crcOf(place.epochId, place.seq) === undefined;
     this.ledger.excuse('dropped before the histories of two machines could be compared', isDropped);

@@ -61,6 +61,8 @@ export class SimDisk {
   readonly #timeline: Timeline;
   readonly #random: Random;
   #root: DirNode = newDir();
+  /** A sync that was slow to begin with stands in front of those that come later. */
+  #slowUntilMs = 0;
 
   /** An empty disk but for one folder, which was made long ago. */
   static withFolder(name: string, ...parameters: ConstructorParameters<typeof SimDisk>): SimDisk {
@@ -97,7 +99,8 @@ export class SimDisk {
   get isSound(): boolean {
     // A single sync that fails is repaired at once.
     const { isFull, isReadOnly, failingWrites, failingReads, syncMsMax } = this.faults;
-    return !isFull && !isReadOnly && failingWrites + failingReads === 0 && syncMsMax === 0;
+    const isSlow = syncMsMax > 0 || this.#timeline.nowMs < this.#slowUntilMs;
+    return !isFull && !isReadOnly && failingWrites + failingReads === 0 && !isSlow;
   }
 
   paths(): string[] {
@@ -159,6 +162,7 @@ export class SimDisk {
   /** Resolves after the time of a sync; never when the process dies meanwhile. */
   wait(process: Process): Promise<void> {
     const delayMs = this.#random.next() * Math.max(LATENCY_MS, this.faults.syncMsMax);
+    if (delayMs > LATENCY_MS) this.#slowUntilMs = Math.max(this.#slowUntilMs, this.now + delayMs);
     return new Promise((resolve) => {
       this.#timeline.after(delayMs, () => process.whenRunning(resolve));
     });

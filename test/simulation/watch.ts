@@ -3,6 +3,7 @@ import { decodeFrame, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
 import { decodeWelcome } from '@rollcall/shared/protocol/handshake.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { decodeAck, decodeBatch, decodeError } from '@rollcall/shared/protocol/messages.ts';
+import { RECORD_KIND, type WireRecord } from '@rollcall/shared/protocol/record.ts';
 import type { Line, Tap } from './network.ts';
 import type { SimAgent } from './sim-agent.ts';
 import type { WatermarkProbe } from './stored.ts';
@@ -35,6 +36,8 @@ export class Watch implements Tap {
   /** The connection of each host that got its WELCOME last. */
   readonly #newest = new Map<string, LineFacts>();
   readonly #heardAtMs = new Map<string, number>();
+  /** Checksums of the records that were sent, by machine, epoch and number. */
+  readonly #sent = new Map<string, number>();
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -49,7 +52,8 @@ export class Watch implements Tap {
     const frame = decodeFrame(Buffer.from(bytes));
     if (frame.type !== MESSAGE.BATCH) return;
     const facts = this.#of(line);
-    const { records } = decodeBatch(frame);
+    const { epochId, records } = decodeBatch(frame);
+    for (const record of records) this.#checkNumber(facts.agent, epochId, record);
     const start = facts.bytesSent + frame.body.length - (records.at(-1)?.bytes.length ?? 0);
     facts.bytesSent += frame.body.length;
     if (!facts.isWelcomed) this.#options.failed('batch before welcome', line.name);
@@ -73,7 +77,8 @@ export class Watch implements Tap {
     if (frame.type !== MESSAGE.BATCH) return;
     facts.bytesReached += frame.body.length;
     const { epochId, records } = decodeBatch(frame);
-    for (const { seq } of records) facts.agent.ledger.arrived(epochId, seq);
+    for (const { seq, kind } of records)
+      if (kind !== RECORD_KIND.GAP) facts.agent.ledger.arrived(epochId, seq);
   }
 
   sentByCollector(line: Line, bytes: Buffer): void {
@@ -107,6 +112,16 @@ export class Watch implements Tap {
       facts.creditReached = Math.max(facts.creditReached, creditLimit);
       facts.agent.acknowledged(epochId, watermark);
     }
+  }
+
+  /** The most dangerous bug there is: a number that the collector has seen is given to another record. */
+  #checkNumber(agent: SimAgent, epochId: string, { seq, crc, kind }: WireRecord): void {
+    // A gap takes the place of a record that had to go.
+    if (agent.hasForked || kind === RECORD_KIND.GAP) return;
+    const key = `${agent.name} ${epochId}#${seq}`;
+    const before = this.#sent.get(key) ?? crc;
+    this.#sent.set(key, crc);
+    if (before !== crc) this.#options.failed('no number is used twice', key);
   }
 
   #welcomeSent(facts: LineFacts, body: Buffer): void {

@@ -2,8 +2,10 @@
 import './tiny-limits.ts';
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { GAP_REASON_NAMES } from '@rollcall/shared/protocol/gap.ts';
 import { generateIdentity, type Identity } from '@rollcall/shared/protocol/identity.ts';
 import { heal, inject, type Scene } from './injections.ts';
+import { markOfLine } from './marks.ts';
 import { Network } from './network.ts';
 import { judge, type Verdict } from './oracle.ts';
 import type { Plan } from './plan.ts';
@@ -286,7 +288,9 @@ class World {
       ticks: ledger.ticks,
       hasForked: hasForked || this.#plan.faults.has('collector rollback'),
     }));
-    const verdict = judge(readStored(this.#collector.journalPath), witnesses, this.#plan);
+    const stored = readStored(this.#collector.journalPath);
+    for (const { reason } of stored.gaps) this.#mark(`gap ${GAP_REASON_NAMES[reason] ?? reason}`);
+    const verdict = judge(stored, witnesses, this.#plan);
     const [first] = verdict.faults;
     if (first !== undefined) this.#fail(first.check, first.detail);
     return verdict;
@@ -364,6 +368,8 @@ class World {
     if (/error (?:agent session failed|listener of the journal failed|background work failed)/.test(line)) {
       this.#fail('no bug is met', line);
     }
+    const mark = markOfLine(line);
+    if (mark !== undefined) this.#mark(mark);
     this.#log.push(`${(this.#timeline.nowMs / 1_000).toFixed(3)} ${line}`);
     if (this.#log.length > LOG_LINES) this.#log.shift();
   }

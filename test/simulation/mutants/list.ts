@@ -3,8 +3,12 @@
  * is weak, not that the product is good. Long, because it is one list.
  */
 
+import type { Fault } from '../plan.ts';
+
 export interface Mutant {
   readonly name: string;
+  /** What it takes several faults at once to see: every other seed has these. */
+  readonly emphasis?: readonly Fault[];
   readonly edits: readonly Edit[];
 }
 
@@ -20,6 +24,7 @@ const JOURNAL = 'collector/src/journal';
 const GATEWAY = 'collector/src/gateway';
 const LINK = 'agent/src/link';
 const SPOOL = 'agent/src/spool';
+const ALERTING = 'collector/src/alerting';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -310,6 +315,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a blocked socket stays blocked',
+    emphasis: ['clog to the collector', 'slow network'],
     edits: [
       {
         file: `${LINK}/session.ts`,
@@ -364,6 +370,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable: sent before the sync, and the epoch kept over a boot',
+    emphasis: ['slow disk', 'power cut of an agent'],
     edits: [
       {
         file: `${SPOOL}/durable.ts`,
@@ -409,6 +416,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable: a sync that failed is tried again',
+    emphasis: ['failing syncs', 'power cut of an agent', 'partition'],
     edits: [
       {
         file: `${SPOOL}/disk-shelf.ts`,
@@ -420,6 +428,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable: segment removed before its gap is durable',
+    emphasis: ['small spool', 'changing series', 'partition', 'slow disk', 'kill agent', 'death at a write'],
     edits: [
       {
         file: `${SPOOL}/disk-shelf.ts`,
@@ -490,6 +499,130 @@ export const MUTANTS: readonly Mutant[] = [
         file: `${LINK}/uplink.ts`,
         from: `      identity.store({ generation, storeId, binding });`,
         to: `      void binding;`,
+      },
+    ],
+  },
+  {
+    name: 'durable: an epoch that cannot be read is deleted',
+    emphasis: ['failing reads', 'kill agent', 'partition'],
+    edits: [
+      {
+        file: `${SPOOL}/recover.ts`,
+        from: `if (!hasUnreadable) removeTree(disk, dir);`,
+        to: `removeTree(disk, dir);`,
+      },
+    ],
+  },
+  {
+    name: 'durable: what was found is not synced',
+    emphasis: ['kill agent', 'freeze agent', 'power cut of an agent', 'partition'],
+    edits: [
+      {
+        file: `${SPOOL}/durable.ts`,
+        from: `if (epoch.bootId === bootId) this.#shelf.secure(epoch.id, epoch.segments);`,
+        to: `void epoch;`,
+      },
+    ],
+  },
+  {
+    name: 'durable: memory mode keeps the epoch',
+    emphasis: ['disk full', 'kill agent', 'partition'],
+    edits: [
+      {
+        file: `${SPOOL}/record-spool.ts`,
+        from: `    this.#shelf = undefined;
+    this.beginEpoch();
+  }
+
+  /**
+   * Moves`,
+        to: `    this.#shelf = undefined;
+    this.current.leaveShelf();
+  }
+
+  /**
+   * Moves`,
+      },
+      {
+        file: `${SPOOL}/epoch.ts`,
+        from: `  get segmentCount(): number {`,
+        to: `  leaveShelf(): void {
+    this.#shelf = undefined;
+  }
+
+  get segmentCount(): number {`,
+      },
+    ],
+  },
+  {
+    name: 'an agent that sleeps while it stops goes on',
+    emphasis: ['restart agent', 'suspend agent', 'slow network', 'clog to the agent'],
+    edits: [
+      {
+        file: `${LINK}/session.ts`,
+        from: `  if (state.phase === 'DRAINING' && state.isStopping) return stopped(state, [{ kind: 'terminate' }]);`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'generation not checked',
+    emphasis: ['clone of an agent'],
+    edits: [
+      {
+        file: `${GATEWAY}/hello.ts`,
+        from: `  if (generation < host.generation) return 'behind';`,
+        to: ``,
+      },
+    ],
+  },
+  {
+    name: 'alerts: an attempt is not noted before it is made',
+    edits: [
+      {
+        file: `${ALERTING}/outbox/worker.ts`,
+        from: `const attempt = rows.begin(row, clock.wallMs(), clock.monoMs());`,
+        to: `const attempt = { id: 0, row, number: row.attempts + 1, startedMonoMs: clock.monoMs() };`,
+      },
+    ],
+  },
+  {
+    name: 'alerts: resolved may pass fired',
+    edits: [
+      {
+        file: `${ALERTING}/outbox/rows.ts`,
+        from: `WHERE o.receiver = ? AND o.\${UNSENT} AND o.status <> 'sending' AND NOT EXISTS (`,
+        to: `WHERE o.receiver = ? AND o.\${UNSENT} AND o.status <> 'sending' AND NOT 0 * EXISTS (`,
+      },
+    ],
+  },
+  {
+    name: 'alerts: an alert ends when its data stop',
+    edits: [
+      {
+        file: `${ALERTING}/rules/decide.ts`,
+        from: `?? { kind: 'unknown' };`,
+        to: `?? { kind: 'cleared', value: null };`,
+      },
+    ],
+  },
+  {
+    name: 'alerts: gone without the wait for it',
+    edits: [
+      {
+        file: `${ALERTING}/rules/decide.ts`,
+        from: `if (input.nowMonoMs - goneSinceMonoMs < input.limits.goneAfterMs) {`,
+        to: `if (input.nowMonoMs < 0) {`,
+      },
+    ],
+  },
+  {
+    name: 'alerts: attempts that a crash cut off are forgotten',
+    edits: [
+      {
+        file: `${ALERTING}/outbox/rows.ts`,
+        from: `    if (lost.length === 0) return [];`,
+        to: `    if (lost.length >= 0) return [];`,
       },
     ],
   },
