@@ -82,8 +82,12 @@ const STORES: readonly Store[] = [
         '--web.enable-remote-write-receiver',
         '--log.level=error',
       ];
-      const { pid, stop } = await startProgram(path, parameters, `http://${address}/-/ready`);
-      return { pid, stop, settings: `kind: prometheus, url: "http://${address}"` };
+      const program = await startProgram(path, parameters, `http://${address}/-/ready`);
+      return {
+        pid: program.pid,
+        stop: () => program.stop(),
+        settings: `kind: prometheus, url: "http://${address}"`,
+      };
     },
   },
 ];
@@ -95,8 +99,8 @@ async function startVictoria(
 ): Promise<RunningStore> {
   const address = `127.0.0.1:${await freePort()}`;
   const parameters = [`-httpListenAddr=${address}`, `-storageDataPath=${folder}`, '-retentionPeriod=1y'];
-  const { pid, stop } = await startProgram(path, parameters, `http://${address}/health`);
-  return { pid, stop, settings: settings(`http://${address}`) };
+  const program = await startProgram(path, parameters, `http://${address}/health`);
+  return { pid: program.pid, stop: () => program.stop(), settings: settings(`http://${address}`) };
 }
 
 export async function stores(parameters: readonly string[]): Promise<void> {

@@ -100,6 +100,7 @@ describe('LineEncoder', () => {
   it.each([
     ['x\ny', 'the metric name has a control character'],
     ['#x_y', 'the metric name begins with #'],
+    ['\\_y', 'the measurement of the metric name ends with a backslash'],
     ['', 'a series without a name cannot be written'],
   ])('refuses the metric name %j', (name, reason) => {
     expect(refusals([series({ __name__: name, a: 'b' })])).toEqual([`1 unstorable: ${reason}`]);

@@ -149,6 +149,9 @@ function headOf(labels: Labels, reader: LineReader): Head {
   if (name.endsWith('\\')) return { kind: 'refused', text: 'the metric name ends with a backslash' };
   if (!name.isWellFormed()) return { kind: 'refused', text: 'the metric name is not valid Unicode' };
   const place = placeOf(name);
+  if (place.measurement.endsWith('\\')) {
+    return { kind: 'refused', text: 'the measurement of the metric name ends with a backslash' };
+  }
   // VictoriaMetrics joins the two with an underscore, but for an empty measurement.
   const isNameless = reader === 'victoria-metrics' && place.measurement === name;
   const field = `${escaped(isNameless ? name : place.field, reader)}=`;
