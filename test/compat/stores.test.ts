@@ -9,13 +9,9 @@ import {
   type ExternalTraits,
   type ExternalUnderTest,
 } from '../../collector/src/storage/conformance.ts';
-import {
-  openPrometheusReader,
-  openPrometheusSink,
-} from '../../collector/src/storage/prometheus/prometheus.ts';
-import { openInfluxV1Reader } from '../../collector/src/storage/influx-v1/read.ts';
-import { placeOf } from '../../collector/src/storage/line-protocol/names.ts';
-import type { RefusedSamples, Sink, SinkSeries } from '../../collector/src/storage/sink.ts';
+import { openExternalReader } from '../../collector/src/storage/open-reader.ts';
+import { openSink } from '../../collector/src/storage/open-sink.ts';
+import type { PlainStore } from '../../collector/src/storage/store-config.ts';
 import { isolated, writtenThrough } from '../../collector/src/storage/testing/external.ts';
 import { needs } from '../harness/needs.ts';
 import { freePort } from '../harness/ports.ts';
@@ -37,10 +33,9 @@ afterAll(() => {
 let runs = 0;
 
 /** A view of a server that is empty at first. */
-function fresh(url: string, flush?: () => Promise<void>): ExternalUnderTest {
-  const settings = { url };
+function fresh(store: PlainStore, flush?: () => Promise<void>): ExternalUnderTest {
   const ports = { clock: systemClock };
-  const [sink, reader] = [openPrometheusSink(settings, ports), openPrometheusReader(settings, ports)];
+  const [sink, reader] = [openSink(store, ports), openExternalReader(store, ports)];
   return {
     storage: isolated(writtenThrough({ sink, reader }, flush), String(runs++)),
     release: async () => {
@@ -48,6 +43,10 @@ function fresh(url: string, flush?: () => Promise<void>): ExternalUnderTest {
       reader.close();
     },
   };
+}
+
+function takesRemoteWrite(url: string): PlainStore {
+  return { kind: 'prometheus', url, writeUrl: `${url}/api/v1/write` };
 }
 
 describe.skipIf(prometheus.path === null)(`Prometheus${prometheus.note}`, () => {
@@ -76,7 +75,7 @@ describe.skipIf(prometheus.path === null)(`Prometheus${prometheus.note}`, () => 
     labelLengthMax: 65_536,
     listsByTime: false,
   };
-  externalConformance('prometheus', traits, () => Promise.resolve(fresh(url)));
+  externalConformance('prometheus', traits, () => Promise.resolve(fresh(takesRemoteWrite(url))));
 });
 
 describe.skipIf(victoriaMetrics.path === null)(`VictoriaMetrics${victoriaMetrics.note}`, () => {
@@ -105,35 +104,8 @@ describe.skipIf(victoriaMetrics.path === null)(`VictoriaMetrics${victoriaMetrics
     listsByTime: false,
   };
   const flush = async (): Promise<void> => void (await fetch(`${url}/internal/force_flush`));
-  externalConformance('victoria-metrics', traits, () => Promise.resolve(fresh(url, flush)));
+  externalConformance('victoria-metrics', traits, () => Promise.resolve(fresh(takesRemoteWrite(url), flush)));
 });
-
-/** Writes plain line protocol, as far as the suite needs it. */
-function influxSink(url: string, database: string): Sink {
-  const escaped = (text: string): string => text.replaceAll(/[,= ]/g, String.raw`\$&`);
-  return {
-    kind: 'influx-v1',
-    async write(batch) {
-      const isText = ({ labels }: SinkSeries): boolean => labels.flat.every((text) => text.isWellFormed());
-      const lines = batch.filter(isText).flatMap(({ labels, timestamps, values }) => {
-        const { measurement, field } = placeOf(labels.metricName);
-        const tags = [...labels.entries()].filter(([name]) => name !== '__name__');
-        const head = [measurement, ...tags.map((pair) => pair.map(escaped).join('='))].join(',');
-        return Array.from(timestamps, (timeMs, at) => `${head} ${escaped(field)}=${values[at]} ${timeMs}`);
-      });
-      const query = new URLSearchParams({ db: database, precision: 'ms' }).toString();
-      const answer = await fetch(`${url}/write?${query}`, { method: 'POST', body: lines.join('\n') });
-      if (answer.status !== 204 && answer.status !== 400) throw new Error(await answer.text());
-      const refused = batch.filter((series) => answer.status === 400 || !isText(series)).map(refusal);
-      return { kind: 'written', refused };
-    },
-    close: () => Promise.resolve(),
-  };
-}
-
-function refusal({ labels, timestamps }: SinkSeries): RefusedSamples {
-  return { labels, reason: 'refused', text: '', count: timestamps.length };
-}
 
 describe.skipIf(influxd.path === null)(`InfluxDB 1${influxd.note}`, () => {
   let url = '';
@@ -164,12 +136,6 @@ describe.skipIf(influxd.path === null)(`InfluxDB 1${influxd.note}`, () => {
     labelLengthMax: 60_000,
     listsByTime: true,
   };
-  externalConformance('influx-v1', traits, () => {
-    const database = 'rollcall';
-    const reader = openInfluxV1Reader({ url, database }, { clock: systemClock });
-    return Promise.resolve({
-      storage: isolated(writtenThrough({ sink: influxSink(url, database), reader }), String(runs++)),
-      release: async () => reader.close(),
-    });
-  });
+  const store = (): PlainStore => ({ kind: 'influx-v1', url, database: 'rollcall', server: 'influxdb' });
+  externalConformance('influx-v1', traits, () => Promise.resolve(fresh(store())));
 });
