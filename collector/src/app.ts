@@ -17,6 +17,11 @@ import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort } from './alerting/ports.ts';
+import { backtest } from './alerting/backtest/backtest.ts';
+import { RuleShelf } from './alerting/rule-files/rule-shelf.ts';
+import { testTexts } from './alerting/rule-files/test-texts.ts';
+import type { TestStore } from './alerting/rule-files/unit-test.ts';
+import { rulesInForce } from './api/rules-view.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import { readStockRules } from './alerting/stock-rules/stock-rules.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
@@ -51,7 +56,7 @@ import type { SealableJournal } from './journal/journal.ts';
 import { openJournal } from './journal/open-journal.ts';
 import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
-import { DEFAULT_LIMITS, type QueryEngine } from './query/query.ts';
+import { createQueryEngine, DEFAULT_LIMITS, type QueryEngine } from './query/query.ts';
 import { QueryLog } from './query/query-log.ts';
 import { limitsPerThread, Readers, threadStarter } from './readers/readers.ts';
 import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE, READER_COUNTERS } from './self/figures.ts';
@@ -65,7 +70,7 @@ import { BlockSet } from './storage/embedded/block-set.ts';
 import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
 import type { Retention } from './storage/embedded/sealing/plan.ts';
 import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
-import { openStorage } from './storage/open.ts';
+import { openScratchStorage, openStorage } from './storage/open.ts';
 
 export interface Collector {
   /** Where it listens. */
@@ -274,6 +279,8 @@ async function open(
       ...feedGauges(feed, () => clock.wallMs()),
     ],
   });
+  const rulesDir = resolve(config['rules-dir'] ?? join(dataDir, 'rules'));
+  const thresholdsPath = resolve(config['thresholds-file'] ?? join(dataDir, 'thresholds.yaml'));
   const alerting = createAlerting({
     state,
     clock,
@@ -291,8 +298,9 @@ async function open(
       filesystemFreeBytesMin: config['disk-full-bytes'],
       filesystemForMs: config['disk-full-for'],
     }),
-    stockFiles: readStockRules(nodeDisk),
-    ruleFiles: { path: resolve(config['rules-dir'] ?? join(dataDir, 'rules')), disk: nodeDisk },
+    stockFiles: config['stock-rules'] === 'on' ? readStockRules(nodeDisk) : [],
+    ruleFiles: { path: rulesDir, disk: nodeDisk },
+    thresholds: { path: thresholdsPath, disk: nodeDisk },
     append: async (batch) => void (await storage.append(batch)),
     externalUrl: url,
     limits: {
@@ -360,6 +368,18 @@ async function open(
       list: ({ hostId, ...query }) => alerting.incidents.list({ ...query, hostId: hostId ?? null }),
     },
     queries: { slowest: () => queryLog.slowest() },
+    rules: {
+      list: () => rulesInForce(alerting.rules()),
+      shelf: new RuleShelf({
+        disk: nodeDisk,
+        folder: rulesDir,
+        thresholdsPath,
+        checkThresholds: (text) => alerting.checkThresholds(text),
+        changed: () => alerting.refreshRules(),
+      }),
+      test: (texts, signal) => testTexts(texts, () => scratchStore(clock), signal),
+      backtest: (request, signal) => backtest(request, readers.engine, signal),
+    },
     maintenance: { maintenance: alerting.maintenance, changed: () => alerting.releaseHeld() },
     alertmanager: {
       log,
@@ -472,6 +492,12 @@ function presenceSettings(config: Config) {
     startGraceMs: config['start-grace'],
     tickMs: Math.min(PRESENCE_DEFAULTS.tickMs, Math.max(100, config['down-grace'] / 4)),
   };
+}
+
+/** An empty store with its engine, for unit tests of rules. */
+function scratchStore(clock: Clock): TestStore {
+  const storage = openScratchStorage();
+  return { append: (series) => storage.append(series), engine: createQueryEngine({ storage, clock }) };
 }
 
 function evaluateWith(engine: QueryEngine): EvaluatePort {

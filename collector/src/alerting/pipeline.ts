@@ -38,6 +38,10 @@ import { bookOf, type RuleBook } from './rules/book.ts';
 import type { Rule } from './rules/rule.ts';
 import { QuickLook } from './rules/quick-look.ts';
 import { stockRules } from './rules/stock.ts';
+import type { Problem } from './rule-files/document.ts';
+import { withThresholds } from './thresholds/apply.ts';
+import { readThresholdFile } from './thresholds/threshold-file.ts';
+import { ThresholdStore } from './thresholds/threshold-store.ts';
 import { createUlid } from './ulid.ts';
 
 export interface AlertingOptions {
@@ -61,6 +65,8 @@ export interface AlertingOptions {
   readonly stockFiles?: readonly NamedRuleFile[] | undefined;
   /** Folder with rule files, absolute; none when left out. */
   readonly ruleFiles?: { readonly path: string; readonly disk: Disk } | undefined;
+  /** File with levels of their own for some objects, absolute; none when left out. */
+  readonly thresholds?: { readonly path: string; readonly disk: Disk } | undefined;
   /** Stores what rules compute; when left out it is dropped. */
   readonly append?: ((series: readonly RuleSeries[]) => Promise<void>) | undefined;
   /** Address of the collector as people reach it, for texts of alerts. */
@@ -86,7 +92,13 @@ export interface RulesView {
   readonly healthOf: (id: string) => RuleHealth | undefined;
   readonly instancesOf: (id: string) => readonly Instance[];
   /** Rule files that are not in order. */
-  readonly problems: readonly { readonly file: string; readonly problem: string }[];
+  readonly problems: readonly RuleProblem[];
+}
+
+/** A file of rules or thresholds that is not in order; one line for each problem. */
+export interface RuleProblem {
+  readonly file: string;
+  readonly problem: string;
 }
 
 /** @throws AppError BAD_CONFIG when a rule is malformed or there are too many receivers */
@@ -117,6 +129,9 @@ export class Alerting {
   readonly #suppressor: Suppressor;
   readonly #dispatch: Dispatch;
   readonly #folder: RuleFolder | undefined;
+  readonly #thresholds: ThresholdStore | undefined;
+  /** What is wrong with thresholds that are read well: rules that do not exist, for example. */
+  #misfits: readonly RuleProblem[] = [];
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
   #tick: Timer | undefined;
@@ -164,6 +179,10 @@ export class Alerting {
     const { ruleFiles } = options;
     this.#folder = ruleFiles === undefined ? undefined : new RuleFolder(ruleFiles.path, ruleFiles.disk);
     this.#folder?.refresh();
+    const { thresholds } = options;
+    this.#thresholds =
+      thresholds === undefined ? undefined : new ThresholdStore(thresholds.path, thresholds.disk);
+    this.#thresholds?.refresh();
     this.#evaluator = new RuleEvaluator({
       book: this.#bookOfFiles(),
       stored: instanceRows.all(),
@@ -192,8 +211,20 @@ export class Alerting {
       book: this.#evaluator.book,
       healthOf: (id) => this.#evaluator.healthOf(id),
       instancesOf: (id) => this.#evaluator.instancesOf(id),
-      problems: this.#folder?.problems ?? [],
+      problems: this.#problems(),
     };
+  }
+
+  /** What would be wrong if this text were in force as thresholds. */
+  checkThresholds(text: string): readonly Problem[] {
+    const { overrides, problems } = readThresholdFile(text);
+    return [...problems, ...withThresholds(this.#plainBook(), overrides).problems];
+  }
+
+  /** Rule files have changed: they are read now instead of at the next look. */
+  refreshRules(): void {
+    this.#filesLookedAtMs = -Infinity;
+    this.#lookAtFiles();
   }
 
   /** Begins to evaluate and to deliver, with what an earlier run left. */
@@ -295,6 +326,16 @@ export class Alerting {
   }
 
   #bookOfFiles(): RuleBook {
+    const { book, problems } = withThresholds(this.#plainBook(), this.#thresholds?.overrides ?? []);
+    this.#misfits = problems.map(({ line, message }) => ({
+      file: 'thresholds',
+      problem: `thresholds:${line}: ${message}`,
+    }));
+    return book;
+  }
+
+  /** Without the levels that some objects have of their own. */
+  #plainBook(): RuleBook {
     const { rules = stockRules() } = this.#options;
     const files = [...(this.#options.stockFiles ?? []), ...(this.#folder?.files ?? [])];
     return bookOf(rules, files, { intervalMs: this.#limits.evaluationIntervalMs });
@@ -306,12 +347,13 @@ export class Alerting {
     if (this.#folder === undefined || clock.monoMs() - this.#filesLookedAtMs < this.#limits.ruleFilesPollMs)
       return;
     this.#filesLookedAtMs = clock.monoMs();
-    if (!this.#folder.refresh()) return;
+    const hasChanged = [this.#folder.refresh(), this.#thresholds?.refresh() ?? false].includes(true);
+    if (!hasChanged) return;
     const gone = this.#evaluator.setBook(this.#bookOfFiles());
     this.#reportFiles();
     log.info('rule files were read', { files: this.#folder.files.length });
     // While a file is broken nobody knows which rules were meant to go.
-    if (this.#folder.problems.length > 0) return;
+    if (this.#problems().length > 0) return;
     for (const id of gone) {
       const closed = this.#store.closeRule(id, 'the rule was removed', clock.wallMs());
       this.#evaluator.forgetRule(id);
@@ -319,8 +361,14 @@ export class Alerting {
     }
   }
 
+  #problems(): readonly RuleProblem[] {
+    const problem = this.#thresholds?.problem;
+    const ofThresholds = problem === undefined ? [] : [{ file: 'thresholds', problem }];
+    return [...(this.#folder?.problems ?? []), ...ofThresholds, ...this.#misfits];
+  }
+
   #reportFiles(): void {
-    const problems = this.#folder?.problems ?? [];
+    const problems = this.#problems();
     const text = problems.map(({ file, problem }) => `${file} ${problem}`).join('\n');
     if (text === this.#brokenFiles) return;
     this.#brokenFiles = text;

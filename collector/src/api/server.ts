@@ -20,6 +20,7 @@ import { alertmanagerRouter, type AlertmanagerOptions } from './alertmanager/ale
 import { scopeGuard } from './auth/guard.ts';
 import type { TokenVerdict } from './auth/tokens.ts';
 import { maintenanceRouter, type MaintenancePort } from './routes/maintenance.ts';
+import { rulesRouter, type RulesPort } from './routes/rules.ts';
 import { silencesRouter } from './routes/silences.ts';
 import type { StatusAnswer } from './types.ts';
 
@@ -29,6 +30,7 @@ export interface ApiPorts {
   readonly hosts: HostsPort;
   readonly incidents: IncidentsPort;
   readonly queries: QueriesPort;
+  readonly rules: RulesPort;
   readonly maintenance: MaintenancePort;
   /** Alerts and silences; the latter are under `/v1/silences` too. */
   readonly alertmanager: AlertmanagerOptions;
@@ -66,6 +68,7 @@ export function createApi(ports: ApiPorts): Express {
   app.use('/v1/queries', queriesRouter(ports.queries));
   const mayChange = scopeGuard(ports.judgeAdmin, { scope: 'admin', purpose: 'changing anything' });
   app.use('/v1/silences', silencesRouter(ports.alertmanager, mayChange));
+  app.use('/v1/rules', rulesRouter(ports.rules, mayChange));
   app.use('/v1/maintenance', maintenanceRouter(ports.maintenance, mayChange));
   app.get('/v1/status', (_request, response) => {
     response.json(ports.status());
