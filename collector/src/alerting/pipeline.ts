@@ -18,7 +18,8 @@ import { HeldRows } from './outbox/held-rows.ts';
 import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
-import { RuleFolder, type NamedRuleFile } from './rule-files/folder.ts';
+import type { NamedRuleFile } from './rule-files/folder.ts';
+import { RuleLibrary, type RuleProblem } from './rule-library.ts';
 import type { RuleSeries } from './rule-files/group.ts';
 import { Dependencies, type DependencyConfig } from './inhibition/dependencies.ts';
 import { SHIPPED_INHIBIT_RULES, type InhibitRule } from './inhibition/inhibit-rules.ts';
@@ -34,14 +35,11 @@ import { Silences } from './silences/silences.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
-import { bookOf, type RuleBook } from './rules/book.ts';
+import type { RuleBook } from './rules/book.ts';
 import type { Rule } from './rules/rule.ts';
 import { QuickLook } from './rules/quick-look.ts';
 import { stockRules } from './rules/stock.ts';
 import type { Problem } from './rule-files/document.ts';
-import { withThresholds } from './thresholds/apply.ts';
-import { readThresholdFile } from './thresholds/threshold-file.ts';
-import { ThresholdStore } from './thresholds/threshold-store.ts';
 import { createUlid } from './ulid.ts';
 
 export interface AlertingOptions {
@@ -95,12 +93,6 @@ export interface RulesView {
   readonly problems: readonly RuleProblem[];
 }
 
-/** A file of rules or thresholds that is not in order; one line for each problem. */
-export interface RuleProblem {
-  readonly file: string;
-  readonly problem: string;
-}
-
 /** @throws AppError BAD_CONFIG when a rule is malformed or there are too many receivers */
 export function createAlerting(options: AlertingOptions): Alerting {
   const limits = { ...ALERTING_LIMITS, ...options.limits };
@@ -128,10 +120,7 @@ export class Alerting {
   readonly #router: Router;
   readonly #suppressor: Suppressor;
   readonly #dispatch: Dispatch;
-  readonly #folder: RuleFolder | undefined;
-  readonly #thresholds: ThresholdStore | undefined;
-  /** What is wrong with thresholds that are read well: rules that do not exist, for example. */
-  #misfits: readonly RuleProblem[] = [];
+  readonly #library: RuleLibrary;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
   #tick: Timer | undefined;
@@ -176,15 +165,15 @@ export class Alerting {
       enqueue: (transitions) => this.#enqueue(transitions),
       limits,
     });
-    const { ruleFiles } = options;
-    this.#folder = ruleFiles === undefined ? undefined : new RuleFolder(ruleFiles.path, ruleFiles.disk);
-    this.#folder?.refresh();
-    const { thresholds } = options;
-    this.#thresholds =
-      thresholds === undefined ? undefined : new ThresholdStore(thresholds.path, thresholds.disk);
-    this.#thresholds?.refresh();
+    this.#library = new RuleLibrary({
+      rules: options.rules ?? stockRules(),
+      stockFiles: options.stockFiles ?? [],
+      folder: options.ruleFiles,
+      thresholds: options.thresholds,
+      intervalMs: limits.evaluationIntervalMs,
+    });
     this.#evaluator = new RuleEvaluator({
-      book: this.#bookOfFiles(),
+      book: this.#library.book,
       stored: instanceRows.all(),
       store: this.#store,
       clock,
@@ -211,14 +200,13 @@ export class Alerting {
       book: this.#evaluator.book,
       healthOf: (id) => this.#evaluator.healthOf(id),
       instancesOf: (id) => this.#evaluator.instancesOf(id),
-      problems: this.#problems(),
+      problems: this.#library.problems,
     };
   }
 
   /** What would be wrong if this text were in force as thresholds. */
   checkThresholds(text: string): readonly Problem[] {
-    const { overrides, problems } = readThresholdFile(text);
-    return [...problems, ...withThresholds(this.#plainBook(), overrides).problems];
+    return this.#library.checkThresholds(text);
   }
 
   /** Rule files have changed: they are read now instead of at the next look. */
@@ -325,35 +313,17 @@ export class Alerting {
     }
   }
 
-  #bookOfFiles(): RuleBook {
-    const { book, problems } = withThresholds(this.#plainBook(), this.#thresholds?.overrides ?? []);
-    this.#misfits = problems.map(({ line, message }) => ({
-      file: 'thresholds',
-      problem: `thresholds:${line}: ${message}`,
-    }));
-    return book;
-  }
-
-  /** Without the levels that some objects have of their own. */
-  #plainBook(): RuleBook {
-    const { rules = stockRules() } = this.#options;
-    const files = [...(this.#options.stockFiles ?? []), ...(this.#folder?.files ?? [])];
-    return bookOf(rules, files, { intervalMs: this.#limits.evaluationIntervalMs });
-  }
-
   /** Takes over changed rule files now and then. Rules that are gone take their incidents with them. */
   #lookAtFiles(): void {
     const { clock, log } = this.#options;
-    if (this.#folder === undefined || clock.monoMs() - this.#filesLookedAtMs < this.#limits.ruleFilesPollMs)
-      return;
+    if (clock.monoMs() - this.#filesLookedAtMs < this.#limits.ruleFilesPollMs) return;
     this.#filesLookedAtMs = clock.monoMs();
-    const hasChanged = [this.#folder.refresh(), this.#thresholds?.refresh() ?? false].includes(true);
-    if (!hasChanged) return;
-    const gone = this.#evaluator.setBook(this.#bookOfFiles());
+    if (!this.#library.refresh()) return;
+    const gone = this.#evaluator.setBook(this.#library.book);
     this.#reportFiles();
-    log.info('rule files were read', { files: this.#folder.files.length });
+    log.info('rule files were read', { groups: this.#library.book.groups.length });
     // While a file is broken nobody knows which rules were meant to go.
-    if (this.#problems().length > 0) return;
+    if (this.#library.problems.length > 0) return;
     for (const id of gone) {
       const closed = this.#store.closeRule(id, 'the rule was removed', clock.wallMs());
       this.#evaluator.forgetRule(id);
@@ -361,14 +331,8 @@ export class Alerting {
     }
   }
 
-  #problems(): readonly RuleProblem[] {
-    const problem = this.#thresholds?.problem;
-    const ofThresholds = problem === undefined ? [] : [{ file: 'thresholds', problem }];
-    return [...(this.#folder?.problems ?? []), ...ofThresholds, ...this.#misfits];
-  }
-
   #reportFiles(): void {
-    const problems = this.#problems();
+    const { problems } = this.#library;
     const text = problems.map(({ file, problem }) => `${file} ${problem}`).join('\n');
     if (text === this.#brokenFiles) return;
     this.#brokenFiles = text;

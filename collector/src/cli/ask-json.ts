@@ -1,9 +1,7 @@
 /** A question to our own API of a running collector, answered in JSON. */
-import { AppError, describeError, isErrorCode } from '@rollcall/shared/lib/errors.ts';
+import { AppError, isErrorCode } from '@rollcall/shared/lib/errors.ts';
 import * as z from 'zod';
-
-/** Longer than anything may take at the collector. */
-const DEADLINE_MS = 6 * 60_000;
+import { sendRequest } from './post-form.ts';
 
 const errorShape = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
@@ -20,24 +18,8 @@ export async function askJson(
   if (target === null || !['http:', 'https:'].includes(target.protocol)) {
     throw new AppError('BAD_CONFIG', `--url ${url}: must be an http:// or https:// URL`);
   }
-  let status: number;
-  let text: string;
-  try {
-    const response = await fetch(target, {
-      redirect: 'error',
-      signal: AbortSignal.timeout(DEADLINE_MS),
-      headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
-      ...(body === undefined ? {} : posted(body, token)),
-    });
-    status = response.status;
-    text = await response.text();
-  } catch (error) {
-    throw new AppError(
-      'COLLECTOR_UNREACHABLE',
-      `ask ${target.origin}: ${describeError(error)}: is a collector running there?`,
-      { isRetryable: true },
-    );
-  }
+  const content = body === undefined ? undefined : { type: 'application/json', body: JSON.stringify(body) };
+  const { status, text } = await sendRequest(target, content, token);
   const answer = parsed(text);
   if (status === 200) return answer;
   const refusal = errorShape.safeParse(answer);
@@ -45,15 +27,6 @@ export async function askJson(
     throw new AppError('COLLECTOR_UNREACHABLE', `ask ${target.href}: it answered ${status}`);
   const { code, message } = refusal.data.error;
   throw new AppError(isErrorCode(code) ? code : 'BAD_REQUEST', message);
-}
-
-function posted(body: unknown, token: string | undefined) {
-  const authorization = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-  return {
-    method: 'POST',
-    body: JSON.stringify(body),
-    headers: { 'Content-Type': 'application/json', ...authorization },
-  };
 }
 
 function parsed(text: string): unknown {
