@@ -99,32 +99,35 @@ async function kill(process: RunningProcess): Promise<void> {
   await process.stop('SIGKILL');
 }
 
-it.concurrent('pages when the agent is killed and resolves when it is back, once each, across a kill of the collector', async () => {
-  const fleet = await fleetOfOne();
+it.concurrent(
+  'pages when the agent is killed and resolves when it is back, once each, across a kill of the collector',
+  async () => {
+    const fleet = await fleetOfOne();
 
-  await kill(fleet.agent);
-  await waitForNotification(fleet.receiver, 'firing', 1);
-  // Had it been killed before it noted the answer, it would have to send the page again, under the same id.
-  await waitFor('the delivery to be on record', async () => {
-    const answer = await fetchJson(`${fleet.collector.url}/v1/incidents`);
-    return JSON.stringify(answer).includes('"status":"delivered"') ? true : undefined;
-  });
+    await kill(fleet.agent);
+    await waitForNotification(fleet.receiver, 'firing', 1);
+    // Had it been killed before it noted the answer, it would have to send the page again, under the same id.
+    await waitFor('the delivery to be on record', async () => {
+      const answer = await fetchJson(`${fleet.collector.url}/v1/incidents`);
+      return JSON.stringify(answer).includes('"status":"delivered"') ? true : undefined;
+    });
 
-  await kill(fleet.collector);
-  const agent = fleet.startAgent();
-  const collector = await fleet.startCollector();
-  await waitForState(collector.url, 'up');
-  await waitForNotification(fleet.receiver, 'resolved', 1);
+    await kill(fleet.collector);
+    const agent = fleet.startAgent();
+    const collector = await fleet.startCollector();
+    await waitForState(collector.url, 'up');
+    await waitForNotification(fleet.receiver, 'resolved', 1);
 
-  await waitFor('the incident to be closed', async () => {
-    const answer = await fetchJson(`${collector.url}/v1/incidents?status=open`);
-    return JSON.stringify(answer) === '{"incidents":[]}' ? true : undefined;
-  });
-  expect(notifications(fleet.receiver, 'firing').all).toHaveLength(1);
-  expect(notifications(fleet.receiver, 'resolved').all).toHaveLength(1);
-  expect(await agent.stop()).toBe(0);
-  expect(await collector.stop()).toBe(0);
-});
+    await waitFor('the incident to be closed', async () => {
+      const answer = await fetchJson(`${collector.url}/v1/incidents?status=open`);
+      return JSON.stringify(answer) === '{"incidents":[]}' ? true : undefined;
+    });
+    expect(notifications(fleet.receiver, 'firing').all).toHaveLength(1);
+    expect(notifications(fleet.receiver, 'resolved').all).toHaveLength(1);
+    expect(await agent.stop()).toBe(0);
+    expect(await collector.stop()).toBe(0);
+  },
+);
 
 it.concurrent('delivers a page that was still queued when the collector was killed', async () => {
   const fleet = await fleetOfOne();
