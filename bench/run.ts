@@ -10,6 +10,7 @@ import { ingest } from './ingest.ts';
 import { parity } from './parity.ts';
 import { promql } from './promql.ts';
 import { query } from './query.ts';
+import { rules } from './rules.ts';
 import { soak } from './soak.ts';
 import { spool } from './spool.ts';
 import { startup } from './startup.ts';
@@ -65,6 +66,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   query: {
     help: 'the queries of a working day on a fleet by class, next to Prometheus and VictoriaMetrics',
     run: query,
+  },
+  rules: {
+    help: 'what the stock rules cost on a thousand hosts: CPU of each group, and its share of one core',
+    run: rules,
   },
   soak: {
     help: 'a day of ticks of the agent in minutes: whether memory or open files grow',

@@ -21,6 +21,11 @@ import { createTargetGuard } from './alerting/notify/target.ts';
 import { OnCallView } from './alerting/on-call/view.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort } from './alerting/ports.ts';
+import { backtest } from './alerting/backtest/backtest.ts';
+import { RuleShelf } from './alerting/rule-files/rule-shelf.ts';
+import { testTexts } from './alerting/rule-files/test-texts.ts';
+import type { TestStore } from './alerting/rule-files/unit-test.ts';
+import { rulesInForce } from './api/rules-view.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import { readStockRules } from './alerting/stock-rules/stock-rules.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
@@ -55,7 +60,7 @@ import type { SealableJournal } from './journal/journal.ts';
 import { openJournal } from './journal/open-journal.ts';
 import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
-import { DEFAULT_LIMITS, type QueryEngine } from './query/query.ts';
+import { createQueryEngine, DEFAULT_LIMITS, type QueryEngine } from './query/query.ts';
 import { QueryLog } from './query/query-log.ts';
 import { limitsPerThread, Readers, threadStarter } from './readers/readers.ts';
 import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE, READER_COUNTERS } from './self/figures.ts';
@@ -70,7 +75,7 @@ import { BlockKeeper } from './storage/embedded/sealing/keeper.ts';
 import type { Retention } from './storage/embedded/sealing/plan.ts';
 import { threadWorkshop } from './storage/embedded/sealing/thread-workshop.ts';
 import { readElsewhere } from './storage/open-reader.ts';
-import { openStorage } from './storage/open.ts';
+import { openScratchStorage, openStorage } from './storage/open.ts';
 import { MAIN_STORE } from './storage/store-config.ts';
 
 export interface Collector {
@@ -282,6 +287,8 @@ async function open(
       ...feedGauges(feed, () => clock.wallMs()),
     ],
   });
+  const rulesDir = resolve(config['rules-dir'] ?? join(dataDir, 'rules'));
+  const thresholdsPath = resolve(config['thresholds-file'] ?? join(dataDir, 'thresholds.yaml'));
   const alerting = createAlerting({
     state,
     clock,
@@ -300,8 +307,9 @@ async function open(
       filesystemFreeBytesMin: config['disk-full-bytes'],
       filesystemForMs: config['disk-full-for'],
     }),
-    stockFiles: readStockRules(nodeDisk),
-    ruleFiles: { path: resolve(config['rules-dir'] ?? join(dataDir, 'rules')), disk: nodeDisk },
+    stockFiles: config['stock-rules'] === 'on' ? readStockRules(nodeDisk) : [],
+    ruleFiles: { path: rulesDir, disk: nodeDisk },
+    thresholds: { path: thresholdsPath, disk: nodeDisk },
     append: async (batch) => void (await storage.append(batch)),
     externalUrl: url,
     limits: {
@@ -389,6 +397,18 @@ async function open(
     links,
     tokens,
     queries: { slowest: () => queryLog.slowest() },
+    rules: {
+      list: () => rulesInForce(alerting.rules()),
+      shelf: new RuleShelf({
+        disk: nodeDisk,
+        folder: rulesDir,
+        thresholdsPath,
+        checkThresholds: (text) => alerting.checkThresholds(text),
+        changed: () => alerting.refreshRules(),
+      }),
+      test: (texts, signal) => testTexts(texts, () => scratchStore(clock), signal),
+      backtest: (request, signal) => backtest(request, readers.engine, signal),
+    },
     maintenance: {
       maintenance: alerting.delivery.maintenance,
       changed: () => alerting.delivery.releaseHeld(),
@@ -520,6 +540,12 @@ function presenceSettings(config: Config) {
     startGraceMs: config['start-grace'],
     tickMs: Math.min(PRESENCE_DEFAULTS.tickMs, Math.max(100, config['down-grace'] / 4)),
   };
+}
+
+/** An empty store with its engine, for unit tests of rules. */
+function scratchStore(clock: Clock): TestStore {
+  const storage = openScratchStorage();
+  return { append: (series) => storage.append(series), engine: createQueryEngine({ storage, clock }) };
 }
 
 function evaluateWith(engine: QueryEngine): EvaluatePort {

@@ -26,17 +26,19 @@ import { OnCall } from './on-call/on-call.ts';
 import { createOverrideRows } from './on-call/override-rows.ts';
 import type { Notice, UnsentCounts } from './outbox/rows.ts';
 import type { EvaluatePort, HostsPort } from './ports.ts';
-import { RuleFolder, type NamedRuleFile } from './rule-files/folder.ts';
+import type { NamedRuleFile } from './rule-files/folder.ts';
+import { RuleLibrary, type RuleProblem } from './rule-library.ts';
 import type { RuleSeries } from './rule-files/group.ts';
 import type { RouteConfig } from './routing/route-config.ts';
 import { targetOf } from './routing/target.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
-import { bookOf, type RuleBook } from './rules/book.ts';
+import type { RuleBook } from './rules/book.ts';
 import type { Rule } from './rules/rule.ts';
 import { QuickLook } from './rules/quick-look.ts';
 import { stockRules } from './rules/stock.ts';
+import type { Problem } from './rule-files/document.ts';
 import { createUlid } from './ulid.ts';
 
 export interface AlertingOptions {
@@ -62,6 +64,8 @@ export interface AlertingOptions {
   readonly stockFiles?: readonly NamedRuleFile[] | undefined;
   /** Folder with rule files, absolute; none when left out. */
   readonly ruleFiles?: { readonly path: string; readonly disk: Disk } | undefined;
+  /** File with levels of their own for some objects, absolute; none when left out. */
+  readonly thresholds?: { readonly path: string; readonly disk: Disk } | undefined;
   /** Stores what rules compute; when left out it is dropped. */
   readonly append?: ((series: readonly RuleSeries[]) => Promise<void>) | undefined;
   /** Address of the collector as people reach it, for texts of alerts. */
@@ -87,7 +91,7 @@ export interface RulesView {
   readonly healthOf: (id: string) => RuleHealth | undefined;
   readonly instancesOf: (id: string) => readonly Instance[];
   /** Rule files that are not in order. */
-  readonly problems: readonly { readonly file: string; readonly problem: string }[];
+  readonly problems: readonly RuleProblem[];
 }
 
 /** @throws AppError BAD_CONFIG when a rule is malformed or there are too many receivers */
@@ -115,7 +119,7 @@ export class Alerting {
   readonly #store: IncidentStore;
   readonly #delivery: Delivery;
   readonly #escalator: Escalator;
-  readonly #folder: RuleFolder | undefined;
+  readonly #library: RuleLibrary;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
   #tick: Timer | undefined;
@@ -173,11 +177,15 @@ export class Alerting {
       enqueue: (transitions) => this.#enqueue(transitions),
       limits,
     });
-    const { ruleFiles } = options;
-    this.#folder = ruleFiles === undefined ? undefined : new RuleFolder(ruleFiles.path, ruleFiles.disk);
-    this.#folder?.refresh();
+    this.#library = new RuleLibrary({
+      rules: options.rules ?? stockRules(),
+      stockFiles: options.stockFiles ?? [],
+      folder: options.ruleFiles,
+      thresholds: options.thresholds,
+      intervalMs: limits.evaluationIntervalMs,
+    });
     this.#evaluator = new RuleEvaluator({
-      book: this.#bookOfFiles(),
+      book: this.#library.book,
       stored: instanceRows.all(),
       store: this.#store,
       clock,
@@ -204,8 +212,19 @@ export class Alerting {
       book: this.#evaluator.book,
       healthOf: (id) => this.#evaluator.healthOf(id),
       instancesOf: (id) => this.#evaluator.instancesOf(id),
-      problems: this.#folder?.problems ?? [],
+      problems: this.#library.problems,
     };
+  }
+
+  /** What would be wrong if this text were in force as thresholds. */
+  checkThresholds(text: string): readonly Problem[] {
+    return this.#library.checkThresholds(text);
+  }
+
+  /** Rule files have changed: they are read now instead of at the next look. */
+  refreshRules(): void {
+    this.#filesLookedAtMs = -Infinity;
+    this.#lookAtFiles();
   }
 
   /** Begins to evaluate and to deliver, with what an earlier run left. */
@@ -293,24 +312,17 @@ export class Alerting {
     }
   }
 
-  #bookOfFiles(): RuleBook {
-    const { rules = stockRules() } = this.#options;
-    const files = [...(this.#options.stockFiles ?? []), ...(this.#folder?.files ?? [])];
-    return bookOf(rules, files, { intervalMs: this.#limits.evaluationIntervalMs });
-  }
-
   /** Takes over changed rule files now and then. Rules that are gone take their incidents with them. */
   #lookAtFiles(): void {
     const { clock, log } = this.#options;
-    if (this.#folder === undefined || clock.monoMs() - this.#filesLookedAtMs < this.#limits.ruleFilesPollMs)
-      return;
+    if (clock.monoMs() - this.#filesLookedAtMs < this.#limits.ruleFilesPollMs) return;
     this.#filesLookedAtMs = clock.monoMs();
-    if (!this.#folder.refresh()) return;
-    const gone = this.#evaluator.setBook(this.#bookOfFiles());
+    if (!this.#library.refresh()) return;
+    const gone = this.#evaluator.setBook(this.#library.book);
     this.#reportFiles();
-    log.info('rule files were read', { files: this.#folder.files.length });
+    log.info('rule files were read', { groups: this.#library.book.groups.length });
     // While a file is broken nobody knows which rules were meant to go.
-    if (this.#folder.problems.length > 0) return;
+    if (this.#library.problems.length > 0) return;
     for (const id of gone) {
       const closed = this.#store.closeRule(id, 'the rule was removed', clock.wallMs());
       this.#evaluator.forgetRule(id);
@@ -319,7 +331,7 @@ export class Alerting {
   }
 
   #reportFiles(): void {
-    const problems = this.#folder?.problems ?? [];
+    const { problems } = this.#library;
     const text = problems.map(({ file, problem }) => `${file} ${problem}`).join('\n');
     if (text === this.#brokenFiles) return;
     this.#brokenFiles = text;

@@ -16,6 +16,7 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   STORAGE_UNAVAILABLE: 503,
   STORE_FAILED: 503,
   QUERY_LIMIT: 422,
+  RULES_FAILED: 422,
   QUERY_TIMEOUT: 503,
 };
 

@@ -67,6 +67,18 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
     },
     tokens: { judge: (token) => VERDICTS[token] ?? { kind: 'unknown' }, nameOf: () => 'anna' },
     queries: { slowest: () => [] },
+    rules: {
+      list: () => ({ rules: [], problems: [] }),
+      shelf: {
+        read: () => '',
+        put: () => Promise.resolve(),
+        remove: () => Promise.resolve(),
+        readThresholds: () => '',
+        putThresholds: () => Promise.resolve(),
+      },
+      test: () => Promise.resolve([]),
+      backtest: () => Promise.reject(new AppError('BAD_REQUEST', 'no history here')),
+    },
     ...suppression(),
     enrollment: { handle: ({ body }) => Promise.resolve({ status: 403, body }) },
     readiness: () => [],

@@ -22,6 +22,7 @@ import { calendarRouter, onCallRouter, type OnCallPort } from './routes/on-call.
 import { queriesRouter, type QueriesPort } from './routes/queries.ts';
 import { alertmanagerRouter, type AlertmanagerOptions } from './alertmanager/alertmanager.ts';
 import { maintenanceRouter, type MaintenancePort } from './routes/maintenance.ts';
+import { rulesRouter, type RulesPort } from './routes/rules.ts';
 import { silencesRouter } from './routes/silences.ts';
 import type { StatusAnswer } from './types.ts';
 
@@ -37,6 +38,7 @@ export interface ApiPorts {
   /** Who may change things: tokens for everything, also on loopback. */
   readonly tokens: Pick<AccessTokens, 'judge' | 'nameOf'>;
   readonly queries: QueriesPort;
+  readonly rules: RulesPort;
   readonly maintenance: MaintenancePort;
   /** Alerts and silences; the latter are under `/v1/silences` too. */
   readonly alertmanager: AlertmanagerOptions;
@@ -84,6 +86,7 @@ export function createApi(ports: ApiPorts): Express {
   app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...changing }));
   app.use('/v1/queries', queriesRouter(ports.queries));
   app.use('/v1/silences', silencesRouter(ports.alertmanager, mayChange));
+  app.use('/v1/rules', rulesRouter(ports.rules, mayChange));
   app.use('/v1/maintenance', maintenanceRouter(ports.maintenance, mayChange));
   app.get('/v1/status', (_request, response) => {
     response.json(ports.status());

@@ -266,6 +266,38 @@ export interface SilenceShape {
   readonly updatedMs: number;
 }
 
+/** `GET /v1/rules`: every rule that alerts, as it is in force. */
+export interface RulesAnswer {
+  readonly rules: readonly RuleShape[];
+  /** Files that are not in order; what they had before stays in force. */
+  readonly problems: readonly { readonly file: string; readonly problem: string }[];
+}
+
+/** Spans are milliseconds. */
+export interface RuleShape {
+  readonly id: string;
+  readonly name: string;
+  /** Empty for rules without levels. */
+  readonly level: string;
+  readonly severity: Severity;
+  /** Where it stands; `built-in` for what the collector makes of its settings. */
+  readonly file: string;
+  /** PromQL; null for rules on presence. */
+  readonly query: string | null;
+  readonly forMs: number;
+  readonly keepFiringForMs: number;
+  readonly threshold: number | null;
+  readonly recovery: number | null;
+  /** The objects that it is for as a selector, empty for all that no other rule takes. */
+  readonly only: string;
+  /** Who gave these objects a level of their own, and why; null for the rule for all others. */
+  readonly origin: { readonly name: string; readonly author: string; readonly reason: string } | null;
+  /** Pending and firing alerts. */
+  readonly alertCount: number;
+  /** Why it could not be evaluated the last time; null when it could. */
+  readonly lastError: string | null;
+}
+
 /** `GET /v1/silences?state=` */
 export interface SilencesAnswer {
   readonly silences: readonly SilenceShape[];

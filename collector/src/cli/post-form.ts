@@ -1,10 +1,10 @@
-/** A form sent to a collector, with a deadline and a bounded answer. Redirects are not followed. */
+/** A form or another request sent to a collector, with a deadline and a bounded answer. Redirects are not followed. */
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 
-/** Longer than a query may take at the collector. */
-const DEADLINE_MS = 130_000;
+/** Longer than anything may take at the collector. */
+const DEADLINE_MS = 6 * 60_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
 export interface FormAnswer {
@@ -22,11 +22,25 @@ export function postForm(
   token: string | undefined,
 ): Promise<FormAnswer> {
   const body = new URLSearchParams(fields).toString();
+  return sendRequest(url, { type: 'application/x-www-form-urlencoded', body }, token);
+}
+
+/**
+ * The same for any content, and for none: then it is a GET.
+ * @throws AppError COLLECTOR_UNREACHABLE, LIMIT_EXCEEDED
+ */
+export function sendRequest(
+  url: URL,
+  content: { readonly type: string; readonly body: string } | undefined,
+  token: string | undefined,
+): Promise<FormAnswer> {
   const headers = {
-    'Content-Type': 'application/x-www-form-urlencoded',
-    'Content-Length': String(Buffer.byteLength(body)),
+    ...(content === undefined
+      ? {}
+      : { 'Content-Type': content.type, 'Content-Length': String(Buffer.byteLength(content.body)) }),
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
   };
+  const method = content === undefined ? 'GET' : 'POST';
   const send = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
@@ -37,7 +51,7 @@ export function postForm(
         }),
       );
     };
-    const request = send(url, { method: 'POST', headers, signal: AbortSignal.timeout(DEADLINE_MS) });
+    const request = send(url, { method, headers, signal: AbortSignal.timeout(DEADLINE_MS) });
     request.once('error', fail);
     request.once('response', (response) => {
       const chunks: Buffer[] = [];
@@ -56,6 +70,6 @@ export function postForm(
         resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') });
       });
     });
-    request.end(body);
+    request.end(content?.body);
   });
 }

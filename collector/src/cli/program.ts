@@ -13,6 +13,7 @@ import { EXPORT_FORMATS } from '../transfer/formats.ts';
 import { testReceiver } from './notify.ts';
 import { checkRules, testRules, type RulesReport } from './rules.ts';
 import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
+import { backtestRules, showRules, type Asked, type BacktestTimes } from './rules-remote.ts';
 import { createEnrollmentToken, listEnrollmentTokens, revokeEnrollmentToken } from './token.ts';
 
 const DEFAULT_EXPIRY_HOURS = 1;
@@ -155,7 +156,9 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
       await exportSamples({ ...options, dataDir }, { ...ports, clock: systemClock });
     });
 
-  const rules = program.command('rules').description('rule files of Prometheus: check and test them');
+  const rules = program
+    .command('rules')
+    .description('rules: check and test files, try them on the past, show what is in force');
   const report = ({ text, failedCount }: RulesReport): void => {
     print(text);
     if (failedCount > 0)
@@ -173,6 +176,36 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     .exitOverride(reportWrongUse)
     .addHelpText('after', examples(['rollcall-collector rules test tests/node.yml']))
     .action(async (files: readonly string[]) => report(await testRules(files)));
+
+  const asked = (command: Command): Command =>
+    command
+      .exitOverride(reportWrongUse)
+      .option('--url <url>', 'the collector', QUERY_URL_DEFAULT)
+      .option('--token <token>', 'an access token (default: the variable ROLLCALL_ACCESS_TOKEN)');
+  const whom = ({ url, token }: Partial<Asked>): Asked => ({
+    url: url ?? QUERY_URL_DEFAULT,
+    token: token ?? environment['ROLLCALL_ACCESS_TOKEN'],
+  });
+  asked(rules.command('show'))
+    .description('list the rules that a running collector has in force, with their levels')
+    .addHelpText('after', examples(['rollcall-collector rules show']))
+    .action(async (options: Partial<Asked>) => print(await showRules(whom(options))));
+  asked(rules.command('backtest <file>'))
+    .description('say what the rules of a file would have done in the past: alerts, and pages a week')
+    .option('--from <time>', 'seconds since 1970 or like 2026-01-31T12:00:00Z (default: --range before --to)')
+    .option('--to <time>', 'the same (default: now)')
+    .option('--range <span>', 'how far back, without --from', '7d')
+    .option('--step <span>', 'distance of the evaluations', '1m')
+    .addHelpText(
+      'after',
+      examples([
+        'rollcall-collector rules backtest new.yml',
+        'rollcall-collector rules backtest new.yml --range 30d --step 2m',
+      ]),
+    )
+    .action(async (file: string, options: Partial<Asked> & BacktestTimes) =>
+      print(await backtestRules(file, options, whom(options), systemClock.wallMs())),
+    );
 
   const notify = program.command('notify').description('receivers of notifications');
   const notifyTest = withConfig(

@@ -97,6 +97,8 @@ const SCHEMAS = {
   'planned-timeout': duration({ minMs: SECOND_MS, maxMs: DAY_MS }),
   'rule-interval': duration({ minMs: 100, maxMs: 3_600 * SECOND_MS }),
   'rules-dir': filePath,
+  'thresholds-file': filePath,
+  'stock-rules': z.enum(['on', 'off'], { error: 'must be on or off' }),
   'raw-retention': duration({ minMs: 3_600 * SECOND_MS, maxMs: 3_650 * DAY_MS }),
   'rollup-5m-retention': duration({ minMs: DAY_MS, maxMs: 36_500 * DAY_MS }),
   'rollup-1h-retention': duration({ minMs: DAY_MS, maxMs: 36_500 * DAY_MS }),
@@ -189,6 +191,16 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: 'folder',
     fallback: undefined,
     help: 'Folder with Prometheus rule files (*.yml, *.yaml); looked through for changes every 10 s. The folder rules in data-dir unless given.',
+  },
+  'thresholds-file': {
+    shape: 'file',
+    fallback: undefined,
+    help: 'Levels of their own for some hosts or objects, see docs/rules.md. The file thresholds.yaml in data-dir unless given.',
+  },
+  'stock-rules': {
+    shape: 'on or off',
+    fallback: 'on',
+    help: 'Whether the rule files that come with the collector are in force. That a host is down, and disk-full-*, are told in any case.',
   },
   'raw-retention': { shape: 'span', fallback: '30d', help: 'How long samples are kept at full resolution.' },
   'rollup-5m-retention': {
