@@ -14,12 +14,13 @@ import { ALERTING_COUNTERS } from './alerting/counters.ts';
 import { ALERTING_LIMITS } from './alerting/limits.ts';
 import { linkKey } from './alerting/links/key.ts';
 import { createLinks } from './alerting/links/links.ts';
+import { createSmtp } from './alerting/notify/email/smtp.ts';
 import { createReceivers } from './alerting/notify/list.ts';
 import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
 import { OnCallView } from './alerting/on-call/view.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
-import type { EvaluatePort } from './alerting/ports.ts';
+import type { EvaluatePort, EvaluateRangePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
 import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
@@ -204,16 +205,17 @@ async function open(
 
   const url = externalUrl(config);
   const keyOfLinks = linkKey(state, randomBytes);
+  const guard = createTargetGuard({
+    allowedRanges: config['allow-private-targets'],
+    allowedPorts: config['allow-target-ports'],
+  });
   const receivers = createReceivers(config.receivers, {
-    post: createPost({
-      clock,
-      guard: createTargetGuard({
-        allowedRanges: config['allow-private-targets'],
-        allowedPorts: config['allow-target-ports'],
-      }),
-    }),
+    post: createPost({ clock, guard }),
+    mail: createSmtp({ clock, guard }),
     clock,
     externalUrl: url,
+    links: { to: (incidentId, receiver) => links.to(incidentId, receiver) },
+    evidenceOf: (incidentId, signal) => alerting.evidenceOf(incidentId, signal),
   });
   const view = new FleetView({
     hosts,
@@ -241,6 +243,9 @@ async function open(
     log,
     hosts: { list: () => view.watched() },
     evaluate: evaluateWith(ruleReaders.engine),
+    // Evidence waits for people's queries, so that rules never wait for evidence.
+    evaluateRange: evaluateRangeWith(readers.engine),
+    changesOf: (hostId, limit) => view.changes(hostId, limit) ?? [],
     receivers,
     onCall: config['on-call'],
     rules: stockRules({
@@ -435,6 +440,13 @@ function evaluateWith(engine: QueryEngine): EvaluatePort {
       );
     }
     return value.samples;
+  };
+}
+
+function evaluateRangeWith(engine: QueryEngine): EvaluateRangePort {
+  return async (expression, span, signal) => {
+    const { value } = await engine.range(expression, span, signal);
+    return value.kind === 'matrix' ? value.series : [];
   };
 }
 

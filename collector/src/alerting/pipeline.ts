@@ -7,8 +7,10 @@ import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { IncidentEvidence, InventoryChangeSet } from '../api/types.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
+import { EvidenceKeeper } from './evidence/evidence-keeper.ts';
 import { Escalator } from './escalation/escalator.ts';
 import { createEscalationRows } from './escalation/rows.ts';
 import { createIncidentActions, type IncidentActions } from './incidents/actions.ts';
@@ -23,14 +25,14 @@ import { OnCall } from './on-call/on-call.ts';
 import { createOverrideRows } from './on-call/override-rows.ts';
 import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
-import type { EvaluatePort, HostsPort } from './ports.ts';
+import type { EvaluatePort, EvaluateRangePort, HostsPort } from './ports.ts';
 import { RuleFolder } from './rule-files/folder.ts';
 import type { RuleSeries } from './rule-files/group.ts';
 import { routesOf, type Route } from './routing.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
-import { bookOf, type RuleBook } from './rules/book.ts';
+import { alertingRules, bookOf, type RuleBook } from './rules/book.ts';
 import type { Rule } from './rules/rule.ts';
 import { stockRules } from './rules/stock.ts';
 import { createUlid } from './ulid.ts';
@@ -43,6 +45,10 @@ export interface AlertingOptions {
   readonly log: Logger;
   readonly hosts: HostsPort;
   readonly evaluate: EvaluatePort;
+  /** For evidence; no curves when left out. */
+  readonly evaluateRange?: EvaluateRangePort | undefined;
+  /** The newest changes of a host's inventory, newest first; none when left out. */
+  readonly changesOf?: ((hostId: string, limit: number) => readonly InventoryChangeSet[]) | undefined;
   readonly receivers: readonly Receiver[];
   /** Who is on call and how that escalates; nobody when left out. */
   readonly onCall?: OnCallConfig | undefined;
@@ -104,6 +110,7 @@ export class Alerting {
   readonly #rows: OutboxRows;
   readonly #worker: OutboxWorker;
   readonly #escalator: Escalator;
+  readonly #evidence: EvidenceKeeper;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -171,6 +178,16 @@ export class Alerting {
       limits,
       onTransitions,
     });
+    this.#evidence = new EvidenceKeeper({
+      database: state,
+      clock,
+      log,
+      counters,
+      limits,
+      evaluateRange: options.evaluateRange ?? (() => Promise.resolve([])),
+      changesOf: options.changesOf ?? (() => []),
+      ruleOf: (id) => alertingRules(this.#evaluator.book).get(id)?.rule,
+    });
     this.incidents = createIncidentReader({
       database: state,
       holdings: () => this.#evaluator.holdings(),
@@ -194,6 +211,7 @@ export class Alerting {
     this.#reportFiles();
     this.#worker.start();
     this.#escalator.start();
+    this.#evidence.start();
     this.#onTick();
   }
 
@@ -204,6 +222,7 @@ export class Alerting {
     this.#nudge?.cancel();
     this.#escalator.stop();
     await this.#evaluator.stop();
+    await this.#evidence.stop();
     await this.#worker.stop();
   }
 
@@ -237,6 +256,11 @@ export class Alerting {
     const beforeMs = this.#options.clock.wallMs() - this.#limits.incidentAgeMsMax;
     this.onCall.prune(beforeMs);
     return this.#store.prune(beforeMs);
+  }
+
+  /** What was seen when an incident opened; see `EvidenceKeeper.of`. */
+  evidenceOf(incidentId: string, signal: AbortSignal): Promise<IncidentEvidence | null> {
+    return this.#evidence.of(incidentId, signal);
   }
 
   stats(): AlertingStats {
@@ -313,6 +337,8 @@ export class Alerting {
         endReason,
       });
     }
+    const fired = transitions.filter(({ kind }) => kind === 'fired');
+    if (this.#tick !== undefined) this.#evidence.take(fired.map(({ incidentId }) => incidentId));
     this.#worker.wake();
     this.#escalator.wake();
   }

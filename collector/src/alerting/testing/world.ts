@@ -10,7 +10,7 @@ import type { AlertingCounters } from '../counters.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { Notification, Notifier, Receiver, SendResult } from '../notify/notifier.ts';
 import type { OnCallConfig } from '../on-call/config.ts';
-import { createAlerting, type Alerting } from '../pipeline.ts';
+import { createAlerting, type Alerting, type AlertingOptions } from '../pipeline.ts';
 import type { EvaluatedSample, HostPresence } from '../ports.ts';
 import type { ExpressionRule, PresenceRule, Rule } from '../rules/rule.ts';
 
@@ -126,6 +126,8 @@ export interface WorldOptions {
   readonly receivers?: readonly string[];
   readonly state?: Database;
   readonly onCall?: OnCallConfig;
+  readonly evaluateRange?: AlertingOptions['evaluateRange'];
+  readonly changesOf?: AlertingOptions['changesOf'];
 }
 
 export class World {
@@ -179,6 +181,8 @@ export class World {
       receivers,
       rules: this.#options.rules ?? [HOST_DOWN, DISK_FULL],
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+      evaluateRange: this.#options.evaluateRange,
+      changesOf: this.#options.changesOf,
       ...(this.#options.onCall === undefined ? {} : { onCall: this.#options.onCall }),
       counters: this.counters,
     });
