@@ -24,6 +24,7 @@ import type { EvaluatePort, EvaluateRangePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
 import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
+import { alertsOf } from './api/alertmanager/alerts-view.ts';
 import { listen } from './api/listen.ts';
 import { activeAlerts, ruleGroups } from './api/prometheus/alerting-view.ts';
 import { prometheusRouter } from './api/prometheus/prometheus.ts';
@@ -31,9 +32,13 @@ import { REMOTE_COUNTERS } from './api/remote/counters.ts';
 import { PushedMetadata } from './api/remote/metadata.ts';
 import { remoteRouter } from './api/remote/remote.ts';
 import { createApi, createServer } from './api/server.ts';
-import { externalUrl, tlsFiles } from './config/derive.ts';
+import { externalUrl, plainStores, tlsFiles } from './config/derive.ts';
 import { isLoopback } from './config/load.ts';
 import type { Config } from './config/options.ts';
+import { FEED_COUNTERS } from './feed/counters.ts';
+import { Cursors } from './feed/cursors.ts';
+import { Feed, feedThreadStarter } from './feed/feed.ts';
+import { feedGauges } from './feed/gauges.ts';
 import { Enrolment } from './fleet/enrolment.ts';
 import { Hosts } from './fleet/hosts.ts';
 import { openIdentity } from './fleet/identity.ts';
@@ -85,10 +90,13 @@ const AGENT_INTERVAL_MS = 10_000;
 const READER_THREADS = 2;
 /** Acknowledgements and pages come first on a machine with few cores. */
 const READER_NICENESS = 5;
-/** What the collector itself still reads, besides the threads: remote read, and the last samples of pushed series. */
+/** What the collector itself still reads, besides the threads: the last samples of pushed series. */
 const OWN_WINDOW_BYTES = 64 * 1024 * 1024;
 const READER_WINDOW_BYTES = 96 * 1024 * 1024;
 const READER_HEAP_MIB = 2_048;
+/** External stores have time, and one that is away costs nothing. */
+const FEED_NICENESS = 5;
+const FEED_HEAP_MIB = 512;
 const PAGE_DIRECTORY = resolve(import.meta.dirname, '../../web/dist');
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW, PORT_TAKEN, BAD_CONFIG */
@@ -168,6 +176,7 @@ async function open(
     randomBytes,
     yieldToLoop: nextTurn,
     blocks,
+    windowHosts: 'own',
     limits: { windowBytes: OWN_WINDOW_BYTES },
   });
   closers.push(() => storage.close());
@@ -199,9 +208,33 @@ async function open(
   closers.push(
     hosts.onChange(({ kind, id }) => {
       const entry = [id, kind === 'deleted' ? undefined : hosts.identityLabels(id)] as const;
-      for (const all of [readers, ruleReaders]) all.hostChanged(entry);
+      for (const all of [readers, ruleReaders, feed]) all.hostChanged(entry);
     }),
   );
+
+  const stores = plainStores(config);
+  const feed = new Feed({
+    stores: stores.map(({ name }) => name),
+    cursors: new Cursors(state, journal.storeId),
+    journal,
+    bufferBytes: config['feed-buffer'],
+    clock,
+    log,
+    random,
+    start: feedThreadStarter(
+      {
+        journalFile,
+        stateFile: stateFile(dataDir),
+        journalId: journal.storeId,
+        stores,
+        niceness: FEED_NICENESS,
+      },
+      { heapMiB: FEED_HEAP_MIB },
+    ),
+    hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
+    counters: { increment: (name, labels, by) => metrics.increment(name, labels, by) },
+  });
+  closers.push(() => feed.close());
 
   const url = externalUrl(config);
   const keyOfLinks = linkKey(state, randomBytes);
@@ -226,15 +259,25 @@ async function open(
     lostSamples: (hostId) => journal.lostSamples(hostId),
   });
   const metrics = createSelfMetrics({
-    counters: [ALERTING_COUNTERS, GATEWAY_TABLE, FLEET_COUNTERS, REMOTE_COUNTERS, READER_COUNTERS],
-    gauges: collectorGauges({
-      journal: () => journal.stats(),
-      hosts: () => presence.counts(),
-      connectedAgents: () => gateway.connectedAgents(),
-      connections: () => gateway.connectionCount(),
-      alerting: () => alerting.stats(),
-      nowMs: () => clock.wallMs(),
-    }),
+    counters: [
+      ALERTING_COUNTERS,
+      GATEWAY_TABLE,
+      FLEET_COUNTERS,
+      REMOTE_COUNTERS,
+      READER_COUNTERS,
+      FEED_COUNTERS,
+    ],
+    gauges: [
+      ...collectorGauges({
+        journal: () => journal.stats(),
+        hosts: () => presence.counts(),
+        connectedAgents: () => gateway.connectedAgents(),
+        connections: () => gateway.connectionCount(),
+        alerting: () => alerting.stats(),
+        nowMs: () => clock.wallMs(),
+      }),
+      ...feedGauges(feed, () => clock.wallMs()),
+    ],
   });
   const alerting = createAlerting({
     state,
@@ -248,6 +291,9 @@ async function open(
     changesOf: (hostId, limit) => view.changes(hostId, limit) ?? [],
     receivers,
     onCall: config['on-call'],
+    routes: config.routes,
+    inhibitRules: config['inhibit-rules'],
+    dependencies: config.dependencies,
     rules: stockRules({
       ...STOCK_RULE_DEFAULTS,
       filesystemUsedRatioMax: config['disk-full-ratio'],
@@ -336,14 +382,34 @@ async function open(
     onCall,
     calendar: (schedule, token) => onCall.calendar(schedule, token),
     links,
-    tokens,
+    nameOfToken: (id) => tokens.nameOf(id) ?? `token ${id}`,
     queries: { slowest: () => queryLog.slowest() },
+    maintenance: { maintenance: alerting.maintenance, changed: () => alerting.releaseHeld() },
+    alertmanager: {
+      log,
+      version: VERSION,
+      startedMs,
+      wallMs: () => clock.wallMs(),
+      silences: alerting.silences,
+      changed: () => alerting.releaseHeld(),
+      receivers: () => receivers.map(({ name }) => name),
+      alerts: () =>
+        alertsOf(openIncidents(), {
+          routesOf: (target) => alerting.routesOf(target),
+          suppressionsOf: alerting.suppressions(),
+          externalUrl: url,
+        }),
+    },
+    judgeAdmin: (token) => tokens.judge(token, 'admin'),
     enrollment: {
       handle: ({ body, remoteAddress, socket }) =>
         enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),
     },
-    readiness: () =>
-      journal.stats().isWritable ? [] : ['journal: the disk cannot be written; agents hold their data'],
+    readiness: () => {
+      if (journal.stats().isWritable) return [];
+      const held = feed.problems();
+      return held.length > 0 ? held : ['journal: the disk cannot be written; agents hold their data'];
+    },
     status: () => ({
       version: VERSION,
       startedMs,
@@ -397,10 +463,12 @@ async function open(
     scheduleHousekeeping(log, {
       'prune samples': (signal) => storage.prune(clock.wallMs() - config['raw-retention'], signal),
       'prune incidents': () => alerting.prune(),
+      'prune silences': () => alerting.silences.prune() + alerting.maintenance.prune(),
       'prune inventory': () => inventory.prune(),
     }),
   );
   alerting.start();
+  feed.start();
   if (config.insecure) log.warn('insecure is set: agents and readers may connect without TLS');
   log.info('collector started', { version: VERSION, url: bound.url, dataDir, hosts: hosts.count });
   return bound.url;

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { WRITE_HEADERS, writeRequest } from '../../collector/src/api/remote/testing/write-request.ts';
+import { WRITE_HEADERS, writeRequest } from '../../collector/src/storage/remote-protocol/testing/write-request.ts';
 import { Labels } from '../../collector/src/storage/labels.ts';
 import type { Series } from '../../collector/src/storage/storage.ts';
 import { needs } from '../harness/needs.ts';

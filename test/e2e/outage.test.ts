@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { freePort } from '../harness/ports.ts';
 import {
   createToken,
@@ -19,7 +19,8 @@ import {
 import { startWebhookReceiver, type WebhookReceiver } from '../harness/webhook.ts';
 
 const cleanups: (() => void)[] = [];
-afterEach(() => {
+// They wait most of the time, so they run side by side; none of them shares anything with another.
+afterAll(() => {
   killAll();
   for (const cleanup of cleanups.splice(0).reverse()) cleanup();
 });
@@ -98,7 +99,7 @@ async function kill(process: RunningProcess): Promise<void> {
   await process.stop('SIGKILL');
 }
 
-it('pages when the agent is killed and resolves when it is back, once each, across a kill of the collector', async () => {
+it.concurrent('pages when the agent is killed and resolves when it is back, once each, across a kill of the collector', async () => {
   const fleet = await fleetOfOne();
 
   await kill(fleet.agent);
@@ -125,7 +126,7 @@ it('pages when the agent is killed and resolves when it is back, once each, acro
   expect(await collector.stop()).toBe(0);
 });
 
-it('delivers a page that was still queued when the collector was killed', async () => {
+it.concurrent('delivers a page that was still queued when the collector was killed', async () => {
   const fleet = await fleetOfOne();
   fleet.receiver.answerWith(503);
 
@@ -146,7 +147,7 @@ it('delivers a page that was still queued when the collector was killed', async 
   expect(await collector.stop()).toBe(0);
 });
 
-it('does not page when the agent is stopped cleanly for a restart', async () => {
+it.concurrent('does not page when the agent is stopped cleanly for a restart', async () => {
   const fleet = await fleetOfOne();
   expect(await fleet.agent.stop()).toBe(0);
   const agent = fleet.startAgent();

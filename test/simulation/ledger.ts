@@ -23,7 +23,7 @@ export interface Tick {
   readonly wallMs: number;
   /** By how much the wall clock was wrong. */
   readonly wallErrorMs: number;
-  /** Values in its record; 0 until the spool took it. */
+  /** Values in its record; 0 until the spool was asked to take it. */
   samples: number;
   /** The spool took it, so from now on it is the product's matter. */
   isKept: boolean;
@@ -31,7 +31,14 @@ export interface Tick {
   place: { readonly epochId: string; readonly seq: number } | undefined;
   /** The spool said that it keeps its records on a sound disk. */
   isOnDisk: boolean;
+  /** Somebody deleted its record, so it cannot be delivered a second time. */
+  isWiped: boolean;
+  /** When the spool took it, by the time that its machine was able to run. */
   keptAtMs: number;
+  /** Since then a process that knew of it had the time to make it durable. */
+  isSynced: boolean;
+  /** Its record reached the collector from this machine; a watermark may be due to another one with the same key. */
+  hasArrived: boolean;
   /** The agent was told that it is safe. */
   isAcked: boolean;
   /** Why nobody can say whether it must arrive; undefined when it must. */
@@ -96,18 +103,30 @@ export class Ledger {
     };
   }
 
+  /** The spool is asked to take the newest tick; if the process dies in the middle, it may have. */
+  offered(samples: number): void {
+    const tick = this.ticks.at(-1);
+    if (tick !== undefined) tick.samples = samples;
+  }
+
   /** The spool returned from taking the newest tick. */
-  kept(how: Pick<Tick, 'samples' | 'place' | 'isOnDisk' | 'keptAtMs'>): void {
+  kept(how: Pick<Tick, 'place' | 'isOnDisk' | 'keptAtMs'>): void {
     const tick = this.ticks.at(-1);
     if (tick === undefined) return;
     Object.assign(tick, how, { isKept: true, excuse: undefined });
+  }
+
+  /** A record with this number has come from the machine to the collector. */
+  arrived(epochId: string, seq: number): void {
+    const tick = this.ticks.findLast(({ place }) => place?.epochId === epochId && place.seq === seq);
+    if (tick !== undefined) tick.hasArrived = true;
   }
 
   /** Everything of the epoch up to the watermark was acknowledged: no excuse counts for it any more. */
   acknowledged(epochId: string, watermark: number): void {
     for (let index = this.ticks.length - 1; index >= 0; index--) {
       const tick = this.ticks[index];
-      if (tick?.place?.epochId !== epochId || tick.place.seq > watermark) continue;
+      if (tick?.place?.epochId !== epochId || tick.place.seq > watermark || !tick.hasArrived) continue;
       if (tick.isAcked) return;
       tick.isAcked = true;
       tick.excuse = undefined;
@@ -138,7 +157,10 @@ export class Ledger {
       isKept: false,
       place: undefined,
       isOnDisk: false,
+      isWiped: false,
       keptAtMs: 0,
+      isSynced: false,
+      hasArrived: false,
       isAcked: false,
       excuse: 'never reached the spool',
     });

@@ -11,6 +11,8 @@ export class Machine {
   #bootedAtMs: number;
   #suspendedMs = 0;
   #frozenUntilMs = 0;
+  /** Sum of all freezes, those that are not over yet included as a whole. */
+  #frozenMs = 0;
 
   constructor(timeline: Timeline) {
     this.timeline = timeline;
@@ -29,6 +31,11 @@ export class Machine {
     return this.timeline.nowMs - this.#bootedAtMs - this.#suspendedMs;
   }
 
+  /** For how long it has been able to run anything. */
+  get activeMs(): number {
+    return this.timeline.nowMs - this.#frozenMs + this.#stillFrozenMs;
+  }
+
   /** Nothing on the machine runs before this time. */
   get frozenUntilMs(): number {
     return this.#frozenUntilMs;
@@ -40,21 +47,32 @@ export class Machine {
 
   /** All its processes stand still, as by SIGSTOP. */
   freeze(forMs: number): void {
-    this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.timeline.nowMs + forMs);
+    this.#freezeUntil(this.timeline.nowMs + forMs);
   }
 
   /** The whole machine sleeps: its monotonic clock stands still too. */
   suspend(forMs: number): void {
     const untilMs = this.timeline.nowMs + forMs;
     this.#suspendedMs += Math.max(0, untilMs - Math.max(this.#frozenUntilMs, this.timeline.nowMs));
-    this.#frozenUntilMs = Math.max(this.#frozenUntilMs, untilMs);
+    this.#freezeUntil(untilMs);
   }
 
   /** The boot clock starts anew. */
   reboot(): void {
     this.#bootedAtMs = this.timeline.nowMs;
     this.#suspendedMs = 0;
+    this.#frozenMs -= this.#stillFrozenMs;
     this.#frozenUntilMs = 0;
+  }
+
+  get #stillFrozenMs(): number {
+    return Math.max(0, this.#frozenUntilMs - this.timeline.nowMs);
+  }
+
+  #freezeUntil(untilMs: number): void {
+    const fromMs = Math.max(this.#frozenUntilMs, this.timeline.nowMs);
+    this.#frozenMs += Math.max(0, untilMs - fromMs);
+    this.#frozenUntilMs = Math.max(fromMs, untilMs);
   }
 }
 

@@ -1,4 +1,7 @@
-/** A simulated machine with the product's agent on it: real scheduler, spool and uplink on simulated ports. */
+/**
+ * A simulated machine with the product's agent on it: real scheduler, spool and uplink on simulated ports. Long, because
+ * every fault that a machine can have is a method of it.
+ */
 import { LocalHost, MACHINE_ROOTS } from '../../agent/src/host/local-host.ts';
 import type { IdentityStore, SessionFacts } from '../../agent/src/link/identity.ts';
 import { Uplink } from '../../agent/src/link/uplink.ts';
@@ -12,7 +15,7 @@ import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { Ledger, type Tick } from './ledger.ts';
 import { Machine, Process } from './machine.ts';
 import { clearPath, type Network, type Path } from './network.ts';
-import type { Plan } from './plan.ts';
+import type { Fault, Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { SimDisk } from './sim-disk.ts';
 
@@ -36,6 +39,15 @@ const SPOOL_DIR = `/${DATA}/spool`;
 const MEMORY_BYTES = 8_192;
 /** After this time what the spool took is on the platter, if the disk is well. */
 const SYNCED_AFTER_MS = 100;
+/** With these a disk is not well. */
+const DISK_TROUBLES: readonly Fault[] = [
+  'disk full',
+  'disk read-only',
+  'failing writes',
+  'failing reads',
+  'failing syncs',
+  'slow disk',
+];
 
 /** What dies with the process. */
 interface Running {
@@ -45,6 +57,8 @@ interface Running {
   readonly uplink: Uplink;
   /** Number of its first tick in the ledger. */
   readonly firstTick: number;
+  /** When it was started, by the time that its machine was able to run. */
+  readonly startedAtMs: number;
 }
 
 /** Simulated samplers never ask it. */
@@ -172,7 +186,8 @@ export class SimAgent {
       },
       inventory: { sections: () => [], onChange: () => {} },
     });
-    this.#running = { process, spool, scheduler, uplink, firstTick: this.ledger.ticks.length };
+    const [firstTick, startedAtMs] = [this.ledger.ticks.length, this.machine.activeMs];
+    this.#running = { process, spool, scheduler, uplink, firstTick, startedAtMs };
     uplink.start();
     scheduler.start();
   }
@@ -209,6 +224,19 @@ export class SimAgent {
     });
   }
 
+  /**
+   * The agent is about to learn what the collector has. Where two machines have numbered their own records alike, the
+   * checksums tell; but a record that was dropped for lack of room before that has none any more, and the gap that
+   * stands for it has a number that the other machine may have used.
+   */
+  beforeComparison(): void {
+    const { spool } = this;
+    if (!this.hasForked || spool === undefined) return;
+    const isDropped = ({ isAcked, place }: Tick): boolean =>
+      !isAcked && place !== undefined && spool.crcOf(place.epochId, place.seq) === undefined;
+    this.ledger.excuse('dropped before the histories of two machines could be compared', isDropped);
+  }
+
   /** The collector says that everything up to there is safe. */
   acknowledged(epochId: string, watermark: number): void {
     this.ledger.acknowledged(epochId, watermark);
@@ -217,7 +245,7 @@ export class SimAgent {
   /** The collector was set back: what was acknowledged is the agent's matter again, as far as it still has it. */
   collectorSetBack(): void {
     const held = new Set(this.#running?.spool.epochs().map(({ id }) => id));
-    this.ledger.setBack((tick) => tick.place !== undefined && held.has(tick.place.epochId));
+    this.ledger.setBack(({ place, isWiped }) => place !== undefined && !isWiped && held.has(place.epochId));
   }
 
   /**
@@ -228,6 +256,7 @@ export class SimAgent {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
+    this.#noteSynced(running);
     running.process.end();
     if (options.isTold) this.#options.network.processDied(running.process);
     else this.#options.network.machineLost(running.process);
@@ -249,11 +278,22 @@ export class SimAgent {
     this.kill({ isTold: false });
     this.disk.cutPower();
     this.reboot();
-    const syncedMs = this.machine.timeline.nowMs - SYNCED_AFTER_MS;
-    this.ledger.excuse(
-      'not synced when the power was cut',
-      (tick) => !tick.isAcked && tick.keptAtMs > syncedMs,
-    );
+    this.ledger.excuse('not synced when the power was cut', (tick) => !tick.isAcked && !tick.isSynced);
+  }
+
+  /**
+   * A process ends: what it took, and what it found at its start, is durable if there was time for it. Where the disk
+   * has other faults than the loss of power, it need not have worked for what was found.
+   */
+  #noteSynced({ firstTick, startedAtMs }: Running): void {
+    const { faults } = this.#options.plan;
+    const isFoundSynced = !DISK_TROUBLES.some((fault) => faults.has(fault));
+    const syncedMs = this.machine.activeMs - SYNCED_AFTER_MS;
+    for (const tick of this.ledger.ticks) {
+      const isFound = tick.number < firstTick;
+      if (isFound && !isFoundSynced) continue;
+      if (tick.isKept && Math.max(tick.keptAtMs, startedAtMs) <= syncedMs) tick.isSynced = true;
+    }
   }
 
   /** Somebody deletes everything. */
@@ -261,7 +301,7 @@ export class SimAgent {
     this.disk.wipe();
     this.ledger.excuse('on the disk when somebody deleted everything', ({ isAcked }) => !isAcked);
     // What was delivered cannot be had again either, should the collector be set back.
-    for (const tick of this.ledger.ticks) tick.place = undefined;
+    for (const tick of this.ledger.ticks) tick.isWiped = true;
   }
 
   /** A bit of the spool flips. What it hits at the very end cannot be told from a record that was never finished. */
@@ -324,6 +364,7 @@ export class SimAgent {
     if (running.spool instanceof DurableSpool) await running.spool.settled();
     if (!running.process.isAlive) return;
     this.#running = undefined;
+    this.#noteSynced(running);
     running.process.end();
     this.#options.network.processDied(running.process);
     this.ledger.excuse('in the memory of a process that ended', (tick) => !tick.isAcked && !tick.isOnDisk);
@@ -352,13 +393,13 @@ export class SimAgent {
       stats: () => spool.stats(),
       append: (draft, counts) => {
         const before = spool.epochs().at(-1);
+        this.ledger.offered(counts.samples);
         spool.append(draft, counts);
         if (!process.isAlive) return;
         this.ledger.kept({
-          samples: counts.samples,
           place: placeOfNewest(spool, before),
           isOnDisk: spool.stats().isDurable && this.disk.isSound,
-          keptAtMs: this.machine.timeline.nowMs,
+          keptAtMs: this.machine.activeMs,
         });
       },
     };

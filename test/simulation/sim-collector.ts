@@ -165,10 +165,9 @@ export class SimCollector {
     return this.#isRetired;
   }
 
-  /** Ends in order and is not started again. */
-  stopForGood(): Promise<void> {
+  /** From now on no fault may disturb it. */
+  retire(): void {
     this.#isRetired = true;
-    return this.stop();
   }
 
   /** Ends in order; resolves when it has. */
@@ -242,7 +241,7 @@ export class SimCollector {
         disk.falseErrors--;
         throw new Error('disk I/O error');
       },
-      prune: (olderThanMs, rows) => store.prune(olderThanMs, rows),
+      prune: (...parameters) => store.prune(...parameters),
       changeBlocks: (change) => store.changeBlocks(change),
       deleteAgent: (agent) => store.deleteAgent(agent),
       deleteSealed: (...parameters) => store.deleteSealed(...parameters),

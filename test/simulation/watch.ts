@@ -70,7 +70,10 @@ export class Watch implements Tap {
     const facts = this.#of(line);
     const { hostId } = facts.agent;
     if (this.#newest.get(hostId) === facts) this.#heardAtMs.set(hostId, this.#options.nowMs());
-    if (frame.type === MESSAGE.BATCH) facts.bytesReached += frame.body.length;
+    if (frame.type !== MESSAGE.BATCH) return;
+    facts.bytesReached += frame.body.length;
+    const { epochId, records } = decodeBatch(frame);
+    for (const { seq } of records) facts.agent.ledger.arrived(epochId, seq);
   }
 
   sentByCollector(line: Line, bytes: Buffer): void {
@@ -93,6 +96,7 @@ export class Watch implements Tap {
       const { marks, creditLimit } = decodeWelcome(frame.body).content;
       facts.isWelcomed = true;
       facts.creditReached = creditLimit;
+      facts.agent.beforeComparison();
       for (const { id, watermark } of marks) facts.agent.acknowledged(id, watermark);
       this.#options.log(
         `${line.name} is told the marks ${marks.map(({ id, watermark }) => `${id}#${watermark}`).join(' ')}`,

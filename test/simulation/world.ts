@@ -267,8 +267,10 @@ class World {
   async #stop(): Promise<void> {
     if (this.#violation !== undefined) return;
     let stopped = false;
+    // A fault that is still planned must not come between the agents' end and the collector's.
+    this.#collector.retire();
     const all = Promise.all(this.#agents.map((agent) => agent.stopForGood()))
-      .then(() => this.#collector.stopForGood())
+      .then(() => this.#collector.stop())
       .then(() => {
         stopped = true;
       });
@@ -291,12 +293,19 @@ class World {
   }
 
   #isSettled(): boolean {
-    return this.#collector.isRunning && this.#agents.every((agent) => agent.isSettled);
+    return this.#collector.isRunning && this.#agents.every((agent) => this.#isDelivered(agent));
+  }
+
+  /** Both ends agree: an agent that just woke up may believe in a session with a collector of which nothing is left. */
+  #isDelivered(agent: SimAgent): boolean {
+    if (!agent.isSettled) return false;
+    const epochs = agent.spool?.epochs() ?? [];
+    return epochs.every(({ id, next }) => (this.#probe?.watermark(agent.hostId, id) ?? 0) >= next - 1);
   }
 
   #unsettled(): string {
     return this.#agents
-      .filter((agent) => !agent.isSettled)
+      .filter((agent) => !this.#isDelivered(agent))
       .map((agent) => `${agent.name} is ${agent.phase}: ${JSON.stringify(agent.spool?.epochs())}`)
       .join('; ');
   }

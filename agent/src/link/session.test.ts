@@ -321,6 +321,14 @@ describe('liveness', () => {
     },
   );
 
+  it('still stops when the machine sleeps while the last records are under way', () => {
+    const stopping = step(STATES.LIVE, { kind: 'stop' }, at(29_000)).state;
+    expect(stopping.phase).toBe('DRAINING');
+    const { state, effects } = step(stopping, { kind: 'heard' }, at(30_000, 0.5, 31_000));
+    expect(state.phase).toBe('STOPPED');
+    expect(kinds(effects)).toEqual(['terminate']);
+  });
+
   it('takes a short difference of the clocks for what it is', () => {
     expect(step(STATES.LIVE, { kind: 'heard' }, at(30_000, 0.5, 29_000)).state.phase).toBe('LIVE');
   });

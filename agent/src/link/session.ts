@@ -112,6 +112,7 @@ export function step(state: SessionState, event: SessionEvent, at: Moment): Step
 /** The connection has most likely died in the sleep, and the peer has long forgotten it. */
 function wakeFromSuspend(state: SessionState, at: Moment): Step {
   if (state.phase === 'DORMANT' || state.phase === 'STOPPED') return stay(state);
+  if (state.phase === 'DRAINING' && state.isStopping) return stopped(state, [{ kind: 'terminate' }]);
   const hasSocket = state.phase !== 'IDLE' && state.phase !== 'BACKOFF';
   return {
     state: { ...memoryOf(state), phase: 'IDLE', wakeAtMs: at.monoMs + at.random * START_JITTER_MS },

@@ -216,6 +216,17 @@ describe('files', () => {
     expect(spool.stats().samplesDropped).toBeGreaterThan(0);
   });
 
+  it('keeps an epoch of which nothing can be read today, and has all of it tomorrow', async () => {
+    const { machine, id, records } = await written(30);
+    machine.disk.restart();
+    machine.disk.fault = (call, path) =>
+      void (call === 'readFile' && path.endsWith('.seg') && failWith('EIO'));
+    const today = machine.open(SMALL);
+    expect(today.epochs().map((epoch) => epoch.id)).not.toContain(id);
+    const tomorrow = await machine.killAndOpen(SMALL);
+    expect(readAll(tomorrow, id, 1)).toEqual(records);
+  });
+
   it('starts with anything at all in its folder', async () => {
     const { machine, id } = await written(10);
     const names = [

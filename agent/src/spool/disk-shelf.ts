@@ -2,7 +2,7 @@
  * Segments and gaps as files: `e-<epoch>/<first number>.seg` and `.gap`. What is written stands in the page cache at
  * once, so it survives the death of the process; whatever needs the disk itself is a job in one queue, and jobs run one
  * after another. A segment is unlinked only when the gap that declares it is durable, and leaves memory only when it is
- * durable itself. docs/spool-format.md draws the folder.
+ * durable itself. docs/spool-format.md draws the folder. Long, because its jobs share one queue and one picture of the disk.
  */
 import { dirname, join } from 'node:path';
 import { background } from '@rollcall/shared/lib/background.ts';
@@ -81,6 +81,18 @@ export class DiskShelf implements Shelf {
     const segment = Segment.onShelf(facts, () => this.#load(segment));
     this.#paths.set(segment, path);
     return segment;
+  }
+
+  /**
+   * Makes durable what was found of an epoch: the process that wrote it may have died before it could. Not needed for
+   * the epochs of an earlier boot, which were read from the disk itself.
+   */
+  secure(epochId: string, segments: readonly Segment[]): void {
+    const { disk, dir } = this.#options;
+    for (const segment of segments) this.#enqueue(() => this.#secureSegment(segment));
+    this.#enqueue(async () => {
+      for (const each of [this.#epochDir(epochId), dir, dirname(dir)]) await disk.syncDir(each);
+    });
   }
 
   write(segment: Segment, entry: Entry, header: () => SegmentHeader): void {
@@ -251,6 +263,23 @@ export class DiskShelf implements Shelf {
     // From the inside out: a name is worth nothing in a folder that may itself be lost.
     for (const each of [this.#epochDir(open.epochId), dir, dirname(dir)]) await disk.syncDir(each);
     open.isNamed = true;
+  }
+
+  async #secureSegment(segment: Segment): Promise<void> {
+    const { disk, log } = this.#options;
+    const path = this.#paths.get(segment);
+    // It may have been freed meanwhile.
+    if (path === undefined || disk.stat(path) === undefined) return;
+    const file = disk.open(path, 'read');
+    try {
+      await file.sync();
+    } catch (error) {
+      // As after any failed sync: only another file with the same content can be trusted.
+      log.warn('sync of a segment that was found failed; writing it anew', { error: describeError(error) });
+      await this.#writeSmall(path, disk.readFile(path, SEGMENT_FILE_BYTES_MAX));
+    } finally {
+      file.close();
+    }
   }
 
   /** Puts another file with the records, which are still in memory, in the place of the one that is in doubt. */

@@ -28,6 +28,41 @@ describe('after a restart of the process', () => {
     ]);
   });
 
+  it('makes durable what the process before it had no time to', async () => {
+    const machine = new TestMachine();
+    const before = machine.open();
+    appendTick(before, [cpu]);
+    const { id } = currentEpoch(before);
+    const records = readAll(before, id, 1);
+    // Nothing was synced, neither by the process that dies nor by an append of the next one.
+    const next = await machine.killAndOpen();
+    await next.settled();
+    machine.disk.losePower(() => 0.99);
+    machine.bootId = 'second boot';
+    expect(readAll(machine.open(), id, 1)).toEqual(records);
+  });
+
+  it('writes anew what cannot be synced after a restart', async () => {
+    const machine = new TestMachine();
+    appendTick(machine.open(), [cpu]);
+    machine.disk.die();
+    machine.disk.restart();
+    const failed: string[] = [];
+    machine.disk.fault = (call, path) => {
+      if (call !== 'sync' || !path.endsWith('.seg') || failed.length > 0) return;
+      failed.push(path);
+      failWith('EIO');
+    };
+    const after = machine.open();
+    await after.settled();
+    expect(failed).toHaveLength(1);
+    const { id } = currentEpoch(after);
+    const records = readAll(after, id, 1);
+    machine.disk.losePower(() => 0.99);
+    machine.bootId = 'second boot';
+    expect(readAll(machine.open(), id, 1)).toEqual(records);
+  });
+
   it('gives a schema the number that it had', async () => {
     const machine = new TestMachine();
     const before = machine.open();

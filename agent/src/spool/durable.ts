@@ -119,6 +119,8 @@ export class DurableSpool implements Spool {
     this.#synced = { epochId: id, through: next - 1 };
     this.#segmentSinceMs = clock.monoMs();
     if (failure === undefined) {
+      for (const epoch of recovered.epochs)
+        if (epoch.bootId === bootId) this.#shelf.secure(epoch.id, epoch.segments);
       this.#upkeep();
     } else {
       this.#records.leaveShelf();

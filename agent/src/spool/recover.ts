@@ -164,7 +164,8 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
   const headers = segments.flatMap(({ header }) => header ?? []);
   const newest = segments.at(-1);
   if (newest === undefined && gaps.length === 0) {
-    removeTree(disk, dir);
+    // What cannot be read today may be readable at the next start.
+    if (!hasUnreadable) removeTree(disk, dir);
     return undefined;
   }
   const damaged = segments.filter(({ isMiddleDamaged }) => isMiddleDamaged);

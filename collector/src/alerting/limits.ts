@@ -21,6 +21,9 @@ export const ALERTING_LIMITS = {
   /** Pending and firing alerts of one rule; further ones are not tracked, but counted. */
   instancesPerRuleMax: 10_000,
 
+  /** How often the same alert is told within an hour before it must stay to be told again. */
+  firesPerHourMax: 6,
+
   /** Receivers; times `concurrencyPerReceiver` this bounds the requests under way. */
   receiversMax: 16,
   concurrencyPerReceiver: 4,

@@ -5,7 +5,7 @@
 import { background } from '@rollcall/shared/lib/background.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
-import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { IncidentEvidence, InventoryChangeSet } from '../api/types.ts';
 import type { Database } from '../state/database.ts';
@@ -17,18 +17,29 @@ import { createIncidentActions, type IncidentActions } from './incidents/actions
 import { createIncidentStore, type IncidentStore } from './incidents/incidents.ts';
 import { createIncidentReader, type IncidentReader } from './incidents/reader.ts';
 import { createIncidentRows } from './incidents/rows.ts';
-import { isEnding, type Transition } from './incidents/transition.ts';
+import { isEnding, type Snapshot, type Transition } from './incidents/transition.ts';
 import { ALERTING_LIMITS, type AlertingLimits } from './limits.ts';
 import type { Receiver } from './notify/notifier.ts';
 import { NO_ON_CALL, type OnCallConfig } from './on-call/config.ts';
 import { OnCall } from './on-call/on-call.ts';
 import { createOverrideRows } from './on-call/override-rows.ts';
-import { OutboxRows, type UnsentCounts } from './outbox/rows.ts';
+import { HeldRows } from './outbox/held-rows.ts';
+import { OutboxRows, type Notice, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, EvaluateRangePort, HostsPort } from './ports.ts';
 import { RuleFolder } from './rule-files/folder.ts';
 import type { RuleSeries } from './rule-files/group.ts';
-import { routesOf, type Route } from './routing.ts';
+import { Dependencies, type DependencyConfig } from './inhibition/dependencies.ts';
+import { SHIPPED_INHIBIT_RULES, type InhibitRule } from './inhibition/inhibit-rules.ts';
+import { Inhibition } from './inhibition/inhibition.ts';
+import { Maintenance } from './maintenance/maintenance.ts';
+import { Dispatch } from './routing/dispatch.ts';
+import { Flapping } from './routing/flapping.ts';
+import type { RouteConfig } from './routing/route-config.ts';
+import { Router, type Route } from './routing/routing.ts';
+import { anyOf, type Suppression, type Suppressor } from './routing/suppression.ts';
+import { targetOf, type Target } from './routing/target.ts';
+import { Silences } from './silences/silences.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
@@ -52,6 +63,12 @@ export interface AlertingOptions {
   readonly receivers: readonly Receiver[];
   /** Who is on call and how that escalates; nobody when left out. */
   readonly onCall?: OnCallConfig | undefined;
+  /** Who is told of what; pages and tickets go to all receivers when left out. */
+  readonly routes?: readonly RouteConfig[];
+  /** Rules of inhibition besides the shipped ones. */
+  readonly inhibitRules?: readonly InhibitRule[];
+  /** Hosts that are reached through others. */
+  readonly dependencies?: readonly DependencyConfig[];
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
   /** Folder with rule files, absolute; none when left out. */
@@ -102,6 +119,8 @@ export class Alerting {
   /** What people do with incidents. */
   readonly actions: IncidentActions;
   readonly onCall: OnCall;
+  readonly silences: Silences;
+  readonly maintenance: Maintenance;
 
   readonly #options: AlertingOptions;
   readonly #limits: AlertingLimits;
@@ -111,6 +130,9 @@ export class Alerting {
   readonly #worker: OutboxWorker;
   readonly #escalator: Escalator;
   readonly #evidence: EvidenceKeeper;
+  readonly #router: Router;
+  readonly #suppressor: Suppressor;
+  readonly #dispatch: Dispatch;
   readonly #folder: RuleFolder | undefined;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -124,8 +146,30 @@ export class Alerting {
     this.#limits = limits;
     this.#rows = new OutboxRows(state);
     this.#worker = new OutboxWorker({ rows: this.#rows, receivers, clock, random, log, counters, limits });
-    const instanceRows = createInstanceRows(state);
     const newUlid = createUlid(clock, random);
+    const suppressors = { database: state, wallMs: () => clock.wallMs(), newUlid, log };
+    this.silences = new Silences(suppressors);
+    this.maintenance = new Maintenance(suppressors);
+    const inhibition = new Inhibition([...SHIPPED_INHIBIT_RULES, ...(options.inhibitRules ?? [])], state);
+    this.#router = new Router(
+      options.routes ?? [],
+      receivers.map(({ name }) => name),
+    );
+    this.#suppressor = anyOf([
+      this.silences,
+      this.maintenance,
+      inhibition,
+      new Dependencies(options.dependencies ?? [], hosts),
+      new Flapping(state, limits.firesPerHourMax),
+    ]);
+    this.#dispatch = new Dispatch({
+      router: this.#router,
+      rows: new HeldRows(state),
+      inhibition,
+      suppressor: this.#suppressor,
+      transaction: (work) => state.transaction(work),
+    });
+    const instanceRows = createInstanceRows(state);
     const incidents = createIncidentRows(state, newUlid);
     const onTransitions = (transitions: readonly Transition[]): void => this.#announce(transitions);
     this.onCall = new OnCall(options.onCall ?? NO_ON_CALL, createOverrideRows(state, newUlid));
@@ -138,8 +182,8 @@ export class Alerting {
       log,
       counters,
       limits,
-      suppression: () => null,
-      enqueue: (transition, names) => this.#addRoutes(transition, sendTo(names)),
+      suppression: (id, snapshot) => this.#reasonAgainst(id, snapshot),
+      enqueue: (transition, names) => this.#addNotices(sendTo(transition, names)),
       onTransitions,
     });
     this.actions = createIncidentActions({
@@ -263,6 +307,34 @@ export class Alerting {
     return this.#evidence.of(incidentId, signal);
   }
 
+  /** Sends what was held back and no longer is; done now and then, and when a person has changed something. */
+  releaseHeld(): void {
+    const { clock, log, counters } = this.#options;
+    try {
+      if (this.#dispatch.releaseHeld(clock.wallMs()) > 0) this.#worker.wake();
+    } catch (error) {
+      counters.increment('rollcall_alerting_internal_errors_total', { part: 'held' });
+      log.error('held notifications could not be looked at', { error: describeError(error) });
+    }
+  }
+
+  /** What holds back the notifications of targets at this moment; empty where nothing does. */
+  suppressions(): (target: Target) => readonly Suppression[] {
+    const judge = this.#suppressor.at(this.#options.clock.wallMs());
+    return (target) => judge.suppressionsOf(target);
+  }
+
+  /** Why nobody is to be told of an incident now, `null` when nothing holds it back. */
+  #reasonAgainst(incidentId: string, snapshot: Snapshot): string | null {
+    const found = this.suppressions()(targetOf(incidentId, snapshot));
+    return found.length === 0 ? null : found.map(({ reason }) => reason).join('; ');
+  }
+
+  /** Who would be told of a target now. */
+  routesOf(target: Target): readonly Route[] {
+    return this.#router.routesOf(target);
+  }
+
   stats(): AlertingStats {
     const { pending, firing } = this.#evaluator.countByPhase();
     return {
@@ -279,6 +351,7 @@ export class Alerting {
     this.#tick = clock.setTimer(this.#limits.evaluationIntervalMs, () => this.#onTick());
     this.#lookAtFiles();
     this.#evaluator.evaluatePresence();
+    this.releaseHeld();
     // A slow run is not overtaken by the next one; that one skips its turn instead.
     if (!this.#evaluator.isEvaluatingExpressions) {
       background(log, 'evaluate rules', this.#evaluator.evaluateExpressions());
@@ -345,21 +418,26 @@ export class Alerting {
 
   /** Who is told, and what that means for escalation. To be called inside the transaction. */
   #enqueue(transitions: readonly Transition[]): void {
-    for (const transition of transitions) {
-      const names = this.#options.receivers.map(({ name }) => name);
-      const isEscalating = this.#escalator.policyOf(transition.snapshot) !== null;
-      const told = isEnding(transition.kind) ? this.#escalator.told(transition.incidentId) : [];
-      // Of what escalates, people on call hear by its steps alone; who was told hears of the end.
-      const early = names.filter((name) => !isEscalating || !this.onCall.receivers.has(name));
-      const late = told.filter((name) => !early.includes(name));
-      this.#addRoutes(transition, [...routesOf(transition, early), ...sendTo(late)]);
-      this.#escalator.follow(transition, null);
-    }
+    const nowMs = this.#options.clock.wallMs();
+    this.#addNotices(
+      this.#dispatch.noticesOf(transitions, nowMs).filter((notice) => !this.#isForEscalation(notice)),
+    );
+    for (const transition of transitions) this.#escalator.follow(transition, null);
   }
 
-  #addRoutes(transition: Transition, routes: readonly Route[]): void {
+  /** Of what escalates, people on call hear by its steps alone, unless a route names their receiver. */
+  #isForEscalation({ transition, route }: Notice): boolean {
+    const isRouted = (route.delivery?.groupKey ?? '') !== '';
+    return (
+      transition.kind === 'fired' &&
+      !isRouted &&
+      this.onCall.receivers.has(route.receiver) &&
+      this.#escalator.policyOf(transition.snapshot) !== null
+    );
+  }
+
+  #addNotices(notices: readonly Notice[]): void {
     const { counters, log } = this.#options;
-    const notices = routes.map((route) => ({ transition, route }));
     const unsent = this.#rows.enqueue(notices, this.#limits.unsentPerReceiverMax);
     for (const { receiver, status } of unsent) {
       counters.increment('rollcall_alerting_notifications_total', { receiver, status });
@@ -369,6 +447,6 @@ export class Alerting {
   }
 }
 
-function sendTo(receivers: readonly string[]): readonly Route[] {
-  return receivers.map((receiver) => ({ receiver, verdict: 'send' }));
+function sendTo(transition: Transition, receivers: readonly string[]): readonly Notice[] {
+  return receivers.map((receiver) => ({ transition, route: { receiver, verdict: 'send' } }));
 }

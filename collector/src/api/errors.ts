@@ -14,6 +14,7 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   INCIDENT_ENDED: 409,
   SLOW_DOWN: 429,
   STORAGE_UNAVAILABLE: 503,
+  STORE_FAILED: 503,
   QUERY_LIMIT: 422,
   QUERY_TIMEOUT: 503,
 };

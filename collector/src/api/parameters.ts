@@ -47,3 +47,9 @@ export function choiceParameter<T extends string>(
     throw new AppError('BAD_REQUEST', `parameter ${name} must be one of ${choices.join(', ')}`);
   return choice;
 }
+
+/** The part of the path that a route calls `id`; empty when it has none. */
+export function idParameter(request: Request): string {
+  const { id } = request.params;
+  return typeof id === 'string' ? id : '';
+}

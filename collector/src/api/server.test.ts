@@ -9,6 +9,7 @@ import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TokenVerdict } from './auth/tokens.ts';
 import { createApi, createServer, type ApiPorts } from './server.ts';
+import { suppression } from './testing/suppression.ts';
 
 const HOST_ID = 'ab'.repeat(16);
 const disposables: (() => void)[] = [];
@@ -64,8 +65,9 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
       look: () => ({ kind: 'offer', action: 'ack', title: '<b>/var</b> is full' }),
       follow: () => ({ kind: 'done', action: 'ack', title: '/var is full' }),
     },
-    tokens: { judge: (token) => VERDICTS[token] ?? { kind: 'unknown' }, nameOf: () => 'anna' },
+    nameOfToken: () => 'anna',
     queries: { slowest: () => [] },
+    ...suppression(),
     enrollment: { handle: ({ body }) => Promise.resolve({ status: 403, body }) },
     readiness: () => [],
     status: () => ({
@@ -271,7 +273,8 @@ describe('what needs no login', () => {
 
 describe('on-call', () => {
   it('is read by everybody and changed with a token for everything', async () => {
-    const url = `${await serve()}/v1/on-call`;
+    const judgeAdmin = (token: string): TokenVerdict => VERDICTS[token] ?? { kind: 'unknown' };
+    const url = `${await serve({ judgeAdmin })}/v1/on-call`;
     expect(await (await fetch(url)).json()).toEqual({ schedules: [] });
     expect((await fetch(`${url}/none`)).status).toBe(404);
     const post = (token: string, body: string) =>

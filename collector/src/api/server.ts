@@ -10,7 +10,6 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
 import { LINK_PATH } from '../alerting/links/links.ts';
 import { readGuard, scopeGuard, type ReadAccess } from './auth/guard.ts';
-import type { AccessTokens } from './auth/tokens.ts';
 import { errorHandler } from './errors.ts';
 import { pageRouter } from './page.ts';
 import { enrollRouter, type EnrollPort } from './routes/enroll.ts';
@@ -20,6 +19,10 @@ import { incidentsRouter, type IncidentsPort } from './routes/incidents.ts';
 import { linksRouter, type LinksPort } from './routes/links.ts';
 import { calendarRouter, onCallRouter, type OnCallPort } from './routes/on-call.ts';
 import { queriesRouter, type QueriesPort } from './routes/queries.ts';
+import { alertmanagerRouter, type AlertmanagerOptions } from './alertmanager/alertmanager.ts';
+import type { TokenVerdict } from './auth/tokens.ts';
+import { maintenanceRouter, type MaintenancePort } from './routes/maintenance.ts';
+import { silencesRouter } from './routes/silences.ts';
 import type { StatusAnswer } from './types.ts';
 
 export interface ApiPorts {
@@ -31,9 +34,14 @@ export interface ApiPorts {
   /** The calendar of a schedule; see `calendarRouter`. */
   readonly calendar: (schedule: string, token: string) => string | null;
   readonly links: LinksPort;
-  /** Who may change things: tokens for everything, also on loopback. */
-  readonly tokens: Pick<AccessTokens, 'judge' | 'nameOf'>;
+  /** The name of a token, for what its bearer does without saying who they are. */
+  readonly nameOfToken: (id: string) => string;
   readonly queries: QueriesPort;
+  readonly maintenance: MaintenancePort;
+  /** Alerts and silences; the latter are under `/v1/silences` too. */
+  readonly alertmanager: AlertmanagerOptions;
+  /** Whether an access token may change what is watched and who is told. */
+  judgeAdmin(this: void, token: string): TokenVerdict;
   readonly enrollment: EnrollPort;
   readonly readiness: ReadinessCheck;
   readonly status: () => StatusAnswer;
@@ -64,18 +72,14 @@ export function createApi(ports: ApiPorts): Express {
   app.use('/v1/on-call', calendarRouter({ read: ports.calendar }));
 
   app.use(readGuard(ports.access, OWN_GUARDS));
-  const { tokens } = ports;
-  const changing = {
-    guard: scopeGuard((token) => tokens.judge(token, 'admin'), {
-      scope: 'admin',
-      purpose: 'changing things',
-    }),
-    nameOfToken: (id: string) => tokens.nameOf(id) ?? `token ${id}`,
-  };
+  const mayChange = scopeGuard(ports.judgeAdmin, { scope: 'admin', purpose: 'changing anything' });
+  const people = { guard: mayChange, nameOfToken: ports.nameOfToken };
   app.use('/v1/hosts', hostsRouter(ports.hosts));
-  app.use('/v1/incidents', incidentsRouter({ incidents: ports.incidents, ...changing }));
-  app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...changing }));
+  app.use('/v1/incidents', incidentsRouter({ incidents: ports.incidents, ...people }));
+  app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...people }));
   app.use('/v1/queries', queriesRouter(ports.queries));
+  app.use('/v1/silences', silencesRouter(ports.alertmanager, mayChange));
+  app.use('/v1/maintenance', maintenanceRouter(ports.maintenance, mayChange));
   app.get('/v1/status', (_request, response) => {
     response.json(ports.status());
   });
@@ -85,6 +89,7 @@ export function createApi(ports: ApiPorts): Express {
   });
   app.use('/api/v1', ports.remote);
   app.use('/api/v1', ports.prometheus);
+  app.use('/api/v2', alertmanagerRouter(ports.alertmanager, mayChange));
   app.use(pageRouter(ports.pageDirectory));
   app.use((_request, response) => {
     // Plain text, as Prometheus answers: Grafana takes a page with status 200 for an API that is there.

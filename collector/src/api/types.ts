@@ -279,6 +279,62 @@ export interface OnCallOverride {
   readonly author: string;
 }
 
+/** A condition on one label; an absent label counts as empty. */
+export interface LabelMatcherShape {
+  readonly name: string;
+  readonly operator: '=' | '!=' | '=~' | '!~';
+  readonly value: string;
+}
+
+/** Nobody is told of what fits all matchers, for a span of time. */
+export interface SilenceShape {
+  readonly id: string;
+  readonly state: 'pending' | 'active' | 'expired';
+  readonly matchers: readonly LabelMatcherShape[];
+  readonly startsMs: number;
+  readonly endsMs: number;
+  readonly createdBy: string;
+  readonly comment: string;
+  readonly updatedMs: number;
+}
+
+/** `GET /v1/silences?state=` */
+export interface SilencesAnswer {
+  readonly silences: readonly SilenceShape[];
+}
+
+/** When a maintenance window is open; see docs/alerting.md. */
+export type MaintenanceSchedule =
+  | { readonly kind: 'once'; readonly startsMs: number; readonly endsMs: number }
+  | {
+      readonly kind: 'recurring';
+      readonly firstLocal: string;
+      readonly timeZone: string;
+      readonly rule: string;
+      readonly durationMs: number;
+    };
+
+/** Planned work, once or again and again. */
+export interface MaintenanceWindowShape {
+  readonly id: string;
+  readonly name: string;
+  /** Empty for everything. */
+  readonly matchers: readonly LabelMatcherShape[];
+  readonly schedule: MaintenanceSchedule;
+  readonly createdBy: string;
+  readonly comment: string;
+  readonly updatedMs: number;
+  readonly isOpen: boolean;
+  /** When it is open, or opens next; both `null` when never again. */
+  readonly startsMs: number | null;
+  readonly endsMs: number | null;
+}
+
+/** `GET /v1/maintenance` */
+export interface MaintenanceAnswer {
+  readonly windows: readonly MaintenanceWindowShape[];
+}
+
 /** `GET /v1/status` */
 export interface StatusAnswer {
   readonly version: string;

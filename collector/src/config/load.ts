@@ -7,6 +7,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { LineCounter, parseDocument, parse as parseYaml } from 'yaml';
 import type * as z from 'zod';
 import { missingReceivers } from '../alerting/on-call/config.ts';
+import { unknownReceivers } from '../alerting/routing/route-config.ts';
 import { CONFIG_SCHEMA, OPTIONS, type Config } from './options.ts';
 
 /** Largest configuration file accepted. */
@@ -127,14 +128,21 @@ function describeIssue(issue: z.core.$ZodIssue, found: ReadonlyMap<string, Found
     key,
   );
   if (source === undefined) return `${where}: ${issue.message}`;
-  return `${where} = ${shownValue(valueAt(source.value, rest), key)} (${source.origin}): ${issue.message}`;
+  return `${where} = ${shownValue(valueAt(source.value, rest), key, rest.at(-1))} (${source.origin}): ${issue.message}`;
 }
 
-/** A value as it may be shown: receivers hold secrets in their URLs, so of these only simple values without one. */
-function shownValue(value: unknown, key: string): string {
+/**
+ * A value as it may be shown. Receivers hold secrets in their URLs, so of these only simple values without one; of stores
+ * nothing that is, or may hold, a password or token.
+ */
+function shownValue(value: unknown, key: string, lastPart = ''): string {
   if (value === undefined) return 'nothing';
   const text = JSON.stringify(value);
   if (key === 'receivers' && text.includes('/')) return '[redacted]';
+  if (key === 'storage' || key === 'mirrors') {
+    const isSecret = /token|password/i.test(lastPart) || text.includes('@') || text.includes('?');
+    if (isSecret || typeof value === 'object') return '[redacted]';
+  }
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
@@ -157,11 +165,8 @@ function contradictions(config: Config): string[] {
       `listen = "${config.listen.host}:${config.listen.port}": an address that others can reach needs tls-cert-file and tls-key-file, or insecure: true`,
     );
   }
-  problems.push(
-    ...missingReceivers(
-      config['on-call'],
-      config.receivers.map(({ name }) => name),
-    ),
-  );
+  const receivers = new Set(config.receivers.map(({ name }) => name));
+  problems.push(...unknownReceivers(config.routes, receivers));
+  problems.push(...missingReceivers(config['on-call'], receivers));
   return problems;
 }

@@ -3,8 +3,12 @@
  * table. Each key is also a flag (`--down-grace 1m`) and a variable (`ROLLCALL_DOWN_GRACE=1m`).
  */
 import * as z from 'zod';
+import { dependenciesSchema } from '../alerting/inhibition/dependencies.ts';
+import { inhibitRulesSchema } from '../alerting/inhibition/inhibit-rules.ts';
 import { receiverConfigSchema } from '../alerting/notify/list.ts';
 import { onCallSchema } from '../alerting/on-call/config.ts';
+import { MAIN_STORE, mirrorConfigSchema, storageConfigSchema } from '../storage/store-config.ts';
+import { routesSchema } from '../alerting/routing/route-config.ts';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
@@ -101,6 +105,15 @@ const SCHEMAS = {
   'disk-full-ratio': ratio,
   'disk-full-bytes': byteCount,
   'disk-full-for': duration({ minMs: 0, maxMs: DAY_MS }),
+  storage: storageConfigSchema,
+  mirrors: z
+    .array(mirrorConfigSchema, { error: 'must be a list of stores' })
+    .max(8, 'must have at most 8 entries')
+    .refine(
+      (list) => new Set([MAIN_STORE, ...list.map(({ name }) => name)]).size === list.length + 1,
+      `must not use a name twice, nor the name ${MAIN_STORE}`,
+    ),
+  'feed-buffer': byteCount,
   receivers: z
     .array(receiverConfigSchema, { error: 'must be a list of receivers' })
     .max(64, 'must have at most 64 entries')
@@ -109,6 +122,9 @@ const SCHEMAS = {
       'must not use a name twice',
     ),
   'on-call': onCallSchema,
+  routes: routesSchema,
+  'inhibit-rules': inhibitRulesSchema,
+  dependencies: dependenciesSchema,
   'allow-private-targets': z
     .array(z.string().regex(RANGE, 'must be an address range such as 10.0.0.0/8'), {
       error: 'must be a list of ranges',
@@ -204,6 +220,21 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     fallback: '5m',
     help: 'How long a file system must be almost full before anybody is told.',
   },
+  storage: {
+    shape: '{kind, url, …}',
+    fallback: '{kind: embedded}',
+    help: 'Where samples are read from. kind: embedded needs nothing else; influx-v1, influx-v2 and prometheus name a server, see docs/stores.md.',
+  },
+  mirrors: {
+    shape: 'list of {name, kind, url, …}',
+    fallback: '[]',
+    help: 'Stores that every sample is written to as well; kinds and settings as for storage.',
+  },
+  'feed-buffer': {
+    shape: 'bytes',
+    fallback: '4294967296',
+    help: 'What may wait on the disk for stores that are away. With more, nothing is accepted and agents hold their data.',
+  },
   receivers: {
     shape: 'list of {name, kind, url, bearerToken}',
     fallback: '[]',
@@ -213,6 +244,22 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: '{people, schedules, policies}',
     fallback: '{}',
     help: 'Who is on call, and who is told next when nobody acknowledges. See docs/alerting.md. With a policy named default, incidents of severity page escalate by it.',
+  },
+  routes: {
+    shape:
+      'list of {name, match, actions, receivers, fallback, group-by, group-wait, repeat-interval, continue}',
+    fallback: '[]',
+    help: 'Who is told of what; see docs/alerting.md. The first route that fits decides; pages and tickets that none takes go to all receivers.',
+  },
+  'inhibit-rules': {
+    shape: 'list of {name, source, target, equal}',
+    fallback: '[]',
+    help: 'Alerts that mute others, besides the shipped ones; see docs/alerting.md.',
+  },
+  dependencies: {
+    shape: 'list of {match, parent, grace}',
+    fallback: '[]',
+    help: 'Hosts that are reached through another one: nothing is told of them while that one is down, nor for grace (2m) after its return.',
   },
   'allow-private-targets': {
     shape: 'list of ranges',

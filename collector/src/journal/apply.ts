@@ -7,8 +7,9 @@ import { decodeGap, type Gap } from '@rollcall/shared/protocol/gap.ts';
 import { parseJsonObject } from '@rollcall/shared/protocol/json.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { RECORD_KIND, recordBody, type WireRecord } from '@rollcall/shared/protocol/record.ts';
-import { decodeSamples, type FailedBlock, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
+import type { FailedBlock } from '@rollcall/shared/protocol/samples.ts';
 import { decodeSchemaBody, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import { surveySamples, type SurveyedBlock } from '@rollcall/shared/protocol/survey.ts';
 import type { Lane } from './lane.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import { allocateValues } from './values.ts';
@@ -35,7 +36,7 @@ interface Rejection {
 
 interface SamplesVerdict {
   readonly kind: 'samples';
-  readonly blocks: readonly (ValuesBlock | FailedBlock)[];
+  readonly blocks: readonly (SurveyedBlock | FailedBlock)[];
   readonly samples: number;
   readonly refusedBlocks: number;
   /** Largest distance of a block's reading from the record's time. */
@@ -131,20 +132,20 @@ function judgeSchema(lane: Lane, record: WireRecord): Verdict {
 
 function judgeSamples(lane: Lane, record: WireRecord, received: ReceiveTime): Verdict {
   const schemaOf = (number: number) => lane.schemaNumber(number)?.schema;
-  const decoded = decodeSamples(recordBody(record), schemaOf, allocateValues);
-  const blocks: (ValuesBlock | FailedBlock)[] = [];
+  const found = surveySamples(recordBody(record), schemaOf, allocateValues);
+  const blocks: (SurveyedBlock | FailedBlock)[] = [];
   let samples = 0;
   let offsetMsMax = 0;
-  for (const block of decoded) {
+  for (const block of found) {
     if (block.kind === 'unknown') continue;
     offsetMsMax = Math.max(offsetMsMax, Math.abs(block.offsetMs));
-    if (block.kind === 'values') samples += presentCount(block);
+    if (block.kind === 'values') samples += block.samples;
     blocks.push(block);
   }
   if (offsetMsMax > JOURNAL_LIMITS.blockOffsetMs) {
     return rejected(record, 'LIMIT_EXCEEDED', `a block was read ${offsetMsMax} ms from its record's time`);
   }
-  const refusedBlocks = decoded.length - blocks.length;
+  const refusedBlocks = found.length - blocks.length;
   if (isOutside(lane, record, received)) {
     const text = timeText(record, received);
     const isExact = refusedBlocks === 0;
@@ -169,13 +170,6 @@ function isOutside(lane: Lane, { wallMs }: WireRecord, { nowMs, isTrusted }: Rec
 
 function timeText({ wallMs }: WireRecord, { nowMs }: ReceiveTime): string {
   return `record time ${wallMs} is ${wallMs - nowMs} ms from the collector's`;
-}
-
-function presentCount({ present, values }: ValuesBlock): number {
-  if (present === undefined) return values.length;
-  let count = 0;
-  for (const bit of present) count += bit;
-  return count;
 }
 
 function refused(code: ErrorCode, text: string): Verdict {

@@ -111,8 +111,8 @@ export function prepareBlockReads(connection: DatabaseSync): BlockReads {
 export interface BlockWrites {
   change(change: BlockChange): void;
   deleteAgent(agent: DeletedAgent): void;
-  /** Deletes at most `rows` sealed records. */
-  deleteSealed(rows: number): PruneStep;
+  /** Deletes at most `rows` sealed records, none of a range that goes beyond position `keptAfterPos`. */
+  deleteSealed(rows: number, keptAfterPos: number): PruneStep;
 }
 
 export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
@@ -182,7 +182,7 @@ function addBlock(statement: StatementSync, block: NewBlock): number | bigint {
 
 /** Deletes the records of a range lane by lane; a lane's records stand together in its index. */
 function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrites['deleteSealed'] {
-  const next = prepare(`SELECT * FROM sealed ORDER BY id LIMIT 1`);
+  const next = prepare(`SELECT * FROM sealed WHERE last_pos <= ? ORDER BY id LIMIT 1`);
   const lane = prepare(
     `SELECT id FROM lanes WHERE id > ? AND row_count > 0 AND oldest_ms < ? ORDER BY id LIMIT 1`,
   );
@@ -231,8 +231,8 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
     if (row === undefined) return { rows: 0, bytes: 0, samples: 0, isDone: true };
     return { ...deleteOfLane(undefined, countOf(row, 'id'), rows), isDone: false };
   };
-  return (rows) => {
-    const row = next.get();
+  return (rows, keptAfterPos) => {
+    const row = next.get(Math.min(keptAfterPos, Number.MAX_SAFE_INTEGER));
     if (row === undefined) return deleteOfAgents(rows);
     const range = toSealedState(row);
     const step = { rows: 0, bytes: 0, samples: 0, isDone: false };

@@ -4,10 +4,11 @@
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
-import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
+import { surveySamples } from '@rollcall/shared/protocol/survey.ts';
 import type { CommittedSamples, Journal, JournalStats } from './journal.ts';
 import type { JournalReader, JournalSnapshot } from './reader.ts';
+import { allocateValues } from './values.ts';
 
 type Listener = (ticks: readonly CommittedSamples[]) => void;
 
@@ -47,6 +48,7 @@ export class JournalFollower implements Journal {
    * @throws AppError STORAGE_UNAVAILABLE
    */
   poll(rowsMax: number): boolean {
+    if (this.#reader.lastPos() === this.#pos) return true;
     const snapshot = this.#reader.snapshot();
     try {
       const expected = snapshot.lastPos - this.#pos;
@@ -55,8 +57,8 @@ export class JournalFollower implements Journal {
       const ticks = Array.from(snapshot.ticksAfter(this.#pos), (tick): CommittedSamples => {
         const schemaOf = (number: number): Schema | undefined =>
           this.#schemaOf(snapshot, tick.laneId, number);
-        const decoded = decodeSamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf);
-        const blocks = decoded.filter((block) => block.kind !== 'unknown');
+        const found = surveySamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf, allocateValues);
+        const blocks = found.filter((block) => block.kind !== 'unknown');
         const { pos, laneId, agentId, epochId, timeMs } = tick;
         return { pos, laneId, agentId, epochId, timeMs, blocks };
       });

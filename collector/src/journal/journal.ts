@@ -61,6 +61,7 @@ export interface CommittedSamples {
   readonly epochId: string;
   /** Time of the record: its samples' time before each block's own offset. */
   readonly timeMs: number;
+  /** Known to be whole; values may be decoded when they are first asked for, and take no time or memory until then. */
   readonly blocks: readonly (ValuesBlock | FailedBlock)[];
 }
 
@@ -115,6 +116,9 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** What may stop the journal: a full disk, or stores that are away for too long. */
+export type HoldReason = 'disk' | 'feed';
+
 /** A journal whose records blocks replace. */
 export interface SealableJournal extends Journal {
   /**
@@ -135,8 +139,14 @@ export interface SealableJournal extends Journal {
    */
   deleteSealed(signal: AbortSignal): Promise<PruneResult>;
   /**
-   * While a reason is given nothing is accepted or acknowledged, as if the disk could not be written.
+   * While somebody gives a reason nothing is accepted or acknowledged, as if the disk could not be written.
+   * @param who has the reason; others have theirs
    * @param text why; undefined to go on
    */
-  hold(text: string | undefined): void;
+  hold(who: HoldReason, text: string | undefined): void;
+  /**
+   * Records after the position stay, sealed or too old, because somebody has to read them yet. Infinity, which is the
+   * beginning, keeps none. Those of deleted agents go all the same.
+   */
+  keepAfter(pos: number): void;
 }

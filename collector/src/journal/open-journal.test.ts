@@ -376,6 +376,10 @@ describe('sessions', () => {
     expect(marks[0]?.crcs.map(({ seq }) => seq)).toEqual([20, 19, 18, 16, 12, 4]);
     for (const { seq, crc } of marks[0]?.crcs ?? []) expect(crc).toBe(crcs.get(seq));
     expect(marks[1]).toEqual({ id: OTHER_EPOCH, watermark: 0, crcs: [] });
+    // An agent that was set back has assigned the numbers up to 9 only, and must be able to compare them.
+    const setBack = (await openHeardSession(journal, AGENT, [EPOCH], 10)).session.marks[0];
+    expect(setBack?.watermark).toBe(20);
+    expect(setBack?.crcs.map(({ seq }) => seq)).toEqual([9, 8, 7, 5, 1]);
     const { session: next } = await openHeardSession(journal, AGENT, [EPOCH]);
     next.apply(EPOCH, lane.gap(nowMs, { to: 30 }));
     const after = (await openHeardSession(journal, AGENT, [EPOCH])).session.marks[0];

@@ -18,6 +18,7 @@ import {
   COLLECTOR_AGENT_ID,
   type ApplyOutcome,
   type CommittedSamples,
+  type HoldReason,
   type JournalSession,
   type JournalSessionEvents,
   type JournalStats,
@@ -75,7 +76,8 @@ class StoreJournal implements SealableJournal, SessionHost {
   #commits: Promise<void> = Promise.resolve();
   #probeTimer: Timer | undefined;
   #unavailable: string | undefined;
-  #holdReason: string | undefined;
+  readonly #holdReasons = new Map<HoldReason, string>();
+  #keptAfterPos = Number.POSITIVE_INFINITY;
   #lastPos: number;
   #lastLaneId: number;
   #durablePos: number;
@@ -142,7 +144,7 @@ class StoreJournal implements SealableJournal, SessionHost {
   }
 
   prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult> {
-    return this.#deleteInSteps((rows) => this.#store.prune(olderThanMs, rows), signal);
+    return this.#deleteInSteps((rows) => this.#store.prune(olderThanMs, rows, this.#keptAfterPos), signal);
   }
 
   changeBlocks(change: BlockChange): void {
@@ -163,12 +165,17 @@ class StoreJournal implements SealableJournal, SessionHost {
     }
   }
 
-  hold(text: string | undefined): void {
-    this.#holdReason = text;
+  hold(who: HoldReason, text: string | undefined): void {
+    if (text === undefined) this.#holdReasons.delete(who);
+    else this.#holdReasons.set(who, text);
+  }
+
+  keepAfter(pos: number): void {
+    this.#keptAfterPos = pos;
   }
 
   deleteSealed(signal: AbortSignal): Promise<PruneResult> {
-    return this.#deleteInSteps((rows) => this.#store.deleteSealed(rows), signal);
+    return this.#deleteInSteps((rows) => this.#store.deleteSealed(rows, this.#keptAfterPos), signal);
   }
 
   /** Repeats `step` with as many rows as fit in a few milliseconds, until it says that it is done. */
@@ -201,10 +208,15 @@ class StoreJournal implements SealableJournal, SessionHost {
     this.#store.close();
   }
 
+  #holdReason(): string | undefined {
+    for (const text of this.#holdReasons.values()) return text;
+    return undefined;
+  }
+
   // For sessions.
 
   get unavailable(): string | undefined {
-    return this.#isClosed ? 'the journal is closed' : (this.#unavailable ?? this.#holdReason);
+    return this.#isClosed ? 'the journal is closed' : (this.#unavailable ?? this.#holdReason());
   }
 
   receiveTime(): ReceiveTime {
@@ -248,13 +260,13 @@ class StoreJournal implements SealableJournal, SessionHost {
     const stored = new Map(this.#store.lanesOf(agentId).map((lane) => [lane.epochId, lane]));
     const lanes = new Map<string, Lane>();
     const marks: EpochMark[] = [];
-    for (const { id: epochId, bootId } of epochs) {
+    for (const { id: epochId, bootId, next } of epochs) {
       const known = stored.get(epochId);
       stored.delete(epochId);
       const mark = known ?? emptyMark(this.#nextLaneId(), { agentId, epochId, bootId });
       const lane = new Lane(mark, origin, this.#store);
       lanes.set(epochId, lane);
-      marks.push({ id: epochId, watermark: mark.watermark, crcs: crcPairs(lane) });
+      marks.push({ id: epochId, watermark: mark.watermark, crcs: crcPairs(lane, next) });
       // An epoch that is listed again is open again.
       if (known?.isClosed === true && this.#unavailable === undefined) this.openGroup().touch(lane, session);
     }
@@ -408,12 +420,15 @@ class StoreJournal implements SealableJournal, SessionHost {
   }
 }
 
-/** Numbers W, W-1, W-2, W-4, W-8 … with their checksums, as far as the records are still there. */
-function crcPairs(lane: Lane): { readonly seq: number; readonly crc: number }[] {
-  const { watermark } = lane.mark;
+/**
+ * Numbers N, N-1, N-2, N-4, N-8 … with their checksums, as far as the records are still there. N is the watermark, or
+ * the last number that the agent has assigned if that is lower: it cannot compare what it does not have.
+ */
+function crcPairs(lane: Lane, next: number): { readonly seq: number; readonly crc: number }[] {
+  const newest = Math.min(lane.mark.watermark, next - 1);
   const pairs: { seq: number; crc: number }[] = [];
-  for (let back = 0; back < watermark; back = back === 0 ? 1 : back * 2) {
-    const seq = watermark - back;
+  for (let back = 0; back < newest; back = back === 0 ? 1 : back * 2) {
+    const seq = newest - back;
     const crc = lane.crcOf(seq);
     if (crc !== undefined) pairs.push({ seq, crc });
   }

@@ -51,6 +51,7 @@ export interface LaneTick extends StoredTick {
   readonly laneId: number;
   readonly agentId: string;
   readonly epochId: string;
+  readonly samples: number;
 }
 
 export interface TickRange {
@@ -108,6 +109,8 @@ export interface JournalSnapshot {
 export interface JournalReader {
   /** @throws AppError STORAGE_UNAVAILABLE */
   snapshot(): JournalSnapshot;
+  /** Position of the newest record that is durable, 0 before the first; a snapshot costs several times as much. */
+  lastPos(): number;
   /** Bytes of the database file. */
   fileBytes(): number;
   /** Closes every connection; called once, after the last snapshot was closed. */
@@ -137,6 +140,12 @@ export function openJournalReader(options: {
     snapshot: () => {
       const connection = acquire();
       return new Snapshot(connection, options.schemas, () => release(connection));
+    },
+    lastPos() {
+      const connection = acquire();
+      const row = connection.lastPos.get();
+      release(connection);
+      return countOf(row, 'pos');
     },
     fileBytes() {
       const connection = acquire();
@@ -204,7 +213,7 @@ function connect(path: string): Connection {
       ),
       countAfter: database.prepare(`SELECT count(*) AS count FROM records WHERE pos > ?`),
       ticksAfter: database.prepare(
-        `SELECT r.pos, r.lane, r.time_ms, r.bytes, l.agent, l.epoch FROM records r
+        `SELECT r.pos, r.lane, r.time_ms, r.samples, r.bytes, l.agent, l.epoch FROM records r
          JOIN lanes l ON l.id = r.lane WHERE r.pos > ? AND r.kind = 1 ORDER BY r.pos`,
       ),
       schemaNumber: database.prepare(
@@ -333,6 +342,7 @@ class Snapshot implements JournalSnapshot {
         agentId: textOf(row, 'agent'),
         epochId: textOf(row, 'epoch'),
         timeMs: countOf(row, 'time_ms'),
+        samples: countOf(row, 'samples'),
         bytes: blobOf(row, 'bytes'),
       };
     }

@@ -133,8 +133,8 @@ class SqliteStore implements JournalStore {
     }));
   }
 
-  prune(olderThanMs: number, rows: number): PruneStep {
-    return this.#database.transaction(() => this.#writes.prune(olderThanMs, rows));
+  prune(olderThanMs: number, rows: number, keptAfterPos: number): PruneStep {
+    return this.#database.transaction(() => this.#writes.prune(olderThanMs, rows, keptAfterPos));
   }
 
   changeBlocks(change: BlockChange): void {
@@ -145,8 +145,8 @@ class SqliteStore implements JournalStore {
     this.#database.transaction(() => this.#blocks.deleteAgent(agent));
   }
 
-  deleteSealed(rows: number): PruneStep {
-    return this.#database.transaction(() => this.#blocks.deleteSealed(rows));
+  deleteSealed(rows: number, keptAfterPos: number): PruneStep {
+    return this.#database.transaction(() => this.#blocks.deleteSealed(rows, keptAfterPos));
   }
 
   reopen(): void {

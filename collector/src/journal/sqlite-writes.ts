@@ -7,8 +7,8 @@ import type { CommitBatch, GapRow, LaneMark, PruneStep, RecordRow, RejectRow } f
 
 export interface Writes {
   write(batch: CommitBatch): void;
-  /** Deletes at most `rows` records older than the time, of one lane. */
-  prune(olderThanMs: number, rows: number): PruneStep;
+  /** Deletes at most `rows` records older than the time, of one lane, none after position `keptAfterPos`. */
+  prune(olderThanMs: number, rows: number, keptAfterPos: number): PruneStep;
   /** A write that changes nothing that matters, to see whether writing works. */
   probe(): void;
 }
@@ -155,9 +155,12 @@ function insertReject(statement: StatementSync, row: RejectRow): void {
 }
 
 function preparePrune(prepare: (sql: string) => StatementSync): Writes['prune'] {
-  const lane = prepare(`SELECT id FROM lanes WHERE oldest_ms < ? LIMIT 1`);
+  const lane = prepare(
+    `SELECT id FROM lanes l WHERE oldest_ms < ?1
+       AND EXISTS (SELECT 1 FROM records WHERE lane = l.id AND time_ms < ?1 AND pos <= ?2) LIMIT 1`,
+  );
   const remove = prepare(
-    `DELETE FROM records WHERE pos IN (SELECT pos FROM records WHERE lane = ? AND time_ms < ? ORDER BY time_ms LIMIT ?)
+    `DELETE FROM records WHERE pos IN (SELECT pos FROM records WHERE lane = ? AND time_ms < ? AND pos <= ? ORDER BY time_ms LIMIT ?)
      RETURNING length(bytes) AS row_bytes, samples`,
   );
   const oldest = prepare(`SELECT min(time_ms) AS oldest_ms FROM records WHERE lane = ?`);
@@ -166,11 +169,12 @@ function preparePrune(prepare: (sql: string) => StatementSync): Writes['prune'] 
        oldest_ms = ? WHERE id = ?`,
   );
   const clean = prepareClean(prepare);
-  return (olderThanMs, rows) => {
-    const next = lane.get(olderThanMs);
+  return (olderThanMs, rows, keptAfterPos) => {
+    const lastPos = Math.min(keptAfterPos, Number.MAX_SAFE_INTEGER);
+    const next = lane.get(olderThanMs, lastPos);
     if (next === undefined) return { rows: 0, bytes: 0, samples: 0, isDone: clean(olderThanMs, rows) === 0 };
     const laneId = countOf(next, 'id');
-    const removed = remove.all(laneId, olderThanMs, rows);
+    const removed = remove.all(laneId, olderThanMs, lastPos, rows);
     let bytes = 0;
     let samples = 0;
     for (const row of removed) {

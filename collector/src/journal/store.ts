@@ -126,14 +126,17 @@ export interface JournalStore extends LaneLookup {
   commit(batch: CommitBatch): Promise<void>;
   /** Rows of samples that were stored after `pos`, for a commit that failed although it arrived. */
   samplesAfter(pos: number): readonly (RecordRow & { readonly agentId: string; readonly epochId: string })[];
-  /** Deletes at most `rows` records older than `olderThanMs`. */
-  prune(olderThanMs: number, rows: number): PruneStep;
+  /** Deletes at most `rows` records older than `olderThanMs`, none after position `keptAfterPos`. */
+  prune(olderThanMs: number, rows: number, keptAfterPos: number): PruneStep;
   /** Changes the catalogue of blocks in one transaction. */
   changeBlocks(change: BlockChange): void;
   /** Notes that the data of an agent is to go. */
   deleteAgent(agent: DeletedAgent): void;
-  /** Deletes at most `rows` records that blocks have replaced, or whose agent was deleted. */
-  deleteSealed(rows: number): PruneStep;
+  /**
+   * Deletes at most `rows` records that blocks have replaced, or whose agent was deleted. A range of sealed records waits
+   * as a whole while one of them may lie after position `keptAfterPos`.
+   */
+  deleteSealed(rows: number, keptAfterPos: number): PruneStep;
   /** Opens the database anew and proves with a commit that it can be written. Throws while it cannot. */
   reopen(): void;
   close(): void;

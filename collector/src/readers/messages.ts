@@ -62,6 +62,7 @@ export type ToThread =
   /** Nobody waits for the answer any more. */
   | { readonly kind: 'leave'; readonly id: number };
 
+/** What a thread says; it comes in lists, in order. */
 export type FromThread =
   | { readonly kind: 'value'; readonly id: number; readonly result: PackedResult }
   /** The first piece of an answer. */

@@ -174,7 +174,9 @@ export function threadStarter(settings: ThreadSettings, { heapMiB }: ThreadMemor
     });
     // A thread that idles does not keep a collector from ending.
     worker.unref();
-    worker.on('message', (received: FromThread) => message(received));
+    worker.on('message', (received: readonly FromThread[]) => {
+      for (const one of received) message(one);
+    });
     worker.on('error', (error) => ended(error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', (code) => ended(new Error(`the thread ended with code ${code}`)));
     return {

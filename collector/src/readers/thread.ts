@@ -18,8 +18,22 @@ const port = parentPort;
 const settings: ThreadSettings = workerData;
 // Linux counts this per thread; elsewhere it would be the whole collector that steps back.
 if (process.platform === 'linux') setPriority(settings.niceness);
-const post = (message: FromThread, moved: readonly ArrayBuffer[] = []): void =>
-  port.postMessage(message, moved);
+
+/** What was posted in this turn of the loop; each message of its own would wake the collector. */
+let posted: { readonly messages: FromThread[]; readonly moved: ArrayBuffer[] } | undefined;
+
+function post(message: FromThread, moved: readonly ArrayBuffer[] = []): void {
+  if (posted === undefined) {
+    posted = { messages: [], moved: [] };
+    void nextTurn().then(() => {
+      const { messages, moved: buffers } = posted ?? { messages: [], moved: [] };
+      posted = undefined;
+      port.postMessage(messages, buffers);
+    });
+  }
+  posted.messages.push(message);
+  posted.moved.push(...moved);
+}
 
 /** Charts of the last hour are the most frequent question; small fleets fit for longer than the store's own window. */
 const WINDOW_MS = 7_200_000;

@@ -6,7 +6,9 @@ import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
 import { onCallMigration } from './migrations/0007-on-call.ts';
+import { feedMigration } from './migrations/0009-feed.ts';
 import { presenceEvidenceMigration } from './migrations/0005-presence-evidence.ts';
+import { suppressionMigration } from './migrations/0006-suppression.ts';
 
 /** In order of release; see `Migration`. */
 const MIGRATIONS: readonly Migration[] = [
@@ -15,6 +17,8 @@ const MIGRATIONS: readonly Migration[] = [
   accessMigration,
   accessScopesMigration,
   presenceEvidenceMigration,
+  suppressionMigration,
+  feedMigration,
   onCallMigration,
 ];
 

@@ -83,6 +83,12 @@ export interface FollowingReader extends StorageReader {
   catchUp(): void;
 }
 
+/** The read side of a store that others keep. */
+export interface ExternalReader extends StorageReader {
+  /** Ends the connections that are kept; called once, after the last read. */
+  close(): void;
+}
+
 /** Samples of one series to be stored. */
 export interface AppendSeries {
   readonly labels: Labels;

@@ -27,6 +27,8 @@ export const ERROR_CODES = {
   UPGRADE_NEEDED: 'the two ends have no protocol version in common',
   SLOW_DOWN: 'too many requests in a short time; try again later',
   STORAGE_UNAVAILABLE: 'the collector cannot write to its disk at the moment',
+  STORE_FAILED:
+    'an external store could not be reached, or refused a request; the message names it and says what it answered',
   BLOCK_DAMAGED:
     'a piece of a block file in the data folder is not what was written; the rest of the file reads on',
   DRAINING: 'the collector is about to stop',

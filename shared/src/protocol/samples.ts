@@ -20,14 +20,13 @@ export const SAMPLE_ERROR = {
   SAMPLER: 7,
 } as const;
 
-const FLAG_ALL_PRESENT = 1;
-const FLAG_FAILED = 2;
-const FLAG_ERRORS = 4;
+/** Bits in front of a block. */
+export const BLOCK_FLAG = { ALL_PRESENT: 1, FAILED: 2, ERRORS: 4 } as const;
 /**
  * Integers above this go as float64. A power less than JavaScript's safe range, so that the difference of any two of
  * them is still exact.
  */
-const INTEGER_MAX = 2 ** 52 - 1;
+export const INTEGER_MAX = 2 ** 52 - 1;
 const XOR_EQUAL = 0x80;
 /** By decimal scale. */
 const POWERS_OF_TEN = [1, 10, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as const;
@@ -86,7 +85,7 @@ export function encodeSamples(writer: ByteWriter, blocks: readonly (ValuesBlock 
     writer.varint(block.schemaNumber);
     const start = writer.length;
     if (block.kind === 'failed') {
-      writer.u8(FLAG_FAILED);
+      writer.u8(BLOCK_FLAG.FAILED);
       writer.zigzag(block.offsetMs);
       writer.u8(block.code);
     } else {
@@ -132,8 +131,14 @@ export function decodeSamples(
   return blocks;
 }
 
-/** How many series the blocks with known schemas have, as far as the limit allows; checks the lengths of all blocks. */
-function countSeries(reader: ByteReader, schemaOf: (schemaNumber: number) => Schema | undefined): number {
+/**
+ * How many series the blocks with known schemas have, as far as the limit allows; checks the lengths of all blocks.
+ * @throws AppError RECORD_UNDECODABLE
+ */
+export function countSeries(
+  reader: ByteReader,
+  schemaOf: (schemaNumber: number) => Schema | undefined,
+): number {
   const count = reader.varint();
   if (count < 1 || count > LIMITS.blocksPerRecord) {
     throw invalid(`${count} blocks in a record, 1 to ${LIMITS.blocksPerRecord} are allowed`);
@@ -155,7 +160,9 @@ function writeValues(writer: ByteWriter, block: ValuesBlock): void {
   assert.equal(values.length, schema.seriesCount, 'one value per series of the schema');
   if (present !== undefined)
     assert.equal(present.length, schema.seriesCount, 'one flag per series of the schema');
-  writer.u8((present === undefined ? FLAG_ALL_PRESENT : 0) | (errors.length > 0 ? FLAG_ERRORS : 0));
+  writer.u8(
+    (present === undefined ? BLOCK_FLAG.ALL_PRESENT : 0) | (errors.length > 0 ? BLOCK_FLAG.ERRORS : 0),
+  );
   writer.zigzag(block.offsetMs);
   if (present !== undefined) writeBitmap(writer, present);
   if (errors.length > 0) {
@@ -250,18 +257,22 @@ function trailingZeroBytes(word: number): number {
   return (31 - Math.clz32(word & -word)) >> 3;
 }
 
-/** Reads up to what should be the end of the block; the caller compares it with the declared length. */
-function readBlock(
+/**
+ * Reads a block behind its length, up to what should be its end; the caller compares that with the declared length.
+ * @param values where the values go, as many as the schema has series
+ * @throws AppError RECORD_UNDECODABLE
+ */
+export function readBlock(
   reader: ByteReader,
   { schemaNumber, schema, values }: Pick<ValuesBlock, 'schemaNumber' | 'schema' | 'values'>,
 ): ValuesBlock | FailedBlock {
   const flags = reader.u8();
   const offsetMs = reader.zigzag();
-  if (flags === FLAG_FAILED) return { kind: 'failed', schemaNumber, offsetMs, code: reader.u8() };
-  if ((flags & ~(FLAG_ALL_PRESENT | FLAG_ERRORS)) !== 0)
+  if (flags === BLOCK_FLAG.FAILED) return { kind: 'failed', schemaNumber, offsetMs, code: reader.u8() };
+  if ((flags & ~(BLOCK_FLAG.ALL_PRESENT | BLOCK_FLAG.ERRORS)) !== 0)
     throw invalid(`block flags ${flags} are not allowed`);
-  const present = (flags & FLAG_ALL_PRESENT) === 0 ? readBitmap(reader, schema.seriesCount) : undefined;
-  const errors = (flags & FLAG_ERRORS) === 0 ? [] : readErrors(reader, schema.seriesCount);
+  const present = (flags & BLOCK_FLAG.ALL_PRESENT) === 0 ? readBitmap(reader, schema.seriesCount) : undefined;
+  const errors = (flags & BLOCK_FLAG.ERRORS) === 0 ? [] : readErrors(reader, schema.seriesCount);
   const target = { values, present };
   for (const span of spansOf(schema)) {
     if (span.isInteger) readIntegers(reader, span, target);

@@ -18,6 +18,8 @@ export interface IncidentRows {
    * @returns `null` when there is no such incident
    */
   follow(incidentId: string, at: Omit<NewTransition, 'snapshot'>): Transition | null;
+  /** The incident as it was at its latest transition; `null` when there is none. */
+  snapshotOf(incidentId: string): Snapshot | null;
   /** Ends an incident; `null`, and nothing is written, when it has ended already. */
   end(incidentId: string, ending: Ending, nowMs: number): Transition | null;
 }
@@ -66,6 +68,7 @@ export function createIncidentRows(database: Database, newUlid: () => string): I
       if (latest === null) return null;
       return add(incidentId, latest.sequence + 1, { ...at, snapshot: latest.snapshot });
     },
+    snapshotOf: (incidentId) => latestOf(incidentId)?.snapshot ?? null,
     end(incidentId, { kind, reason, value, person }, nowMs) {
       const latest = latestOf(incidentId);
       if (latest === null || latest.snapshot.resolvedMs !== null) return null;

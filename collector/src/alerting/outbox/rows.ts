@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Database } from '../../state/database.ts';
 import { jsonColumn, snapshotSchema, TRANSITION_KINDS, type Transition } from '../incidents/transition.ts';
 import type { Notification, SendResult } from '../notify/notifier.ts';
-import type { Route } from '../routing.ts';
+import type { Route } from '../routing/routing.ts';
 
 /** A row that may be sent now: nothing of its incident waits before it at this receiver. */
 export interface OutboxRow {
@@ -98,6 +98,7 @@ export class OutboxRows {
       const count = unsentCounts.get(receiver) ?? this.#unsentCount(receiver);
       const verdict = verdictOf(route, count, unsentMax);
       unsentCounts.set(receiver, verdict.status === 'queued' ? count + 1 : count);
+      const { delivery } = route;
       this.#sql.insert.run(
         transition.id,
         transition.incidentId,
@@ -107,6 +108,11 @@ export class OutboxRows {
         transition.atMs,
         transition.atMs,
         verdict.reason,
+        route.verdict === 'suppressed' && route.isHeld === true ? 1 : 0,
+        delivery?.groupKey ?? '',
+        delivery?.groupWaitMs ?? 0,
+        delivery?.repeatMs ?? null,
+        delivery?.fallback ?? null,
       );
       if (verdict.status !== 'queued') unsent.push({ receiver, ...verdict });
     }
@@ -248,8 +254,9 @@ function verdictOf(
 function prepare({ connection }: Database) {
   return {
     insert: connection.prepare(`
-      INSERT INTO outbox (transition_id, incident_id, sequence, receiver, status, created_ms, not_before_ms, last_error)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
+      INSERT INTO outbox (transition_id, incident_id, sequence, receiver, status, created_ms, not_before_ms, last_error,
+        is_held, group_key, group_wait_ms, repeat_ms, fallback)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     unsentCount: connection.prepare(`SELECT count(*) AS count FROM outbox WHERE receiver = ? AND ${UNSENT}`),
     heads: connection.prepare(`
       SELECT o.id, o.transition_id, o.incident_id, o.sequence, o.receiver, o.attempts, o.created_ms, o.not_before_ms,

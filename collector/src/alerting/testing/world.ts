@@ -128,6 +128,7 @@ export interface WorldOptions {
   readonly onCall?: OnCallConfig;
   readonly evaluateRange?: AlertingOptions['evaluateRange'];
   readonly changesOf?: AlertingOptions['changesOf'];
+  readonly settings?: Pick<AlertingOptions, 'routes' | 'inhibitRules' | 'dependencies'>;
 }
 
 export class World {
@@ -179,6 +180,7 @@ export class World {
         return this.#evaluate(expression);
       },
       receivers,
+      ...this.#options.settings,
       rules: this.#options.rules ?? [HOST_DOWN, DISK_FULL],
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
       evaluateRange: this.#options.evaluateRange,

@@ -71,6 +71,7 @@ const ERRORS: Partial<Readonly<Record<ErrorCode, readonly [status: number, error
   QUERY_CANCELED: [499, 'canceled'],
   NOT_FOUND: [404, 'not_found'],
   STORAGE_UNAVAILABLE: [503, 'unavailable'],
+  STORE_FAILED: [503, 'unavailable'],
   SLOW_DOWN: [503, 'unavailable'],
   DRAINING: [503, 'unavailable'],
 };

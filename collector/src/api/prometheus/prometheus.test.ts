@@ -356,11 +356,14 @@ describe('/query', () => {
     expect(logged).toEqual([]);
   });
 
-  it('compresses when asked', async () => {
-    const response = await fetch(`${base}/query?query=up`, { headers: { 'accept-encoding': 'gzip' } });
+  it('compresses when asked, unless one packet takes it all', async () => {
+    const long = `${base}/query_range?query=time()&start=1000&end=2000&step=5`;
+    const response = await fetch(long, { headers: { 'accept-encoding': 'gzip' } });
     expect(response.headers.get('content-encoding')).toBe('gzip');
     expect(await response.json()).toMatchObject({ status: 'success' });
-    const plain = await fetch(`${base}/query?query=up`, { headers: { 'accept-encoding': 'identity' } });
+    const small = await fetch(`${base}/query?query=up`, { headers: { 'accept-encoding': 'gzip' } });
+    expect(small.headers.get('content-encoding')).toBeNull();
+    const plain = await fetch(long, { headers: { 'accept-encoding': 'identity' } });
     expect(plain.headers.get('content-encoding')).toBeNull();
     expect(plain.headers.get('content-type')).toMatch(/^application\/json/);
   });

@@ -2,7 +2,7 @@
  * What senders of remote write say about their metrics. It is kept in memory only: senders repeat it every minute.
  */
 import { cleanText } from '@rollcall/shared/lib/text.ts';
-import type { WrittenMetadata } from './messages.ts';
+import type { WrittenMetadata } from '../../storage/remote-protocol/messages.ts';
 
 /** Metrics that are remembered; the one heard of longest ago makes room. */
 const METRICS_MAX = 10_000;

@@ -5,9 +5,9 @@ import type { Pacer } from '../../query/evaluation.ts';
 import { createMatcher } from '../../storage/matcher.ts';
 import type { StorageReader } from '../../storage/storage.ts';
 import type { RemoteLimits } from './limits.ts';
-import { decodeReadRequest, putSeries, type ReadQuery } from './messages.ts';
-import { putKey, WIRE } from './protobuf.ts';
-import { packPiece, PIECE_BYTES, snappyLength } from './snappy.ts';
+import { decodeReadRequest, putSeries, type ReadQuery } from '../../storage/remote-protocol/messages.ts';
+import { putKey, WIRE } from '../../storage/remote-protocol/protobuf.ts';
+import { packPiece, PIECE_BYTES, snappyLength } from '../../storage/remote-protocol/snappy.ts';
 
 export interface ReadContext {
   readonly limits: RemoteLimits;

@@ -9,13 +9,17 @@ import { Labels } from '../../storage/labels.ts';
 import { createMatcher } from '../../storage/matcher.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
 import type { Series } from '../../storage/storage.ts';
-import { decodeLabels } from './messages.ts';
-import { MessageReader, putMessage, putText } from './protobuf.ts';
+import { decodeLabels } from '../../storage/remote-protocol/messages.ts';
+import { MessageReader, putMessage, putText } from '../../storage/remote-protocol/protobuf.ts';
 import { remoteRouter, type RemoteOptions } from './remote.ts';
-import { packSnappy, unpackSnappy } from './snappy.ts';
+import { packSnappy, unpackSnappy } from '../../storage/remote-protocol/snappy.ts';
 import { readRequest, type RawMatcher } from './testing/read-request.ts';
 import { PushedMetadata } from './metadata.ts';
-import { seriesIn, WRITE_HEADERS, writeRequest } from './testing/write-request.ts';
+import {
+  seriesIn,
+  WRITE_HEADERS,
+  writeRequest,
+} from '../../storage/remote-protocol/testing/write-request.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const TOKEN = 'secret';

@@ -16,7 +16,7 @@ import type { REMOTE_COUNTERS, RemoteCounters } from './counters.ts';
 import { REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
 import { readSamples } from './read.ts';
 import { Senders } from './senders.ts';
-import { unpackSnappy } from './snappy.ts';
+import { unpackSnappy } from '../../storage/remote-protocol/snappy.ts';
 import { complaint, storeRequest, type WritePorts } from './write.ts';
 
 export interface RemoteOptions extends WritePorts {
@@ -41,6 +41,7 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   QUERY_CANCELED: 499,
   SLOW_DOWN: 503,
   STORAGE_UNAVAILABLE: 503,
+  STORE_FAILED: 503,
 };
 
 /** The two routes, to be mounted at `/api/v1`; other paths and methods pass through. */

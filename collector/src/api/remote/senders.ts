@@ -5,7 +5,7 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { Labels } from '../../storage/labels.ts';
 import type { RemoteLimits } from './limits.ts';
-import { decodeLabels } from './messages.ts';
+import { decodeLabels } from '../../storage/remote-protocol/messages.ts';
 
 interface KnownSeries {
   readonly labels: Labels;

@@ -5,7 +5,7 @@ import type { Labels } from '../../storage/labels.ts';
 import type { AppendResult, AppendSample, AppendSeries } from '../../storage/storage.ts';
 import { REFUSALS, type Refusal } from './counters.ts';
 import type { RemoteLimits } from './limits.ts';
-import { decodeWriteRequest, type WrittenSeries } from './messages.ts';
+import { decodeWriteRequest, type WrittenSeries } from '../../storage/remote-protocol/messages.ts';
 import type { PushedMetadata } from './metadata.ts';
 import type { Senders } from './senders.ts';
 

@@ -69,9 +69,9 @@ export class FaultyStore implements JournalStore {
     return this.#store.samplesAfter(pos);
   }
 
-  prune(olderThanMs: number, rows: number): PruneStep {
+  prune(olderThanMs: number, rows: number, keptAfterPos: number): PruneStep {
     if (this.#isBroken) throw diskFull();
-    return this.#store.prune(olderThanMs, rows);
+    return this.#store.prune(olderThanMs, rows, keptAfterPos);
   }
 
   changeBlocks(change: BlockChange): void {
@@ -86,9 +86,9 @@ export class FaultyStore implements JournalStore {
     this.#store.deleteAgent(agent);
   }
 
-  deleteSealed(rows: number): PruneStep {
+  deleteSealed(rows: number, keptAfterPos: number): PruneStep {
     if (this.#isBroken) throw diskFull();
-    return this.#store.deleteSealed(rows);
+    return this.#store.deleteSealed(rows, keptAfterPos);
   }
 
   reopen(): void {

@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
-import type { Journal, JournalSession } from '../journal.ts';
+import type { Journal, JournalSession, SealableJournal } from '../journal.ts';
 import { openJournal } from '../open-journal.ts';
 import { SchemaCache } from '../schema-cache.ts';
 import { FaultyStore } from './faulty-store.ts';
 
 export interface TestJournal {
-  readonly journal: Journal;
+  readonly journal: SealableJournal;
   readonly clock: FakeClock;
   readonly schemas: SchemaCache;
   readonly store: FaultyStore;
@@ -48,9 +48,10 @@ export async function openHeardSession(
   journal: Journal,
   agentId: string,
   epochIds: readonly string[],
+  next = 1_000_000,
 ): Promise<HeardSession> {
   const heard: string[] = [];
-  const epochs = epochIds.map((id) => ({ id, bootId: 'boot', first: 1, next: 1, acked: 0 }));
+  const epochs = epochIds.map((id) => ({ id, bootId: 'boot', first: 1, next, acked: 0 }));
   const session = await journal.openSession(
     { agentId, epochs },
     {

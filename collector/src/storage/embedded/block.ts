@@ -38,8 +38,33 @@ export function ownCode(value: number, isStale: boolean): number | undefined {
   return undefined;
 }
 
+/** A block of an agent: what it holds is asked of its source when somebody wants to know. */
+class AgentBlock implements Block {
+  readonly timeMs: number;
+  readonly pos: number;
+  readonly #source: ValuesBlock;
+
+  constructor(source: ValuesBlock, record: { readonly timeMs: number; readonly pos: number }) {
+    this.timeMs = record.timeMs + source.offsetMs;
+    this.pos = record.pos;
+    this.#source = source;
+  }
+
+  get schema(): Schema {
+    return this.#source.schema;
+  }
+
+  get values(): Float64Array {
+    return this.#source.values;
+  }
+
+  get states(): Uint8Array | undefined {
+    return this.#source.present;
+  }
+}
+
 /**
- * The block of a record at `recordMs`. Shares the arrays of `block`, which nobody changes.
+ * The block of a record. Shares the arrays of `block`, which nobody changes, and leaves it to it when they are decoded.
  * @param isOwn whether the collector wrote it
  */
 export function toBlock(
@@ -47,9 +72,8 @@ export function toBlock(
   record: { readonly timeMs: number; readonly pos: number },
   isOwn: boolean,
 ): Block {
+  if (!isOwn || block.errors.length === 0) return new AgentBlock(block, record);
   const { schema, offsetMs, errors } = block;
-  const base = { schema, timeMs: record.timeMs + offsetMs, pos: record.pos };
-  if (!isOwn || errors.length === 0) return { ...base, values: block.values, states: block.present };
   const values = block.values.slice();
   const states = block.present?.slice() ?? new Uint8Array(values.length).fill(STATE.PRESENT);
   for (const { index, code } of errors) {
@@ -58,10 +82,13 @@ export function toBlock(
     values[index] = value;
     states[index] = code === OWN_CODE.STALE ? STATE.STALE : STATE.PRESENT;
   }
-  return { ...base, values, states };
+  return { schema, timeMs: record.timeMs + offsetMs, pos: record.pos, values, states };
 }
 
-/** Memory that a block takes, about: its arrays and what the engine keeps around them. */
-export function blockBytes({ values, states }: Block): number {
-  return values.byteLength + (states?.byteLength ?? 0) + 320;
+/**
+ * Memory that a block takes, about, whether its values are decoded or not: eight bytes a value and four for its encoded
+ * form, and what the engine keeps around them.
+ */
+export function blockBytes({ schema }: Pick<Block, 'schema'>): number {
+  return 12 * schema.seriesCount + 320;
 }

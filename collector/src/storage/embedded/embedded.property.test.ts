@@ -166,12 +166,13 @@ test('answers the same from the window, from the journal, and from a window that
     fc.array(questions, { minLength: 1, maxLength: 4 }),
     async (list, asked) => {
       using dir = tempDir();
-      const open = (windowMs: number, windowBytes = 1e9) =>
+      const open = (windowMs: number, windowBytes = 1e9, windowHosts: 'all' | 'own' = 'all') =>
         openTestStorage({
           dir: dir.path,
           wallMs: BASE_MS + 600_000,
           identityOf: (agentId) => [['a', agentId.slice(0, 1)]],
           limits: { windowMs, windowBytes },
+          windowHosts,
         });
       // The first reading keeps everything in memory, the second nothing, the third what fits.
       const first = open(1e9);
@@ -215,6 +216,9 @@ test('answers the same from the window, from the journal, and from a window that
         expect(await collect(again.storage)).toEqual(wanted);
         await again.close();
       }
+      const ownOnly = open(1e9, 1e9, 'own');
+      expect(await collect(ownOnly.storage)).toEqual(wanted);
+      await ownOnly.close();
       // From blocks, with and without what was in memory when they were made.
       const sealing = open(1e9);
       expect(await collect(sealing.storage)).toEqual(wanted);

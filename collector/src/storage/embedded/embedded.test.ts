@@ -164,6 +164,21 @@ describe('what agents sent', () => {
     expect(await test.storage.stats()).toMatchObject({ seriesCount: 5, sampleCount: 5 });
   });
 
+  test("is read from the journal where the window keeps the collector's own series only", async () => {
+    const test = start({ windowHosts: 'own' });
+    const alpha = await Agent.connect(test);
+    alpha.tick(10_000, disk(1, 2));
+    alpha.tick(20_000, disk(3, 4));
+    await alpha.committed();
+    const up = { labels: Labels.of({ __name__: 'up' }), samples: [{ timeMs: BASE_MS, value: 1 }] };
+    await test.storage.append([up]);
+    expect(await select(test, { __name__: 'free' })).toEqual({
+      [FREE_A]: '10=1 20=3',
+      [FREE_B]: '10=2 20=4',
+    });
+    expect(await select(test, { __name__: 'up' })).toEqual({ up: '0=1' });
+  });
+
   test("a host's own labels win over labels of the same name", async () => {
     const test = start({ identityOf: () => [['series', 'forced']] });
     const agent = await Agent.connect(test);

@@ -56,6 +56,12 @@ export interface EmbeddedOptions {
   readonly limits?: Partial<EmbeddedLimits>;
   /** Block files; closed by whoever made it, after the store. */
   readonly blocks?: BlockSet;
+  /**
+   * Whose newest readings stay in memory. Where agents are seldom read, `own` (what the collector itself stores) saves
+   * the work for each of their ticks, and every read of them goes to the journal.
+   * @default all
+   */
+  readonly windowHosts?: 'all' | 'own';
 }
 
 export interface EmbeddedStorage extends Storage {
@@ -93,6 +99,7 @@ class Embedded implements EmbeddedStorage {
   readonly #limits: EmbeddedLimits;
   readonly #catalogue = new Catalogue();
   readonly #window: RecentWindow;
+  readonly #hasAgentsInWindow: boolean;
   readonly #blocks: BlockSet | undefined;
   readonly #own: OwnSeriesWriter;
   readonly #stopListening: () => void;
@@ -109,10 +116,16 @@ class Embedded implements EmbeddedStorage {
     } finally {
       snapshot.close();
     }
-    this.#window = new RecentWindow(this.#limits, options.clock, sealedToMs);
-    for (const host of this.#catalogue.hosts.values())
-      this.#window.startHost(host.agentId, Math.max(sealedToMs, endOf(host) + 1));
+    this.#hasAgentsInWindow = options.windowHosts !== 'own';
     const own = this.#catalogue.hosts.get(COLLECTOR_AGENT_ID);
+    // Of a host that is left out nothing ever comes in.
+    const newHostFromMs = this.#hasAgentsInWindow ? sealedToMs : Number.POSITIVE_INFINITY;
+    this.#window = new RecentWindow(this.#limits, options.clock, newHostFromMs);
+    this.#window.startHost(COLLECTOR_AGENT_ID, sealedToMs);
+    for (const host of this.#catalogue.hosts.values()) {
+      if (this.#hasAgentsInWindow || host === own)
+        this.#window.startHost(host.agentId, Math.max(sealedToMs, endOf(host) + 1));
+    }
     this.#own = new OwnSeriesWriter({
       journal: options.journal,
       randomBytes: options.randomBytes,
@@ -240,6 +253,7 @@ class Embedded implements EmbeddedStorage {
     for (const tick of ticks) {
       this.#catalogue.add(tick);
       const isOwn = tick.agentId === COLLECTOR_AGENT_ID;
+      if (!isOwn && !this.#hasAgentsInWindow) continue;
       for (const block of tick.blocks) {
         if (block.kind === 'values') this.#window.add(tick.agentId, toBlock(block, tick, isOwn));
       }

@@ -77,7 +77,7 @@ export function createSmtp({ clock, guard, limits = POST_LIMITS, ca }: SmtpOptio
       const target = await guard.check(`${scheme}://${server}`, 'mail');
       stop.throwIfAborted();
       socket = await connected(target, request.port, { clock, connectMs: limits.connectMs, stop });
-      return await transfer(socket, request, ca);
+      return transfer(socket, request, ca);
     };
     try {
       stop.throwIfAborted();
@@ -96,7 +96,7 @@ export function createSmtp({ clock, guard, limits = POST_LIMITS, ca }: SmtpOptio
 
 /** A connection to one of the checked addresses. */
 function connected(
-  { addresses, includes, url }: CheckedTarget,
+  target: CheckedTarget,
   port: number,
   {
     clock,
@@ -104,6 +104,7 @@ function connected(
     stop,
   }: { readonly clock: Clock; readonly connectMs: number; readonly stop: AbortSignal },
 ): Promise<Socket> {
+  const { addresses, url } = target;
   return new Promise((resolve, reject) => {
     const socket = connect({
       host: url.hostname,
@@ -124,7 +125,7 @@ function connected(
     socket.once('error', reject);
     socket.once('connect', () => {
       timer.cancel();
-      if (includes(socket.remoteAddress)) resolve(socket);
+      if (target.includes(socket.remoteAddress)) resolve(socket);
       else socket.destroy(failure(url.host, 'connected to an address that was not checked'));
     });
   });

@@ -170,7 +170,10 @@ export class BlockKeeper {
     }
     if (missing > 0) this.#sweep();
     const isFull = reserveBytes - disk.space(dir).freeBytes > reserveBytes / 2;
-    journal.hold(isFull ? `less than ${Math.floor(reserveBytes / 2)} bytes are free on the disk` : undefined);
+    journal.hold(
+      'disk',
+      isFull ? `less than ${Math.floor(reserveBytes / 2)} bytes are free on the disk` : undefined,
+    );
   }
 
   #rows(): readonly BlockRow[] {

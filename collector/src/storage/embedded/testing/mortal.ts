@@ -68,7 +68,7 @@ export class Mortal {
         this.#step('delete');
         return journal.deleteSealed(signal);
       },
-      hold: (text) => journal.hold(text),
+      hold: (who, text) => journal.hold(who, text),
     };
   }
 }

@@ -45,6 +45,7 @@ export function openTestStorage(options: {
   readonly wallMs: number;
   readonly identityOf?: (agentId: string) => Identity | undefined;
   readonly limits?: Partial<EmbeddedLimits>;
+  readonly windowHosts?: 'all' | 'own';
   readonly yieldToLoop?: () => Promise<void>;
   readonly disk?: Disk;
   readonly keeper?: Partial<KeeperSettings>;
@@ -95,6 +96,7 @@ export function openTestStorage(options: {
     yieldToLoop,
     blocks,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.windowHosts === undefined ? {} : { windowHosts: options.windowHosts }),
   });
   const close = async (): Promise<void> => {
     await storage.close();

@@ -1,6 +1,6 @@
 /** Write requests for tests and benchmarks. */
 import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
-import type { Series } from '../../../storage/storage.ts';
+import type { Series } from '../../storage.ts';
 import { decodeWriteRequest, putSeries, type WrittenSeries } from '../messages.ts';
 import { packSnappy } from '../snappy.ts';
 

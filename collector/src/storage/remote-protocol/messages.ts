@@ -5,9 +5,9 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import type { ByteWriter } from '@rollcall/shared/lib/varint.ts';
-import { Labels } from '../../storage/labels.ts';
-import type { MatchOperator } from '../../storage/matcher.ts';
-import type { AppendSample, Series } from '../../storage/storage.ts';
+import { Labels } from '../labels.ts';
+import type { MatchOperator } from '../matcher.ts';
+import type { AppendSample, Series } from '../storage.ts';
 import { MessageReader, putDouble, putKey, putMessage, putText, WIRE } from './protobuf.ts';
 
 /** A series of a write request. */
@@ -116,7 +116,7 @@ export function decodeLabels(labelBytes: Buffer): Labels | undefined {
   const pairs: (readonly [string, string])[] = [];
   let isValid = true;
   while (message.next()) {
-    const { name, value } = decodePair(message.message());
+    const { name, value } = readPair(message.message());
     const previous = pairs.at(-1)?.[0];
     if (name === undefined || name === '' || value === undefined) isValid = false;
     else if (previous !== undefined && compareUtf8(previous, name) >= 0) isValid = false;
@@ -127,7 +127,8 @@ export function decodeLabels(labelBytes: Buffer): Labels | undefined {
   return labels.metricName === '' ? undefined : labels;
 }
 
-function decodePair(message: MessageReader): {
+/** Name and value of a label; undefined where the text is not UTF-8. */
+export function readPair(message: MessageReader): {
   readonly name: string | undefined;
   readonly value: string | undefined;
 } {
@@ -162,7 +163,7 @@ export interface ReadRequest {
 
 const SAMPLES = 0;
 /** By their number in a LabelMatcher. */
-const OPERATORS: readonly MatchOperator[] = ['=', '!=', '=~', '!~'];
+export const OPERATORS: readonly MatchOperator[] = ['=', '!=', '=~', '!~'];
 
 /**
  * A ReadRequest; hints are left out, because every sample is wanted.

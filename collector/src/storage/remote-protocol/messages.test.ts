@@ -2,8 +2,8 @@ import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
 import { thrownCode } from '@rollcall/shared/testing/thrown.ts';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Labels } from '../../storage/labels.ts';
-import type { Series } from '../../storage/storage.ts';
+import { Labels } from '../labels.ts';
+import type { Series } from '../storage.ts';
 import { decodeLabels, decodeReadRequest, decodeWriteRequest, putSeries } from './messages.ts';
 import { seriesIn } from './testing/write-request.ts';
 

@@ -1,0 +1,138 @@
+/**
+ * Alerts that mute others. It knows all open incidents as the database holds them, and is told of each transition inside
+ * the transaction that stores it.
+ */
+import type { StatementSync } from 'node:sqlite';
+import * as z from 'zod';
+import type { Database } from '../../state/database.ts';
+import { jsonColumn, labelsSchema, severitySchema, type Transition } from '../incidents/transition.ts';
+import { compile, type LabelValues } from '../routing/matchers.ts';
+import type { Judge, Suppression, Suppressor } from '../routing/suppression.ts';
+import { targetOf, type Target } from '../routing/target.ts';
+import { equalKey, type InhibitRule } from './inhibit-rules.ts';
+
+interface Source {
+  readonly incidentId: string;
+  readonly title: string;
+  /** It would be muted by its own kind too; two such alerts do not mute each other. */
+  readonly isTarget: boolean;
+}
+
+interface LiveRule {
+  readonly rule: InhibitRule;
+  readonly isSource: (labels: LabelValues) => boolean;
+  readonly isTarget: (labels: LabelValues) => boolean;
+  /** Open alerts that mute, by the values that must agree, then by incident. */
+  readonly sources: Map<string, Map<string, Source>>;
+}
+
+const openRow = z.object({
+  id: z.string(),
+  rule: z.string(),
+  severity: severitySchema,
+  host_id: z.string().nullable(),
+  host_name: z.string().nullable(),
+  title: z.string(),
+  labels: jsonColumn(labelsSchema),
+});
+
+export class Inhibition implements Suppressor {
+  readonly #rules: readonly LiveRule[];
+  /** The label values by which each open incident stands in `sources`, by rule; only those that mute. */
+  readonly #places = new Map<string, readonly (readonly [LiveRule, string])[]>();
+  /** What the last transaction has changed, if it was committed. */
+  #unsettled: readonly Transition[] = [];
+  readonly #database: Database;
+  readonly #isStored: StatementSync;
+
+  constructor(rules: readonly InhibitRule[], database: Database) {
+    this.#rules = rules.map((rule) => ({
+      rule,
+      isSource: compile(rule.source),
+      isTarget: compile(rule.target),
+      sources: new Map(),
+    }));
+    this.#database = database;
+    this.#isStored = database.connection.prepare('SELECT 1 FROM transitions WHERE id = ?');
+    const open = database.connection.prepare(
+      `SELECT id, rule, severity, host_id, host_name, title, labels FROM incidents WHERE status = 'open'`,
+    );
+    for (const raw of open.all()) {
+      const row = openRow.parse(raw);
+      const { severity, host_id: hostId, host_name: hostName, labels, title } = row;
+      this.#add(targetOf(row.id, { severity, hostId, hostName, labels }), title);
+    }
+  }
+
+  /** Takes transitions into account from now on. To be called in the transaction that stores them, after them. */
+  note(transitions: readonly Transition[]): void {
+    this.#settle();
+    for (const transition of transitions) this.#apply(transition);
+    this.#unsettled = [...transitions];
+  }
+
+  at(): Judge {
+    // Inside a transaction what it has noted counts, and its end is not known yet.
+    if (!this.#database.connection.isTransaction) this.#settle();
+    return { suppressionsOf: (target) => this.#rules.flatMap((rule) => suppressionBy(rule, target)) };
+  }
+
+  /** A transaction that failed has left no trace in the database, and leaves none here. */
+  #settle(): void {
+    const [first] = this.#unsettled;
+    if (first === undefined) return;
+    // All of them were stored together, or none was.
+    const isStored = this.#isStored.get(first.id) !== undefined;
+    const unsettled = this.#unsettled;
+    this.#unsettled = [];
+    if (isStored) return;
+    for (const { kind, incidentId, snapshot } of unsettled.toReversed()) {
+      if (kind === 'fired') this.#remove(incidentId);
+      else if (isEnd(kind)) this.#add(targetOf(incidentId, snapshot), snapshot.title);
+    }
+  }
+
+  #apply({ kind, incidentId, snapshot }: Transition): void {
+    if (kind === 'fired') this.#add(targetOf(incidentId, snapshot), snapshot.title);
+    else if (isEnd(kind)) this.#remove(incidentId);
+  }
+
+  #add({ incidentId, labels }: Target, title: string): void {
+    const places = this.#rules
+      .filter(({ isSource }) => isSource(labels))
+      .map((live) => {
+        const key = equalKey(live.rule.equal, labels);
+        const sources = live.sources.get(key) ?? new Map<string, Source>();
+        sources.set(incidentId, { incidentId, title, isTarget: live.isTarget(labels) });
+        live.sources.set(key, sources);
+        return [live, key] as const;
+      });
+    if (places.length > 0) this.#places.set(incidentId, places);
+  }
+
+  #remove(incidentId: string): void {
+    for (const [live, key] of this.#places.get(incidentId) ?? []) {
+      const sources = live.sources.get(key);
+      sources?.delete(incidentId);
+      if (sources?.size === 0) live.sources.delete(key);
+    }
+    this.#places.delete(incidentId);
+  }
+}
+
+function isEnd(kind: Transition['kind']): boolean {
+  return kind === 'resolved' || kind === 'closed';
+}
+
+function suppressionBy(live: LiveRule, { incidentId, labels }: Target): readonly Suppression[] {
+  if (live.sources.size === 0 || !live.isTarget(labels)) return [];
+  const sources = live.sources.get(equalKey(live.rule.equal, labels));
+  if (sources === undefined) return [];
+  const isSource = live.isSource(labels);
+  for (const source of sources.values()) {
+    if (source.incidentId === incidentId || (isSource && source.isTarget)) continue;
+    const reason = `muted while "${source.title}" lasts (${live.rule.name}; incident ${source.incidentId})`;
+    return [{ kind: 'inhibition', id: source.incidentId, reason }];
+  }
+  return [];
+}
