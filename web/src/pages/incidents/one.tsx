@@ -135,7 +135,7 @@ function History({
   if (curve === null) return <p class="muted">No values in the hour before.</p>;
   const words = `The hour before: from ${formatNumber(curve.min)} to ${formatNumber(curve.max)}`;
   return (
-    <figure>
+    <figure class="evidence">
       <svg
         class="evidence-plot"
         viewBox={`0 0 ${CURVE_WIDTH} ${CURVE_HEIGHT}`}
