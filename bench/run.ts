@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME`: one program per figure that we publish. */
 import { agent } from './agent.ts';
+import { alertLatency } from './alert-latency.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
 import { hostile } from './hostile.ts';
@@ -22,6 +23,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   agent: {
     help: 'CPU and memory of the agent next to node_exporter, netdata and collectd on this machine',
     run: agent,
+  },
+  'alert-latency': {
+    help: 'from a sample that crosses a threshold to the webhook, end to end',
+    run: alertLatency,
   },
   dashboards: {
     help: 'the queries of dashboard 1860 on this machine, next to Prometheus and node_exporter: who has data',

@@ -22,6 +22,7 @@ import { OnCallView } from './alerting/on-call/view.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort, EvaluateRangePort } from './alerting/ports.ts';
 import { STOCK_RULE_DEFAULTS, stockRules } from './alerting/rules/stock.ts';
+import { readStockRules } from './alerting/stock-rules/stock-rules.ts';
 import type { ReadAccess } from './api/auth/guard.ts';
 import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
 import { alertsOf } from './api/alertmanager/alerts-view.ts';
@@ -300,6 +301,7 @@ async function open(
       filesystemFreeBytesMin: config['disk-full-bytes'],
       filesystemForMs: config['disk-full-for'],
     }),
+    stockFiles: readStockRules(nodeDisk),
     ruleFiles: { path: resolve(config['rules-dir'] ?? join(dataDir, 'rules')), disk: nodeDisk },
     append: async (batch) => void (await storage.append(batch)),
     externalUrl: url,
@@ -319,12 +321,15 @@ async function open(
     counters: metrics,
   });
   closers.push(presence.onChange(() => alerting.nudge()));
+  closers.push(journal.onCommitted(() => alerting.samplesCame()));
   closers.push(hosts.onChange(({ kind, id }) => retire(kind, id, { alerting, vitals, journal, log })));
   closers.push(() => alerting.stop());
 
   const series = new FleetSeries({
     hosts,
     presence,
+    newestDataMs: (hostId) => vitals.newestDataMs(hostId),
+    lostSamples: (hostId) => journal.lostSamples(hostId),
     clock,
     log,
     intervalMs: AGENT_INTERVAL_MS,
@@ -382,7 +387,7 @@ async function open(
     onCall,
     calendar: (schedule, token) => onCall.calendar(schedule, token),
     links,
-    nameOfToken: (id) => tokens.nameOf(id) ?? `token ${id}`,
+    tokens,
     queries: { slowest: () => queryLog.slowest() },
     maintenance: { maintenance: alerting.maintenance, changed: () => alerting.releaseHeld() },
     alertmanager: {
@@ -400,7 +405,6 @@ async function open(
           externalUrl: url,
         }),
     },
-    judgeAdmin: (token) => tokens.judge(token, 'admin'),
     enrollment: {
       handle: ({ body, remoteAddress, socket }) =>
         enrolment.enrol(body, { address: remoteAddress, channelBinding: channelBindingOf(socket) }),

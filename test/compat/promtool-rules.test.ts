@@ -9,6 +9,7 @@ import { needs } from '../harness/needs.ts';
 
 const promtool = needs('promtool');
 const TESTDATA = join(import.meta.dirname, '../../collector/src/alerting/rule-files/testdata');
+const STOCK_RULES = join(import.meta.dirname, '../../collector/src/alerting/stock-rules');
 const CONFORMANCE = process.env['ROLLCALL_CONFORMANCE'];
 
 interface Verdict {
@@ -79,6 +80,18 @@ describe.skipIf(promtool.path === null)(`rules, compared with promtool${promtool
       expect(isPassed).toBe(!name.endsWith('.fail.test.yml'));
     },
   );
+
+  it('the stock rules and their tests pass', () => {
+    const inFolder = (...parts: readonly string[]): readonly string[] =>
+      readdirSync(join(STOCK_RULES, ...parts))
+        .filter((name) => name.endsWith('.yaml'))
+        .map((name) => join(STOCK_RULES, ...parts, name));
+    const checked = run('check', 'rules', ...inFolder());
+    expect(checked).toEqual({ isPassed: true, output: checked.output });
+    // Our own verdict is among the unit tests.
+    const tested = run('test', 'rules', ...inFolder('tests'));
+    expect(tested).toEqual({ isPassed: true, output: tested.output });
+  });
 
   it.each([
     ['groups: [{name: a, rules: [{alert: A, expr: up}]}]', true],

@@ -136,7 +136,7 @@ it.concurrent('delivers a page that was still queued when the collector was kill
 
   fleet.receiver.answerWith(200);
   const collector = await fleet.startCollector();
-  const attemptsBefore = fleet.receiver.received.length;
+  const attemptsBefore = notifications(fleet.receiver, 'firing').all.length;
   await waitForNotification(fleet.receiver, 'firing', attemptsBefore + 1);
   fleet.startAgent();
   await waitForNotification(fleet.receiver, 'resolved', 1);

@@ -2,6 +2,12 @@
 export const ALERTING_LIMITS = {
   /** Pause between two evaluations of all rules. */
   evaluationIntervalMs: 5_000,
+  /** Samples are looked at this long after the first of them came, for rules without hold time … */
+  quickDelayMs: 50,
+  /** … and then not again for this long, … */
+  quickPauseMsMin: 500,
+  /** … or for this many times what the look took: 20 is one twentieth of a core at most. */
+  quickPauseFactor: 20,
   /** Longest that one query of a rule may take. */
   evaluationTimeoutMs: 10_000,
   /** A nudge waits this long for others to join it. */

@@ -27,7 +27,7 @@ import { HeldRows } from './outbox/held-rows.ts';
 import { OutboxRows, type Notice, type UnsentCounts } from './outbox/rows.ts';
 import { OutboxWorker } from './outbox/worker.ts';
 import type { EvaluatePort, EvaluateRangePort, HostsPort } from './ports.ts';
-import { RuleFolder } from './rule-files/folder.ts';
+import { RuleFolder, type NamedRuleFile } from './rule-files/folder.ts';
 import type { RuleSeries } from './rule-files/group.ts';
 import { Dependencies, type DependencyConfig } from './inhibition/dependencies.ts';
 import { SHIPPED_INHIBIT_RULES, type InhibitRule } from './inhibition/inhibit-rules.ts';
@@ -45,6 +45,7 @@ import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
 import { alertingRules, bookOf, type RuleBook } from './rules/book.ts';
 import type { Rule } from './rules/rule.ts';
+import { QuickLook } from './rules/quick-look.ts';
 import { stockRules } from './rules/stock.ts';
 import { createUlid } from './ulid.ts';
 
@@ -71,6 +72,8 @@ export interface AlertingOptions {
   readonly dependencies?: readonly DependencyConfig[];
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
+  /** Rule files that come with the collector; none when left out. */
+  readonly stockFiles?: readonly NamedRuleFile[] | undefined;
   /** Folder with rule files, absolute; none when left out. */
   readonly ruleFiles?: { readonly path: string; readonly disk: Disk } | undefined;
   /** Stores what rules compute; when left out it is dropped. */
@@ -138,6 +141,7 @@ export class Alerting {
   #brokenFiles = '';
   #tick: Timer | undefined;
   #nudge: Timer | undefined;
+  readonly #quick: QuickLook;
   #isStopped = false;
 
   constructor(options: AlertingOptions, limits: AlertingLimits) {
@@ -232,6 +236,7 @@ export class Alerting {
       changesOf: options.changesOf ?? (() => []),
       ruleOf: (id) => alertingRules(this.#evaluator.book).get(id)?.rule,
     });
+    this.#quick = new QuickLook({ clock, log, limits, look: () => this.#evaluator.evaluateQuickRules() });
     this.incidents = createIncidentReader({
       database: state,
       holdings: () => this.#evaluator.holdings(),
@@ -265,6 +270,7 @@ export class Alerting {
     this.#tick?.cancel();
     this.#nudge?.cancel();
     this.#escalator.stop();
+    this.#quick.stop();
     await this.#evaluator.stop();
     await this.#evidence.stop();
     await this.#worker.stop();
@@ -283,6 +289,11 @@ export class Alerting {
       this.#nudge = undefined;
       this.#evaluator.evaluatePresence();
     });
+  }
+
+  /** Samples were stored: rules that fire at once are looked at soon. To be called for every commit; costs nothing. */
+  samplesCame(): void {
+    if (this.#tick !== undefined && this.#evaluator.hasQuickRules) this.#quick.want();
   }
 
   /**
@@ -360,7 +371,8 @@ export class Alerting {
 
   #bookOfFiles(): RuleBook {
     const { rules = stockRules() } = this.#options;
-    return bookOf(rules, this.#folder?.files ?? [], { intervalMs: this.#limits.evaluationIntervalMs });
+    const files = [...(this.#options.stockFiles ?? []), ...(this.#folder?.files ?? [])];
+    return bookOf(rules, files, { intervalMs: this.#limits.evaluationIntervalMs });
   }
 
   /** Takes over changed rule files now and then. Rules that are gone take their incidents with them. */

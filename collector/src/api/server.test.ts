@@ -65,7 +65,7 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
       look: () => ({ kind: 'offer', action: 'ack', title: '<b>/var</b> is full' }),
       follow: () => ({ kind: 'done', action: 'ack', title: '/var is full' }),
     },
-    nameOfToken: () => 'anna',
+    tokens: { judge: (token) => VERDICTS[token] ?? { kind: 'unknown' }, nameOf: () => 'anna' },
     queries: { slowest: () => [] },
     ...suppression(),
     enrollment: { handle: ({ body }) => Promise.resolve({ status: 403, body }) },
@@ -273,8 +273,7 @@ describe('what needs no login', () => {
 
 describe('on-call', () => {
   it('is read by everybody and changed with a token for everything', async () => {
-    const judgeAdmin = (token: string): TokenVerdict => VERDICTS[token] ?? { kind: 'unknown' };
-    const url = `${await serve({ judgeAdmin })}/v1/on-call`;
+    const url = `${await serve()}/v1/on-call`;
     expect(await (await fetch(url)).json()).toEqual({ schedules: [] });
     expect((await fetch(`${url}/none`)).status).toBe(404);
     const post = (token: string, body: string) =>

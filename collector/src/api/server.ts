@@ -20,7 +20,7 @@ import { linksRouter, type LinksPort } from './routes/links.ts';
 import { calendarRouter, onCallRouter, type OnCallPort } from './routes/on-call.ts';
 import { queriesRouter, type QueriesPort } from './routes/queries.ts';
 import { alertmanagerRouter, type AlertmanagerOptions } from './alertmanager/alertmanager.ts';
-import type { TokenVerdict } from './auth/tokens.ts';
+import type { AccessTokens } from './auth/tokens.ts';
 import { maintenanceRouter, type MaintenancePort } from './routes/maintenance.ts';
 import { silencesRouter } from './routes/silences.ts';
 import type { StatusAnswer } from './types.ts';
@@ -34,14 +34,12 @@ export interface ApiPorts {
   /** The calendar of a schedule; see `calendarRouter`. */
   readonly calendar: (schedule: string, token: string) => string | null;
   readonly links: LinksPort;
-  /** The name of a token, for what its bearer does without saying who they are. */
-  readonly nameOfToken: (id: string) => string;
+  /** Who may change things: tokens for everything, also on loopback. */
+  readonly tokens: Pick<AccessTokens, 'judge' | 'nameOf'>;
   readonly queries: QueriesPort;
   readonly maintenance: MaintenancePort;
   /** Alerts and silences; the latter are under `/v1/silences` too. */
   readonly alertmanager: AlertmanagerOptions;
-  /** Whether an access token may change what is watched and who is told. */
-  judgeAdmin(this: void, token: string): TokenVerdict;
   readonly enrollment: EnrollPort;
   readonly readiness: ReadinessCheck;
   readonly status: () => StatusAnswer;
@@ -72,8 +70,15 @@ export function createApi(ports: ApiPorts): Express {
   app.use('/v1/on-call', calendarRouter({ read: ports.calendar }));
 
   app.use(readGuard(ports.access, OWN_GUARDS));
-  const mayChange = scopeGuard(ports.judgeAdmin, { scope: 'admin', purpose: 'changing anything' });
-  const people = { guard: mayChange, nameOfToken: ports.nameOfToken };
+  const { tokens } = ports;
+  const mayChange = scopeGuard((token) => tokens.judge(token, 'admin'), {
+    scope: 'admin',
+    purpose: 'changing anything',
+  });
+  const people = {
+    guard: mayChange,
+    nameOfToken: (id: string) => tokens.nameOf(id) ?? `token ${id}`,
+  };
   app.use('/v1/hosts', hostsRouter(ports.hosts));
   app.use('/v1/incidents', incidentsRouter({ incidents: ports.incidents, ...people }));
   app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...people }));

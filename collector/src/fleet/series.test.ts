@@ -20,12 +20,18 @@ function setUp() {
     log: silentLogger,
     settings: PRESENCE_DEFAULTS,
   });
+  const facts: { newestDataMs: number | null; lost: Record<string, number> } = {
+    newestDataMs: null,
+    lost: {},
+  };
   const batches: (readonly AppendSeries[])[] = [];
   const outcomes: string[] = [];
   const store = { append: async (batch: readonly AppendSeries[]): Promise<void> => void batches.push(batch) };
   const series = new FleetSeries({
     hosts,
     presence,
+    newestDataMs: () => facts.newestDataMs,
+    lostSamples: () => facts.lost,
     clock,
     log: silentLogger,
     intervalMs: 10_000,
@@ -41,7 +47,7 @@ function setUp() {
     hostName: 'web',
   };
   hosts.admit(hosts.insert({ id, ...draft }));
-  return { clock, hosts, presence, series, batches, outcomes, store, id };
+  return { clock, hosts, presence, series, batches, outcomes, store, id, facts };
 }
 
 const shown = (batch: readonly AppendSeries[] | undefined) =>
@@ -60,9 +66,29 @@ describe('FleetSeries', () => {
     await series.write();
     expect(shown(batches[0])).toEqual([
       `rollcall_host_info{host_id="${id}", instance="web", job="node", presence="server"} 1`,
+      'rollcall_samples_lost_total{instance="web", job="node"} 0',
       ...states('unknown'),
     ]);
   });
+
+  it.each([
+    [90_000, 90],
+    [-5_000, 0],
+  ])(
+    'writes how old the newest reading is (%i ms before now: %i s), and what was lost',
+    async (ageMs, seconds) => {
+      const { series, batches, facts, clock } = setUp();
+      facts.newestDataMs = clock.wallMs() - ageMs;
+      facts.lost = { disk_full: 3, age: 4 };
+      await series.write();
+      expect(shown(batches[0])).toEqual(
+        expect.arrayContaining([
+          `rollcall_agent_backlog_seconds{instance="web", job="node"} ${seconds}`,
+          'rollcall_samples_lost_total{instance="web", job="node"} 7',
+        ]),
+      );
+    },
+  );
 
   it.each([
     ['up', 1],
@@ -86,7 +112,7 @@ describe('FleetSeries', () => {
     expect(batches).toHaveLength(2);
     hosts.revoke(id);
     await clock.advance(20_000);
-    expect(shown(batches[2])).toHaveLength(7);
+    expect(shown(batches[2])).toHaveLength(9);
     expect(shown(batches[2]).every((line) => line.endsWith('stale'))).toBe(true);
     expect(batches[3]).toEqual([]);
     series.close();

@@ -1,6 +1,7 @@
 /**
- * The series about the hosts that no agent can send: `up`, `rollcall_host_state` and `rollcall_host_info`, once per
- * interval for every host, whether it reports or not.
+ * The series about the hosts that no agent can send: `up`, `rollcall_host_state`, `rollcall_host_info`,
+ * `rollcall_agent_backlog_seconds` and `rollcall_samples_lost_total`, once per interval for every host, whether it
+ * reports or not.
  */
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
@@ -19,6 +20,8 @@ const HOST_KIND = 'server';
 interface HostSeries {
   readonly up: Labels;
   readonly info: Labels;
+  readonly backlog: Labels;
+  readonly lost: Labels;
   readonly states: readonly (readonly [HostState, Labels])[];
 }
 
@@ -77,17 +80,22 @@ export class FleetSeries {
   }
 
   #round(): AppendSeries[] {
-    const timeMs = this.#options.clock.wallMs();
+    const { clock, presence, newestDataMs, lostSamples } = this.#options;
+    const timeMs = clock.wallMs();
     const batch: AppendSeries[] = [];
     const add = (labels: Labels, value: number): void =>
       void batch.push({ labels, samples: [{ timeMs, value }] });
     const gone = new Set(this.#byHost.keys());
-    for (const [hostId, state] of this.#options.presence.all()) {
+    for (const [hostId, state] of presence.all()) {
       gone.delete(hostId);
       const series = this.#seriesOf(hostId);
       // While nothing is known of a host there is no value that would be true.
       if (state !== 'unknown') add(series.up, state === 'up' ? 1 : 0);
       add(series.info, 1);
+      const newestMs = newestDataMs(hostId);
+      // A clock that runs ahead is no backlog.
+      if (newestMs !== null) add(series.backlog, Math.max(0, timeMs - newestMs) / 1000);
+      add(series.lost, sumOf(lostSamples(hostId)));
       for (const [name, labels] of series.states) add(labels, name === state ? 1 : 0);
     }
     for (const hostId of gone) batch.push(...this.#ended(hostId, timeMs));
@@ -96,9 +104,9 @@ export class FleetSeries {
 
   /** Stale markers for a host that was retired. */
   #ended(hostId: string, timeMs: number): AppendSeries[] {
-    const { up, info, states } = this.#seriesOf(hostId);
+    const { up, info, backlog, lost, states } = this.#seriesOf(hostId);
     this.#byHost.delete(hostId);
-    return [up, info, ...states.map(([, labels]) => labels)].map((labels) => ({
+    return [up, info, backlog, lost, ...states.map(([, labels]) => labels)].map((labels) => ({
       labels,
       samples: [{ timeMs, value: 0, isStale: true }],
     }));
@@ -113,6 +121,8 @@ export class FleetSeries {
       series = {
         up: named('up'),
         info: named('rollcall_host_info', ['host_id', hostId], ['presence', HOST_KIND]),
+        backlog: named('rollcall_agent_backlog_seconds'),
+        lost: named('rollcall_samples_lost_total'),
         states: STATES.map((state) => [state, named('rollcall_host_state', ['state', state])] as const),
       };
       this.#byHost.set(hostId, series);
@@ -121,9 +131,17 @@ export class FleetSeries {
   }
 }
 
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
 export interface FleetSeriesOptions {
   readonly hosts: Hosts;
   readonly presence: PresenceWatch;
+  /** Time of the host's newest reading, UTC milliseconds; `null` when none came since the collector started. */
+  readonly newestDataMs: (this: void, hostId: string) => number | null;
+  /** Samples lost and declared, by reason. */
+  readonly lostSamples: (this: void, hostId: string) => Readonly<Record<string, number>>;
   readonly clock: Clock;
   readonly log: Logger;
   /** The agents' interval. */

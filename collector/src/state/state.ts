@@ -5,8 +5,8 @@ import { accessMigration } from './migrations/0003-access.ts';
 import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
-import { onCallMigration } from './migrations/0007-on-call.ts';
 import { feedMigration } from './migrations/0009-feed.ts';
+import { onCallMigration } from './migrations/0007-on-call.ts';
 import { presenceEvidenceMigration } from './migrations/0005-presence-evidence.ts';
 import { suppressionMigration } from './migrations/0006-suppression.ts';
 
@@ -18,8 +18,8 @@ const MIGRATIONS: readonly Migration[] = [
   accessScopesMigration,
   presenceEvidenceMigration,
   suppressionMigration,
-  feedMigration,
   onCallMigration,
+  feedMigration,
 ];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */

@@ -44,6 +44,11 @@ export function collectorGauge<const Labels extends readonly string[]>(columns: 
   return { type: 'gauge', madeBy: 'collector', ...columns } as const;
 }
 
+/** A counter that the collector makes on behalf of a host. */
+export function collectorCounter<const Labels extends readonly string[]>(columns: Columns<Labels>) {
+  return { type: 'counter', madeBy: 'collector', ...columns } as const;
+}
+
 /** A gauge that is always 1 and carries facts in its labels. */
 export function facts<const Labels extends readonly string[]>(labels: Labels, help: string) {
   return gauge({ unit: 'info', labels, scale: 0, help });

@@ -1,5 +1,13 @@
 /** Rows about Rollcall itself: the sampling, the agent's process and what it keeps, and what the collector adds. */
-import { collectorGauge, counter, facts, gauge, JIFFIES_SCALE, US_SCALE } from './definition.ts';
+import {
+  collectorCounter,
+  collectorGauge,
+  counter,
+  facts,
+  gauge,
+  JIFFIES_SCALE,
+  US_SCALE,
+} from './definition.ts';
 
 function count<const Labels extends readonly string[]>(labels: Labels, help: string) {
   return counter({ unit: 'count', labels, scale: 0, help });
@@ -78,6 +86,30 @@ export const SELF_METRICS = {
     labels: [],
     scale: 0,
     help: '1 while the host reports, 0 after three missed intervals.',
+  }),
+  rollcall_host_info: collectorGauge({
+    unit: 'info',
+    labels: ['host_id', 'presence'],
+    scale: 0,
+    help: 'Facts about a host; presence is what kind of presence is expected of it, server at present.',
+  }),
+  rollcall_host_state: collectorGauge({
+    unit: 'bool',
+    labels: ['state'],
+    scale: 0,
+    help: '1 for the state that the host is in: unknown, up, suspect, down or planned; 0 for the others.',
+  }),
+  rollcall_agent_backlog_seconds: collectorGauge({
+    unit: 'seconds',
+    labels: [],
+    scale: 3,
+    help: "Age of the host's newest reading that has arrived.",
+  }),
+  rollcall_samples_lost_total: collectorCounter({
+    unit: 'count',
+    labels: [],
+    scale: 0,
+    help: 'Samples that the agent had to give up before they were delivered, and said so.',
   }),
   scrape_duration_seconds: collectorGauge({
     unit: 'seconds',

@@ -3,7 +3,7 @@ import type { NamedRuleFile } from '../rule-files/folder.ts';
 import type { AlertingFileRule, RecordingFileRule, RuleGroup } from '../rule-files/rule-file.ts';
 import { requiredSelectors } from './evidence.ts';
 import { loadRules, type LoadedRule } from './load.ts';
-import { ruleId, type FileAlertRule, type Rule } from './rule.ts';
+import type { FileAlertRule, Rule } from './rule.ts';
 import { severityOf } from './severity.ts';
 
 export interface RuleBook {
@@ -19,6 +19,8 @@ export interface LoadedGroup {
   readonly file: string;
   readonly name: string;
   readonly intervalMs: number;
+  /** Whether the file says how often; else the group may also be looked at as soon as samples come. */
+  readonly hasOwnPace: boolean;
   readonly limit: number;
   readonly queryOffsetMs: number;
   readonly steps: readonly GroupStep[];
@@ -42,7 +44,21 @@ export function bookOf(
 export function alertingRules({ rules, groups }: RuleBook): ReadonlyMap<string, LoadedRule> {
   const steps = groups.flatMap((group) => group.steps);
   const ofFiles = steps.flatMap((step) => (step.kind === 'alerting' ? [step.loaded] : []));
-  return new Map([...rules, ...ofFiles].map((loaded) => [ruleId(loaded.rule), loaded]));
+  return new Map([...rules, ...ofFiles].map((loaded) => [loaded.rule.id, loaded]));
+}
+
+/** A rule that may be evaluated before its turn, with its group. */
+export interface QuickStep {
+  readonly step: GroupStep;
+  readonly group: LoadedGroup;
+}
+
+/** The rules that fire as soon as a sample says so: without hold time, in groups that leave their pace to the collector. */
+export function quickSteps({ groups }: RuleBook): readonly QuickStep[] {
+  return groups
+    .filter(({ hasOwnPace, queryOffsetMs }) => !hasOwnPace && queryOffsetMs === 0)
+    .flatMap((group) => group.steps.map((step) => ({ step, group })))
+    .filter(({ step }) => step.kind === 'alerting' && step.loaded.rule.forMs === 0);
 }
 
 function loadGroup(file: string, group: RuleGroup, intervalMs: number): LoadedGroup {
@@ -55,7 +71,14 @@ function loadGroup(file: string, group: RuleGroup, intervalMs: number): LoadedGr
     if (rule.kind === 'recording') return { kind: 'recording', id, rule };
     return { kind: 'alerting', id, loaded: loadFileRule(id, rule, group) };
   });
-  return { ...group, key, file, intervalMs: group.intervalMs ?? intervalMs, steps };
+  return {
+    ...group,
+    key,
+    file,
+    intervalMs: group.intervalMs ?? intervalMs,
+    hasOwnPace: group.intervalMs !== undefined,
+    steps,
+  };
 }
 
 function loadFileRule(id: string, rule: AlertingFileRule, group: RuleGroup): LoadedRule<FileAlertRule> {
@@ -76,7 +99,8 @@ function loadFileRule(id: string, rule: AlertingFileRule, group: RuleGroup): Loa
       annotations: rule.annotations,
       title: sourceOf('summary'),
       description: sourceOf('description'),
-      threshold: null,
+      threshold: numberIn(sourceOf('threshold')),
+      recovery: numberIn(sourceOf('recovery')),
       expr: rule.expr,
       evidence: requiredSelectors(rule.expr),
       queryOffsetMs: group.queryOffsetMs,
@@ -86,4 +110,9 @@ function loadFileRule(id: string, rule: AlertingFileRule, group: RuleGroup): Loa
     title: () => rule.name,
     description: () => '',
   };
+}
+
+/** The number that a text is; `null` when it is none, or a template. */
+function numberIn(text: string): number | null {
+  return text.trim() === '' || Number.isNaN(Number(text)) ? null : Number(text);
 }

@@ -12,11 +12,19 @@ import { decide } from './decide.ts';
 import type { Instance } from './instance.ts';
 import type { StoredInstance } from './instances.ts';
 import { alertSamples, recordedSamples, SeriesMemory, type RuleSeries } from '../rule-files/group.ts';
-import { alertingRules, type GroupStep, type LoadedGroup, type RuleBook } from './book.ts';
+import {
+  alertingRules,
+  quickSteps,
+  type GroupStep,
+  type LoadedGroup,
+  type QuickStep,
+  type RuleBook,
+} from './book.ts';
 import type { LoadedRule } from './load.ts';
 import { observeFileRule } from './observe-file.ts';
 import { indexHosts, isJudgeable, observeExpression, observePresence, type Observation } from './observe.ts';
-import { alertLabels, ruleId, type ExpressionRule, type FileAlertRule } from './rule.ts';
+import { GroupSchedule } from './schedule.ts';
+import { alertLabels, type ExpressionRule, type FileAlertRule } from './rule.ts';
 
 export interface RuleEvaluatorOptions {
   readonly book: RuleBook;
@@ -53,8 +61,10 @@ export class RuleEvaluator {
   readonly #instances: Map<string, Map<string, Instance>>;
   /** How the last evaluation of each rule went, by id. */
   readonly #health = new Map<string, RuleHealth>();
-  /** When each group is due, on the monotonic clock. */
-  readonly #groupDueMonoMs = new Map<string, number>();
+  readonly #schedule = new GroupSchedule();
+  /** The rules that may be looked at before their turn. */
+  #quickSteps: readonly QuickStep[];
+  #isQuickWanted = false;
   readonly #recorded = new SeriesMemory<string>();
   #alertsStoredMonoMs = -Infinity;
   #alertsStored = '';
@@ -66,6 +76,7 @@ export class RuleEvaluator {
     this.#options = options;
     this.#book = options.book;
     this.#alerting = alertingRules(options.book);
+    this.#quickSteps = quickSteps(options.book);
     this.#instances = this.#loadInstances();
   }
 
@@ -100,9 +111,8 @@ export class RuleEvaluator {
     this.#book = book;
     this.#alerting = alertingRules(book);
     for (const id of this.#alerting.keys()) if (!this.#instances.has(id)) this.#instances.set(id, new Map());
-    for (const key of this.#groupDueMonoMs.keys()) {
-      if (!book.groups.some((group) => group.key === key)) this.#groupDueMonoMs.delete(key);
-    }
+    this.#quickSteps = quickSteps(book);
+    this.#schedule.retain(book.groups);
     return [...this.#instances.keys()].filter((id) => !this.#alerting.has(id));
   }
 
@@ -129,10 +139,10 @@ export class RuleEvaluator {
       try {
         const hosts = indexHosts(this.#options.hosts.list());
         const startedMs = this.#options.clock.monoMs();
-        this.#settle(loaded, observePresence(rule, hosts, this.#watchedBy(rule.name).values()));
-        this.#onEvaluated(rule.name, null, startedMs);
+        this.#settle(loaded, observePresence(rule, hosts, this.#watchedBy(rule.id).values()));
+        this.#onEvaluated(rule.id, null, startedMs);
       } catch (error) {
-        this.#onEvaluated(rule.name, describeError(error), this.#options.clock.monoMs());
+        this.#onEvaluated(rule.id, describeError(error), this.#options.clock.monoMs());
       }
     }
   }
@@ -145,6 +155,29 @@ export class RuleEvaluator {
     });
     this.#expressionRun = run;
     return run;
+  }
+
+  /** Whether there are rules that fire as soon as a sample says so. */
+  get hasQuickRules(): boolean {
+    return this.#quickSteps.length > 0;
+  }
+
+  /**
+   * Evaluates the rules that need no hold time, before their turn. While a run is under way they are put in between.
+   * @returns how long their evaluation took, in milliseconds; 0 when the run under way does it
+   */
+  async evaluateQuickRules(): Promise<number> {
+    if (this.#expressionRun !== undefined) {
+      this.#isQuickWanted = true;
+      return 0;
+    }
+    const startedMs = this.#options.clock.monoMs();
+    const run = this.#runQuickSteps().finally(() => {
+      if (this.#expressionRun === run) this.#expressionRun = undefined;
+    });
+    this.#expressionRun = run;
+    await run;
+    return this.#options.clock.monoMs() - startedMs;
   }
 
   /** Drops what was remembered of a host whose incidents were closed. */
@@ -181,15 +214,18 @@ export class RuleEvaluator {
 
   async #runExpressions(previous: Promise<void> | undefined): Promise<void> {
     await previous;
+    // Rules read their own alerts of before, which are no longer in the store after a long stop.
+    if (this.#evaluatedMs === null) await this.#storeAlerts();
     for (const loaded of this.#book.rules) {
       const { rule } = loaded;
       if (rule.source !== 'expression') continue;
-      await this.#run(rule.name, async () => this.#settle(loaded, await this.#observe(rule)));
+      await this.#run(rule.id, async () => this.#settle(loaded, await this.#observe(rule)));
       if (this.#abort.signal.aborted) return;
     }
     for (const group of this.#book.groups) {
-      if (!this.#isDue(group)) continue;
+      if (!this.#schedule.isDue(group, this.#options.clock.monoMs())) continue;
       for (const step of group.steps) {
+        if (this.#isQuickWanted) await this.#runQuickSteps();
         await this.#run(step.id, () => this.#runStep(step, group));
         if (this.#abort.signal.aborted) return;
       }
@@ -209,13 +245,12 @@ export class RuleEvaluator {
     }
   }
 
-  /** A group that was missed is not made up for: its next time lies in the future again. */
-  #isDue({ key, intervalMs }: LoadedGroup): boolean {
-    const nowMs = this.#options.clock.monoMs();
-    const dueMs = this.#groupDueMonoMs.get(key) ?? nowMs;
-    if (nowMs < dueMs) return false;
-    this.#groupDueMonoMs.set(key, dueMs + (Math.floor((nowMs - dueMs) / intervalMs) + 1) * intervalMs);
-    return true;
+  async #runQuickSteps(): Promise<void> {
+    this.#isQuickWanted = false;
+    for (const { step, group } of this.#quickSteps) {
+      await this.#run(step.id, () => this.#runStep(step, group));
+      if (this.#abort.signal.aborted) return;
+    }
   }
 
   async #runStep(step: GroupStep, group: LoadedGroup): Promise<void> {
@@ -234,10 +269,10 @@ export class RuleEvaluator {
     const nowMs = clock.wallMs();
     return observeExpression(rule, {
       hosts: indexHosts(hosts.list()),
-      instances: this.instancesOf(rule.name),
+      instances: this.instancesOf(rule.id),
       nowMs,
       dataAgeMsMax: limits.dataAgeMsMax,
-      query: this.#query(rule.name, nowMs),
+      query: this.#query(rule.id, nowMs),
     });
   }
 
@@ -293,7 +328,7 @@ export class RuleEvaluator {
   #settle(loaded: LoadedRule, observation: Observation): void {
     const { store, clock, counters, log, limits, onTransitions } = this.#options;
     if (this.#abort.signal.aborted) return;
-    const rule = ruleId(loaded.rule);
+    const rule = loaded.rule.id;
     const instances = this.#watchedBy(rule);
     const nowMs = clock.wallMs();
     const { changes, droppedCount } = decide({

@@ -12,6 +12,8 @@ describe('requiredSelectors', () => {
     ['a > 1 unless on (x) b', ['a']],
     ['(a or b) > 1', []],
     ['a > 1 or b > 1', []],
+    ['a > 2 or a > 1 and on (x) ALERTS', ['a']],
+    ['(a > 2 or a > 1 and on (x) ALERTS) and b', ['a', 'b']],
     ['absent(a)', []],
     ['absent_over_time(a[5m]) and b', ['b']],
     ['vector(1)', []],

@@ -6,13 +6,17 @@ import { printExpr } from '../../query/print.ts';
 
 /**
  * The selectors of an expression that must find something, each once, without offset. Left out is what may be missing
- * while all is well: both sides of `or`, the right side of `unless`, and what `absent` looks for.
+ * while all is well: what only one side of `or` reads, the right side of `unless`, and what `absent` looks for.
  * @throws AppError BAD_QUERY
  */
 export function requiredSelectors(expression: string): readonly string[] {
+  return [...selectorsOf(parseQuery(expression))];
+}
+
+function selectorsOf(expr: Expr): ReadonlySet<string> {
   const found = new Set<string>();
-  collect(parseQuery(expression), found);
-  return [...found];
+  collect(expr, found);
+  return found;
 }
 
 function collect(expr: Expr, found: Set<string>): void {
@@ -27,7 +31,11 @@ function collect(expr: Expr, found: Set<string>): void {
       if (expr.name === 'absent' || expr.name === 'absent_over_time') return;
       break;
     case 'binary':
-      if (expr.operator === 'or') return;
+      if (expr.operator === 'or') {
+        const ofRight = selectorsOf(expr.right);
+        for (const selector of selectorsOf(expr.left)) if (ofRight.has(selector)) found.add(selector);
+        return;
+      }
       if (expr.operator === 'unless') {
         collect(expr.left, found);
         return;

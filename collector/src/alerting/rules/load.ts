@@ -11,12 +11,11 @@ export interface LoadedRule<R extends Rule = Rule> {
 
 /** @throws AppError BAD_CONFIG when a text is malformed or two rules have one name */
 export function loadRules(rules: readonly Rule[]): readonly LoadedRule[] {
-  const names = new Set<string>();
+  const ids = new Set<string>();
   return rules.map((rule) => {
-    if (names.has(rule.name)) {
-      throw new AppError('BAD_CONFIG', `rules: the name "${rule.name}" is used twice`);
-    }
-    names.add(rule.name);
+    const { id } = rule;
+    if (ids.has(id)) throw new AppError('BAD_CONFIG', `rules: the name "${id}" is used twice`);
+    ids.add(id);
     return {
       rule,
       title: compileTemplate(rule.title),

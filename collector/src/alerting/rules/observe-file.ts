@@ -10,7 +10,7 @@ import type { EvaluatedSample } from '../ports.ts';
 import { evidenceQuery } from './evidence.ts';
 import type { Instance, Subject } from './instance.ts';
 import { isJudgeable, type HostIndex, type Observation, type Raised, type Sight } from './observe.ts';
-import { instanceKey, type FileAlertRule } from './rule.ts';
+import { instanceKey, isInScope, type FileAlertRule } from './rule.ts';
 
 export interface FileRuleInput {
   readonly hosts: HostIndex;
@@ -51,7 +51,7 @@ async function findRaised(rule: FileAlertRule, input: FileRuleInput): Promise<Re
   const firing = new Set(
     input.instances.filter(({ phase }) => phase === 'firing').map(({ subject }) => subject.key),
   );
-  const samples = await query(rule.expr);
+  const samples = (await query(rule.expr)).filter(({ labels }) => isInScope(rule.scope, labels));
   if (rule.limit > 0 && samples.length > rule.limit) {
     throw new AppError('QUERY_LIMIT', `exceeded limit of ${rule.limit} with ${samples.length} alerts`);
   }

@@ -2,7 +2,7 @@
 import { Labels } from '../../storage/labels.ts';
 import type { EvaluatedSample, HostPresence } from '../ports.ts';
 import type { Instance, Subject } from './instance.ts';
-import { instanceKey, type ExpressionRule, type PresenceRule } from './rule.ts';
+import { instanceKey, isInScope, type ExpressionRule, type PresenceRule } from './rule.ts';
 
 /** The condition holds for `subject`. */
 export interface Raised {
@@ -72,6 +72,7 @@ export function observePresence(
   for (const host of hosts.byId.values()) {
     if (host.state !== 'down') continue;
     const subject = watched.get(host.id) ?? subjectOf(rule, host);
+    if (!isInScope(rule.scope, subject.labels)) continue;
     raised.set(subject.key, { subject, value: null, sinceMs: host.newestDataMs ?? host.sinceMs });
   }
   return { raised, sights };
@@ -79,7 +80,7 @@ export function observePresence(
 
 function subjectOf(rule: PresenceRule, host: HostPresence): Subject {
   const labels = Labels.of({ instance: host.name });
-  return { key: instanceKey(rule.name, labels, host.id), labels, host };
+  return { key: instanceKey(rule.id, labels, host.id), labels, host };
 }
 
 export interface ExpressionInput {
@@ -134,10 +135,11 @@ function bySubject(
   const found = new Map<string, { readonly subject: Subject; readonly value: number }>();
   for (const sample of samples) {
     const labels = sample.labels.withoutName();
+    if (!isInScope(rule.scope, labels)) continue;
     const name = labels.get('instance');
     const host = name === '' ? null : hosts.byName.get(name);
     if (host === undefined) continue;
-    const key = instanceKey(rule.name, labels, host?.id ?? null);
+    const key = instanceKey(rule.id, labels, host?.id ?? null);
     if (!found.has(key)) found.set(key, { subject: { key, labels, host }, value: sample.value });
   }
   return found;

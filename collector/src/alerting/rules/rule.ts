@@ -2,9 +2,15 @@
 import { hash } from 'node:crypto';
 import type { IncidentKind, Severity } from '../../api/types.ts';
 import type { Labels } from '../../storage/labels.ts';
+import { fitsAll, type Matcher } from '../../storage/matcher.ts';
 import type { RuleText } from '../rule-files/rule-file.ts';
 
 interface RuleBase {
+  /**
+   * Unique. Several rules may share a name: the levels of one alert. The id of a rule of a file stays the same while the
+   * rule keeps its file, group, name and place among those of its name.
+   */
+  readonly id: string;
   /** The label `alertname`. */
   readonly name: string;
   readonly kind: IncidentKind;
@@ -18,6 +24,24 @@ interface RuleBase {
   readonly description: string;
   /** The number that the value is compared with, for people; `null` when there is none. */
   readonly threshold: number | null;
+  /** The number at which an alert ends, where it is another one; `null` or left out when it is not. */
+  readonly recovery?: number | null;
+  /** The objects that the rule is for; all when left out. */
+  readonly scope?: RuleScope | undefined;
+}
+
+/** Which label sets a rule looks at: those that fit `only`, without those that fit one of `except`. */
+export interface RuleScope {
+  readonly only: readonly Matcher[];
+  readonly except: readonly (readonly Matcher[])[];
+  /** Who made a level of its own for these objects, and why; undefined for the rule for all others. */
+  readonly origin?: { readonly name: string; readonly author: string; readonly reason: string } | undefined;
+}
+
+/** Whether a rule with this scope looks at a label set. */
+export function isInScope(scope: RuleScope | undefined, labels: Labels): boolean {
+  if (scope === undefined) return true;
+  return fitsAll(labels, scope.only) && !scope.except.some((matchers) => fitsAll(labels, matchers));
 }
 
 /** Fires for each host that is down, and ends when the host is up again. */
@@ -49,8 +73,6 @@ export interface ExpressionRule extends RuleBase {
  */
 export interface FileAlertRule extends RuleBase {
   readonly source: 'file';
-  /** Unique; stays the same while the rule keeps its file, group, name and place among those of its name. */
-  readonly id: string;
   readonly expr: string;
   /** Selectors without which the condition cannot be judged, as PromQL. */
   readonly evidence: readonly string[];
@@ -69,7 +91,7 @@ export type Rule = PresenceRule | ExpressionRule | FileAlertRule;
 
 /** What identifies a rule where its state is kept. */
 export function ruleId(rule: Rule): string {
-  return rule.source === 'file' ? rule.id : rule.name;
+  return rule.id;
 }
 
 /** All labels of an alert, as people and other programs see it: those of its series, then those of its rule. */

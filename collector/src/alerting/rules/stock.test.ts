@@ -21,8 +21,9 @@ function expressions(): readonly string[] {
 
 describe('stockRules', () => {
   it('are valid rules with distinct names', () => {
-    expect(loadRules(stockRules()).map(({ rule }) => rule.name)).toEqual([
+    expect(loadRules(stockRules()).map(({ rule }) => rule.id)).toEqual([
       'HostDown',
+      'HostDown/crit',
       'FilesystemAlmostFull',
     ]);
   });
@@ -34,7 +35,7 @@ describe('stockRules', () => {
   });
 
   it('take their thresholds from the settings and clear with a distance', () => {
-    const [, filesystem] = stockRules({
+    const [, , filesystem] = stockRules({
       ...STOCK_RULE_DEFAULTS,
       filesystemUsedRatioMax: 0.8,
       filesystemFreeBytesMin: 1000,

@@ -1,4 +1,4 @@
-/** The rules that every collector runs. */
+/** The rules that are made of settings, and of what no series tells. The others stand in ../stock-rules. */
 import type { ExpressionRule, PresenceRule, Rule } from './rule.ts';
 
 const GIB = 2 ** 30;
@@ -19,22 +19,35 @@ export const STOCK_RULE_DEFAULTS: StockRuleSettings = {
 
 /** All stock rules with the given thresholds. */
 export function stockRules(settings: StockRuleSettings = STOCK_RULE_DEFAULTS): readonly Rule[] {
-  return [HOST_DOWN, filesystemAlmostFull(settings)];
+  return [HOST_DOWN, HOST_DOWN_PAGE, filesystemAlmostFull(settings)];
 }
 
 // Presence has waited for three missed ticks and the host's grace already, so there is no further hold time.
 const HOST_DOWN: PresenceRule = {
   source: 'presence',
+  id: 'HostDown',
   name: 'HostDown',
   kind: 'uptime',
-  severity: 'page',
+  severity: 'ticket',
   forMs: 0,
-  labels: {},
+  labels: { level: 'warn' },
   title: '{{ $labels.instance }} is down',
   description:
     'The agent on {{ $labels.instance }} is silent since {{ $since }}: ' +
     'the host, its network or the agent has stopped.',
   threshold: null,
+};
+
+/** What comes back within this time wakes nobody. */
+const PAGE_AFTER_MS = 2 * 60_000;
+
+const HOST_DOWN_PAGE: PresenceRule = {
+  ...HOST_DOWN,
+  id: 'HostDown/crit',
+  severity: 'page',
+  forMs: PAGE_AFTER_MS,
+  labels: { level: 'crit' },
+  title: '{{ $labels.instance }} is down and stays down',
 };
 
 /** Alerts end three points below the level that raised them, or with a fifth more space than the limit. */
@@ -62,16 +75,18 @@ function filesystemAlmostFull(settings: StockRuleSettings): ExpressionRule {
   const perMount = (expression: string): string => `max by (instance, mountpoint) (${expression})`;
   return {
     source: 'expression',
+    id: 'FilesystemAlmostFull',
     name: 'FilesystemAlmostFull',
     kind: 'capacity',
-    severity: 'ticket',
+    severity: 'page',
     forMs: settings.filesystemForMs,
-    labels: {},
+    labels: { level: 'crit' },
     title: '{{ $labels.mountpoint }} on {{ $labels.instance }} is {{ $value | humanizePercentage }} full',
     description:
       'The file system at {{ $labels.mountpoint }} on {{ $labels.instance }} is ' +
       '{{ $value | humanizePercentage }} full since {{ $since }}. Free space or enlarge it.',
     threshold: raiseRatio,
+    recovery: clearRatio,
     raise: perMount(`${USED} > ${raiseRatio} and ${SAME} ${AVAILABLE} < ${raiseBytes}`),
     clear: perMount(`${USED} and ${SAME} (${USED} < ${clearRatio} or ${SAME} ${AVAILABLE} > ${clearBytes})`),
     // Without the filters: a full file system that turns read-only is not gone.

@@ -16,6 +16,7 @@ import type { ExpressionRule, PresenceRule, Rule } from '../rules/rule.ts';
 
 export const HOST_DOWN: PresenceRule = {
   source: 'presence',
+  id: 'HostDown',
   name: 'HostDown',
   kind: 'uptime',
   severity: 'page',
@@ -29,6 +30,7 @@ export const HOST_DOWN: PresenceRule = {
 /** Raised, clear, present and read as the sets of the same names in `World` say. */
 export const DISK_FULL: ExpressionRule = {
   source: 'expression',
+  id: 'DiskFull',
   name: 'DiskFull',
   kind: 'capacity',
   severity: 'ticket',

@@ -7,7 +7,7 @@ import { scopeGuard } from '../auth/guard.ts';
 import { errorHandler } from '../errors.ts';
 import { maintenanceRouter } from '../routes/maintenance.ts';
 import { silencesRouter } from '../routes/silences.ts';
-import { ADMIN_TOKEN, suppression } from '../testing/suppression.ts';
+import { ADMIN_TOKEN, judgeAdmin, suppression } from '../testing/suppression.ts';
 import { alertmanagerRouter, type ApiAlert } from './alertmanager.ts';
 
 const closers: (() => void)[] = [];
@@ -17,7 +17,7 @@ afterEach(() => {
 
 async function serve(alerts: readonly ApiAlert[] = []) {
   const ports = suppression(alerts);
-  const mayChange = scopeGuard(ports.judgeAdmin, { scope: 'admin', purpose: 'changing anything' });
+  const mayChange = scopeGuard(judgeAdmin, { scope: 'admin', purpose: 'changing anything' });
   const app = express();
   app.use('/api/v2', alertmanagerRouter(ports.alertmanager, mayChange));
   app.use('/v1/silences', silencesRouter(ports.alertmanager, mayChange));

@@ -95,6 +95,7 @@ describe('alerting for Prometheus clients', () => {
       .map((rule) => [rule.name, rule.health, rule.kind === 'alerting' && rule.state]);
     expect(shown).toEqual([
       ['HostDown', 'ok', 'firing'],
+      ['HostDown', 'ok', 'inactive'],
       ['FilesystemAlmostFull', 'ok', 'inactive'],
       ['a:b', 'ok', false],
       ['Slow', 'ok', 'pending'],

@@ -2,7 +2,7 @@
 import type { RulesView } from '../../alerting/pipeline.ts';
 import type { GroupStep } from '../../alerting/rules/book.ts';
 import type { LoadedRule } from '../../alerting/rules/load.ts';
-import { alertLabels, ruleId, type Rule } from '../../alerting/rules/rule.ts';
+import { alertLabels, type Rule } from '../../alerting/rules/rule.ts';
 import type { Incident } from '../types.ts';
 import type { ActiveAlert, AlertingRule, RecordingRule, RuleGroup } from './rules.ts';
 
@@ -26,7 +26,7 @@ export function ruleGroups(
     limit: 0,
     ...timingOf(
       view,
-      view.book.rules.map(({ rule }) => ruleId(rule)),
+      view.book.rules.map(({ rule }) => rule.id),
     ),
     rules: view.book.rules.map((loaded) => alertingRule(loaded, view, incidents)),
   };
@@ -82,7 +82,7 @@ function alertingRule(loaded: LoadedRule, view: RulesView, incidents: readonly I
     forMs: rule.forMs,
     keepFiringForMs: rule.source === 'file' ? rule.keepFiringForMs : 0,
     alerts,
-    ...stateOf(view, ruleId(rule)),
+    ...stateOf(view, rule.id),
   };
 }
 
@@ -103,7 +103,7 @@ function alertsOf(
   incidents: readonly Incident[],
 ): readonly ActiveAlert[] {
   const byId = new Map(incidents.map((incident) => [incident.id, incident]));
-  return view.instancesOf(ruleId(rule)).map((instance) => {
+  return view.instancesOf(rule.id).map((instance) => {
     const incident = instance.phase === 'firing' ? byId.get(instance.incidentId) : undefined;
     return {
       labels: incident?.labels ?? alertLabels(rule, instance.subject.labels),

@@ -6,6 +6,7 @@ import { Silences } from '../../alerting/silences/silences.ts';
 import { createUlid } from '../../alerting/ulid.ts';
 import { openState } from '../../state/state.ts';
 import type { ApiAlert } from '../alertmanager/alertmanager.ts';
+import type { TokenVerdict } from '../auth/tokens.ts';
 import type { ApiPorts } from '../server.ts';
 
 /** The token that may change everything. */
@@ -14,7 +15,7 @@ export const ADMIN_TOKEN = 'rca1_admin';
 /** What a server needs for silences, windows and alerts; `alerts` as told. */
 export function suppression(
   alerts: readonly ApiAlert[] = [],
-): Pick<ApiPorts, 'alertmanager' | 'maintenance' | 'judgeAdmin'> {
+): Pick<ApiPorts, 'alertmanager' | 'maintenance'> {
   const clock = new FakeClock();
   const wallMs = (): number => clock.wallMs();
   const options = {
@@ -35,9 +36,11 @@ export function suppression(
       alerts: () => alerts,
     },
     maintenance: { maintenance: new Maintenance(options), changed: () => {} },
-    judgeAdmin: (token) =>
-      token === ADMIN_TOKEN
-        ? { kind: 'granted', id: 'admin' }
-        : { kind: token === 'rca1_read' ? 'forbidden' : 'unknown' },
   };
+}
+
+/** Knows one token for everything and one for reading. */
+export function judgeAdmin(token: string): TokenVerdict {
+  if (token === ADMIN_TOKEN) return { kind: 'granted', id: 'admin' };
+  return { kind: token === 'rca1_read' ? 'forbidden' : 'unknown' };
 }

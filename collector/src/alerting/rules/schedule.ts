@@ -1,0 +1,30 @@
+/** When each group of rules is due. Groups of one pace are spread over it, so that they do not all come at once. */
+import { crc32 } from '@rollcall/shared/lib/crc.ts';
+import type { LoadedGroup } from './book.ts';
+
+type Paced = Pick<LoadedGroup, 'key' | 'file' | 'intervalMs'>;
+
+export class GroupSchedule {
+  /** When each group is due next, on the monotonic clock, by key. */
+  readonly #dueMonoMs = new Map<string, number>();
+
+  /**
+   * Whether a group is due; if so, it is due again later. A group is due at once when it is seen first, and what was
+   * missed is not made up for. Groups of one file and pace keep in step: later ones may read what earlier ones record.
+   */
+  isDue(group: Paced, nowMonoMs: number): boolean {
+    const dueMs = this.#dueMonoMs.get(group.key) ?? nowMonoMs;
+    if (nowMonoMs < dueMs) return false;
+    const { file, intervalMs } = group;
+    const offsetMs = crc32(Buffer.from(file)) % intervalMs;
+    const turns = Math.floor((nowMonoMs - offsetMs) / intervalMs) + 1;
+    this.#dueMonoMs.set(group.key, offsetMs + turns * intervalMs);
+    return true;
+  }
+
+  /** Forgets all groups but these. */
+  retain(groups: readonly Paced[]): void {
+    const keys = new Set(groups.map(({ key }) => key));
+    for (const key of this.#dueMonoMs.keys()) if (!keys.has(key)) this.#dueMonoMs.delete(key);
+  }
+}
