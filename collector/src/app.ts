@@ -15,12 +15,13 @@ import { ALERTING_LIMITS } from './alerting/limits.ts';
 import { Heartbeat } from './alerting/heartbeat/heartbeat.ts';
 import { linkKey } from './alerting/links/key.ts';
 import { createLinks } from './alerting/links/links.ts';
+import { createSmtp } from './alerting/notify/email/smtp.ts';
 import { createReceivers } from './alerting/notify/list.ts';
 import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
 import { OnCallView } from './alerting/on-call/view.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
-import type { EvaluatePort } from './alerting/ports.ts';
+import type { EvaluatePort, EvaluateRangePort } from './alerting/ports.ts';
 import { backtest } from './alerting/backtest/backtest.ts';
 import { RuleShelf } from './alerting/rule-files/rule-shelf.ts';
 import { testTexts } from './alerting/rule-files/test-texts.ts';
@@ -250,14 +251,19 @@ async function open(
 
   const url = externalUrl(config);
   const keyOfLinks = linkKey(state, randomBytes);
-  const post = createPost({
-    clock,
-    guard: createTargetGuard({
-      allowedRanges: config['allow-private-targets'],
-      allowedPorts: config['allow-target-ports'],
-    }),
+  const guard = createTargetGuard({
+    allowedRanges: config['allow-private-targets'],
+    allowedPorts: config['allow-target-ports'],
   });
-  const receivers = createReceivers(config.receivers, { post, clock, externalUrl: url });
+  const post = createPost({ clock, guard });
+  const receivers = createReceivers(config.receivers, {
+    post,
+    mail: createSmtp({ clock, guard }),
+    clock,
+    externalUrl: url,
+    links: { to: (incidentId, receiver) => links.to(incidentId, receiver) },
+    evidenceOf: (incidentId, signal) => alerting.evidenceOf(incidentId, signal),
+  });
   const view = new FleetView({
     hosts,
     presence,
@@ -296,11 +302,14 @@ async function open(
     log,
     hosts: { list: () => view.watched() },
     evaluate: evaluateWith(ruleReaders.engine),
+    // Evidence waits for people's queries, so that rules never wait for evidence.
+    evaluateRange: evaluateRangeWith(readers.engine),
+    changesOf: (hostId, limit) => view.changes(hostId, limit) ?? [],
     receivers,
+    onCall: config['on-call'],
     routes: config.routes,
     inhibitRules: config['inhibit-rules'],
     dependencies: config.dependencies,
-    onCall: config['on-call'],
     rules: stockRules({
       ...STOCK_RULE_DEFAULTS,
       filesystemUsedRatioMax: config['disk-full-ratio'],
@@ -558,6 +567,13 @@ function evaluateWith(engine: QueryEngine): EvaluatePort {
       );
     }
     return value.samples;
+  };
+}
+
+function evaluateRangeWith(engine: QueryEngine): EvaluateRangePort {
+  return async (expression, span, signal) => {
+    const { value } = await engine.range(expression, span, signal);
+    return value.kind === 'matrix' ? value.series : [];
   };
 }
 

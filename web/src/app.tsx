@@ -1,6 +1,7 @@
 import { LocationProvider, Route, Router } from 'preact-iso';
 import { HostPage } from './pages/host/host.tsx';
 import { HostsPage } from './pages/hosts/hosts.tsx';
+import { IncidentPage } from './pages/incidents/one.tsx';
 import { IncidentsPage } from './pages/incidents/incidents.tsx';
 import { NotFoundPage } from './pages/not-found.tsx';
 import { Boundary } from './ui/boundary.tsx';
@@ -16,6 +17,7 @@ export function App() {
             <Route path="/" component={HostsPage} />
             <Route path="/hosts/:id" component={HostPage} />
             <Route path="/incidents" component={IncidentsPage} />
+            <Route path="/incidents/:id" component={IncidentPage} />
             <Route default component={NotFoundPage} />
           </Router>
         </Boundary>

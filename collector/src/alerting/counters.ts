@@ -45,6 +45,10 @@ export const ALERTING_COUNTERS = {
     help: 'Signed links that were looked at (offer) or followed; action is ack, close or unknown, outcome is offer, done, already, ended, expired or forged.',
     labels: ['action', 'outcome'],
   },
+  rollcall_alerting_evidence_total: {
+    help: 'Evidence of incidents; outcome is taken, failed (the curve could not be had) or dropped (too many at once).',
+    labels: ['outcome'],
+  },
   rollcall_alerting_breaker_opened_total: {
     help: 'Times a receiver failed so often that it only gets probes.',
     labels: ['receiver'],

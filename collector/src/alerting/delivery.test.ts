@@ -22,6 +22,7 @@ function start(world: World, receiver: HostileReceiver, path: string): Alerting 
     hosts: { list: () => [...world.hosts.values()] },
     evaluate: async () => [],
     receivers: createReceivers([receiverConfigSchema.parse({ kind: 'webhook', name: 'ops', url })], {
+      mail: () => Promise.reject(new Error('no mail')),
       post: createPost({ clock, guard }),
       clock,
       externalUrl: 'http://127.0.0.1:7655',

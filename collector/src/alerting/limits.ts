@@ -66,6 +66,16 @@ export const ALERTING_LIMITS = {
   endReasonLengthMax: 256,
   /** Longest acknowledgement that has an end. */
   acknowledgeMsMax: 30 * 24 * 3_600_000,
+  /** Evidence: how far a curve reaches back from the opening of an incident, and its points. */
+  evidenceHistoryMs: 3_600_000,
+  evidencePointsMax: 60,
+  evidenceChangesMax: 30,
+  evidenceTextLengthMax: 200,
+  /** Incidents whose evidence waits to be taken, and is being taken. */
+  evidenceQueueMax: 500,
+  evidenceConcurrency: 2,
+  /** How long a message waits for evidence that is being taken. */
+  evidenceWaitMs: 2_000,
   /** Steps of escalation that are taken between two looks at the clock. */
   escalationsPerTurnMax: 200,
   /** A step that a silence or the like holds back is looked at again after so long. */

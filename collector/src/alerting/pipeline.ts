@@ -7,8 +7,10 @@ import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { IncidentEvidence, InventoryChangeSet } from '../api/types.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
+import { EvidenceKeeper } from './evidence/evidence-keeper.ts';
 import { Escalator } from './escalation/escalator.ts';
 import { createEscalationRows } from './escalation/rows.ts';
 import { createIncidentActions, type IncidentActions } from './incidents/actions.ts';
@@ -25,7 +27,7 @@ import { NO_ON_CALL, type OnCallConfig } from './on-call/config.ts';
 import { OnCall } from './on-call/on-call.ts';
 import { createOverrideRows } from './on-call/override-rows.ts';
 import type { Notice, UnsentCounts } from './outbox/rows.ts';
-import type { EvaluatePort, HostsPort } from './ports.ts';
+import type { EvaluatePort, EvaluateRangePort, HostsPort } from './ports.ts';
 import type { NamedRuleFile } from './rule-files/folder.ts';
 import { RuleLibrary, type RuleProblem } from './rule-library.ts';
 import type { RuleSeries } from './rule-files/group.ts';
@@ -34,7 +36,7 @@ import { targetOf } from './routing/target.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
-import type { RuleBook } from './rules/book.ts';
+import { alertingRules, type RuleBook } from './rules/book.ts';
 import type { Rule } from './rules/rule.ts';
 import { QuickLook } from './rules/quick-look.ts';
 import { stockRules } from './rules/stock.ts';
@@ -49,15 +51,19 @@ export interface AlertingOptions {
   readonly log: Logger;
   readonly hosts: HostsPort;
   readonly evaluate: EvaluatePort;
+  /** For evidence; no curves when left out. */
+  readonly evaluateRange?: EvaluateRangePort | undefined;
+  /** The newest changes of a host's inventory, newest first; none when left out. */
+  readonly changesOf?: ((hostId: string, limit: number) => readonly InventoryChangeSet[]) | undefined;
   readonly receivers: readonly Receiver[];
+  /** Who is on call and how that escalates; nobody when left out. */
+  readonly onCall?: OnCallConfig | undefined;
   /** Who is told of what; pages and tickets go to all receivers when left out. */
   readonly routes?: readonly RouteConfig[];
   /** Rules of inhibition besides the shipped ones. */
   readonly inhibitRules?: readonly InhibitRule[];
   /** Hosts that are reached through others. */
   readonly dependencies?: readonly DependencyConfig[];
-  /** Who is on call and how that escalates; nobody when left out. */
-  readonly onCall?: OnCallConfig | undefined;
   /** The stock rules with their default thresholds when left out. */
   readonly rules?: readonly Rule[];
   /** Rule files that come with the collector; none when left out. */
@@ -119,6 +125,7 @@ export class Alerting {
   readonly #store: IncidentStore;
   readonly #delivery: Delivery;
   readonly #escalator: Escalator;
+  readonly #evidence: EvidenceKeeper;
   readonly #library: RuleLibrary;
   #filesLookedAtMs = -Infinity;
   #brokenFiles = '';
@@ -153,9 +160,8 @@ export class Alerting {
       log,
       counters,
       limits,
-      suppression: (incidentId) => this.#suppressionOf(incidentId, incidents.snapshotOf(incidentId)),
-      enqueue: (transition, names) =>
-        this.#delivery.add(names.map((receiver) => ({ transition, route: { receiver, verdict: 'send' } }))),
+      suppression: (id, snapshot) => this.#reasonAgainst(id, snapshot),
+      enqueue: (transition, names) => this.#delivery.add(sendTo(transition, names)),
       onTransitions,
     });
     this.actions = createIncidentActions({
@@ -198,6 +204,16 @@ export class Alerting {
       limits,
       onTransitions,
     });
+    this.#evidence = new EvidenceKeeper({
+      database: state,
+      clock,
+      log,
+      counters,
+      limits,
+      evaluateRange: options.evaluateRange ?? (() => Promise.resolve([])),
+      changesOf: options.changesOf ?? (() => []),
+      ruleOf: (id) => alertingRules(this.#evaluator.book).get(id)?.rule,
+    });
     this.#quick = new QuickLook({ clock, log, limits, look: () => this.#evaluator.evaluateQuickRules() });
     this.incidents = createIncidentReader({
       database: state,
@@ -233,6 +249,7 @@ export class Alerting {
     this.#reportFiles();
     this.#delivery.start();
     this.#escalator.start();
+    this.#evidence.start();
     this.#onTick();
   }
 
@@ -244,6 +261,7 @@ export class Alerting {
     this.#escalator.stop();
     this.#quick.stop();
     await this.#evaluator.stop();
+    await this.#evidence.stop();
     await this.#delivery.stop();
   }
 
@@ -287,6 +305,11 @@ export class Alerting {
   /** Who is told, what holds that back, and how it is sent. */
   get delivery(): Delivery {
     return this.#delivery;
+  }
+
+  /** What was seen when an incident opened; see `EvidenceKeeper.of`. */
+  evidenceOf(incidentId: string, signal: AbortSignal): Promise<IncidentEvidence | null> {
+    return this.#evidence.of(incidentId, signal);
   }
 
   stats(): AlertingStats {
@@ -358,6 +381,8 @@ export class Alerting {
         endReason,
       });
     }
+    const fired = transitions.filter(({ kind }) => kind === 'fired');
+    if (this.#tick !== undefined) this.#evidence.take(fired.map(({ incidentId }) => incidentId));
     this.#delivery.wake();
     this.#escalator.wake();
   }
@@ -369,26 +394,29 @@ export class Alerting {
   #enqueue(transitions: readonly Transition[], exceptReceiver: string | null = null): void {
     const notices = this.#delivery.noticesOf(transitions);
     this.#delivery.add(
-      notices.filter(
-        (notice) => notice.route.receiver !== exceptReceiver && !this.#isLeftToEscalation(notice),
-      ),
+      notices.filter((notice) => notice.route.receiver !== exceptReceiver && !this.#isForEscalation(notice)),
     );
     for (const transition of transitions) this.#escalator.follow(transition, null);
   }
 
-  /** Of what escalates, people on call hear by its steps alone; of what follows, whoever was told. */
-  #isLeftToEscalation({ transition, route }: Notice): boolean {
+  /** Of what escalates, people on call hear by its steps alone, unless a route names their receiver. */
+  #isForEscalation({ transition, route }: Notice): boolean {
+    const isRouted = (route.delivery?.groupKey ?? '') !== '';
     return (
       transition.kind === 'fired' &&
+      !isRouted &&
       this.onCall.receivers.has(route.receiver) &&
       this.#escalator.policyOf(transition.snapshot) !== null
     );
   }
 
-  /** Why nobody is to be told of an incident at present; `null` when there is no reason. */
-  #suppressionOf(incidentId: string, snapshot: Snapshot | null): string | null {
-    if (snapshot === null) return null;
-    const [first] = this.#delivery.suppressions()(targetOf(incidentId, snapshot));
-    return first?.reason ?? null;
+  /** Why nobody is to be told of an incident now, `null` when nothing holds it back. */
+  #reasonAgainst(incidentId: string, snapshot: Snapshot): string | null {
+    const found = this.#delivery.suppressions()(targetOf(incidentId, snapshot));
+    return found.length === 0 ? null : found.map(({ reason }) => reason).join('; ');
   }
+}
+
+function sendTo(transition: Transition, receivers: readonly string[]): readonly Notice[] {
+  return receivers.map((receiver) => ({ transition, route: { receiver, verdict: 'send' } }));
 }

@@ -34,3 +34,20 @@ export type EvaluatePort = (
   timeMs: number,
   signal: AbortSignal,
 ) => Promise<readonly EvaluatedSample[]>;
+
+/** A series of a range query: times in UTC milliseconds, rising, and as many values. */
+export interface EvaluatedSeries {
+  readonly labels: Labels;
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+}
+
+/**
+ * Evaluates a PromQL expression at every step from start to end, both inclusive, UTC milliseconds.
+ * @throws AppError QUERY_LIMIT, QUERY_TIMEOUT and others
+ */
+export type EvaluateRangePort = (
+  expression: string,
+  span: { readonly startMs: number; readonly endMs: number; readonly stepMs: number },
+  signal: AbortSignal,
+) => Promise<readonly EvaluatedSeries[]>;

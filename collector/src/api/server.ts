@@ -10,7 +10,6 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
 import { LINK_PATH } from '../alerting/links/links.ts';
 import { readGuard, scopeGuard, type ReadAccess } from './auth/guard.ts';
-import type { AccessTokens } from './auth/tokens.ts';
 import { errorHandler } from './errors.ts';
 import { pageRouter } from './page.ts';
 import { enrollRouter, type EnrollPort } from './routes/enroll.ts';
@@ -21,6 +20,7 @@ import { linksRouter, type LinksPort } from './routes/links.ts';
 import { calendarRouter, onCallRouter, type OnCallPort } from './routes/on-call.ts';
 import { queriesRouter, type QueriesPort } from './routes/queries.ts';
 import { alertmanagerRouter, type AlertmanagerOptions } from './alertmanager/alertmanager.ts';
+import type { AccessTokens } from './auth/tokens.ts';
 import { maintenanceRouter, type MaintenancePort } from './routes/maintenance.ts';
 import { rulesRouter, type RulesPort } from './routes/rules.ts';
 import { silencesRouter } from './routes/silences.ts';
@@ -75,15 +75,15 @@ export function createApi(ports: ApiPorts): Express {
   const { tokens } = ports;
   const mayChange = scopeGuard((token) => tokens.judge(token, 'admin'), {
     scope: 'admin',
-    purpose: 'changing things',
+    purpose: 'changing anything',
   });
-  const changing = {
+  const people = {
     guard: mayChange,
     nameOfToken: (id: string) => tokens.nameOf(id) ?? `token ${id}`,
   };
   app.use('/v1/hosts', hostsRouter(ports.hosts));
-  app.use('/v1/incidents', incidentsRouter({ incidents: ports.incidents, ...changing }));
-  app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...changing }));
+  app.use('/v1/incidents', incidentsRouter({ incidents: ports.incidents, ...people }));
+  app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...people }));
   app.use('/v1/queries', queriesRouter(ports.queries));
   app.use('/v1/silences', silencesRouter(ports.alertmanager, mayChange));
   app.use('/v1/rules', rulesRouter(ports.rules, mayChange));

@@ -247,6 +247,38 @@ export interface IncidentsAnswer {
   readonly incidents: readonly Incident[];
 }
 
+/** `GET /v1/on-call` */
+export interface OnCallAnswer {
+  readonly schedules: readonly {
+    readonly name: string;
+    readonly timeZone: string;
+    /** `null` when nobody is on call at present. */
+    readonly person: string | null;
+    /** When that ends, at most a week ahead. */
+    readonly untilMs: number;
+  }[];
+}
+
+/** `GET /v1/on-call/:schedule?from=&days=` */
+export interface OnCallSchedule {
+  readonly name: string;
+  readonly timeZone: string;
+  /** In order; a gap between two of them is a time in which nobody is on call. */
+  readonly shifts: readonly { readonly person: string; readonly fromMs: number; readonly toMs: number }[];
+  /** Those that people made, not those of the configuration. */
+  readonly overrides: readonly OnCallOverride[];
+  /** The same as a calendar; whoever has the address can read it. */
+  readonly calendarUrl: string;
+}
+
+export interface OnCallOverride {
+  readonly id: string;
+  readonly person: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly author: string;
+}
+
 /** A condition on one label; an absent label counts as empty. */
 export interface LabelMatcherShape {
   readonly name: string;
@@ -333,38 +365,6 @@ export interface MaintenanceWindowShape {
 /** `GET /v1/maintenance` */
 export interface MaintenanceAnswer {
   readonly windows: readonly MaintenanceWindowShape[];
-}
-
-/** `GET /v1/on-call` */
-export interface OnCallAnswer {
-  readonly schedules: readonly {
-    readonly name: string;
-    readonly timeZone: string;
-    /** `null` when nobody is on call at present. */
-    readonly person: string | null;
-    /** When that ends, at most a week ahead. */
-    readonly untilMs: number;
-  }[];
-}
-
-/** `GET /v1/on-call/:schedule?from=&days=` */
-export interface OnCallSchedule {
-  readonly name: string;
-  readonly timeZone: string;
-  /** In order; a gap between two of them is a time in which nobody is on call. */
-  readonly shifts: readonly { readonly person: string; readonly fromMs: number; readonly toMs: number }[];
-  /** Those that people made, not those of the configuration. */
-  readonly overrides: readonly OnCallOverride[];
-  /** The same as a calendar; whoever has the address can read it. */
-  readonly calendarUrl: string;
-}
-
-export interface OnCallOverride {
-  readonly id: string;
-  readonly person: string;
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly author: string;
 }
 
 /** `GET /v1/status` */

@@ -1,6 +1,7 @@
 /** `rollcall-collector notify test`: one message to one receiver, by the way that alerts take. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { createSmtp } from '../alerting/notify/email/smtp.ts';
 import { createReceivers } from '../alerting/notify/list.ts';
 import type { Notification } from '../alerting/notify/notifier.ts';
 import { createPost } from '../alerting/notify/post.ts';
@@ -17,7 +18,12 @@ export async function testReceiver(config: Config, name: string, clock: Clock): 
     allowedRanges: config['allow-private-targets'],
     allowedPorts: config['allow-target-ports'],
   });
-  const ports = { post: createPost({ clock, guard }), clock, externalUrl: externalUrl(config) };
+  const ports = {
+    post: createPost({ clock, guard }),
+    mail: createSmtp({ clock, guard }),
+    clock,
+    externalUrl: externalUrl(config),
+  };
   const receivers = createReceivers(config.receivers, ports);
   const receiver = receivers.find((one) => one.name === name);
   if (receiver === undefined) {

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { LineCounter, parseDocument, parse as parseYaml } from 'yaml';
 import type * as z from 'zod';
-import { unknownReceivers } from '../alerting/routing/route-config.ts';
 import { missingReceivers } from '../alerting/on-call/config.ts';
+import { unknownReceivers } from '../alerting/routing/route-config.ts';
 import { CONFIG_SCHEMA, OPTIONS, type Config } from './options.ts';
 
 /** Largest configuration file accepted. */
@@ -167,11 +167,6 @@ function contradictions(config: Config): string[] {
   }
   const receivers = new Set(config.receivers.map(({ name }) => name));
   problems.push(...unknownReceivers(config.routes, receivers));
-  problems.push(
-    ...missingReceivers(
-      config['on-call'],
-      config.receivers.map(({ name }) => name),
-    ),
-  );
+  problems.push(...missingReceivers(config['on-call'], receivers));
   return problems;
 }

@@ -7,9 +7,9 @@ import { dependenciesSchema } from '../alerting/inhibition/dependencies.ts';
 import { inhibitRulesSchema } from '../alerting/inhibition/inhibit-rules.ts';
 import { secretUrl } from '../alerting/notify/fields.ts';
 import { receiverConfigSchema } from '../alerting/notify/list.ts';
+import { onCallSchema } from '../alerting/on-call/config.ts';
 import { MAIN_STORE, mirrorConfigSchema, storageConfigSchema } from '../storage/store-config.ts';
 import { routesSchema } from '../alerting/routing/route-config.ts';
-import { onCallSchema } from '../alerting/on-call/config.ts';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
@@ -125,11 +125,11 @@ const SCHEMAS = {
       (list) => new Set(list.map(({ name }) => name)).size === list.length,
       'must not use a name twice',
     ),
+  'on-call': onCallSchema,
   routes: routesSchema,
   'inhibit-rules': inhibitRulesSchema,
   dependencies: dependenciesSchema,
   'heartbeat-url': secretUrl.optional(),
-  'on-call': onCallSchema,
   'allow-private-targets': z
     .array(z.string().regex(RANGE, 'must be an address range such as 10.0.0.0/8'), {
       error: 'must be a list of ranges',
@@ -260,6 +260,11 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     fallback: '[]',
     help: 'Who is told about incidents. kind: webhook posts the Alertmanager v4 format to url, with bearerToken if there is one.',
   },
+  'on-call': {
+    shape: '{people, schedules, policies}',
+    fallback: '{}',
+    help: 'Who is on call, and who is told next when nobody acknowledges. See docs/alerting.md. With a policy named default, incidents of severity page escalate by it.',
+  },
   routes: {
     shape:
       'list of {name, match, actions, receivers, fallback, group-by, group-wait, repeat-interval, continue}',
@@ -280,11 +285,6 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: 'URL',
     fallback: undefined,
     help: 'Address that gets a POST each minute for as long as alerting works, so that somebody else notices when it does not.',
-  },
-  'on-call': {
-    shape: '{people, schedules, policies}',
-    fallback: '{}',
-    help: 'Who is on call, and who is told next when nobody acknowledges. See docs/alerting.md. With a policy named default, incidents of severity page escalate by it.',
   },
   'allow-private-targets': {
     shape: 'list of ranges',

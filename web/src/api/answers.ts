@@ -198,7 +198,8 @@ function inventoryValue(depth: number): Read<InventoryValue> {
   };
 }
 
-const readIncident: Read<Incident> = (value, path) => {
+/** One incident of a list. */
+export const readIncident: Read<Incident> = (value, path) => {
   const field = fieldsOf(value, path);
   return {
     id: field('id', text),

@@ -4,6 +4,7 @@ import type {
   HostState,
   HostSummary,
   HostsAnswer,
+  IncidentDetail,
   IncidentStatus,
   IncidentsAnswer,
   InventoryAnswer,
@@ -20,6 +21,7 @@ import {
   readInventoryChanges,
   readStatus,
 } from './answers.ts';
+import { readIncidentDetail } from './incident-answer.ts';
 import { readMatrix, readPrometheusError } from './prometheus.ts';
 import type { MatrixSeries } from './prometheus.ts';
 import { Malformed } from './read.ts';
@@ -56,6 +58,7 @@ export interface Api {
   inventory(id: string, signal: AbortSignal): Promise<Answer<InventoryAnswer>>;
   inventoryChanges(id: string, signal: AbortSignal): Promise<Answer<InventoryChangesAnswer>>;
   incidents(filter: IncidentFilter, signal: AbortSignal): Promise<Answer<IncidentsAnswer>>;
+  incident(id: string, signal: AbortSignal): Promise<Answer<IncidentDetail>>;
   status(signal: AbortSignal): Promise<Answer<StatusAnswer>>;
   queryRange(query: RangeQuery, signal: AbortSignal): Promise<Answer<readonly MatrixSeries[]>>;
 }
@@ -84,6 +87,7 @@ export function createApi(ports: { readonly fetch: typeof fetch; readonly clock:
     inventoryChanges: (id, signal) =>
       get(`/v1/hosts/${encodeURIComponent(id)}/changes`, readInventoryChanges, signal),
     incidents: (filter, signal) => get(incidentsUrl(filter), readIncidents, signal),
+    incident: (id, signal) => get(`/v1/incidents/${encodeURIComponent(id)}`, readIncidentDetail, signal),
     status: (signal) => get('/v1/status', readStatus, signal),
     queryRange: (query, signal) =>
       // A form, not an address: the expression carries host names, and an address has a length limit.

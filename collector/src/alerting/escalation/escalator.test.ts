@@ -3,6 +3,7 @@ import { thrownCode as code } from '@rollcall/shared/testing/thrown.ts';
 import type { IncidentDetail } from '../../api/types.ts';
 import { onCallSchema } from '../on-call/config.ts';
 import type { Alerting } from '../pipeline.ts';
+import { routesSchema } from '../routing/route-config.ts';
 import { HOST_DOWN, World } from '../testing/world.ts';
 
 const MINUTE_MS = 60_000;
@@ -184,6 +185,33 @@ describe('escalation', () => {
     expect(detail(alerting, id).escalation).toBeNull();
     await alerting.stop();
   });
+});
+
+it('waits while a silence covers the incident, and goes on when that is over', async () => {
+  const { world, alerting } = open();
+  const nowMs = world.clock.wallMs();
+  alerting.delivery.silences.create({
+    matchers: [{ name: 'instance', operator: '=', value: 'web-1' }],
+    startsMs: nowMs,
+    endsMs: nowMs + 60 * MINUTE_MS,
+    createdBy: 'anna',
+    comment: 'moving it',
+  });
+  const id = await down(world, alerting);
+  await world.clock.advance(59 * MINUTE_MS);
+  expect(told(world)).toBe('chat 0, anna-mail 0, ben-mail 0, boss 0');
+  expect(detail(alerting, id).escalation).toMatchObject({ step: 1 });
+  await world.clock.advance(3 * MINUTE_MS);
+  expect(told(world)).toBe('chat 1, anna-mail 1, ben-mail 0, boss 0');
+  await alerting.stop();
+});
+
+it('lets a route name a receiver of people on call', async () => {
+  const routes = routesSchema.parse([{ name: 'all', receivers: ['boss'] }]);
+  const { world, alerting } = open({ settings: { routes } });
+  await down(world, alerting);
+  expect(told(world)).toBe('chat 0, anna-mail 1, ben-mail 0, boss 1');
+  await alerting.stop();
 });
 
 describe('an acknowledgement', () => {

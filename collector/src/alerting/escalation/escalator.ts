@@ -25,7 +25,7 @@ export interface EscalatorOptions {
   readonly counters: AlertingCounters;
   readonly limits: AlertingLimits;
   /** Why nobody is to be told of an incident at present, such as a silence; `null` when there is no reason. */
-  readonly suppression: (incidentId: string) => string | null;
+  readonly suppression: (incidentId: string, snapshot: Snapshot) => string | null;
   /** Writes the outbox rows of a step. Called inside the transaction. */
   readonly enqueue: (transition: Transition, receivers: readonly string[]) => void;
   /** Told after transitions were stored. */
@@ -73,11 +73,6 @@ export class Escalator {
     const named = this.#policies.get(labels[POLICY_LABEL] ?? '');
     if (named !== undefined) return named;
     return severity === 'page' ? (this.#policies.get(DEFAULT_POLICY) ?? null) : null;
-  }
-
-  /** Receivers that a step has told, and that must hear of the end. */
-  told(incidentId: string): readonly string[] {
-    return this.#options.rows.told(incidentId);
   }
 
   /** Notes what a transition means for escalation. To be called inside the transaction that stores it. */
@@ -146,8 +141,8 @@ export class Escalator {
       });
       return;
     }
-    const reason = suppression(incidentId);
-    if (reason !== null) {
+    const snapshot = incidents.snapshotOf(incidentId);
+    if (snapshot !== null && suppression(incidentId, snapshot) !== null) {
       rows.hold(incidentId, nowMs + limits.escalationHoldMs);
       counters.increment('rollcall_alerting_escalations_total', { policy: policy.name, outcome: 'held' });
       return;

@@ -22,8 +22,6 @@ export interface EscalationRows {
   end(incidentId: string): void;
   /** All that have a time, soonest first, at most `limit`. */
   timed(limit: number): readonly Escalation[];
-  /** Receivers that were told by a step and not only meant to be. */
-  told(incidentId: string): readonly string[];
   /** Open incidents whose acknowledgement was to last until `nowMs` or before. */
   lapsed(nowMs: number): readonly string[];
   clearAcknowledgement(incidentId: string): void;
@@ -48,9 +46,6 @@ export function createEscalationRows({ connection }: Database): EscalationRows {
     SELECT e.incident_id, e.policy, e.round, e.step, e.due_ms, i.ack_ms
     FROM escalations AS e JOIN incidents AS i ON i.id = e.incident_id
     WHERE e.due_ms IS NOT NULL ORDER BY e.due_ms LIMIT ?`);
-  const told = connection.prepare(`
-    SELECT DISTINCT o.receiver FROM outbox AS o JOIN transitions AS t ON t.id = o.transition_id
-    WHERE o.incident_id = ? AND t.kind = 'escalated' AND o.status <> 'suppressed' ORDER BY o.receiver`);
   const lapsed = connection.prepare(
     `SELECT id FROM incidents WHERE status = 'open' AND ack_until_ms IS NOT NULL AND ack_until_ms <= ? ORDER BY id`,
   );
@@ -73,7 +68,6 @@ export function createEscalationRows({ connection }: Database): EscalationRows {
           isAcknowledged: row.ack_ms !== null,
         };
       }),
-    told: (incidentId) => told.all(incidentId).map((row) => z.string().parse(row['receiver'])),
     lapsed: (nowMs) => lapsed.all(nowMs).map((row) => z.string().parse(row['id'])),
     clearAcknowledgement: (incidentId) => void clear.run(incidentId),
   };

@@ -18,7 +18,7 @@ export interface IncidentRows {
    * @returns `null` when there is no such incident
    */
   follow(incidentId: string, at: Omit<NewTransition, 'snapshot'>): Transition | null;
-  /** An incident as it is now; `null` when there is no such incident. */
+  /** The incident as it was at its latest transition; `null` when there is none. */
   snapshotOf(incidentId: string): Snapshot | null;
   /** Ends an incident; `null`, and nothing is written, when it has ended already. */
   end(incidentId: string, ending: Ending, nowMs: number): Transition | null;

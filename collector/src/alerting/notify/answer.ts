@@ -24,7 +24,7 @@ export function resultOfAnswer(answer: PostAnswer, options: AnswerOptions): Send
   const { status } = answer;
   if (status >= 200 && status <= 299) return { kind: 'delivered', status };
   const error = `the receiver answered ${status}`;
-  const excerpt = excerptOf(answer.body, options.secrets);
+  const excerpt = shownAnswer(answer.body, options.secrets);
   if (RETRY_STATUSES.has(status) || status >= 500) {
     const retryAfterMs = parseRetryAfterMs(answer.retryAfter, options.nowMs);
     return { kind: 'retry', error, status, retryAfterMs, excerpt };
@@ -52,7 +52,7 @@ export function parseRetryAfterMs(header: string | null, nowMs: number): number 
 }
 
 /** The beginning of an answer, without what the receiver may have repeated of our secrets. */
-function excerptOf(body: string, secrets: readonly string[]): string | null {
+export function shownAnswer(body: string, secrets: readonly string[]): string | null {
   let text = body;
   for (const secret of secrets) if (secret !== '') text = text.replaceAll(secret, '[redacted]');
   const clean = cleanText(text, EXCERPT_LENGTH_MAX);

@@ -36,6 +36,7 @@ function receiver(kind: string, answer: PostAnswer | Error): { notifier: Notifie
       if (answer instanceof Error) throw answer;
       return answer;
     },
+    mail: () => Promise.reject(new Error('no mail')),
     clock: new FakeClock(),
     externalUrl: 'https://rollcall.example',
   });
@@ -54,7 +55,9 @@ async function resultOf(kind: string, answer: PostAnswer | Error): Promise<SendR
 }
 
 it('every kind of receiver is tested', () => {
-  const kinds = receiverConfigSchema.options.map((option) => [...option.shape.kind.values].join());
+  const all = receiverConfigSchema.options.map((option) => [...option.shape.kind.values].join());
+  // Mail servers answer in their own way: email.test.ts holds mail to the same promises.
+  const kinds = all.filter((kind) => kind !== 'email');
   expect(Object.keys(CONFIGS).sort()).toEqual(kinds.sort());
   expect(Object.keys(BODY_BYTES_MAX).sort()).toEqual(kinds.sort());
 });

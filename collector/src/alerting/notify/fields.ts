@@ -18,3 +18,9 @@ export const secretWord = z
   .string()
   .regex(/^[\x21-\x7e]{1,4096}$/, 'must be printable characters without blanks')
   .transform((text) => new Secret(text));
+
+/** A password that people chose; blanks count, control characters are refused. */
+export const secretText = z
+  .string()
+  .regex(/^[^\p{Cc}]{1,1024}$/u, 'must be 1 to 1024 characters on one line')
+  .transform((text) => new Secret(text));

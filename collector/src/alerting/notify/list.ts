@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { alertmanagerConfigSchema, createAlertmanager } from './alertmanager/alertmanager.ts';
 import { createDiscord, discordConfigSchema } from './discord/discord.ts';
+import { createEmail, emailConfigSchema } from './email/email.ts';
 import { createGoogleChat, googleChatConfigSchema } from './google-chat/google-chat.ts';
 import type { Notifier, NotifierPorts, Receiver } from './notifier.ts';
 import { createNtfy, ntfyConfigSchema } from './ntfy/ntfy.ts';
@@ -24,6 +25,7 @@ export const receiverConfigSchema = z.discriminatedUnion('kind', [
   telegramConfigSchema,
   ntfyConfigSchema,
   googleChatConfigSchema,
+  emailConfigSchema,
 ]);
 export type ReceiverConfig = Readonly<z.infer<typeof receiverConfigSchema>>;
 
@@ -64,5 +66,7 @@ function createNotifier(config: ReceiverConfig, ports: NotifierPorts): Notifier 
       return createNtfy(config, ports);
     case 'google-chat':
       return createGoogleChat(config, ports);
+    case 'email':
+      return createEmail(config, ports);
   }
 }

@@ -1,6 +1,9 @@
 /** The seam of all receivers: how a notification is handed to somebody else's system, once. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { TransitionKind, Snapshot } from '../incidents/transition.ts';
+import type { IncidentEvidence } from '../../api/types.ts';
+import type { Links } from '../links/links.ts';
+import type { SendMail } from './email/smtp.ts';
 import type { Post } from './post.ts';
 
 export interface Notification {
@@ -50,9 +53,15 @@ export interface Notifier {
 /** What a notifier may use. */
 export interface NotifierPorts {
   readonly post: Post;
+  readonly mail: SendMail;
   readonly clock: Clock;
   /** Where people reach this collector, without a slash at the end; links start with it. */
   readonly externalUrl: string;
+  /** Addresses at which the incident can be acknowledged and closed without a login; none when left out. */
+  readonly links?: Pick<Links, 'to'> | undefined;
+  /** What was seen when an incident opened; waits a moment while that is being found out. `null` when it is not known. */
+  readonly evidenceOf?:
+    ((incidentId: string, signal: AbortSignal) => Promise<IncidentEvidence | null>) | undefined;
 }
 
 /** A configured receiver. The name is what outbox rows refer to; renaming one is removing and adding it. */

@@ -31,6 +31,7 @@ async function send(
         request = sent;
         return answer;
       },
+      mail: () => Promise.reject(new Error('no mail')),
       clock,
       externalUrl: URL_OF_US,
     },

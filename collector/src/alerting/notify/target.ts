@@ -38,10 +38,19 @@ export interface TargetGuard {
    * @throws AppError TARGET_FORBIDDEN (retryable only where the name may resolve to something else later),
    *   NOTIFY_FAILED when the name cannot be resolved. Messages carry the origin and nothing else of the URL.
    */
-  check(url: string): Promise<CheckedTarget>;
+  check(url: string, purpose?: TargetPurpose): Promise<CheckedTarget>;
 }
 
-const PORTS: readonly number[] = [80, 443, 8080, 8443];
+/** What the target speaks: web takes http and https, mail smtp (plain) and smtps (with TLS, from the start or soon). */
+export type TargetPurpose = 'web' | 'mail';
+
+/** Ports of each purpose, and the schemes with the port that they mean. */
+const PURPOSES = {
+  web: { ports: [80, 443, 8080, 8443], schemes: { 'http:': 80, 'https:': 443 }, better: 'https' },
+  mail: { ports: [25, 465, 587, 2525], schemes: { 'smtp:': 25, 'smtps:': 465 }, better: 'TLS' },
+} as const;
+/** Schemes whose bytes everybody on the way can read. */
+const PLAIN_SCHEMES: ReadonlySet<string> = new Set(['http:', 'smtp:']);
 const METADATA_NAMES = new Set(['metadata.google.internal', 'metadata', 'metadata.goog']);
 const ADDRESSES_MAX = 32;
 
@@ -53,10 +62,9 @@ const systemResolve: Resolve = async (hostname) => {
 /** @throws AppError BAD_CONFIG when a range of the policy is none */
 export function createTargetGuard(policy: TargetPolicy, resolve: Resolve = systemResolve): TargetGuard {
   const allowed = new AddressRanges(policy.allowedRanges);
-  const ports = new Set([...PORTS, ...policy.allowedPorts]);
   return {
-    async check(text) {
-      const url = parseTarget(text, ports);
+    async check(text, purpose = 'web') {
+      const url = parseTarget(text, purpose, policy.allowedPorts);
       // Trailing dots and brackets belong to the URL, not to the name.
       const hostname = url.hostname.replace(/^\[|\]$/g, '').replace(/\.+$/, '');
       if (METADATA_NAMES.has(hostname)) throw forbidden(url, 'cloud metadata is never reachable');
@@ -80,16 +88,20 @@ export function createTargetGuard(policy: TargetPolicy, resolve: Resolve = syste
 }
 
 /** The parts of the check that need no addresses. */
-function parseTarget(text: string, ports: ReadonlySet<number>): URL {
+function parseTarget(text: string, purpose: TargetPurpose, allowedPorts: readonly number[]): URL {
   if (!URL.canParse(text)) throw new AppError('TARGET_FORBIDDEN', 'send request: the target is not a URL');
   const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw forbidden(url, `scheme ${url.protocol} is not allowed, use https`);
+  const { ports, schemes, better } = PURPOSES[purpose];
+  const standardPort = Object.entries(schemes).find(([scheme]) => scheme === url.protocol)?.[1];
+  if (standardPort === undefined) {
+    throw forbidden(url, `scheme ${url.protocol} is not allowed, use ${better}`);
   }
   if (url.username !== '' || url.password !== '')
     throw forbidden(url, 'credentials in a URL are not allowed');
-  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
-  if (!ports.has(port)) throw forbidden(url, `port ${port} is not among the allowed ports`);
+  const port = url.port === '' ? standardPort : Number(url.port);
+  if (![...ports, ...allowedPorts].includes(port)) {
+    throw forbidden(url, `port ${port} is not among the allowed ports`);
+  }
   return url;
 }
 
@@ -103,14 +115,14 @@ async function resolveName(
     addresses = await resolve(hostname);
   } catch (error) {
     const reason = systemErrorCode(error) ?? describeError(error);
-    throw new AppError('NOTIFY_FAILED', `send request to ${url.origin}: resolve the name: ${reason}`, {
+    throw new AppError('NOTIFY_FAILED', `send request to ${originOf(url)}: resolve the name: ${reason}`, {
       isRetryable: true,
     });
   }
   if (addresses.length === 0 || addresses.length > ADDRESSES_MAX) {
     throw new AppError(
       'NOTIFY_FAILED',
-      `send request to ${url.origin}: the name has ${addresses.length} addresses (1 to ${ADDRESSES_MAX} allowed)`,
+      `send request to ${originOf(url)}: the name has ${addresses.length} addresses (1 to ${ADDRESSES_MAX} allowed)`,
       { isRetryable: true },
     );
   }
@@ -123,12 +135,20 @@ function addressProblem(url: URL, address: string, allowed: AddressRanges): stri
   if (kind === 'metadata') return 'cloud metadata is never reachable';
   if (allowed.has(unpackAddress(address))) return null;
   if (kind === 'private') return `address ${address} is not public and not in an allowed range`;
-  if (url.protocol === 'http:') return `http to ${address} is not in an allowed range, use https`;
+  if (PLAIN_SCHEMES.has(url.protocol)) {
+    const better = url.protocol === 'http:' ? 'https' : 'TLS';
+    return `${url.protocol.slice(0, -1)} to ${address} is not in an allowed range, use ${better}`;
+  }
   return null;
 }
 
 function forbidden(url: URL, problem: string, isRetryable = false): AppError {
-  // The origin of an unusual scheme is "null".
-  const target = url.origin === 'null' ? url.protocol : url.origin;
+  const target = originOf(url);
   return new AppError('TARGET_FORBIDDEN', `send request to ${target}: ${problem}`, { isRetryable });
+}
+
+/** Scheme, host and port; of an unusual scheme without a host the scheme alone. */
+function originOf(url: URL): string {
+  if (url.origin !== 'null') return url.origin;
+  return url.host === '' ? url.protocol : `${url.protocol}//${url.host}`;
 }

@@ -44,7 +44,7 @@ export function facts({ snapshot, incidentId }: Notification): readonly (readonl
 
 /** Where people see the incident. */
 export function incidentLink({ incidentId }: Notification, externalUrl: string): string {
-  return `${externalUrl}/incidents#${encodeURIComponent(incidentId)}`;
+  return `${externalUrl}/incidents/${encodeURIComponent(incidentId)}`;
 }
 
 /** `text` with at most `max` characters (UTF-16 units), marked where it was cut. */
@@ -79,10 +79,12 @@ function oneLine(text: string): string {
   return cleanText(text.replaceAll(/\s+/g, ' '), 4096);
 }
 
-function formatNumber(value: number): string {
+/** Four digits are enough for a message. */
+export function formatNumber(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 }
 
-function timeText(timeMs: number): string {
+/** For example `2026-01-02 03:04:05 UTC`. */
+export function timeText(timeMs: number): string {
   return `${new Date(timeMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }

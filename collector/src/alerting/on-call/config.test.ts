@@ -106,8 +106,8 @@ describe('on-call settings', () => {
 
   it('name receivers that must be there', () => {
     const onCall = onCallSchema.parse(parse(WHOLE));
-    expect(missingReceivers(onCall, ['anna-mail', 'ben-mail', 'pager'])).toEqual([]);
-    expect(missingReceivers(onCall, ['anna-mail', 'ben-mail'])).toEqual([
+    expect(missingReceivers(onCall, new Set(['anna-mail', 'ben-mail', 'pager']))).toEqual([]);
+    expect(missingReceivers(onCall, new Set(['anna-mail', 'ben-mail']))).toEqual([
       'on-call: person "ben": there is no receiver "pager"',
       'on-call: policy "default", step 2: there is no receiver "pager"',
     ]);

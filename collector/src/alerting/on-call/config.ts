@@ -216,8 +216,7 @@ function repeated(names: readonly string[]): readonly string[] {
 }
 
 /** Receivers that `onCall` names and that are not configured, in words. */
-export function missingReceivers(onCall: OnCallConfig, receivers: readonly string[]): readonly string[] {
-  const known = new Set(receivers);
+export function missingReceivers(onCall: OnCallConfig, known: ReadonlySet<string>): readonly string[] {
   const ofPeople = onCall.people.flatMap((person) =>
     person.receivers.map((receiver) => [`person "${person.name}"`, receiver] as const),
   );

@@ -9,8 +9,8 @@ import { Labels } from '../../storage/labels.ts';
 import type { AlertingCounters } from '../counters.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { Notification, Notifier, Receiver, SendResult } from '../notify/notifier.ts';
-import { createAlerting, type Alerting, type AlertingOptions } from '../pipeline.ts';
 import type { OnCallConfig } from '../on-call/config.ts';
+import { createAlerting, type Alerting, type AlertingOptions } from '../pipeline.ts';
 import type { EvaluatedSample, HostPresence } from '../ports.ts';
 import type { ExpressionRule, PresenceRule, Rule } from '../rules/rule.ts';
 
@@ -127,8 +127,10 @@ export interface WorldOptions {
   readonly limits?: Partial<AlertingLimits>;
   readonly receivers?: readonly string[];
   readonly state?: Database;
-  readonly settings?: Pick<AlertingOptions, 'routes' | 'inhibitRules' | 'dependencies'>;
   readonly onCall?: OnCallConfig;
+  readonly evaluateRange?: AlertingOptions['evaluateRange'];
+  readonly changesOf?: AlertingOptions['changesOf'];
+  readonly settings?: Pick<AlertingOptions, 'routes' | 'inhibitRules' | 'dependencies'>;
 }
 
 export class World {
@@ -183,6 +185,8 @@ export class World {
       ...this.#options.settings,
       rules: this.#options.rules ?? [HOST_DOWN, DISK_FULL],
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+      evaluateRange: this.#options.evaluateRange,
+      changesOf: this.#options.changesOf,
       ...(this.#options.onCall === undefined ? {} : { onCall: this.#options.onCall }),
       counters: this.counters,
     });

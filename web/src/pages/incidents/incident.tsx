@@ -44,8 +44,11 @@ function IncidentCard({
       <header>
         <SeverityBadge severity={incident.severity} />
         <h3>
-          <Foreign text={incident.title} maxLength={300} />
+          <a href={`/incidents/${encodeURIComponent(incident.id)}`}>
+            <Foreign text={incident.title} maxLength={300} />
+          </a>
         </h3>
+        <Acknowledged incident={incident} />
         {incident.status === 'open' && incident.isHeld ? (
           <span
             class="badge is-held"
@@ -73,6 +76,17 @@ function IncidentCard({
   );
 }
 
+/** Who takes care of an open incident, where somebody has said so. */
+export function Acknowledged({ incident }: { readonly incident: Incident }) {
+  const { acknowledgement, status } = incident;
+  if (acknowledgement === null || status !== 'open') return null;
+  return (
+    <span class="badge is-acknowledged">
+      acknowledged by <Foreign text={acknowledgement.by} maxLength={64} />
+    </span>
+  );
+}
+
 /** How urgent an incident is, in a word; the weight of the badge follows it, colours stay for states. */
 export function SeverityBadge({ severity }: { readonly severity: Severity }) {
   return <span class={`badge is-${severity}`}>{SEVERITY_WORDS[severity]}</span>;
@@ -90,7 +104,8 @@ export function HostOf({ incident }: { readonly incident: Incident }) {
   );
 }
 
-function When({ incident }: { readonly incident: Incident }) {
+/** Since when it is open, or when it was and for how long. */
+export function When({ incident }: { readonly incident: Incident }) {
   if (incident.resolvedMs === null) {
     return (
       <span>
@@ -107,7 +122,8 @@ function When({ incident }: { readonly incident: Incident }) {
   );
 }
 
-function Value({ incident }: { readonly incident: Incident }) {
+/** The value that opened it, beside its limit. */
+export function Value({ incident }: { readonly incident: Incident }) {
   if (incident.value === null) return null;
   return (
     <span>
@@ -122,14 +138,15 @@ function Value({ incident }: { readonly incident: Incident }) {
   );
 }
 
-const DELIVERY_WORDS: Readonly<Record<IncidentDelivery['status'], string>> = {
+/** How a notification fares, in words. */
+export const DELIVERY_WORDS: Readonly<Record<IncidentDelivery['status'], string>> = {
   queued: 'queued',
   sending: 'being sent',
   waiting: 'waiting to try again',
   delivered: 'delivered',
   dead: 'given up',
   superseded: 'replaced by a newer one',
-  suppressed: 'held back by a silence or maintenance',
+  suppressed: 'held back',
 };
 
 /** The notifications of an incident; a problem with one is in plain words, not only in a log. */

@@ -84,7 +84,9 @@ function ResolvedTable({ incidents }: { readonly incidents: readonly Incident[] 
                 <HostOf incident={incident} />
               </td>
               <td class="is-text">
-                <Foreign text={incident.title} maxLength={300} />
+                <a href={`/incidents/${encodeURIComponent(incident.id)}`}>
+                  <Foreign text={incident.title} maxLength={300} />
+                </a>
               </td>
               <td>
                 <Foreign text={incident.rule} />

@@ -45,7 +45,7 @@ const GOLDEN =
   '{"receiver":"ops","status":"firing","alerts":[{"status":"firing","labels":{"instance":"web-1","mountpoint":"/var",' +
   '"alertname":"FilesystemAlmostFull","severity":"ticket"},"annotations":{"summary":"/var on web-1 is 95% full",' +
   '"description":"Free \\"space\\"."},"startsAt":"2026-01-02T03:04:05.678Z","endsAt":"0001-01-01T00:00:00Z",' +
-  '"generatorURL":"https://rollcall.example/incidents#i-01JGFJJZ0000000000000000AB",' +
+  '"generatorURL":"https://rollcall.example/incidents/i-01JGFJJZ0000000000000000AB",' +
   '"fingerprint":"b919b17a810d55b9"}],"groupLabels":{"instance":"web-1","mountpoint":"/var",' +
   '"alertname":"FilesystemAlmostFull","severity":"ticket"},"commonLabels":{"instance":"web-1","mountpoint":"/var",' +
   '"alertname":"FilesystemAlmostFull","severity":"ticket"},"commonAnnotations":{"summary":"/var on web-1 is 95% full",' +
@@ -105,6 +105,7 @@ describe('the webhook receiver', () => {
   function receiver(post: Post, over: object = {}) {
     const [created] = createReceivers([receiverConfigSchema.parse(config(over))], {
       post,
+      mail: () => Promise.reject(new Error('no mail')),
       clock: new FakeClock(),
       externalUrl: 'https://rollcall.example',
     });
@@ -171,6 +172,7 @@ describe('the webhook receiver', () => {
     const parsed = receiverConfigSchema.parse(config());
     const ports = {
       post: async () => ({ status: 200, retryAfter: null, body: '' }),
+      mail: () => Promise.reject(new Error('no mail')),
       clock: new FakeClock(),
       externalUrl: '',
     };

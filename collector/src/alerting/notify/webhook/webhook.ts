@@ -9,6 +9,7 @@ import { receiverName, secretUrl, secretWord } from '../fields.ts';
 import { httpNotifier, secretsOfUrl } from '../http-notifier.ts';
 import { isEnding } from '../../incidents/transition.ts';
 import type { Notification, Notifier, NotifierPorts } from '../notifier.ts';
+import { incidentLink } from '../text.ts';
 import { fingerprint } from './fingerprint.ts';
 
 export const webhookConfigSchema = z.strictObject({
@@ -66,7 +67,7 @@ export function webhookBody(notification: Notification, externalUrl: string): st
         annotations,
         startsAt: new Date(snapshot.openedMs).toISOString(),
         endsAt: snapshot.resolvedMs === null ? ZERO_TIME : new Date(snapshot.resolvedMs).toISOString(),
-        generatorURL: `${externalUrl}/incidents#${notification.incidentId}`,
+        generatorURL: incidentLink(notification, externalUrl),
         fingerprint: fingerprint(labels),
       },
     ],
