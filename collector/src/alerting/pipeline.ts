@@ -1,6 +1,6 @@
 /**
  * Alerting as the rest of the collector sees it: rules are evaluated, what changes is stored together with the
- * notifications it takes, and the outbox delivers them.
+ * notifications it takes, and the outbox delivers them. Long, because every part of alerting is put together here.
  */
 import { background } from '@rollcall/shared/lib/background.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';

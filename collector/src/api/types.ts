@@ -1,6 +1,7 @@
 /**
  * The shapes of Rollcall's own REST API under `/v1`, as JSON. Types only: the page imports this file, and nothing of
- * the collector comes with it. Times are UTC milliseconds, sizes bytes, ratios 0–1; `null` means "not known".
+ * the collector comes with it. Times are UTC milliseconds, sizes bytes, ratios 0–1; `null` means "not known". Long,
+ * because it is the whole list.
  */
 
 import type { InventoryRecord, InventoryValue } from '@rollcall/shared/inventory/canonical.ts';

@@ -113,7 +113,7 @@ describe('loadConfig', () => {
     expect(loadText('routes: [{name: db, receivers: [dba]}]').problems).toContain(
       'route "db" names the receiver "dba", which is not among receivers',
     );
-    expect(loadText('dependencies: [{match: [host], parent: gw}]').problems).toContain('matcher \"host\"');
+    expect(loadText('dependencies: [{match: [host], parent: gw}]').problems).toContain('matcher "host"');
   });
 
   it('refuses doubled receiver names and unknown kinds', () => {
