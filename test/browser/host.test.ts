@@ -171,7 +171,7 @@ describe.skipIf(chromium.path === null)(`the page of incidents${chromium.note}`,
     await page.getByText('Nobody was notified.').first().waitFor();
     const resolved = page.getByRole('region', { name: 'Resolved incidents' }).getByRole('row');
     await eventually(() => resolved.count()).toBe(31);
-    await open.first().getByRole('link').click();
+    await open.first().getByRole('link', { name: 'edge-1', exact: true }).click();
     await page.getByRole('heading', { level: 1, name: 'edge-1' }).waitFor();
     expect(problems).toEqual([]);
     await close();
