@@ -98,6 +98,7 @@ class World {
       nowMs: () => this.#timeline.nowMs,
       agentOf: (line) => this.#agentOf(line.name),
       probe: () => this.#probe,
+      hosts: () => this.#collector.hosts,
       failed: (check, detail) => this.#fail(check, detail),
       mark: (name) => this.#mark(name),
       log: (line) => this.#note(line),
