@@ -9,6 +9,7 @@
  *   --jobs N      processes side by side                               default one per core
  *   --mutants     each mutant in at most --seeds (default 200) seeds
  *   --mutant NAME one mutant; exit code 0 when it is caught
+ *   --control     with --mutant: the same seeds with the product as it is, which must not be caught
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: String(availableParallelism()) },
     mutants: { type: 'boolean', default: false },
     mutant: { type: 'string' },
+    control: { type: 'boolean', default: false },
     /** For the processes that we start: tell the parent, print nothing. */
     child: { type: 'boolean', default: false },
   },
@@ -104,7 +106,7 @@ async function huntAll(): Promise<void> {
 async function huntOne(name: string): Promise<void> {
   const mutant = MUTANTS.find((candidate) => candidate.name === name);
   if (mutant === undefined) throw new Error(`no mutant is called "${name}"`);
-  applyMutant(mutant);
+  if (!values.control) applyMutant(mutant);
   process.exitCode = 1;
   await here(
     range(Number(values.from), Number(values.seeds ?? SEEDS_PER_MUTANT)),
@@ -126,9 +128,10 @@ async function here(
   const { runSeeds } = await import('./run.ts');
   const { FAULTS } = await import('./plan.ts');
   const wanted = values.faults?.split(',') ?? MUTANTS.find(({ name }) => name === values.mutant)?.emphasis;
-  const isOfAlerts = values.mutant?.startsWith('alerts: ') ?? false;
+  const worldOfMutant = values.mutant?.startsWith('alerts: ') === true ? 'alerts' : 'delivery';
+  const world = values.mutant === undefined ? 'both' : worldOfMutant;
   const emphasis = FAULTS.filter((fault) => wanted?.includes(fault));
-  await runSeeds({ seeds, tell, isEnough, isStoryWanted: values.story, emphasis, isOfAlerts });
+  await runSeeds({ seeds, tell, isEnough, isStoryWanted: values.story, emphasis, world });
 }
 
 function* range(from: number, count: number): Generator<number> {

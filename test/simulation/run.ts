@@ -24,19 +24,21 @@ export async function runSeeds(options: {
   readonly isStoryWanted: boolean;
   /** Faults that a mutant needs, see `planOf`. */
   readonly emphasis: readonly Fault[];
-  /** Only the world of alerts, for mutants of alerting. */
-  readonly isOfAlerts: boolean;
+  /** A mutant is met in the world of what it changes. */
+  readonly world: 'delivery' | 'alerts' | 'both';
 }): Promise<void> {
   const folder = mkdtempSync(
     join(existsSync(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir(), 'rollcall-simulation-'),
   );
+  const { world } = options;
   try {
     prepare(folder);
     for (const seed of options.seeds) {
-      const delivery = options.isOfAlerts
-        ? emptyReport(seed)
-        : await runSeed(planOf(seed, options.emphasis), folder, options.isStoryWanted);
-      const isTurn = options.isOfAlerts || seed % SEEDS_PER_ALERTS === 0;
+      const delivery =
+        world === 'alerts'
+          ? emptyReport(seed)
+          : await runSeed(planOf(seed, options.emphasis), folder, options.isStoryWanted);
+      const isTurn = world === 'alerts' || (world === 'both' && seed % SEEDS_PER_ALERTS === 0);
       const report = isTurn ? withAlerts(delivery, await runAlerts(seed)) : delivery;
       options.tell(report);
       if (options.isEnough(report)) return;

@@ -1,9 +1,10 @@
 /** Looks at every message and now and then at the world, for what must hold at any time. */
 import { decodeFrame, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
-import { decodeWelcome } from '@rollcall/shared/protocol/handshake.ts';
+import { decodeHello, decodeWelcome } from '@rollcall/shared/protocol/handshake.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { decodeAck, decodeBatch, decodeError } from '@rollcall/shared/protocol/messages.ts';
 import { RECORD_KIND, type WireRecord } from '@rollcall/shared/protocol/record.ts';
+import type { Hosts } from '../../collector/src/fleet/hosts.ts';
 import type { Line, Tap } from './network.ts';
 import type { SimAgent } from './sim-agent.ts';
 import type { WatermarkProbe } from './stored.ts';
@@ -19,12 +20,16 @@ interface LineFacts {
   bytesReached: number;
   isWelcomed: boolean;
   isFenced: boolean;
+  /** Its HELLO named a generation before the one that the collector had confirmed. */
+  isOfThePast: boolean;
 }
 
 export interface WatchOptions {
   readonly nowMs: () => number;
   readonly agentOf: (line: Line) => SimAgent;
   readonly probe: () => WatermarkProbe | undefined;
+  /** Of the collector that runs. */
+  readonly hosts: () => Pick<Hosts, 'get'> | undefined;
   readonly failed: (check: string, detail: string) => void;
   readonly mark: (name: string) => void;
   readonly log: (line: string) => void;
@@ -74,6 +79,7 @@ export class Watch implements Tap {
     const facts = this.#of(line);
     const { hostId } = facts.agent;
     if (this.#newest.get(hostId) === facts) this.#heardAtMs.set(hostId, this.#options.nowMs());
+    if (frame.type === MESSAGE.HELLO) this.#helloReached(facts, frame.body);
     if (frame.type !== MESSAGE.BATCH) return;
     facts.bytesReached += frame.body.length;
     const { epochId, records } = decodeBatch(frame);
@@ -124,8 +130,15 @@ export class Watch implements Tap {
     if (before !== crc) this.#options.failed('no number is used twice', key);
   }
 
+  #helloReached(facts: LineFacts, body: Buffer): void {
+    const host = this.#options.hosts()?.get(facts.agent.hostId);
+    if (host === undefined || host.mustRotateEpoch) return;
+    facts.isOfThePast = decodeHello(body).content.generation < host.generation;
+  }
+
   #welcomeSent(facts: LineFacts, body: Buffer): void {
     const { marks, creditLimit } = decodeWelcome(body).content;
+    if (facts.isOfThePast) this.#options.failed('a copy is not welcome', facts.agent.name);
     facts.creditSent = creditLimit;
     for (const { id, watermark } of marks) this.#isDurable(facts, id, watermark);
     const before = this.#newest.get(facts.agent.hostId);
@@ -164,6 +177,7 @@ export class Watch implements Tap {
       bytesReached: 0,
       isWelcomed: false,
       isFenced: false,
+      isOfThePast: false,
     };
     this.#facts.set(line, facts);
     return facts;

@@ -77,8 +77,8 @@ class World {
   readonly #clones: SimAgent[] = [];
   readonly #marks = new Map<string, number>();
   readonly #log: string[] = [];
-  /** Since when presence says something else than the truth about an agent. */
-  readonly #wrongSinceMs = new Map<SimAgent, number>();
+  /** Since when presence says something else than the truth about an agent, and what. */
+  readonly #wrong = new Map<SimAgent, { readonly kind: 'missed' | 'ghost'; readonly sinceMs: number }>();
   /** Since when nothing has stood between an agent and the collector. */
   readonly #clearSinceMs = new Map<SimAgent, number>();
   #probe: WatermarkProbe | undefined;
@@ -98,6 +98,7 @@ class World {
       nowMs: () => this.#timeline.nowMs,
       agentOf: (line) => this.#agentOf(line.name),
       probe: () => this.#probe,
+      hosts: () => this.#collector.hosts,
       failed: (check, detail) => this.#fail(check, detail),
       mark: (name) => this.#mark(name),
       log: (line) => this.#note(line),
@@ -222,7 +223,7 @@ class World {
     const { presence, machine } = this.#collector;
     const nowMs = this.#timeline.nowMs;
     if (presence === undefined || machine.isFrozen) {
-      this.#wrongSinceMs.clear();
+      this.#wrong.clear();
       this.#clearSinceMs.clear();
       return;
     }
@@ -234,14 +235,19 @@ class World {
     const isUp = presence.now(agent.hostId).state === 'up';
     if (!isRunning || !isClear) this.#clearSinceMs.delete(agent);
     else if (!this.#clearSinceMs.has(agent)) this.#clearSinceMs.set(agent, nowMs);
-    const isMissed = isRunning && isClear && !isUp;
-    const isGhost = !isRunning && isClear && isUp;
-    if (!isMissed && !isGhost) this.#wrongSinceMs.delete(agent);
-    const sinceMs = this.#wrongSinceMs.get(agent) ?? nowMs;
-    if (isMissed || isGhost) this.#wrongSinceMs.set(agent, sinceMs);
-    const text = `${agent.name} (${agent.phase}) for ${nowMs - sinceMs} ms`;
-    if (isMissed && nowMs - sinceMs > MISSED_MS_MAX) this.#fail('a host that can be reached is up', text);
-    if (isGhost && nowMs - sinceMs > GHOST_MS_MAX) this.#fail('a host that is gone is not up', text);
+    if (!isClear || isRunning === isUp) {
+      this.#wrong.delete(agent);
+      return;
+    }
+    const kind = isRunning ? 'missed' : 'ghost';
+    const before = this.#wrong.get(agent);
+    // One error that follows another between two looks is not the same one for longer.
+    const sinceMs = before?.kind === kind ? before.sinceMs : nowMs;
+    this.#wrong.set(agent, { kind, sinceMs });
+    const forMs = nowMs - sinceMs;
+    if (forMs <= (isRunning ? MISSED_MS_MAX : GHOST_MS_MAX)) return;
+    const check = isRunning ? 'a host that can be reached is up' : 'a host that is gone is not up';
+    this.#fail(check, `${agent.name} (${agent.phase}) for ${forMs} ms`);
   }
 
   #checkCommits(): void {
@@ -296,8 +302,10 @@ class World {
     return verdict;
   }
 
+  /** Whoever stands still has not settled: it could not end in order either. */
   #isSettled(): boolean {
-    return this.#collector.isRunning && this.#agents.every((agent) => this.#isDelivered(agent));
+    const { isRunning, machine } = this.#collector;
+    return isRunning && !machine.isFrozen && this.#agents.every((agent) => this.#isDelivered(agent));
   }
 
   /** Both ends agree: an agent that just woke up may believe in a session with a collector of which nothing is left. */

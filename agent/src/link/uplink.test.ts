@@ -251,6 +251,22 @@ describe('reconnecting', () => {
     expect(world.collector.faults).toEqual([]);
   });
 
+  it('warns once in each session that the collector has less than it once acknowledged', async () => {
+    const world = setUp();
+    for (let i = 0; i < 3; i++) appendTick(world.spool, [cpu]);
+    await connect(world);
+    const warnings = (): number =>
+      world.log.lines.filter(({ level, message }) => level === 'warn' && message.includes('is older than'))
+        .length;
+    expect(warnings()).toBe(0);
+    for (let times = 1; times <= 2; times++) {
+      world.collector.watermarks.clear();
+      world.network.cut();
+      await world.clock.advance(60_000);
+      expect(warnings()).toBe(times);
+    }
+  });
+
   it('follows the spool into a new epoch', async () => {
     const world = setUp();
     await connect(world);

@@ -420,7 +420,8 @@ export class Uplink {
 
   /** Says the same thing once; what is repeated stays visible at level debug. */
   #report(level: 'info' | 'warn' | 'error', message: string, fields: LogFields): void {
-    const isRepeated = this.#said.get(message) === fields['reason'];
+    // What has no reason is news as well, when it was not said yet.
+    const isRepeated = this.#said.has(message) && this.#said.get(message) === fields['reason'];
     this.#said.set(message, fields['reason']);
     this.#options.log[isRepeated ? 'debug' : level](message, fields);
   }

@@ -5,7 +5,7 @@ import type { Mutant } from './list.ts';
 
 const MAIN = resolve(import.meta.dirname, '../main.ts');
 
-/** Prints a line per mutant and returns how many were caught. */
+/** Prints a line per mutant and returns how many were caught by a seed that passes without it. */
 export async function huntMutants(options: {
   readonly mutants: readonly Mutant[];
   readonly jobs: number;
@@ -24,9 +24,21 @@ export async function huntMutants(options: {
   return caught;
 }
 
-function hunt(mutant: Mutant, seeds: number): Promise<{ readonly isCaught: boolean; readonly text: string }> {
-  const parameters = [MAIN, '--mutant', mutant.name, '--seeds', String(seeds)];
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...parameters], {
+async function hunt(
+  mutant: Mutant,
+  seeds: number,
+): Promise<{ readonly isCaught: boolean; readonly text: string }> {
+  const { isCaught, text } = await run(['--mutant', mutant.name, '--seeds', String(seeds)]);
+  const seed = /^by seed (\d+)/.exec(text)?.[1];
+  if (!isCaught || seed === undefined) return { isCaught: false, text };
+  const control = await run(['--mutant', mutant.name, '--control', '--from', seed, '--seeds', '1']);
+  return control.isCaught
+    ? { isCaught: false, text: `seed ${seed} fails without the mutant too` }
+    : { isCaught, text };
+}
+
+function run(parameters: readonly string[]): Promise<{ readonly isCaught: boolean; readonly text: string }> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...parameters], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -35,14 +47,14 @@ function hunt(mutant: Mutant, seeds: number): Promise<{ readonly isCaught: boole
   };
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
-  return new Promise((resolveHunt) => {
+  return new Promise((resolveRun) => {
     child.once('close', (code) => {
       const line =
         output
           .trim()
           .split('\n')
           .findLast((text) => text.startsWith('caught')) ?? output.trim().slice(-400);
-      resolveHunt({
+      resolveRun({
         isCaught: code === 0 && line.startsWith('caught'),
         text: line.replace(/^caught /, '').slice(0, 120),
       });

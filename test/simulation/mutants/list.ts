@@ -409,8 +409,13 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${SPOOL}/disk-shelf.ts`,
-        from: `await disk.syncDir(each);`,
-        to: `void each;`,
+        from: `[this.#epochDir(open.epochId), dir, dirname(dir)]) await disk.syncDir(each);`,
+        to: `[this.#epochDir(open.epochId), dir, dirname(dir)]) void each;`,
+      },
+      {
+        file: `${SPOOL}/disk-shelf.ts`,
+        from: `[this.#epochDir(epochId), dir, dirname(dir)]) await disk.syncDir(each);`,
+        to: `[this.#epochDir(epochId), dir, dirname(dir)]) void each;`,
       },
     ],
   },
