@@ -17,8 +17,10 @@ export const RULES = `groups:
       - {alert: ${RULE}, expr: chaos_level > 0.5, labels: {severity: critical}}
 `;
 
-/** An alert that fires more often within an hour is held back as flapping. */
-const FIRES_PER_SERIES = 5;
+/** An alert that fires more than six times within an hour is held back as flapping. */
+const FIRES_PER_SERIES_MAX = 5;
+/** A run with few changes spreads them over many series, because each waits for the one before it. */
+const SERIES_WANTED = 100;
 const REQUEST_MS_MAX = 5_000;
 
 const incidentsAnswer = z.object({
@@ -36,11 +38,14 @@ interface FlippingSeries {
 export class Flips {
   readonly #all: readonly FlippingSeries[];
   readonly #random: Random;
-  readonly #flipsMax = 2 * FIRES_PER_SERIES;
+  /** Of each series. */
+  readonly #flipsMax: number;
   #lastPushMs = 0;
 
-  /** @param transitions how many there will be, rounded up to ten for each series */
+  /** @param transitions how many there will be, rounded up to the same even number for each series */
   constructor(transitions: number, random: Random) {
+    const fires = Math.floor(transitions / 2 / SERIES_WANTED);
+    this.#flipsMax = 2 * Math.min(Math.max(fires, 1), FIRES_PER_SERIES_MAX);
     const count = Math.ceil(transitions / this.#flipsMax);
     this.#random = random;
     this.#all = Array.from({ length: count }, (_unused, index) => ({

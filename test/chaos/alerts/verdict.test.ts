@@ -63,7 +63,23 @@ describe('the verdict on alerts', () => {
     [
       'something suppressed that came',
       { rows: [row(FIRED), { ...row(RESOLVED), status: 'suppressed', reason: 'silence' }] },
-      /^wrong: T2 at r is suppressed and came/,
+      /wrong: T2 at r is suppressed and came/,
+    ],
+    [
+      'something suppressed that nothing suppresses',
+      {
+        rows: [row(FIRED), { ...row(RESOLVED), status: 'suppressed', reason: 'flapping' }],
+        arrivals: [arrival(FIRED)],
+      },
+      /^wrong: T2 at r is suppressed: flapping$/,
+    ],
+    [
+      'news that was to come with the end of an incident, which nobody got',
+      {
+        rows: [FIRED, RESOLVED].map((one) => ({ ...row(one), status: 'superseded', reason: 'with its end' })),
+        arrivals: [],
+      },
+      /^lost: T1 at r: what was to tell of it was not told/,
     ],
     [
       'a digest that nobody got',
@@ -71,7 +87,7 @@ describe('the verdict on alerts', () => {
         rows: [{ ...row(FIRED), status: 'superseded', reason: 'digest', digest: 'i-9' }, row(RESOLVED)],
         arrivals: [arrival(RESOLVED)],
       },
-      /^lost: T1 at r: its digest was not told/,
+      /^lost: T1 at r: what was to tell of it was not told/,
     ],
     [
       'a wrong order',

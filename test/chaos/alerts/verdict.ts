@@ -87,20 +87,23 @@ function judgeRows({ transitions, rows, receivers, arrivals }: Evidence) {
       .filter(({ status }) => status === 'delivered' || status === 'dead')
       .map(({ incidentId, receiver }) => `${incidentId} at ${receiver}`),
   );
-  for (const { transitionId, receiver, status, reason, digest } of rows) {
+  const watched = new Set(transitions.filter(({ series }) => series !== null).map(({ id }) => id));
+  for (const { transitionId, incidentId, receiver, status, reason, digest } of rows) {
     const what = `${transitionId} at ${receiver}`;
     if (!ENDS.has(status)) lost.push(`${what} is still ${status}`);
     else if (status === 'delivered' && !taken.has(what)) lost.push(`${what} is delivered and never came`);
     else if (status !== 'delivered' && (reason ?? '') === '')
       wrong.push(`${what} is ${status}, nobody says why`);
-    if (digest !== null && !told.has(`${digest} at ${receiver}`))
-      lost.push(`${what}: its digest was not told`);
+    // What is told with something else must be told there.
+    if (status === 'superseded' && !told.has(`${digest ?? incidentId} at ${receiver}`))
+      lost.push(`${what}: what was to tell of it was not told`);
+    if (status === 'suppressed' && watched.has(transitionId) && !reason?.startsWith('part of digest'))
+      wrong.push(`${what} is suppressed: ${reason}`);
     if ((status === 'superseded' || status === 'suppressed') && came.has(what))
       wrong.push(`${what} is ${status} and came all the same`);
   }
   const known = new Set(rows.map(({ transitionId, receiver }) => `${transitionId} at ${receiver}`));
-  for (const { id, series } of transitions) {
-    if (series === null) continue;
+  for (const id of watched) {
     for (const receiver of receivers) {
       const what = `${id} at ${receiver}`;
       if (!known.has(what)) lost.push(`${what} has no row`);
