@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ALERTS } from './chaos/alerts/alerts.ts';
 import { SCENARIOS } from './chaos/scenarios.ts';
 import { FAULTS } from './simulation/plan.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const ROWS = 55;
+const CHAOS: readonly (string | undefined)[] = [...SCENARIOS.map(({ row }) => row), ALERTS];
 
 interface MatrixRow {
   readonly row: string;
@@ -26,8 +28,8 @@ function problemsOf({ row, where }: MatrixRow): string[] {
     ...[...where.matchAll(/simulation `([^`]+)`/g)].map(([, name]) =>
       FAULTS.some((fault) => fault === name) ? '' : `${row}: the simulation has no fault "${name}"`,
     ),
-    ...[...where.matchAll(/chaos `(F\d+)`/g)].map(([, name]) =>
-      SCENARIOS.some((scenario) => scenario.row === name) ? '' : `${row}: chaos has no scenario ${name}`,
+    ...[...where.matchAll(/chaos `(\w+)`/g)].map(([, name]) =>
+      CHAOS.includes(name) ? '' : `${row}: chaos has no scenario ${name}`,
     ),
     ...[...where.matchAll(/(?:unit|system) `([^`]+)` “([^”]+)”/g)].map(([, path = '', title = '']) => {
       const file = join(ROOT, path);
@@ -64,6 +66,6 @@ describe('docs/fault-matrix.md', () => {
     const text = matrix.map(({ where }) => where).join();
     const standing = ['small spool', 'changing series', 'restart agent', 'reboot agent', 'silent cut'];
     expect(FAULTS.filter((fault) => !standing.includes(fault) && !text.includes(`\`${fault}\``))).toEqual([]);
-    expect(SCENARIOS.map(({ row }) => row).filter((row) => !text.includes(`chaos \`${row}\``))).toEqual([]);
+    expect(CHAOS.filter((row = '') => !text.includes(`chaos \`${row}\``))).toEqual([]);
   });
 });

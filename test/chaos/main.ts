@@ -2,12 +2,14 @@
  * `npm run chaos`: hurts real agents and collectors on this machine and lets the oracle judge.
  *
  *   --minutes N   goes round the scenarios for so long                 default: each of them once
- *   --only F3     only scenarios of these rows, separated by commas
+ *   --only F3     only scenarios of these rows, separated by commas; ALERTS is the one about alerts
  *   --seed S      of the random moments
+ *   --transitions 1000, --kills 15   of ALERTS; 60 and 2 are a short form
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Random } from '../simulation/random.ts';
+import { ALERTS, AlertStage } from './alerts/alerts.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { Stage } from './stage.ts';
 
@@ -16,6 +18,8 @@ const { values } = parseArgs({
     minutes: { type: 'string' },
     only: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    transitions: { type: 'string', default: '1000' },
+    kills: { type: 'string', default: '15' },
   },
 });
 
@@ -25,7 +29,7 @@ const random = new Random(Number(values.seed), 'chaos');
 const untilMs = values.minutes === undefined ? 0 : Date.now() + Number(values.minutes) * 60_000;
 const sums = { runs: 0, skipped: 0, failed: 0, ticks: 0, declared: 0, lost: 0, doubled: 0 };
 
-let current: Stage | undefined;
+let current: Pick<Stage, 'close'> | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   // Nothing is left over when a person loses patience.
   process.once(signal, () => void (current?.close() ?? Promise.resolve()).finally(() => process.exit(1)));
@@ -34,6 +38,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 console.log(`seed ${values.seed}`);
 do {
   for (const scenario of chosen) await play(scenario);
+  if (rows === undefined || rows.includes(ALERTS)) await playAlerts();
 } while (Date.now() < untilMs);
 
 const { runs, skipped, failed, ticks, declared, lost, doubled } = sums;
@@ -79,6 +84,34 @@ async function play(scenario: Scenario): Promise<void> {
   }
   const mounts = readFileSync('/proc/mounts', 'utf8');
   if (mounts.includes(stage.folder)) problems.push('a mount was left over');
+  for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
+  sums.runs++;
+  if (problems.length > 0) sums.failed++;
+}
+
+async function playAlerts(): Promise<void> {
+  const title = `${ALERTS} the collector is killed while alerts come and go and receivers misbehave`;
+  const startedMs = Date.now();
+  const seed = Number(values.seed) + sums.runs;
+  const size = { transitions: Number(values.transitions), kills: Number(values.kills) };
+  const stage = new AlertStage({ ...size, seed });
+  current = stage;
+  const problems: string[] = [];
+  try {
+    const { verdict, kills, transitions, messages, settledMs } = await stage.play();
+    const { ends, repeats, lost, doubled, wrong } = verdict;
+    problems.push(...lost, ...doubled, ...wrong);
+    sums.lost += lost.length;
+    sums.doubled += doubled.length;
+    const seconds = ((Date.now() - startedMs) / 1_000).toFixed(0);
+    console.log(`${problems.length === 0 ? 'passed ' : 'FAILED '} ${title}: ${seconds} s`);
+    console.table([{ transitions, kills, ...ends, messages, repeats, settledMs }]);
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+    console.log(`FAILED  ${title}`);
+  } finally {
+    await stage.close();
+  }
   for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
   sums.runs++;
   if (problems.length > 0) sums.failed++;
