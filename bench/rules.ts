@@ -30,6 +30,7 @@ const HELP = `npm run bench -- rules [--hosts 1000] [--minutes 15] [--json]
 
 const CPU_COUNT = 4;
 const INTERVAL_MS = 10_000;
+const RECORDS_PER_NOTE = 10;
 /** As in the thread for rules. */
 const WINDOW_BYTES = 96 * 1024 * 1024;
 const WINDOW_MS = 7_200_000;
@@ -104,10 +105,11 @@ async function measure(
   const sessions: JournalSession[] = [];
   for (const agentId of ids)
     sessions.push(await journal.openSession({ agentId, epochs }, { committed() {}, failed }));
-  for (const bytes of lane.records) {
+  for (const [at, bytes] of lane.records.entries()) {
     const wire = decodeRecord(bytes, 0);
     for (const session of sessions) session.apply(epoch, wire);
     await nextTurn();
+    if (at % RECORDS_PER_NOTE === 0) note(`${at} of ${lane.records.length} records of each host`);
   }
   const shared = { identityOf: (id: string) => identities.get(id), clock: systemClock, yieldToLoop };
   const blocks = { disk: nodeDisk, dir: join(dir, 'blocks'), damaged() {} };
@@ -172,9 +174,13 @@ async function evaluate(
     })),
   );
   // The first round loads what the thread keeps in memory, and records what the second one reads.
-  for (const { evaluator } of groups) await evaluator.evaluate(endMs);
+  for (const { name, evaluator } of groups) {
+    note(`first round: ${name}`);
+    await evaluator.evaluate(endMs);
+  }
   const costs: GroupCost[] = [];
   for (const { name, group, evaluator } of groups) {
+    note(`measured: ${name}`);
     const before = process.cpuUsage();
     const failures = await evaluator.evaluate(endMs + 1_000);
     const { user, system } = process.cpuUsage(before);
@@ -187,6 +193,11 @@ async function evaluate(
   return costs;
 }
 
+/** Tells on the side how far it is. */
+function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
 function print(hosts: number, costs: readonly GroupCost[]): void {
   process.stdout.write(`stock rules on ${hosts} hosts\n`);
   process.stdout.write('group                                    rules  every      CPU   of a core\n');
@@ -194,7 +205,9 @@ function print(hosts: number, costs: readonly GroupCost[]): void {
     void process.stdout.write(
       `${name.padEnd(40)} ${String(rules_).padStart(5)} ${every.padStart(6)} ${`${cpuMs.toFixed(0)} ms`.padStart(8)} ${`${(share * 100).toFixed(2)} %`.padStart(11)}\n`,
     );
-  for (const { group, rules: count, intervalMs, cpuMs, share } of costs) {
+  for (const { group, rules: count, intervalMs, cpuMs, share } of costs.toSorted(
+    (a, b) => b.share - a.share,
+  )) {
     line(group, count, `${intervalMs / 1000} s`, cpuMs, share);
   }
   const sum = (of: (cost: GroupCost) => number): number => costs.reduce((total, cost) => total + of(cost), 0);

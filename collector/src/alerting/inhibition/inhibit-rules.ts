@@ -57,20 +57,36 @@ export const SHIPPED_INHIBIT_RULES: readonly InhibitRule[] = [
     target: ['severity="warning"'],
     equal: 'object',
   }),
-  rule('a silent site mutes its hosts', {
-    source: ['alertname="SiteSilent"', 'site!=""'],
-    target: ['alertname=~"HostDown|HostSilent"'],
-    equal: ['site'],
-  }),
   rule('a host that is down mutes everything else about it', {
-    source: ['alertname=~"HostDown|HostSilent"', 'host_id!=""'],
-    target: ['alertname!~"HostDown|HostSilent|SiteSilent"'],
+    source: ['alertname="HostDown"', 'host_id!=""'],
+    target: ['alertname!="HostDown"'],
     equal: ['host_id'],
   }),
-  rule('a full disk mutes the forecast that it fills', {
-    source: ['alertname=~"DiskSpace|FilesystemAlmostFull"', 'mountpoint!=""'],
-    target: ['alertname="DiskFillsIn24h"'],
+  // Not its critical level: that it is full within hours is news on top of being rather full.
+  rule('a file system that is almost full mutes the forecast that it fills', {
+    source: ['alertname="FilesystemAlmostFull"', 'mountpoint!=""'],
+    target: ['alertname="DiskFillsUp"', 'level="warn"'],
     equal: ['instance', 'mountpoint'],
+  }),
+  rule('a full file system mutes every forecast that it fills', {
+    source: ['alertname="FilesystemAlmostFull"', 'level="crit"', 'mountpoint!=""'],
+    target: ['alertname="DiskFillsUp"'],
+    equal: ['instance', 'mountpoint'],
+  }),
+  rule('a file system that is short of inodes mutes the forecast that they run out', {
+    source: ['alertname="InodesLow"', 'mountpoint!=""'],
+    target: ['alertname="InodesRunOut"', 'level="warn"'],
+    equal: ['instance', 'device', 'mountpoint'],
+  }),
+  rule('a file system without inodes mutes every forecast that they run out', {
+    source: ['alertname="InodesLow"', 'level="crit"', 'mountpoint!=""'],
+    target: ['alertname="InodesRunOut"'],
+    equal: ['instance', 'device', 'mountpoint'],
+  }),
+  rule('exhausted memory mutes that it is low', {
+    source: ['alertname="MemoryExhausted"'],
+    target: ['alertname="MemoryLow"'],
+    equal: ['instance'],
   }),
 ];
 

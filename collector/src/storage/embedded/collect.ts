@@ -54,15 +54,19 @@ export interface Rows {
   readonly states: Uint8Array | undefined;
 }
 
+const NO_NUMBERS = new Float64Array(0);
+/** What a series has room for once it has more than its first samples. */
+const GROWN_LENGTH_MIN = 32;
+
 export class GrowingSeries {
   readonly labels: Labels;
   /** The last sample of the source that adds at the moment was a value. */
   isLive = false;
-  #timestamps = new Float64Array(0);
-  #values = new Float64Array(0);
+  #timestamps = NO_NUMBERS;
+  #values = NO_NUMBERS;
   #length = 0;
-  /** Positions of stale markers. */
-  readonly #stale = new Set<number>();
+  /** Positions of stale markers, once there are any. */
+  #stale: Set<number> | undefined;
   #isRising = true;
   #rolled: RolledSeries | undefined;
 
@@ -85,7 +89,7 @@ export class GrowingSeries {
     const at = this.#length;
     this.#noteOrder(timeMs);
     if (at === this.#timestamps.length) this.#grow(1);
-    if (isStale) this.#stale.add(at);
+    if (isStale) (this.#stale ??= new Set()).add(at);
     this.#timestamps[at] = timeMs;
     this.#values[at] = isStale ? Number.NaN : value;
     this.#length++;
@@ -108,8 +112,8 @@ export class GrowingSeries {
     if (this.#rolled !== undefined) return this.#behindRollups(this.#rolled.finish());
     if (!this.#isRising) return this.#sorted().finish();
     const length = this.#length;
-    const stale = this.#stale.size === 0 ? undefined : new Uint8Array(length);
-    for (const at of this.#stale) if (stale !== undefined) stale[at] = 1;
+    const stale = this.#stale === undefined ? undefined : new Uint8Array(length);
+    for (const at of this.#stale ?? []) if (stale !== undefined) stale[at] = 1;
     return {
       labels: this.labels,
       timestamps: exactly(this.#timestamps, length),
@@ -123,7 +127,7 @@ export class GrowingSeries {
     series.#grow(timesMs.length + this.#length);
     series.pushAll(timesMs, values);
     for (let at = 0; at < this.#length; at++)
-      series.push(this.#timestamps[at] ?? 0, this.#values[at] ?? Number.NaN, this.#stale.has(at));
+      series.push(this.#timestamps[at] ?? 0, this.#values[at] ?? Number.NaN, this.#isStaleAt(at));
     const finished = series.finish();
     if (counts === undefined) return finished;
     return { ...finished, counts: countsAt(finished.timestamps, { timesMs, counts }) };
@@ -133,16 +137,21 @@ export class GrowingSeries {
     if (this.#length > 0 && timeMs <= (this.#timestamps[this.#length - 1] ?? 0)) this.#isRising = false;
   }
 
+  #isStaleAt(at: number): boolean {
+    return this.#stale?.has(at) ?? false;
+  }
+
   #grow(count: number): void {
-    // Exactly as much at first: most series are short, or come as one column.
-    const capacity =
-      this.#length === 0 ? Math.max(4, count) : Math.max(this.#length * 2, this.#length + count);
+    // Exactly as much at first: most series have one sample, or come as one column. Then in large steps, because many
+    // small arrays cost more than the room that is left over.
+    const length = this.#length;
+    const capacity = length === 0 ? count : Math.max(GROWN_LENGTH_MIN, length * 2, length + count);
     this.#timestamps = enlarged(this.#timestamps, capacity);
     this.#values = enlarged(this.#values, capacity);
   }
 
   #sorted(): GrowingSeries {
-    const rank = (at: number): number => (this.#stale.has(at) ? 1 : 0);
+    const rank = (at: number): number => (this.#isStaleAt(at) ? 1 : 0);
     const timeOf = (at: number): number => this.#timestamps[at] ?? 0;
     const order = Array.from({ length: this.#length }, (_, at) => at).sort(
       (a, b) => timeOf(a) - timeOf(b) || rank(a) - rank(b) || a - b,
@@ -152,7 +161,7 @@ export class GrowingSeries {
     for (const at of order) {
       const timeMs = timeOf(at);
       if (timeMs === lastMs) continue;
-      series.push(timeMs, this.#values[at] ?? Number.NaN, this.#stale.has(at));
+      series.push(timeMs, this.#values[at] ?? Number.NaN, this.#isStaleAt(at));
       lastMs = timeMs;
     }
     return series;
