@@ -347,7 +347,7 @@ mirrors:
     await expectSameSamples('storage', config, { fromMs, toMs });
     for (const { name, store } of stores) {
       const reader = openExternalReader(store, { clock: systemClock });
-      expect(await answers(reader, toMs), name).toEqual(await answers(own.storage, toMs));
+      expect(await answers(reader, toMs)).toEqual(await answers(own.storage, toMs));
       reader.close();
     }
     await expectSameThroughApi(again.url, await answers(own.storage, toMs), toMs);
@@ -406,7 +406,7 @@ async function answers(storage: StorageReader, toMs: number): Promise<Readonly<R
   for (const query of INSTANTS) {
     const { value } = await engine.instant(query, { timeMs: toMs }, forever);
     found[query] = JSON.parse([...encodeQueryValue(value)].join(''));
-    expect(found[query], query).toMatchObject({ result: expect.arrayContaining([expect.anything()]) });
+    expect(found[query]).toMatchObject({ result: expect.arrayContaining([expect.anything()]) });
   }
   const range = { startMs: toMs - 5_000, endMs: toMs, stepMs: 1_000 };
   const { value } = await engine.range(RANGE, range, forever);
@@ -427,7 +427,7 @@ async function expectSameThroughApi(
   const data = (answer: Awaited<ReturnType<typeof ask>>): unknown =>
     answer.status === 'success' ? answer.data : answer.error;
   for (const query of INSTANTS) {
-    expect(data(await ask(url, 'query', { query, time: toS })), query).toEqual(wanted[query]);
+    expect(data(await ask(url, 'query', { query, time: toS }))).toEqual(wanted[query]);
   }
   const range = { query: RANGE, start: toS - 5, end: toS, step: 1 };
   expect(data(await ask(url, 'query_range', range))).toEqual(wanted[RANGE]);
