@@ -13,8 +13,6 @@ import { createEnrollmentToken } from '../../collector/src/cli/token.ts';
 import { verifyAgainst } from '../../collector/src/cli/verify-against.ts';
 import { plainStores } from '../../collector/src/config/derive.ts';
 import { loadConfig } from '../../collector/src/config/load.ts';
-import { encodeQueryValue } from '../../collector/src/query/encode.ts';
-import { createQueryEngine } from '../../collector/src/query/query.ts';
 import { Labels, METRIC_NAME } from '../../collector/src/storage/labels.ts';
 import { createMatcher } from '../../collector/src/storage/matcher.ts';
 import { openExternalReader } from '../../collector/src/storage/open-reader.ts';
@@ -22,13 +20,12 @@ import { createInfluxV1Sink } from '../../collector/src/storage/influx-v1/influx
 import { createInfluxV2Sink } from '../../collector/src/storage/influx-v2/influx-v2.ts';
 import { nameOf } from '../../collector/src/storage/line-protocol/names.ts';
 import type { Sink, SinkSeries } from '../../collector/src/storage/sink.ts';
-import type { StorageReader } from '../../collector/src/storage/storage.ts';
 import { startInfluxd, type Influxd } from '../harness/influxd.ts';
 import { needs } from '../harness/needs.ts';
 import { freePort } from '../harness/ports.ts';
 import { killAll, startAgent, startCollector, waitFor } from '../harness/processes.ts';
 import { killPrograms, startProgram } from './programs.ts';
-import { ask } from './query-api.ts';
+import { answers, expectSameThroughApi } from './store-answers.ts';
 
 const influxProgram = needs('influxd');
 const victoriaProgram = needs('victoria-metrics');
@@ -388,55 +385,4 @@ async function expectSameSamples(
   }
   expect(JSON.parse(printed)).toMatchObject({ against, differing: 0, differences: [] });
   expect(JSON.parse(printed).samples).toBeGreaterThan(900);
-}
-
-const INSTANTS = [
-  'node_load1{instance="killed"}',
-  'sum by (mode) (rate(node_cpu_seconds_total{instance="killed"}[1m]))',
-  'avg_over_time(node_memory_MemAvailable_bytes{instance="killed"}[1m])',
-  'count({__name__=~"node_.+", instance="killed"})',
-  'topk(3, node_filesystem_size_bytes{instance="killed", fstype!~"tmpfs|none"})',
-];
-const RANGE = 'sum by (instance) (irate(node_cpu_seconds_total{mode!="idle", instance="killed"}[1m]))';
-const LABEL = 'mode';
-
-/** What a store gives to each query, as the API prints it; none is empty. */
-async function answers(storage: StorageReader, toMs: number): Promise<Readonly<Record<string, unknown>>> {
-  const engine = createQueryEngine({ storage, clock: systemClock });
-  const found: Record<string, unknown> = {};
-  for (const query of INSTANTS) {
-    const { value } = await engine.instant(query, { timeMs: toMs }, forever);
-    found[query] = JSON.parse([...encodeQueryValue(value)].join(''));
-    expect(found[query]).toMatchObject({ result: expect.arrayContaining([expect.anything()]) });
-  }
-  const range = { startMs: toMs - 5_000, endMs: toMs, stepMs: 1_000 };
-  const { value } = await engine.range(RANGE, range, forever);
-  found[RANGE] = JSON.parse([...encodeQueryValue(value)].join(''));
-  const request = { matcherSets: [[createMatcher('instance', '=', 'killed')]], limit: 0 };
-  const rangeMs = { fromMs: toMs - 60_000, toMs };
-  found[LABEL] = await storage.labelValues(LABEL, { ...request, ...rangeMs }, forever);
-  return found;
-}
-
-/** The collector reads from `storage`, and from nothing else. */
-async function expectSameThroughApi(
-  url: string,
-  wanted: Readonly<Record<string, unknown>>,
-  toMs: number,
-): Promise<void> {
-  const toS = toMs / 1_000;
-  const data = (answer: Awaited<ReturnType<typeof ask>>): unknown =>
-    answer.status === 'success' ? answer.data : answer.error;
-  for (const query of INSTANTS) {
-    expect(data(await ask(url, 'query', { query, time: toS }))).toEqual(wanted[query]);
-  }
-  const range = { query: RANGE, start: toS - 5, end: toS, step: 1 };
-  expect(data(await ask(url, 'query_range', range))).toEqual(wanted[RANGE]);
-  const match = new URLSearchParams({
-    'match[]': '{instance="killed"}',
-    start: String(toS - 60),
-    end: String(toS),
-  });
-  const values: unknown = await (await fetch(`${url}/api/v1/label/${LABEL}/values?${String(match)}`)).json();
-  expect(values).toEqual({ status: 'success', data: wanted[LABEL] });
 }
