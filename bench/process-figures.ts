@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const USER_HZ = 100;
 const UTIME_FIELD = 13;
 const STIME_FIELD = 14;
+const NICE_FIELD = 18;
 
 /** User and system CPU seconds of a process with all its threads, those that ended too. Source: proc_pid_stat(5). */
 export function cpuSecondsOf(pid: number): number {
@@ -23,6 +24,24 @@ export function loopCpuSecondsOf(pid: number): number {
       if (!text.includes('(WorkerThread)')) seconds += secondsIn(text);
     } catch {
       // It ended between the two looks; helpers live as long as their process.
+    }
+  }
+  return seconds;
+}
+
+/**
+ * CPU seconds of the worker threads of a Node.js process that step back for its event loop. In a collector these feed
+ * stores and answer people. Source: as above, and sched(7), where each thread of Linux has a nice value of its own.
+ */
+export function niceWorkersCpuSecondsOf(pid: number): number {
+  let seconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+      const nice = Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[NICE_FIELD - 2]);
+      if (text.includes('(WorkerThread)') && nice > 0) seconds += secondsIn(text);
+    } catch {
+      // It ended between the two looks.
     }
   }
   return seconds;

@@ -1,12 +1,21 @@
-/** The feed against real stores: what labels come back as, and whether anything is lost or doubled when all of them die. */
+/**
+ * The feed against real stores: what labels come back as, whether anything is lost or doubled when all of them die, and
+ * whether a query gives the same from each of them as from the own disk.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openForReading } from '../../collector/src/cli/offline-store.ts';
 import { initStorage } from '../../collector/src/cli/storage-init.ts';
+import { createEnrollmentToken } from '../../collector/src/cli/token.ts';
+import { verifyAgainst } from '../../collector/src/cli/verify-against.ts';
+import { plainStores } from '../../collector/src/config/derive.ts';
 import { loadConfig } from '../../collector/src/config/load.ts';
-import { Labels } from '../../collector/src/storage/labels.ts';
+import { Labels, METRIC_NAME } from '../../collector/src/storage/labels.ts';
+import { createMatcher } from '../../collector/src/storage/matcher.ts';
+import { openExternalReader } from '../../collector/src/storage/open-reader.ts';
 import { createInfluxV1Sink } from '../../collector/src/storage/influx-v1/influx-v1.ts';
 import { createInfluxV2Sink } from '../../collector/src/storage/influx-v2/influx-v2.ts';
 import { nameOf } from '../../collector/src/storage/line-protocol/names.ts';
@@ -14,31 +23,33 @@ import type { Sink, SinkSeries } from '../../collector/src/storage/sink.ts';
 import { startInfluxd, type Influxd } from '../harness/influxd.ts';
 import { needs } from '../harness/needs.ts';
 import { freePort } from '../harness/ports.ts';
-import {
-  createToken,
-  killAll,
-  runCollectorCommand,
-  startAgent,
-  startCollector,
-  waitFor,
-} from '../harness/processes.ts';
+import { killAll, startAgent, startCollector, waitFor } from '../harness/processes.ts';
 import { killPrograms, startProgram } from './programs.ts';
+import { answers, expectSameThroughApi } from './store-answers.ts';
 
 const influxProgram = needs('influxd');
 const victoriaProgram = needs('victoria-metrics');
-const note = `${influxProgram.note}${victoriaProgram.note}`;
-const isMissing = influxProgram.path === null || victoriaProgram.path === null;
+const prometheusProgram = needs('prometheus');
+const programs = [influxProgram, victoriaProgram, prometheusProgram];
+const note = programs.map((program) => program.note).join('');
+const isMissing = programs.some(({ path }) => path === null);
 const forever = new AbortController().signal;
 
 let folder: ReturnType<typeof tempDir>;
 let influx: Influxd;
 let victoria: string;
+let prometheus: string;
 
 beforeAll(async () => {
   if (isMissing) return;
   folder = tempDir();
   const address = `127.0.0.1:${await freePort()}`;
   victoria = `http://${address}`;
+  const prometheusAddress = `127.0.0.1:${await freePort()}`;
+  prometheus = `http://${prometheusAddress}`;
+  const prometheusConfig = join(folder.path, 'prometheus.yml');
+  // A batch that comes again is older than what the server has seen since.
+  writeFileSync(prometheusConfig, 'storage: { tsdb: { out_of_order_time_window: 1h } }\n');
   [influx] = await Promise.all([
     startInfluxd(influxProgram.path ?? '', join(folder.path, 'influx')),
     startProgram(
@@ -51,6 +62,16 @@ beforeAll(async () => {
         '-dedup.minScrapeInterval=1ms',
       ],
       `${victoria}/health`,
+    ),
+    startProgram(
+      prometheusProgram.path ?? '',
+      [
+        `--config.file=${prometheusConfig}`,
+        `--storage.tsdb.path=${join(folder.path, 'prometheus')}`,
+        `--web.listen-address=${prometheusAddress}`,
+        '--web.enable-remote-write-receiver',
+      ],
+      `${prometheus}/-/ready`,
     ),
   ]);
 });
@@ -247,57 +268,63 @@ describe.skipIf(isMissing)(`the feed of real stores${note}`, () => {
     expect((await influx.query('SELECT count(n) FROM fine'))[0]?.values[0]?.[1]).toBe(1);
   });
 
-  it('loses nothing and doubles nothing when the store and the collector are killed', async () => {
+  it('loses nothing and doubles nothing when the store and the collector are killed; queries agree', async () => {
+    const fromMs = Date.now();
     const dataDir = join(folder.path, 'collector');
-    const listen = `127.0.0.1:${await freePort()}`;
     const file = join(folder.path, 'feed.yaml');
     writeFileSync(
       file,
       `log-level: warn
+storage: {kind: prometheus, url: "${prometheus}"}
+# Nothing is read from the own disk.
+storage-recent: 0s
 mirrors:
   - {name: influx, kind: influx-v1, url: "${influx.url}"}
   - {name: vm, kind: influx-v2, url: "${victoria}", org: x, server: victoria-metrics}
 `,
     );
-    const flags = ['--config', file, '--listen', listen];
+    const flags = ['--config', file, '--listen', `127.0.0.1:${await freePort()}`];
+    const token = createEnrollmentToken(dataDir, { uses: 1, expiryHours: 1, isJson: false }).trim();
     const collector = await startCollector(dataDir, flags);
     const agent = startAgent({
       url: collector.url,
       dataDir: join(folder.path, 'agent'),
-      token: createToken(dataDir),
+      token,
       flags: ['--interval', '1s', '--host-name', 'killed'],
     });
+    const metricsOf = async (): Promise<string> => (await fetch(`${collector.url}/metrics`)).text();
     const inInflux = async (): Promise<number> => {
       const [series] = await influx.query(`SELECT count(load1) FROM node WHERE "instance" = 'killed'`);
       return Number(series?.values[0]?.[1] ?? 0);
     };
     await waitFor('samples in InfluxDB', async () => ((await inInflux()) > 0 ? true : undefined));
     await influx.kill();
-    await waitFor('the feed to notice', async () => {
-      const text = await (await fetch(`${collector.url}/metrics`)).text();
-      return text.includes('rollcall_feed_is_ok{store="influx"} 0') ? true : undefined;
-    });
-    await collector.stop('SIGKILL');
-    await influx.start();
+    await waitFor('the feed to notice', async () =>
+      (await metricsOf()).includes('rollcall_feed_is_ok{store="influx"} 0') ? true : undefined,
+    );
+    await Promise.all([collector.stop('SIGKILL'), influx.start()]);
     const again = await startCollector(dataDir, flags);
-    await waitFor('new samples in InfluxDB', async () => {
-      const text = await (await fetch(`${again.url}/metrics`)).text();
-      return /rollcall_feed_samples_total\{store="influx"\} [1-9]/.test(text) ? true : undefined;
-    });
+    await waitFor('new samples in InfluxDB', async () =>
+      /rollcall_feed_samples_total\{store="influx"\} [1-9]/.test(await metricsOf()) ? true : undefined,
+    );
+    const toMs = Math.floor(Date.now() / 1_000) * 1_000;
     await agent.stop();
     await waitFor('everything to be fed', async () => {
-      const text = await (await fetch(`${again.url}/metrics`)).text();
+      const text = await metricsOf();
       const waiting = [...text.matchAll(/^rollcall_feed_waiting_records\{.*\} (\d+)$/gm)].map(([, n]) => n);
-      return waiting.length === 2 && waiting.every((n) => n === '0') ? true : undefined;
+      return waiting.length === 3 && waiting.every((n) => n === '0') ? true : undefined;
     });
-    const { stdout } = runCollectorCommand([
-      'export',
-      '--data-dir',
-      dataDir,
-      '--match',
-      '{instance="killed", __name__=~"node_.*"}',
-    ]);
-    const wanted = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length;
+    await using own = openOwn(dataDir);
+    const found = await own.storage.select(
+      {
+        matchers: [createMatcher('instance', '=', 'killed'), createMatcher(METRIC_NAME, '=~', 'node_.*')],
+        fromMs,
+        toMs: Date.now(),
+        samplesMax: 1_000_000,
+      },
+      forever,
+    );
+    const wanted = found.reduce((sum, { values }) => sum + values.filter(Number.isFinite).length, 0);
     expect(wanted).toBeGreaterThan(900);
     // Each point of InfluxDB is there once by its nature: the count says that none is missing.
     const counts = await influx.query(`SELECT count(*) FROM /^node/ WHERE "instance" = 'killed'`);
@@ -310,6 +337,52 @@ mirrors:
     const unique = exported.reduce((sum, { timestamps }) => sum + new Set(timestamps).size, 0);
     expect(unique).toBe(wanted);
     expect(exported.reduce((sum, { timestamps }) => sum + timestamps.length, 0)).toBe(wanted);
+
+    const config = loadConfig({ flags: { 'data-dir': dataDir }, environment: {}, file });
+    const stores = plainStores(config);
+    expect(stores.map(({ name }) => name)).toEqual(['storage', 'influx', 'vm']);
+    await expectSameSamples('storage', config, toMs);
+    const wantedAnswers = await answers(own.storage, toMs);
+    for (const { name, store } of stores) {
+      const reader = openExternalReader(store, { clock: systemClock });
+      expect({ name, ...(await answers(reader, toMs)) }).toEqual({ name, ...wantedAnswers });
+      reader.close();
+    }
+    await expectSameThroughApi(again.url, wantedAnswers, toMs);
     await again.stop();
   });
 });
+
+function openOwn(dataDir: string) {
+  const own = openForReading(dataDir, {
+    clock: systemClock,
+    complain: (text) => {
+      throw new Error(text);
+    },
+  });
+  return { storage: own.storage, [Symbol.asyncDispose]: () => own.close() };
+}
+
+/** As `rollcall-collector verify --against` does, which also shows what differs. */
+async function expectSameSamples(
+  against: string,
+  config: ReturnType<typeof loadConfig>,
+  toMs: number,
+): Promise<void> {
+  let printed = '';
+  const print = (text: string): void => {
+    printed += text;
+  };
+  const to = String(toMs / 1_000);
+  try {
+    await verifyAgainst(
+      config,
+      { against, to, isJson: true },
+      { clock: systemClock, print, complain: () => {} },
+    );
+  } catch (error) {
+    throw new Error(`verify --against ${against}: ${printed.slice(0, 3_000)}`, { cause: error });
+  }
+  expect(JSON.parse(printed)).toMatchObject({ against, differing: 0, differences: [] });
+  expect(JSON.parse(printed).samples).toBeGreaterThan(900);
+}

@@ -288,7 +288,7 @@ export function isU48(value: number): boolean {
 }
 
 /** How many bytes `value` takes as a varint. */
-function varintBytes(value: number): number {
+export function varintBytes(value: number): number {
   let count = 1;
   for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) count++;
   return count;

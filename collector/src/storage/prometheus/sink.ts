@@ -7,7 +7,7 @@ import { describeError } from '@rollcall/shared/lib/errors.ts';
 import { writeBisecting, type Attempt } from '../bisect.ts';
 import { Labels } from '../labels.ts';
 import { createMatcher } from '../matcher.ts';
-import { encodeWriteRequest } from '../remote-protocol/client.ts';
+import { WriteRequestEncoder } from '../remote-protocol/client.ts';
 import { packSnappy } from '../remote-protocol/snappy.ts';
 import type { CountRequest, RefusedSamples, Sink, SinkResult, SinkSeries } from '../sink.ts';
 import type { StorageReader } from '../storage.ts';
@@ -52,6 +52,7 @@ export class PrometheusSink implements Sink {
   readonly kind = 'prometheus';
   readonly #options: PrometheusSinkOptions;
   readonly #limits: PrometheusWriteLimits;
+  readonly #encoder = new WriteRequestEncoder();
 
   constructor(options: PrometheusSinkOptions) {
     this.#options = options;
@@ -59,9 +60,9 @@ export class PrometheusSink implements Sink {
   }
 
   async write(batch: readonly SinkSeries[], signal: AbortSignal): Promise<SinkResult> {
-    const [good, bad] = partition(batch);
-    const refused = bad.map(unstorable);
-    for (const request of requestsOf(good, this.#limits)) {
+    const isGood = ({ labels }: SinkSeries): boolean => this.#encoder.labelBytes(labels).length > 0;
+    const refused = batch.filter((series) => !isGood(series)).map(unstorable);
+    for (const request of requestsOf(batch.filter(isGood), this.#encoder, this.#limits)) {
       const outcome = await this.#send(request, signal);
       if (outcome.kind === 'written') continue;
       if (outcome.kind !== 'poison') return outcome;
@@ -116,7 +117,7 @@ export class PrometheusSink implements Sink {
 
   async #send(part: readonly SinkSeries[], signal: AbortSignal): Promise<Attempt> {
     const { http, clock, writePath = '/api/v1/write' } = this.#options;
-    const body = packSnappy(encodeWriteRequest(part));
+    const body = packSnappy(this.#encoder.encode(part));
     try {
       const request = { method: 'POST', path: writePath, headers: WRITE_HEADERS, body } as const;
       const answer = await http.request(request, signal);
@@ -136,13 +137,6 @@ export class PrometheusSink implements Sink {
 
 const NO_MARKS = new Uint8Array(0);
 
-/** Series that can be written, and those whose labels have no UTF-8 form or no metric name. */
-function partition(batch: readonly SinkSeries[]): readonly [readonly SinkSeries[], readonly SinkSeries[]] {
-  const isGood = ({ labels }: SinkSeries): boolean =>
-    labels.metricName !== '' && labels.flat.every((text) => text.isWellFormed());
-  return [batch.filter(isGood), batch.filter((series) => !isGood(series))];
-}
-
 function unstorable({ labels, timestamps }: SinkSeries): RefusedSamples {
   const text = 'labels without a metric name, or that are not Unicode text';
   return { labels, reason: 'unstorable', text, count: timestamps.length };
@@ -154,12 +148,13 @@ const SAMPLE_BYTES = 20;
 /** The batch in requests of bounded size; the order within a series stays. */
 function requestsOf(
   batch: readonly SinkSeries[],
+  encoder: WriteRequestEncoder,
   { samplesPerRequest, bytesPerRequest }: PrometheusWriteLimits,
 ): readonly (readonly SinkSeries[])[] {
   const requests: SinkSeries[][] = [];
   let [samplesLeft, bytesLeft] = [0, 0];
   for (const series of batch) {
-    const labelBytes = series.labels.flat.reduce((sum, text) => sum + Buffer.byteLength(text) + 4, 0);
+    const labelBytes = encoder.labelBytes(series.labels).length;
     for (let start = 0; start < series.timestamps.length; start += samplesPerRequest) {
       const piece = slice(series, start, Math.min(start + samplesPerRequest, series.timestamps.length));
       const samples = piece.timestamps.length;

@@ -3,16 +3,64 @@
  * of github.com/prometheus/prometheus.
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
+import { ByteWriter, varintBytes } from '@rollcall/shared/lib/varint.ts';
 import { Labels } from '../labels.ts';
 import type { Series } from '../storage.ts';
-import { OPERATORS, putSeries, readPair, type ReadQuery } from './messages.ts';
-import { MessageReader, putKey, putMessage, putText, WIRE } from './protobuf.ts';
+import { OPERATORS, putLabels, readPair, type ReadQuery } from './messages.ts';
+import { MessageReader, putDouble, putKey, putMessage, putText, WIRE } from './protobuf.ts';
 
-/** The bytes of a WriteRequest, not packed. Labels are sorted, stale markers have the bits that Prometheus gives them. */
-export function encodeWriteRequest(batch: readonly Series[]): Buffer {
-  const writer = new ByteWriter(64 * 1024);
-  for (const series of batch) putSeries(writer, series);
+/** Of a request's memory; it grows. */
+const BYTES_INITIAL = 1024 * 1024;
+const NO_BYTES = new Uint8Array(0);
+/** Bytes of a Sample without its time: two keys and a double. */
+const SAMPLE_FIXED_BYTES = 10;
+
+/** Writes the requests of one store. Labels that come again are encoded once, as long as their caller keeps them. */
+export class WriteRequestEncoder {
+  readonly #known = new WeakMap<Labels, Uint8Array>();
+
+  /** The labels as they stand in a TimeSeries; empty when they have no metric name or are not Unicode text. */
+  labelBytes(labels: Labels): Uint8Array {
+    let bytes = this.#known.get(labels);
+    if (bytes === undefined) {
+      bytes = encodeLabels(labels);
+      this.#known.set(labels, bytes);
+    }
+    return bytes;
+  }
+
+  /**
+   * The bytes of a WriteRequest, not packed. Labels are sorted, stale markers have the bits that Prometheus gives them.
+   * Times must be integers from 0 to 2^53 - 1.
+   */
+  encode(batch: readonly Series[]): Buffer {
+    const writer = new ByteWriter(BYTES_INITIAL);
+    for (const { labels, timestamps, values, stale } of batch) {
+      const labelBytes = this.labelBytes(labels);
+      let length = labelBytes.length;
+      // Behind the key and the length of the sample.
+      for (const timeMs of timestamps) length += 2 + SAMPLE_FIXED_BYTES + varintBytes(timeMs);
+      putKey(writer, 1, WIRE.BYTES);
+      writer.varint(length);
+      writer.bytes(labelBytes);
+      for (let i = 0; i < timestamps.length; i++) {
+        const timeMs = timestamps[i] ?? 0;
+        putKey(writer, 2, WIRE.BYTES);
+        writer.u8(SAMPLE_FIXED_BYTES + varintBytes(timeMs));
+        putKey(writer, 1, WIRE.FIXED64);
+        putDouble(writer, { value: values[i] ?? Number.NaN, isStale: stale?.[i] === 1 });
+        putKey(writer, 2, WIRE.VARINT);
+        writer.varint(timeMs);
+      }
+    }
+    return writer.view();
+  }
+}
+
+function encodeLabels(labels: Labels): Uint8Array {
+  if (labels.metricName === '' || !labels.flat.every((text) => text.isWellFormed())) return NO_BYTES;
+  const writer = new ByteWriter();
+  putLabels(writer, labels);
   return writer.copy();
 }
 

@@ -212,15 +212,20 @@ function decodeMatcher(message: MessageReader): ReadMatcher {
   return { name, operator, value };
 }
 
+/** Writes the labels of a TimeSeries. */
+export function putLabels(writer: ByteWriter, labels: Labels): void {
+  for (const [name, value] of labels.entries()) {
+    putMessage(writer, 1, () => {
+      putText(writer, 1, name);
+      putText(writer, 2, value);
+    });
+  }
+}
+
 /** Writes a series as a TimeSeries in field 1, as it stands both in write requests and in the results of reads. */
 export function putSeries(writer: ByteWriter, { labels, timestamps, values, stale }: Series): void {
   putMessage(writer, 1, () => {
-    for (const [name, value] of labels.entries()) {
-      putMessage(writer, 1, () => {
-        putText(writer, 1, name);
-        putText(writer, 2, value);
-      });
-    }
+    putLabels(writer, labels);
     for (let i = 0; i < timestamps.length; i++) {
       putMessage(writer, 2, () => {
         putKey(writer, 1, WIRE.FIXED64);
