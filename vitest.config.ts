@@ -22,7 +22,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Most of them wait for programs most of the time: two at once take little more than half as long.
+          // Most of them wait for programs most of the time, so two at once take little more than half as long.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
           // Its `setup` builds what several of them need.

@@ -6,7 +6,7 @@ import { mutatedSources } from './mutants/apply.ts';
 import { MUTANTS } from './mutants/list.ts';
 
 const MAIN = resolve(import.meta.dirname, 'main.ts');
-const SEEDS = 80;
+const SEEDS = 50;
 /** Caught by the first seeds; `npm run simulate -- --mutants` hunts all of them. */
 const QUICK_MUTANTS = ['ack before commit', 'agent goes on one number too far'];
 
