@@ -134,12 +134,13 @@ it.concurrent('delivers a page that was still queued when the collector was kill
   fleet.receiver.answerWith(503);
 
   await kill(fleet.agent);
-  await waitFor('a first attempt', () => (fleet.receiver.received.length > 0 ? true : undefined));
+  await waitForNotification(fleet.receiver, 'firing', 1);
   await kill(fleet.collector);
 
+  // Counted before the new one starts: it may deliver before it says that it is ready.
+  const attemptsBefore = notifications(fleet.receiver, 'firing').all.length;
   fleet.receiver.answerWith(200);
   const collector = await fleet.startCollector();
-  const attemptsBefore = notifications(fleet.receiver, 'firing').all.length;
   await waitForNotification(fleet.receiver, 'firing', attemptsBefore + 1);
   fleet.startAgent();
   await waitForNotification(fleet.receiver, 'resolved', 1);
