@@ -196,6 +196,7 @@ async function open(
   keeper.start();
   closers.push(() => keeper.stop());
   const queryLog = new QueryLog(clock);
+  const identities = () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const);
   const openReaders = ({ threads, niceness }: { threads: number; niceness: number }): Readers => {
     const limits = limitsPerThread(threads);
     const windowBytes = READER_WINDOW_BYTES;
@@ -206,7 +207,7 @@ async function open(
       start: threadStarter(settings, { heapMiB: READER_HEAP_MIB }),
       threads,
       limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
-      hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
+      hosts: identities,
       noted: (query) => queryLog.note(query),
       damaged,
       failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
@@ -244,7 +245,7 @@ async function open(
       },
       { heapMiB: FEED_HEAP_MIB },
     ),
-    hosts: () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const),
+    hosts: identities,
     counters: { increment: (name, labels, by) => metrics.increment(name, labels, by) },
   });
   closers.push(() => feed.close());

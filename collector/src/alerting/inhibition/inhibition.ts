@@ -5,7 +5,13 @@
 import type { StatementSync } from 'node:sqlite';
 import * as z from 'zod';
 import type { Database } from '../../state/database.ts';
-import { jsonColumn, labelsSchema, severitySchema, type Transition } from '../incidents/transition.ts';
+import {
+  isEnding,
+  jsonColumn,
+  labelsSchema,
+  severitySchema,
+  type Transition,
+} from '../incidents/transition.ts';
 import { compile, type LabelValues } from '../routing/matchers.ts';
 import type { Judge, Suppression, Suppressor } from '../routing/suppression.ts';
 import { targetOf, type Target } from '../routing/target.ts';
@@ -88,13 +94,13 @@ export class Inhibition implements Suppressor {
     if (isStored) return;
     for (const { kind, incidentId, snapshot } of unsettled.toReversed()) {
       if (kind === 'fired') this.#remove(incidentId);
-      else if (isEnd(kind)) this.#add(targetOf(incidentId, snapshot), snapshot.title);
+      else if (isEnding(kind)) this.#add(targetOf(incidentId, snapshot), snapshot.title);
     }
   }
 
   #apply({ kind, incidentId, snapshot }: Transition): void {
     if (kind === 'fired') this.#add(targetOf(incidentId, snapshot), snapshot.title);
-    else if (isEnd(kind)) this.#remove(incidentId);
+    else if (isEnding(kind)) this.#remove(incidentId);
   }
 
   #add({ incidentId, labels }: Target, title: string): void {
@@ -118,10 +124,6 @@ export class Inhibition implements Suppressor {
     }
     this.#places.delete(incidentId);
   }
-}
-
-function isEnd(kind: Transition['kind']): boolean {
-  return kind === 'resolved' || kind === 'closed';
 }
 
 function suppressionBy(live: LiveRule, { incidentId, labels }: Target): readonly Suppression[] {

@@ -2,7 +2,7 @@
  * From a transition to the outbox rows that it takes: one for each receiver, sent or suppressed with the reason. What is
  * suppressed for now is looked at again and again, and sent once nothing suppresses it and the incident is still open.
  */
-import type { Transition } from '../incidents/transition.ts';
+import { isEnding, type Transition } from '../incidents/transition.ts';
 import type { Digests } from '../outbox/digests.ts';
 import type { Gathering } from '../outbox/gathering.ts';
 import type { HeldRows, Standing } from '../outbox/held-rows.ts';
@@ -49,7 +49,7 @@ export class Dispatch {
       judge ??= suppressor.at(nowMs);
       return this.#first(transition, judge, nowMs);
     });
-    const ended = transitions.filter(isEnd).map(({ incidentId }) => incidentId);
+    const ended = transitions.filter(({ kind }) => isEnding(kind)).map(({ incidentId }) => incidentId);
     const endsOfDigests = digests.endOf(ended, nowMs).flatMap((transition) => this.#followUps(transition));
     return [...notices, ...endsOfDigests];
   }
@@ -104,7 +104,7 @@ export class Dispatch {
     const { rows } = this.#options;
     const { incidentId } = transition;
     const notices = rows.standings(incidentId).map((standing) => ({ transition, route: followUp(standing) }));
-    if (!isEnd(transition)) return notices;
+    if (!isEnding(transition.kind)) return notices;
     rows.endHolding(incidentId);
     for (const { route } of notices) {
       if (route.verdict !== 'send') continue;
@@ -116,10 +116,6 @@ export class Dispatch {
     }
     return notices;
   }
-}
-
-function isEnd({ kind }: Transition): boolean {
-  return kind === 'resolved' || kind === 'closed';
 }
 
 function heldBack(route: Route, reason: string): Route {
