@@ -39,6 +39,7 @@ import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
 import { entryOf, labelsOf, SchemaMatching, type HostMatch, type Identity } from './matching.ts';
 import { OwnSeriesWriter } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
+import { blocksOf } from './readings.ts';
 import { coarsestFor, rollupUse, segmentsOf, type Segment } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { RecentWindow } from './window.ts';
@@ -70,6 +71,11 @@ export interface EmbeddedStorage extends Storage {
    * @throws AppError as `Journal.prune`
    */
   prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult>;
+  /**
+   * Looks anew at which hosts and schemas there are: somebody else may have deleted some of them.
+   * @throws AppError STORAGE_UNAVAILABLE
+   */
+  refresh(): void;
 }
 
 /** @throws AppError STORAGE_UNAVAILABLE when the journal cannot be read */
@@ -97,7 +103,7 @@ class Embedded implements EmbeddedStorage {
   readonly capabilities = { isDurable: true, hasStaleMarkers: true };
   readonly #options: EmbeddedOptions;
   readonly #limits: EmbeddedLimits;
-  readonly #catalogue = new Catalogue();
+  #catalogue = new Catalogue();
   readonly #window: RecentWindow;
   readonly #hasAgentsInWindow: boolean;
   readonly #blocks: BlockSet | undefined;
@@ -248,6 +254,18 @@ class Embedded implements EmbeddedStorage {
     await this.#own.settled();
     this.#own.close();
     this.#stopListening();
+  }
+
+  refresh(): void {
+    const snapshot = this.#options.reader.snapshot();
+    try {
+      const catalogue = new Catalogue();
+      catalogue.load(snapshot.lanes(), snapshot.schemaUses());
+      this.#catalogue = catalogue;
+      if (this.#hasAgentsInWindow) this.#window.forgetOthers(catalogue.hosts, sealedTo(snapshot.blocks()));
+    } finally {
+      snapshot.close();
+    }
   }
 
   #add(ticks: readonly CommittedSamples[]): void {
@@ -424,14 +442,21 @@ async function addSamples(
   }
   const read = { host, samplers, range };
   if (groups.length === 0) {
-    await readings.read(read, (sampler, block) => timelineOf(sampler).add(block));
+    await readings.read(read, {
+      block: (sampler, block) => timelineOf(sampler).add(block),
+      run: (sampler, run) => timelineOf(sampler).addRun(run),
+    });
     return;
   }
   const recent = new Map<string, Block[]>();
-  const ranges = await readings.read(read, (sampler, block) => {
+  const keep = (sampler: string, ...blocks: readonly Block[]): void => {
     const list = recent.get(sampler);
-    if (list === undefined) recent.set(sampler, [block]);
-    else list.push(block);
+    if (list === undefined) recent.set(sampler, [...blocks]);
+    else list.push(...blocks);
+  };
+  const ranges = await readings.read(read, {
+    block: keep,
+    run: (sampler, run) => keep(sampler, ...blocksOf(run)),
   });
   for (const [sampler, blockRange] of ranges) {
     const ofSampler = groups.filter(({ schema }) => schema.sampler === sampler);
