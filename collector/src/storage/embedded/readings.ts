@@ -197,7 +197,7 @@ export class Readings {
 }
 
 /** A row of a run as a block. Shares its arrays. */
-export function blockAt({ schema, timesMs, positions, values, states }: ReadingRun, row: number): Block {
+function blockAt({ schema, timesMs, positions, values, states }: ReadingRun, row: number): Block {
   const low = row * schema.seriesCount;
   const high = low + schema.seriesCount;
   return {
