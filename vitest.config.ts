@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -14,6 +15,8 @@ export default defineConfig({
           testTimeout: 10_000,
           // Files share a process: half the time, and proof that no module keeps state of its own.
           isolate: false,
+          // All cores: Vitest by itself leaves one of them idle.
+          maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
         },
       },
