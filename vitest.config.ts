@@ -2,6 +2,9 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
+// Tests start our programs a hundred times; compiling them takes half of each start.
+const PROGRAMS = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') };
+
 // Two kinds of tests run in one command: unit tests beside the code, which must be quick, and tests in test/ which
 // start real processes and get the time that these need.
 export default defineConfig({
@@ -17,6 +20,7 @@ export default defineConfig({
           isolate: false,
           // All cores: Vitest by itself leaves one of them idle.
           maxWorkers: availableParallelism(),
+          env: PROGRAMS,
           sequence: { groupOrder: 0 },
         },
       },
@@ -31,8 +35,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           // Its `setup` builds what several of them need.
           globalSetup: ['test/harness/prepare.ts'],
-          // They start our programs a hundred times; compiling them takes half of each start.
-          env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
+          env: PROGRAMS,
           // A shared machine may stand still for longer than a browser or a started program is given; what passes only
           // at the second try is marked as such in the output.
           retry: 1,
