@@ -108,6 +108,14 @@ export class GrowingSeries {
     this.#length += timesMs.length;
   }
 
+  /** Makes room for so many samples that will follow. */
+  reserve(count: number): void {
+    const length = this.#length + count;
+    if (length <= this.#timestamps.length) return;
+    this.#timestamps = enlarged(this.#timestamps, length);
+    this.#values = enlarged(this.#values, length);
+  }
+
   /** Adds one column of rows, all present, with rising times. */
   pushColumn({ schema: { seriesCount }, timesMs, values }: ReadingRun, index: number): void {
     const [firstMs] = timesMs;
@@ -252,10 +260,22 @@ export class SamplerTimeline {
   }
 
   /**
-   * Adds readings of one schema, which is much cheaper than block by block.
+   * Adds readings in order of time, which is much cheaper than block by block.
    * @throws AppError QUERY_LIMIT
    */
-  addRun(run: ReadingRun): void {
+  addRuns(runs: readonly ReadingRun[]): void {
+    let rowsLeft = 0;
+    for (const { timesMs } of runs) rowsLeft += timesMs.length;
+    for (const run of runs) {
+      // Nearly always all of them are of one schema.
+      if (this.columnsOf(run.schema) !== this.#current)
+        for (const { series } of this.columnsOf(run.schema)) series.reserve(rowsLeft);
+      this.#addRun(run);
+      rowsLeft -= run.timesMs.length;
+    }
+  }
+
+  #addRun(run: ReadingRun): void {
     const { schema, timesMs, values, states } = run;
     if ((timesMs[0] ?? 0) <= this.#lastMs) {
       for (const block of blocksOf(run)) this.add(block);

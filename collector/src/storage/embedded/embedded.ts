@@ -30,7 +30,7 @@ import type {
 import { STATE, toBlock, type Block } from './block.ts';
 import type { BlockFile } from './block-file.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
-import { Catalogue, schemasIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
+import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SamplerTimeline, SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { addInAnyOrder, addInOrder, filesIn, groupsIn, type HostGroup } from './host-groups.ts';
@@ -296,9 +296,11 @@ class Embedded implements EmbeddedStorage {
       if (found === undefined) continue;
       const groups = parts.map((part) => groupsIn(part.files, host.agentId, { view, range: part.read }));
       const samplers = new Set<string>();
-      for (const schema of [...schemasIn(host, request), ...groups.flat().map((group) => group.schema)]) {
+      const look = (schema: Schema): void => {
         if (matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
-      }
+      };
+      eachSchemaIn(host, request, look);
+      for (const ofPart of groups) for (const { schema } of ofPart) look(schema);
       if (samplers.size === 0) continue;
       const columnsOf = (schema: Schema): Column[] =>
         matching
@@ -366,7 +368,8 @@ class Embedded implements EmbeddedStorage {
         if (pace.isDue) await pace.rest();
         const found = this.#found(host, matching);
         if (found === undefined) continue;
-        const schemas: Set<Schema> = schemasIn(host, request);
+        const schemas = new Set<Schema>();
+        eachSchemaIn(host, request, (schema) => schemas.add(schema));
         for (const { schema } of groupsIn(files, host.agentId, { view, range: request })) schemas.add(schema);
         for (const schema of schemas) {
           const indices = matching.series(schema, found.match);
@@ -444,7 +447,7 @@ async function addSamples(
   if (groups.length === 0) {
     await readings.read(read, {
       block: (sampler, block) => timelineOf(sampler).add(block),
-      run: (sampler, run) => timelineOf(sampler).addRun(run),
+      runs: (sampler, runs) => timelineOf(sampler).addRuns(runs),
     });
     return;
   }
@@ -456,7 +459,7 @@ async function addSamples(
   };
   const ranges = await readings.read(read, {
     block: keep,
-    run: (sampler, run) => keep(sampler, ...blocksOf(run)),
+    runs: (sampler, runs) => keep(sampler, ...runs.flatMap(blocksOf)),
   });
   for (const [sampler, blockRange] of ranges) {
     const ofSampler = groups.filter(({ schema }) => schema.sampler === sampler);

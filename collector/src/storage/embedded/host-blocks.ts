@@ -27,7 +27,8 @@ export interface BlocksRequest {
 /** Gets what was read of a host, each sampler's in order of time: what stands in the journal first. */
 export interface ReadingsTaker {
   block(sampler: string, block: Block): void;
-  run(sampler: string, run: ReadingRun): void;
+  /** What stands in memory, which is after that. */
+  runs(sampler: string, runs: readonly ReadingRun[]): void;
 }
 
 export class HostBlocks {
@@ -120,7 +121,7 @@ export class HostBlocks {
           taker.block(sampler, block);
       });
     }
-    for (const [sampler, runs] of recent) for (const run of runs) taker.run(sampler, run);
+    for (const [sampler, runs] of recent) taker.runs(sampler, runs);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
   }
 

@@ -147,6 +147,18 @@ test('is not filled when a reading came too late to be in what was read', () => 
   expect(times(window, 'a')).toEqual([600, 650]);
 });
 
+test('is not filled by what was read before it lost readings', () => {
+  const window = start();
+  window.startHost('a', 710);
+  const ticket = window.missing('a', CPU_ONLY, { fromMs: 705, toMs: 1_000 });
+  if (ticket === undefined) throw new Error('nothing is missing');
+  const short = start({ windowBytes: 0 });
+  short.startHost('a', 710);
+  short.add('a', block(900));
+  short.fill('a', ticket, { blocks: [block(706)], lastPos: 1_000 });
+  expect(short.coveredFrom('a', 'cpu')).toBe(901);
+});
+
 test('is filled as far as it may reach, and not for what is far away or while memory is short', () => {
   const window = start();
   window.startHost('a', 950);
