@@ -142,7 +142,9 @@ async function measure(fleet: Fleet, ticks: number): Promise<Report> {
     const workshop = measuredWorkshop({ reader, dir, costs, bytes });
     await keep({ journal, reader, workshop, dir, clock, costs });
     const before = process.cpuUsage();
-    await threadWorkshop({ journalFile: path, dir }).run(NOTHING, calm);
+    const thread = threadWorkshop({ journalFile: path, dir });
+    await thread.run(NOTHING, calm);
+    thread.rest();
     const threadCpuMs = cpuMsSince(before);
     return {
       fleet: fleet.name,
@@ -248,6 +250,7 @@ function measuredWorkshop(options: {
       }
       return run('day and rollups', task);
     },
+    rest: () => inner.rest(),
   };
 }
 
