@@ -276,6 +276,7 @@ async function open(
     evidenceOf: (incidentId, signal) => alerting.evidenceOf(incidentId, signal),
   });
   const view = new FleetView({
+    clock,
     hosts,
     presence,
     vitals,
