@@ -435,6 +435,7 @@ async function open(
       maintenance: alerting.delivery.maintenance,
       changed: () => alerting.delivery.releaseHeld(),
     },
+    routing: { routes: config.routes, dependencies: config.dependencies },
     alertmanager: {
       log,
       version: VERSION,
