@@ -8,8 +8,8 @@ export const SCHEMA = gaugeSchema('cpu', { counted: [], halved: [] });
 /** Two hours pass in a second. */
 export const TIME_RATIO = 7_200;
 const STEP_MS = 30_000;
-/** Samples begin so long before the origin, so that there are days to merge from the start. */
-const HISTORY_MS = 4 * 86_400_000;
+/** Samples begin so long before the origin, so that there is a day to merge soon. */
+const HISTORY_MS = 1.5 * 86_400_000;
 
 /** Time of the record of a number, UTC milliseconds; a little off the step, which is not the same everywhere. */
 export function timeOf(originMs: number, seq: number): number {
