@@ -20,7 +20,7 @@ import { threadWorkshop } from '../../../collector/src/storage/embedded/sealing/
 import { EPOCH, HOSTS, SCHEMA, TIME_RATIO, timeOf, valuesOf } from './samples.ts';
 
 const ROUND_MS = 200;
-const WINDOW_MS = 4 * 3_600_000;
+const WINDOW_MS = 12 * 3_600_000;
 const RECORDS_PER_TURN = 40;
 const PAUSE_MS = 10;
 
