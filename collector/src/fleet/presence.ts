@@ -44,8 +44,8 @@ export const PRESENCE_DEFAULTS: PresenceWatchSettings = {
   mass: { ratio: 0.2, hostsMin: 5, windowMs: 60_000, graceMs: 300_000 },
 };
 
-/** Agents let in per second after a restart; the gateway's admission. */
-const ADMISSION_PER_SECOND = 250;
+/** Logins per second that a slow machine finishes after a restart. */
+const LOGINS_PER_SECOND = 250;
 const SEEN_WRITE_MS = 60_000;
 /** How often the time of the last look is written: what a crash can hide of it. */
 const WATCHED_WRITE_MS = 15_000;
@@ -61,7 +61,7 @@ export type PlannedWork = (wallMs: number) => (hostId: string) => boolean;
 
 /** The time that `hostCount` agents need to come back after the collector started. */
 export function startGraceMs(hostCount: number): number {
-  return Math.max(120_000, (hostCount / ADMISSION_PER_SECOND) * 1000 + 60_000);
+  return Math.max(120_000, (hostCount / LOGINS_PER_SECOND) * 1000 + 60_000);
 }
 
 export interface PresenceChange {
