@@ -19,6 +19,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 /** Those of agent/bin/rollcall-agent.mjs, which starts anew with them and would lose the probe. */
 const SWITCHES = [
   '--max-semi-space-size=1',
+  '--no-short-builtin-calls',
   '--no-opt',
   '--no-maglev',
   '--single-threaded-gc',
