@@ -2,14 +2,18 @@
  * `npm run chaos`: hurts real agents and collectors on this machine and lets the oracle judge.
  *
  *   --minutes N   goes round the scenarios for so long                 default: each of them once
- *   --only F3     only scenarios of these rows, separated by commas; ALERTS is the one about alerts
+ *   --only F3     only scenarios of these rows, separated by commas; ALERTS is the one about alerts, DEFAULTS the one about
+ *                 what is promised with the settings as they are delivered, which takes seven minutes
  *   --seed S      of the random moments
  *   --transitions 1000, --kills 15   of ALERTS; 60 and 2 are a short form
+ *   --agents 1000                    of DEFAULTS
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Random } from '../simulation/random.ts';
 import { ALERTS, AlertStage } from './alerts/alerts.ts';
+import { DEFAULTS, DefaultsStage } from './defaults.ts';
+import { leftOverNamespaces } from './namespace.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { Stage } from './stage.ts';
 
@@ -20,6 +24,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     transitions: { type: 'string', default: '1000' },
     kills: { type: 'string', default: '15' },
+    agents: { type: 'string', default: '1000' },
   },
 });
 
@@ -29,7 +34,7 @@ const random = new Random(Number(values.seed), 'chaos');
 const untilMs = values.minutes === undefined ? 0 : Date.now() + Number(values.minutes) * 60_000;
 const sums = { runs: 0, skipped: 0, failed: 0, ticks: 0, declared: 0, lost: 0, doubled: 0 };
 
-let current: Pick<Stage, 'close'> | undefined;
+let current: { close(): Promise<void> } | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   // Nothing is left over when a person loses patience.
   process.once(signal, () => void (current?.close() ?? Promise.resolve()).finally(() => process.exit(1)));
@@ -39,6 +44,7 @@ console.log(`seed ${values.seed}`);
 do {
   for (const scenario of chosen) await play(scenario);
   if (rows === undefined || rows.includes(ALERTS)) await playAlerts();
+  if (rows === undefined || rows.includes(DEFAULTS)) await playDefaults();
 } while (Date.now() < untilMs);
 
 const { runs, skipped, failed, ticks, declared, lost, doubled } = sums;
@@ -57,7 +63,7 @@ async function play(scenario: Scenario): Promise<void> {
     return;
   }
   const startedMs = Date.now();
-  const stage = await Stage.open();
+  const stage = await Stage.open({ hasOwnNetwork: scenario.hasOwnNetwork ?? false });
   current = stage;
   const problems: string[] = [];
   try {
@@ -84,6 +90,9 @@ async function play(scenario: Scenario): Promise<void> {
   }
   const mounts = readFileSync('/proc/mounts', 'utf8');
   if (mounts.includes(stage.folder)) problems.push('a mount was left over');
+  const { namespace } = stage;
+  if (namespace !== undefined && leftOverNamespaces().some((line) => line.includes(namespace.name)))
+    problems.push('a network namespace was left over');
   for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
   sums.runs++;
   if (problems.length > 0) sums.failed++;
@@ -106,6 +115,29 @@ async function playAlerts(): Promise<void> {
     const seconds = ((Date.now() - startedMs) / 1_000).toFixed(0);
     console.log(`${problems.length === 0 ? 'passed ' : 'FAILED '} ${title}: ${seconds} s`);
     console.table([{ transitions, kills, ...ends, messages, repeats, settledMs }]);
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+    console.log(`FAILED  ${title}`);
+  } finally {
+    await stage.close();
+  }
+  for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
+  sums.runs++;
+  if (problems.length > 0) sums.failed++;
+}
+
+async function playDefaults(): Promise<void> {
+  const title = `${DEFAULTS} who is told of what, with the settings as they are delivered`;
+  const startedMs = Date.now();
+  const stage = new DefaultsStage(Number(values.agents));
+  current = stage;
+  const problems: string[] = [];
+  try {
+    const outcome = await stage.play();
+    problems.push(...outcome.problems);
+    const took = `${((Date.now() - startedMs) / 1_000).toFixed(0)} s`;
+    const told = outcome.toldMs === undefined ? 'nobody was told' : `told after ${outcome.toldMs} ms`;
+    console.log(`${problems.length === 0 ? 'passed ' : 'FAILED '} ${title}: ${told}, ${took}`);
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error));
     console.log(`FAILED  ${title}`);
