@@ -30,7 +30,7 @@ import type {
 import { STATE, toBlock, type Block } from './block.ts';
 import type { BlockFile } from './block-file.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
-import { Catalogue, schemasIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
+import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SamplerTimeline, SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { addInAnyOrder, addInOrder, filesIn, groupsIn, type HostGroup } from './host-groups.ts';
@@ -39,6 +39,7 @@ import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
 import { entryOf, labelsOf, SchemaMatching, type HostMatch, type Identity } from './matching.ts';
 import { OwnSeriesWriter } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
+import { blocksOf } from './readings.ts';
 import { coarsestFor, rollupUse, segmentsOf, type Segment } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { RecentWindow } from './window.ts';
@@ -70,6 +71,11 @@ export interface EmbeddedStorage extends Storage {
    * @throws AppError as `Journal.prune`
    */
   prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult>;
+  /**
+   * Looks anew at which hosts and schemas there are: somebody else may have deleted some of them.
+   * @throws AppError STORAGE_UNAVAILABLE
+   */
+  refresh(): void;
 }
 
 /** @throws AppError STORAGE_UNAVAILABLE when the journal cannot be read */
@@ -97,7 +103,7 @@ class Embedded implements EmbeddedStorage {
   readonly capabilities = { isDurable: true, hasStaleMarkers: true };
   readonly #options: EmbeddedOptions;
   readonly #limits: EmbeddedLimits;
-  readonly #catalogue = new Catalogue();
+  #catalogue = new Catalogue();
   readonly #window: RecentWindow;
   readonly #hasAgentsInWindow: boolean;
   readonly #blocks: BlockSet | undefined;
@@ -250,6 +256,18 @@ class Embedded implements EmbeddedStorage {
     this.#stopListening();
   }
 
+  refresh(): void {
+    const snapshot = this.#options.reader.snapshot();
+    try {
+      const catalogue = new Catalogue();
+      catalogue.load(snapshot.lanes(), snapshot.schemaUses());
+      this.#catalogue = catalogue;
+      if (this.#hasAgentsInWindow) this.#window.forgetOthers(catalogue.hosts, sealedTo(snapshot.blocks()));
+    } finally {
+      snapshot.close();
+    }
+  }
+
   #add(ticks: readonly CommittedSamples[]): void {
     for (const tick of ticks) {
       this.#catalogue.add(tick);
@@ -278,9 +296,11 @@ class Embedded implements EmbeddedStorage {
       if (found === undefined) continue;
       const groups = parts.map((part) => groupsIn(part.files, host.agentId, { view, range: part.read }));
       const samplers = new Set<string>();
-      for (const schema of [...schemasIn(host, request), ...groups.flat().map((group) => group.schema)]) {
+      const look = (schema: Schema): void => {
         if (matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
-      }
+      };
+      eachSchemaIn(host, request, look);
+      for (const ofPart of groups) for (const { schema } of ofPart) look(schema);
       if (samplers.size === 0) continue;
       const columnsOf = (schema: Schema): Column[] =>
         matching
@@ -348,7 +368,8 @@ class Embedded implements EmbeddedStorage {
         if (pace.isDue) await pace.rest();
         const found = this.#found(host, matching);
         if (found === undefined) continue;
-        const schemas: Set<Schema> = schemasIn(host, request);
+        const schemas = new Set<Schema>();
+        eachSchemaIn(host, request, (schema) => schemas.add(schema));
         for (const { schema } of groupsIn(files, host.agentId, { view, range: request })) schemas.add(schema);
         for (const schema of schemas) {
           const indices = matching.series(schema, found.match);
@@ -424,14 +445,21 @@ async function addSamples(
   }
   const read = { host, samplers, range };
   if (groups.length === 0) {
-    await readings.read(read, (sampler, block) => timelineOf(sampler).add(block));
+    await readings.read(read, {
+      block: (sampler, block) => timelineOf(sampler).add(block),
+      runs: (sampler, runs) => timelineOf(sampler).addRuns(runs),
+    });
     return;
   }
   const recent = new Map<string, Block[]>();
-  const ranges = await readings.read(read, (sampler, block) => {
+  const keep = (sampler: string, ...blocks: readonly Block[]): void => {
     const list = recent.get(sampler);
-    if (list === undefined) recent.set(sampler, [block]);
-    else list.push(block);
+    if (list === undefined) recent.set(sampler, [...blocks]);
+    else list.push(...blocks);
+  };
+  const ranges = await readings.read(read, {
+    block: keep,
+    runs: (sampler, runs) => keep(sampler, ...runs.flatMap(blocksOf)),
   });
   for (const [sampler, blockRange] of ranges) {
     const ofSampler = groups.filter(({ schema }) => schema.sampler === sampler);
