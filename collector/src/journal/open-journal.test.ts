@@ -172,7 +172,8 @@ describe('answers', () => {
     const path = join(dir.path, 'journal.db');
     const { session, lane, nowMs, journal } = await start(path);
     const kept = lane.event(nowMs, { text: 'kept '.repeat(50) });
-    const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, lane.event(nowMs, {}).bytes]));
+    const others = Array.from({ length: 7 }, () => lane.event(nowMs, {}).bytes);
+    const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, ...others]));
     const [unpacked] = decodeBatch(frame).records;
     assert(unpacked !== undefined);
     expect(unpacked).toMatchObject({ crc: kept.crc, codec: 0 });
