@@ -172,7 +172,9 @@ describe('answers', () => {
     const path = join(dir.path, 'journal.db');
     const { session, lane, nowMs, journal } = await start(path);
     const kept = lane.event(nowMs, { text: 'kept '.repeat(50) });
-    const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, lane.event(nowMs, {}).bytes]));
+    // Alike, so that packing them is worth it.
+    const like = lane.event(nowMs, { text: 'kept '.repeat(50) });
+    const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, like.bytes]));
     const [unpacked] = decodeBatch(frame).records;
     assert(unpacked !== undefined);
     expect(unpacked).toMatchObject({ crc: kept.crc, codec: 0 });
