@@ -3,7 +3,7 @@
  *
  *   --minutes N   goes round the scenarios for so long                 default: each of them once
  *   --only F3     only scenarios of these rows, separated by commas; ALERTS is the one about alerts, DEFAULTS the one about
- *                 what is promised with the settings as they are delivered, which takes seven minutes
+ *                 what is promised with the settings as they are delivered, which takes ten minutes
  *   --seed S      of the random moments
  *   --transitions 1000, --kills 15   of ALERTS; 60 and 2 are a short form
  *   --agents 1000                    of DEFAULTS
