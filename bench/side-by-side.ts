@@ -2,9 +2,10 @@
  * A collector with a fleet, next to Prometheus and VictoriaMetrics with the same samples, and how long each takes to
  * answer. The samples reach the collector from agents; the others get them from its remote read, through remote write.
  */
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import * as z from 'zod';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { MessageReader } from '../collector/src/storage/remote-protocol/protobuf.ts';
 import { packSnappy, unpackSnappy } from '../collector/src/storage/remote-protocol/snappy.ts';
@@ -76,16 +77,58 @@ export interface Report extends Size {
   readonly results: readonly Result[];
 }
 
-/** Loads a fleet into every backend, asks all queries, and takes everything down again. */
-export async function compareBackends(size: Size, queries: readonly Query[]): Promise<Report> {
-  using folder = tempDir();
-  const endMs = Math.floor(Date.now() / 60_000) * 60_000;
+/** What a folder was loaded with; it stands there when everything is loaded. */
+const LOADED_FILE = 'loaded.json';
+const loadedShape = z.object({
+  hosts: z.number(),
+  minutes: z.number(),
+  intervalMs: z.number(),
+  endMs: z.number(),
+});
+
+function loadedOf({ hosts, minutes, intervalMs }: Size) {
+  return { hosts, minutes, intervalMs };
+}
+
+/** @throws when the folder holds data of another size, or was not loaded to its end */
+function readLoaded(folder: string, size: Size): z.infer<typeof loadedShape> | undefined {
+  const path = join(folder, LOADED_FILE);
+  if (!existsSync(path)) {
+    if (readdirSync(folder).length > 0)
+      throw new Error(`${folder} is neither empty nor loaded to its end: remove it, or name another one`);
+    return undefined;
+  }
+  const loaded = loadedShape.parse(JSON.parse(readFileSync(path, 'utf8')));
+  const wanted = JSON.stringify(loadedOf(size));
+  const found = JSON.stringify(loadedOf({ ...loaded, rounds: 0 }));
+  if (found !== wanted) throw new Error(`${folder} holds ${found}, and ${wanted} is asked for`);
+  return loaded;
+}
+
+/**
+ * Loads a fleet into every backend, asks all queries, and takes everything down again.
+ * @param dataDir where the data is kept, and found again by the next call of the same size; without it, it is removed
+ */
+export async function compareBackends(
+  size: Size,
+  queries: readonly Query[],
+  dataDir?: string,
+): Promise<Report> {
+  using temporary = tempDir();
+  const folder = { path: dataDir ?? temporary.path };
+  mkdirSync(folder.path, { recursive: true });
+  const loaded = readLoaded(folder.path, size);
+  const endMs = loaded?.endMs ?? Math.floor(Date.now() / 60_000) * 60_000;
   const startMs = endMs - size.minutes * 60_000 + OFF_GRID_MS;
   const collector = await startCollector(join(folder.path, 'collector'), ['--log-level', 'warn']);
   const others = await startOthers(folder.path);
   try {
-    await loadFleet(collector.url, join(folder.path, 'collector'), { ...size, startMs, endMs });
-    const samples = await copySamples(collector.url, others, { ...size, startMs, endMs });
+    if (loaded === undefined) {
+      await loadFleet(collector.url, join(folder.path, 'collector'), { ...size, startMs, endMs });
+      await copySamples(collector.url, others, { ...size, startMs, endMs });
+    }
+    const samples = await countSamples(collector.url, others, { ...size, startMs, endMs });
+    writeFileSync(join(folder.path, LOADED_FILE), JSON.stringify({ ...loadedOf(size), endMs }));
     const rollcall: Backend = { name: 'rollcall', url: collector.url, extra: {} };
     const backends = [rollcall, ...others];
     const results: Result[] = [];
@@ -193,8 +236,8 @@ async function loadFleet(url: string, dataDir: string, size: Loaded): Promise<vo
   await Promise.all(agents.map((agent) => agent.disconnect()));
 }
 
-/** Copies the samples of all hosts; a result of remote read is what remote write wants. Returns how many there are. */
-async function copySamples(url: string, others: readonly Other[], size: Loaded): Promise<number> {
+/** Copies the samples of all hosts; a result of remote read is what remote write wants. */
+async function copySamples(url: string, others: readonly Other[], size: Loaded): Promise<void> {
   for (let fromMs = size.startMs; fromMs < size.endMs; fromMs += PORTION_MS) {
     const range = { fromMs, toMs: Math.min(fromMs + PORTION_MS, size.endMs) - 1 };
     for (let index = 0; index < size.hosts; index++) {
@@ -209,6 +252,10 @@ async function copySamples(url: string, others: readonly Other[], size: Loaded):
   for (const { name, url: base } of others) {
     if (name === 'victoria-metrics') await fetch(`${base}/internal/force_flush`);
   }
+}
+
+/** Samples that each backend has; all must have the same. */
+async function countSamples(url: string, others: readonly Other[], size: Loaded): Promise<number> {
   const [sum] = await Promise.all([
     sampleCount(url, size),
     ...others.map((other) => sampleCount(other.url, size)),

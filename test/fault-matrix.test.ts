@@ -4,11 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { ALERTS } from './chaos/alerts/alerts.ts';
 import { DEFAULTS } from './chaos/defaults.ts';
 import { SCENARIOS } from './chaos/scenarios.ts';
+import { SEALING } from './chaos/sealing/sealing.ts';
 import { FAULTS } from './simulation/plan.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const ROWS = 55;
-const CHAOS: readonly (string | undefined)[] = [...SCENARIOS.map(({ row }) => row), ALERTS, DEFAULTS];
+const CHAOS: readonly (string | undefined)[] = [
+  ...SCENARIOS.map(({ row }) => row),
+  ALERTS,
+  SEALING,
+  DEFAULTS,
+];
 
 interface MatrixRow {
   readonly row: string;
