@@ -101,7 +101,8 @@ const READER_THREADS = 2;
 const READER_NICENESS = 5;
 /** What the collector itself still reads, besides the threads: the last samples of pushed series. */
 const OWN_WINDOW_BYTES = 64 * 1024 * 1024;
-const READER_WINDOW_BYTES = 96 * 1024 * 1024;
+/** Newest readings that a thread keeps as columns, of all hosts that somebody asks about. */
+const READER_WINDOW_BYTES = 192 * 1024 * 1024;
 const READER_HEAP_MIB = 2_048;
 /** External stores have time, and one that is away costs nothing. */
 const FEED_NICENESS = 5;

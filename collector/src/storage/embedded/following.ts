@@ -91,6 +91,7 @@ class Following implements FollowingReader {
         throw new TypeError('a store that only reads makes no epochs');
       },
       yieldToLoop,
+      windowHosts: 'columns',
       ...(limits === undefined ? {} : { limits }),
       ...(this.#blocks === undefined ? {} : { blocks: this.#blocks }),
     });
