@@ -1,5 +1,9 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+// Tests start our programs a hundred times; compiling them takes half of each start.
+const PROGRAMS = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') };
 
 // Two kinds of tests run in one command: unit tests beside the code, which must be quick, and tests in test/ which
 // start real processes and get the time that these need.
@@ -14,6 +18,9 @@ export default defineConfig({
           testTimeout: 10_000,
           // Files share a process: half the time, and proof that no module keeps state of its own.
           isolate: false,
+          // All cores: Vitest by itself leaves one of them idle.
+          maxWorkers: availableParallelism(),
+          env: PROGRAMS,
           sequence: { groupOrder: 0 },
         },
       },
@@ -28,8 +35,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           // Its `setup` builds what several of them need.
           globalSetup: ['test/harness/prepare.ts'],
-          // They start our programs a hundred times; compiling them takes half of each start.
-          env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') },
+          env: PROGRAMS,
           // A shared machine may stand still for longer than a browser or a started program is given; what passes only
           // at the second try is marked as such in the output.
           retry: 1,

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { diskSampler } from '../agent/src/samplers/disk/disk.linux.ts';
 import { filesystemSampler } from '../agent/src/samplers/filesystem/filesystem.linux.ts';
+import { linkSampler } from '../agent/src/samplers/link/link.linux.ts';
 import { networkSampler } from '../agent/src/samplers/network/network.linux.ts';
 import { SERIES_PER_SAMPLER } from '../agent/src/samplers/readings.ts';
 import { TickTaker, type Tick } from '../agent/src/scheduler/tick.ts';
@@ -22,7 +23,8 @@ it('stays within its budget per series, and within the limits of the wire, on a 
   const host = new BigHost(BIG_HOST);
   const samplers = [
     diskSampler,
-    networkSampler(systemClock),
+    networkSampler,
+    linkSampler(systemClock),
     filesystemSampler({ clock: systemClock, mountTimeoutMs: 1_000 }),
   ];
   const ticks = new TickTaker({ clock: systemClock, host, samplers, intervalMs: 10_000 });
@@ -43,7 +45,10 @@ it('stays within its budget per series, and within the limits of the wire, on a 
     LIMITS.seriesPerSchema,
     SERIES_PER_SAMPLER - LIMITS.seriesPerSchema,
   ]);
-  const network = seriesOf(tick, 'network').reduce((sum, count) => sum + count, 0);
+  const network = [...seriesOf(tick, 'network'), ...seriesOf(tick, 'link')].reduce(
+    (sum, count) => sum + count,
+    0,
+  );
   expect(network).toBeGreaterThan(2_000);
   const all = tick.results
     .flatMap((result) => seriesOf(tick, result.sampler))
@@ -54,7 +59,7 @@ it('stays within its budget per series, and within the limits of the wire, on a 
 
 it('counts what it leaves out', async () => {
   const host = new BigHost(BIG_HOST);
-  const samplers = [diskSampler, networkSampler(systemClock)];
+  const samplers = [diskSampler, networkSampler];
   const tick = await new TickTaker({ clock: systemClock, host, samplers, intervalMs: 10_000 }).takeTick();
   const own = tick.results.at(-1);
   const dropped = own?.kind === 'values' ? own.parts.flatMap(({ schema }) => schema.metrics) : [];

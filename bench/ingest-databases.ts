@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startProgram, type RunningProgram } from '../test/compat/programs.ts';
 import { freePort } from '../test/harness/ports.ts';
-import { measureProcess, type IngestFigures, type IngestSize } from './ingest-figures.ts';
+import { measureIdle, measureProcess, type IngestFigures, type IngestSize } from './ingest-figures.ts';
 import { lineBodies } from './line-protocol.ts';
 
 /** What InfluxDB's manual recommends for a request. */
@@ -66,7 +66,9 @@ export async function measureDatabase(
 ): Promise<IngestFigures> {
   const dataDir = join(where.folder, database.name);
   const { program, url } = await database.start(where.path, dataDir);
-  const figures = await measureProcess({ name: database.name, pid: program.pid, dataDir }, async () => {
+  const idleCores = await measureIdle(program.pid);
+  const measured = { name: database.name, pid: program.pid, dataDir, idleCores };
+  const figures = await measureProcess(measured, async () => {
     const sent = { samples: 0, lines: 0, wireBytes: 0 };
     const bodies = lineBodies(size, LINES_PER_REQUEST)[Symbol.iterator]();
     const work = async (): Promise<void> => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createToken, startCollector, waitFor } from '../test/harness/processes.ts';
 import type { SimulatedAgent } from './fleet/agent.ts';
 import { enrollFleet } from './fleet/fleet.ts';
-import { measureProcess, type IngestFigures, type IngestSize } from './ingest-figures.ts';
+import { measureIdle, measureProcess, type IngestFigures, type IngestSize } from './ingest-figures.ts';
 
 const DRAIN_MS_MAX = 300_000;
 
@@ -24,12 +24,14 @@ export async function measureRollcall(folder: string, size: IngestSize): Promise
     agent.connect();
   }
   await untilAcknowledged(agents);
+  const pid = collector.child.pid ?? 0;
+  const idleCores = await measureIdle(pid);
   const sentBefore = bytesSent(agents);
   // Without a pause until the measurement begins, so that nothing is sent before all of it is there.
   for (let tick = 0; tick < size.ticks; tick++)
     for (const agent of agents) agent.tick(size.fromMs + tick * size.intervalMs);
   const figures = await measureProcess(
-    { name: 'rollcall', pid: collector.child.pid ?? 0, dataDir, isNode: true },
+    { name: 'rollcall', pid, dataDir, isNode: true, idleCores },
     async () => {
       await untilAcknowledged(agents);
       const samples = agents.reduce((sum, { seriesCount }) => sum + seriesCount * size.ticks, 0);

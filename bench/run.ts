@@ -11,6 +11,7 @@ import { parity } from './parity.ts';
 import { promql } from './promql.ts';
 import { query } from './query.ts';
 import { rules } from './rules.ts';
+import { sealing } from './sealing.ts';
 import { soak } from './soak.ts';
 import { spool } from './spool.ts';
 import { startup } from './startup.ts';
@@ -70,6 +71,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   rules: {
     help: 'what the stock rules cost on a thousand hosts: CPU of each group, and its share of one core',
     run: rules,
+  },
+  sealing: {
+    help: 'a day of samples sealed, merged to days and a month, and rolled up: CPU-seconds per million samples of each',
+    run: sealing,
   },
   soak: {
     help: 'a day of ticks of the agent in minutes: whether memory or open files grow',

@@ -31,17 +31,20 @@ export interface SamplingOptions {
   readonly host: Host;
   readonly facts: MachineFacts;
   readonly intervalMs: number;
+  /** Least time between readings of slow samplers. @default each tick */
+  readonly slowIntervalMs?: number;
   /** The name of the one sampler that runs; all without it. */
   readonly only?: string;
 }
 
 /** Takes the readings that are sent; `show` prints them. */
-export function createTicks({ clock, host, facts, intervalMs, only }: SamplingOptions): TickTaker {
+export function createTicks(options: SamplingOptions): TickTaker {
+  const { clock, host, facts, intervalMs, slowIntervalMs = intervalMs, only } = options;
   const agent = { version: facts.agentVersion, arch: facts.os.arch, os: facts.os.platform };
   const mountTimeoutMs = samplerTimeoutMs(intervalMs) * MOUNT_TIMEOUT_RATIO;
   const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs });
   const chosen = samplers.filter(({ name }) => only === undefined || name === only);
-  return new TickTaker({ clock, host, samplers: chosen, intervalMs });
+  return new TickTaker({ clock, host, samplers: chosen, intervalMs, slowIntervalMs });
 }
 
 export interface SpoolSettings {
@@ -59,6 +62,8 @@ export interface AppOptions {
   readonly identity: IdentityStore;
   readonly dial: Dial;
   readonly intervalMs: number;
+  /** Least time between readings of slow samplers. */
+  readonly slowIntervalMs: number;
   readonly spool: SpoolSettings;
   /** Inventory sections that stay on the machine; they are not even read. */
   readonly excludedSections: readonly string[];
@@ -89,12 +94,12 @@ export interface App {
  * @throws AppError DATA_DIR_UNUSABLE when another agent uses the folder
  */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { clock, log, facts, intervalMs } = options;
+  const { clock, log, facts, intervalMs, slowIntervalMs } = options;
   const lock = await lockDir(options.spool.dataDir);
   const opened = openSpool(options);
   const { spool } = opened;
   const host = new LocalHost(MACHINE_ROOTS);
-  const ticks = createTicks({ clock, host, facts, intervalMs });
+  const ticks = createTicks({ clock, host, facts, intervalMs, slowIntervalMs });
   const vitals = new NewestVitals();
   const scheduler = new Scheduler({ clock, log, ticks: observed(ticks, vitals), spool, intervalMs });
   const { excludedSections } = options;

@@ -27,7 +27,8 @@ interface Running {
 }
 
 function start(parameters: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
-  const env = { PATH: process.env['PATH'], ...environment };
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, NODE_COMPILE_CACHE, ...environment };
   const child = spawn(process.execPath, [PROGRAM, ...parameters], { env });
   cleanups.push(() => child.kill('SIGKILL'));
   let output = '';

@@ -63,6 +63,7 @@ import { openJournalReader } from './journal/reader.ts';
 import { SchemaCache } from './journal/schema-cache.ts';
 import { createQueryEngine, DEFAULT_LIMITS, type QueryEngine } from './query/query.ts';
 import { QueryLog } from './query/query-log.ts';
+import type { ThreadSettings } from './readers/messages.ts';
 import { limitsPerThread, Readers, threadStarter } from './readers/readers.ts';
 import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE, READER_COUNTERS } from './self/figures.ts';
 import { scheduleHousekeeping } from './self/housekeeping.ts';
@@ -103,6 +104,8 @@ const READER_NICENESS = 5;
 const OWN_WINDOW_BYTES = 64 * 1024 * 1024;
 /** Newest readings that a thread keeps as columns, of all hosts that somebody asks about. */
 const READER_WINDOW_BYTES = 192 * 1024 * 1024;
+/** Rules look at the past of all hosts again and again: room for what they want of a thousand hosts. */
+const RULES_WINDOW_BYTES = 256 * 1024 * 1024;
 const READER_HEAP_MIB = 2_048;
 /** External stores have time, and one that is away costs nothing. */
 const FEED_NICENESS = 5;
@@ -198,10 +201,12 @@ async function open(
   closers.push(() => keeper.stop());
   const queryLog = new QueryLog(clock);
   const identities = () => Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const);
-  const openReaders = ({ threads, niceness }: { threads: number; niceness: number }): Readers => {
+  const openReaders = ({
+    threads,
+    ...thread
+  }: { readonly threads: number } & Pick<ThreadSettings, 'niceness' | 'windowBytes' | 'memory'>): Readers => {
     const limits = limitsPerThread(threads);
-    const windowBytes = READER_WINDOW_BYTES;
-    const settings = { journalFile, blocksDir, limits, windowBytes, niceness, elsewhere };
+    const settings = { ...thread, journalFile, blocksDir, limits, elsewhere };
     return new Readers({
       clock,
       log,
@@ -214,9 +219,19 @@ async function open(
       failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
     });
   };
-  const readers = openReaders({ threads: READER_THREADS, niceness: READER_NICENESS });
+  const readers = openReaders({
+    threads: READER_THREADS,
+    niceness: READER_NICENESS,
+    windowBytes: READER_WINDOW_BYTES,
+    memory: 'columns',
+  });
   // Threads of their own, so that people's queries cannot take the places of rules.
-  const ruleReaders = openReaders({ threads: 1, niceness: 0 });
+  const ruleReaders = openReaders({
+    threads: 1,
+    niceness: 0,
+    windowBytes: RULES_WINDOW_BYTES,
+    memory: 'window',
+  });
   closers.push(
     () => readers.close(),
     () => ruleReaders.close(),
@@ -267,6 +282,7 @@ async function open(
     evidenceOf: (incidentId, signal) => alerting.evidenceOf(incidentId, signal),
   });
   const view = new FleetView({
+    clock,
     hosts,
     presence,
     vitals,

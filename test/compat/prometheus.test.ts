@@ -1,8 +1,9 @@
 /** Prometheus and promtool against a running collector: remote write to it, remote read from it, queries. */
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createAccessToken } from '../../collector/src/cli/access.ts';
 import {
   WRITE_HEADERS,
   writeRequest,
@@ -11,13 +12,7 @@ import { Labels } from '../../collector/src/storage/labels.ts';
 import type { Series } from '../../collector/src/storage/storage.ts';
 import { needs } from '../harness/needs.ts';
 import { freePort } from '../harness/ports.ts';
-import {
-  killAll,
-  runCollectorCommand,
-  startCollector,
-  waitFor,
-  type RunningCollector,
-} from '../harness/processes.ts';
+import { killAll, startCollector, waitFor, type RunningCollector } from '../harness/processes.ts';
 import { killPrograms, runProgram, startProgram } from './programs.ts';
 import { ask, seriesCount } from './query-api.ts';
 
@@ -29,23 +24,20 @@ const SAMPLE_COUNT = 240;
 let folder: ReturnType<typeof tempDir>;
 let collector: RunningCollector;
 let token: string;
+/** After the last of the test series. */
+let endMs: number;
 
-beforeEach(async () => {
+// One for all tests: its start takes longer than most of what is asked of it.
+beforeAll(async () => {
   folder = tempDir();
   const dataDir = join(folder.path, 'collector');
   collector = await startCollector(dataDir, ['--log-level', 'warn']);
-  token = runCollectorCommand([
-    'access',
-    'create',
-    'test',
-    '--scope',
-    'write',
-    '--data-dir',
-    dataDir,
-  ]).stdout.trim();
+  token = createAccessToken(dataDir, { name: 'test', scopes: ['write'], isJson: false }).trim();
+  endMs = Math.floor(Date.now() / 1000) * 1000 - 766;
+  await push(testSeries());
 });
-afterEach(() => {
-  killPrograms();
+afterEach(killPrograms);
+afterAll(() => {
   killAll();
   folder[Symbol.dispose]();
 });
@@ -59,7 +51,7 @@ async function startPrometheus(config: string): Promise<string> {
     prometheus.path ?? '',
     [
       `--config.file=${file}`,
-      `--storage.tsdb.path=${join(folder.path, 'tsdb')}`,
+      `--storage.tsdb.path=${mkdtempSync(join(folder.path, 'tsdb-'))}`,
       `--web.listen-address=${address}`,
       '--log.level=warn',
     ],
@@ -78,7 +70,7 @@ async function push(all: readonly Series[]): Promise<void> {
 }
 
 /** Counters that reset once, a gauge, and a series that ends with a stale marker; off the step grid. */
-function testSeries(endMs: number): readonly Series[] {
+function testSeries(): readonly Series[] {
   const timestamps = Float64Array.from(
     { length: SAMPLE_COUNT },
     (_, i) => endMs - (SAMPLE_COUNT - i) * STEP_MS,
@@ -115,8 +107,9 @@ describe.skipIf(prometheus.path === null)(`Prometheus${prometheus.note}`, () => 
       ].join('\n'),
     );
     const count = (base: string, query: string) => ask(base, 'query', { query }).then(seriesCount);
+    // The first request was that of the test series.
     await waitFor('two scrapes to arrive', async () =>
-      (await count(collector.url, 'rollcall_remote_write_requests_total{code="204"} > 1')) > 0
+      (await count(collector.url, 'rollcall_remote_write_requests_total{code="204"} > 2')) > 0
         ? true
         : undefined,
     );
@@ -135,8 +128,6 @@ describe.skipIf(prometheus.path === null)(`Prometheus${prometheus.note}`, () => 
   });
 
   it('evaluates on the data of the collector, with the same results as the collector', async () => {
-    const endMs = Math.floor(Date.now() / 1000) * 1000 - 766;
-    await push(testSeries(endMs));
     const url = await startPrometheus(
       `remote_read: [{ url: "${collector.url}/api/v1/read", read_recent: true }]\n`,
     );
@@ -169,8 +160,6 @@ function rounded(answer: unknown): unknown {
 
 describe.skipIf(promtool.path === null)(`promtool${promtool.note}`, () => {
   it('queries the collector: instant, range, series and labels', async () => {
-    const endMs = Math.floor(Date.now() / 1000) * 1000 - 766;
-    await push(testSeries(endMs));
     const query = (...parameters: readonly string[]) =>
       runProgram(promtool.path ?? '', ['query', ...parameters]);
     const time = String(Math.ceil(endMs / 1000));

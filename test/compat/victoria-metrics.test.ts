@@ -2,16 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createAccessToken } from '../../collector/src/cli/access.ts';
 import { needs } from '../harness/needs.ts';
 import { freePort } from '../harness/ports.ts';
-import {
-  killAll,
-  runCollectorCommand,
-  startCollector,
-  waitFor,
-  type RunningCollector,
-} from '../harness/processes.ts';
+import { killAll, startCollector, waitFor, type RunningCollector } from '../harness/processes.ts';
 import { startWebhookReceiver } from '../harness/webhook.ts';
 import { killPrograms, startProgram } from './programs.ts';
 import { ask, seriesCount } from './query-api.ts';
@@ -25,22 +20,15 @@ let folder: ReturnType<typeof tempDir>;
 let collector: RunningCollector;
 let token: string;
 
-beforeEach(async () => {
+// One for all tests: its start takes longer than most of what is asked of it.
+beforeAll(async () => {
   folder = tempDir();
   const dataDir = join(folder.path, 'collector');
   collector = await startCollector(dataDir, ['--log-level', 'warn']);
-  token = runCollectorCommand([
-    'access',
-    'create',
-    'test',
-    '--scope',
-    'write',
-    '--data-dir',
-    dataDir,
-  ]).stdout.trim();
+  token = createAccessToken(dataDir, { name: 'test', scopes: ['write'], isJson: false }).trim();
 });
-afterEach(() => {
-  killPrograms();
+afterEach(killPrograms);
+afterAll(() => {
   killAll();
   folder[Symbol.dispose]();
 });
@@ -140,10 +128,9 @@ describe.skipIf(vmalert.path === null)(`vmalert${vmalert.note}`, () => {
       const lines = [...text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))];
       return lines.reduce((sum, [, value]) => sum + Number(value), 0);
     };
-    await waitFor('every group to be evaluated', async () =>
-      (await figure('vmalert_iteration_total')) >= 2 ? true : undefined,
+    await waitFor('most rules to be evaluated', async () =>
+      (await figure('vmalert_execution_total')) > 20 ? true : undefined,
     );
-    expect(await figure('vmalert_execution_total')).toBeGreaterThan(20);
     expect(await figure('vmalert_execution_errors_total')).toBe(0);
   });
 });

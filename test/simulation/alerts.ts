@@ -107,6 +107,8 @@ class AlertLife {
     const open = this.#alerting.incidents
       .list({ status: 'open', hostId: null, limit: 100 })
       .map(({ rule, hostName }) => `${rule} ${String(hostName)}`);
+    const twice = open.filter((alert, index) => open.indexOf(alert) !== index);
+    this.#must(twice.length === 0, 'one open incident per alert', twice.join());
     for (const name of HOSTS) {
       const isUp = this.#world.hosts.get(name)?.state === 'up';
       this.#must(open.includes(`HostDown ${name}`) === !isUp, 'open is what is wrong', `HostDown ${name}`);

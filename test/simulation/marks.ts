@@ -35,6 +35,7 @@ const REQUIRED: readonly string[] = [
   'credit exhausted',
   'record rejected',
   'spool set back',
+  'error AUTH_FAILED',
   'error IDENTITY_CONFLICT',
   'error SEQ_HOLE',
   'error STORAGE_UNAVAILABLE',

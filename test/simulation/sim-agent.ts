@@ -31,6 +31,8 @@ export interface SimAgentOptions {
   readonly died: (agent: SimAgent) => void;
   /** What another machine has on its disk, for a clone of it. */
   readonly original?: SimAgent;
+  /** Whom it says to be, with keys of its own; it knows all that stands beside the key. */
+  readonly victim?: SimAgent;
   readonly failed: (check: string, detail: string) => void;
 }
 
@@ -111,6 +113,10 @@ export class SimAgent {
     return `agent ${this.number}`;
   }
 
+  get isImpostor(): boolean {
+    return this.#options.victim !== undefined;
+  }
+
   get keys(): Identity {
     return this.#options.keys;
   }
@@ -142,7 +148,8 @@ export class SimAgent {
   /** Starts the agent; does nothing when it runs. */
   start(): void {
     if (this.#running !== undefined || this.#isRetired) return;
-    const { plan, network, keys, agentId, collectorKey } = this.#options;
+    const { plan, network, keys, agentId, collectorKey, victim } = this.#options;
+    if (victim !== undefined) this.#facts = victim.#facts;
     const process = new Process(this.machine);
     const { clock } = process;
     const log = this.#logger(process);

@@ -139,6 +139,7 @@ export class Watch implements Tap {
   #welcomeSent(facts: LineFacts, body: Buffer): void {
     const { marks, creditLimit } = decodeWelcome(body).content;
     if (facts.isOfThePast) this.#options.failed('a copy is not welcome', facts.agent.name);
+    if (facts.agent.isImpostor) this.#options.failed('only its key speaks for a host', facts.agent.name);
     facts.creditSent = creditLimit;
     for (const { id, watermark } of marks) this.#isDurable(facts, id, watermark);
     const before = this.#newest.get(facts.agent.hostId);

@@ -31,6 +31,10 @@ const FALSE_DOWN_MS = 150_000;
 const SILENCE_MS_MIN = 25_000;
 /** Delay of a path over which nobody promises anything. */
 const SLOW_MS = 2_000;
+/** Share of the seeds in which a machine with keys of its own says that it is the first agent. */
+const IMPOSTOR_RATIO = 0.1;
+/** Above that of any agent and clone. */
+const IMPOSTOR_NUMBER = 99;
 const LOG_LINES = 400;
 const EVENTS_MAX = 500_000;
 
@@ -75,6 +79,7 @@ class World {
   readonly #scene: Scene;
   /** Second machines with the disk and key of one of the agents. */
   readonly #clones: SimAgent[] = [];
+  #impostor: SimAgent | undefined;
   readonly #marks = new Map<string, number>();
   readonly #log: string[] = [];
   /** Since when presence says something else than the truth about an agent, and what. */
@@ -160,6 +165,7 @@ class World {
       if (plan.faults.has('doubled messages')) agent.path.doubled = 0.1;
       this.#timeline.after(this.#scene.random.next() * plan.intervalMs, () => agent.start());
     }
+    this.#maybeSendImpostor();
     for (const { atMs, fault } of plan.injections) {
       this.#timeline.at(atMs, () => {
         this.#note(`-- ${fault}`);
@@ -172,6 +178,7 @@ class World {
     this.#note('-- peace');
     // What was planned in the time of faults may still come; the last of it ends within minutes.
     for (const clone of this.#clones) clone.retire();
+    this.#impostor?.retire();
     heal(this.#scene);
     await this.#runUntil(plan.safetyMs + LIVENESS_MS);
     this.#checkCommits();
@@ -322,7 +329,7 @@ class World {
       .join('; ');
   }
 
-  #makeAgent(who: Pick<SimAgentOptions, 'number' | 'agentId' | 'keys' | 'original'>): SimAgent {
+  #makeAgent(who: Pick<SimAgentOptions, 'number' | 'agentId' | 'keys' | 'original' | 'victim'>): SimAgent {
     return new SimAgent({
       ...who,
       plan: this.#plan,
@@ -346,6 +353,24 @@ class World {
     return clone;
   }
 
+  /** From a stream of its own, so that it does not change what else is in a plan. */
+  #maybeSendImpostor(): void {
+    const random = new Random(this.#plan.seed, 'impostor');
+    const [victim] = this.#agents;
+    if (victim === undefined || !random.isTrue(IMPOSTOR_RATIO)) return;
+    const impostor = this.#makeAgent({
+      number: IMPOSTOR_NUMBER,
+      agentId: Buffer.from(victim.hostId, 'hex'),
+      keys: generateIdentity(),
+      victim,
+    });
+    this.#impostor = impostor;
+    this.#timeline.at(random.next() * this.#plan.safetyMs, () => {
+      this.#mark('impostor sent');
+      impostor.start();
+    });
+  }
+
   /** A person looks at agents that were taken for copies, when there is peace, and accepts them. */
   #acceptRestored(): void {
     for (const agent of this.#agents) {
@@ -357,7 +382,9 @@ class World {
   }
 
   #agentOf(name: string): SimAgent {
-    const agent = [...this.#agents, ...this.#clones].find((candidate) => candidate.name === name);
+    const agent = [this.#impostor, ...this.#agents, ...this.#clones].find(
+      (candidate) => candidate?.name === name,
+    );
     if (agent === undefined) throw new Error(`no ${name}`);
     return agent;
   }

@@ -4,7 +4,7 @@ import { SAMPLE_ERROR } from '@rollcall/shared/protocol/samples.ts';
 import { HostError, type HostErrorKind } from '../host/host.ts';
 import { sampleErrorCode } from '../samplers/failure.ts';
 import { Readings } from '../samplers/readings.ts';
-import type { SamplerResult } from '../scheduler/tick.ts';
+import type { SamplerResult } from '../scheduler/sampler-run.ts';
 import { collectorFindings, inventoryFindings, isBad } from './findings.ts';
 import { samplerFinding } from './sampler-findings.ts';
 

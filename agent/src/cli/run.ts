@@ -44,6 +44,7 @@ export async function run(config: Config, facts: MachineFacts, terminal: Termina
     identity,
     dial: webSocketDial({ endpoint, ca: readAuthorities(config.caFile) }),
     intervalMs: config.intervalMs,
+    slowIntervalMs: config.slowIntervalMs,
     spool: {
       kind: config.spool,
       dataDir: config.dataDir,

@@ -5,7 +5,8 @@ import { SAMPLE_ERROR } from '@rollcall/shared/protocol/samples.ts';
 import { createTicks } from '../app.ts';
 import { LocalHost, MACHINE_ROOTS } from '../host/local-host.ts';
 import { Manifest, recordingHost, type ManifestLists } from '../inventory/manifest.ts';
-import { SAMPLING, type SamplerResult } from '../scheduler/tick.ts';
+import type { SamplerResult } from '../scheduler/sampler-run.ts';
+import { isAboutSampling } from '../scheduler/tick.ts';
 import type { MachineFacts } from '../self/facts.ts';
 import type { Finding } from './findings.ts';
 import { counted } from './terminal.ts';
@@ -23,7 +24,7 @@ export async function checkSamplers(options: SamplerCheckOptions): Promise<Findi
   const ticks = createTicks({ ...options, clock: systemClock, host });
   const { results } = await ticks.takeTick();
   const findings: Finding[] = [];
-  for (const result of results.filter(({ sampler }) => sampler !== SAMPLING)) {
+  for (const result of results.filter((each) => !isAboutSampling(each))) {
     // Alone once more, to see what it looks for: side by side their readings could not be told apart.
     const manifest = new Manifest();
     const recorded = recordingHost(host, manifest);

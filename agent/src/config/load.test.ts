@@ -22,6 +22,7 @@ it('has defaults for everything that needs one', () => {
     token: undefined,
     dataDir: './rollcall-data/agent',
     intervalMs: 10_000,
+    slowIntervalMs: 10_000,
     logLevel: 'info',
     isInsecure: false,
     caFile: undefined,

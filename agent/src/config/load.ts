@@ -15,6 +15,7 @@ export interface Config {
   readonly token: Secret | undefined;
   readonly dataDir: string;
   readonly intervalMs: number;
+  readonly slowIntervalMs: number;
   readonly logLevel: LogLevel;
   readonly isInsecure: boolean;
   readonly caFile: string | undefined;
@@ -53,6 +54,7 @@ export function loadConfig(sources: ConfigSources): Config {
     token: values.one(OPTIONS.token),
     dataDir: values.one(OPTIONS.dataDir) ?? '',
     intervalMs: values.one(OPTIONS.interval) ?? 0,
+    slowIntervalMs: values.one(OPTIONS.slowInterval) ?? 0,
     logLevel: values.one(OPTIONS.logLevel) ?? 'info',
     isInsecure,
     caFile: values.one(OPTIONS.caFile),

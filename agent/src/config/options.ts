@@ -71,12 +71,13 @@ export const OPTIONS = {
     shape: 'span, 1s to 1h',
     fallback: '10s',
     help: 'Time between readings.',
-    parse: (text) => {
-      const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
-      const spanMs = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
-      if (spanMs >= INTERVAL_MS_MIN && spanMs <= INTERVAL_MS_MAX) return spanMs;
-      throw mustBe('a span from 1s to 1h, for example 10s or 1m');
-    },
+    parse: interval,
+  }),
+  slowInterval: option('slow-interval', {
+    shape: 'span, 1s to 1h',
+    fallback: '10s',
+    help: 'Least time between readings of what moves slowly or says little about a single second: free space, sensors, protocol counters, facts. Matters only when interval is shorter.',
+    parse: interval,
   }),
   logLevel: option('log-level', {
     shape: 'debug, info, warn or error',
@@ -164,6 +165,13 @@ function shorten(text: string): string {
 function filePath(text: string): string {
   if (text === '' || text.includes('\0')) throw mustBe('a path');
   return text;
+}
+
+function interval(text: string): number {
+  const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
+  const spanMs = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
+  if (spanMs >= INTERVAL_MS_MIN && spanMs <= INTERVAL_MS_MAX) return spanMs;
+  throw mustBe('a span from 1s to 1h, for example 10s or 1m');
 }
 
 function logLevel(text: string): LogLevel {

@@ -12,6 +12,7 @@ import { entropySampler } from './entropy/entropy.linux.ts';
 import { filefdSampler } from './filefd/filefd.linux.ts';
 import { filesystemSampler } from './filesystem/filesystem.linux.ts';
 import { hwmonSampler } from './hwmon/hwmon.linux.ts';
+import { linkSampler } from './link/link.linux.ts';
 import { loadSampler } from './load/load.linux.ts';
 import { macSamplers } from './macos/macos.darwin.ts';
 import { memorySampler } from './memory/memory.linux.ts';
@@ -55,21 +56,33 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
     return [...windowsSamplers(options.clock), plainUnameSampler, timeSampler(options.clock)];
   }
   if (platform !== 'linux') return [timeSampler(options.clock)];
+  return [...quickSamplers(), ...slowSamplers(options)];
+}
+
+/** What is worth a look each second: the load of processors, memory, disks and network. */
+function quickSamplers(): readonly Sampler[] {
   return [
     cpuSampler(),
     memorySampler,
     loadSampler,
     statSampler,
     diskSampler,
-    networkSampler(options.clock),
+    networkSampler,
     vmstatSampler,
     pressureSampler,
     schedstatSampler,
+    softnetSampler,
+  ];
+}
+
+/** What moves slowly, or says little about a single second. */
+function slowSamplers(options: SamplerOptions): readonly Sampler[] {
+  const samplers: readonly Sampler[] = [
+    linkSampler(options.clock),
     filefdSampler,
     entropySampler(options.clock),
     netstatSampler(),
     sockstatSampler(),
-    softnetSampler,
     conntrackSampler(options.clock),
     arpSampler,
     tcpSampler(options.clock),
@@ -93,4 +106,5 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
     selfSampler(options.agent, options.clock),
     filesystemSampler(options),
   ];
+  return samplers.map((sampler) => ({ ...sampler, pace: 'slow' }));
 }

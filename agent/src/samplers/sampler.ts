@@ -10,6 +10,8 @@ import type { Readings } from './readings.ts';
 export interface Sampler {
   /** Short noun, for example `cpu`; names the sampler's schema. */
   readonly name: string;
+  /** `slow`: where ticks come faster, it is read at a slower interval of its own. @default each tick */
+  readonly pace?: 'slow';
   /** The catalogue metrics it may emit. */
   readonly metrics: readonly MetricName[];
   /**

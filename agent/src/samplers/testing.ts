@@ -40,6 +40,15 @@ export async function readLines(
   return lines.sort();
 }
 
+/** Of the lines that several samplers share a fixture for, those of one of them, and what each would say. */
+export function linesOf({ metrics }: Pick<Sampler, 'metrics'>, lines: readonly string[]): string[] {
+  const names: ReadonlySet<string> = new Set(metrics);
+  return lines.filter((line) => {
+    const name = /^node_\w+/.exec(line)?.[0];
+    return name === undefined || names.has(name);
+  });
+}
+
 export interface Fixture {
   /** Name of its folder: a number and what is odd about it. */
   readonly name: string;

@@ -1,7 +1,7 @@
 /** Logs failures that repeat each tick when they start, change and end, and not in between. */
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
-import type { SamplerResult } from './tick.ts';
+import type { SamplerResult } from './sampler-run.ts';
 
 export class FailureLog {
   readonly #log: Logger;

@@ -13,7 +13,8 @@ import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { Readings, SchemaValues } from '../samplers/readings.ts';
 import type { Spool } from '../spool/spool.ts';
 import { FailureLog } from './failure-log.ts';
-import type { SamplerResult, Tick, TickTaker } from './tick.ts';
+import type { SamplerResult } from './sampler-run.ts';
+import type { Tick, TickTaker } from './tick.ts';
 
 export const INTERVAL_MS_DEFAULT = 10_000;
 export const INTERVAL_MS_MIN = 1_000;

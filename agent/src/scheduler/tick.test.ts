@@ -19,6 +19,11 @@ function lines(tick: Tick): string[] {
   return parts(tick).flatMap(formatValues);
 }
 
+/** A sampler with one value. */
+function constant(name: string): Sampler {
+  return { name, metrics: ['node_load1'], sample: (_host, readings) => readings.add('node_load1', 1) };
+}
+
 describe('TickTaker', () => {
   it.runIf(process.platform === 'linux')(
     'reads this machine, and a collector reads back what it read',
@@ -101,6 +106,97 @@ describe('TickTaker', () => {
         'rollcall_agent_samples_dropped_total{collector="odd",reason="unknown"} 2',
       ]),
     );
+  });
+
+  it('reads slow samplers at their own interval, and all of them the first time', async () => {
+    const clock = new FakeClock();
+    const taker = new TickTaker({
+      clock,
+      host: new FakeHost(),
+      samplers: [constant('cpu'), { ...constant('disk'), pace: 'slow' }, constant('load')],
+      intervalMs: 1_000,
+      slowIntervalMs: 3_000,
+    });
+    const seen: string[] = [];
+    for (let tick = 0; tick < 7; tick++) {
+      const { results } = await taker.takeTick();
+      seen.push(results.map(({ sampler }) => sampler).join(' '));
+      // Timers are never exact; being early by less than half a tick is in time.
+      await clock.advance(tick % 2 === 0 ? 990 : 1_005);
+    }
+    const quick = 'cpu load sampling';
+    const both = `${quick} disk sampling.slow`;
+    expect(seen).toEqual([both, quick, quick, both, quick, quick, both]);
+  });
+
+  it('reads slow samplers as soon as they are due when ticks were missed', async () => {
+    const clock = new FakeClock();
+    const samplers = [{ ...constant('disk'), pace: 'slow' } as const];
+    const paces = { intervalMs: 1_000, slowIntervalMs: 10_000 };
+    const taker = new TickTaker({ clock, host: new FakeHost(), samplers, ...paces });
+    await taker.takeTick();
+    await clock.advance(60_000);
+    expect((await taker.takeTick()).results.map(({ sampler }) => sampler)).toContain('disk');
+  });
+
+  it('says of each series how often it is read', async () => {
+    const samplers = [constant('cpu'), { ...constant('disk'), pace: 'slow' } as const];
+    const taker = new TickTaker({
+      clock: new FakeClock(),
+      host: new FakeHost(),
+      samplers,
+      intervalMs: 1_000,
+      slowIntervalMs: 10_000,
+    });
+    const tick = await taker.takeTick();
+    expect(parts(tick).map(({ schema }) => [schema.sampler, schema.intervalMs])).toEqual([
+      ['cpu', 1_000],
+      ['sampling', 1_000],
+      ['disk', 10_000],
+      ['sampling.slow', 10_000],
+    ]);
+    expect(lines(tick)).toContain('node_scrape_collector_success{collector="disk"} 1');
+  });
+
+  it.each([10_000, 5_000])(
+    'reads everything in each tick when %d ms is no more than the interval',
+    async (slow) => {
+      const clock = new FakeClock();
+      const samplers = [{ ...constant('disk'), pace: 'slow' } as const, constant('cpu')];
+      const paces = { intervalMs: 10_000, slowIntervalMs: slow };
+      const taker = new TickTaker({ clock, host: new FakeHost(), samplers, ...paces });
+      for (let tick = 0; tick < 2; tick++) {
+        const { results } = await taker.takeTick();
+        expect(results.map(({ sampler }) => sampler)).toEqual(['disk', 'cpu', 'sampling']);
+        await clock.advance(10_000);
+      }
+    },
+  );
+
+  it('waits for a slow sampler no longer than for any other', async () => {
+    const clock = new FakeClock();
+    const hanging: Sampler = {
+      name: 'hanging',
+      pace: 'slow',
+      metrics: [],
+      sample: () => new Promise(() => {}),
+    };
+    const paces = { intervalMs: 1_000, slowIntervalMs: 10_000 };
+    const taker = new TickTaker({
+      clock,
+      host: new FakeHost(),
+      samplers: [constant('cpu'), hanging],
+      ...paces,
+    });
+    const pending = taker.takeTick();
+    await clock.advance(samplerTimeoutMs(1_000));
+    const { results } = await pending;
+    expect(results.map(({ sampler, kind }) => `${sampler} ${kind}`)).toEqual([
+      'cpu values',
+      'sampling values',
+      'hanging failed',
+      'sampling.slow values',
+    ]);
   });
 
   it('adds what the caller reports', async () => {

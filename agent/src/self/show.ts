@@ -6,7 +6,8 @@ import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import type { ManifestEntry, ManifestLists } from '../inventory/manifest.ts';
 import type { MissingSection } from '../inventory/report.ts';
 import { formatValues } from '../samplers/text.ts';
-import type { SamplerResult, Tick } from '../scheduler/tick.ts';
+import type { SamplerResult } from '../scheduler/sampler-run.ts';
+import type { Tick } from '../scheduler/tick.ts';
 import type { MachineFacts } from './facts.ts';
 
 export interface Shown {

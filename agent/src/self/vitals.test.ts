@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createSchema, type SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
 import type { SchemaValues } from '../samplers/readings.ts';
-import type { SamplerResult } from '../scheduler/tick.ts';
+import type { SamplerResult } from '../scheduler/sampler-run.ts';
 import { NewestVitals } from './vitals.ts';
 
 function metric(
@@ -80,6 +80,21 @@ it('knows how busy processor, memory and the fullest file system are', () => {
     fullestRatio: 0.9,
     fullestMountpoint: '/data',
   });
+});
+
+it('keeps what a tick did not ask, and forgets what it could not read', () => {
+  const vitals = new NewestVitals();
+  vitals.note({ wallMs: 1, results: [read(FILESYSTEM, [50, 10, 100, 100]), read(MEMORY, [25, 100])] });
+  vitals.note({ wallMs: 2, results: [read(MEMORY, [50, 100])] });
+  expect(vitals.current()).toEqual({
+    timeMs: 2,
+    fullestRatio: 0.9,
+    fullestMountpoint: '/data',
+    memoryUsedRatio: 0.5,
+  });
+  const failed = { kind: 'failed', sampler: 'filesystem', offsetMs: 0, durationMs: 0, code: 7 } as const;
+  vitals.note({ wallMs: 3, results: [{ ...failed, error: new Error('x'), schemas: [] }] });
+  expect(vitals.current()).toEqual({ timeMs: 3, memoryUsedRatio: 0.5 });
 });
 
 it('leaves out what could not be read', () => {

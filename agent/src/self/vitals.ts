@@ -5,6 +5,7 @@
 import type { Vitals } from '@rollcall/shared/protocol/handshake.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { SchemaValues } from '../samplers/readings.ts';
+import type { SamplerResult } from '../scheduler/sampler-run.ts';
 import type { Tick } from '../scheduler/tick.ts';
 
 /** Where the values stand in a block of one schema. */
@@ -27,16 +28,22 @@ const IDLE_MODES: ReadonlySet<string | undefined> = new Set(['idle', 'iowait']);
 export class NewestVitals {
   readonly #columns = new WeakMap<HashedSchema, Columns>();
   #cpuBefore: { readonly busy: number; readonly all: number } | undefined;
+  readonly #bySampler = new Map<string, Omit<Vitals, 'timeMs'>>();
   #vitals: Vitals | null = null;
 
-  /** Takes over what a tick has read; the tick may be reused afterwards. */
+  /** Takes over what a tick has read; the tick may be reused afterwards. What it did not ask stays as it was. */
   note({ wallMs, results }: Pick<Tick, 'wallMs' | 'results'>): void {
     let vitals: Vitals = { timeMs: wallMs };
-    for (const result of results) {
-      if (result.kind !== 'values') continue;
-      for (const part of result.parts) vitals = { ...vitals, ...this.#read(part) };
-    }
+    for (const result of results) this.#bySampler.set(result.sampler, this.#vitalsOf(result));
+    for (const known of this.#bySampler.values()) vitals = { ...vitals, ...known };
     this.#vitals = vitals;
+  }
+
+  #vitalsOf(result: SamplerResult): Omit<Vitals, 'timeMs'> {
+    let vitals: Omit<Vitals, 'timeMs'> = {};
+    if (result.kind === 'failed') return vitals;
+    for (const part of result.parts) vitals = { ...vitals, ...this.#read(part) };
+    return vitals;
   }
 
   /**

@@ -10,8 +10,10 @@ export const ALERTING_LIMITS = {
   quickPauseFactor: 20,
   /** Longest that one query of a rule may take. */
   evaluationTimeoutMs: 10_000,
-  /** A nudge waits this long for others to join it. */
+  /** A nudge waits this long for others to join it, … */
   nudgeDelayMs: 100,
+  /** … or this many times what the look before it took: 20 is one twentieth of a core at most. */
+  nudgePauseFactor: 20,
   /** Data older than this prove nothing: alerts of their host are held. */
   dataAgeMsMax: 120_000,
   /** A series must be missing from fresh data for this long before its alert ends as "gone". */

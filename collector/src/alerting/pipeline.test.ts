@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Alerting } from './pipeline.ts';
 import { DISK_FULL, FAILED, HOST_DOWN, hang, idOf, World } from './testing/world.ts';
@@ -126,6 +127,30 @@ describe('HostDown', () => {
     world.hosts.set('a', { ...host, name: 'renamed', state: 'up' });
     await alerting.evaluateOnce();
     expect(statuses(alerting)).toEqual(['resolved']);
+  });
+
+  it('is looked at less often where a look takes long', async () => {
+    const world = new World({ rules: [HOST_DOWN] });
+    let spentMs = 0;
+    const { clock } = world;
+    const slowClock: Clock = {
+      wallMs: () => clock.wallMs(),
+      bootMs: () => clock.bootMs(),
+      setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+      // Whoever measures a look finds that it took 25 ms at least.
+      monoMs: () => clock.monoMs() + (spentMs += 25),
+    };
+    const alerting = world.createAlerting({ state: world.state, clock: slowClock });
+    world.setHost('a', 'down');
+    alerting.nudge();
+    await clock.advance(100);
+    expect(statuses(alerting)).toEqual(['open']);
+    world.setHost('b', 'down');
+    alerting.nudge();
+    await clock.advance(20 * 25 - 1);
+    expect(statuses(alerting)).toEqual(['open']);
+    await clock.advance(20 * 25 * 4);
+    expect(statuses(alerting)).toEqual(['open', 'open']);
   });
 
   it('is not delayed by a query that hangs', async () => {

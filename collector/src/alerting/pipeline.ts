@@ -131,6 +131,8 @@ export class Alerting {
   #brokenFiles = '';
   #tick: Timer | undefined;
   #nudge: Timer | undefined;
+  /** How long the last look at presence took that a nudge brought about. */
+  #nudgeTookMs = 0;
   readonly #quick: QuickLook;
   #isStopped = false;
 
@@ -274,9 +276,14 @@ export class Alerting {
   /** Presence has changed: its rules are evaluated soon, also while a query is under way. */
   nudge(): void {
     if (this.#isStopped || this.#nudge !== undefined) return;
-    this.#nudge = this.#options.clock.setTimer(this.#limits.nudgeDelayMs, () => {
+    const { clock } = this.#options;
+    // While a whole fleet comes back, each second brings hundreds of nudges, and each look goes through all hosts.
+    const delayMs = Math.max(this.#limits.nudgeDelayMs, this.#nudgeTookMs * this.#limits.nudgePauseFactor);
+    this.#nudge = clock.setTimer(delayMs, () => {
       this.#nudge = undefined;
+      const startedMs = clock.monoMs();
       this.#evaluator.evaluatePresence();
+      this.#nudgeTookMs = clock.monoMs() - startedMs;
     });
   }
 

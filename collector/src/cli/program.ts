@@ -6,15 +6,16 @@ import { OPTIONS, type Config } from '../config/options.ts';
 import { VERSION } from '../self/version.ts';
 import { ACCESS_SCOPES, type AccessScope } from '../api/auth/tokens.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
-import { QUERY_FORMATS, QUERY_URL_DEFAULT, queryCollector, type QueryOptions } from './query.ts';
+import { EXPORT_FORMATS } from '../transfer/formats.ts';
+// Types alone: what a command does is loaded when it is called, so that scripts do not wait for the rest.
+import type { QueryFormat, QueryOptions } from './query.ts';
 import type { ExportOptions } from './export.ts';
 import type { AgainstOptions } from './verify-against.ts';
-import { EXPORT_FORMATS } from '../transfer/formats.ts';
-import { testReceiver } from './notify.ts';
-import { checkRules, testRules, type RulesReport } from './rules.ts';
-import { createAccessToken, listAccessTokens, revokeAccessToken } from './access.ts';
-import { backtestRules, showRules, type Asked, type BacktestTimes } from './rules-remote.ts';
-import { createEnrollmentToken, listEnrollmentTokens, revokeEnrollmentToken } from './token.ts';
+import type { RulesReport } from './rules.ts';
+import type { Asked, BacktestTimes } from './rules-remote.ts';
+
+const COLLECTOR_URL_DEFAULT = 'http://127.0.0.1:7655';
+const QUERY_FORMATS = ['table', 'json', 'csv'] as const satisfies readonly QueryFormat[];
 
 const DEFAULT_EXPIRY_HOURS = 1;
 const EXPIRY_HOURS_MAX = 90 * 24;
@@ -77,7 +78,6 @@ export function createProgram(ports: ProgramPorts): Command {
   );
   run.action(async () => {
     const config = configOf(run);
-    // Loaded when it is needed: the whole collector takes most of a second, and other commands run in scripts.
     const { runCollector } = await import('./run.ts');
     await runCollector(config, print);
   });
@@ -89,7 +89,7 @@ export function createProgram(ports: ProgramPorts): Command {
     .option('--step <duration>', 'distance of the points of a range')
     .option('--time <time>', 'seconds since 1970 or like 2026-01-31T12:00:00Z (default: now)')
     .addOption(new Option('--format <format>', 'how to print').choices(QUERY_FORMATS).default('table'))
-    .option('--url <url>', 'the collector', QUERY_URL_DEFAULT)
+    .option('--url <url>', 'the collector', COLLECTOR_URL_DEFAULT)
     .option('--token <token>', 'an access token (default: the variable ROLLCALL_ACCESS_TOKEN)')
     .addHelpText(
       'after',
@@ -99,10 +99,11 @@ export function createProgram(ports: ProgramPorts): Command {
       ]),
     )
     .action(async (expression: string, options: Partial<Omit<QueryOptions, 'expression' | 'columns'>>) => {
+      const { queryCollector } = await import('./query.ts');
       const { text, warnings } = await queryCollector(
         {
           expression,
-          url: options.url ?? QUERY_URL_DEFAULT,
+          url: options.url ?? COLLECTOR_URL_DEFAULT,
           token: options.token ?? environment['ROLLCALL_ACCESS_TOKEN'],
           time: options.time,
           range: options.range,
@@ -169,27 +170,36 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     .description('say what is wrong with rule files, line by line')
     .exitOverride(reportWrongUse)
     .addHelpText('after', examples(['rollcall-collector rules check /etc/rollcall/rules/node.yml']))
-    .action((files: readonly string[]) => report(checkRules(files)));
+    .action(async (files: readonly string[]) => {
+      const { checkRules } = await import('./rules.ts');
+      report(checkRules(files));
+    });
   rules
     .command('test <files...>')
     .description('run unit tests of rules in the format of promtool')
     .exitOverride(reportWrongUse)
     .addHelpText('after', examples(['rollcall-collector rules test tests/node.yml']))
-    .action(async (files: readonly string[]) => report(await testRules(files)));
+    .action(async (files: readonly string[]) => {
+      const { testRules } = await import('./rules.ts');
+      report(await testRules(files));
+    });
 
   const asked = (command: Command): Command =>
     command
       .exitOverride(reportWrongUse)
-      .option('--url <url>', 'the collector', QUERY_URL_DEFAULT)
+      .option('--url <url>', 'the collector', COLLECTOR_URL_DEFAULT)
       .option('--token <token>', 'an access token (default: the variable ROLLCALL_ACCESS_TOKEN)');
   const whom = ({ url, token }: Partial<Asked>): Asked => ({
-    url: url ?? QUERY_URL_DEFAULT,
+    url: url ?? COLLECTOR_URL_DEFAULT,
     token: token ?? environment['ROLLCALL_ACCESS_TOKEN'],
   });
   asked(rules.command('show'))
     .description('list the rules that a running collector has in force, with their levels')
     .addHelpText('after', examples(['rollcall-collector rules show']))
-    .action(async (options: Partial<Asked>) => print(await showRules(whom(options))));
+    .action(async (options: Partial<Asked>) => {
+      const { showRules } = await import('./rules-remote.ts');
+      print(await showRules(whom(options)));
+    });
   asked(rules.command('backtest <file>'))
     .description('say what the rules of a file would have done in the past: alerts, and pages a week')
     .option('--from <time>', 'seconds since 1970 or like 2026-01-31T12:00:00Z (default: --range before --to)')
@@ -203,9 +213,10 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
         'rollcall-collector rules backtest new.yml --range 30d --step 2m',
       ]),
     )
-    .action(async (file: string, options: Partial<Asked> & BacktestTimes) =>
-      print(await backtestRules(file, options, whom(options), systemClock.wallMs())),
-    );
+    .action(async (file: string, options: Partial<Asked> & BacktestTimes) => {
+      const { backtestRules } = await import('./rules-remote.ts');
+      print(await backtestRules(file, options, whom(options), systemClock.wallMs()));
+    });
 
   const notify = program.command('notify').description('receivers of notifications');
   const notifyTest = withConfig(
@@ -216,9 +227,10 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     'after',
     examples(['rollcall-collector notify test on-call --config /etc/rollcall/collector.yaml']),
   );
-  notifyTest.action(async (name: string) =>
-    print(await testReceiver(configOf(notifyTest), name, systemClock)),
-  );
+  notifyTest.action(async (name: string) => {
+    const { testReceiver } = await import('./notify.ts');
+    print(await testReceiver(configOf(notifyTest), name, systemClock));
+  });
 
   const token = program.command('token').description('tokens that let new agents enrol');
   const create = withConfig(
@@ -245,7 +257,8 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
         'rollcall-collector token create --uses 200 --expires 24',
       ]),
     )
-    .action((options: { readonly uses: number; readonly expires: number; readonly json?: boolean }) => {
+    .action(async (options: { readonly uses: number; readonly expires: number; readonly json?: boolean }) => {
+      const { createEnrollmentToken } = await import('./token.ts');
       print(
         createEnrollmentToken(configOf(create)['data-dir'], {
           uses: options.uses,
@@ -258,11 +271,15 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     token.command('list').description('list the tokens, without their secrets'),
     'data-dir',
   );
-  list.action((options: { readonly json?: boolean }) => {
+  list.action(async (options: { readonly json?: boolean }) => {
+    const { listEnrollmentTokens } = await import('./token.ts');
     print(listEnrollmentTokens(configOf(list)['data-dir'], options.json ?? false));
   });
   const revoke = withConfig(token.command('revoke <id>').description('make a token useless'), 'data-dir');
-  revoke.action((id: string) => print(revokeEnrollmentToken(configOf(revoke)['data-dir'], id)));
+  revoke.action(async (id: string) => {
+    const { revokeEnrollmentToken } = await import('./token.ts');
+    print(revokeEnrollmentToken(configOf(revoke)['data-dir'], id));
+  });
 
   const access = program
     .command('access')
@@ -284,19 +301,26 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
         'rollcall-collector access create prometheus --scope write',
       ]),
     )
-    .action((name: string, options: { readonly scope: readonly AccessScope[]; readonly json?: boolean }) => {
-      const { scope: scopes, json: isJson = false } = options;
-      print(createAccessToken(configOf(grant)['data-dir'], { name, scopes, isJson }));
-    });
+    .action(
+      async (name: string, options: { readonly scope: readonly AccessScope[]; readonly json?: boolean }) => {
+        const { createAccessToken } = await import('./access.ts');
+        const { scope: scopes, json: isJson = false } = options;
+        print(createAccessToken(configOf(grant)['data-dir'], { name, scopes, isJson }));
+      },
+    );
   const grants = withConfig(
     access.command('list').description('list the tokens, without their secrets'),
     'data-dir',
   );
-  grants.action((options: { readonly json?: boolean }) => {
+  grants.action(async (options: { readonly json?: boolean }) => {
+    const { listAccessTokens } = await import('./access.ts');
     print(listAccessTokens(configOf(grants)['data-dir'], options.json ?? false));
   });
   const withdraw = withConfig(access.command('revoke <id>').description('make a token useless'), 'data-dir');
-  withdraw.action((id: string) => print(revokeAccessToken(configOf(withdraw)['data-dir'], id)));
+  withdraw.action(async (id: string) => {
+    const { revokeAccessToken } = await import('./access.ts');
+    print(revokeAccessToken(configOf(withdraw)['data-dir'], id));
+  });
 
   const backup = withConfig(
     program.command('backup <folder>').description('back up the store, also while a collector runs'),

@@ -8,8 +8,7 @@ import { postForm } from './post-form.ts';
 import { timeOf } from './time.ts';
 import { queryData, toCsv, toJson, toTable } from './query-output.ts';
 
-export const QUERY_FORMATS = ['table', 'json', 'csv'] as const;
-export const QUERY_URL_DEFAULT = 'http://127.0.0.1:7655';
+export type QueryFormat = 'table' | 'json' | 'csv';
 
 export interface QueryOptions {
   readonly expression: string;
@@ -22,7 +21,7 @@ export interface QueryOptions {
   readonly range: string | undefined;
   /** A duration; chosen from the range when absent. */
   readonly step: string | undefined;
-  readonly format: (typeof QUERY_FORMATS)[number];
+  readonly format: QueryFormat;
   /** Width of the terminal, undefined when the output goes elsewhere. */
   readonly columns: number | undefined;
 }

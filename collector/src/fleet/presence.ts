@@ -97,6 +97,7 @@ export class PresenceWatch {
   #stalledMs = 0;
   #lastTickMonoMs: number;
   #writtenWatchedMs = 0;
+  #revision = 0;
   #isMass = false;
   #isWriteFailing = false;
   #timer: Timer | undefined;
@@ -174,6 +175,11 @@ export class PresenceWatch {
     for (const [hostId, { presence }] of this.#watched) yield [hostId, presence.state];
   }
 
+  /** Grows whenever a host comes, goes or changes its state; while it is the same, `all` gives the same. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   counts(): Readonly<Record<HostState, number>> {
     return { ...this.#counts };
   }
@@ -228,6 +234,7 @@ export class PresenceWatch {
       if (watched.presence.state !== 'unknown') this.#history.note(hostId, atMs, 'unknown', 'collector_stop');
     }
     this.#watched.clear();
+    this.#revision++;
     this.#write();
   }
 
@@ -287,6 +294,7 @@ export class PresenceWatch {
     if (after.state === before.state) return;
     const atMs = this.#clock.wallMs();
     watched.sinceWallMs = atMs;
+    this.#revision++;
     this.#counts[before.state]--;
     this.#counts[after.state]++;
     this.#history.note(hostId, atMs, after.state, after.reason);
@@ -316,6 +324,7 @@ export class PresenceWatch {
       lastSeenMs,
       writtenSeenMs: lastSeenMs ?? 0,
     });
+    this.#revision++;
     this.#counts.unknown++;
     if (reason === 'enrolled') this.#history.note(hostId, atMs, 'unknown', reason);
   }
@@ -325,6 +334,7 @@ export class PresenceWatch {
     if (watched === undefined) return;
     this.#counts[watched.presence.state]--;
     this.#watched.delete(hostId);
+    this.#revision++;
     this.#lateRecords.forget(hostId);
     if (hasHistory) this.#history.note(hostId, this.#clock.wallMs(), 'unknown', 'revoked');
     else this.#history.drop(hostId);

@@ -1,4 +1,5 @@
 /** Hosts as the API shows them: record, presence, newest readings and open incidents put together. */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type {
   HostDetail,
   HostsAnswer,
@@ -17,6 +18,9 @@ import type { FleetVitals } from './vitals.ts';
 /** The label `job` of what agents send. */
 const JOB = 'node';
 
+/** How long a list of all hosts is given again while no host changes its state. */
+const WATCHED_MS_MAX = 500;
+
 const HEALTH: Readonly<Record<HostState, 'up' | 'down' | 'unknown'>> = {
   up: 'up',
   unknown: 'unknown',
@@ -26,6 +30,7 @@ const HEALTH: Readonly<Record<HostState, 'up' | 'down' | 'unknown'>> = {
 };
 
 export interface FleetViewOptions {
+  readonly clock: Pick<Clock, 'monoMs'>;
   readonly hosts: Hosts;
   readonly presence: PresenceWatch;
   readonly vitals: FleetVitals;
@@ -36,8 +41,25 @@ export interface FleetViewOptions {
   readonly lostSamples: (hostId: string) => Readonly<Record<string, number>>;
 }
 
+/** A host as alerting looks at it. */
+export interface WatchedHost {
+  readonly id: string;
+  readonly name: string;
+  readonly state: HostState;
+  /** Since when, wall clock. */
+  readonly sinceMs: number;
+  /** Time of its newest tick; null when none came since the collector started. */
+  readonly newestDataMs: number | null;
+}
+
 export class FleetView {
   readonly #options: FleetViewOptions;
+  /** What `watched` gave last. */
+  #watched: { readonly list: readonly WatchedHost[]; readonly revision: number; readonly madeMs: number } = {
+    list: [],
+    revision: -1,
+    madeMs: 0,
+  };
 
   constructor(options: FleetViewOptions) {
     this.#options = options;
@@ -80,16 +102,17 @@ export class FleetView {
     return hosts.get(hostId) === undefined ? undefined : inventory.latest(hostId);
   }
 
-  /** Every host as alerting looks at it; retired ones are not among them. */
-  watched() {
-    const { hosts, presence, vitals } = this.#options;
-    return [...presence.all()].map(([id, state]) => ({
-      id,
-      name: hosts.get(id)?.name ?? id,
-      state,
-      sinceMs: presence.now(id).sinceMs,
-      newestDataMs: vitals.newestDataMs(id),
-    }));
+  /**
+   * Every host as alerting looks at it; retired ones are not among them. A hundred rules ask one after another, so the same
+   * list is given again while no host comes, goes or changes its state, for half a second: `newestDataMs` may be that old.
+   */
+  watched(): readonly WatchedHost[] {
+    const { clock, presence } = this.#options;
+    const { revision } = presence;
+    const nowMs = clock.monoMs();
+    if (this.#watched.revision !== revision || nowMs - this.#watched.madeMs >= WATCHED_MS_MAX)
+      this.#watched = { list: this.#watchedNow(), revision, madeMs: nowMs };
+    return this.#watched.list;
   }
 
   /** Hosts as Prometheus' API shows what it scrapes. */
@@ -108,6 +131,17 @@ export class FleetView {
   identities(): { has(labels: Labels): boolean } {
     const instances = new Set(this.watched().map(({ name }) => name));
     return { has: (labels) => labels.get('job') === JOB && instances.has(labels.get('instance')) };
+  }
+
+  #watchedNow(): readonly WatchedHost[] {
+    const { hosts, presence, vitals } = this.#options;
+    return Array.from(presence.all(), ([id, state]) => ({
+      id,
+      name: hosts.get(id)?.name ?? id,
+      state,
+      sinceMs: presence.now(id).sinceMs,
+      newestDataMs: vitals.newestDataMs(id),
+    }));
   }
 
   #summary(host: Host, incidents: ReadonlyMap<string, number>): HostSummary {

@@ -30,6 +30,9 @@ import { Turns } from './turns.ts';
 import { isConnectPath, refusalOf, refuseUpgrade, type UpgradeRefusal } from './upgrade.ts';
 
 const TICK_MS = 1_000;
+/** Connections that are looked at in one turn of the event loop, and the pause before the next ones: 20,000 within a tick. */
+const CONNECTIONS_PER_TURN = 200;
+const TURN_PAUSE_MS = 10;
 const ADMISSIONS_PER_SECOND = 250;
 /** Less than the silence that presence allows. */
 const RETRY_AFTER_SECONDS_MAX = 25;
@@ -132,6 +135,7 @@ class AgentGateway implements Gateway {
   #loginsLastSecond = 0;
   #isWritable: boolean;
   #timer: Timer | undefined;
+  #roundTimer: Timer | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: GatewayOptions) {
@@ -303,8 +307,22 @@ class AgentGateway implements Gateway {
     this.#loginsLastSecond = this.#logins;
     this.#logins = 0;
     this.#advanceTurns();
-    for (const connection of this.#connections) connection.tick(nowMonoMs);
     this.#intake.tick(nowMonoMs);
+    this.#roundTimer?.cancel();
+    this.#tickConnections(this.#connections.values());
+  }
+
+  /** Looks at the time for the next connections of a round, and for the others in later turns. */
+  #tickConnections(round: Iterator<Connection>): void {
+    const nowMonoMs = this.#options.clock.monoMs();
+    for (let count = 0; count < CONNECTIONS_PER_TURN; count++) {
+      const next = round.next();
+      if (next.done === true) return;
+      next.value.tick(nowMonoMs);
+    }
+    this.#roundTimer = this.#options.clock.setTimer(TURN_PAUSE_MS, () => this.#tickConnections(round), {
+      isBackground: true,
+    });
   }
 
   async #drain(): Promise<void> {
@@ -317,6 +335,7 @@ class AgentGateway implements Gateway {
     await this.#untilEmpty(CLOSE_MS);
     for (const connection of this.#connections) connection.terminate();
     this.#timer?.cancel();
+    this.#roundTimer?.cancel();
     this.#webSockets.close();
   }
 

@@ -37,6 +37,8 @@ interface Rejection {
 
 interface SamplesVerdict {
   readonly kind: 'samples';
+  /** The record's body, inflated. */
+  readonly body: Buffer;
   readonly blocks: readonly (SurveyedBlock | FailedBlock)[];
   readonly samples: number;
   readonly refusedBlocks: number;
@@ -141,7 +143,8 @@ function judgeSchema(lane: Lane, record: WireRecord, schemas: SchemaCache): Verd
 
 function judgeSamples(lane: Lane, record: WireRecord, received: ReceiveTime): Verdict {
   const schemaOf = (number: number) => lane.schemaNumber(number)?.schema;
-  const found = surveySamples(recordBody(record), schemaOf, allocateValues);
+  const body = recordBody(record);
+  const found = surveySamples(body, schemaOf, allocateValues);
   const blocks: (SurveyedBlock | FailedBlock)[] = [];
   let samples = 0;
   let offsetMsMax = 0;
@@ -160,7 +163,7 @@ function judgeSamples(lane: Lane, record: WireRecord, received: ReceiveTime): Ve
     const isExact = refusedBlocks === 0;
     return { kind: 'rejected', code: 'TIME_OUT_OF_WINDOW', text, ticks: 1, samples, isExact };
   }
-  return { kind: 'samples', blocks, samples, refusedBlocks, offsetMsMax };
+  return { kind: 'samples', body, blocks, samples, refusedBlocks, offsetMsMax };
 }
 
 function judgeJson(lane: Lane, record: WireRecord, received: ReceiveTime, bytesMax: number): Verdict {

@@ -49,12 +49,15 @@ export class Lane {
   readonly #inForce = new Map<string, SchemaNumber>();
   /** Checksums of records to be stored that are not committed yet, in order of their numbers. */
   readonly #pending = new Map<number, number>();
+  /** Nothing of this lane was forgotten since it began: what is not in memory does not exist. */
+  #isFresh: boolean;
 
   constructor(mark: LaneMark, origin: SchemaOrigin, lookup: LaneLookup) {
     this.mark = { ...mark };
     this.origin = origin;
     this.#lookup = lookup;
-    if (mark.watermark === 0) return;
+    this.#isFresh = mark.watermark === 0;
+    if (this.#isFresh) return;
     for (const number of lookup.schemasInForce(mark.id)) this.#remember(number);
   }
 
@@ -69,6 +72,7 @@ export class Lane {
   schemaNumber(number: number): SchemaNumber | undefined {
     const known = this.#numbers.get(number);
     if (known !== undefined) return known;
+    if (this.#isFresh) return undefined;
     const stored = this.#lookup.schemaNumber(this.mark.id, number);
     if (stored !== undefined) this.#numbers.set(number, stored);
     return stored;
@@ -159,6 +163,7 @@ export class Lane {
     // Only what the database has may be forgotten.
     if (isTooMany && watermark === this.mark.watermark) {
       this.#numbers.clear();
+      this.#isFresh = false;
       for (const number of this.#inForce.values()) this.#numbers.set(number.number, number);
     }
   }

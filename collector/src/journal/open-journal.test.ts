@@ -328,6 +328,17 @@ describe('gaps', () => {
     expect(journal.lostSamples('b'.repeat(32))).toEqual({});
   });
 
+  test('the loss grows with gaps that come after it was asked for', async () => {
+    const { session, lane, nowMs, commit, journal } = await start();
+    expect(journal.lostSamples(AGENT)).toEqual({});
+    session.apply(EPOCH, lane.gap(nowMs, { to: 9, reason: 1, ticksThrough: 7, samplesThrough: 20 }));
+    await commit();
+    expect(journal.lostSamples(AGENT)).toEqual({ bytes: 20 });
+    session.apply(EPOCH, lane.gap(nowMs, { to: 12, reason: 1, ticksThrough: 8, samplesThrough: 23 }));
+    await commit();
+    expect(journal.lostSamples(AGENT)).toEqual({ bytes: 23 });
+  });
+
   test('a rejected tick counts as rejected, not as lost', async () => {
     const { session, lane, nowMs, commit, journal } = await start();
     session.apply(EPOCH, lane.tick(nowMs - LIMITS.recordAgeMs - 1, [valuesBlock(1, SCHEMA, [1, 2, 3])]));

@@ -67,6 +67,8 @@ class StoreJournal implements SealableJournal, SessionHost {
   readonly #clockGuard: ClockGuard;
   readonly #sessions = new Map<string, Session>();
   readonly #listeners = new Set<(ticks: readonly CommittedSamples[]) => void>();
+  /** By agent, until a gap of it is stored; asked for every host every ten seconds, and seldom anything new. */
+  readonly #lostSamples = new Map<string, Readonly<Record<string, number>>>();
   readonly #held: { rows: number; bytes: number; samples: number };
   readonly #counts = { commits: 0, failedCommits: 0, duplicates: 0, rejectedRecords: 0, refusedBlocks: 0 };
   #open = new CommitGroup();
@@ -131,11 +133,14 @@ class StoreJournal implements SealableJournal, SessionHost {
   }
 
   lostSamples(agentId: string): Readonly<Record<string, number>> {
+    const known = this.#lostSamples.get(agentId);
+    if (known !== undefined) return known;
     const lost: Record<string, number> = {};
     for (const [reason, samples] of this.#store.lostSamples(agentId)) {
       const name = GAP_REASON_NAMES[reason] ?? 'other';
       lost[name] = (lost[name] ?? 0) + samples;
     }
+    this.#lostSamples.set(agentId, lost);
     return lost;
   }
 
@@ -160,6 +165,7 @@ class StoreJournal implements SealableJournal, SessionHost {
     if (this.#unavailable !== undefined) throw this.#unavailableError(this.#unavailable);
     try {
       this.#store.deleteAgent({ agentId, deletedMs: this.#options.clock.wallMs() });
+      this.#lostSamples.delete(agentId);
     } catch (error) {
       throw this.#unavailableError(describeError(error));
     }
@@ -328,6 +334,7 @@ class StoreJournal implements SealableJournal, SessionHost {
       this.#held.bytes += bytes.length;
       this.#held.samples += samples;
     }
+    if (batch.gaps.length > 0) for (const { agentId } of batch.marks) this.#lostSamples.delete(agentId);
     group.settle(batch);
     this.#tell(group.ticks);
   }
@@ -388,6 +395,7 @@ class StoreJournal implements SealableJournal, SessionHost {
     this.#held.samples = totals.samples;
     this.#durablePos = Math.max(this.#durablePos, totals.lastPos);
     this.#unavailable = undefined;
+    this.#lostSamples.clear();
     this.#options.log.info('journal can be written again', { arrivedTicks: ticks.length });
     this.#tell(ticks);
   }

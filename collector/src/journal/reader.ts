@@ -170,6 +170,7 @@ interface Connection {
   readonly counts: StatementSync;
   readonly schemaByHash: StatementSync;
   readonly sealable: StatementSync;
+  readonly sealableSums: StatementSync;
   readonly oldestSealable: StatementSync;
   readonly countAfter: StatementSync;
   readonly ticksAfter: StatementSync;
@@ -207,6 +208,10 @@ function connect(path: string): Connection {
       schemaByHash: database.prepare(`SELECT id FROM schemas WHERE hash = ?`),
       sealable: database.prepare(
         `SELECT pos, time_ms, samples FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND ${SEALED_KINDS}`,
+      ),
+      sealableSums: database.prepare(
+        `SELECT count(*) AS rows, coalesce(sum(samples), 0) AS samples FROM records
+         WHERE lane = ? AND time_ms BETWEEN ? AND ? AND ${SEALED_KINDS}`,
       ),
       oldestSealable: database.prepare(
         `SELECT time_ms FROM records WHERE lane = ? AND time_ms >= ? AND ${SEALED_KINDS} ORDER BY time_ms LIMIT 1`,
@@ -298,6 +303,10 @@ class Snapshot implements JournalSnapshot {
   }
 
   sealable({ laneId, fromMs, toMs }: TickRange): { readonly rows: number; readonly samples: number } {
+    if (!this.#sealed.some((range) => range.fromMs <= toMs && range.toMs > fromMs)) {
+      const sums = this.#connection.sealableSums.get(laneId, fromMs, toMs);
+      return { rows: countOf(sums, 'rows'), samples: countOf(sums, 'samples') };
+    }
     let rows = 0;
     let samples = 0;
     for (const row of this.#connection.sealable.iterate(laneId, fromMs, toMs)) {

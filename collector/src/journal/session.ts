@@ -1,6 +1,6 @@
 /** One agent's session: its lanes, and what becomes of each record that it brings. */
 import type { EpochMark } from '@rollcall/shared/protocol/handshake.ts';
-import type { WireRecord } from '@rollcall/shared/protocol/record.ts';
+import { storedForm, type WireRecord } from '@rollcall/shared/protocol/record.ts';
 import { judge, type ReceiveTime, type Verdict } from './apply.ts';
 import type { CommitGroup, GroupMember } from './group.ts';
 import type { ApplyOutcome, JournalSession, JournalSessionEvents } from './journal.ts';
@@ -118,7 +118,7 @@ export class Session implements JournalSession, GroupMember {
       case 'samples':
         return this.#joinSamples(arrival, verdict);
       case 'other':
-        this.#store(arrival, 0);
+        this.#store(arrival, arrival.record.bytes, 0);
         arrival.lane.advance(arrival.record, 'applied', { ticks: 0, samples: 0, isExact: true });
         return { kind: 'accepted', samples: 0, refusedBlocks: 0 };
     }
@@ -128,7 +128,7 @@ export class Session implements JournalSession, GroupMember {
     const { group, lane, record } = arrival;
     const declared = lane.declare(number, schema, record.seq);
     group.addSchema(lane.mark.id, declared);
-    this.#store(arrival, 0);
+    this.#store(arrival, record.bytes, 0);
     lane.advance(record, 'applied', { ticks: 0, samples: 0, isExact: true });
     return { kind: 'accepted', samples: 0, refusedBlocks: 0 };
   }
@@ -143,14 +143,14 @@ export class Session implements JournalSession, GroupMember {
     lane.mark.offsetMsMax = Math.max(lane.mark.offsetMsMax, verdict.offsetMsMax);
     lane.mark.refusedBlocks += refusedBlocks;
     lane.cover(record.wallMs);
-    const pos = this.#store(arrival, samples);
+    const pos = this.#store(arrival, storedForm(record, verdict.body), samples);
     lane.advance(record, 'applied', { ticks: 1, samples, isExact: refusedBlocks === 0 });
     const { id: laneId, agentId, epochId } = lane.mark;
     group.ticks.push({ pos, laneId, agentId, epochId, timeMs: record.wallMs, blocks });
     return { kind: 'accepted', samples, refusedBlocks };
   }
 
-  #store({ group, lane, record, receivedMs }: Arrival, samples: number): number {
+  #store({ group, lane, record, receivedMs }: Arrival, bytes: Buffer, samples: number): number {
     const pos = this.#host.nextPos();
     group.addRecord({
       pos,
@@ -161,7 +161,7 @@ export class Session implements JournalSession, GroupMember {
       kind: record.kind,
       crc: record.crc,
       samples,
-      bytes: record.bytes,
+      bytes,
     });
     return pos;
   }

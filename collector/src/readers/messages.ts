@@ -16,6 +16,8 @@ export interface ThreadSettings {
   readonly limits: QueryLimits;
   /** Memory for the recent window of this thread. */
   readonly windowBytes: number;
+  /** As what it keeps them; see FollowingOptions. */
+  readonly memory: 'window' | 'columns';
   /** How much the thread steps back behind the rest of the collector when there are too few cores: 0 to 19. */
   readonly niceness: number;
   /** Where older samples are read, when that is not the store of the collector itself. */

@@ -36,8 +36,8 @@ function post(message: FromThread, moved: readonly ArrayBuffer[] = []): void {
   posted.moved.push(...moved);
 }
 
-/** Charts of the last hour are the most frequent question; small fleets fit for longer than the store's own window. */
-const WINDOW_MS = 7_200_000;
+/** An hour is sealed ten minutes after its end: what is older than this stands in block files, which are cheap to read. */
+const WINDOW_MS = 4_500_000;
 
 const identities = new Map<string, readonly (readonly [string, string])[]>();
 const own = openFollowingReader({
@@ -46,6 +46,7 @@ const own = openFollowingReader({
   clock: systemClock,
   yieldToLoop: nextTurn,
   limits: { windowBytes: settings.windowBytes, windowMs: WINDOW_MS },
+  memory: settings.memory,
   blocks: {
     disk: nodeDisk,
     dir: settings.blocksDir,

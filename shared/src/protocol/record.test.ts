@@ -10,6 +10,7 @@ import {
   encodeRecord,
   RECORD_HEADER_BYTES,
   recordBody,
+  storedForm,
   type RecordDraft,
 } from './record.ts';
 
@@ -163,5 +164,25 @@ describe('recordBody', () => {
     expect(
       bodyOf(forged({ stored: deflateRawSync(Buffer.alloc(0)), codec: 1, inflatedLength: 0 })),
     ).toHaveLength(0);
+  });
+});
+
+describe('the form in which a record is stored', () => {
+  it('has the same header and body, and needs no inflating', () => {
+    fc.assert(
+      fc.property(arbitraryDraft, fc.integer({ min: 1, max: U48_MAX }), (draft, seq) => {
+        const record = decodeRecord(encodeRecord(draft, seq), 0);
+        const stored = decodeRecord(storedForm(record, recordBody(record)), 0);
+        expect(stored).toMatchObject({ codec: CODEC.NONE, kind: draft.kind, seq, wallMs: draft.wallMs });
+        expect(recordBody(stored).equals(Buffer.from(draft.body))).toBe(true);
+      }),
+    );
+  });
+
+  it('stays as it came when the body is longer than a record may be', () => {
+    const body = new Uint8Array(LIMITS.recordBytes + 1).fill(7);
+    for (let i = 0; i < body.length; i += 50) body[i] = i % 251;
+    const record = decodeRecord(encodeRecord({ ...DRAFT, body }, 1), 0);
+    expect(storedForm(record, recordBody(record))).toBe(record.bytes);
   });
 });

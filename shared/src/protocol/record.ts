@@ -150,7 +150,22 @@ export function decodeRecord(buffer: Buffer, offset: number): WireRecord {
  */
 export function inflateRecord(record: Buffer): Buffer | undefined {
   const body = bodyOrUndefined(record);
-  if (body === undefined || body.length > LIMITS.recordBytes) return undefined;
+  return body === undefined || body.length > LIMITS.recordBytes ? undefined : withBody(record, body);
+}
+
+/**
+ * The bytes by which a record is stored: its body inflated, under a checksum of their own, so that nobody who reads it
+ * has to inflate it again; as it came when it is not compressed, or too long otherwise.
+ * @param body what `recordBody` gives for it
+ */
+export function storedForm({ bytes, codec }: WireRecord, body: Buffer): Buffer {
+  if (codec === CODEC.NONE || body.length > LIMITS.recordBytes) return bytes;
+  const stored = withBody(bytes, body);
+  stored.writeUInt32LE(crc32(stored.subarray(CRC_FROM)), 4);
+  return stored;
+}
+
+function withBody(record: Buffer, body: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(RECORD_HEADER_BYTES + body.length);
   bytes.set(record.subarray(0, RECORD_HEADER_BYTES));
   bytes.writeUInt32LE(body.length, 0);

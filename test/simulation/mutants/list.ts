@@ -631,4 +631,47 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a HELLO names its host, and nobody asks for the signature',
+    edits: [
+      {
+        file: `${GATEWAY}/hello.ts`,
+        from: `if (!this.#isGenuine(signed, host, peer) || host === undefined) {`,
+        to: `if (host === undefined) {`,
+      },
+    ],
+  },
+  {
+    name: 'alerts: what a rule remembers is written after its incident',
+    edits: [
+      {
+        file: `${ALERTING}/incidents/incidents.ts`,
+        from: `  const open = (loaded: LoadedRule, change: Change & { kind: 'fire' }, nowMs: number) => {`,
+        to: `  const late: (() => void)[] = [];
+  const open = (loaded: LoadedRule, change: Change & { kind: 'fire' }, nowMs: number) => {`,
+      },
+      {
+        file: `${ALERTING}/incidents/incidents.ts`,
+        from: `    instanceRows.put(ruleId(loaded.rule), instance);`,
+        to: `    late.push(() => instanceRows.put(ruleId(loaded.rule), instance));`,
+      },
+      {
+        file: `${ALERTING}/incidents/incidents.ts`,
+        from: `      else write();`,
+        to: `      else write();
+      for (const put of late.splice(0)) database.transaction(put);`,
+      },
+    ],
+  },
+  {
+    name: 'alerts: an incident ends before the rule forgets it',
+    edits: [
+      {
+        file: `${ALERTING}/incidents/incidents.ts`,
+        from: `    instanceRows.deleteByIncident(incidentId);
+    return rows.end(`,
+        to: `    return rows.end(`,
+      },
+    ],
+  },
 ];

@@ -1,27 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { FakeHost } from '../../host/testing.ts';
-import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
-import { fixtures, readLines } from '../testing.ts';
+import { fixtures, linesOf, readLines } from '../testing.ts';
 import { networkSampler } from './network.linux.ts';
+import { NETWORK_COUNTERS } from './network.ts';
 
 describe('network sampler', () => {
   it.each(fixtures(import.meta.dirname))('reads $name', async ({ host, expected }) => {
-    expect(await readLines(networkSampler(new FakeClock()), host)).toEqual(expected);
+    expect(await readLines(networkSampler, host)).toEqual(linesOf(networkSampler, expected));
   });
 });
 
-it('leaves out an attribute that has no value, and fails one that is denied', async () => {
+it('tells the later ones of very many devices in brief, and counts what it leaves out', async () => {
+  const counters = Array.from(NETWORK_COUNTERS, (_, i) => i).join(' ');
+  const devices = Array.from({ length: 202 }, (_, i) => `veth${i}: ${counters}\n`);
   const host = new FakeHost();
-  host.files.set('/proc/net/dev', 'x\n|bytes\neth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n');
-  host.files.set('/sys/class/net/eth0/speed', '-1\n');
-  host.files.set('/sys/class/net/eth0/carrier', { fails: 'unsupported' });
-  host.files.set('/sys/class/net/eth0/mtu', { fails: 'denied' });
-  const lines = await readLines(networkSampler(new FakeClock()), host);
-  expect(lines.filter((line) => /speed|carrier\{|mtu|_up/.test(line))).toEqual([
-    'node_network_mtu_bytes{device="eth0"}: NOT_PERMITTED',
-  ]);
-  host.files.set('/sys/class/net/eth0/speed', '10000\n');
-  expect(await readLines(networkSampler(new FakeClock()), host)).toContain(
-    'node_network_speed_bytes{device="eth0"} 1250000000',
-  );
+  host.files.set('/proc/net/dev', `x\n|bytes\n${devices.join('')}`);
+  const lines = await readLines(networkSampler, host);
+  const of = (device: string) => lines.filter((line) => line.includes(`device="${device}"`)).length;
+  expect([of('veth47'), of('veth48'), of('veth199'), of('veth200')]).toEqual([16, 8, 8, 0]);
+  expect(lines).toContain('dropped: 16 limit');
 });

@@ -1,6 +1,6 @@
-/** Parses /proc/net/dev and files below /sys/class/net. Source: proc_pid_net(5), Documentation/ABI/testing/sysfs-class-net. */
+/** Parses /proc/net/dev. Source: proc_pid_net(5). */
 import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
-import { ParseError, parseHexadecimal, parseInteger, parseNumber, words } from '../parse.ts';
+import { ParseError, parseNumber, words } from '../parse.ts';
 
 /** The kernel's columns in its order: received, then sent. */
 export const NETWORK_COUNTERS = [
@@ -22,10 +22,10 @@ export const NETWORK_COUNTERS = [
   'node_network_transmit_compressed_total',
 ] as const satisfies readonly MetricWithLabels<1>[];
 
-/** Bytes per second in one megabit per second. */
-const BYTES_PER_MEGABIT = 125_000;
-const UNKNOWN_SPEED = 2 ** 32 - 1;
-const LOOPBACK = 772;
+/** Devices that everything is told of; the kernel lists them as they were made, those of the hardware first. */
+export const DETAILED_DEVICES_MAX = 48;
+/** Devices that anything is told of: hosts of very many containers have two for each. */
+export const DEVICES_MAX = 200;
 const HEADER_LINES = 2;
 
 export interface NetworkDevice {
@@ -58,31 +58,4 @@ function parseLine(line: string): NetworkDevice {
     throw new ParseError(`parse /proc/net/dev: ${JSON.stringify(line.slice(0, 80))}`);
   }
   return { device, counters: numbers.map((number) => parseNumber(number, '/proc/net/dev')) };
-}
-
-/**
- * The speed of a link in bytes per second from `speed`, which is in Mbit/s.
- * @returns undefined when the kernel does not know: it says -1, older ones the same as a number without a sign
- * @throws ParseError
- */
-export function parseSpeed(bytes: Buffer): number | undefined {
-  const megabits = parseInteger(bytes, '/sys/class/net speed');
-  return megabits < 0 || megabits === UNKNOWN_SPEED ? undefined : megabits * BYTES_PER_MEGABIT;
-}
-
-/** A number written as `0x1003`. @throws ParseError */
-export function parseFlags(bytes: Buffer): number {
-  const text = bytes.toString('latin1').trim();
-  if (!text.startsWith('0x')) throw new ParseError('parse /sys/class/net: a number without 0x');
-  return parseHexadecimal(text.slice('0x'.length), '/sys/class/net');
-}
-
-/** IFF_UP of netdevice(7): somebody switched the interface on, whether or not it has a link. */
-export function isSwitchedOn(flags: number): boolean {
-  return flags % 2 === 1;
-}
-
-/** ARPHRD_LOOPBACK of if_arp.h. */
-export function isLoopback(protocolType: number): boolean {
-  return protocolType === LOOPBACK;
 }

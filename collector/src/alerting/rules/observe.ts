@@ -42,11 +42,20 @@ export interface HostIndex {
   readonly byName: ReadonlyMap<string, HostPresence>;
 }
 
+/** Whoever lists the hosts may give the same list to many rules. */
+const indexes = new WeakMap<readonly HostPresence[], HostIndex>();
+
+/** @param hosts must not change afterwards */
 export function indexHosts(hosts: readonly HostPresence[]): HostIndex {
-  return {
-    byId: new Map(hosts.map((host) => [host.id, host])),
-    byName: new Map(hosts.map((host) => [host.name, host])),
-  };
+  let index = indexes.get(hosts);
+  if (index === undefined) {
+    index = {
+      byId: new Map(hosts.map((host) => [host.id, host])),
+      byName: new Map(hosts.map((host) => [host.name, host])),
+    };
+    indexes.set(hosts, index);
+  }
+  return index;
 }
 
 /** Whether data of `host` may raise or end an alert: it is up and its newest data are at most `ageMsMax` old. */

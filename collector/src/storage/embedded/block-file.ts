@@ -3,7 +3,7 @@ import type { Disk, DiskFile } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { BlockRow } from '../../journal/blocks.ts';
 import type { ColumnValues, Group } from './format/group.ts';
-import { BlockReader } from './format/reader.ts';
+import { BlockReader, type RowRange } from './format/reader.ts';
 
 export interface BlockFileOptions {
   readonly disk: Disk;
@@ -58,9 +58,12 @@ export class BlockFile {
     return this.#attempt((reader) => reader.times(group));
   }
 
-  /** A stream of a column, undefined when there is none or when it is damaged. */
-  column(group: Group, index: number, stream = 0): ColumnValues | undefined {
-    return this.#attempt((reader) => reader.column(group, index, stream));
+  /**
+   * A stream of a column, undefined when there is none or when it is damaged.
+   * @param wanted rows that are looked at; the others may not be decoded
+   */
+  column(group: Group, index: number, stream = 0, wanted?: RowRange): ColumnValues | undefined {
+    return this.#attempt((reader) => reader.column(group, index, stream, wanted));
   }
 
   /** Lets the directory go; the next use reads it again. */

@@ -84,11 +84,3 @@ export function toBlock(
   }
   return { schema, timeMs: record.timeMs + offsetMs, pos: record.pos, values, states };
 }
-
-/**
- * Memory that a block takes, about, whether its values are decoded or not: eight bytes a value and four for its encoded
- * form, and what the engine keeps around them.
- */
-export function blockBytes({ schema }: Pick<Block, 'schema'>): number {
-  return 12 * schema.seriesCount + 320;
-}

@@ -96,21 +96,27 @@ export class Catalogue {
 export function lanesIn(host: CatalogueHost, { fromMs, toMs }: TimeRange): CatalogueLane[] {
   const lanes: CatalogueLane[] = [];
   for (const lane of host.lanes.values()) {
-    if (lane.newestMs + lane.offsetMsMax >= fromMs && lane.oldestMs - lane.offsetMsMax <= toMs)
-      lanes.push(lane);
+    if (isLaneIn(lane, fromMs, toMs)) lanes.push(lane);
   }
   return lanes.length < 2 ? lanes : lanes.sort((left, right) => left.oldestMs - right.oldestMs);
 }
 
-/** Schemas that the host may have used in the range, each once. */
-export function schemasIn(host: CatalogueHost, range: TimeRange): Set<Schema> {
-  const schemas = new Set<Schema>();
-  for (const lane of lanesIn(host, range)) {
+/** Gives the schemas that the host may have used in the range; one that several lanes use comes several times. */
+export function eachSchemaIn(
+  { lanes }: CatalogueHost,
+  { fromMs, toMs }: TimeRange,
+  take: (schema: Schema) => void,
+): void {
+  for (const lane of lanes.values()) {
+    if (!isLaneIn(lane, fromMs, toMs)) continue;
     for (const { schema, firstMs, lastMs } of lane.uses.values()) {
-      if (firstMs <= range.toMs && lastMs >= range.fromMs) schemas.add(schema);
+      if (firstMs <= toMs && lastMs >= fromMs) take(schema);
     }
   }
-  return schemas;
+}
+
+function isLaneIn({ newestMs, oldestMs, offsetMsMax }: CatalogueLane, fromMs: number, toMs: number): boolean {
+  return newestMs + offsetMsMax >= fromMs && oldestMs - offsetMsMax <= toMs;
 }
 
 function addUse(lane: CatalogueLane, number: number, schema: Schema, timeMs: number): void {

@@ -9,6 +9,7 @@ import type { Labels } from '../labels.ts';
 import { tooManySamples } from '../limits.ts';
 import type { Series } from '../storage.ts';
 import { STATE, type Block } from './block.ts';
+import { blocksOf, type ReadingRun } from './readings.ts';
 import type { RollupUse } from './resolution.ts';
 import { RolledSeries, type RolledPoints } from './rolled-series.ts';
 
@@ -104,6 +105,29 @@ export class GrowingSeries {
     if (this.#length + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
     this.#timestamps.set(timesMs, this.#length);
     this.#values.set(values, this.#length);
+    this.#length += timesMs.length;
+  }
+
+  /** Makes room for so many samples that will follow. */
+  reserve(count: number): void {
+    const length = this.#length + count;
+    if (length <= this.#timestamps.length) return;
+    this.#timestamps = enlarged(this.#timestamps, length);
+    this.#values = enlarged(this.#values, length);
+  }
+
+  /** Adds one column of rows, all present, with rising times. */
+  pushColumn({ schema: { seriesCount }, timesMs, values }: ReadingRun, index: number): void {
+    const [firstMs] = timesMs;
+    if (firstMs === undefined) return;
+    this.isLive = true;
+    this.#noteOrder(firstMs);
+    const start = this.#length;
+    if (start + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
+    this.#timestamps.set(timesMs, start);
+    const own = this.#values;
+    for (let row = 0, at = index; row < timesMs.length; row++, at += seriesCount)
+      own[start + row] = values[at] ?? Number.NaN;
     this.#length += timesMs.length;
   }
 
@@ -233,6 +257,44 @@ export class SamplerTimeline {
       else if (isNext && this.#hasDerivedEnds && series.isLive) this.#push(series, timeMs, Number.NaN, true);
     }
     this.#lastMs = Math.max(this.#lastMs, timeMs);
+  }
+
+  /**
+   * Adds readings in order of time, which is much cheaper than block by block.
+   * @throws AppError QUERY_LIMIT
+   */
+  addRuns(runs: readonly ReadingRun[]): void {
+    let rowsLeft = 0;
+    for (const { timesMs } of runs) rowsLeft += timesMs.length;
+    for (const run of runs) {
+      // Nearly always all of them are of one schema.
+      if (this.columnsOf(run.schema) !== this.#current)
+        for (const { series } of this.columnsOf(run.schema)) series.reserve(rowsLeft);
+      this.#addRun(run);
+      rowsLeft -= run.timesMs.length;
+    }
+  }
+
+  #addRun(run: ReadingRun): void {
+    const { schema, timesMs, values, states } = run;
+    if ((timesMs[0] ?? 0) <= this.#lastMs) {
+      for (const block of blocksOf(run)) this.add(block);
+      return;
+    }
+    const { seriesCount } = schema;
+    for (const { index, series } of this.startRows(schema, timesMs)) {
+      if (states === undefined) {
+        this.#collector.count(timesMs.length);
+        series.pushColumn(run, index);
+        continue;
+      }
+      for (let row = 0, at = index; row < timesMs.length; row++, at += seriesCount) {
+        const state = states[at];
+        if (state === STATE.PRESENT) this.#push(series, timesMs[row] ?? 0, values[at] ?? Number.NaN, false);
+        else if (state === STATE.STALE || (this.#hasDerivedEnds && series.isLive))
+          this.#push(series, timesMs[row] ?? 0, Number.NaN, true);
+      }
+    }
   }
 
   /**

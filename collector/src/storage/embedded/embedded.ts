@@ -29,7 +29,7 @@ import type {
 import { toBlock } from './block.ts';
 import type { BlockFile } from './block-file.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
-import { Catalogue, schemasIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
+import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn, groupsIn } from './host-groups.ts';
@@ -71,6 +71,11 @@ export interface EmbeddedStorage extends Storage {
    * @throws AppError as `Journal.prune`
    */
   prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult>;
+  /**
+   * Looks anew at which hosts and schemas there are: somebody else may have deleted some of them.
+   * @throws AppError STORAGE_UNAVAILABLE
+   */
+  refresh(): void;
 }
 
 /** @throws AppError STORAGE_UNAVAILABLE when the journal cannot be read */
@@ -98,7 +103,7 @@ class Embedded implements EmbeddedStorage {
   readonly capabilities = { isDurable: true, hasStaleMarkers: true };
   readonly #options: EmbeddedOptions;
   readonly #limits: EmbeddedLimits;
-  readonly #catalogue = new Catalogue();
+  #catalogue = new Catalogue();
   readonly #window: RecentWindow;
   readonly #hasAgentsInWindow: boolean;
   readonly #recent: RecentColumns | undefined;
@@ -256,6 +261,19 @@ class Embedded implements EmbeddedStorage {
     this.#stopListening();
   }
 
+  refresh(): void {
+    const snapshot = this.#options.reader.snapshot();
+    try {
+      const catalogue = new Catalogue();
+      catalogue.load(snapshot.lanes(), snapshot.schemaUses());
+      this.#catalogue = catalogue;
+      this.#recent?.refresh(catalogue.hosts);
+      if (this.#hasAgentsInWindow) this.#window.forgetOthers(catalogue.hosts, sealedTo(snapshot.blocks()));
+    } finally {
+      snapshot.close();
+    }
+  }
+
   #add(ticks: readonly CommittedSamples[]): void {
     for (const tick of ticks) {
       this.#catalogue.add(tick);
@@ -285,9 +303,11 @@ class Embedded implements EmbeddedStorage {
       if (found === undefined) continue;
       const groups = parts.map((part) => groupsIn(part.files, host.agentId, { view, range: part.read }));
       const samplers = new Set<string>();
-      for (const schema of [...schemasIn(host, request), ...groups.flat().map((group) => group.schema)]) {
+      const look = (schema: Schema): void => {
         if (matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
-      }
+      };
+      eachSchemaIn(host, request, look);
+      for (const ofPart of groups) for (const { schema } of ofPart) look(schema);
       if (samplers.size === 0) continue;
       const columnsOf = (schema: Schema): Column[] =>
         matching
@@ -358,7 +378,8 @@ class Embedded implements EmbeddedStorage {
         if (pace.isDue) await pace.rest();
         const found = this.#found(host, matching);
         if (found === undefined) continue;
-        const schemas: Set<Schema> = schemasIn(host, request);
+        const schemas = new Set<Schema>();
+        eachSchemaIn(host, request, (schema) => schemas.add(schema));
         for (const { schema } of groupsIn(files, host.agentId, { view, range: request })) schemas.add(schema);
         for (const schema of schemas) {
           const indices = matching.series(schema, found.match);

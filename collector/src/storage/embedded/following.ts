@@ -20,19 +20,25 @@ export interface FollowingOptions {
   readonly clock: Clock;
   readonly yieldToLoop: () => Promise<void>;
   readonly limits?: Partial<EmbeddedLimits>;
+  /**
+   * What is kept of agents: a `window` that reaches back as far as somebody lately looked, sampler by sampler, as rules want
+   * it; or `columns` of all that a host has, as far back as memory goes, for dashboards.
+   * @default window
+   */
+  readonly memory?: 'window' | 'columns';
   /** Where block files are; without it there are none. */
   readonly blocks?: BlockSetOptions;
 }
 
 /** Decoding more new records than this takes longer than reading anew what a query needs. */
 const ROWS_PER_POLL_MAX = 20_000;
-/** The picture is made anew this often, because it does not hear of what was deleted. */
-const REOPEN_MS = 7_200_000;
+/** How often it looks at which hosts there are, because it does not hear of what was deleted. */
+const REFRESH_MS = 7_200_000;
 
 interface Picture {
   readonly follower: JournalFollower;
   readonly storage: EmbeddedStorage;
-  readonly openedMs: number;
+  refreshedMs: number;
 }
 
 /** @throws AppError STORAGE_UNAVAILABLE when the journal cannot be read */
@@ -53,10 +59,14 @@ class Following implements FollowingReader {
 
   catchUp(): void {
     const nowMs = this.#options.clock.monoMs();
-    const { follower, openedMs } = this.#picture;
-    if (nowMs - openedMs < REOPEN_MS && follower.poll(ROWS_PER_POLL_MAX)) return;
-    // Reads that are under way end on the old picture, which holds nothing but memory; block files belong to all.
-    this.#picture = this.#open();
+    const { follower, storage, refreshedMs } = this.#picture;
+    if (!follower.poll(ROWS_PER_POLL_MAX)) {
+      // Reads that are under way end on the old picture, which holds nothing but memory; block files belong to all.
+      this.#picture = this.#open();
+    } else if (nowMs - refreshedMs >= REFRESH_MS) {
+      storage.refresh();
+      this.#picture.refreshedMs = nowMs;
+    }
   }
 
   select(request: SelectRequest, signal: AbortSignal): Promise<readonly Series[]> {
@@ -80,7 +90,7 @@ class Following implements FollowingReader {
   }
 
   #open(): Picture {
-    const { reader, identityOf, clock, yieldToLoop, limits } = this.#options;
+    const { reader, identityOf, clock, yieldToLoop, limits, memory } = this.#options;
     const follower = new JournalFollower(reader);
     const storage = createEmbeddedStorage({
       journal: follower,
@@ -91,10 +101,10 @@ class Following implements FollowingReader {
         throw new TypeError('a store that only reads makes no epochs');
       },
       yieldToLoop,
-      windowHosts: 'columns',
+      windowHosts: memory === 'columns' ? 'columns' : 'all',
       ...(limits === undefined ? {} : { limits }),
       ...(this.#blocks === undefined ? {} : { blocks: this.#blocks }),
     });
-    return { follower, storage, openedMs: clock.monoMs() };
+    return { follower, storage, refreshedMs: clock.monoMs() };
   }
 }

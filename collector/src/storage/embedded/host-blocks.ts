@@ -12,6 +12,7 @@ import { lanesIn, type CatalogueHost, type CatalogueLane, type TimeRange } from 
 import type { Column } from './collect.ts';
 import { newestRows, type HostGroup } from './host-groups.ts';
 import type { Pace } from './pace.ts';
+import type { ReadingRun } from './readings.ts';
 import type { RecentWindow } from './window.ts';
 
 /** Rows between two looks at the clock. */
@@ -21,6 +22,13 @@ export interface BlocksRequest {
   readonly host: CatalogueHost;
   readonly samplers: ReadonlySet<string>;
   readonly range: TimeRange;
+}
+
+/** Gets what was read of a host, each sampler's in order of time: what stands in the journal first. */
+export interface ReadingsTaker {
+  block(sampler: string, block: Block): void;
+  /** What stands in memory, which is after that. */
+  runs(sampler: string, runs: readonly ReadingRun[]): void;
 }
 
 export class HostBlocks {
@@ -61,12 +69,9 @@ export class HostBlocks {
     for (const sampler of samplers) {
       const coveredFromMs = this.#window.coveredFrom(host.agentId, sampler);
       coveredFrom.set(sampler, coveredFromMs);
-      const leastMs = Math.max(range.fromMs, coveredFromMs);
-      const block = this.#window
-        .blocks(host.agentId, sampler)
-        .findLast(
-          (candidate) => isIn(candidate, leastMs, range.toMs) && candidate.pos <= this.#snapshot.lastPos,
-        );
+      const fromMs = Math.max(range.fromMs, coveredFromMs);
+      const { lastPos } = this.#snapshot;
+      const block = this.#window.newest(host.agentId, sampler, { fromMs, toMs: range.toMs, lastPos });
       if (block !== undefined) recent.push(block);
       else if (coveredFromMs > range.fromMs) missing.add(sampler);
     }
@@ -86,16 +91,16 @@ export class HostBlocks {
   }
 
   /**
-   * Gives the readings of some samplers of a host to `take`, each sampler's in order of time, but for those in block files.
+   * Gives the readings of some samplers of a host to `taker`, but for those in block files.
    * @returns per sampler the part of the range in which readings of it may stand in block files
    */
   async read(
     { host, samplers, range }: BlocksRequest,
-    take: (sampler: string, block: Block) => void,
+    taker: ReadingsTaker,
   ): Promise<ReadonlyMap<string, TimeRange>> {
-    await this.#fill(host, range.fromMs);
+    await this.#fill(host, samplers, range);
     // What the window has is taken at once, before it can change; then the journal is read up to where it begins.
-    const recent = new Map<string, readonly Block[]>();
+    const recent = new Map<string, readonly ReadingRun[]>();
     const coveredFrom = new Map<string, number>();
     let journalToMs = Number.NEGATIVE_INFINITY;
     // The collector's own series stand under other samplers when they are sealed.
@@ -107,24 +112,25 @@ export class HostBlocks {
       journalToMs = Math.max(journalToMs, Math.min(range.toMs, fromMs - 1));
       const { lastPos } = this.#snapshot;
       const part = { fromMs: Math.max(range.fromMs, fromMs), toMs: range.toMs, lastPos };
-      recent.set(sampler, this.#window.blocksIn(host.agentId, sampler, part));
+      recent.set(sampler, this.#window.runs(host.agentId, sampler, part));
     }
     if (journalToMs >= range.fromMs) {
       await this.#ordered(host, { fromMs: range.fromMs, toMs: journalToMs }, samplers, (block) => {
         const { sampler } = block.schema;
-        if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY)) take(sampler, block);
+        if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY))
+          taker.block(sampler, block);
       });
     }
-    for (const [sampler, blocks] of recent) for (const block of blocks) take(sampler, block);
+    for (const [sampler, runs] of recent) taker.runs(sampler, runs);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
   }
 
-  /** Brings the window back to where it would reach had it been there all the time; after a restart it is empty. */
-  async #fill(host: CatalogueHost, fromMs: number): Promise<void> {
-    const ticket = this.#window.missing(host.agentId, fromMs, this.#sealedToMs);
+  /** Brings into the window what it does not have of the range; the next read finds it there. */
+  async #fill(host: CatalogueHost, samplers: ReadonlySet<string>, range: TimeRange): Promise<void> {
+    const ticket = this.#window.missing(host.agentId, samplers, range, this.#sealedToMs);
     if (ticket === undefined) return;
     const blocks: Block[] = [];
-    await this.#journal(host, ticket, undefined, (block) => blocks.push(block));
+    await this.#journal(host, ticket, ticket.samplers, (block) => blocks.push(block));
     this.#window.fill(host.agentId, ticket, { blocks, lastPos: this.#snapshot.lastPos });
   }
 

@@ -174,7 +174,7 @@ async function addPiece(timeline: SamplerTimeline, piece: Piece, pace: Pace): Pr
   const { file, group, low, high } = piece;
   const timesMs = piece.timesMs.subarray(low, high);
   for (const { index, series } of timeline.startRows(piece.schema, timesMs)) {
-    const column = file.column(group, index);
+    const column = file.column(group, index, 0, { fromRow: low, toRow: high });
     if (column !== undefined) {
       const values = column.values.subarray(low, high);
       timeline.addColumn(series, timesMs, { values, states: column.states?.subarray(low, high) });
@@ -211,7 +211,7 @@ function toBlocks({ file, group, schema, timesMs, low, high }: Piece, columns: r
     });
   }
   for (const { index } of columns) {
-    const column = file.column(group, index);
+    const column = file.column(group, index, 0, { fromRow: low, toRow: high });
     for (const [at, { values, states }] of blocks.entries()) {
       if (column === undefined || states === undefined) continue;
       values[index] = column.values[low + at] ?? Number.NaN;

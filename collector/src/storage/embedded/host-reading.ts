@@ -11,6 +11,7 @@ import { addInAnyOrder, addInOrder, type HostGroup } from './host-groups.ts';
 import { addRollups } from './host-rollups.ts';
 import type { Pace } from './pace.ts';
 import type { HostColumns } from './recent-columns.ts';
+import { blocksOf } from './readings.ts';
 import { rollupUse, type Segment } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 
@@ -112,14 +113,21 @@ async function addStored(
   const isOwn = host.agentId === COLLECTOR_AGENT_ID;
   const read = { host, samplers, range };
   if (groups.length === 0) {
-    await readings.read(read, (sampler, block) => timelineOf(sampler).add(block));
+    await readings.read(read, {
+      block: (sampler, block) => timelineOf(sampler).add(block),
+      runs: (sampler, runs) => timelineOf(sampler).addRuns(runs),
+    });
     return;
   }
   const recent = new Map<string, Block[]>();
-  const ranges = await readings.read(read, (sampler, block) => {
+  const keep = (sampler: string, ...blocks: readonly Block[]): void => {
     const list = recent.get(sampler);
-    if (list === undefined) recent.set(sampler, [block]);
-    else list.push(block);
+    if (list === undefined) recent.set(sampler, [...blocks]);
+    else list.push(...blocks);
+  };
+  const ranges = await readings.read(read, {
+    block: keep,
+    runs: (sampler, runs) => keep(sampler, ...runs.flatMap(blocksOf)),
   });
   for (const [sampler, blockRange] of ranges) {
     const ofSampler = groups.filter(({ schema }) => schema.sampler === sampler);

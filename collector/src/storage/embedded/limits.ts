@@ -1,8 +1,12 @@
 /** Limits of the embedded store; each has a test or a figure in docs/storage-format.md. */
 export const EMBEDDED_LIMITS = {
-  /** How far back the recent window reaches, and how much memory it may take. */
+  /** How far back the recent window reaches at most, and how much memory it may take. */
   windowMs: 600_000,
   windowBytes: 256 * 1024 * 1024,
+  /** How far it reaches back for what nobody asks for: somewhat more than a query for one moment looks back. */
+  windowLeastMs: 360_000,
+  /** What it keeps beyond what was asked for, and reads beyond it: questions do not come at quite the same pace. */
+  windowSlackMs: 60_000,
   /** Share of the memory that reads may fill with older ticks; the rest is left to new ones. */
   windowFillRatio: 0.75,
   /** Work between two turns of the event loop. */

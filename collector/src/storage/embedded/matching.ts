@@ -12,12 +12,13 @@ export type Identity = readonly (readonly [string, string])[];
 /** The matchers that the identity of a host leaves open. */
 export interface HostMatch {
   readonly matchers: readonly Matcher[];
-  readonly key: string;
+  /** What was found so far; shared by hosts with the same matchers left. */
+  readonly found: Map<Schema, readonly number[]>;
 }
 
 export class SchemaMatching {
   readonly #matchers: readonly Matcher[];
-  readonly #bySchema = new Map<Schema, Map<string, readonly number[]>>();
+  readonly #byKey = new Map<string, HostMatch>();
 
   constructor(matchers: readonly Matcher[]) {
     this.#matchers = matchers;
@@ -36,22 +37,22 @@ export class SchemaMatching {
         return undefined;
       }
     }
-    return { matchers: open, key };
+    let match = this.#byKey.get(key);
+    if (match === undefined) {
+      match = { matchers: open, found: new Map() };
+      this.#byKey.set(key, match);
+    }
+    return match;
   }
 
   /** Indices of the series of a schema that fit, rising. */
-  series(schema: Schema, { matchers, key }: HostMatch): readonly number[] {
-    let byKey = this.#bySchema.get(schema);
-    if (byKey === undefined) {
-      byKey = new Map();
-      this.#bySchema.set(schema, byKey);
+  series(schema: Schema, { matchers, found }: HostMatch): readonly number[] {
+    let indices = found.get(schema);
+    if (indices === undefined) {
+      indices = matchSchema(schema, matchers);
+      found.set(schema, indices);
     }
-    let found = byKey.get(key);
-    if (found === undefined) {
-      found = matchSchema(schema, matchers);
-      byKey.set(key, found);
-    }
-    return found;
+    return indices;
   }
 }
 

@@ -94,6 +94,7 @@ test('a store that follows answers as one that keeps nothing in memory', async (
           clock: { ...eagerClock(END_MS), wallMs: () => nowMs },
           yieldToLoop: nextTurn,
           limits: { windowBytes, windowMs },
+          memory: 'columns',
           blocks: {
             disk: nodeDisk,
             dir: join(dir.path, 'blocks'),

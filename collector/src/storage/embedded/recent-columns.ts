@@ -168,6 +168,13 @@ export class RecentColumns {
     return made;
   }
 
+  /** Forgets hosts that are gone, and tries again how far the others may reach back. */
+  refresh(hosts: ReadonlyMap<string, unknown>): void {
+    for (const [agentId, host] of this.#hosts) if (!hosts.has(agentId)) this.#forget(agentId, host);
+    this.#refusedMs.clear();
+    this.#horizonMs = this.#limits.windowMs;
+  }
+
   #forget(agentId: string, host: HostColumns): void {
     this.#hosts.delete(agentId);
     this.#bytes -= host.bytes;

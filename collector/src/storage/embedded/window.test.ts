@@ -1,36 +1,43 @@
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { expect, test } from 'vitest';
+import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
 import { gaugeSchema } from '../../journal/testing/lane-writer.ts';
-import { blockBytes, type Block } from './block.ts';
-import { EMBEDDED_LIMITS } from './limits.ts';
+import type { Block } from './block.ts';
+import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
+import { blocksOf } from './readings.ts';
 import { RecentWindow } from './window.ts';
 
 const CPU = gaugeSchema('cpu', { load: [] });
 const DISK = gaugeSchema('disk', { free: [] });
-const BLOCK_BYTES = blockBytes(block(0));
+const NOW_MS = 1_000;
+const ALL = { fromMs: -1e6, toMs: 1e6, lastPos: 1e6 };
+const CPU_ONLY = new Set(['cpu']);
 
 function block(timeMs: number, pos = timeMs, schema = CPU): Block {
-  return { schema, timeMs, pos, values: Float64Array.of(1), states: undefined };
+  return { schema, timeMs, pos, values: Float64Array.of(timeMs), states: undefined };
 }
 
-/** A window at time 1,000 that reaches back 500 ms and has room for `blocks`. */
-function start(blocks = 1_000): RecentWindow {
-  const limits = { ...EMBEDDED_LIMITS, windowMs: 500, windowBytes: BLOCK_BYTES * blocks };
-  return new RecentWindow(limits, new FakeClock(1_000));
+/** A window at time 1,000 that reaches back 500 ms, for what nobody asks for 300 ms. */
+function start(limits: Partial<EmbeddedLimits> = {}, clock = new FakeClock(NOW_MS)): RecentWindow {
+  const small = { windowMs: 500, windowLeastMs: 300, windowSlackMs: 0 };
+  return new RecentWindow({ ...EMBEDDED_LIMITS, ...small, ...limits }, clock);
 }
 
-function times(window: RecentWindow, host: string, sampler = 'cpu'): number[] {
-  return window.blocks(host, sampler).map(({ timeMs }) => timeMs);
+function times(window: RecentWindow, host: string, sampler = 'cpu', range = ALL): number[] {
+  return window
+    .runs(host, sampler, range)
+    .flatMap(blocksOf)
+    .map(({ timeMs }) => timeMs);
 }
 
-test('keeps blocks in order of time, however they arrive', () => {
+test('keeps readings in order of time, however they arrive, and each once', () => {
   const window = start();
-  for (const timeMs of [700, 900, 800, 900]) window.add('a', block(timeMs));
-  expect(times(window, 'a')).toEqual([700, 800, 900, 900]);
+  for (const timeMs of [700, 900, 800, 900, 750]) window.add('a', block(timeMs));
+  expect(times(window, 'a')).toEqual([700, 750, 800, 900]);
   expect(window.coveredFrom('a', 'cpu')).toBe(Number.NEGATIVE_INFINITY);
 });
 
-test('gives the blocks of a range, without those that were written after a position', () => {
+test('gives the readings of a range, without those that were written after a position', () => {
   const window = start();
   for (const [timeMs, pos] of [
     [700, 1],
@@ -41,32 +48,56 @@ test('gives the blocks of a range, without those that were written after a posit
   ] as const)
     window.add('a', block(timeMs, pos));
   const found = (fromMs: number, toMs: number, lastPos: number) =>
-    window.blocksIn('a', 'cpu', { fromMs, toMs, lastPos }).map(({ pos }) => pos);
+    window
+      .runs('a', 'cpu', { fromMs, toMs, lastPos })
+      .flatMap(blocksOf)
+      .map(({ pos }) => pos);
   expect(found(800, 900, 9)).toEqual([2, 5, 3]);
   expect(found(701, 949, 3)).toEqual([2, 3]);
   expect(found(0, 5_000, 5)).toEqual([1, 2, 5, 3, 4]);
   expect(found(801, 899, 9)).toEqual([]);
-  expect(window.blocksIn('unknown', 'cpu', { fromMs: 0, toMs: 5_000, lastPos: 9 })).toEqual([]);
+  expect(window.newest('a', 'cpu', { fromMs: 0, toMs: 900, lastPos: 2 })?.pos).toBe(2);
+  expect(window.newest('a', 'cpu', { fromMs: 960, toMs: 970, lastPos: 9 })).toBeUndefined();
+  expect(window.runs('unknown', 'cpu', ALL)).toEqual([]);
 });
 
 test('gives up the oldest arrivals when memory is short, and says from when on it is complete', () => {
-  const window = start(3);
-  for (const timeMs of [600, 700, 800]) window.add('a', block(timeMs));
+  const full = start();
+  for (const timeMs of [710, 720, 730, 740]) full.add('a', block(timeMs));
+  const window = start({ windowBytes: full.bytes });
+  for (const timeMs of [710, 720, 730, 740]) window.add('a', block(timeMs));
+  expect(window.bytes).toBe(full.bytes);
   window.add('b', block(850));
   window.add('a', block(900, 900, DISK));
-  expect(times(window, 'a')).toEqual([800]);
-  expect(window.coveredFrom('a', 'cpu')).toBe(701);
+  expect(window.bytes).toBeLessThanOrEqual(full.bytes);
+  expect(window.coveredFrom('a', 'cpu')).toBe((times(window, 'a')[0] ?? 750) - 9);
+  expect(times(window, 'a').length).toBeLessThan(4);
   expect(window.coveredFrom('a', 'disk')).toBe(Number.NEGATIVE_INFINITY);
-  expect(window.coveredFrom('b', 'cpu')).toBe(Number.NEGATIVE_INFINITY);
-  expect(window.bytes).toBe(3 * BLOCK_BYTES);
+  expect(times(window, 'b')).toEqual([850]);
 });
 
 test('lets go of what is older than its reach', () => {
   const window = start();
-  window.add('a', block(400));
-  window.add('a', block(600));
-  expect(times(window, 'a')).toEqual([600]);
-  expect(window.coveredFrom('a', 'cpu')).toBe(401);
+  for (const timeMs of [400, 410, 990]) window.add('a', block(timeMs));
+  expect(times(window, 'a')).toEqual([990]);
+  expect(window.coveredFrom('a', 'cpu')).toBe(411);
+});
+
+test('reaches back for a sampler as far as was asked lately, for the others no further than it must', async () => {
+  const clock = new FakeClock(NOW_MS);
+  const window = start({}, clock);
+  window.startHost('a', 0);
+  window.missing('a', CPU_ONLY, { fromMs: 550, toMs: 1_000 });
+  for (const timeMs of [600, 610, 620, 990]) {
+    window.add('a', block(timeMs));
+    window.add('a', block(timeMs, timeMs, DISK));
+  }
+  expect(times(window, 'a')).toEqual([600, 610, 620, 990]);
+  expect(times(window, 'a', 'disk')).toEqual([990]);
+  // Half an hour later nobody remembers.
+  await clock.advance(1_800_000);
+  for (const timeMs of [1_800_600, 1_800_610, 1_800_990]) window.add('a', block(timeMs));
+  expect(times(window, 'a', 'cpu', { ...ALL, toMs: 1e9, lastPos: 1e9 })).toEqual([1_800_990]);
 });
 
 test('a host with a clock in the future does not push out the others', () => {
@@ -82,35 +113,91 @@ test('is complete for a host only from its start on, until it is filled', () => 
   window.add('a', block(900));
   expect(window.coveredFrom('a', 'cpu')).toBe(800);
   expect(window.coveredFrom('a', 'never seen')).toBe(800);
-  const ticket = window.missing('a', 600);
-  expect(ticket).toEqual({ fromMs: 500, toMs: 799 });
+  const ticket = window.missing('a', CPU_ONLY, { fromMs: 600, toMs: 1_000 });
+  expect(ticket).toEqual({ fromMs: 600, toMs: 799, samplers: CPU_ONLY });
   if (ticket === undefined) return;
-  window.fill('a', ticket, { blocks: [block(600), block(700), block(600, 600, DISK)], lastPos: 900 });
+  window.fill('a', ticket, { blocks: [block(600), block(700)], lastPos: 900 });
   expect(times(window, 'a')).toEqual([600, 700, 900]);
-  expect(times(window, 'a', 'disk')).toEqual([600]);
-  expect(window.coveredFrom('a', 'cpu')).toBe(500);
-  expect(window.missing('a', 600)).toBeUndefined();
+  expect(window.coveredFrom('a', 'cpu')).toBe(600);
+  expect(window.coveredFrom('a', 'disk')).toBe(800);
+  expect(window.missing('a', CPU_ONLY, { fromMs: 600, toMs: 1_000 })).toBeUndefined();
   // A second reader that had the same ticket comes too late.
   window.fill('a', ticket, { blocks: [block(600)], lastPos: 900 });
   expect(times(window, 'a')).toEqual([600, 700, 900]);
 });
 
-test('is not filled when a block came too late to be in what was read', () => {
+test('a sampler without readings is complete once it was filled', () => {
   const window = start();
   window.startHost('a', 800);
-  const ticket = window.missing('a', 600) ?? { fromMs: 0, toMs: 0 };
+  const ticket = window.missing('a', CPU_ONLY, { fromMs: 600, toMs: 1_000 });
+  if (ticket === undefined) throw new Error('nothing is missing');
+  window.fill('a', ticket, { blocks: [], lastPos: 900 });
+  expect(window.coveredFrom('a', 'cpu')).toBe(600);
+});
+
+test('is not filled when a reading came too late to be in what was read', () => {
+  const window = start();
+  window.startHost('a', 800);
+  const ticket = window.missing('a', CPU_ONLY, { fromMs: 600, toMs: 1_000 });
+  if (ticket === undefined) throw new Error('nothing is missing');
   window.add('a', block(650, 77));
   window.fill('a', ticket, { blocks: [block(600)], lastPos: 76 });
   expect(window.coveredFrom('a', 'cpu')).toBe(800);
-  window.fill('a', ticket, { blocks: [block(600), block(650)], lastPos: 77 });
+  window.fill('a', ticket, { blocks: [block(600), block(650, 77)], lastPos: 77 });
   expect(times(window, 'a')).toEqual([600, 650]);
 });
 
-test('is not filled for old times, nor when memory is short', () => {
-  const window = start(4);
-  window.startHost('a', 800);
-  expect(window.missing('a', 499)).toBeUndefined();
-  expect(window.missing('unknown', 600)).toBeUndefined();
-  for (let i = 0; i < 4; i++) window.add('b', block(900));
-  expect(window.missing('a', 600)).toBeUndefined();
+test('is not filled by what was read before it lost readings', () => {
+  const window = start();
+  window.startHost('a', 710);
+  const ticket = window.missing('a', CPU_ONLY, { fromMs: 705, toMs: 1_000 });
+  if (ticket === undefined) throw new Error('nothing is missing');
+  const short = start({ windowBytes: 0 });
+  short.startHost('a', 710);
+  short.add('a', block(900));
+  short.fill('a', ticket, { blocks: [block(706)], lastPos: 1_000 });
+  expect(short.coveredFrom('a', 'cpu')).toBe(901);
+});
+
+test('is filled as far as it may reach, and not for what is far away or while memory is short', () => {
+  const window = start();
+  window.startHost('a', 950);
+  const missing = (fromMs: number, toMs: number, leastMs?: number) =>
+    window.missing('a', CPU_ONLY, { fromMs, toMs }, leastMs);
+  expect(missing(-5_000, 1_000)).toEqual({ fromMs: 500, toMs: 949, samplers: CPU_ONLY });
+  expect(missing(-5_000, 1_000, 700)).toMatchObject({ fromMs: 700 });
+  expect(missing(700, 850)).toMatchObject({ fromMs: 700, toMs: 949 });
+  expect(missing(600, 650)).toBeUndefined();
+  expect(missing(-5_000, 400)).toBeUndefined();
+  expect(window.missing('unknown', CPU_ONLY, { fromMs: 600, toMs: 1_000 })).toBeUndefined();
+  const short = start({ windowBytes: 900 });
+  short.startHost('a', 950);
+  short.add('a', block(960));
+  expect(short.missing('a', CPU_ONLY, { fromMs: 700, toMs: 1_000 })).toBeUndefined();
+});
+
+test("the collector's own samplers reach back together", () => {
+  const window = start();
+  const own = COLLECTOR_AGENT_ID;
+  window.startHost(own, 900);
+  const ticket = window.missing(own, CPU_ONLY, { fromMs: 600, toMs: 1_000 });
+  expect(ticket).toEqual({ fromMs: 600, toMs: 899, samplers: undefined });
+  if (ticket === undefined) return;
+  window.fill(own, ticket, { blocks: [block(650), block(660, 660, DISK)], lastPos: 900 });
+  expect(window.allCoveredFrom(own)).toBe(600);
+  expect(window.coveredFrom(own, 'never seen')).toBe(600);
+  for (const timeMs of [670, 680, 690]) window.add(own, block(timeMs, timeMs, DISK));
+  expect(times(window, own, 'disk')).toEqual([660, 670, 680, 690]);
+});
+
+test('forgets hosts that have nothing in the journal, and their memory', () => {
+  const window = start();
+  window.add('a', block(900));
+  const { bytes } = window;
+  for (let i = 0; i < 3_000; i++) window.add(`gone ${i}`, block(900));
+  window.forgetOthers(new Map([['a', true]]), 950);
+  expect(window.bytes).toBe(bytes);
+  expect(times(window, 'a')).toEqual([900]);
+  expect(window.coveredFrom('gone 7', 'cpu')).toBe(950);
+  expect(window.coveredFrom('a', 'cpu')).toBe(Number.NEGATIVE_INFINITY);
 });

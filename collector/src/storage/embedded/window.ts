@@ -1,62 +1,62 @@
 /**
  * The recent past in memory, so that a query over many hosts does not decode the journal each time. For each host and
- * sampler it knows from which time on it holds every block; what is older is read from the journal.
+ * sampler it knows from which time on it holds every reading; what is older is read from the journal. It reaches back as
+ * far as reads lately asked for, sampler by sampler, as far as its memory goes.
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { blockBytes, type Block } from './block.ts';
+import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
+import type { Block } from './block.ts';
+import type { TimeRange } from './catalogue.ts';
 import type { EmbeddedLimits } from './limits.ts';
-
-/** Blocks of one sampler of one host, in order of time. */
-interface SamplerWindow {
-  readonly blocks: Block[];
-  /** No block has a position beyond this. */
-  lastPos: number;
-  /** Every block from this time on is here. */
-  fromMs: number;
-}
+import { Reach } from './reach.ts';
+import { Readings, type ReadingChunk, type ReadingRun } from './readings.ts';
 
 interface HostWindow {
-  /** From this time on every block of the host came in, whether it is still here or not. */
+  /** Every reading from this time on is here, of samplers that are not in `samplers`. */
   fromMs: number;
-  /** Position of the newest block that came too late to be taken in; see `fill`. */
-  latePos: number;
-  readonly samplers: Map<string, SamplerWindow>;
+  readonly samplers: Map<string, Readings>;
 }
 
 interface Held {
-  readonly sampler: SamplerWindow;
-  readonly block: Block;
-  readonly bytes: number;
+  readonly readings: Readings;
+  readonly chunk: ReadingChunk;
 }
 
 /** A range of time that a fill is to bring. */
-export interface FillTicket {
-  readonly fromMs: number;
-  readonly toMs: number;
+export interface FillTicket extends TimeRange {
+  /** Undefined for all. */
+  readonly samplers: ReadonlySet<string> | undefined;
+}
+
+/** Which readings a read wants: those of a range that had been written up to a position. */
+export interface WindowRange extends TimeRange {
+  readonly lastPos: number;
 }
 
 export class RecentWindow {
   readonly #limits: EmbeddedLimits;
   readonly #clock: Pick<Clock, 'wallMs'>;
+  readonly #reach: Reach;
   readonly #hosts = new Map<string, HostWindow>();
   /** In order of arrival; what stands before `#first` is gone already. */
   #queue: Held[] = [];
   #first = 0;
+  #goneInQueue = 0;
   #bytes = 0;
-
-  readonly #newHostFromMs: number;
+  #newHostFromMs: number;
 
   /**
-   * @param clock a block is recent by this clock, so that one host with a wrong clock cannot push out the others
+   * @param clock a reading is recent by this clock, so that one host with a wrong clock cannot push out the others
    * @param newHostFromMs of a host that was not started, everything from this time on will come in
    */
   constructor(
     limits: EmbeddedLimits,
-    clock: Pick<Clock, 'wallMs'>,
+    clock: Pick<Clock, 'wallMs' | 'monoMs'>,
     newHostFromMs = Number.NEGATIVE_INFINITY,
   ) {
     this.#limits = limits;
     this.#clock = clock;
+    this.#reach = new Reach(limits.windowLeastMs, clock);
     this.#newHostFromMs = newHostFromMs;
   }
 
@@ -66,29 +66,47 @@ export class RecentWindow {
 
   /** The window begins here for this host; what is older exists, but only in the journal. */
   startHost(agentId: string, fromMs: number): void {
-    this.#hosts.set(agentId, { fromMs, latePos: 0, samplers: new Map() });
+    this.#hosts.set(agentId, { fromMs, samplers: new Map() });
   }
 
-  /** Takes in a block that was just committed. */
+  /**
+   * Forgets hosts that have nothing in the journal any more.
+   * @param newHostFromMs as for the constructor, for these hosts too
+   */
+  forgetOthers(hosts: ReadonlyMap<string, unknown>, newHostFromMs: number): void {
+    this.#newHostFromMs = newHostFromMs;
+    for (const [agentId, { samplers }] of this.#hosts) {
+      if (hosts.has(agentId) || agentId === COLLECTOR_AGENT_ID) continue;
+      this.#hosts.delete(agentId);
+      for (const readings of samplers.values()) {
+        for (let chunk = readings.oldest; chunk !== undefined; chunk = readings.oldest)
+          this.#remove({ readings, chunk });
+      }
+    }
+    this.#tidyQueue();
+  }
+
+  /** Takes in a reading that was just committed. */
   add(agentId: string, block: Block): void {
-    const host = this.#host(agentId);
-    const sampler = samplerOf(host, block.schema.sampler);
-    if (block.timeMs < sampler.fromMs) {
-      host.latePos = block.pos;
+    const { sampler } = block.schema;
+    const readings = readingsOf(this.#host(agentId), sampler);
+    if (block.timeMs < readings.fromMs) {
+      readings.latePos = block.pos;
       return;
     }
-    this.#insert(sampler, block);
+    this.#insert(readings, block);
+    this.#expire(readings, reachKey(agentId, sampler));
     this.#evict();
   }
 
-  /** From which time on `blocks` is complete for the sampler. */
+  /** From which time on `runs` is complete for the sampler. */
   coveredFrom(agentId: string, sampler: string): number {
     const host = this.#hosts.get(agentId);
     if (host === undefined) return this.#newHostFromMs;
     return host.samplers.get(sampler)?.fromMs ?? host.fromMs;
   }
 
-  /** From which time on `blocks` is complete for every sampler of the host. */
+  /** From which time on `runs` is complete for every sampler of the host. */
   allCoveredFrom(agentId: string): number {
     const host = this.#hosts.get(agentId);
     if (host === undefined) return this.#newHostFromMs;
@@ -97,131 +115,163 @@ export class RecentWindow {
     return coveredFromMs;
   }
 
-  /** Blocks of a sampler in order of time. Not to be kept beyond the turn. */
-  blocks(agentId: string, sampler: string): readonly Block[] {
-    return this.#hosts.get(agentId)?.samplers.get(sampler)?.blocks ?? [];
+  /** Readings of a sampler, in order of time. They stay what they are. */
+  runs(agentId: string, sampler: string, { fromMs, toMs, lastPos }: WindowRange): readonly ReadingRun[] {
+    return this.#hosts.get(agentId)?.samplers.get(sampler)?.runs(fromMs, toMs, lastPos) ?? [];
   }
 
-  /** The blocks of a sampler in a range that had been written up to a position, in order of time. */
-  blocksIn(
-    agentId: string,
-    sampler: string,
-    { fromMs, toMs, lastPos }: FillTicket & { readonly lastPos: number },
-  ): readonly Block[] {
-    const held = this.#hosts.get(agentId)?.samplers.get(sampler);
-    if (held === undefined) return [];
-    const found = held.blocks.slice(firstAtLeast(held.blocks, fromMs), firstAtLeast(held.blocks, toMs + 1));
-    return held.lastPos <= lastPos ? found : found.filter(({ pos }) => pos <= lastPos);
+  /** The newest reading of a sampler in a range. */
+  newest(agentId: string, sampler: string, { fromMs, toMs, lastPos }: WindowRange): Block | undefined {
+    return this.#hosts.get(agentId)?.samplers.get(sampler)?.newest(fromMs, toMs, lastPos);
   }
 
   /**
-   * What must be read from the journal, so that reads from `fromMs` on need not look there again. Undefined when nothing
-   * is missing, when the time is before the window, or when memory is short.
+   * Remembers what a read looks at, and says what must be read from the journal so that the next one finds it here.
+   * Undefined when nothing is missing or memory is short, and for what lies so far back that much more than the range
+   * itself would have to be read.
+   * @param samplers the collector's own are all read together
    * @param leastMs what is before this time does not all stand in the journal
    */
-  missing(agentId: string, fromMs: number, leastMs = Number.NEGATIVE_INFINITY): FillTicket | undefined {
+  missing(
+    agentId: string,
+    samplers: ReadonlySet<string>,
+    range: TimeRange,
+    leastMs = Number.NEGATIVE_INFINITY,
+  ): FillTicket | undefined {
     const host = this.#hosts.get(agentId);
-    const beginMs = Math.max(this.#beginMs, leastMs);
-    if (host === undefined || host.fromMs <= fromMs || fromMs < beginMs) return undefined;
+    const nowMs = this.#clock.wallMs();
+    const beginMs = Math.max(range.fromMs, nowMs - this.#limits.windowMs);
+    if (host === undefined || range.toMs < beginMs) return undefined;
+    const backMs = Math.min(nowMs - beginMs + this.#limits.windowSlackMs, this.#limits.windowMs);
+    for (const sampler of samplers) this.#reach.note(reachKey(agentId, sampler), backMs);
     if (this.#bytes > this.#limits.windowBytes * this.#limits.windowFillRatio) return undefined;
-    return { fromMs: beginMs, toMs: host.fromMs - 1 };
+    const fromMs = Math.max(beginMs, leastMs);
+    const gapMsMax = Math.max(range.toMs - fromMs, this.#limits.windowSlackMs);
+    const isMissing = (coveredMs: number): boolean =>
+      coveredMs > fromMs && coveredMs - range.toMs <= gapMsMax;
+    if (agentId === COLLECTOR_AGENT_ID) {
+      const coveredMs = this.allCoveredFrom(agentId);
+      return isMissing(coveredMs) ? { fromMs, toMs: coveredMs - 1, samplers: undefined } : undefined;
+    }
+    const found = new Set<string>();
+    let toMs = Number.NEGATIVE_INFINITY;
+    for (const sampler of samplers) {
+      const coveredMs = this.coveredFrom(agentId, sampler);
+      if (!isMissing(coveredMs)) continue;
+      found.add(sampler);
+      toMs = Math.max(toMs, coveredMs - 1);
+    }
+    return found.size === 0 ? undefined : { fromMs, toMs, samplers: found };
   }
 
   /**
-   * Takes in all blocks of the host in the ticket's range.
-   * @param read all of them that the journal had up to position `lastPos`; nothing is taken when one came later, or when
-   *   another read has filled the window meanwhile
+   * Takes in readings of a host in the ticket's range.
+   * @param read all of its samplers' that the journal had up to position `lastPos`; a sampler takes nothing when one came
+   *   later, or when it has lost some of them meanwhile
    */
   fill(
     agentId: string,
-    ticket: FillTicket,
+    { fromMs, toMs, samplers }: FillTicket,
     { blocks, lastPos }: { readonly blocks: readonly Block[]; readonly lastPos: number },
   ): void {
     const host = this.#hosts.get(agentId);
-    if (host === undefined || host.fromMs !== ticket.toMs + 1 || host.latePos > lastPos) return;
-    const beforeMs = host.fromMs;
-    host.fromMs = ticket.fromMs;
-    for (const sampler of host.samplers.values()) {
-      // A sampler that lost blocks since then keeps its own, later beginning.
-      if (sampler.fromMs === beforeMs) sampler.fromMs = ticket.fromMs;
+    if (host === undefined) return;
+    for (const name of samplers ?? namesOf(host, blocks)) readingsOf(host, name);
+    const ends = new Map<string, number>();
+    for (const [name, readings] of host.samplers) {
+      if (samplers?.has(name) === false) continue;
+      const isComplete = readings.latePos <= lastPos && readings.fromMs <= toMs + 1;
+      if (!isComplete || readings.fromMs <= fromMs) continue;
+      ends.set(name, readings.fromMs);
+      readings.fromMs = fromMs;
     }
+    if (samplers === undefined && host.fromMs <= toMs + 1) host.fromMs = Math.min(host.fromMs, fromMs);
     for (const block of blocks) {
-      const sampler = samplerOf(host, block.schema.sampler);
-      if (block.timeMs >= sampler.fromMs && block.timeMs < beforeMs) this.#insert(sampler, block);
+      const { sampler } = block.schema;
+      const isWanted = block.timeMs >= fromMs && block.timeMs < (ends.get(sampler) ?? fromMs);
+      if (isWanted) this.#insert(readingsOf(host, sampler), block);
     }
+    for (const name of ends.keys()) this.#expire(readingsOf(host, name), reachKey(agentId, name));
     this.#evict();
-  }
-
-  get #beginMs(): number {
-    return this.#clock.wallMs() - this.#limits.windowMs;
   }
 
   #host(agentId: string): HostWindow {
     let host = this.#hosts.get(agentId);
     if (host === undefined) {
-      host = { fromMs: this.#newHostFromMs, latePos: 0, samplers: new Map() };
+      host = { fromMs: this.#newHostFromMs, samplers: new Map() };
       this.#hosts.set(agentId, host);
     }
     return host;
   }
 
-  #insert(sampler: SamplerWindow, block: Block): void {
-    const { blocks } = sampler;
-    let at = blocks.length;
-    while (at > 0 && isAfter(blocks[at - 1], block)) at--;
-    blocks.splice(at, 0, block);
-    sampler.lastPos = Math.max(sampler.lastPos, block.pos);
-    const bytes = blockBytes(block);
-    this.#queue.push({ sampler, block, bytes });
-    this.#bytes += bytes;
+  #insert(readings: Readings, block: Block): void {
+    readings.insert(block, (made, gone) => {
+      for (const chunk of made) {
+        this.#queue.push({ readings, chunk });
+        this.#bytes += chunk.bytes;
+      }
+      if (gone !== undefined) this.#forget(gone);
+    });
   }
 
+  /** Gives up what is older than anybody asks for. */
+  #expire(readings: Readings, key: string): void {
+    const { oldest } = readings;
+    if (oldest === undefined) return;
+    const beginMs = this.#clock.wallMs() - Math.min(this.#reach.of(key), this.#limits.windowMs);
+    for (let chunk = readings.oldest; chunk !== undefined && chunk.lastMs < beginMs; chunk = readings.oldest)
+      this.#remove({ readings, chunk });
+  }
+
+  /** Gives up what came first while memory is short, and what no sampler may reach back to. */
   #evict(): void {
-    const beginMs = this.#beginMs;
-    for (;;) {
-      const held = this.#queue[this.#first];
-      if (held === undefined) break;
-      if (this.#bytes <= this.#limits.windowBytes && held.block.timeMs >= beginMs) break;
+    const beginMs = this.#clock.wallMs() - this.#limits.windowMs;
+    for (let held = this.#queue[this.#first]; held !== undefined; held = this.#queue[this.#first]) {
+      const { chunk } = held;
+      if (!chunk.isGone && this.#bytes <= this.#limits.windowBytes && chunk.lastMs >= beginMs) break;
+      if (!chunk.isGone) this.#remove(held);
       this.#first++;
-      this.#remove(held);
+      this.#goneInQueue--;
     }
-    if (this.#first > 1_024 && this.#first * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#first);
-      this.#first = 0;
-    }
+    this.#tidyQueue();
   }
 
-  /** Removes a block; the sampler is complete only after it from now on. */
-  #remove({ sampler, block, bytes }: Held): void {
-    this.#bytes -= bytes;
-    const at = sampler.blocks.indexOf(block);
-    if (at >= 0) sampler.blocks.splice(at, 1);
-    sampler.fromMs = Math.max(sampler.fromMs, block.timeMs + 1);
+  #remove({ readings, chunk }: Held): void {
+    readings.remove(chunk);
+    this.#forget(chunk);
+  }
+
+  /** A chunk that nothing refers to any more but the queue. */
+  #forget(chunk: ReadingChunk): void {
+    this.#bytes -= chunk.bytes;
+    this.#goneInQueue++;
+  }
+
+  #tidyQueue(): void {
+    const waste = this.#first + this.#goneInQueue;
+    if (waste <= 1_024 || waste * 2 <= this.#queue.length) return;
+    this.#queue = this.#queue.slice(this.#first).filter(({ chunk }) => !chunk.isGone);
+    this.#first = 0;
+    this.#goneInQueue = 0;
   }
 }
 
-function samplerOf(host: HostWindow, name: string): SamplerWindow {
-  let sampler = host.samplers.get(name);
-  if (sampler === undefined) {
-    sampler = { blocks: [], lastPos: 0, fromMs: host.fromMs };
-    host.samplers.set(name, sampler);
+function readingsOf(host: HostWindow, name: string): Readings {
+  let readings = host.samplers.get(name);
+  if (readings === undefined) {
+    readings = new Readings(host.fromMs);
+    host.samplers.set(name, readings);
   }
-  return sampler;
+  return readings;
 }
 
-/** Position of the first block at or after `timeMs`. */
-function firstAtLeast(blocks: readonly Block[], timeMs: number): number {
-  let low = 0;
-  let high = blocks.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((blocks[middle]?.timeMs ?? Infinity) < timeMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function namesOf(host: HostWindow, blocks: readonly Block[]): ReadonlySet<string> {
+  const names = new Set(host.samplers.keys());
+  for (const { schema } of blocks) names.add(schema.sampler);
+  return names;
 }
 
-function isAfter(left: Block | undefined, right: Block): boolean {
-  if (left === undefined) return false;
-  return left.timeMs > right.timeMs || (left.timeMs === right.timeMs && left.pos > right.pos);
+/** The collector's own samplers are places where series happen to stand: a read of one of them is a read of all. */
+function reachKey(agentId: string, sampler: string): string {
+  return agentId === COLLECTOR_AGENT_ID ? '' : sampler;
 }

@@ -29,6 +29,8 @@ export const FORMAT_LIMITS = {
   groupColumns: 10_000,
   hosts: 1_000_000,
   hostGroups: 65_536,
+  /** Runs of rows of a group whose values are encoded apart. */
+  groupSegments: 8_192,
   hostParts: 1_048_576,
   schemas: 1_048_576,
   /** A part is closed when it reaches the first; one chunk more may follow, so it stays below the second. */
@@ -62,7 +64,8 @@ export interface BlockFooter {
 }
 
 const MAGIC = Buffer.from('RCBLOCK\n', 'latin1');
-const FORMAT_VERSION = 1;
+/** Version that is written; all from 1 on are read. Since 2 the values of a group may be cut into segments. */
+export const FORMAT_VERSION = 2;
 const RESOLUTIONS: readonly Resolution[] = ['raw', '5m', '1h'];
 
 export const HEADER_BYTES = 26;
@@ -80,7 +83,7 @@ export function encodeHeader({ resolution, fromMs, toMs }: BlockHeader): Buffer 
 }
 
 /** @throws AppError BLOCK_DAMAGED; DATABASE_TOO_NEW for a version that this program does not know */
-export function decodeHeader(bytes: Buffer): BlockHeader {
+export function decodeHeader(bytes: Buffer): BlockHeader & { readonly version: number } {
   if (bytes.length < HEADER_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) {
     throw damaged('it does not begin like a block file');
   }
@@ -99,7 +102,7 @@ export function decodeHeader(bytes: Buffer): BlockHeader {
   const fromMs = reader.u48();
   const toMs = reader.u48();
   if (version === 0 || resolution === undefined || fromMs >= toMs) throw damaged('its header makes no sense');
-  return { resolution, fromMs, toMs };
+  return { version, resolution, fromMs, toMs };
 }
 
 export function encodeFooter(footer: BlockFooter): Buffer {

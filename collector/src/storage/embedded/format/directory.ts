@@ -63,6 +63,8 @@ export class DirectoryWriter {
       entries.varint(group.sampleCount);
       entries.zigzag(group.firstMs - this.#fromMs);
       entries.varint(group.lastMs - group.firstMs);
+      entries.varint(group.segmentRows.length);
+      if (group.segmentRows.length > 1) for (const rows of group.segmentRows) entries.varint(rows);
     }
   }
 
@@ -94,8 +96,8 @@ export class Directory {
   readonly #index: Buffer;
   readonly #entries: Buffer;
   readonly #fromMs: number;
-  /** Chunks of a group beside those of its columns, and chunks of a column. */
-  readonly #chunksOf: (columnCount: number) => number;
+  readonly #version: number;
+  readonly #chunksOf: (columnCount: number, segmentCount: number) => number;
   /** Parts must lie before the directory. */
   readonly #partsEnd: number;
 
@@ -104,7 +106,10 @@ export class Directory {
     options: {
       readonly fromMs: number;
       readonly partsEnd: number;
-      readonly chunksOf: (columnCount: number) => number;
+      /** Of the format. */
+      readonly version: number;
+      /** Chunks of a group. */
+      readonly chunksOf: (columnCount: number, segmentCount: number) => number;
     },
   ) {
     const reader = new ByteReader(bytes);
@@ -118,6 +123,7 @@ export class Directory {
     this.#entries = reader.bytes(reader.remaining);
     this.#fromMs = options.fromMs;
     this.#partsEnd = options.partsEnd;
+    this.#version = options.version;
     this.#chunksOf = options.chunksOf;
     for (let i = 1; i < this.hostCount; i++) {
       if (this.#compareId(i - 1, this.#index, i * INDEX_BYTES) >= 0)
@@ -147,7 +153,10 @@ export class Directory {
     const groups = this.#readGroups(reader, hostId);
     reader.expectEnd();
     const chunks = parts.reduce((sum, { chunkCount }) => sum + chunkCount, 0);
-    const wanted = groups.reduce((sum, { columnCount }) => sum + this.#chunksOf(columnCount), 0);
+    const wanted = groups.reduce(
+      (sum, { columnCount, segmentRows }) => sum + this.#chunksOf(columnCount, segmentRows.length),
+      0,
+    );
     if (chunks !== wanted) throw damaged(`a host has ${chunks} chunks instead of ${wanted}`);
     return { parts, groups };
   }
@@ -184,8 +193,19 @@ export class Directory {
       const sampleCount = atMost(reader.varint(), rowCount * columnCount, 'samples of a group');
       const firstMs = this.#fromMs + reader.zigzag();
       const lastMs = firstMs + reader.varint();
-      groups.push({ hostId, schemaHash, rowCount, columnCount, sampleCount, firstMs, lastMs, firstChunk });
-      firstChunk += this.#chunksOf(columnCount);
+      const segmentRows = this.#version === 1 ? [rowCount] : readSegments(reader, rowCount);
+      groups.push({
+        hostId,
+        schemaHash,
+        rowCount,
+        columnCount,
+        sampleCount,
+        firstMs,
+        lastMs,
+        segmentRows,
+        firstChunk,
+      });
+      firstChunk += this.#chunksOf(columnCount, segmentRows.length);
     }
     return groups;
   }
@@ -208,6 +228,20 @@ export class Directory {
     const begin = at * INDEX_BYTES;
     return this.#index.compare(other, otherAt, otherAt + HOST_ID_BYTES, begin, begin + HOST_ID_BYTES);
   }
+}
+
+function readSegments(reader: ByteReader, rowCount: number): readonly number[] {
+  const count = atMost(
+    reader.varint(),
+    Math.min(rowCount, FORMAT_LIMITS.groupSegments),
+    'segments of a group',
+  );
+  if (count === 0) throw damaged('a group without segments');
+  if (count === 1) return [rowCount];
+  const rows = Array.from({ length: count }, () => reader.varint());
+  const sum = rows.reduce((total, one) => total + one, 0);
+  if (sum !== rowCount || rows.includes(0)) throw damaged('the segments of a group are not its rows');
+  return rows;
 }
 
 function atMost(count: number, max: number, what: string): number {

@@ -5,7 +5,7 @@ import { STREAMS } from './block-file.ts';
 import { openBlock } from './testing/memory-file.ts';
 import { GOLDEN_HOSTS, goldenFile, goldenGroups } from './testing/golden.ts';
 
-describe.each([1])('a golden block of format %i', (version) => {
+describe.each([1, 2])('a golden block of format %i', (version) => {
   it.each(['raw', '5m', '1h'] as const)('of resolution %s still reads as it was written', (resolution) => {
     const reader = openBlock(readFileSync(goldenFile(version, resolution)));
     expect([reader.resolution, ...reader.hostIds()]).toEqual([resolution, ...GOLDEN_HOSTS]);
@@ -32,6 +32,11 @@ describe.each([1])('a golden block of format %i', (version) => {
       ),
     }));
     expect(found).toEqual(written);
+    const isCut = version > 1 && resolution === 'raw';
+    const segments = GOLDEN_HOSTS.flatMap((hostId) => reader.groups(hostId)).map(
+      ({ segmentRows }) => segmentRows.length,
+    );
+    expect(new Set(segments)).toEqual(new Set([isCut ? 2 : 1]));
     expect([...reader.verify()].flat()).toEqual([]);
   });
 });

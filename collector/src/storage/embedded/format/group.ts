@@ -1,4 +1,5 @@
 /** Rows of one host and one schema, as the writer of a block file takes them and the reader gives them back. */
+import type { Chunk } from './chunk.ts';
 
 /** One series of a group. */
 export interface Column {
@@ -23,6 +24,22 @@ export interface GroupColumns {
   readonly columns: readonly Column[];
 }
 
+/** A raw column whose values stay encoded. */
+export interface PackedColumn {
+  /** As in `Column`, for all rows of the group. */
+  readonly states: Uint8Array | undefined;
+  /** The values of each segment; its bytes are empty when no row of the segment is present. */
+  readonly segments: readonly Chunk[];
+}
+
+/** Raw rows to be written, whose values were encoded before, a run of rows at a time. */
+export interface PackedGroup extends Pick<GroupColumns, 'hostId' | 'schemaHash' | 'timesMs'> {
+  /** Rows of each segment, in order of time; together they are all rows. */
+  readonly segmentRows: readonly number[];
+  /** In the schema's order; at least one. */
+  readonly columns: readonly PackedColumn[];
+}
+
 /** What the directory of a block file says about a group. */
 export interface Group {
   readonly hostId: string;
@@ -34,6 +51,8 @@ export interface Group {
   readonly sampleCount: number;
   readonly firstMs: number;
   readonly lastMs: number;
+  /** Rows of each segment, in order of time: runs of rows whose values are encoded apart. */
+  readonly segmentRows: readonly number[];
 }
 
 /** A stream of a column. */

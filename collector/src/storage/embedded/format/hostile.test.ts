@@ -95,7 +95,7 @@ describe('bytes with correct checksums that make no sense', () => {
       noiseLength: 1,
       rawLength: 20,
       crc: 5,
-      chunkCount: 5,
+      chunkCount: 7,
       firstChunk: 0,
     };
     for (const letter of ['a', 'b']) {
@@ -108,6 +108,7 @@ describe('bytes with correct checksums that make no sense', () => {
         sampleCount: 6,
         firstMs: 1,
         lastMs: 3,
+        segmentRows: [1, 2],
         firstChunk: 0,
       };
       writer.addHost(hostId, { parts: [part], groups: [group] });
@@ -119,7 +120,8 @@ describe('bytes with correct checksums that make no sense', () => {
         const directory = new Directory(hostile, {
           fromMs: 0,
           partsEnd: 100,
-          chunksOf: (columns) => 1 + 2 * columns,
+          version: 2,
+          chunksOf: (columns, segments) => 1 + columns + columns * segments,
         });
         for (const hostId of directory.hostIds()) directory.host(hostId);
       });

@@ -14,7 +14,7 @@ import { ChunkReader, type Chunk } from './chunk.ts';
 import { readStates, readValues } from './column.ts';
 import { BlockDamage, readOrDamage, type DamagePlace } from './damage.ts';
 import { Directory, type HostEntry, type LocatedGroup } from './directory.ts';
-import type { ColumnValues, Group } from './group.ts';
+import type { ColumnValues, Group, PackedColumn } from './group.ts';
 import { decompress, openPart, type OpenPart, type Part } from './parts.ts';
 import { readTimes } from './times.ts';
 
@@ -26,6 +26,12 @@ export interface BlockSource {
    * @throws whatever the disk does; passed on as it is
    */
   read(offset: number, length: number): Buffer;
+}
+
+/** Rows of a group from `fromRow` on and before `toRow`. */
+export interface RowRange {
+  readonly fromRow: number;
+  readonly toRow: number;
 }
 
 interface GroupPlace {
@@ -112,21 +118,55 @@ export class BlockReader {
    * A stream of a column; belongs to the caller. Undefined when the column has no such stream.
    * @param index of the column, from 0
    * @param stream index in STREAMS of the block's resolution; raw blocks have one only
+   * @param wanted rows that the caller looks at, all unless given; what stands at others is of no meaning
    * @throws BlockDamage: the column is lost
    */
-  column(group: Group, index: number, stream = 0): ColumnValues | undefined {
+  column(group: Group, index: number, stream = 0, wanted?: RowRange): ColumnValues | undefined {
     return readOrDamage({ ...placeOf(this.#file, group), column: index }, () => {
       const streamCount = STREAMS[this.resolution].length;
       const { entry, located } = this.#locate(group);
-      const { rowCount, columnCount, firstChunk } = located;
+      const { rowCount, columnCount, firstChunk, segmentRows } = located;
       const states = readStates(new ChunkReader(this.#chunk(entry, firstChunk + 1 + index)), rowCount);
-      const at = firstChunk + 1 + columnCount + index * streamCount + stream;
-      const chunk = this.#chunk(entry, at);
-      if (chunk.bytes.length === 0 && states?.includes(STATE.PRESENT) !== false) return undefined;
-      const reader = new ChunkReader(chunk);
-      const values = readValues(reader, rowCount, states);
-      reader.expectEnd();
+      const { length } = segmentRows;
+      const at = firstChunk + 1 + columnCount + (index * streamCount + stream) * length;
+      if (length === 1) {
+        const values = readSegment(this.#chunk(entry, at), rowCount, states);
+        return values && { values, states };
+      }
+      const values = new Float64Array(rowCount).fill(Number.NaN);
+      let row = 0;
+      for (const [segment, rows] of segmentRows.entries()) {
+        const end = row + rows;
+        const isWanted = wanted === undefined || (row < wanted.toRow && end > wanted.fromRow);
+        if (isWanted) {
+          const found = readSegment(this.#chunk(entry, at + segment), rows, states?.subarray(row, end));
+          if (found === undefined) throw damaged('a segment has no values');
+          values.set(found, row);
+        }
+        row = end;
+      }
       return { values, states };
+    });
+  }
+
+  /**
+   * The columns of a raw group as they are encoded. The chunks share memory with each other; nobody changes it.
+   * @throws BlockDamage: the group is lost, or what can be read of it must be read column by column
+   */
+  packed(group: Group): readonly PackedColumn[] {
+    return readOrDamage(placeOf(this.#file, group), () => {
+      const { entry, located } = this.#locate(group);
+      const { rowCount, columnCount, firstChunk, segmentRows } = located;
+      const states = Array.from({ length: columnCount }, (_, index) =>
+        readStates(new ChunkReader(this.#chunk(entry, firstChunk + 1 + index)), rowCount),
+      );
+      const valuesAt = firstChunk + 1 + columnCount;
+      return states.map((own, index) => ({
+        states: own,
+        segments: segmentRows.map((_, segment) =>
+          this.#chunk(entry, valuesAt + index * segmentRows.length + segment),
+        ),
+      }));
     });
   }
 
@@ -224,6 +264,19 @@ export class BlockReader {
   }
 }
 
+/** The values of a segment, undefined when there are none although rows are present. */
+function readSegment(
+  chunk: Chunk,
+  rowCount: number,
+  states: Uint8Array | undefined,
+): Float64Array | undefined {
+  if (chunk.bytes.length === 0 && states?.includes(STATE.PRESENT) !== false) return undefined;
+  const reader = new ChunkReader(chunk);
+  const values = readValues(reader, rowCount, states);
+  reader.expectEnd();
+  return values;
+}
+
 /** The part that holds a chunk of the host. */
 function partWith(parts: readonly Part[], chunkNumber: number): Part | undefined {
   let low = 0;
@@ -252,7 +305,8 @@ function readIndex(source: BlockSource) {
   const directory = new Directory(bytes, {
     fromMs: header.fromMs,
     partsEnd: footer.directoryOffset,
-    chunksOf: (columnCount) => 1 + columnCount + columnCount * streamCount,
+    version: header.version,
+    chunksOf: (columnCount, segmentCount) => 1 + columnCount + columnCount * streamCount * segmentCount,
   });
   return { header, footer, directory, memoryBytes: bytes.length };
 }

@@ -6,7 +6,7 @@ import { STATE } from '../block.ts';
 import { encodeFooter, encodeHeader, FORMAT_LIMITS, STREAMS, type BlockHeader } from './block-file.ts';
 import { writeStates, writeValues } from './column.ts';
 import { DirectoryWriter, type LocatedGroup } from './directory.ts';
-import type { Column, GroupColumns } from './group.ts';
+import type { Column, GroupColumns, PackedGroup } from './group.ts';
 import { PartWriter } from './parts.ts';
 import { TimesWriter } from './times.ts';
 
@@ -29,6 +29,11 @@ export interface BlockSummary {
   /** Time of the first and the last row, UTC milliseconds; undefined when the block is empty. */
   readonly firstMs: number | undefined;
   readonly lastMs: number | undefined;
+}
+
+/** What a group has however its values come. */
+interface GroupFrame extends Pick<GroupColumns, 'hostId' | 'schemaHash' | 'timesMs'> {
+  readonly columns: readonly Pick<Column, 'states'>[];
 }
 
 const HOST_ID = /^[0-9a-f]{32}$/;
@@ -73,25 +78,53 @@ export class BlockWriter {
    * @throws whatever the sink throws; the file is useless then
    */
   add(group: GroupColumns): void {
-    const { hostId, schemaHash, timesMs, columns } = group;
-    if (hostId !== this.#hostId) this.#startHost(hostId);
-    this.#check(group);
-    const firstChunk = this.#parts.nextChunk;
-    this.#parts.add((writer) => this.#times.write(writer, timesMs));
-    for (const { states } of columns) this.#parts.add((writer) => writeStates(writer, states));
-    let sampleCount = 0;
+    const { timesMs, columns } = group;
+    this.#checkColumns(group);
+    const firstChunk = this.#begin(group);
     for (const column of columns) {
-      sampleCount += samplesOf(column, timesMs.length);
       for (const values of column.streams) {
         this.#parts.add((writer) => {
           if (values !== undefined) writeValues(writer, values, column.states);
         });
       }
     }
+    this.#end(group, { firstChunk, segmentRows: [timesMs.length] });
+  }
+
+  /** Writes a raw group whose values are encoded already; else as `add`. */
+  addPacked(group: PackedGroup): void {
+    const { timesMs, columns, segmentRows } = group;
+    assert(this.#header.resolution === 'raw', 'only raw values are taken over');
+    assert(segmentRows.length <= FORMAT_LIMITS.groupSegments, 'segments within the limit');
+    const rowCount = segmentRows.reduce((sum, rows) => sum + rows, 0);
+    assert(rowCount === timesMs.length && segmentRows.every((rows) => rows > 0), 'segments are all rows');
+    const firstChunk = this.#begin(group);
+    for (const { segments } of columns) {
+      assert(segments.length === segmentRows.length, 'values of each segment');
+      for (const chunk of segments) this.#parts.addEncoded(chunk);
+    }
+    this.#end(group, { firstChunk, segmentRows });
+  }
+
+  /** Writes times and states; gives the number of the first chunk. */
+  #begin({ hostId, schemaHash, timesMs, columns }: GroupFrame): number {
+    if (hostId !== this.#hostId) this.#startHost(hostId);
+    this.#check({ hostId, schemaHash, timesMs, columns });
+    const firstChunk = this.#parts.nextChunk;
+    this.#parts.add((writer) => this.#times.write(writer, timesMs));
+    for (const { states } of columns) this.#parts.add((writer) => writeStates(writer, states));
+    return firstChunk;
+  }
+
+  #end(
+    { hostId, schemaHash, timesMs, columns }: GroupFrame,
+    place: { readonly firstChunk: number; readonly segmentRows: readonly number[] },
+  ): void {
     const firstMs = timesMs[0] ?? 0;
     const lastMs = timesMs.at(-1) ?? 0;
     const rowCount = timesMs.length;
     const columnCount = columns.length;
+    const sampleCount = columns.reduce((sum, column) => sum + samplesOf(column, rowCount), 0);
     this.#groups.push({
       hostId,
       schemaHash,
@@ -100,7 +133,7 @@ export class BlockWriter {
       sampleCount,
       firstMs,
       lastMs,
-      firstChunk,
+      ...place,
     });
     this.#lastMsBySchema.set(schemaHash, lastMs);
     this.#groupCount++;
@@ -152,8 +185,8 @@ export class BlockWriter {
     this.#groups = [];
   }
 
-  #check({ schemaHash, timesMs, columns }: GroupColumns): void {
-    const { fromMs, toMs, resolution } = this.#header;
+  #check({ schemaHash, timesMs, columns }: GroupFrame): void {
+    const { fromMs, toMs } = this.#header;
     assert(SCHEMA_HASH.test(schemaHash), 'a schema hash is 64 hexadecimal digits');
     assert(timesMs.length > 0 && timesMs.length <= FORMAT_LIMITS.groupRows, 'rows within the limit');
     assert(columns.length > 0 && columns.length <= FORMAT_LIMITS.groupColumns, 'columns within the limit');
@@ -163,9 +196,14 @@ export class BlockWriter {
       beforeMs = timeMs;
     }
     assert((timesMs[0] ?? 0) >= fromMs && beforeMs < toMs, 'times lie in the window');
-    for (const { states, streams } of columns) {
-      assert(streams.length === STREAMS[resolution].length, 'one array per stream of the resolution');
+    for (const { states } of columns)
       assert(states === undefined || states.length === timesMs.length, 'a state per row');
+  }
+
+  #checkColumns({ timesMs, columns }: GroupColumns): void {
+    const { length } = STREAMS[this.#header.resolution];
+    for (const { streams } of columns) {
+      assert(streams.length === length, 'one array per stream of the resolution');
       assert(
         streams.every((values) => values === undefined || values.length === timesMs.length),
         'a value per row',
@@ -185,7 +223,7 @@ function checksumOf(footer: Buffer): number {
   return footer.readUInt32LE(footer.length - 12);
 }
 
-function samplesOf({ states }: Column, rowCount: number): number {
+function samplesOf({ states }: Pick<Column, 'states'>, rowCount: number): number {
   if (states === undefined) return rowCount;
   let count = 0;
   for (const state of states) if (state !== STATE.ABSENT) count++;

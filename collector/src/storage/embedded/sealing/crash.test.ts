@@ -7,6 +7,8 @@ import { gaugeSchema, LaneWriter, valuesBlock } from '../../../journal/testing/l
 import { openHeardSession } from '../../../journal/testing/test-journal.ts';
 import { Labels } from '../../labels.ts';
 import { createMatcher } from '../../matcher.ts';
+import { COLLECTOR_AGENT_ID, type SealableJournal } from '../../../journal/journal.ts';
+import { openBlock } from '../format/testing/memory-file.ts';
 import { isDeath, Mortal } from '../testing/mortal.ts';
 import { openTestStorage, type TestStorage } from '../testing/test-storage.ts';
 import type { KeeperSettings } from './keeper.ts';
@@ -15,10 +17,12 @@ const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const BASE_MS = Date.UTC(2026, 5, 1);
 const HOST = 'a'.repeat(32);
+const OTHER_HOST = 'b'.repeat(32);
 const calm = new AbortController().signal;
 
-function open(path: string, keeper: Partial<KeeperSettings> = {}): TestStorage {
-  const identityOf = () => [['instance', 'a']] as const;
+function open(path: string, { keeper = {}, unknown }: Pick<Life, 'keeper' | 'unknown'> = {}): TestStorage {
+  const identityOf = (agentId: string) =>
+    unknown?.has(agentId) === true ? undefined : ([['instance', agentId.slice(0, 1)]] as const);
   return openTestStorage({
     dir: path,
     wallMs: BASE_MS + DAY_MS,
@@ -28,9 +32,15 @@ function open(path: string, keeper: Partial<KeeperSettings> = {}): TestStorage {
   });
 }
 
-/** Two hours of two schemas of an agent, one record of them late, and series of the collector's own. */
-async function write({ journal, storage }: TestStorage): Promise<void> {
-  const { session } = await openHeardSession(journal, HOST, ['e'.repeat(16)]);
+/** Two hours of two schemas of each agent, one record of them late, and series of the collector's own. */
+async function write({ journal, storage }: TestStorage, hosts = [HOST]): Promise<void> {
+  for (const host of hosts) await writeHost(journal, host);
+  const samples = [0, 45, 90].map((minute) => ({ timeMs: BASE_MS + minute * 60_000, value: minute }));
+  await storage.append([{ labels: Labels.of({ __name__: 'up' }), samples }]);
+}
+
+async function writeHost(journal: SealableJournal, host: string): Promise<void> {
+  const { session } = await openHeardSession(journal, host, ['e'.repeat(16)]);
   const lane = new LaneWriter();
   const schemas = [gaugeSchema('disk', { free: ['a', 'b'] }), gaugeSchema('cpu', { load: [] })] as const;
   for (const [at, schema] of schemas.entries())
@@ -39,26 +49,33 @@ async function write({ journal, storage }: TestStorage): Promise<void> {
     const blocks = [valuesBlock(1, schemas[0], [minute, 1]), valuesBlock(2, schemas[1], [0.5])];
     session.apply(lane.epochId, lane.tick(BASE_MS + minute * 60_000, blocks));
   }
-  const samples = [0, 45, 90].map((minute) => ({ timeMs: BASE_MS + minute * 60_000, value: minute }));
-  await storage.append([{ labels: Labels.of({ __name__: 'up' }), samples }]);
-  await openHeardSession(journal, HOST, ['e'.repeat(16)]);
+  await openHeardSession(journal, host, ['e'.repeat(16)]);
 }
 
-async function everything({ storage }: TestStorage): Promise<unknown[]> {
+async function everything({ storage }: TestStorage): Promise<[string, number[], number[]][]> {
   const matchers = [createMatcher('__name__', '=~', '.+')];
   const all = await storage.select({ matchers, fromMs: 0, toMs: 2 * BASE_MS, samplesMax: 1e6 }, calm);
   return all.map(({ labels, timestamps, values }) => [labels.toString(), [...timestamps], [...values]]);
 }
 
+interface Life {
+  readonly hosts?: string[];
+  readonly keeper?: Partial<KeeperSettings>;
+  /** Hosts that the fleet does not know any more. */
+  readonly unknown?: Set<string>;
+  /** What the process does; it is done again by the next one. */
+  readonly act: (store: TestStorage, mortal: Mortal) => Promise<void>;
+  /** @param isDone whether a process has done everything */
+  readonly check: (store: TestStorage, isDone: boolean) => Promise<void>;
+}
+
 /** Lets a process die after each number of steps, and looks what the next one finds. Returns the steps of a whole life. */
-async function dieEverywhere(
-  act: (store: TestStorage, mortal: Mortal) => Promise<void>,
-  check: (store: TestStorage) => Promise<void>,
-): Promise<readonly string[]> {
+async function dieEverywhere({ hosts, act, check, ...options }: Life): Promise<readonly string[]> {
   for (let lifetime = 0; ; lifetime++) {
     using dir = tempDir();
-    const first = open(dir.path);
-    await write(first);
+    options.unknown?.clear();
+    const first = open(dir.path, options);
+    await write(first, hosts);
     const mortal = new Mortal(lifetime);
     const outcome = await act(first, mortal).then(
       () => 'done',
@@ -66,27 +83,27 @@ async function dieEverywhere(
     );
     expect(['done', 'dead']).toContain(outcome);
     // Those who read go on in the meantime.
-    await check(first);
+    await check(first, outcome === 'done');
     await first.close();
-    const second = open(dir.path);
-    await check(second);
+    const second = open(dir.path, options);
+    await check(second, outcome === 'done');
     await act(second, new Mortal(Number.POSITIVE_INFINITY));
-    await check(second);
+    await check(second, true);
     const snapshot = second.reader.snapshot();
     const files = snapshot.blocks().map(({ file }) => file);
     snapshot.close();
     await second.close();
     // The sweep of a third process takes what the second one let go.
-    const third = open(dir.path);
+    const third = open(dir.path, { ...options, keeper: {} });
     await third.seal(HOUR_MS);
-    await check(third);
+    await check(third, true);
     await third.close();
     expect(nodeDisk.list(join(dir.path, 'blocks'))).toEqual(files.toSorted());
     if (outcome === 'done') return mortal.steps;
   }
 }
 
-async function wanted(): Promise<unknown[]> {
+async function wanted(): ReturnType<typeof everything> {
   using dir = tempDir();
   const store = open(dir.path);
   await write(store);
@@ -97,10 +114,10 @@ async function wanted(): Promise<unknown[]> {
 
 test('sealing loses nothing and doubles nothing, wherever it dies', async () => {
   const all = await wanted();
-  const steps = await dieEverywhere(
-    (store, mortal) => store.sealMortally(mortal, 2 * HOUR_MS, BASE_MS),
-    async (store) => expect(await everything(store)).toEqual(all),
-  );
+  const steps = await dieEverywhere({
+    act: (store, mortal) => store.sealMortally(mortal, 2 * HOUR_MS, BASE_MS),
+    check: async (store) => expect(await everything(store)).toEqual(all),
+  });
   // A file is durable, and durable under its name, before the catalogue speaks of it; the records go last.
   const ofWindow = ['open', 'write', 'sync', 'rename', 'sync folder', 'change', 'changed', 'delete'];
   expect(steps).toEqual(['delete', ...ofWindow]);
@@ -108,13 +125,77 @@ test('sealing loses nothing and doubles nothing, wherever it dies', async () => 
 
 test('merging loses nothing and doubles nothing, wherever it dies', async () => {
   const all = await wanted();
-  const steps = await dieEverywhere(
-    async (store, mortal) => {
+  const steps = await dieEverywhere({
+    async act(store, mortal) {
       await store.seal(HOUR_MS, BASE_MS);
       await store.sealMortally(mortal, HOUR_MS, BASE_MS + 2 * DAY_MS);
     },
-    async (store) => expect(await everything(store)).toEqual(all),
-  );
+    check: async (store) => expect(await everything(store)).toEqual(all),
+  });
   expect(steps.filter((step) => step === 'rename')).toHaveLength(3);
   expect(steps.lastIndexOf('sync folder')).toBeLessThan(steps.indexOf('change'));
 }, 60_000);
+
+test('an hour that is too old goes as a whole or not at all, wherever letting it go dies', async () => {
+  const all = await wanted();
+  const hourEndMs = BASE_MS + HOUR_MS;
+  const kept = all.map(([labels, times, values]) => {
+    const from = times.findIndex((timeMs) => timeMs >= hourEndMs);
+    return [labels, times.slice(from), values.slice(from)];
+  });
+  expect(kept).not.toEqual(all);
+  const ageMs = { raw: 20 * HOUR_MS, '5m': 365 * DAY_MS, '1h': 365 * DAY_MS };
+  const nowMs = BASE_MS + 20 * HOUR_MS + 80 * 60_000;
+  const steps = await dieEverywhere({
+    keeper: { retention: { ageMs, bytesMax: undefined } },
+    async act(store, mortal) {
+      await store.seal(HOUR_MS, BASE_MS);
+      // The file goes with the second look that finds it without a name.
+      await store.sealMortally(mortal, HOUR_MS, nowMs);
+      await store.sealMortally(mortal, HOUR_MS, nowMs);
+    },
+    async check(store, isDone) {
+      const found = await everything(store);
+      expect(isDone ? [kept] : [all, kept]).toContainEqual(found);
+    },
+  });
+  expect(steps.slice(0, 2)).toEqual(['change', 'changed']);
+  expect(steps.filter((step) => step === 'remove')).toHaveLength(1);
+  expect(steps.indexOf('remove')).toBeGreaterThan(steps.indexOf('changed'));
+}, 60_000);
+
+test('a host that was deleted is gone at once, and nothing of the others, wherever its deletion dies', async () => {
+  const all = await wanted();
+  const others = all.map(([labels, ...rest]) => [labels.replace('instance="a"', 'instance="b"'), ...rest]);
+  const nowMs = BASE_MS + DAY_MS + 1.5 * HOUR_MS;
+  const unknown = new Set<string>();
+  const steps = await dieEverywhere({
+    hosts: [HOST, OTHER_HOST],
+    unknown,
+    async act(store, mortal) {
+      await store.seal(2 * HOUR_MS, BASE_MS);
+      unknown.add(HOST);
+      store.journal.deleteAgent(HOST);
+      await store.sealMortally(mortal, 2 * HOUR_MS, nowMs);
+    },
+    async check(store, isDone) {
+      expect(await everything(store)).toEqual(others);
+      if (isDone) expect(hostsIn(store)).toEqual([COLLECTOR_AGENT_ID, OTHER_HOST]);
+    },
+  });
+  expect(steps.filter((step) => step === 'rename')).toHaveLength(1);
+  expect(steps.indexOf('sync folder')).toBeLessThan(steps.indexOf('change'));
+}, 60_000);
+
+/** Agent ids in all blocks and lanes with records, in order. */
+function hostsIn({ reader, blocksDir }: TestStorage): readonly string[] {
+  const snapshot = reader.snapshot();
+  const hosts = new Set([...snapshot.lanes()].map(({ agentId }) => agentId));
+  for (const { file } of snapshot.blocks()) {
+    const bytes = nodeDisk.readFile(join(blocksDir, file), 2 ** 20);
+    const block = openBlock(bytes);
+    for (const hostId of block.hostIds()) hosts.add(hostId);
+  }
+  snapshot.close();
+  return [...hosts].sort();
+}

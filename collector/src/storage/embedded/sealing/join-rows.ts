@@ -1,12 +1,19 @@
 /** Puts the rows of several groups of one host and schema together, in order of time. */
 import { STATE } from '../block.ts';
-import type { Column } from '../format/group.ts';
+import type { Column, PackedColumn, PackedGroup } from '../format/group.ts';
 import { increaseBetween, ROLLUP } from './rollup.ts';
 
-/** Rows of one group. `column` reads one of its columns. */
+/** Rows of one written group; the format allows a few more. */
+export const GROUP_ROWS_MAX = 100_000;
+/** Mean rows of segments below which a column is encoded anew: each segment costs some bytes and its own decoding. */
+const SEGMENT_ROWS_MEAN_MIN = 100;
+
+/** Rows of one group. `column` reads one of its columns, `packed` all of them without decoding their values. */
 export interface RowSource {
   readonly timesMs: Float64Array;
   readonly column: (index: number) => Column;
+  readonly segmentRows: readonly number[];
+  readonly packed: () => readonly PackedColumn[];
 }
 
 /** All rows of the sources: their times, and how to get a column of them. */
@@ -21,62 +28,124 @@ export interface JoinedRows {
  * @param isRollup the sources hold rollups: then a counter's first increase in each source is completed
  */
 export function joinRows(sources: readonly RowSource[], isRollup: boolean): JoinedRows {
-  const ordered = sources.toSorted((left, right) => (left.timesMs[0] ?? 0) - (right.timesMs[0] ?? 0));
+  const ordered = inOrder(sources);
   const [only] = ordered;
   if (only !== undefined && ordered.length === 1) return only;
-  const areApart = ordered.every((source, at) => {
+  return areApart(ordered) ? chained(ordered, isRollup) : interleaved(sources);
+}
+
+/** Rows whose values go from one file to another as they are. */
+export type PackedRows = Pick<PackedGroup, 'timesMs' | 'segmentRows' | 'columns'>;
+
+/**
+ * The rows of the sources with their values as they are encoded, cut into pieces that fit into a group each. Undefined when
+ * sources overlap, or when their segments are so short that encoding them together is worth it.
+ */
+export function packRows(sources: readonly RowSource[]): readonly PackedRows[] | undefined {
+  const rowCount = sources.reduce((sum, { timesMs }) => sum + timesMs.length, 0);
+  const segmentCount = sources.reduce((sum, { segmentRows }) => sum + segmentRows.length, 0);
+  const ordered = inOrder(sources);
+  if (rowCount < segmentCount * SEGMENT_ROWS_MEAN_MIN || !areApart(ordered)) return undefined;
+  const pieces: RowSource[][] = [];
+  let rowsLeft = 0;
+  for (const source of ordered) {
+    rowsLeft -= source.timesMs.length;
+    const last = pieces.at(-1);
+    if (last === undefined || rowsLeft < 0) {
+      pieces.push([source]);
+      rowsLeft = GROUP_ROWS_MAX - source.timesMs.length;
+    } else last.push(source);
+  }
+  return pieces.map(packPiece);
+}
+
+function packPiece(sources: readonly RowSource[]): PackedRows {
+  const lengths = sources.map(({ timesMs }) => timesMs.length);
+  const all = sources.map((source) => source.packed());
+  const columns = (all[0] ?? []).map((_, index): PackedColumn => {
+    const parts = all.map((columnsOf) => columnsOf[index]);
+    return {
+      states: chainStates(
+        parts.map((part) => part?.states),
+        lengths,
+      ),
+      segments: parts.flatMap((part) => part?.segments ?? []),
+    };
+  });
+  return {
+    timesMs: chainTimes(sources),
+    segmentRows: sources.flatMap(({ segmentRows }) => segmentRows),
+    columns,
+  };
+}
+
+function inOrder(sources: readonly RowSource[]): readonly RowSource[] {
+  return sources.toSorted((left, right) => (left.timesMs[0] ?? 0) - (right.timesMs[0] ?? 0));
+}
+
+/** Whether each source ends before the next one begins. */
+function areApart(ordered: readonly RowSource[]): boolean {
+  return ordered.every((source, at) => {
     const before = ordered[at - 1]?.timesMs.at(-1);
     return before === undefined || before < (source.timesMs[0] ?? 0);
   });
-  return areApart ? chained(ordered, isRollup) : interleaved(sources);
 }
 
 /** Sources that follow one another. */
 function chained(sources: readonly RowSource[], isRollup: boolean): JoinedRows {
-  const length = sources.reduce((sum, { timesMs }) => sum + timesMs.length, 0);
-  const timesMs = new Float64Array(length);
-  let at = 0;
-  for (const source of sources) {
-    timesMs.set(source.timesMs, at);
-    at += source.timesMs.length;
-  }
+  const timesMs = chainTimes(sources);
+  const lengths = sources.map((source) => source.timesMs.length);
   return {
     timesMs,
     column: (index) => {
       const parts = sources.map(({ column }) => column(index));
-      const chain = chainColumns(
-        parts,
-        length,
-        sources.map((source) => source.timesMs.length),
-      );
-      if (isRollup)
-        completeIncreases(
-          chain,
-          sources.map((source) => source.timesMs.length),
-        );
+      const chain = chainColumns(parts, timesMs.length, lengths);
+      if (isRollup) completeIncreases(chain, lengths);
       return chain;
     },
   };
 }
 
+function chainTimes(sources: readonly RowSource[]): Float64Array {
+  const timesMs = new Float64Array(sources.reduce((sum, source) => sum + source.timesMs.length, 0));
+  let at = 0;
+  for (const source of sources) {
+    timesMs.set(source.timesMs, at);
+    at += source.timesMs.length;
+  }
+  return timesMs;
+}
+
+/** States of all rows, undefined when all are present. */
+function chainStates(
+  parts: readonly (Uint8Array | undefined)[],
+  lengths: readonly number[],
+): Uint8Array | undefined {
+  if (parts.every((states) => states === undefined)) return undefined;
+  const all = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0)).fill(STATE.PRESENT);
+  let at = 0;
+  for (const [i, states] of parts.entries()) {
+    if (states !== undefined) all.set(states, at);
+    at += lengths[i] ?? 0;
+  }
+  return all;
+}
+
 function chainColumns(parts: readonly Column[], length: number, lengths: readonly number[]): Column {
-  const isComplete = parts.every(({ states }) => states === undefined);
-  const states = isComplete ? undefined : new Uint8Array(length);
   const streamCount = parts[0]?.streams.length ?? 0;
   const streams = Array.from({ length: streamCount }, (_, stream) =>
     parts.some((part) => part.streams[stream] !== undefined) ? new Float64Array(length) : undefined,
   );
   let at = 0;
   for (const [i, part] of parts.entries()) {
-    const count = lengths[i] ?? 0;
-    if (states !== undefined) {
-      if (part.states === undefined) states.fill(STATE.PRESENT, at, at + count);
-      else states.set(part.states, at);
-    }
     for (const [stream, values] of part.streams.entries())
       if (values !== undefined) streams[stream]?.set(values, at);
-    at += count;
+    at += lengths[i] ?? 0;
   }
+  const states = chainStates(
+    parts.map((part) => part.states),
+    lengths,
+  );
   return { states, streams };
 }
 

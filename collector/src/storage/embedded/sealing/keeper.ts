@@ -94,12 +94,16 @@ export class BlockKeeper {
    * @throws AppError DISK_FAILED, STORAGE_UNAVAILABLE, QUERY_CANCELED (stopped); the next round takes it up again
    */
   async round(): Promise<void> {
-    const { journal } = this.#options;
+    const { journal, workshop } = this.#options;
     const { signal } = this.#controller;
     this.#expire();
     await journal.deleteSealed(signal);
-    await this.#sealAll(signal);
-    await this.#mergeAll(signal);
+    try {
+      await this.#sealAll(signal);
+      await this.#mergeAll(signal);
+    } finally {
+      workshop.rest();
+    }
     this.#sweep();
   }
 

@@ -7,15 +7,13 @@ import type { BlockResolution, BlockRow } from '../../../journal/blocks.ts';
 import { COLLECTOR_AGENT_ID } from '../../../journal/journal.ts';
 import type { JournalSnapshot } from '../../../journal/reader.ts';
 import { STREAMS } from '../format/block-file.ts';
-import type { Column, Group, GroupColumns } from '../format/group.ts';
+import type { Column, Group, GroupColumns, PackedGroup } from '../format/group.ts';
 import { BlockReader } from '../format/reader.ts';
-import { joinRows, type RowSource } from './join-rows.ts';
+import type { BlockWriter } from '../format/writer.ts';
+import { GROUP_ROWS_MAX, joinRows, packRows, type JoinedRows, type RowSource } from './join-rows.ts';
 import { BlockOutput } from './output.ts';
 import { counterColumns, ROLLUP_MS, rollUp, rollUpFurther } from './rollup.ts';
 import type { MadeBlock, Window } from './seal.ts';
-
-/** Rows of one written group; the format allows a few more. */
-const GROUP_ROWS_MAX = 100_000;
 
 export interface MergeOptions {
   readonly inputs: readonly BlockRow[];
@@ -91,6 +89,8 @@ class Input {
     const streamCount = STREAMS[reader.resolution].length;
     return {
       timesMs: reader.times(group),
+      segmentRows: group.segmentRows,
+      packed: () => reader.packed(group),
       column: (index): Column => {
         const all = Array.from({ length: streamCount }, (_, stream) => reader.column(group, index, stream));
         return {
@@ -124,6 +124,16 @@ class Output {
   }
 
   add(schema: HashedSchema, group: GroupColumns): void {
+    const writer = this.#writerFor(schema);
+    for (let row = 0; row < group.timesMs.length; row += GROUP_ROWS_MAX)
+      writer.add(rowsOf(group, row, row + GROUP_ROWS_MAX));
+  }
+
+  addPacked(schema: HashedSchema, group: PackedGroup): void {
+    this.#writerFor(schema).addPacked(group);
+  }
+
+  #writerFor(schema: HashedSchema): BlockWriter {
     const { disk, dir, window, inputs } = this.#options;
     // Readings may lie somewhat outside of the window of their records, and rollups up to their span.
     const spanMs = this.resolution === 'raw' ? 0 : ROLLUP_MS[this.resolution];
@@ -136,8 +146,7 @@ class Output {
       },
     );
     this.#schemas.set(schema.hash, schema);
-    for (let row = 0; row < group.timesMs.length; row += GROUP_ROWS_MAX)
-      this.#output.writer.add(rowsOf(group, row, row + GROUP_ROWS_MAX));
+    return this.#output.writer;
   }
 
   async finish({ window, inputs }: MergeOptions): Promise<readonly MadeBlock[]> {
@@ -183,28 +192,42 @@ function sourcesOf(
   return Array.from(bySchema, ([schemaHash, sources]) => ({ schemaHash, sources }));
 }
 
+/** Raw values go over as they are encoded where that is possible; only rollups need them decoded. */
 function addMerged(
   { hostId, schema }: { readonly hostId: string; readonly schema: HashedSchema },
   { sources, isRollup }: { readonly sources: readonly RowSource[]; readonly isRollup: boolean },
   outputs: readonly Output[],
 ): void {
-  const joined = joinRows(sources, isRollup);
-  // A schema without series still has one column; see tick-columns.ts.
-  const columnCount = Math.max(1, schema.seriesCount);
-  const columns = Array.from({ length: columnCount }, (_, index) => joined.column(index));
-  const group = { hostId, schemaHash: schema.hash, timesMs: joined.timesMs, columns };
+  const packed = isRollup ? undefined : packRows(sources);
+  const frame = { hostId, schemaHash: schema.hash };
+  let joined: GroupColumns | undefined;
   let fine: GroupColumns | undefined;
   for (const output of outputs) {
-    if (isRollup || output.resolution === 'raw') {
-      output.add(schema, group);
+    if (output.resolution === 'raw' && packed !== undefined) {
+      for (const rows of packed) output.addPacked(schema, { ...frame, ...rows });
       continue;
     }
-    fine ??= rollUp(group, ROLLUP_MS['5m'], {
+    joined ??= decoded(frame, schema, joinRows(sources, isRollup));
+    if (isRollup || output.resolution === 'raw') {
+      output.add(schema, joined);
+      continue;
+    }
+    fine ??= rollUp(joined, ROLLUP_MS['5m'], {
       isCounter: counterColumns(schema, hostId),
       hasDerivedEnds: hostId !== COLLECTOR_AGENT_ID,
     });
     output.add(schema, output.resolution === '5m' ? fine : rollUpFurther(fine, ROLLUP_MS['1h']));
   }
+}
+
+function decoded(
+  frame: Pick<GroupColumns, 'hostId' | 'schemaHash'>,
+  schema: HashedSchema,
+  { timesMs, column }: JoinedRows,
+): GroupColumns {
+  // A schema without series still has one column; see tick-columns.ts.
+  const columnCount = Math.max(1, schema.seriesCount);
+  return { ...frame, timesMs, columns: Array.from({ length: columnCount }, (_, index) => column(index)) };
 }
 
 function rowsOf(group: GroupColumns, from: number, to: number): GroupColumns {

@@ -42,6 +42,8 @@ export type TaskResult =
 export interface Workshop {
   /** @throws AppError DISK_FAILED, STORAGE_UNAVAILABLE; files that were begun may lie around */
   run(task: Task, signal: AbortSignal): Promise<TaskResult>;
+  /** There is nothing more to do for now: what was kept from task to task may go. Never during a task. */
+  rest(): void;
 }
 
 export interface TaskPorts {
@@ -75,5 +77,5 @@ export async function performTask(task: Task, ports: TaskPorts): Promise<TaskRes
 
 /** A workshop in the caller's own thread. */
 export function inlineWorkshop(ports: TaskPorts): Workshop {
-  return { run: (task) => performTask(task, ports) };
+  return { run: (task) => performTask(task, ports), rest: () => {} };
 }

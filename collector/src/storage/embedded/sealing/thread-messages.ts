@@ -1,4 +1,4 @@
-/** What goes into the thread of a task, and what comes out of it. */
+/** What goes into the thread that works on tasks, and what comes out of it. */
 import * as z from 'zod';
 import type { BlockResolution } from '../../../journal/blocks.ts';
 import type { TaskResult } from './tasks.ts';
@@ -6,7 +6,7 @@ import type { TaskResult } from './tasks.ts';
 const resolution = z.enum(['raw', '5m', '1h'] satisfies readonly BlockResolution[]);
 const window = { fromMs: z.number(), toMs: z.number() };
 
-const taskSchema = z.discriminatedUnion('kind', [
+export const taskSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('seal'), file: z.string(), windowMs: z.number(), endMs: z.number() }),
   z.object({
     kind: z.literal('merge'),
@@ -16,8 +16,8 @@ const taskSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
-export const threadJobSchema = z.object({ task: taskSchema, journalFile: z.string(), dir: z.string() });
-export type ThreadJob = z.infer<typeof threadJobSchema>;
+export const threadPlaceSchema = z.object({ journalFile: z.string(), dir: z.string() });
+export type ThreadPlace = Readonly<z.infer<typeof threadPlaceSchema>>;
 
 const blockSchema = z.object({
   file: z.string(),
@@ -46,7 +46,7 @@ export const threadAnswerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failed'), code: z.string(), text: z.string() }),
 ]);
 
-/** What the thread says, once. */
+/** What the thread says to a task. */
 export type ThreadAnswer =
   | { readonly kind: 'done'; readonly result: TaskResult }
   | { readonly kind: 'failed'; readonly code: string; readonly text: string };

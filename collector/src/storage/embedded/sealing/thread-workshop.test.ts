@@ -21,7 +21,12 @@ test('a thread makes a block that is there under its name, and says so', async (
   const result = await workshop.run(task, calm);
   expect(result).toMatchObject({ kind: 'made', blocks: [{ file: 'a.block', samples: 1, firstMs: BASE_MS }] });
   expect(nodeDisk.list(blocksDir)).toEqual(['a.block']);
+  // The same thread takes the next task, and another one the task after a pause.
   await expect(workshop.run({ ...task, endMs: BASE_MS }, calm)).resolves.toEqual({ kind: 'idle' });
+  workshop.rest();
+  workshop.rest();
+  await expect(workshop.run({ ...task, endMs: BASE_MS }, calm)).resolves.toEqual({ kind: 'idle' });
+  workshop.rest();
   await close();
 });
 
@@ -30,5 +35,11 @@ test('a task that is stopped says so, and one that fails tells why', async () =>
   const workshop = threadWorkshop({ journalFile: join(dir.path, 'none.db'), dir: dir.path });
   const task = { kind: 'seal' as const, file: 'a.block', windowMs: 1, endMs: 1 };
   await expect(workshop.run(task, AbortSignal.abort())).rejects.toMatchObject({ code: 'QUERY_CANCELED' });
+  await expect(workshop.run(task, calm)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  const stopping = new AbortController();
+  const stopped = workshop.run(task, stopping.signal);
+  stopping.abort();
+  await expect(stopped).rejects.toMatchObject({ code: 'QUERY_CANCELED' });
+  // After a failure and after a stop the next task is answered all the same.
   await expect(workshop.run(task, calm)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
 });

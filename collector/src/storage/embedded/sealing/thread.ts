@@ -1,25 +1,32 @@
-/** The thread that works on one task and ends; see thread-workshop.ts. */
+/** The thread that works on one task after another; see thread-workshop.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { openJournalReader } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
 import { performTask } from './tasks.ts';
-import { threadJobSchema, type ThreadAnswer } from './thread-messages.ts';
+import { taskSchema, threadPlaceSchema, type ThreadAnswer } from './thread-messages.ts';
 
-const { task, journalFile, dir } = threadJobSchema.parse(workerData);
-const reader = openJournalReader({ path: journalFile, schemas: new SchemaCache() });
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-parentPort?.postMessage(await answer());
+const { journalFile, dir } = threadPlaceSchema.parse(workerData);
+const schemas = new SchemaCache();
 
-async function answer(): Promise<ThreadAnswer> {
+parentPort?.on('message', (message: unknown) => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  void answer(message).then((result) => parentPort?.postMessage(result));
+});
+
+async function answer(message: unknown): Promise<ThreadAnswer> {
   try {
-    const ports = { reader, disk: nodeDisk, dir, yieldToLoop: () => Promise.resolve() };
-    return { kind: 'done', result: await performTask(task, ports) };
+    const task = taskSchema.parse(message);
+    const reader = openJournalReader({ path: journalFile, schemas });
+    try {
+      const ports = { reader, disk: nodeDisk, dir, yieldToLoop: () => Promise.resolve() };
+      return { kind: 'done', result: await performTask(task, ports) };
+    } finally {
+      reader.close();
+    }
   } catch (error) {
     const code = error instanceof AppError ? error.code : '';
     return { kind: 'failed', code, text: describeError(error) };
-  } finally {
-    reader.close();
   }
 }

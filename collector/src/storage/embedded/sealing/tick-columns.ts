@@ -6,6 +6,9 @@ import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import { STATE, type Block } from '../block.ts';
 import type { Column, GroupColumns } from '../format/group.ts';
 
+/** Columns that are filled together: the values of one row in a line of the cache. */
+const COLUMNS_AT_ONCE = 8;
+
 /** A group with the schema that it is of. */
 export interface SchemaGroup {
   readonly schema: HashedSchema;
@@ -72,16 +75,34 @@ function overlaid(first: Block, second: Block): Block {
 function toGroup(hostId: string, schema: HashedSchema, rows: readonly Block[]): GroupColumns {
   const timesMs = Float64Array.from(rows, ({ timeMs }) => timeMs);
   const hasStates = rows.some(({ states }) => states !== undefined);
-  const columns: Column[] = [];
-  for (let index = 0; index < schema.seriesCount; index++) columns.push(toColumn(rows, index, hasStates));
+  const values = transpose(rows, schema.seriesCount);
+  const columns = values.map((column, index) => toColumn(rows, index, { values: column, hasStates }));
   // A reading of no series at all still ends those that were there before.
   if (columns.length === 0) columns.push(emptyColumn(rows.length));
   return { hostId, schemaHash: schema.hash, timesMs, columns };
 }
 
-function toColumn(rows: readonly Block[], index: number, hasStates: boolean): Column {
-  const values = new Float64Array(rows.length);
-  for (let row = 0; row < rows.length; row++) values[row] = rows[row]?.values[index] ?? Number.NaN;
+/** The values of the rows, column by column; some columns at a time, which is what a processor has at hand. */
+function transpose(rows: readonly Block[], seriesCount: number): readonly Float64Array[] {
+  const columns = Array.from({ length: seriesCount }, () => new Float64Array(rows.length));
+  const rowValues = rows.map(({ values }) => values);
+  for (let from = 0; from < seriesCount; from += COLUMNS_AT_ONCE) {
+    const some = columns.slice(from, from + COLUMNS_AT_ONCE);
+    for (const [row, values] of rowValues.entries()) {
+      for (let i = 0; i < some.length; i++) {
+        const column = some[i];
+        if (column !== undefined) column[row] = values[from + i] ?? Number.NaN;
+      }
+    }
+  }
+  return columns;
+}
+
+function toColumn(
+  rows: readonly Block[],
+  index: number,
+  { values, hasStates }: { readonly values: Float64Array; readonly hasStates: boolean },
+): Column {
   if (!hasStates) return { states: undefined, streams: [values] };
   const states = new Uint8Array(rows.length);
   let isComplete = true;

@@ -33,6 +33,8 @@ export interface TestStorage {
   readonly journal: SealableJournal;
   readonly reader: JournalReader;
   readonly store: FaultyStore;
+  /** Folder of the block files. */
+  readonly blocksDir: string;
   /** Seals everything that is there, in windows of the length; merges what is due at `nowMs`, if that is given. */
   readonly seal: (windowMs: number, nowMs?: number) => Promise<void>;
   /** The same in a process that may die on the way; then it throws what `isDeath` knows. */
@@ -104,7 +106,7 @@ export function openTestStorage(options: {
     await journal.close();
     reader.close();
   };
-  return { storage, journal, reader, store, seal, sealMortally, close };
+  return { storage, journal, reader, store, blocksDir: dir, seal, sealMortally, close };
 }
 
 function unexpectedDamage(text: string): void {

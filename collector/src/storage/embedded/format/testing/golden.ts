@@ -6,11 +6,12 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { STATE } from '../../block.ts';
-import type { Resolution } from '../block-file.ts';
-import type { Column, GroupColumns } from '../group.ts';
-import { writeBlock } from './memory-file.ts';
+import { FORMAT_VERSION, type Resolution } from '../block-file.ts';
+import type { Column, GroupColumns, PackedGroup } from '../group.ts';
+import { openBlock, writeBlock, writePacked } from './memory-file.ts';
 
 const FROM_MS = Date.UTC(2026, 0, 1);
+const WINDOW = { fromMs: FROM_MS, toMs: FROM_MS + 3_600_000 };
 const ROWS = 90;
 export const GOLDEN_HOSTS = ['0'.repeat(32), '5a'.repeat(16)] as const;
 const RESOLUTIONS: readonly Resolution[] = ['raw', '5m', '1h'];
@@ -20,7 +21,7 @@ export function goldenFile(version: number, resolution: Resolution): string {
   return join(import.meta.dirname, '..', 'testdata', `v${version}`, `${resolution}.block`);
 }
 
-/** What stands in the golden files of version 1: each way of writing a column at least once. */
+/** What stands in the golden files of every version: each way of writing a column at least once. */
 export function goldenGroups(resolution: Resolution): readonly GroupColumns[] {
   const random = seededRandom(20_260_101);
   const noise = (range: number): number => Math.floor(random() * range);
@@ -79,12 +80,44 @@ function widen({ states, values }: RawColumn, resolution: Resolution): Column {
   return { states, streams: [counts, values, values, values.map((value) => value * 30), values, undefined] };
 }
 
+/** The raw groups with the values of two halves of their rows encoded apart, as version 2 can have them. */
+function segmented(): readonly PackedGroup[] {
+  return goldenGroups('raw').map((group) => {
+    const halves = [
+      [0, ROWS / 3],
+      [ROWS / 3, ROWS],
+    ] as const;
+    const packed = halves.map(([from, to]) => {
+      const part: GroupColumns = {
+        ...group,
+        timesMs: group.timesMs.subarray(from, to),
+        columns: group.columns.map(({ states, streams }) => ({
+          states: states?.subarray(from, to),
+          streams: streams.map((values) => values?.subarray(from, to)),
+        })),
+      };
+      const reader = openBlock(writeBlock({ ...WINDOW, resolution: 'raw' }, [part]).bytes);
+      const [found] = reader.groups(group.hostId);
+      return found === undefined ? [] : reader.packed(found);
+    });
+    const columns = group.columns.map(({ states }, index) => ({
+      states,
+      segments: packed.flatMap((half) => half[index]?.segments ?? []),
+    }));
+    return { ...group, segmentRows: halves.map(([from, to]) => to - from), columns };
+  });
+}
+
 if (import.meta.main) {
   for (const resolution of RESOLUTIONS) {
-    const file = goldenFile(1, resolution);
+    const file = goldenFile(FORMAT_VERSION, resolution);
     if (existsSync(file)) continue;
     mkdirSync(join(file, '..'), { recursive: true });
-    const header = { resolution, fromMs: FROM_MS, toMs: FROM_MS + 3_600_000 };
-    writeFileSync(file, writeBlock(header, goldenGroups(resolution)).bytes, { flag: 'wx' });
+    const header = { ...WINDOW, resolution };
+    const bytes =
+      resolution === 'raw'
+        ? writePacked(header, segmented())
+        : writeBlock(header, goldenGroups(resolution)).bytes;
+    writeFileSync(file, bytes, { flag: 'wx' });
   }
 }

@@ -2,7 +2,7 @@
 import type { BlockSource } from '../reader.ts';
 import { BlockReader } from '../reader.ts';
 import type { BlockHeader } from '../block-file.ts';
-import type { GroupColumns } from '../group.ts';
+import type { GroupColumns, PackedGroup } from '../group.ts';
 import { BlockWriter, type BlockSink, type BlockSummary } from '../writer.ts';
 
 class MemoryFile implements BlockSink {
@@ -39,6 +39,15 @@ export function writeBlock(
   for (const group of groups) writer.add(group);
   const summary = writer.finish();
   return { bytes: file.bytes(), summary };
+}
+
+/** A whole block of groups whose values are encoded already. */
+export function writePacked(header: BlockHeader, groups: readonly PackedGroup[]): Buffer {
+  const file = new MemoryFile();
+  const writer = new BlockWriter(file, header);
+  for (const group of groups) writer.addPacked(group);
+  writer.finish();
+  return file.bytes();
 }
 
 export function openBlock(bytes: Buffer): BlockReader {

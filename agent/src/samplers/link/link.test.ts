@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { describe, expect, it } from 'vitest';
+import { FakeHost } from '../../host/testing.ts';
+import { fixtures, linesOf, readLines } from '../testing.ts';
+import { linkSampler } from './link.linux.ts';
+
+const DEVICES = 'x\n|bytes\neth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n';
+
+describe('link sampler', () => {
+  // The devices are those of the network sampler, and so are their folders.
+  it.each(fixtures(join(import.meta.dirname, '../network')))('reads $name', async ({ host, expected }) => {
+    const sampler = linkSampler(new FakeClock());
+    expect(await readLines(sampler, host)).toEqual(linesOf(sampler, expected));
+  });
+});
+
+it('leaves out an attribute that has no value, and fails one that is denied', async () => {
+  const host = new FakeHost();
+  host.files.set('/proc/net/dev', DEVICES);
+  host.files.set('/sys/class/net/eth0/speed', '-1\n');
+  host.files.set('/sys/class/net/eth0/carrier', { fails: 'unsupported' });
+  host.files.set('/sys/class/net/eth0/mtu', { fails: 'denied' });
+  const lines = await readLines(linkSampler(new FakeClock()), host);
+  expect(lines.filter((line) => /speed|carrier\{|mtu|_up/.test(line))).toEqual([
+    'node_network_mtu_bytes{device="eth0"}: NOT_PERMITTED',
+  ]);
+  host.files.set('/sys/class/net/eth0/speed', '10000\n');
+  expect(await readLines(linkSampler(new FakeClock()), host)).toContain(
+    'node_network_speed_bytes{device="eth0"} 1250000000',
+  );
+});

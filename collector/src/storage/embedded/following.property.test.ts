@@ -1,0 +1,178 @@
+/** A store that keeps what it followed and read in memory, against one that reads it from the journal each time. */
+import { join } from 'node:path';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { gaugeSchema, LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
+import { openHeardSession } from '../../journal/testing/test-journal.ts';
+import { Labels } from '../labels.ts';
+import { createMatcher } from '../matcher.ts';
+import type { FollowingReader } from '../storage.ts';
+import { createFollowingStorage } from './following.ts';
+import type { EmbeddedLimits } from './limits.ts';
+import { openTestStorage, type TestStorage } from './testing/test-storage.ts';
+
+const BASE_MS = Date.UTC(2026, 5, 1, 12);
+const STEP_MS = 10_000;
+const NOW_MS = BASE_MS + 100 * STEP_MS;
+const AGENTS = ['a'.repeat(32), 'b'.repeat(32)] as const;
+/** Each goes forward in time on its own, so that one brings what is older than what the other brought. */
+const EPOCHS = ['e'.repeat(16), 'f'.repeat(16)] as const;
+const SCHEMAS = [
+  gaugeSchema('disk', { free: ['a', 'b'] }),
+  gaugeSchema('disk', { free: ['b', 'c'] }),
+  gaugeSchema('cpu', { load: [] }),
+] as const;
+const METRICS = ['free', 'load', 'own'] as const;
+const calm = new AbortController().signal;
+
+/** A question; some reach beyond what there is, some lie before it, some want the newest samples only. */
+const questions = fc.record({
+  kind: fc.constant('ask' as const),
+  metric: fc.constantFrom(...METRICS),
+  from: fc.constantFrom(-50, 0, 0, 5, 12, 60),
+  length: fc.constantFrom(300, 100, 100, 20, 8, 2),
+  isInstant: fc.boolean(),
+});
+
+const writes = fc.record({
+  kind: fc.constant('write' as const),
+  agent: fc.integer({ min: 0, max: 1 }),
+  epoch: fc.integer({ min: 0, max: 1 }),
+  disk: fc.integer({ min: 0, max: 1 }),
+  /** How far each tick is from the one before. */
+  strides: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 8 }),
+  isPartial: fc.boolean(),
+  offsetMs: fc.constantFrom(0, 0, -15_000, 4_000),
+});
+
+const steps = fc.oneof(
+  { weight: 6, arbitrary: writes },
+  { weight: 6, arbitrary: questions },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('own' as const), value: fc.integer() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('seal' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), agent: fc.constant(1) }) },
+  // Past the time after which it looks at what was deleted.
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const) }) },
+);
+
+const limits = fc.record({
+  windowMs: fc.constantFrom(1e9, 1e9, 300_000),
+  windowBytes: fc.constantFrom(0, 5_000, 1e9, 1e9),
+  windowLeastMs: fc.constantFrom(0, 300_000),
+  windowSlackMs: fc.constantFrom(0, 60_000),
+});
+
+class World implements AsyncDisposable {
+  readonly #dir = tempDir();
+  readonly #writing: TestStorage = openTestStorage({ dir: this.#dir.path, wallMs: NOW_MS });
+  readonly #lanes = AGENTS.map(() => EPOCHS.map((epochId) => ({ lane: new LaneWriter(epochId), step: 0 })));
+  readonly #gone = new Set<string>();
+  readonly clock = new FakeClock(NOW_MS);
+
+  open(settings: Partial<EmbeddedLimits>): FollowingReader {
+    return createFollowingStorage({
+      reader: this.#writing.reader,
+      identityOf: (agentId) => (this.#gone.has(agentId) ? undefined : [['a', agentId.slice(0, 1)]]),
+      clock: this.clock,
+      yieldToLoop: nextTurn,
+      limits: settings,
+      blocks: {
+        disk: nodeDisk,
+        dir: join(this.#dir.path, 'blocks'),
+        damaged(text) {
+          throw new Error(text);
+        },
+      },
+    });
+  }
+
+  seal(): Promise<void> {
+    return this.#writing.seal(30 * STEP_MS);
+  }
+
+  delete(agent: number): void {
+    this.#gone.add(AGENTS[agent] ?? '');
+  }
+
+  async own(value: number): Promise<void> {
+    const samples = [{ timeMs: BASE_MS + (this.#ownStep += 3) * STEP_MS, value }];
+    await this.#writing.storage.append([{ labels: Labels.of({ __name__: 'own' }), samples }]);
+  }
+
+  #ownStep = 0;
+
+  async write(step: typeof writes extends fc.Arbitrary<infer T> ? T : never): Promise<void> {
+    const agentId = AGENTS[step.agent] ?? AGENTS[0];
+    const writer = this.#lanes[step.agent]?.[step.epoch];
+    if (writer === undefined) throw new Error('no such lane');
+    const { session } = await openHeardSession(this.#writing.journal, agentId, EPOCHS);
+    const { lane } = writer;
+    if (writer.step === 0) {
+      for (const [i, schema] of SCHEMAS.entries())
+        session.apply(lane.epochId, lane.schema(i + 1, schema, BASE_MS));
+    }
+    for (const stride of step.strides) {
+      writer.step += stride;
+      const blocks = [step.disk, 2].map((at) => {
+        const schema = SCHEMAS[at] ?? SCHEMAS[0];
+        const values = Array.from({ length: schema.seriesCount }, (_, i) =>
+          step.isPartial && i === stride % 2 ? undefined : writer.step * 10 + i,
+        );
+        return valuesBlock(at + 1, schema, values, step.offsetMs);
+      });
+      session.apply(lane.epochId, lane.tick(BASE_MS + writer.step * STEP_MS, blocks));
+    }
+    // What a session has taken is durable when the next one begins.
+    await openHeardSession(this.#writing.journal, agentId, EPOCHS);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing.close();
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+test('answers what the journal says, whatever was read before and however late it came', async () => {
+  const property = fc.asyncProperty(
+    fc.array(steps, { minLength: 2, maxLength: 20, size: 'max' }),
+    limits,
+    async (list, settings) => {
+      await using world = new World();
+      let keeping = world.open(settings);
+      const plain = world.open({ windowMs: 0, windowLeastMs: 0, windowSlackMs: 0 });
+      const answers: [unknown, unknown][] = [];
+      for (const step of list) {
+        if (step.kind === 'ask') answers.push([await answer(keeping, step), await answer(plain, step)]);
+        else if (step.kind === 'write') await world.write(step);
+        else if (step.kind === 'own') await world.own(step.value);
+        else if (step.kind === 'seal') await world.seal();
+        else if (step.kind === 'restart') keeping = world.open(settings);
+        else if (step.kind === 'delete') world.delete(step.agent);
+        else await world.clock.advance(7_300_000);
+      }
+      expect(answers.map(([kept]) => kept)).toEqual(answers.map(([, read]) => read));
+    },
+  );
+  await expect(fc.assert(property, { numRuns: 40 })).resolves.toBeUndefined();
+});
+
+async function answer(
+  store: FollowingReader,
+  { metric, from, length, isInstant }: typeof questions extends fc.Arbitrary<infer T> ? T : never,
+): Promise<unknown> {
+  store.catchUp();
+  const fromMs = BASE_MS + from * STEP_MS;
+  const matchers = [createMatcher('__name__', '=', metric)];
+  const range = { fromMs, toMs: fromMs + length * STEP_MS, samplesMax: 1e6 };
+  const found = await store.select({ matchers, ...range, ...(isInstant ? { hints: {} } : {}) }, calm);
+  return found.map(({ labels, timestamps, values, stale }) => {
+    const samples = Array.from(timestamps, (timeMs, at) => [timeMs - BASE_MS, values[at], stale?.[at] === 1]);
+    // For an instant the newest sample counts, however many come with it.
+    return [labels.toString(), isInstant ? samples.at(-1) : samples];
+  });
+}

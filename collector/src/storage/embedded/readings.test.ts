@@ -1,0 +1,88 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { gaugeSchema } from '../../journal/testing/lane-writer.ts';
+import type { Block } from './block.ts';
+import { blocksOf, Readings } from './readings.ts';
+
+const SCHEMAS = [gaugeSchema('disk', { free: ['a', 'b'] }), gaugeSchema('disk', { free: ['b'] })] as const;
+
+/** Readings in order of arrival; each stands in a record of its own. */
+const arrivals = fc
+  .array(
+    fc.record({
+      timeMs: fc.integer({ min: 0, max: 60 }),
+      schema: fc.integer({ min: 0, max: 1 }),
+      hasStates: fc.boolean(),
+      isRepeated: fc.boolean(),
+    }),
+    { maxLength: 120, size: 'max' },
+  )
+  .chain((list) =>
+    // Mostly in order of time, as agents write.
+    fc.boolean().map((isSorted) => (isSorted ? list.toSorted((a, b) => a.timeMs - b.timeMs) : list)),
+  );
+
+test('gives back what was put in, in order of time and position', () => {
+  const property = fc.property(
+    arrivals,
+    fc.integer({ min: 0, max: 60 }),
+    fc.integer({ min: 0, max: 60 }),
+    fc.integer({ min: 0, max: 120 }),
+    (list, fromMs, toMs, lastPos) => {
+      const readings = new Readings(0);
+      const plain: Block[] = [];
+      let bytes = 0;
+      for (const [pos, { timeMs, schema: at, hasStates, isRepeated }] of list.entries()) {
+        const schema = SCHEMAS[at] ?? SCHEMAS[0];
+        const values = Float64Array.from({ length: schema.seriesCount }, (_, i) => pos * 10 + i);
+        const states = hasStates ? new Uint8Array(schema.seriesCount).fill(pos % 3) : undefined;
+        const block = { schema, timeMs, pos, values, states };
+        plain.push(block);
+        for (let times = isRepeated ? 2 : 1; times > 0; times--) {
+          readings.insert(block, (made, gone) => {
+            for (const chunk of made) bytes += chunk.bytes;
+            bytes -= gone?.bytes ?? 0;
+          });
+        }
+      }
+      const wanted = plain
+        .filter((block) => block.timeMs >= fromMs && block.timeMs <= toMs && block.pos <= lastPos)
+        .sort((a, b) => a.timeMs - b.timeMs || a.pos - b.pos);
+      const found = readings.runs(fromMs, toMs, lastPos);
+      expect(found.flatMap(blocksOf).map(told)).toEqual(wanted.map(told));
+      const newest = readings.newest(fromMs, toMs, lastPos);
+      expect(newest === undefined ? undefined : told(newest)).toEqual(wanted.map(told).at(-1));
+      for (const { timesMs } of found)
+        expect([...timesMs]).toEqual([...new Set(timesMs)].sort((a, b) => a - b));
+      // Every chunk that was made is still there or was told as gone.
+      for (let chunk = readings.oldest; chunk !== undefined; chunk = readings.oldest) {
+        bytes -= chunk.bytes;
+        readings.remove(chunk);
+      }
+      expect(bytes).toBe(0);
+    },
+  );
+  expect(() => fc.assert(property, { numRuns: 60 })).not.toThrow();
+});
+
+test('what was given stays what it was while more comes in', () => {
+  const readings = new Readings(0);
+  const add = (timeMs: number, pos: number) =>
+    readings.insert(
+      { schema: SCHEMAS[1], timeMs, pos, values: Float64Array.of(timeMs), states: undefined },
+      () => {},
+    );
+  for (let at = 0; at < 40; at++) add(at * 10, at);
+  const before = readings.runs(0, 1_000, 1_000);
+  const texts = before.flatMap(blocksOf).map(told);
+  for (let at = 0; at < 40; at++) add(at * 10 + 5, 100 + at);
+  const { oldest } = readings;
+  if (oldest !== undefined) readings.remove(oldest);
+  expect(before.flatMap(blocksOf).map(told)).toEqual(texts);
+});
+
+/** The states of a reading without any count as all present. */
+function told({ schema, timeMs, pos, values, states }: Block): string {
+  const shown = states ?? new Uint8Array(schema.seriesCount).fill(1);
+  return `${schema.seriesCount} ${timeMs} ${pos}: ${values.join(' ')} (${shown.join(' ')})`;
+}
