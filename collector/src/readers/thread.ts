@@ -50,6 +50,7 @@ const own = openFollowingReader({
   blocks: {
     disk: nodeDisk,
     dir: settings.blocksDir,
+    cacheBytes: settings.blockCacheBytes,
     damaged: (text, file) => post({ kind: 'damaged', text, file }),
   },
 });
