@@ -3,9 +3,13 @@
  * the same hours every few seconds. Kept per file and host; hosts that were not read for longest go first.
  */
 import type { ColumnValues, Group } from './format/group.ts';
+import type { RowRange } from './format/reader.ts';
 
 /** Memory of the objects around a column or an array of times, about. */
 const OVERHEAD_BYTES = 160;
+
+/** Longer columns, those of whole weeks, would push out all others; they are read each time. */
+const ROWS_MAX = 20_000;
 
 /** A column; one that never changes is one number. */
 interface KeptColumn {
@@ -17,9 +21,16 @@ interface KeptColumn {
 class HostEntry {
   groups: readonly Group[] | undefined;
   readonly times = new Map<Group, Float64Array>();
-  /** By number of the column and of its stream. */
+  /** By number of the column and of its stream, and by rows. */
   readonly columns = new Map<Group, Map<string, KeptColumn>>();
   bytes = 0;
+}
+
+/** Which rows of which column, of which stream; all rows unless said. */
+export interface ColumnPlace {
+  readonly index: number;
+  readonly stream: number;
+  readonly wanted: RowRange | undefined;
 }
 
 /** What is kept of one file. */
@@ -28,8 +39,8 @@ export interface FileCache {
   times(group: Group, read: () => Float64Array | undefined): Float64Array | undefined;
   column(
     group: Group,
-    place: { readonly index: number; readonly stream: number },
-    read: () => ColumnValues | undefined,
+    place: ColumnPlace,
+    read: (wanted: RowRange | undefined) => ColumnValues | undefined,
   ): ColumnValues | undefined;
   /** The file is gone. */
   close(): void;
@@ -72,14 +83,17 @@ export class BlockCache {
         this.#grow(entry, times.byteLength + OVERHEAD_BYTES);
         return times;
       },
-      column: (group, { index, stream }, read) => {
+      column: (group, { index, stream, wanted }, read) => {
+        if (group.rowCount > ROWS_MAX) return read(wanted);
+        // As a chart moves on it looks at other rows of the same segments, which are decoded as a whole anyway.
+        const rows = wanted === undefined ? undefined : wholeSegments(group, wanted);
         const entry = this.#entry(fileId, group.hostId);
         let columns = entry.columns.get(group);
         if (columns === undefined) entry.columns.set(group, (columns = new Map()));
-        const key = `${index}/${stream}`;
+        const key = `${index}/${stream}/${rows?.fromRow ?? ''}/${rows?.toRow ?? ''}`;
         const known = columns.get(key);
         if (known !== undefined) return unpacked(known);
-        const column = read();
+        const column = read(rows);
         if (column === undefined) return undefined;
         const kept = packed(column);
         columns.set(key, kept);
@@ -114,6 +128,16 @@ export class BlockCache {
     this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
     this.#entries.delete(key);
   }
+}
+
+/** The rows of all segments that have wanted ones. */
+function wholeSegments({ segmentRows }: Group, { fromRow, toRow }: RowRange): RowRange {
+  const whole = { fromRow: 0, toRow: 0 };
+  for (const rows of segmentRows) {
+    if (whole.toRow <= fromRow) whole.fromRow = whole.toRow;
+    if (whole.toRow < toRow) whole.toRow += rows;
+  }
+  return whole;
 }
 
 function packed({ values, states }: ColumnValues): KeptColumn {

@@ -67,10 +67,14 @@ export class BlockFile {
 
   /**
    * A stream of a column, undefined when there is none or when it is damaged.
+   * Not to be changed.
    * @param wanted rows that are looked at; the others may not be decoded
    */
   column(group: Group, index: number, stream = 0, wanted?: RowRange): ColumnValues | undefined {
-    return this.#attempt((reader) => reader.column(group, index, stream, wanted));
+    const read = (rows: RowRange | undefined) =>
+      this.#attempt((reader) => reader.column(group, index, stream, rows));
+    const { cache } = this.#options;
+    return cache === undefined ? read(wanted) : cache.column(group, { index, stream, wanted }, read);
   }
 
   /** Lets the directory go; the next use reads it again. */

@@ -98,6 +98,7 @@ test('a store that follows answers as one that keeps nothing in memory', async (
           blocks: {
             disk: nodeDisk,
             dir: join(dir.path, 'blocks'),
+            cacheBytes: 3_000,
             damaged(text) {
               throw new Error(text);
             },
