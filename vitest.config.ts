@@ -13,7 +13,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{shared,agent,collector,web,dashboards,bench}/**/*.test.ts'],
+          include: ['{shared,agent,collector,web,dashboards,bench,deploy}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
           testTimeout: 10_000,
           // Files share a process: half the time, and proof that no module keeps state of its own.

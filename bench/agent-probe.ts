@@ -11,19 +11,7 @@ import { LocalHost } from '../agent/src/host/local-host.ts';
 import { TickTaker } from '../agent/src/scheduler/tick.ts';
 import { DurableSpool } from '../agent/src/spool/durable.ts';
 import { ByteWriter } from '../shared/src/lib/varint.ts';
-
-/** Where the figures go. */
-export const PROBE_FILE_VARIABLE = 'AGENT_PROBE_FILE';
-/** Ticks after which measuring begins: code is compiled, the inventory is sent. */
-export const PROBE_WARM_UP_TICKS = 15;
-
-/** CPU per tick, microseconds; `stages` are parts of the main thread's, each without those that it goes through. */
-export interface ProbeFigures {
-  readonly ticks: number;
-  readonly stages: Readonly<Record<string, { readonly userUs: number; readonly systemUs: number }>>;
-  readonly mainThreadUs: number;
-  readonly processUs: number;
-}
+import { PROBE_FILE_VARIABLE, PROBE_WARM_UP_TICKS, type ProbeFigures } from './agent-stages.ts';
 
 type Usage = ReturnType<typeof process.threadCpuUsage>;
 

@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { builtAgent } from '../deploy/agent.ts';
 import { createToken, startAgent, startCollector } from '../test/harness/processes.ts';
 import { startCollectd, startNetdata, startNodeExporter, type Peer } from './agent-peers.ts';
+import { measureStages, stagesTable } from './agent-stages.ts';
 import { cpuSecondsOf, privateBytesOf, rssBytesOf } from './process-figures.ts';
 
 const INTERVAL_MS = 1_000;
@@ -18,9 +19,12 @@ const INTERVAL_MS = 1_000;
 const WARM_UP_MS = 30_000;
 const MS_PER_MINUTE = 60_000;
 
-const HELP = `npm run bench -- agent [--minutes 10] [--json]
+const HELP = `npm run bench -- agent [--minutes 10] [--slow-interval 10] [--json]
+                          --stages [--ticks 60] [--interval 1] [--slow-interval 10] [--json]
 
   --minutes  how long all are watched after ${WARM_UP_MS / 1000} s of warm-up, 0.1 to 120
+  --stages   the agent alone: what reading, parsing, encoding, compressing, spooling and sending take of a tick
+  --interval, --slow-interval  of the agent, whole seconds; the second is that of what moves slowly
 
 Needs prometheus-node-exporter; netdata and collectd are measured where they are installed.
 `;
@@ -31,6 +35,10 @@ export async function agent(parameters: readonly string[]): Promise<void> {
     options: {
       help: { type: 'boolean', default: false },
       minutes: { type: 'string', default: '10' },
+      stages: { type: 'boolean', default: false },
+      ticks: { type: 'string', default: '60' },
+      interval: { type: 'string', default: '1' },
+      'slow-interval': { type: 'string', default: '10' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -38,7 +46,14 @@ export async function agent(parameters: readonly string[]): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const figures = await measure(Number(values.minutes) * MS_PER_MINUTE);
+  const slowInterval = Number(values['slow-interval']);
+  if (values.stages) {
+    const interval = Number(values.interval);
+    const stages = await measureStages({ ticks: Number(values.ticks), interval, slowInterval });
+    process.stdout.write(values.json ? `${JSON.stringify(stages)}\n` : stagesTable(stages));
+    return;
+  }
+  const figures = await measure(Number(values.minutes) * MS_PER_MINUTE, slowInterval);
   process.stdout.write(values.json ? `${JSON.stringify(figures)}\n` : table(figures));
 }
 
@@ -62,14 +77,14 @@ interface Run {
   readonly programs: readonly Figures[];
 }
 
-async function measure(spanMs: number): Promise<Run> {
+async function measure(spanMs: number, slowInterval: number): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-bench-'));
   const collector = await startCollector(join(folder, 'collector'), ['--log-level', 'warn']);
   const ours = startAgent({
     url: collector.url,
     dataDir: join(folder, 'agent'),
     token: createToken(join(folder, 'collector')),
-    flags: ['--interval', '1s', '--log-level', 'warn'],
+    flags: ['--interval', '1s', '--slow-interval', `${slowInterval}s`, '--log-level', 'warn'],
     program: builtAgent(),
   });
   const started = [await startNodeExporter(), await startNetdata(folder), await startCollectd(folder)];

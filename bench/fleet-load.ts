@@ -25,7 +25,7 @@ const HELP = `npm run bench -- fleet [--agents 10000] [--backlog-minutes 10] [--
   --backlog-minutes  how long the collector was away when the agents first connect
   --live-seconds     how long the live fleet is watched, each time
 
-10000 agents take about five minutes and 1 GB in the folder for temporary files. An act that does not end within two minutes
+10000 agents take at most eight minutes and 1 GB in the folder for temporary files. An act that does not end within two minutes
 is cut off, and the table says how many agents were not live by then. An hour of backlog is six times the default.
 `;
 

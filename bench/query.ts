@@ -5,12 +5,13 @@
 import { parseArgs } from 'node:util';
 import { compareBackends, hostName, type Query, type Report, type Result } from './side-by-side.ts';
 
-const HELP = `npm run bench -- query [--hosts 20] [--hours 2] [--interval 10] [--rounds 5] [--json]
+const HELP = `npm run bench -- query [--hosts 20] [--hours 2] [--interval 10] [--rounds 5] [--data DIR] [--json]
 
   --hosts     hosts, 1 to 1000; each has about 500 series
   --hours     time that every host has data for
   --interval  seconds between two readings
   --rounds    times that each query is asked; the median counts
+  --data      folder that keeps what was loaded: the next run of the same size only asks
 
 The published scale is --hosts 100 --hours 24: 432 million samples. The long view comes from rollups once the data is old
 enough to have them: --hours 720 --interval 300.
@@ -26,6 +27,7 @@ export async function query(parameters: readonly string[]): Promise<void> {
       hours: { type: 'string', default: '2' },
       interval: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '5' },
+      data: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -39,7 +41,7 @@ export async function query(parameters: readonly string[]): Promise<void> {
     intervalMs: Number(values.interval) * 1000,
     rounds: Number(values.rounds),
   };
-  const report = await compareBackends(size, queriesOver(size.minutes));
+  const report = await compareBackends(size, queriesOver(size.minutes), values.data);
   process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : tableOf(report));
 }
 

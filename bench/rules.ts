@@ -23,11 +23,12 @@ import { Labels } from '../collector/src/storage/labels.ts';
 import { openFollowingReader, openStorage } from '../collector/src/storage/open.ts';
 import { LaneSpool, SharedLane } from './fleet/shared-lane.ts';
 
-const HELP = `npm run bench -- rules [--hosts 1000] [--minutes 15] [--json]
+const HELP = `npm run bench -- rules [--hosts 1000] [--minutes 15] [--only TEXT] [--json]
 
 Takes about a minute of CPU at 1,000 hosts.
 
   --hosts    hosts with 203 series each
+  --only     groups whose name contains this
   --minutes  of history that every host has; forecasts and the like look further back and find less
 `;
 
@@ -56,6 +57,7 @@ export async function rules(parameters: readonly string[]): Promise<void> {
       help: { type: 'boolean', default: false },
       hosts: { type: 'string', default: '1000' },
       minutes: { type: 'string', default: '15' },
+      only: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -66,6 +68,7 @@ export async function rules(parameters: readonly string[]): Promise<void> {
   const size = {
     hosts: Number(values.hosts),
     ticks: Math.round((Number(values.minutes) * 60_000) / INTERVAL_MS),
+    only: values.only,
   };
   using folder = tempDir();
   const costs = await measure(folder.path, size);
@@ -75,7 +78,7 @@ export async function rules(parameters: readonly string[]): Promise<void> {
 
 async function measure(
   dir: string,
-  { hosts, ticks }: { readonly hosts: number; readonly ticks: number },
+  { hosts, ticks, only }: { readonly hosts: number; readonly ticks: number; readonly only: string },
 ): Promise<readonly GroupCost[]> {
   const path = join(dir, 'journal.db');
   const schemas = new SchemaCache();
@@ -132,7 +135,7 @@ async function measure(
     windowHosts: 'own',
   });
   await writing.append(statesOf(hosts, endMs));
-  const costs = await evaluate(reading, writing, endMs);
+  const costs = await evaluate({ reading, writing, endMs, only });
   const cpuMs: number[] = [];
   for (let round = 1; round <= FOLLOWED_TICKS; round++) {
     const timeMs = endMs + round * INTERVAL_MS;
@@ -172,11 +175,17 @@ function statesOf(hosts: number, timeMs: number) {
   ]).flat();
 }
 
-async function evaluate(
-  reading: ReturnType<typeof openFollowingReader>,
-  writing: ReturnType<typeof openStorage>,
-  endMs: number,
-): Promise<GroupCost[]> {
+async function evaluate({
+  reading,
+  writing,
+  endMs,
+  only,
+}: {
+  readonly reading: ReturnType<typeof openFollowingReader>;
+  readonly writing: ReturnType<typeof openStorage>;
+  readonly endMs: number;
+  readonly only: string;
+}): Promise<GroupCost[]> {
   const engine = createQueryEngine({ storage: reading, clock: systemClock });
   const never = new AbortController().signal;
   const groups = readStockRules(nodeDisk).flatMap(({ name, groups: ofFile }) =>
@@ -193,13 +202,14 @@ async function evaluate(
       }),
     })),
   );
+  const chosen = groups.filter(({ name }) => name.includes(only));
   // The first round loads what the thread keeps in memory, and records what the second one reads.
-  for (const { name, evaluator } of groups) {
+  for (const { name, evaluator } of chosen) {
     note(`first round: ${name}`);
     await evaluator.evaluate(endMs);
   }
   const costs: GroupCost[] = [];
-  for (const { name, group, evaluator } of groups) {
+  for (const { name, group, evaluator } of chosen) {
     note(`measured: ${name}`);
     const cpuMs = await cpuMsOf(async () => {
       const [failure] = await evaluator.evaluate(endMs + 1_000);

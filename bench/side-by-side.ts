@@ -3,9 +3,10 @@
  * answer. The samples are put into the collector's journal while it is down, as records of agents; the others get them
  * through remote write.
  */
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import * as z from 'zod';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { WRITE_HEADERS } from '../collector/src/storage/remote-protocol/testing/write-request.ts';
 import { startProgram, type RunningProgram } from '../test/compat/programs.ts';
@@ -72,20 +73,59 @@ export interface Report extends Size {
   readonly results: readonly Result[];
 }
 
-/** Loads a fleet into every backend, asks all queries, and takes everything down again. */
-export async function compareBackends(size: Size, queries: readonly Query[]): Promise<Report> {
-  using folder = tempDir();
-  const endMs = Math.floor(Date.now() / 60_000) * 60_000;
+/** What a folder was loaded with; it stands there when everything is loaded. */
+const LOADED_FILE = 'loaded.json';
+const loadedShape = z.object({
+  hosts: z.number(),
+  minutes: z.number(),
+  intervalMs: z.number(),
+  endMs: z.number(),
+});
+
+function loadedOf({ hosts, minutes, intervalMs }: Size) {
+  return { hosts, minutes, intervalMs };
+}
+
+/** @throws when the folder holds data of another size, or was not loaded to its end */
+function readLoaded(folder: string, size: Size): z.infer<typeof loadedShape> | undefined {
+  const path = join(folder, LOADED_FILE);
+  if (!existsSync(path)) {
+    if (readdirSync(folder).length > 0)
+      throw new Error(`${folder} is neither empty nor loaded to its end: remove it, or name another one`);
+    return undefined;
+  }
+  const loaded = loadedShape.parse(JSON.parse(readFileSync(path, 'utf8')));
+  const wanted = JSON.stringify(loadedOf(size));
+  const found = JSON.stringify(loadedOf({ ...loaded, rounds: 0 }));
+  if (found !== wanted) throw new Error(`${folder} holds ${found}, and ${wanted} is asked for`);
+  return loaded;
+}
+
+/**
+ * Loads a fleet into every backend, asks all queries, and takes everything down again.
+ * @param dataDir where the data is kept, and found again by the next call of the same size; without it, it is removed
+ */
+export async function compareBackends(
+  size: Size,
+  queries: readonly Query[],
+  dataDir?: string,
+): Promise<Report> {
+  using temporary = tempDir();
+  const folder = { path: dataDir ?? temporary.path };
+  mkdirSync(folder.path, { recursive: true });
+  const loaded = readLoaded(folder.path, size);
+  const endMs = loaded?.endMs ?? Math.floor(Date.now() / 60_000) * 60_000;
   const startMs = endMs - size.minutes * 60_000 + OFF_GRID_MS;
-  const loaded = { ...size, startMs, endMs };
-  const history = new FleetHistory(conformanceFile('real-host.om.gz'), loaded);
-  const dataDir = join(folder.path, 'collector');
-  await loadFleet(dataDir, history, loaded);
-  const collector = await startCollector(dataDir, ['--log-level', 'warn']);
+  const span = { ...size, startMs, endMs };
+  const history = new FleetHistory(conformanceFile('real-host.om.gz'), span);
+  const collectorDir = join(folder.path, 'collector');
+  if (loaded === undefined) await loadFleet(collectorDir, history, span);
+  const collector = await startCollector(collectorDir, ['--log-level', 'warn']);
   const others = await startOthers(folder.path);
   try {
-    await copySamples(others, history, loaded);
-    const [samples] = await Promise.all([collector, ...others].map(({ url }) => sampleCount(url, loaded)));
+    if (loaded === undefined) await copySamples(others, history, span);
+    const [samples = 0] = await Promise.all([collector, ...others].map(({ url }) => sampleCount(url, span)));
+    writeFileSync(join(folder.path, LOADED_FILE), JSON.stringify({ ...loadedOf(size), endMs }));
     const { pid = 0 } = collector.child;
     const rollcall: Backend = { name: 'rollcall', url: collector.url, pid, extra: {} };
     const backends = [rollcall, ...others];
@@ -98,7 +138,7 @@ export async function compareBackends(size: Size, queries: readonly Query[]): Pr
       date: new Date().toISOString().slice(0, 10),
       machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
       ...size,
-      samples: samples ?? 0,
+      samples,
       backends: backends.map(({ name }) => name),
       results,
     };

@@ -3,6 +3,7 @@
 // docs/decisions/0028-agent-runtime.md says what each switch is for, and what was measured.
 const SWITCHES = [
   '--max-semi-space-size=1',
+  '--no-short-builtin-calls',
   '--no-opt',
   '--no-maglev',
   '--single-threaded-gc',
@@ -18,7 +19,7 @@ if (major < 24 || (major === 24 && minor < 15)) {
   const isResident = process.argv[2] === 'run';
   if (isResident && process.platform !== 'win32' && !process.execArgv.includes(SWITCHES[0])) {
     const parameters = [...process.execArgv, ...SWITCHES, ...process.argv.slice(1)];
-    const environment = { MALLOC_ARENA_MAX: '1', ...process.env };
+    const environment = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536', ...process.env };
     process.execve(process.execPath, [process.execPath, ...parameters], environment);
   }
   await import('../src/main.ts');

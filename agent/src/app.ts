@@ -23,6 +23,8 @@ import type { Spool, SpoolStats } from './spool/spool.ts';
 
 /** A mount gets this share of the time that its sampler gets, so that one that hangs fails alone. */
 const MOUNT_TIMEOUT_RATIO = 0.5;
+/** Ticks that come faster than this leave together: sending costs as much as reading. */
+const GATHER_MS = 2_000;
 /** How long the disk gets to make the last records safe when the agent stops. */
 const SETTLE_MS_MAX = 2_000;
 
@@ -104,7 +106,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   const scheduler = new Scheduler({ clock, log, ticks: observed(ticks, vitals), spool, intervalMs });
   const { excludedSections } = options;
   const inventory = new Inventory({ clock, log, command: CHECKOUT_CHILD, excludedSections });
-  const uplink = new Uplink({ ...options, spool, inventory, vitals: () => vitals.current() });
+  const uplink = new Uplink({
+    ...options,
+    spool,
+    inventory,
+    gatherMs: GATHER_MS,
+    vitals: () => vitals.current(),
+  });
   return {
     start() {
       opened.noteStarted();

@@ -20,6 +20,7 @@ import { createReceivers } from './alerting/notify/list.ts';
 import { createPost } from './alerting/notify/post.ts';
 import { createTargetGuard } from './alerting/notify/target.ts';
 import { OnCallView } from './alerting/on-call/view.ts';
+import { plannedWork } from './alerting/maintenance/planned-work.ts';
 import { createAlerting, type Alerting } from './alerting/pipeline.ts';
 import type { EvaluatePort, EvaluateRangePort } from './alerting/ports.ts';
 import { backtest } from './alerting/backtest/backtest.ts';
@@ -360,6 +361,7 @@ async function open(
     ownerOf: (receiver) => alerting.onCall.ownerOf(receiver),
     counters: metrics,
   });
+  presence.followPlannedWork(plannedWork(alerting.delivery.maintenance, (id) => hosts.get(id)?.name));
   closers.push(presence.onChange(() => alerting.nudge()));
   closers.push(journal.onCommitted(() => alerting.samplesCame()));
   closers.push(hosts.onChange(({ kind, id }) => retire(kind, id, { alerting, vitals, journal, log })));
@@ -446,6 +448,7 @@ async function open(
       maintenance: alerting.delivery.maintenance,
       changed: () => alerting.delivery.releaseHeld(),
     },
+    routing: { routes: config.routes, dependencies: config.dependencies },
     alertmanager: {
       log,
       version: VERSION,

@@ -2,7 +2,8 @@
  * `npm run chaos`: hurts real agents and collectors on this machine and lets the oracle judge.
  *
  *   --minutes N   goes round the scenarios for so long                 default: each of them once
- *   --only F3     only scenarios of these rows, separated by commas; ALERTS is the one about alerts
+ *   --only F3     only scenarios of these rows, separated by commas; ALERTS is the one about alerts, SEALING the one
+ *                    about blocks, 15 kills in about 40 s
  *   --seed S      of the random moments
  *   --transitions 1000, --kills 15   of ALERTS; 60 and 2 are a short form
  */
@@ -11,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { Random } from '../simulation/random.ts';
 import { ALERTS, AlertStage } from './alerts/alerts.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { SEALING, SealingStage } from './sealing/sealing.ts';
 import { Stage } from './stage.ts';
 
 const { values } = parseArgs({
@@ -39,6 +41,7 @@ console.log(`seed ${values.seed}`);
 do {
   for (const scenario of chosen) await play(scenario);
   if (rows === undefined || rows.includes(ALERTS)) await playAlerts();
+  if (rows === undefined || rows.includes(SEALING)) await playSealing();
 } while (Date.now() < untilMs);
 
 const { runs, skipped, failed, ticks, declared, lost, doubled } = sums;
@@ -106,6 +109,31 @@ async function playAlerts(): Promise<void> {
     const seconds = ((Date.now() - startedMs) / 1_000).toFixed(0);
     console.log(`${problems.length === 0 ? 'passed ' : 'FAILED '} ${title}: ${seconds} s`);
     console.table([{ transitions, kills, ...ends, messages, repeats, settledMs }]);
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+    console.log(`FAILED  ${title}`);
+  } finally {
+    await stage.close();
+  }
+  for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
+  sums.runs++;
+  if (problems.length > 0) sums.failed++;
+}
+
+async function playSealing(): Promise<void> {
+  const title = `${SEALING} a process is killed while it seals and merges`;
+  const startedMs = Date.now();
+  const stage = new SealingStage({ kills: Number(values.kills), seed: Number(values.seed) + sums.runs });
+  current = stage;
+  const problems: string[] = [];
+  try {
+    const { lost, doubled, wrong, ...counts } = await stage.play();
+    problems.push(...lost, ...doubled, ...wrong);
+    sums.lost += lost.length;
+    sums.doubled += doubled.length;
+    const seconds = ((Date.now() - startedMs) / 1_000).toFixed(0);
+    console.log(`${problems.length === 0 ? 'passed ' : 'FAILED '} ${title}: ${seconds} s`);
+    console.log(counts);
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error));
     console.log(`FAILED  ${title}`);

@@ -1,6 +1,6 @@
 /** What all parts of the page share: the API, time, the theme, and the few values that several parts show. */
 import { computed, signal } from '@preact/signals';
-import type { ReadonlySignal } from '@preact/signals';
+import type { ReadonlySignal, Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { IncidentsAnswer, StatusAnswer } from '../../collector/src/api/types.ts';
@@ -28,6 +28,8 @@ export interface Page {
   /** The newest change of state in words, for people who hear the page. */
   readonly announcement: ReadonlySignal<string>;
   readonly announce: (words: string) => void;
+  /** An access token that has proved good for changes; in memory only, so it goes with the tab. */
+  readonly writeToken: Signal<string | null>;
 }
 
 export interface PagePorts {
@@ -58,6 +60,7 @@ export function createPage({ api, clock, isHidden, browserNowMs, theme }: PagePo
     announce: (words) => {
       announcement.value = words;
     },
+    writeToken: signal<string | null>(null),
   };
 }
 

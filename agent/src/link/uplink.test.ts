@@ -31,7 +31,9 @@ import { Uplink } from './uplink.ts';
 const cpu = testSchema('cpu', 20);
 const KEYS = generateIdentity();
 
-function setUp(options: { readonly segmentBytes?: number; readonly maxBytes?: number } = {}) {
+function setUp(
+  options: { readonly segmentBytes?: number; readonly maxBytes?: number; readonly gatherMs?: number } = {},
+) {
   const clock = new FakeClock();
   const log = fakeLog();
   let draws = 0;
@@ -59,6 +61,7 @@ function setUp(options: { readonly segmentBytes?: number; readonly maxBytes?: nu
     },
     inventory: { sections: () => sections, onChange: (listener) => void (onChange = listener) },
     vitals: () => ({ load1: 7 }),
+    ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),
   });
   const changeInventory = (next: typeof sections): void => {
     sections = next;
@@ -102,6 +105,36 @@ describe('a session', () => {
     appendTick(world.spool, [cpu]);
     await world.clock.advance(0);
     expect(ticksAt(world)).toEqual([2]);
+  });
+
+  it('gathers records that come fast, and waits no longer than it says', async () => {
+    const world = setUp({ gatherMs: 2_000 });
+    await connect(world);
+    const sentAfter: number[] = [];
+    for (let tick = 0; tick < 6; tick++) {
+      appendTick(world.spool, [cpu]);
+      // Timers are never exact.
+      await world.clock.advance(tick % 2 === 0 ? 1_004 : 997);
+      sentAfter.push(ticksAt(world).length);
+    }
+    expect(sentAfter).toEqual([1, 1, 3, 3, 5, 5]);
+    await world.clock.advance(1_500);
+    expect(ticksAt(world)).toHaveLength(6);
+    await world.clock.advance(10_000);
+    appendTick(world.spool, [cpu]);
+    await world.clock.advance(0);
+    expect(ticksAt(world)).toHaveLength(7);
+  });
+
+  it('sends what it gathered when it stops', async () => {
+    const world = setUp({ gatherMs: 2_000 });
+    await connect(world);
+    for (let i = 0; i < 3; i++) appendTick(world.spool, [cpu]);
+    const stopping = world.uplink.stop();
+    await world.clock.advance(10_000);
+    await stopping;
+    expect(ticksAt(world)).toHaveLength(3);
+    expect(world.clock.timerCount).toBe(0);
   });
 
   it('keeps batches to the size that passes a slow link', async () => {

@@ -48,6 +48,8 @@ export interface UplinkOptions {
   readonly inventory: InventorySource;
   /** Newest readings, null when there are none yet. @default none */
   readonly vitals?: () => Vitals | null;
+  /** Least time between sending two new records, while which they gather. @default 0: each at once */
+  readonly gatherMs?: number;
   /** Accept a weaker binding to the TLS session than this collector once had. @default false */
   readonly isDowngradeAllowed?: boolean;
 }
@@ -80,6 +82,8 @@ interface Link {
   isWaitingToSend: boolean;
 }
 
+/** Share of `gatherMs` by which a record may be early, and those that wait may be late, so that they leave with it. */
+const GATHER_SLACK_RATIO = 0.25;
 /** How long the last bytes get to leave when the agent stops. */
 const CLOSE_MS_MAX = 1_000;
 const REASON_MAX = 300;
@@ -96,6 +100,9 @@ export class Uplink {
   #queue: SessionEvent[] = [];
   #isWorking = false;
   #isAppendNoted = false;
+  /** When the session heard of a record last. */
+  #gatheredMonoMs = Number.NEGATIVE_INFINITY;
+  #gatherTimer: Timer | undefined;
   #timer: { readonly handle: Timer; readonly atMs: number } | undefined;
   /** What each message said last, so that it is not said again. */
   readonly #said = new Map<string, unknown>();
@@ -135,6 +142,7 @@ export class Uplink {
     this.#dispatch({ kind: 'stop' });
     await this.#until(() => this.#state.phase === 'STOPPED');
     spool.onAppend(() => {});
+    this.#gatherTimer?.cancel();
     const timer = clock.setTimer(CLOSE_MS_MAX, () => {
       for (const socket of this.#openSockets) socket.terminate();
       this.#openSockets.clear();
@@ -146,7 +154,7 @@ export class Uplink {
 
   /** The spool forbids calls from inside its callback, so the session hears of the record right after. */
   #noteAppend(): void {
-    if (this.#isAppendNoted) return;
+    if (this.#isAppendNoted || this.#isGathering()) return;
     this.#isAppendNoted = true;
     queueMicrotask(() => {
       this.#isAppendNoted = false;
@@ -154,6 +162,25 @@ export class Uplink {
       if (epoch !== undefined) this.#dispatch({ kind: 'appended', epochId: epoch.id });
       if (this.#state.phase === 'LIVE') this.#link?.vitals.sendDue();
     });
+  }
+
+  /** Whether a new record waits for the next one; a message costs as much as the reading of a tick. */
+  #isGathering(): boolean {
+    const { clock, gatherMs = 0 } = this.#options;
+    const nowMs = clock.monoMs();
+    const slackMs = gatherMs * GATHER_SLACK_RATIO;
+    if (nowMs - this.#gatheredMonoMs >= gatherMs - slackMs) {
+      this.#gatheredMonoMs = nowMs;
+      this.#gatherTimer?.cancel();
+      this.#gatherTimer = undefined;
+      return false;
+    }
+    this.#gatherTimer ??= clock.setTimer(
+      this.#gatheredMonoMs + gatherMs + slackMs - nowMs,
+      () => this.#noteAppend(),
+      { isBackground: true },
+    );
+    return true;
   }
 
   #now(): Moment {

@@ -154,6 +154,18 @@ describe('Readings', () => {
     expect(tick(readings, [['0', 1.25]]).schema).toBe(wide.schema);
   });
 
+  it.each([2 ** 31 - 1, -(2 ** 31), 2 ** 31, 2 ** 24, 0])('sends %d of any metric as it is', (value) => {
+    const readings = create();
+    readings.begin();
+    // With 6 and 9 decimals: the second does not hold the largest of them as an integer.
+    readings.add('node_pressure_io_waiting_seconds_total', value);
+    readings.add('node_schedstat_running_seconds_total', value, '0');
+    expect(overTheWire(readings.finish())).toEqual([
+      `node_pressure_io_waiting_seconds_total ${value}`,
+      `node_schedstat_running_seconds_total{cpu="0"} ${value}`,
+    ]);
+  });
+
   it('keeps the first of two series that become equal, and counts the other', () => {
     const readings = create();
     const part = tick(readings, [

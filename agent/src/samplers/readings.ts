@@ -42,6 +42,8 @@ interface Source {
   tick: number;
 }
 
+/** Decimals with which any whole number of 32 bits still fits an integer of the wire: 2^31 times 10^6 is below 2^52. */
+const INT32_SCALE_MAX = 6;
 const PRESENT = 0;
 /** Room for a file to grow a little before it needs other memory. */
 const SOURCE_BYTES_SPARE = 64;
@@ -298,7 +300,10 @@ export class Readings {
     let isWidened = false;
     for (let i = 0; i < this.#count; i++) {
       const scale = scales[i] ?? -1;
-      if (scale < 0 || this.#codes[i] !== PRESENT || fitsInteger(this.#values[i] ?? 0, scale)) continue;
+      const value = this.#values[i] ?? 0;
+      // Most values are whole numbers of 32 bits, which always fit.
+      if ((value | 0) === value && scale <= INT32_SCALE_MAX) continue;
+      if (scale < 0 || this.#codes[i] !== PRESENT || fitsInteger(value, scale)) continue;
       const emission = emissions[i];
       if (emission === undefined) continue;
       this.#floatMetrics.add(emission.metric);

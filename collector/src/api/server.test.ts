@@ -7,6 +7,8 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dependenciesSchema } from '../alerting/inhibition/dependencies.ts';
+import { routesSchema } from '../alerting/routing/route-config.ts';
 import type { TokenVerdict } from './auth/tokens.ts';
 import { createApi, createServer, type ApiPorts } from './server.ts';
 import { suppression } from './testing/suppression.ts';
@@ -189,6 +191,36 @@ describe('the HTTP server', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     // Remote write asks for a token itself; here nobody does, and nobody answers.
     expect((await fetch(`${url}/api/v1/write`, { method: 'POST' })).status).toBe(404);
+  });
+
+  it('lists routes and dependencies as they are in force', async () => {
+    const url = await serve({
+      routing: {
+        routes: routesSchema.parse([
+          { name: 'db', match: ['team="db"'], receivers: ['mail'], 'repeat-interval': '4h' },
+          { name: 'rest', receivers: ['chat'], fallback: 'mail', continue: true },
+        ]),
+        dependencies: dependenciesSchema.parse([{ match: ['host=~"branch-.*"'], parent: 'gateway' }]),
+      },
+    });
+    const db = { name: 'db', matchers: [{ name: 'team', operator: '=', value: 'db' }], receivers: ['mail'] };
+    const answer: unknown = await (await fetch(`${url}/v1/routes`)).json();
+    expect(answer).toMatchObject({
+      routes: [
+        { ...db, actions: ['page', 'ticket'], fallback: null, groupWaitMs: 0, repeatIntervalMs: 14_400_000 },
+        { name: 'rest', matchers: [], fallback: 'mail', repeatIntervalMs: null, continue: true },
+      ],
+    });
+    expect(await (await fetch(`${url}/v1/dependencies`)).json()).toEqual({
+      dependencies: [
+        {
+          matchers: [{ name: 'host', operator: '=~', value: 'branch-.*' }],
+          parent: 'gateway',
+          graceMs: 120_000,
+        },
+      ],
+    });
+    expect((await fetch(`${url}/v1/routes`, { method: 'POST' })).status).toBe(404);
   });
 
   it('names the parameter that is wrong', async () => {

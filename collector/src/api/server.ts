@@ -22,6 +22,7 @@ import { queriesRouter, type QueriesPort } from './routes/queries.ts';
 import { alertmanagerRouter, type AlertmanagerOptions } from './alertmanager/alertmanager.ts';
 import type { AccessTokens } from './auth/tokens.ts';
 import { maintenanceRouter, type MaintenancePort } from './routes/maintenance.ts';
+import { dependenciesRouter, routesRouter, type RoutingPort } from './routes/routing.ts';
 import { rulesRouter, type RulesPort } from './routes/rules.ts';
 import { silencesRouter } from './routes/silences.ts';
 import type { StatusAnswer } from './types.ts';
@@ -40,6 +41,7 @@ export interface ApiPorts {
   readonly queries: QueriesPort;
   readonly rules: RulesPort;
   readonly maintenance: MaintenancePort;
+  readonly routing: RoutingPort;
   /** Alerts and silences; the latter are under `/v1/silences` too. */
   readonly alertmanager: AlertmanagerOptions;
   readonly enrollment: EnrollPort;
@@ -88,6 +90,8 @@ export function createApi(ports: ApiPorts): Express {
   app.use('/v1/silences', silencesRouter(ports.alertmanager, mayChange));
   app.use('/v1/rules', rulesRouter(ports.rules, mayChange));
   app.use('/v1/maintenance', maintenanceRouter(ports.maintenance, mayChange));
+  app.use('/v1/routes', routesRouter(ports.routing));
+  app.use('/v1/dependencies', dependenciesRouter(ports.routing));
   app.get('/v1/status', (_request, response) => {
     response.json(ports.status());
   });

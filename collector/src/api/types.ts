@@ -368,6 +368,37 @@ export interface MaintenanceAnswer {
   readonly windows: readonly MaintenanceWindowShape[];
 }
 
+/** Who is told of incidents that fit; see docs/alerting.md. */
+export interface RouteShape {
+  readonly name: string;
+  /** Empty for everything. */
+  readonly matchers: readonly LabelMatcherShape[];
+  readonly actions: readonly Severity[];
+  readonly receivers: readonly string[];
+  readonly fallback: string | null;
+  readonly groupBy: readonly string[];
+  readonly groupWaitMs: number;
+  /** `null` for never. */
+  readonly repeatIntervalMs: number | null;
+  /** Whether the routes after it are asked too. */
+  readonly continue: boolean;
+}
+
+/** `GET /v1/routes`, in the order in which they are asked; what none takes goes to all receivers. */
+export interface RoutesAnswer {
+  readonly routes: readonly RouteShape[];
+}
+
+/** `GET /v1/dependencies`: hosts that are reached through another one. */
+export interface DependenciesAnswer {
+  readonly dependencies: readonly {
+    readonly matchers: readonly LabelMatcherShape[];
+    /** Name of the host that they are reached through. */
+    readonly parent: string;
+    readonly graceMs: number;
+  }[];
+}
+
 /** `GET /v1/status` */
 export interface StatusAnswer {
   readonly version: string;

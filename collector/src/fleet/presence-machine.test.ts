@@ -6,7 +6,9 @@ import { nextPresence, unknownPresence, type Presence, type PresenceEvent } from
 const SETTINGS = { silenceMs: 30, graceMs: 20, plannedMs: 200 };
 
 /** Plays events, each `[time, event]`, from UNKNOWN with a grace of 100; the states after each. */
-function play(...steps: readonly (readonly [number, PresenceEvent['kind'] | `bye ${string}`])[]): string[] {
+function play(
+  ...steps: readonly (readonly [number, PresenceEvent['kind'] | 'work is over' | `bye ${string}`])[]
+): string[] {
   let presence = unknownPresence('collector_start', 0, 100);
   return steps.map(([atMs, name]) => {
     presence = nextPresence(presence, eventOf(name), atMs, SETTINGS);
@@ -18,6 +20,8 @@ function eventOf(name: string): PresenceEvent {
   const reason = BYE_REASONS.find((known) => name === `bye ${known}`);
   if (reason !== undefined) return { kind: 'bye', reason };
   if (name === 'held') return { kind: 'held', untilMs: 500 };
+  if (name === 'maintenance') return { kind: 'maintenance', isOpen: true };
+  if (name === 'work is over') return { kind: 'maintenance', isOpen: false };
   if (name === 'welcomed' || name === 'heard' || name === 'disconnected') return { kind: name };
   return { kind: 'tick' };
 }
@@ -121,6 +125,42 @@ describe('nextPresence', () => {
         [206, 'tick'],
       ],
       'up planned planned suspect',
+    ],
+    [
+      'is planned while there is work at it, and suspect when that is over',
+      [
+        [5, 'welcomed'],
+        [6, 'maintenance'],
+        [35, 'tick'],
+        [36, 'maintenance'],
+        [9_000, 'tick'],
+        [9_001, 'work is over'],
+        [9_021, 'tick'],
+        [9_022, 'maintenance'],
+        [9_023, 'heard'],
+      ],
+      'up up suspect planned planned suspect down planned up',
+    ],
+    [
+      'may stay away as long as the work lasts when it said farewell for it',
+      [
+        [5, 'welcomed'],
+        [6, 'bye shutdown'],
+        [205, 'maintenance'],
+        [224, 'tick'],
+        [224, 'heard'],
+        [225, 'work is over'],
+        [225, 'tick'],
+      ],
+      'up planned planned planned planned planned suspect',
+    ],
+    [
+      'is unknown as before while there is work and nobody knows anything',
+      [
+        [5, 'maintenance'],
+        [99, 'work is over'],
+      ],
+      'unknown unknown',
     ],
     [
       'does not go down while it is held',

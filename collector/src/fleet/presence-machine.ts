@@ -4,6 +4,7 @@
  *   UNKNOWN ── start grace over ──► SUSPECT ── grace over ──► DOWN
  *      any but UP ── welcomed ──► UP ── silent, or connection gone ──► SUSPECT
  *      any ── farewell ──► PLANNED ── timeout ──► SUSPECT
+ *      SUSPECT, DOWN ── maintenance ──► PLANNED ── its end ──► SUSPECT
  */
 import type { ByeReason } from '@rollcall/shared/protocol/messages.ts';
 import type { HostState } from '../api/types.ts';
@@ -31,6 +32,7 @@ export type PresenceReason =
   | 'never_came'
   | 'grace_over'
   | 'planned_over'
+  | 'maintenance'
   | `bye_${ByeReason}`;
 
 /** All times are monotonic milliseconds. */
@@ -51,6 +53,8 @@ export type PresenceEvent =
   | { readonly kind: 'bye'; readonly reason: ByeReason }
   /** Many hosts vanished together: a SUSPECT one must not be called DOWN before `untilMs`. */
   | { readonly kind: 'held'; readonly untilMs: number }
+  /** Whether somebody has announced work at the host for this moment. */
+  | { readonly kind: 'maintenance'; readonly isOpen: boolean }
   | { readonly kind: 'tick' };
 
 /** A host of which nothing is known yet, until `graceMs` from now. */
@@ -79,7 +83,9 @@ export function nextPresence(
     case 'heard':
       if (presence.state === 'up') return staysUp(presence, nowMs, settings);
       // What still trickles in of a session that said farewell does not bring the host back.
-      return presence.state === 'planned' ? presence : to('up', 'heard', settings.silenceMs);
+      return presence.state === 'planned' && presence.reason !== 'maintenance'
+        ? presence
+        : to('up', 'heard', settings.silenceMs);
     case 'disconnected':
       return presence.state === 'up' ? to('suspect', 'disconnected', settings.graceMs) : presence;
     case 'bye':
@@ -88,6 +94,10 @@ export function nextPresence(
       return presence.state === 'suspect' && presence.untilMs < event.untilMs
         ? { ...presence, untilMs: event.untilMs }
         : presence;
+    case 'maintenance':
+      return event.isOpen
+        ? inMaintenance(presence, nowMs, settings)
+        : afterMaintenance(presence, nowMs, settings);
     case 'tick':
       return nowMs < presence.untilMs ? presence : afterTimeout(presence, nowMs, settings);
   }
@@ -118,6 +128,26 @@ function afterBye(
         untilMs: nowMs + settings.plannedMs,
       };
   }
+}
+
+/** A host that is there stays UP: work at it does not make it absent. */
+function inMaintenance(presence: Presence, nowMs: number, settings: PresenceSettings): Presence {
+  switch (presence.state) {
+    case 'suspect':
+    case 'down':
+      return { state: 'planned', reason: 'maintenance', sinceMs: nowMs, untilMs: Number.POSITIVE_INFINITY };
+    case 'planned':
+      // Who said farewell for the work may stay away as long as it lasts.
+      return { ...presence, untilMs: Math.max(presence.untilMs, nowMs + settings.graceMs) };
+    case 'unknown':
+    case 'up':
+      return presence;
+  }
+}
+
+function afterMaintenance(presence: Presence, nowMs: number, settings: PresenceSettings): Presence {
+  if (presence.state !== 'planned' || presence.reason !== 'maintenance') return presence;
+  return { state: 'suspect', reason: 'planned_over', sinceMs: nowMs, untilMs: nowMs + settings.graceMs };
 }
 
 function afterTimeout(presence: Presence, nowMs: number, settings: PresenceSettings): Presence {

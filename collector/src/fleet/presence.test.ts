@@ -122,6 +122,53 @@ describe('PresenceWatch', () => {
     expect(presence.now(id).state).toBe('suspect');
   });
 
+  it('takes hosts that are away for planned while there is work at them, and for down afterwards', async () => {
+    const { presence, add, clock, changes } = setUp();
+    const [worked, other] = [add('worked'), add('other')];
+    const endMs = startMs + 300_000;
+    presence.followPlannedWork((wallMs) => (hostId) => hostId === worked && wallMs < endMs);
+    for (const id of [worked, other]) presence.welcomed(id);
+    await clock.advance(10_000);
+    expect(presence.now(worked).state).toBe('up');
+    for (const id of [worked, other]) presence.disconnected(id);
+    await clock.advance(60_000);
+    expect([presence.now(worked).state, presence.now(other).state]).toEqual(['planned', 'down']);
+    presence.heard(worked);
+    expect(presence.now(worked).state).toBe('up');
+    await clock.advance(300_000);
+    expect(presence.now(worked).state).toBe('down');
+    const ofWorked = changes.filter(({ hostId }) => hostId === worked);
+    expect(ofWorked.map(({ to, reason }) => `${to} ${reason}`)).toEqual([
+      'up welcomed',
+      'suspect disconnected',
+      'planned maintenance',
+      'up heard',
+      'suspect silent',
+      'planned maintenance',
+      'suspect planned_over',
+      'down grace_over',
+    ]);
+    const history = presence.history(worked, { fromMs: startMs + 20_000, toMs: startMs + 30_000 });
+    expect(history.map(({ state }) => state)).toEqual(['planned']);
+  });
+
+  it('takes a host that is down for planned as soon as work at it begins', async () => {
+    const { presence, add, clock } = setUp();
+    const id = add('web');
+    let isOpen = false;
+    presence.followPlannedWork(() => () => isOpen);
+    presence.welcomed(id);
+    presence.disconnected(id);
+    await clock.advance(40_000);
+    expect(presence.now(id).state).toBe('down');
+    isOpen = true;
+    await clock.advance(1_000);
+    expect(presence.counts()).toMatchObject({ down: 0, planned: 1 });
+    isOpen = false;
+    await clock.advance(31_000);
+    expect(presence.now(id).state).toBe('down');
+  });
+
   it('holds hosts that vanish together, and only those', async () => {
     const { presence, ids, clock } = setUp({ hostCount: 20 });
     for (const id of ids) presence.welcomed(id);

@@ -44,8 +44,8 @@ export const PRESENCE_DEFAULTS: PresenceWatchSettings = {
   mass: { ratio: 0.2, hostsMin: 5, windowMs: 60_000, graceMs: 300_000 },
 };
 
-/** Agents let in per second after a restart; the gateway's admission. */
-const ADMISSION_PER_SECOND = 250;
+/** Logins per second that a slow machine finishes after a restart. */
+const LOGINS_PER_SECOND = 250;
 const SEEN_WRITE_MS = 60_000;
 /** How often the time of the last look is written: what a crash can hide of it. */
 const WATCHED_WRITE_MS = 15_000;
@@ -53,10 +53,15 @@ const WATCHED_WRITE_MS = 15_000;
 const STALL_MS = 2_000;
 
 const TICK: PresenceEvent = { kind: 'tick' };
+const WORK: PresenceEvent = { kind: 'maintenance', isOpen: true };
+const NO_WORK: PresenceEvent = { kind: 'maintenance', isOpen: false };
+
+/** At which hosts there is planned work at a moment of the wall clock, by id. */
+export type PlannedWork = (wallMs: number) => (hostId: string) => boolean;
 
 /** The time that `hostCount` agents need to come back after the collector started. */
 export function startGraceMs(hostCount: number): number {
-  return Math.max(120_000, (hostCount / ADMISSION_PER_SECOND) * 1000 + 60_000);
+  return Math.max(120_000, (hostCount / LOGINS_PER_SECOND) * 1000 + 60_000);
 }
 
 export interface PresenceChange {
@@ -101,6 +106,7 @@ export class PresenceWatch {
   #isMass = false;
   #isWriteFailing = false;
   #timer: Timer | undefined;
+  #plannedWork: PlannedWork | undefined;
 
   /** Every host that is not revoked begins UNKNOWN. */
   constructor(options: {
@@ -210,6 +216,11 @@ export class PresenceWatch {
     return this.#history.seen(hostId, range);
   }
 
+  /** From now on hosts that are away while there is work at them are PLANNED. */
+  followPlannedWork(plannedWork: PlannedWork): void {
+    this.#plannedWork = plannedWork;
+  }
+
   start(): void {
     this.#timer ??= this.#clock.setTimer(
       this.#settings.tickMs,
@@ -253,8 +264,14 @@ export class PresenceWatch {
     this.#lastTickMonoMs = monoMs;
     this.#judgeMass();
     const wallMs = this.#clock.wallMs();
+    const hasWork = this.#plannedWork?.(wallMs);
     for (const [hostId, watched] of this.#watched) {
+      // Before the time that a farewell gives runs out, and after the silence was noticed.
+      if (watched.presence.state === 'planned')
+        this.#step(hostId, hasWork?.(hostId) === true ? WORK : NO_WORK);
       this.#step(hostId, TICK);
+      const { state } = watched.presence;
+      if ((state === 'suspect' || state === 'down') && hasWork?.(hostId) === true) this.#step(hostId, WORK);
       if (Math.abs(wallMs - watched.writtenSeenMs) >= SEEN_WRITE_MS) this.#recordSeen(hostId, watched);
     }
     if (this.#history.hasUnwritten || Math.abs(wallMs - this.#writtenWatchedMs) >= WATCHED_WRITE_MS)

@@ -33,12 +33,15 @@ const TICK_MS = 1_000;
 /** Connections that are looked at in one turn of the event loop, and the pause before the next ones: 20,000 within a tick. */
 const CONNECTIONS_PER_TURN = 200;
 const TURN_PAUSE_MS = 10;
-const ADMISSIONS_PER_SECOND = 250;
+/** Sockets let in: what a fast machine can take. What this one can take shows in how many logins it finishes. */
+const ADMISSION = { burst: 250, perSecond: 1_000 };
+/** What agents that are asked to come back later expect to be finished. */
+const LOGINS_PER_SECOND = 250;
 /** Less than the silence that presence allows. */
 const RETRY_AFTER_SECONDS_MAX = 25;
 /**
  * Logins under way: at most what the last second would finish in four, well within the time that each of them has, and
- * never fewer than one second of admission. On a machine that is too slow for the admission, more would all run out of time, come back and begin anew.
+ * never fewer than come at once. On a machine that is too slow for the admission, more would all run out of time, come back and begin anew.
  */
 const LOGINS_UNDER_WAY_SECONDS = 4;
 const LOGINS_UNDER_WAY_MIN = 250;
@@ -142,10 +145,7 @@ class AgentGateway implements Gateway {
     this.#options = options;
     const { clock, log, hosts, journal, inventory } = options;
     this.#intake = new InventoryIntake({ inventory, log });
-    this.#admission = new TokenBucket(
-      { burst: ADMISSIONS_PER_SECOND, perSecond: ADMISSIONS_PER_SECOND },
-      clock.monoMs(),
-    );
+    this.#admission = new TokenBucket(ADMISSION, clock.monoMs());
     this.#isWritable = journal.stats().isWritable;
     this.#shared = {
       ...options,
@@ -232,7 +232,7 @@ class AgentGateway implements Gateway {
    */
   #retryAfterSeconds(): number {
     const missing = this.#options.hosts.count - this.#byAgent.size;
-    const perSecond = Math.min(ADMISSIONS_PER_SECOND, this.#loginsLastSecond || ADMISSIONS_PER_SECOND);
+    const perSecond = this.#loginsLastSecond || LOGINS_PER_SECOND;
     const spread = Math.min(RETRY_AFTER_SECONDS_MAX, Math.ceil(missing / perSecond) + 1);
     return 1 + Math.floor(this.#options.random() * spread);
   }
@@ -286,7 +286,7 @@ class AgentGateway implements Gateway {
   #returnWindow(closeCode: number): { readonly minMs: number; readonly maxMs: number } | undefined {
     if (closeCode === CLOSE_CODE.SLOW_DOWN) return SLOW_DOWN_WINDOW;
     if (closeCode !== CLOSE_CODE.UNAVAILABLE) return undefined;
-    const spreadMs = (this.#byAgent.size / ADMISSIONS_PER_SECOND) * 1000;
+    const spreadMs = (this.#byAgent.size / LOGINS_PER_SECOND) * 1000;
     return { minMs: RETURN_MIN_MS, maxMs: Math.round(RETURN_MAX_MS + spreadMs) };
   }
 

@@ -4,8 +4,8 @@
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
+import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
-import { surveySamples } from '@rollcall/shared/protocol/survey.ts';
 import type { CommittedSamples, Journal, JournalStats } from './journal.ts';
 import type { JournalReader, JournalSnapshot } from './reader.ts';
 import { allocateValues } from './values.ts';
@@ -31,7 +31,7 @@ export class JournalFollower implements Journal {
   /** Position up to which listeners know everything. */
   #pos: number;
   /** By lane and number; a number never changes its schema. */
-  readonly #schemas = new Map<string, Schema>();
+  readonly #schemas = new Map<number, Map<number, Schema>>();
 
   /** Follows from the newest record on; what is older must be read through `reader`. */
   constructor(reader: JournalReader) {
@@ -55,9 +55,9 @@ export class JournalFollower implements Journal {
       if (expected === 0) return true;
       if (expected < 0 || expected > rowsMax || snapshot.countAfter(this.#pos) !== expected) return false;
       const ticks = Array.from(snapshot.ticksAfter(this.#pos), (tick): CommittedSamples => {
-        const schemaOf = (number: number): Schema | undefined =>
-          this.#schemaOf(snapshot, tick.laneId, number);
-        const found = surveySamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf, allocateValues);
+        const schemaOf = this.#schemasOf(snapshot, tick.laneId);
+        // Listeners keep what is in it, so putting off the decoding would save nothing.
+        const found = decodeSamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf, allocateValues);
         const blocks = found.filter((block) => block.kind !== 'unknown');
         const { pos, laneId, agentId, epochId, timeMs } = tick;
         return { pos, laneId, agentId, epochId, timeMs, blocks };
@@ -95,13 +95,20 @@ export class JournalFollower implements Journal {
     return Promise.resolve();
   }
 
-  #schemaOf(snapshot: JournalSnapshot, laneId: number, number: number): Schema | undefined {
-    const key = `${laneId}/${number}`;
-    const known = this.#schemas.get(key);
-    if (known !== undefined) return known;
-    const schema = snapshot.schemaOf(laneId, number);
-    if (schema !== undefined) this.#schemas.set(key, schema);
-    return schema;
+  #schemasOf(snapshot: JournalSnapshot, laneId: number): (number: number) => Schema | undefined {
+    let ofLane = this.#schemas.get(laneId);
+    if (ofLane === undefined) {
+      ofLane = new Map();
+      this.#schemas.set(laneId, ofLane);
+    }
+    const known = ofLane;
+    return (number) => {
+      let schema = known.get(number);
+      if (schema !== undefined) return schema;
+      schema = snapshot.schemaOf(laneId, number);
+      if (schema !== undefined) known.set(number, schema);
+      return schema;
+    };
   }
 }
 

@@ -9,6 +9,8 @@ import { AppError } from './errors.ts';
 const TWO_32 = 0x1_0000_0000;
 const TWO_48 = 0x1_0000_0000_0000;
 const INT32_MAX = 0x7fff_ffff;
+/** Below this magnitude the zig-zag form is an integer of 31 bits, for which the bit operators do. */
+const ZIGZAG_INT_MAX = 0x4000_0000;
 /** Seven bits each: enough for 2^53 - 1. */
 const VARINT_BYTES_MAX = 8;
 
@@ -90,6 +92,10 @@ export class ByteWriter {
 
   /** Signed LEB128 after zig-zag; `value` is an integer of at most 2^53 - 1 in magnitude. */
   zigzag(value: number): void {
+    if (value > -ZIGZAG_INT_MAX && value < ZIGZAG_INT_MAX) {
+      this.varint((value << 1) ^ (value >> 31));
+      return;
+    }
     // Zig-zag doubles the magnitude, which may leave the safe range: the first byte takes the sign and six bits.
     const isNegative = value < 0;
     const magnitude = isNegative ? -value - 1 : value;

@@ -29,8 +29,8 @@ const EPOCH_ID_PATTERN = /^[0-9a-f]{16}$/;
 /** Longest explanation in REJECT and ERROR, in UTF-16 units. */
 const TEXT_LENGTH_MAX = 200;
 const GOAWAY_MS_MAX = 3_600_000;
-/** One record alone is compressed already. */
-const PACK_RECORDS_MIN = 2;
+/** A few are new readings, which leave as they are; more are a backlog. */
+const PACK_RECORDS_MIN = 8;
 
 /** WebSocket close codes; docs/protocol.md says what an agent does on each. */
 export const CLOSE_CODE = {

@@ -107,17 +107,17 @@ describe('packed records', () => {
 
 describe('a packed BATCH', () => {
   it('is marked by its flag, and has the records in it', () => {
-    const records = ticks(3);
+    const records = ticks(8);
     const frame = decodeFrame(encodePackedBatch(EPOCH, records));
-    expect(frame).toMatchObject({ type: MESSAGE.BATCH, flags: FRAME_FLAG_PACKED, count: 3 });
+    expect(frame).toMatchObject({ type: MESSAGE.BATCH, flags: FRAME_FLAG_PACKED, count: 8 });
     const batch = decodeBatch(frame);
     expect(batch.epochId).toBe(EPOCH);
-    expect(batch.records.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    expect(batch.records.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  it('is an ordinary one for a single record', () => {
-    const [record = Buffer.alloc(0)] = ticks(1);
-    expect(encodePackedBatch(EPOCH, [record])).toEqual(encodeBatch(EPOCH, [record]));
+  it('is an ordinary one for a few records, which are no backlog', () => {
+    const records = ticks(7);
+    expect(encodePackedBatch(EPOCH, records)).toEqual(encodeBatch(EPOCH, records));
   });
 
   it('is the only message that may have the flag', () => {

@@ -72,6 +72,10 @@ describe('record', () => {
     expect(codecOf(Buffer.alloc(127))).toBe(CODEC.NONE);
     expect(codecOf(Buffer.alloc(128))).toBe(CODEC.DEFLATE_RAW);
     expect(codecOf(Buffer.from(Array.from({ length: 250 }, (_unused, i) => i)))).toBe(CODEC.NONE);
+    const codecFrom = (compressMinBytes: number): number =>
+      decodeRecord(encodeRecord({ ...DRAFT, body: Buffer.alloc(500), compressMinBytes }, 1), 0).codec;
+    expect(codecFrom(501)).toBe(CODEC.NONE);
+    expect(codecFrom(500)).toBe(CODEC.DEFLATE_RAW);
   });
 
   it('shows every change of a single bit and every cut', () => {

@@ -34,7 +34,7 @@ export const CODEC = { NONE: 0, DEFLATE_RAW: 1 } as const;
 export const RECORD_HEADER_BYTES = 34;
 /** Offset from which the checksum covers a record. */
 const CRC_FROM = 8;
-/** Bodies smaller than this are not worth compressing. */
+/** Bodies smaller than this are never worth compressing. */
 const COMPRESS_MIN_BYTES = 128;
 /**
  * Tables and window that small bodies are compressed with. Those of zlib's default are 256 KiB, which have to be found,
@@ -61,6 +61,8 @@ export interface RecordDraft {
   readonly bootMs: number;
   /** As it is before compression, at most 512 KiB. */
   readonly body: Uint8Array;
+  /** A body smaller than this stays as it is. @default 128 */
+  readonly compressMinBytes?: number;
 }
 
 /** A header as it was read: the kind may be unknown, everything else has been checked against the record's bytes. */
@@ -89,12 +91,12 @@ export interface WireRecord extends RecordHeader {
 }
 
 /**
- * The bytes of a record, owned by the caller. The body is compressed with raw deflate level 1 when that saves 5 %.
+ * The bytes of a record, owned by the caller. The body is compressed with raw deflate level 1 when it is large enough and that saves 5 %.
  * @param seq number in the epoch, 1 to 2^48 - 1; anything else is a bug and throws
  * @throws AppError LIMIT_EXCEEDED when the body is over 512 KiB, or over 128 KiB as stored
  */
 export function encodeRecord(draft: RecordDraft, seq: number): Buffer {
-  const { body } = draft;
+  const { body, compressMinBytes = COMPRESS_MIN_BYTES } = draft;
   assert(seq >= 1, 'records are numbered from 1');
   if (body.length > LIMITS.recordInflatedBytes) {
     throw new AppError(
@@ -104,7 +106,7 @@ export function encodeRecord(draft: RecordDraft, seq: number): Buffer {
   }
   let stored = body;
   let codec: number = CODEC.NONE;
-  if (body.length >= COMPRESS_MIN_BYTES) {
+  if (body.length >= compressMinBytes) {
     const deflated = deflateRawSync(body, body.length <= SMALL_BODY_BYTES ? SMALL_BODY_DEFLATE : DEFLATE);
     const isWithinRatio = body.length <= deflated.length * LIMITS.recordInflateRatio;
     if (isWithinRatio && deflated.length <= body.length * (1 - COMPRESS_GAIN_RATIO)) {

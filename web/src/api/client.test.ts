@@ -148,3 +148,23 @@ test('sends an expression as a form', async () => {
     new URLSearchParams('query=up%7Binstance%3D%22a%26b%22%7D&start=10&end=20&step=5'),
   );
 });
+
+test('changes an incident with a token, which stands nowhere but in its header', async () => {
+  const { api, calls } = apiWith(() =>
+    json({ error: { code: 'UNAUTHORIZED', message: 'the token is for reading' } }, 403),
+  );
+  const by = { token: 'secret', signal: never };
+  const answer = await api.changeIncident('i-1', { kind: 'comment', text: 'on it' }, by);
+  expect(answer).toEqual({
+    kind: 'refused',
+    status: 403,
+    code: 'UNAUTHORIZED',
+    message: 'the token is for reading',
+  });
+  await api.changeIncident('i/2', { kind: 'unack' }, by);
+  expect(calls.map(({ url, init }) => [init?.method, url, init?.body])).toEqual([
+    ['POST', '/v1/incidents/i-1/comments', '{"text":"on it"}'],
+    ['POST', '/v1/incidents/i%2F2/unack', '{}'],
+  ]);
+  expect(new Headers(calls[0]?.init?.headers).get('authorization')).toBe('Bearer secret');
+});

@@ -59,8 +59,24 @@ export interface Api {
   inventoryChanges(id: string, signal: AbortSignal): Promise<Answer<InventoryChangesAnswer>>;
   incidents(filter: IncidentFilter, signal: AbortSignal): Promise<Answer<IncidentsAnswer>>;
   incident(id: string, signal: AbortSignal): Promise<Answer<IncidentDetail>>;
+  /** The incident as it is afterwards. An aborted or unanswered change may have taken place all the same. */
+  changeIncident(id: string, change: IncidentChange, by: ChangeAuthority): Promise<Answer<IncidentDetail>>;
   status(signal: AbortSignal): Promise<Answer<StatusAnswer>>;
   queryRange(query: RangeQuery, signal: AbortSignal): Promise<Answer<readonly MatrixSeries[]>>;
+}
+
+/** What a person does with an incident. */
+export type IncidentChange =
+  | { readonly kind: 'ack'; readonly note: string }
+  | { readonly kind: 'unack' }
+  | { readonly kind: 'comment'; readonly text: string }
+  | { readonly kind: 'close'; readonly reason: string };
+
+/** On whose behalf something is changed. */
+export interface ChangeAuthority {
+  /** An access token for everything. */
+  readonly token: string;
+  readonly signal: AbortSignal;
 }
 
 export interface IncidentFilter {
@@ -88,6 +104,23 @@ export function createApi(ports: { readonly fetch: typeof fetch; readonly clock:
       get(`/v1/hosts/${encodeURIComponent(id)}/changes`, readInventoryChanges, signal),
     incidents: (filter, signal) => get(incidentsUrl(filter), readIncidents, signal),
     incident: (id, signal) => get(`/v1/incidents/${encodeURIComponent(id)}`, readIncidentDetail, signal),
+    changeIncident: (id, { kind, ...body }, { token, signal }) =>
+      request(ports, {
+        url: `/v1/incidents/${encodeURIComponent(id)}/${kind === 'comment' ? 'comments' : kind}`,
+        read: readIncidentDetail,
+        signal,
+        init: {
+          method: 'POST',
+          // What the browser knows for reading must not stand in, and a refusal must not make it ask by itself.
+          credentials: 'omit',
+          headers: {
+            accept: 'application/json',
+            'content-type': 'application/json',
+            authorization: `Bearer ${token}`,
+          },
+          body: JSON.stringify(body),
+        },
+      }),
     status: (signal) => get('/v1/status', readStatus, signal),
     queryRange: (query, signal) =>
       // A form, not an address: the expression carries host names, and an address has a length limit.

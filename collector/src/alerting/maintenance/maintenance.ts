@@ -110,6 +110,12 @@ export class Maintenance implements Suppressor {
     };
   }
 
+  /** Whether somebody with these labels stands in a window that is open at the moment. */
+  openFor(nowMs: number): (labels: LabelValues) => boolean {
+    const open = [...this.#windows.values()].filter((live) => openSpan(live, nowMs) !== undefined);
+    return (labels) => open.some(({ fits }) => fits(labels));
+  }
+
   /** All windows, oldest first. */
   list(): readonly WindowView[] {
     return [...this.#windows.values()].map((live) => this.#viewOf(live));

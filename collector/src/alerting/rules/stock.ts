@@ -22,8 +22,8 @@ export function stockRules(settings: StockRuleSettings = STOCK_RULE_DEFAULTS): r
   return [HOST_DOWN, HOST_DOWN_PAGE, filesystemAlmostFull(settings)];
 }
 
-// Presence has waited for three missed ticks and the host's grace already, so there is no further hold time.
-const HOST_DOWN: PresenceRule = {
+/** A host is silent. Presence has waited for three missed ticks and its grace, so there is no further hold time. */
+export const HOST_DOWN: PresenceRule = {
   source: 'presence',
   id: 'HostDown',
   name: 'HostDown',

@@ -15,7 +15,7 @@ export const ADMIN_TOKEN = 'rca1_admin';
 /** What a server needs for silences, windows and alerts; `alerts` as told. */
 export function suppression(
   alerts: readonly ApiAlert[] = [],
-): Pick<ApiPorts, 'alertmanager' | 'maintenance'> {
+): Pick<ApiPorts, 'alertmanager' | 'maintenance' | 'routing'> {
   const clock = new FakeClock();
   const wallMs = (): number => clock.wallMs();
   const options = {
@@ -36,6 +36,7 @@ export function suppression(
       alerts: () => alerts,
     },
     maintenance: { maintenance: new Maintenance(options), changed: () => {} },
+    routing: { routes: [], dependencies: [] },
   };
 }
 

@@ -79,7 +79,7 @@ function shapeOf(labels: Labels): string {
 }
 
 function namesOf(labels: Labels): string[] {
-  return [...labels.entries()].map(([name]) => name).filter((name) => name !== METRIC_NAME);
+  return labels.flat.filter((text, at) => at % 2 === 0 && text !== METRIC_NAME);
 }
 
 /** @throws AppError LIMIT_EXCEEDED, RECORD_UNDECODABLE when a label cannot be stored */

@@ -104,12 +104,13 @@ export class OwnSeriesWriter {
     let accepted = 0;
     const rejected: { labels: Labels; timeMs: number; reason: RejectReason }[] = [];
     try {
-      const storable = newStorable(lane, batch);
+      // Looked up once: finding a series by its labels costs as much as all the rest.
+      const known = batch.map(({ labels }) => lane.series.get(labels.key));
+      const storable = storableKeys(batch.filter((_, at) => known[at] === undefined));
       for (const [at, { labels, samples }] of batch.entries()) {
         if (at % SERIES_PER_TURN === SERIES_PER_TURN - 1) await this.#options.yieldToLoop();
         // Waiting for what is there already would cost more than all the rest.
-        const series =
-          lane.series.get(labels.key) ?? (await this.#newSeries(lane, { labels, samples }, storable));
+        const series = known[at] ?? (await this.#newSeries(lane, { labels, samples }, storable));
         for (const sample of samples) {
           const verdict = series === undefined ? 'invalid_labels' : judge(series, sample);
           if (verdict === 'same' || verdict === 'new') accepted++;
@@ -132,7 +133,9 @@ export class OwnSeriesWriter {
     { labels, samples }: AppendSeries,
     storable: ReadonlySet<string>,
   ): Promise<OwnSeries | undefined> {
-    if (!storable.has(labels.key)) return undefined;
+    // A batch may hold a new series twice.
+    const placed = lane.series.get(labels.key);
+    if (placed !== undefined || !storable.has(labels.key)) return placed;
     const fromMs = samples.reduce((least, { timeMs }) => Math.min(least, timeMs), Number.POSITIVE_INFINITY);
     // Only a sample that is older than something stored before can be out of order.
     const last = fromMs <= this.#newestMs ? await this.#options.findLast(labels, fromMs) : undefined;
@@ -228,11 +231,10 @@ export class OwnSeriesWriter {
   }
 }
 
-/** Keys of the series of a batch that the lane does not know yet, and that can be stored. */
-function newStorable(lane: OwnLane, batch: readonly AppendSeries[]): ReadonlySet<string> {
-  const unknown = new Map<string, Labels>();
-  for (const { labels } of batch) if (!lane.series.has(labels.key)) unknown.set(labels.key, labels);
-  return new Set(storableAmong([...unknown.values()]).map(({ key }) => key));
+/** Keys of those series that can be stored. */
+function storableKeys(series: readonly AppendSeries[]): ReadonlySet<string> {
+  const different = new Map(series.map(({ labels }) => [labels.key, labels]));
+  return new Set(storableAmong([...different.values()]).map(({ key }) => key));
 }
 
 /** Whether a sample is new, the same as the newest one, or not to be stored. */
@@ -252,8 +254,9 @@ function judge({ last }: OwnSeries, sample: AppendSample): RejectReason | 'new' 
 }
 
 function take(series: OwnSeries, sample: AppendSample): Point {
-  series.last = { timeMs: sample.timeMs, value: sample.value, isStale: sample.isStale ?? false };
-  return { series, ...series.last };
+  const { timeMs, value, isStale = false } = sample;
+  series.last = { timeMs, value, isStale };
+  return { series, timeMs, value, isStale };
 }
 
 /** Blocks for points of one time, in portions that fit in a record. */

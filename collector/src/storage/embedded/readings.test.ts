@@ -39,10 +39,9 @@ test('gives back what was put in, in order of time and position', () => {
         const block = { schema, timeMs, pos, values, states };
         plain.push(block);
         for (let times = isRepeated ? 2 : 1; times > 0; times--) {
-          readings.insert(block, (made, gone) => {
-            for (const chunk of made) bytes += chunk.bytes;
-            bytes -= gone?.bytes ?? 0;
-          });
+          const { made, gone } = readings.insert(block);
+          for (const chunk of made) bytes += chunk.bytes;
+          bytes -= gone?.bytes ?? 0;
         }
       }
       const wanted = plain
@@ -68,10 +67,7 @@ test('gives back what was put in, in order of time and position', () => {
 test('what was given stays what it was while more comes in', () => {
   const readings = new Readings(0);
   const add = (timeMs: number, pos: number) =>
-    readings.insert(
-      { schema: SCHEMAS[1], timeMs, pos, values: Float64Array.of(timeMs), states: undefined },
-      () => {},
-    );
+    readings.insert({ schema: SCHEMAS[1], timeMs, pos, values: Float64Array.of(timeMs), states: undefined });
   for (let at = 0; at < 40; at++) add(at * 10, at);
   const before = readings.runs(0, 1_000, 1_000);
   const texts = before.flatMap(blocksOf).map(told);

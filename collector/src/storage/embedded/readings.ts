@@ -128,6 +128,14 @@ export class ReadingChunk {
   }
 }
 
+/** What changed when a reading was taken in. */
+interface Inserted {
+  readonly made: readonly ReadingChunk[];
+  readonly gone?: ReadingChunk;
+}
+
+const NOTHING_NEW: Inserted = { made: [] };
+
 /** Readings of one sampler of one host, in order of time and position, however they arrive. */
 export class Readings {
   /** Every reading from this time on is here. */
@@ -142,26 +150,27 @@ export class Readings {
 
   /**
    * Takes in a reading; one that is here already counts once.
-   * @param changed gets chunks that were made for it, and those that were given up
+   * @returns chunks that were made for it, and the one that they replace
    */
-  insert(block: Block, changed: (made: readonly ReadingChunk[], gone?: ReadingChunk) => void): void {
+  insert(block: Block): Inserted {
     let at = this.#chunks.length;
+    // Nearly always it is the newest one.
+    if (this.#chunks[at - 1]?.push(block) === true) return NOTHING_NEW;
     while (at > 0 && this.#chunks[at - 1]?.rowsBefore(block) === 0) at--;
     const before = this.#chunks[at - 1];
     // A chunk that begins with the reading itself comes after this place.
-    if (before?.has(block) === true || this.#chunks[at]?.has(block) === true) return;
+    if (before?.has(block) === true || this.#chunks[at]?.has(block) === true) return NOTHING_NEW;
     const row = before?.rowsBefore(block) ?? 0;
     if (before === undefined || row === before.length) {
-      if (before?.push(block) === true) return;
+      if (before?.push(block) === true) return NOTHING_NEW;
       const chunk = chunkFor(block, before);
       this.#chunks.splice(at, 0, chunk);
-      changed([chunk]);
-      return;
+      return { made: [chunk] };
     }
     const made = [before.part(0, row), chunkFor(block, undefined), before.part(row, before.length)];
     this.#chunks.splice(at - 1, 1, ...made);
     before.isGone = true;
-    changed(made, before);
+    return { made, gone: before };
   }
 
   /** Gives a chunk up: readings are complete only after it from now on. */

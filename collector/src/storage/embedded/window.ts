@@ -94,7 +94,8 @@ export class RecentWindow {
       readings.latePos = block.pos;
       return;
     }
-    this.#insert(readings, block);
+    // What is there grows by chunks, so what is too old or too much is looked for with each of them.
+    if (!this.#insert(readings, block)) return;
     this.#expire(readings, reachKey(agentId, sampler));
     this.#evict();
   }
@@ -204,14 +205,15 @@ export class RecentWindow {
     return host;
   }
 
-  #insert(readings: Readings, block: Block): void {
-    readings.insert(block, (made, gone) => {
-      for (const chunk of made) {
-        this.#queue.push({ readings, chunk });
-        this.#bytes += chunk.bytes;
-      }
-      if (gone !== undefined) this.#forget(gone);
-    });
+  /** Whether it took a new chunk. */
+  #insert(readings: Readings, block: Block): boolean {
+    const { made, gone } = readings.insert(block);
+    for (const chunk of made) {
+      this.#queue.push({ readings, chunk });
+      this.#bytes += chunk.bytes;
+    }
+    if (gone !== undefined) this.#forget(gone);
+    return made.length > 0;
   }
 
   /** Gives up what is older than anybody asks for. */

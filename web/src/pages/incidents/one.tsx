@@ -12,6 +12,7 @@ import { PollFailure } from '../../ui/failure.tsx';
 import { Foreign } from '../../ui/text.tsx';
 import { At, TimeAgo } from '../../ui/time.tsx';
 import { useTitle } from '../../ui/title.ts';
+import { Actions } from './actions.tsx';
 import { CURVE_HEIGHT, CURVE_WIDTH, curveOf } from './curve.ts';
 import { Acknowledged, DELIVERY_WORDS, HostOf, SeverityBadge, Value, When } from './incident.tsx';
 
@@ -39,6 +40,7 @@ function OneIncident({ id }: { readonly id: string }) {
       <PollFailure poll={poll} what="this incident" />
       {incident === null ? null : (
         <>
+          <Actions incident={incident} onChanged={() => poll.refresh()} />
           <Evidence evidence={incident.evidence} threshold={incident.threshold} />
           <Timeline events={incident.timeline} />
         </>

@@ -88,7 +88,7 @@ function spansOf(timesMs: Float64Array, spanMs: number): Spans {
   return { begins: Uint32Array.from(begins), timesMs: Float64Array.from(ends) };
 }
 
-/** Arrays of one column while it is rolled up. */
+/** Arrays of one column while it is rolled up; what its kind does not have is empty, and takes nothing. */
 class Rolled {
   readonly states: Uint8Array;
   readonly count: Float64Array;
@@ -97,23 +97,25 @@ class Rolled {
   readonly sum: Float64Array;
   readonly last: Float64Array;
   readonly increase: Float64Array;
+  readonly #isCounter: boolean;
 
-  constructor(length: number) {
+  constructor(length: number, isCounter: boolean) {
+    this.#isCounter = isCounter;
     this.states = new Uint8Array(length);
     this.count = new Float64Array(length);
-    this.min = new Float64Array(length);
-    this.max = new Float64Array(length);
-    this.sum = new Float64Array(length);
+    this.min = new Float64Array(isCounter ? 0 : length);
+    this.max = new Float64Array(isCounter ? 0 : length);
+    this.sum = new Float64Array(isCounter ? 0 : length);
     this.last = new Float64Array(length);
-    this.increase = new Float64Array(length);
+    this.increase = new Float64Array(isCounter ? length : 0);
   }
 
-  column(isCounter: boolean): Column {
+  column(): Column {
     const isComplete = this.states.every((state) => state === STATE.PRESENT);
     const { count, min, max, sum, last, increase } = this;
     return {
       states: isComplete ? undefined : this.states,
-      streams: isCounter
+      streams: this.#isCounter
         ? [count, undefined, undefined, undefined, last, increase]
         : [count, min, max, sum, last, undefined],
     };
@@ -126,8 +128,8 @@ function rollUpColumn(
   options: { readonly isCounter: boolean; readonly hasDerivedEnds: boolean },
 ): Column {
   const [values] = streams;
-  const rolled = new Rolled(timesMs.length);
-  if (values === undefined) return rolled.column(options.isCounter);
+  const rolled = new Rolled(timesMs.length, options.isCounter);
+  if (values === undefined) return rolled.column();
   let previous = Number.NaN;
   for (let at = 0; at < timesMs.length; at++) {
     const end = begins[at + 1] ?? 0;
@@ -169,12 +171,11 @@ function rollUpColumn(
     rolled.last[at] = last;
     rolled.increase[at] = increase;
   }
-  return rolled.column(options.isCounter);
+  return rolled.column();
 }
 
 function combineColumn({ states, streams }: Column, { begins, timesMs }: Spans): Column {
-  const rolled = new Rolled(timesMs.length);
-  const increases = streams[ROLLUP.INCREASE];
+  const rolled = new Rolled(timesMs.length, streams[ROLLUP.INCREASE] !== undefined);
   const stream = (index: number, row: number): number => streams[index]?.[row] ?? Number.NaN;
   for (let at = 0; at < timesMs.length; at++) {
     const end = begins[at + 1] ?? 0;
@@ -198,7 +199,7 @@ function combineColumn({ states, streams }: Column, { begins, timesMs }: Spans):
       isEmpty = false;
     }
   }
-  return rolled.column(increases !== undefined);
+  return rolled.column();
 }
 
 function lesser(left: number | undefined, right: number): number {
