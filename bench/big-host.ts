@@ -2,7 +2,13 @@
  * A machine with very many disks, mounts and network devices, made up in memory, so that what a tick costs there is the
  * agent's own work and nothing of the kernel's.
  */
-import { HostError, type FilesystemUsage, type Host, type KernelNames } from '../agent/src/host/host.ts';
+import {
+  HostError,
+  type FileFacts,
+  type FilesystemUsage,
+  type Host,
+  type KernelNames,
+} from '../agent/src/host/host.ts';
 
 export interface BigHostSize {
   readonly disks: number;
@@ -105,6 +111,10 @@ export class BigHost implements Host {
 
   has(path: string): boolean {
     return this.#attributes.has(path);
+  }
+
+  stat(path: string): FileFacts {
+    throw new HostError('absent', `stat ${path}`);
   }
 
   list(path: string): readonly string[] {

@@ -35,6 +35,8 @@ export interface SamplingOptions {
   readonly intervalMs: number;
   /** Least time between readings of slow samplers. @default each tick */
   readonly slowIntervalMs?: number;
+  /** Folder of text files with metrics of others; none is read without it. */
+  readonly textfileDir?: string | undefined;
   /** The name of the one sampler that runs; all without it. */
   readonly only?: string;
 }
@@ -44,7 +46,8 @@ export function createTicks(options: SamplingOptions): TickTaker {
   const { clock, host, facts, intervalMs, slowIntervalMs = intervalMs, only } = options;
   const agent = { version: facts.agentVersion, arch: facts.os.arch, os: facts.os.platform };
   const mountTimeoutMs = samplerTimeoutMs(intervalMs) * MOUNT_TIMEOUT_RATIO;
-  const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs });
+  const textfileDir = options.textfileDir === undefined ? undefined : resolve(options.textfileDir);
+  const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs, textfileDir });
   const chosen = samplers.filter(({ name }) => only === undefined || name === only);
   return new TickTaker({ clock, host, samplers: chosen, intervalMs, slowIntervalMs });
 }
@@ -66,6 +69,8 @@ export interface AppOptions {
   readonly intervalMs: number;
   /** Least time between readings of slow samplers. */
   readonly slowIntervalMs: number;
+  /** Folder of text files with metrics of others, undefined for none. */
+  readonly textfileDir: string | undefined;
   readonly spool: SpoolSettings;
   /** Inventory sections that stay on the machine; they are not even read. */
   readonly excludedSections: readonly string[];
@@ -96,12 +101,12 @@ export interface App {
  * @throws AppError DATA_DIR_UNUSABLE when another agent uses the folder
  */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { clock, log, facts, intervalMs, slowIntervalMs } = options;
+  const { clock, log, facts, intervalMs, slowIntervalMs, textfileDir } = options;
   const lock = await lockDir(options.spool.dataDir);
   const opened = openSpool(options);
   const { spool } = opened;
   const host = new LocalHost(MACHINE_ROOTS);
-  const ticks = createTicks({ clock, host, facts, intervalMs, slowIntervalMs });
+  const ticks = createTicks({ clock, host, facts, intervalMs, slowIntervalMs, textfileDir });
   const vitals = new NewestVitals();
   const scheduler = new Scheduler({ clock, log, ticks: observed(ticks, vitals), spool, intervalMs });
   const { excludedSections } = options;

@@ -27,7 +27,7 @@ const COLOURS: Readonly<Record<FindingState, Colour>> = {
 /** Prints the findings; returns 1 when one of them has failed, else 0. */
 export async function doctor(config: Config, isJson: boolean, terminal: Terminal): Promise<number> {
   const findings = [
-    ...(await checkSamplers({ facts: machineFacts(config.hostName), intervalMs: config.intervalMs })),
+    ...(await checkSamplers({ ...config, facts: machineFacts(config.hostName) })),
     ...(await checkInventory(config)),
     ...(await checkAgent(config)),
   ];

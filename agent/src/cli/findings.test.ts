@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalSection, NOT_READABLE } from '@rollcall/shared/inventory/canonical.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { SAMPLE_ERROR } from '@rollcall/shared/protocol/samples.ts';
 import { HostError, type HostErrorKind } from '../host/host.ts';
 import { sampleErrorCode } from '../samplers/failure.ts';
@@ -84,7 +85,7 @@ describe('samplerFinding', () => {
     const readings = new Readings({ sampler: 'load', intervalMs: 10_000 });
     readings.begin();
     fill(readings);
-    return { kind: 'values', ...times, parts: readings.finish() };
+    return { kind: 'values', ...times, parts: readings.finish(), problems: readings.problems };
   }
 
   it('counts what was read', () => {
@@ -97,6 +98,18 @@ describe('samplerFinding', () => {
       state: 'ok',
       detail: '1 series',
     });
+  });
+
+  it('warns of a part that could not be read', () => {
+    const finding = samplerFinding(
+      values((readings) => {
+        readings.add('node_load1', 1);
+        readings.complain('/a.prom', new AppError('READ_FAILED', 'line 1: oops'));
+        readings.complain('/b.prom', new AppError('READ_FAILED', 'is not UTF-8'));
+      }),
+      nothing,
+    );
+    expect(finding).toMatchObject({ state: 'warning', detail: '/a.prom: line 1: oops, and 1 more problem' });
   });
 
   it('says why there is nothing', () => {

@@ -45,6 +45,7 @@ export async function run(config: Config, facts: MachineFacts, terminal: Termina
     dial: webSocketDial({ endpoint, ca: readAuthorities(config.caFile) }),
     intervalMs: config.intervalMs,
     slowIntervalMs: config.slowIntervalMs,
+    textfileDir: config.textfileDir,
     spool: {
       kind: config.spool,
       dataDir: config.dataDir,

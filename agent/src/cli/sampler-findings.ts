@@ -17,6 +17,7 @@ const REASONS_MAX = 3;
 export interface SamplerCheckOptions {
   readonly facts: MachineFacts;
   readonly intervalMs: number;
+  readonly textfileDir: string | undefined;
 }
 
 export async function checkSamplers(options: SamplerCheckOptions): Promise<Finding[]> {
@@ -44,6 +45,13 @@ export function samplerFinding(result: SamplerResult, lists: ManifestLists): Fin
     return { group, name, state: isDenied ? 'not readable' : 'failed', detail: describeError(result.error) };
   }
   const count = result.parts.reduce((sum, { schema }) => sum + schema.seriesCount, 0);
+  const [problem] = result.problems;
+  if (problem !== undefined) {
+    const more =
+      result.problems.length === 1 ? '' : `, and ${counted(result.problems.length - 1, 'more problem')}`;
+    const detail = `${problem.what}: ${describeError(problem.error)}${more}`;
+    return { group, name, state: 'warning', detail };
+  }
   const errors = result.parts.flatMap((part) => part.errors);
   const denied = errors.filter(({ code }) => code === SAMPLE_ERROR.NOT_PERMITTED).length;
   const denials = paths(lists, 'denied');

@@ -20,7 +20,8 @@ export async function show(config: Config, isJson: boolean, terminal: Terminal):
     manifest.file(path, text === undefined ? 'absent' : 'ok');
     return text;
   });
-  const ticks = createTicks({ clock: systemClock, host, facts, intervalMs: config.intervalMs });
+  const { intervalMs, textfileDir } = config;
+  const ticks = createTicks({ clock: systemClock, host, facts, intervalMs, textfileDir });
   const inventory = await readInventory(config, terminal);
   manifest.add(inventory.manifest);
   const tick = await ticks.takeTick();

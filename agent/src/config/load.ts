@@ -16,6 +16,7 @@ export interface Config {
   readonly dataDir: string;
   readonly intervalMs: number;
   readonly slowIntervalMs: number;
+  readonly textfileDir: string | undefined;
   readonly logLevel: LogLevel;
   readonly isInsecure: boolean;
   readonly caFile: string | undefined;
@@ -55,6 +56,7 @@ export function loadConfig(sources: ConfigSources): Config {
     dataDir: values.one(OPTIONS.dataDir) ?? '',
     intervalMs: values.one(OPTIONS.interval) ?? 0,
     slowIntervalMs: values.one(OPTIONS.slowInterval) ?? 0,
+    textfileDir: values.one(OPTIONS.textfileDir),
     logLevel: values.one(OPTIONS.logLevel) ?? 'info',
     isInsecure,
     caFile: values.one(OPTIONS.caFile),

@@ -79,6 +79,11 @@ export const OPTIONS = {
     help: 'Least time between readings of what moves slowly or says little about a single second: free space, sensors, protocol counters, facts. Matters only when interval is shorter.',
     parse: interval,
   }),
+  textfileDir: option('textfile-dir', {
+    shape: 'folder',
+    help: 'Metrics of scripts and jobs are read from the files *.prom in this folder, as node_exporter does with --collector.textfile.directory. Nothing is read without it.',
+    parse: filePath,
+  }),
   logLevel: option('log-level', {
     shape: 'debug, info, warn or error',
     fallback: 'info',

@@ -34,6 +34,17 @@ export interface FilesystemUsage {
   readonly filesFree: number;
 }
 
+/** What stat(2) tells of a file; a link is followed. */
+export interface FileFacts {
+  /** Neither folder, device, pipe nor socket. */
+  readonly isFile: boolean;
+  readonly bytes: number;
+  /** Epoch, with fractions. */
+  readonly modifiedMs: number;
+  /** Number of the file on its file system: another one is another file. */
+  readonly inode: number;
+}
+
 /** What uname(2) tells. */
 export interface KernelNames {
   readonly sysname: string;
@@ -51,13 +62,14 @@ export interface Host {
    * @returns a view that the next call of `read` or `readOnce` overwrites
    */
   read(path: string): Buffer;
-  /** Like `read`, but opens and closes the file. */
+  /** Like `read`, but opens and closes the file; a pipe on a disk, which nobody may ever write to, fails at once. */
   readOnce(path: string): Buffer;
   /**
    * Whether there is a file or folder that may be looked at. Cheaper than a `read` that fails: ask first about what many
    * machines do not have. That something is not there is remembered for a minute.
    */
   has(path: string): boolean;
+  stat(path: string): FileFacts;
   /** Names in a folder, in no particular order. */
   list(path: string): readonly string[];
   /** Where a symbolic link points. */

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -133,6 +133,25 @@ describe('LocalHost', () => {
     test.host.read(path(256));
     expect(kindOf(() => test.host.read(path(0)))).toBe('none');
     expect(kindOf(() => test.host.read(path(1)))).toBe('absent');
+  });
+
+  it('tells what a file is, through a link', () => {
+    using local = fakeProc();
+    writeFileSync(join(local.folder, 'a'), 'four');
+    symlinkSync('a', join(local.folder, 'link'));
+    const facts = local.host.stat('/a');
+    expect(facts).toMatchObject({ isFile: true, bytes: 4 });
+    expect(facts.modifiedMs).toBeGreaterThan(1_600_000_000_000);
+    expect(local.host.stat('/link')).toEqual(facts);
+    expect(local.host.stat('/').isFile).toBe(false);
+    expect(kindOf(() => local.host.stat('/absent'))).toBe('absent');
+  });
+
+  it.runIf(process.platform === 'linux')('does not wait for a pipe that nobody writes to', () => {
+    using local = fakeProc();
+    execFileSync('mkfifo', [join(local.folder, 'pipe')]);
+    expect(local.host.stat('/pipe').isFile).toBe(false);
+    expect(kindOf(() => local.host.readOnce('/pipe'))).toBe('io');
   });
 
   it('lists names and follows no link when asked for its target', () => {

@@ -1,6 +1,7 @@
 /** The machine that the agent runs on. */
 import {
   closeSync,
+  constants,
   existsSync,
   openSync,
   readdirSync,
@@ -8,13 +9,21 @@ import {
   readSync,
   statfs,
   statfsSync,
+  statSync,
   type PathLike,
   type StatsFs,
 } from 'node:fs';
 import { hostname, machine, release, type, version } from 'node:os';
 import { systemClock, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { systemErrorCode } from '@rollcall/shared/lib/errors.ts';
-import { HostError, type FilesystemUsage, type Host, type HostErrorKind, type KernelNames } from './host.ts';
+import {
+  HostError,
+  type FileFacts,
+  type FilesystemUsage,
+  type Host,
+  type HostErrorKind,
+  type KernelNames,
+} from './host.ts';
 import { StatfsQueue } from './statfs-queue.ts';
 
 /** Where the machine's trees are, without a slash at the end. In a container: `/host/proc` and so on. */
@@ -56,6 +65,9 @@ const KIND_BY_CODE: ReadonlyMap<string, HostErrorKind> = new Map([
   ['EOPNOTSUPP', 'unsupported'],
   ['ENOSYS', 'unsupported'],
 ]);
+
+/** Opening a pipe on a disk would wait for a writer. Windows, which has no such flag, takes it for nothing. */
+const READ_WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK;
 
 interface OpenFile {
   readonly file: number;
@@ -111,7 +123,7 @@ export class LocalHost implements Host, Disposable {
   }
 
   readOnce(path: string): Buffer {
-    const file = this.#open(path);
+    const file = this.#open(path, isOfKernel(path) ? constants.O_RDONLY : READ_WITHOUT_WAITING);
     try {
       return this.#readAll({ file, wholeBytesMax: wholeBytesMaxOf(path) }, path);
     } finally {
@@ -128,6 +140,20 @@ export class LocalHost implements Host, Disposable {
     if (this.#absentSinceMs.size >= ABSENT_PATHS_MAX) this.#absentSinceMs.clear();
     this.#absentSinceMs.set(path, nowMs);
     return false;
+  }
+
+  stat(path: string): FileFacts {
+    try {
+      const facts = statSync(this.#resolve(path));
+      return {
+        isFile: facts.isFile(),
+        bytes: facts.size,
+        modifiedMs: facts.mtimeMs,
+        inode: facts.ino,
+      };
+    } catch (error) {
+      throw hostError('stat', path, error);
+    }
   }
 
   list(path: string): readonly string[] {
@@ -208,9 +234,9 @@ export class LocalHost implements Host, Disposable {
     return this.#roots.rootPath + path;
   }
 
-  #open(path: string): number {
+  #open(path: string, flags: number = constants.O_RDONLY): number {
     try {
-      return openSync(this.#resolve(path), 'r');
+      return openSync(this.#resolve(path), flags);
     } catch (error) {
       throw hostError('open', path, error);
     }
@@ -262,6 +288,11 @@ function wholeBytesMaxOf(path: string): number {
   if (ONE_RECORD.test(path)) return Number.POSITIVE_INFINITY;
   if (path.startsWith('/proc/') && !path.endsWith('/mountinfo')) return PAGE_BYTES_MIN / 4;
   return 0;
+}
+
+/** Whether the kernel makes the file up: there are no pipes, and some of these files heed the flag against waiting. */
+function isOfKernel(path: string): boolean {
+  return path.startsWith('/proc/') || path.startsWith('/sys/');
 }
 
 /** Whether a file kept open may have lost what was behind it. */

@@ -1,7 +1,14 @@
 /** A machine made of a fixture folder, for tests. */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { HostError, type FilesystemUsage, type Host, type HostErrorKind, type KernelNames } from './host.ts';
+import {
+  HostError,
+  type FileFacts,
+  type FilesystemUsage,
+  type Host,
+  type HostErrorKind,
+  type KernelNames,
+} from './host.ts';
 
 /** How `statfs` behaves for one mount point: an answer, a failure, or silence. */
 export type FakeMount = FilesystemUsage | { readonly fails: HostErrorKind } | { readonly hangs: true };
@@ -22,6 +29,8 @@ export class FakeHost implements Host {
   readonly #rootPath: string | undefined;
   readonly files = new Map<string, string | Buffer | { readonly fails: HostErrorKind }>();
   readonly mounts = new Map<string, FakeMount>();
+  /** What `stat` says of a file other than that it is one, as large as its content. */
+  readonly facts = new Map<string, Partial<FileFacts>>();
   names: KernelNames = NAMES;
 
   /** @param rootPath a folder with `proc`, `sys`, `etc`; left out, only `files` exist */
@@ -46,6 +55,17 @@ export class FakeHost implements Host {
     if (replaced !== undefined) return !isGone(replaced);
     if ([...this.files.keys()].some((file) => file.startsWith(`${path}/`))) return true;
     return this.#isOnDisk(path);
+  }
+
+  stat(path: string): FileFacts {
+    const facts = this.facts.get(path);
+    if (!this.files.has(path)) {
+      return this.#onDisk(path, (file) => {
+        const { size, mtimeMs, ino } = statSync(file);
+        return { isFile: true, bytes: size, modifiedMs: mtimeMs, inode: ino, ...facts };
+      });
+    }
+    return { isFile: true, bytes: this.read(path).length, modifiedMs: 0, inode: 1, ...facts };
   }
 
   list(path: string): readonly string[] {

@@ -3,14 +3,35 @@
  * order of its schema. Building one is dear (sorting, hashing); it is kept until the sampler emits something else.
  */
 import assert from 'node:assert';
+import type { MetricDefinition } from '@rollcall/shared/catalogue/definition.ts';
 import { metricDefinition, type MetricName } from '@rollcall/shared/catalogue/metrics.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
-import { createSchema, type HashedSchema, type SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
+import {
+  createSchema,
+  type HashedSchema,
+  type MetricType,
+  type SchemaMetric,
+} from '@rollcall/shared/protocol/schema.ts';
 import { cleanLabel } from './label.ts';
 
-/** A series as the sampler emits it: label values raw, in the catalogue's order. */
+/**
+ * A metric that others named: the text files of a machine have them. The same object stands for the same metric from
+ * tick to tick, and no two of a tick have the same name; another object is another series.
+ */
+export interface ForeignMetric {
+  /** `[a-zA-Z_:][a-zA-Z0-9_:]*`, at most LIMITS.labelNameBytes; no name of the catalogue. */
+  readonly name: string;
+  readonly type: MetricType;
+  /** Label names in UTF-8 order, at most LIMITS.labelsPerSeries. */
+  readonly labels: readonly string[];
+}
+
+/** A metric of the catalogue, by its name, or one of others. */
+export type Metric = MetricName | ForeignMetric;
+
+/** A series as the sampler emits it: label values raw, in the order of the metric's label names. */
 export interface Emission {
-  readonly metric: MetricName;
+  readonly metric: Metric;
   readonly labels: readonly string[];
 }
 
@@ -48,7 +69,7 @@ export function createLayout(options: {
   readonly sampler: string;
   readonly intervalMs: number;
   readonly emissions: readonly Emission[];
-  readonly floatMetrics: ReadonlySet<MetricName>;
+  readonly floatMetrics: ReadonlySet<Metric>;
   readonly partsMin: number;
 }): Layout {
   const { emissions, floatMetrics } = options;
@@ -56,11 +77,11 @@ export function createLayout(options: {
   const first = new Map<string, Emission>();
   for (const { metric, labels } of emissions) {
     assert(
-      labels.length === metricDefinition(metric).labels.length,
-      `metric ${metric} got ${labels.length} labels`,
+      labels.length === columnsOf(metric).labels.length,
+      `metric ${nameOf(metric)} got ${labels.length} labels`,
     );
     const clean = { metric, labels: labels.map(cleanLabel) };
-    const key = seriesKey(clean);
+    const key = keyOf(nameOf(metric), clean.labels);
     keys.push(first.has(key) ? '' : key);
     if (!first.has(key)) first.set(key, clean);
   }
@@ -77,7 +98,7 @@ export function createLayout(options: {
     emissions,
     places: keys.map((key) => placeOf.get(key)),
     scales: Int8Array.from(emissions, ({ metric }) =>
-      floatMetrics.has(metric) ? -1 : metricDefinition(metric).scale,
+      floatMetrics.has(metric) ? -1 : columnsOf(metric).scale,
     ),
     parts,
   };
@@ -88,19 +109,20 @@ function createPart(
     readonly sampler: string;
     readonly intervalMs: number;
     readonly series: readonly Emission[];
-    readonly floatMetrics: ReadonlySet<MetricName>;
+    readonly floatMetrics: ReadonlySet<Metric>;
   },
   placeOf: Map<string, Place>,
 ): LayoutPart {
-  const seriesOf = new Map<MetricName, (readonly string[])[]>();
+  const seriesOf = new Map<Metric, (readonly string[])[]>();
   for (const { metric, labels } of options.series) {
     const list = seriesOf.get(metric);
     if (list === undefined) seriesOf.set(metric, [labels]);
     else list.push(labels);
   }
-  const metrics = Array.from(seriesOf, ([name, series]): SchemaMetric => {
-    const { unit, type, scale, labels } = metricDefinition(name);
-    const isFloat = options.floatMetrics.has(name);
+  const metrics = Array.from(seriesOf, ([metric, series]): SchemaMetric => {
+    const { unit, type, scale, labels } = columnsOf(metric);
+    const name = nameOf(metric);
+    const isFloat = options.floatMetrics.has(metric);
     const encoding = isFloat ? 'float64' : 'integer';
     return { name, unit, type, encoding, scale: isFloat ? 0 : scale, labelNames: labels, series };
   });
@@ -112,14 +134,24 @@ function createPart(
   };
   let index = 0;
   for (const { name, series } of schema.metrics) {
-    for (const labels of series) placeOf.set(seriesKey({ metric: name, labels }), { part, index: index++ });
+    for (const labels of series) placeOf.set(keyOf(name, labels), { part, index: index++ });
   }
   return part;
 }
 
+/** The name of a metric, wherever it comes from. */
+function nameOf(metric: Metric): string {
+  return typeof metric === 'string' ? metric : metric.name;
+}
+
+/** What a schema says of a metric; one of others begins as whole numbers without a unit. */
+function columnsOf(metric: Metric): Pick<MetricDefinition, 'type' | 'unit' | 'labels' | 'scale'> {
+  return typeof metric === 'string' ? metricDefinition(metric) : { ...metric, unit: '', scale: 0 };
+}
+
 /** Cleaned labels hold no control characters, so the separator is safe. */
-function seriesKey(series: { readonly metric: string; readonly labels: readonly string[] }): string {
-  return `${series.metric}\0${series.labels.join('\0')}`;
+function keyOf(name: string, labels: readonly string[]): string {
+  return `${name}\0${labels.join('\0')}`;
 }
 
 /** Pieces of `list`, at least one. */

@@ -26,6 +26,20 @@ it.each(samplers)('$name emits only the metrics that it declares', async (sample
   expect(names.filter((name) => !declared.has(name) || !isMetricName(name))).toEqual([]);
 });
 
+it.each(['linux', 'darwin', 'win32', 'aix'] as const)(
+  'reads text files on %s when a folder is named',
+  (os) => {
+    const options = {
+      clock: systemClock,
+      agent: { version: '0', arch: 'x', os },
+      mountTimeoutMs: 1,
+    };
+    const names = (dir?: string): string[] =>
+      createSamplers(os, { ...options, textfileDir: dir }).map(({ name }) => name);
+    expect(names('/a')).toEqual([...names(), 'textfile']);
+  },
+);
+
 it('runs what needs nothing of the system elsewhere', () => {
   const names = createSamplers('aix', {
     clock: systemClock,

@@ -33,6 +33,7 @@ import { softnetSampler } from './softnet/softnet.linux.ts';
 import { statSampler } from './stat/stat.linux.ts';
 import { systemdSampler } from './systemd/systemd.linux.ts';
 import { tcpSampler } from './tcp/tcp.linux.ts';
+import { textfileSampler } from './textfile/textfile.ts';
 import { thermalSampler } from './thermal/thermal.linux.ts';
 import { timeSampler } from './time/time.ts';
 import { udpSampler } from './udp/udp.linux.ts';
@@ -47,10 +48,17 @@ export interface SamplerOptions {
   readonly agent: AgentInfo;
   /** A mount that has not answered by then fails alone; must be less than a sampler gets. */
   readonly mountTimeoutMs: number;
+  /** Folder of text files with metrics of others, an absolute path; none is read without it. */
+  readonly textfileDir?: string | undefined;
 }
 
 /** The samplers of this operating system; on one that is not supported yet, those that need nothing of it. */
 export function createSamplers(platform: NodeJS.Platform, options: SamplerOptions): readonly Sampler[] {
+  const own = platformSamplers(platform, options);
+  return options.textfileDir === undefined ? own : [...own, textfileSampler(options.textfileDir)];
+}
+
+function platformSamplers(platform: NodeJS.Platform, options: SamplerOptions): readonly Sampler[] {
   if (platform === 'darwin') return [...macSamplers(options), timeSampler(options.clock)];
   if (platform === 'win32') {
     return [...windowsSamplers(options.clock), plainUnameSampler, timeSampler(options.clock)];

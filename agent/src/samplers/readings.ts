@@ -6,7 +6,15 @@
 import type { MetricName, MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
 import { fitsInteger, SAMPLE_ERROR, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
-import { createLayout, EMPTY_LAYOUT, type Emission, type Layout, type LayoutPart } from './layout.ts';
+import type { AppError } from '@rollcall/shared/lib/errors.ts';
+import {
+  createLayout,
+  EMPTY_LAYOUT,
+  type Emission,
+  type Layout,
+  type LayoutPart,
+  type Metric,
+} from './layout.ts';
 
 /** Code of SAMPLE_ERROR. */
 export type SampleErrorCode = (typeof SAMPLE_ERROR)[keyof typeof SAMPLE_ERROR];
@@ -28,6 +36,13 @@ export const SERIES_PER_SAMPLER = 3_000;
 export type SchemaValues = Pick<ValuesBlock, 'values' | 'present' | 'errors'> & {
   readonly schema: HashedSchema;
 };
+
+/** A part of a sampler that failed while the rest of it did not. */
+export interface Problem {
+  /** Which part, for example the path of a file. */
+  readonly what: string;
+  readonly error: AppError;
+}
 
 /** What one call of `addFrom` added in the tick before. */
 interface Source {
@@ -53,7 +68,7 @@ const NO_ERRORS: SchemaValues['errors'] = [];
 export class Readings {
   readonly #sampler: string;
   readonly #intervalMs: number;
-  readonly #floatMetrics = new Set<MetricName>();
+  readonly #floatMetrics = new Set<Metric>();
   readonly #dropped = { duplicate: 0, unknown: 0, limit: 0 };
   #layout: Layout = EMPTY_LAYOUT;
   /** The emissions of this tick as soon as they differ from the layout's. */
@@ -65,6 +80,7 @@ export class Readings {
   #tick = 0;
   /** The last tick that was finished. */
   #tickFinished = 0;
+  #problems: Problem[] = [];
   readonly #sources: Source[] = [];
   #sourceCount = 0;
 
@@ -89,6 +105,7 @@ export class Readings {
     this.#changed = undefined;
     this.#tick += 1;
     this.#sourceCount = 0;
+    this.#problems = [];
   }
 
   /**
@@ -177,8 +194,8 @@ export class Readings {
     this.addLabelled(metric, labels, 1);
   }
 
-  /** Like `add`, for labels that come as a list. */
-  addLabelled(metric: MetricName, labels: readonly string[], value: number): void {
+  /** Like `add`, for labels that come as a list, and for metrics of others. */
+  addLabelled(metric: Metric, labels: readonly string[], value: number): void {
     if (this.#isFull()) return;
     if (!this.#isNextLabelled(metric, labels)) this.#diverge({ metric, labels: [...labels] });
     this.#store(value, Number.isFinite(value) ? PRESENT : SAMPLE_ERROR.NOT_FINITE);
@@ -189,6 +206,16 @@ export class Readings {
     if (this.#isFull()) return;
     if (!this.#isNextLabelled(metric, labels)) this.#diverge({ metric, labels: [...labels] });
     this.#store(0, code);
+  }
+
+  /** Says why a part could not be read; it is logged and shown, and the rest of the sampler counts as read. */
+  complain(what: string, error: AppError): void {
+    this.#problems.push({ what, error });
+  }
+
+  /** What `complain` was told in this tick. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
   }
 
   /** Counts a value that cannot be sent because the catalogue does not know its metric. */
@@ -249,7 +276,7 @@ export class Readings {
     );
   }
 
-  #isNextLabelled(metric: MetricName, labels: readonly string[]): boolean {
+  #isNextLabelled(metric: Metric, labels: readonly string[]): boolean {
     const expected = this.#next();
     if (expected?.metric !== metric || expected.labels.length !== labels.length) return false;
     for (let i = 0; i < labels.length; i++) if (labels[i] !== expected.labels[i]) return false;

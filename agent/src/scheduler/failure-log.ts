@@ -1,6 +1,7 @@
 /** Logs failures that repeat each tick when they start, change and end, and not in between. */
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { Problem } from '../samplers/readings.ts';
 import type { SamplerResult } from './sampler-run.ts';
 
 export class FailureLog {
@@ -12,12 +13,25 @@ export class FailureLog {
     this.#log = log;
   }
 
-  /** Notes how each sampler of a tick ended. */
+  /** Notes how each sampler of a tick ended, and each part of one that fails alone. */
   note(results: readonly SamplerResult[]): void {
     for (const result of results) {
-      if (result.kind === 'failed') this.failed(`sampler ${result.sampler}`, result.error);
-      else this.ended(`sampler ${result.sampler}`);
+      const what = `sampler ${result.sampler}`;
+      if (result.kind === 'failed') {
+        this.failed(what, result.error);
+        continue;
+      }
+      this.ended(what);
+      this.#noteParts(`${what}: `, result.problems);
     }
+  }
+
+  #noteParts(prefix: string, problems: readonly Problem[]): void {
+    const failing = new Set(problems.map(({ what }) => prefix + what));
+    for (const what of this.#current.keys()) {
+      if (what.startsWith(prefix) && !failing.has(what)) this.ended(what);
+    }
+    for (const { what, error } of problems) this.failed(prefix + what, error);
   }
 
   /** An expected failure is a warning, anything else a bug that a person must look at. */

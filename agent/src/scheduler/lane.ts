@@ -77,7 +77,8 @@ export class Lane {
     for (const run of this.#runs) run.reportDropped(readings);
     report?.(readings);
     const offsetMs = Math.round(beganMs - startMs);
-    return { kind: 'values', sampler: this.#name, offsetMs, durationMs: 0, parts: readings.finish() };
+    const parts = readings.finish();
+    return { kind: 'values', sampler: this.#name, offsetMs, durationMs: 0, parts, problems: [] };
   }
 }
 

@@ -4,7 +4,13 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { Host } from '../host/host.ts';
 import { sampleErrorCode } from '../samplers/failure.ts';
-import { DROP_REASONS, Readings, type SampleErrorCode, type SchemaValues } from '../samplers/readings.ts';
+import {
+  DROP_REASONS,
+  Readings,
+  type Problem,
+  type SampleErrorCode,
+  type SchemaValues,
+} from '../samplers/readings.ts';
 import type { Sampler } from '../samplers/sampler.ts';
 
 interface ResultTimes {
@@ -19,6 +25,8 @@ export interface SamplerValues extends ResultTimes {
   readonly kind: 'values';
   /** One per schema, usually a single one. */
   readonly parts: readonly SchemaValues[];
+  /** What of it could not be read, without being a series. */
+  readonly problems: readonly Problem[];
 }
 
 /** A sampler that failed as a whole. */
@@ -96,7 +104,8 @@ export class SamplerRun {
     try {
       const parts = this.#readings.finish();
       const durationMs = this.#clock.monoMs() - beganMs;
-      return { kind: 'values', sampler: this.#sampler.name, offsetMs, durationMs, parts };
+      const { problems } = this.#readings;
+      return { kind: 'values', sampler: this.#sampler.name, offsetMs, durationMs, parts, problems };
     } catch (error) {
       return this.#failure(beganMs, offsetMs, error);
     }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { silentLogger, type Logger } from '@rollcall/shared/lib/log.ts';
 import { RECORD_FLAG, RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { SAMPLE_ERROR } from '@rollcall/shared/protocol/samples.ts';
@@ -236,6 +237,37 @@ describe('Scheduler', () => {
     expect(bench.value(1, 'node_scrape_collector_success', 'stat')).toBe(0);
     expect(bench.value(1, 'node_load1')).toBe(2);
     expect(bench.messages).toEqual(['failing sampler stat', 'works again sampler stat']);
+  });
+
+  it('logs parts of a sampler that fail alone when they start, change and end', async () => {
+    const broken = new Map([
+      ['/a.prom', 'line 1'],
+      ['/b.prom', 'line 2'],
+    ]);
+    const parts: Sampler = {
+      name: 'textfile',
+      metrics: ['node_load1'],
+      sample(_host, readings) {
+        readings.add('node_load1', 1);
+        for (const [what, text] of broken) readings.complain(what, new AppError('READ_FAILED', text));
+      },
+    };
+    const bench = new Bench([parts]);
+    bench.scheduler.start();
+    await bench.clock.advance(10_000);
+    broken.delete('/a.prom');
+    broken.set('/b.prom', 'line 7');
+    await bench.clock.advance(10_000);
+    broken.clear();
+    await bench.clock.advance(20_000);
+    expect(bench.value(0, 'node_scrape_collector_success', 'textfile')).toBe(1);
+    expect(bench.messages).toEqual([
+      'failing sampler textfile: /a.prom',
+      'failing sampler textfile: /b.prom',
+      'works again sampler textfile: /a.prom',
+      'failing sampler textfile: /b.prom',
+      'works again sampler textfile: /b.prom',
+    ]);
   });
 
   it('leaves out the block of a sampler that never succeeded', async () => {

@@ -61,7 +61,8 @@ function entryLine({ what, outcome }: ManifestEntry): string {
 
 function linesOf(result: SamplerResult): readonly string[] {
   if (result.kind === 'failed') return [`# failed: ${describeError(result.error)}`];
-  return result.parts.flatMap((part) => formatValues(part));
+  const failed = result.problems.map(({ what, error }) => `# failed: ${what}: ${describeError(error)}`);
+  return [...result.parts.flatMap((part) => formatValues(part)), ...failed];
 }
 
 function contentOf(section: CanonicalSection): JsonObject {

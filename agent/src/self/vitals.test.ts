@@ -57,7 +57,14 @@ function read(
 ): SamplerResult {
   const bits = present === undefined ? undefined : Uint8Array.from(present);
   const part = { schema, values: Float64Array.from(values), present: bits, errors: [] };
-  return { kind: 'values', sampler: schema.sampler, parts: [part], offsetMs: 0, durationMs: 0 } as const;
+  return {
+    kind: 'values',
+    sampler: schema.sampler,
+    parts: [part],
+    problems: [],
+    offsetMs: 0,
+    durationMs: 0,
+  } as const;
 }
 
 it('has nothing to say before the first tick', () => {

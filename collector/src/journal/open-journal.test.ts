@@ -283,6 +283,23 @@ describe('schemas', () => {
     expect(session.apply(EPOCH, lane.tick(nowMs, [valuesBlock(1, SCHEMA, [1, 2, 3])])).kind).toBe('accepted');
   });
 
+  test.each(['up', 'scrape_samples_scraped', 'ALERTS'])(
+    'an agent may name metrics, but not %s, which the collector makes',
+    async (name) => {
+      const { session, lane, nowMs } = await start();
+      const own = gaugeSchema('textfile', { backup_ok: ['a'] });
+      expect(session.apply(EPOCH, lane.schema(2, own, nowMs)).kind).toBe('accepted');
+      for (const number of [3, 4]) {
+        const schema = gaugeSchema('textfile', { backup_ok: ['a'], [name]: [] });
+        expect(session.apply(EPOCH, lane.schema(number, schema, nowMs))).toMatchObject({
+          kind: 'rejected',
+          code: 'RECORD_UNDECODABLE',
+          text: `metric ${name} is for the collector to make`,
+        });
+      }
+    },
+  );
+
   test('at most 256 samplers have a schema in force', async () => {
     const { session, lane, nowMs } = await start();
     for (let i = 1; i < LIMITS.schemasPerEpoch; i++) {

@@ -1,4 +1,6 @@
 /** Schemas in memory, one object per hash for the whole fleet. */
+import { isMadeByCollector } from '@rollcall/shared/catalogue/metrics.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import {
   decodeSchema,
   hashSchema,
@@ -26,12 +28,15 @@ export class SchemaCache {
    * The schema with these canonical bytes. The hosts of a fleet declare the same ones: each is read once, by the rules of
    * its origin, and then known by its hash.
    * @param bytes copied where they are kept
-   * @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED, as `decodeSchema`
+   * @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED, as `decodeSchema`; RECORD_UNDECODABLE when an agent would make
+   *   what the collector says of its host
    */
   decode(bytes: Buffer, origin: SchemaOrigin): HashedSchema {
     const known = this.get(hashSchema(bytes));
     if (known !== undefined && (origin === 'collector' || this.#ofAgents.has(known))) return known;
-    const schema = this.intern(decodeSchema(Buffer.from(bytes), origin));
+    const decoded = decodeSchema(Buffer.from(bytes), origin);
+    if (origin === 'agent') refuseForeignVoice(decoded);
+    const schema = this.intern(decoded);
     if (origin === 'agent') this.#ofAgents.add(schema);
     return schema;
   }
@@ -44,4 +49,11 @@ export class SchemaCache {
     this.#gone.register(schema, schema.hash);
     return schema;
   }
+}
+
+/** Agents name metrics freely, for their machines have text files; but none may say of itself that it is up. */
+function refuseForeignVoice({ metrics }: HashedSchema): void {
+  const metric = metrics.find(({ name }) => isMadeByCollector(name));
+  if (metric === undefined) return;
+  throw new AppError('RECORD_UNDECODABLE', `metric ${metric.name} is for the collector to make`);
 }

@@ -16,7 +16,7 @@ const LINUX: readonly OperatingSystem[] = ['Linux'];
 
 /** What the agent knows without asking the operating system for more than the time. */
 const NAMES_EVERYWHERE =
-  /^(node_time_seconds|node_scrape_collector_(success|duration_seconds)|rollcall_agent_(ticks|samples)_.*|rollcall_spool_.*)$/;
+  /^(node_time_seconds|node_textfile_.*|node_scrape_collector_(success|duration_seconds)|rollcall_agent_(ticks|samples)_.*|rollcall_spool_.*)$/;
 
 /** Source: man pages of proc(5), Documentation/ABI and the history of Linux. */
 const SINCE: readonly (readonly [names: RegExp, since: string])[] = [

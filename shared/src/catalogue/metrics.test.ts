@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compareUtf8 } from '../lib/text.ts';
 import { createSchema } from '../protocol/schema.ts';
-import { METRICS, isMetricName, metricDefinition, type MetricName } from './metrics.ts';
+import { METRICS, isMadeByCollector, isMetricName, metricDefinition, type MetricName } from './metrics.ts';
 
 const names = Object.keys(METRICS).filter(isMetricName);
 
@@ -32,6 +32,18 @@ describe('catalogue', () => {
       ],
     });
     expect(schema.seriesCount).toBe(1);
+  });
+
+  it.each([
+    ['up', true],
+    ['scrape_samples_scraped', true],
+    ['ALERTS', true],
+    ['node_load1', false],
+    ['rollcall_agent_info', false],
+    ['jobs_total', false],
+    ['constructor', false],
+  ])('tells whether %s is for the collector to make', (name, expected) => {
+    expect(isMadeByCollector(name)).toBe(expected);
   });
 
   it('does not take members of Object.prototype for metrics', () => {

@@ -35,6 +35,14 @@ export function isMetricName(name: string): name is MetricName {
   return Object.hasOwn(METRICS, name);
 }
 
+/** Names of the series in which the alerts of rules stand. */
+const RULE_METRICS: ReadonlySet<string> = new Set(['ALERTS', 'ALERTS_FOR_STATE']);
+
+/** Whether only the collector may make samples of this name: an agent that did would speak in its place. */
+export function isMadeByCollector(name: string): boolean {
+  return RULE_METRICS.has(name) || (isMetricName(name) && METRICS[name].madeBy === 'collector');
+}
+
 /** The row of a metric. */
 export function metricDefinition(name: MetricName): MetricDefinition {
   return METRICS[name];

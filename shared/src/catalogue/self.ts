@@ -6,6 +6,7 @@ import {
   facts,
   gauge,
   JIFFIES_SCALE,
+  MS_SCALE,
   US_SCALE,
 } from './definition.ts';
 
@@ -29,6 +30,19 @@ export const SELF_METRICS = {
     labels: ['collector'],
     scale: US_SCALE,
     help: 'How long the sampler took.',
+  }),
+
+  node_textfile_mtime_seconds: gauge({
+    unit: 'seconds',
+    labels: ['file'],
+    scale: MS_SCALE,
+    help: 'When a text file was written, in seconds since 1970; only of files that could be read.',
+  }),
+  node_textfile_scrape_error: gauge({
+    unit: 'bool',
+    labels: [],
+    scale: 0,
+    help: '1 when a text file, or the folder, could not be read; the others are read none the less.',
   }),
 
   process_cpu_seconds_total: counter({
