@@ -53,8 +53,8 @@ const PAGES: readonly Page[] = [
     title: 'Metrics',
     intro:
       'Names, labels and types are those of node_exporter where it has them. Every series also carries `instance` and ' +
-      '`job`, which the collector adds. A metric exists only where the kernel provides it. The collector’s own metrics ' +
-      'are on its `/metrics`.',
+      '`job`, which the collector adds. A metric exists only where the kernel provides it. Text files of a ' +
+      'machine add others (operations.md, `textfile-dir`). The collector’s own metrics are on its `/metrics`.',
     source: 'shared/src/catalogue/metrics.ts',
     header: ['Metric', 'Type', 'Unit', 'Labels', 'Made by', 'On', 'Since', 'Meaning'],
     rows: () =>

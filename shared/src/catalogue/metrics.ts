@@ -1,5 +1,6 @@
 /**
- * Every metric that Rollcall makes, as data. Agents emit nothing else, so a typing error cannot become a metric.
+ * Every metric that Rollcall makes, as data. Agents emit nothing else but what text files of their machine say, so a typing
+ * error cannot become a metric.
  * Names, labels and types are node_exporter's wherever it has the metric.
  */
 import { DARWIN_METRICS } from './darwin.ts';
