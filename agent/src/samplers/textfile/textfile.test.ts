@@ -52,7 +52,7 @@ const NO_ERROR = 'node_textfile_scrape_error 0';
 
 describe('textfileSampler', () => {
   it('reads the files *.prom in the order of their names, with their times', () => {
-    write('b.prom', 'jobs_total 3\n', 2_500);
+    write('b.prom', 'jobs_total 3\n', 2_499.9149);
     write('a.prom', '# TYPE disk_ok gauge\ndisk_ok{disk="sda"} 1\ndisk_ok{disk="sdb"} 0\n');
     write('a.prom.tmp', 'half');
     const values = tick().flatMap((part) => formatValues(part));

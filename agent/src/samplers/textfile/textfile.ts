@@ -55,7 +55,8 @@ export function textfileSampler(folder: string): Sampler {
       problems.push(...merged.problems);
       for (const { what, error } of problems) readings.complain(what, error);
       for (const { path, facts } of merged.files) {
-        readings.add('node_textfile_mtime_seconds', facts.modifiedMs / MS_PER_SECOND, path);
+        const modifiedMs = Math.round(facts.modifiedMs);
+        readings.add('node_textfile_mtime_seconds', modifiedMs / MS_PER_SECOND, path);
       }
       readings.add('node_textfile_scrape_error', problems.length === 0 ? 0 : 1);
       for (const { metric, labels, value } of merged.series) readings.addLabelled(metric, labels, value);
