@@ -171,11 +171,11 @@ describe('answers', () => {
     using dir = tempDir();
     const path = join(dir.path, 'journal.db');
     const { session, lane, nowMs, journal } = await start(path);
-    // Alike, so that packing them is worth it, but not so much that it looks like a bomb.
+    // Alike and several, so that packing them is worth it, but not so much that it looks like a bomb.
     const text = Array.from({ length: 40 }, (_, i) => `kept ${i * 7_919}`).join(' ');
     const kept = lane.event(nowMs, { text });
-    const like = lane.event(nowMs, { text });
-    const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, like.bytes]));
+    const others = Array.from({ length: 7 }, () => lane.event(nowMs, { text }).bytes);
+    const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, ...others]));
     const [unpacked] = decodeBatch(frame).records;
     assert(unpacked !== undefined);
     expect(unpacked).toMatchObject({ crc: kept.crc, codec: 0 });
