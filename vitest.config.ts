@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/harness/longest-first.ts';
 
 // Tests start our programs a hundred times; compiling them takes half of each start.
 const PROGRAMS = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compiled') };
@@ -9,6 +10,7 @@ const PROGRAMS = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.
 // start real processes and get the time that these need.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

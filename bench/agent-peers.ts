@@ -9,6 +9,8 @@ import { waitFor } from '../test/harness/processes.ts';
 
 /** A program under measurement. */
 export interface Peer {
+  /** Values that a tick brings. @default all series */
+  readonly samplesPerTick?: () => Promise<number>;
   readonly name: string;
   readonly child: ChildProcess;
   /** What has to happen once per interval; nothing where the program keeps the pace itself. */

@@ -28,7 +28,7 @@ Needs ROLLCALL_CONFORMANCE, prometheus, and for the second comparison victoria-m
 `;
 
 const RATE_WINDOW = '1m';
-const SLOWEST_SHOWN = 5;
+const SLOWEST_SHOWN = 10;
 
 export async function promql(parameters: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -95,12 +95,20 @@ function print(report: Report): void {
     const differing = good.filter(({ series }) => series[0] !== series[1]);
     const failing = all.filter(({ series }) => (series[0] === -1) !== (series[1] === -1));
     lines.push('', `${kind}: ${all.length} queries, ${good.length} compared, ${withData.length} with data`);
-    const totals = report.backends.map((_, i) => good.reduce((sum, { ms }) => sum + (ms[i] ?? 0), 0));
+    const totals = report.backends.map((_, i) => sumOf(good, ({ ms }) => ms[i]));
+    const cpuTotals = report.backends.map((_, i) => sumOf(good, ({ cpuMs }) => cpuMs[i]) / report.rounds);
     for (const [i, name] of report.backends.entries()) {
+      const share = (sums: readonly number[]): string => ((sums[0] ?? 0) / (sums[i] ?? 1)).toFixed(2);
       const ratio =
-        i === 0 ? '' : `, rollcall takes ${((totals[0] ?? 0) / (totals[i] ?? 1)).toFixed(2)} of it`;
-      lines.push(`  ${name.padEnd(18)} ${(totals[i] ?? 0).toFixed(0)} ms in all${ratio}`);
+        i === 0 ? '' : `, rollcall takes ${share(totals)} of it, and ${share(cpuTotals)} of its CPU`;
+      lines.push(
+        `  ${name.padEnd(18)} ${(totals[i] ?? 0).toFixed(0)} ms in all, ${(cpuTotals[i] ?? 0).toFixed(0)} ms CPU${ratio}`,
+      );
     }
+    const ratios = good.map(({ ms: [ours = 0, theirs = 0] }) => ours / theirs).toSorted((x, y) => x - y);
+    lines.push(
+      `  median of the ratios to prometheus: ${(ratios[ratios.length >> 1] ?? Number.NaN).toFixed(2)}`,
+    );
     const slower = good.filter(({ ms: [ours = 0, theirs = 0] }) => ours > theirs);
     lines.push(`  slower than prometheus: ${slower.length}; other number of series: ${differing.length}`);
     lines.push(
@@ -117,6 +125,10 @@ function print(report: Report): void {
     );
   }
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function sumOf(results: readonly Result[], of: (result: Result) => number | undefined): number {
+  return results.reduce((sum, result) => sum + (of(result) ?? 0), 0);
 }
 
 function loss({ ms: [ours = 0, theirs = 0] }: Result): number {

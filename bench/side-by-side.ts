@@ -1,25 +1,23 @@
 /**
  * A collector with a fleet, next to Prometheus and VictoriaMetrics with the same samples, and how long each takes to
- * answer. The samples reach the collector from agents; the others get them from its remote read, through remote write.
+ * answer. The samples are put into the collector's journal while it is down, as records of agents; the others get them
+ * through remote write.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
-import { MessageReader } from '../collector/src/storage/remote-protocol/protobuf.ts';
-import { packSnappy, unpackSnappy } from '../collector/src/storage/remote-protocol/snappy.ts';
-import { readRequest } from '../collector/src/api/remote/testing/read-request.ts';
 import { WRITE_HEADERS } from '../collector/src/storage/remote-protocol/testing/write-request.ts';
 import { startProgram, type RunningProgram } from '../test/compat/programs.ts';
 import { ask, seriesCount, type QueryAnswer } from '../test/compat/query-api.ts';
 import { needs } from '../test/harness/needs.ts';
 import { freePort } from '../test/harness/ports.ts';
-import { createToken, startCollector, waitFor } from '../test/harness/processes.ts';
+import { createToken, startCollector } from '../test/harness/processes.ts';
 import { conformanceFile } from './board.ts';
-import { SimulatedAgent } from './fleet/agent.ts';
+import { cpuSecondsOf } from './process-figures.ts';
 import { enrollSimulated } from './fleet/enroll.ts';
-import { loadRecording, recordedSamplers } from './recording.ts';
+import { FleetHistory } from './fleet/history.ts';
 
 /** Samples lie off the steps, where windows that are open and closed at their start agree. */
 const OFF_GRID_MS = 1_234;
@@ -27,11 +25,6 @@ const OFF_GRID_MS = 1_234;
 const PORTION_MS = 600_000;
 /** Of range queries that name none. */
 export const STEP_S = 15;
-const DRAIN_MS_MAX = 1_800_000;
-const BYTES_MAX = 512 * 1024 * 1024;
-/** Ticks that agents spool before they send; more would not fit in their memory. */
-const TICKS_PER_LOAD = 360;
-
 /** How much to load, and how often to ask. */
 export interface Size {
   readonly hosts: number;
@@ -43,6 +36,7 @@ export interface Size {
 interface Backend {
   readonly name: string;
   readonly url: string;
+  readonly pid: number;
   /** Parameters that keep it from answering out of a cache. */
   readonly extra: Readonly<Record<string, string>>;
 }
@@ -63,6 +57,8 @@ export interface Result {
   readonly text: string;
   /** Median milliseconds per backend, in their order. */
   readonly ms: readonly number[];
+  /** CPU time of each backend's process for all rounds; the clock of the kernel ticks every 10 ms, so only sums tell. */
+  readonly cpuMs: readonly number[];
   /** Series of each answer; -1 is an error. */
   readonly series: readonly number[];
 }
@@ -120,16 +116,18 @@ export async function compareBackends(
   const loaded = readLoaded(folder.path, size);
   const endMs = loaded?.endMs ?? Math.floor(Date.now() / 60_000) * 60_000;
   const startMs = endMs - size.minutes * 60_000 + OFF_GRID_MS;
-  const collector = await startCollector(join(folder.path, 'collector'), ['--log-level', 'warn']);
+  const span = { ...size, startMs, endMs };
+  const history = new FleetHistory(conformanceFile('real-host.om.gz'), span);
+  const collectorDir = join(folder.path, 'collector');
+  if (loaded === undefined) await loadFleet(collectorDir, history, span);
+  const collector = await startCollector(collectorDir, ['--log-level', 'warn']);
   const others = await startOthers(folder.path);
   try {
-    if (loaded === undefined) {
-      await loadFleet(collector.url, join(folder.path, 'collector'), { ...size, startMs, endMs });
-      await copySamples(collector.url, others, { ...size, startMs, endMs });
-    }
-    const samples = await countSamples(collector.url, others, { ...size, startMs, endMs });
+    if (loaded === undefined) await copySamples(others, history, span);
+    const [samples = 0] = await Promise.all([collector, ...others].map(({ url }) => sampleCount(url, span)));
     writeFileSync(join(folder.path, LOADED_FILE), JSON.stringify({ ...loadedOf(size), endMs }));
-    const rollcall: Backend = { name: 'rollcall', url: collector.url, extra: {} };
+    const { pid = 0 } = collector.child;
+    const rollcall: Backend = { name: 'rollcall', url: collector.url, pid, extra: {} };
     const backends = [rollcall, ...others];
     const results: Result[] = [];
     for (const [i, query] of queries.entries()) {
@@ -171,7 +169,7 @@ async function startOthers(folder: string): Promise<readonly Other[]> {
       url + ready,
     );
     const extra = name === 'prometheus' ? {} : { nocache: '1' };
-    others.push({ name, url, extra, program });
+    others.push({ name, url, pid: program.pid, extra, program });
   };
   await start(
     'prometheus',
@@ -201,66 +199,31 @@ export function hostName(index: number): string {
   return `host-${String(index).padStart(4, '0')}`;
 }
 
-/** Agents with everything they measured drain it into the collector. */
-async function loadFleet(url: string, dataDir: string, size: Loaded): Promise<void> {
-  const samplers = recordedSamplers(loadRecording(conformanceFile('real-host.om.gz')), size);
-  const token = createToken(dataDir, ['--uses', String(size.hosts)]);
-  const agents: SimulatedAgent[] = [];
-  for (let index = 0; index < size.hosts; index++) {
-    const identity = await enrollSimulated({ url, token, hostName: hostName(index) });
-    agents.push(
-      new SimulatedAgent({
-        url,
-        identity,
-        samplers,
-        hostName: hostName(index),
-        shape: { index, fault: 'none', cpuCount: 2, intervalMs: size.intervalMs },
-        random: Math.random,
-      }),
-    );
+/** Enrols all hosts, and writes what they measured into the journal. */
+async function loadFleet(dataDir: string, history: FleetHistory, { hosts }: Loaded): Promise<void> {
+  const collector = await startCollector(dataDir, ['--log-level', 'warn']);
+  const token = createToken(dataDir, ['--uses', String(hosts)]);
+  const agentIds: string[] = [];
+  for (let index = 0; index < hosts; index++) {
+    const { agentId } = await enrollSimulated({ url: collector.url, token, hostName: hostName(index) });
+    agentIds.push(agentId.toString('hex'));
   }
-  let ticks = 0;
-  for (let wallMs = size.startMs; wallMs < size.endMs; wallMs += size.intervalMs) {
-    for (const agent of agents) agent.tick(wallMs);
-    ticks++;
-    const isLast = wallMs + size.intervalMs >= size.endMs;
-    if (ticks % TICKS_PER_LOAD !== 0 && !isLast) continue;
-    for (const agent of agents) agent.connect();
-    await waitFor(
-      'every record to be acknowledged',
-      () => (agents.every((agent) => agent.unackedRecords === 0) ? true : undefined),
-      DRAIN_MS_MAX,
-    );
-    progress(`agents delivered ${Math.round((wallMs - size.startMs) / 60_000)} of ${size.minutes} minutes`);
-  }
-  await Promise.all(agents.map((agent) => agent.disconnect()));
+  await collector.stop();
+  await history.writeJournal(join(dataDir, 'journal.db'), agentIds);
+  progress(`loaded ${hosts} hosts with ${history.seriesCount} series each`);
 }
 
-/** Copies the samples of all hosts; a result of remote read is what remote write wants. */
-async function copySamples(url: string, others: readonly Other[], size: Loaded): Promise<void> {
+/** Writes the samples of all hosts to the others. */
+async function copySamples(others: readonly Other[], history: FleetHistory, size: Loaded): Promise<void> {
+  const instances = Array.from({ length: size.hosts }, (_, index) => hostName(index));
   for (let fromMs = size.startMs; fromMs < size.endMs; fromMs += PORTION_MS) {
-    const range = { fromMs, toMs: Math.min(fromMs + PORTION_MS, size.endMs) - 1 };
-    for (let index = 0; index < size.hosts; index++) {
-      const read = await post(`${url}/api/v1/read`, readRequest(range, [[0, 'instance', hostName(index)]]));
-      const response = new MessageReader(unpackSnappy(read, BYTES_MAX));
-      if (!response.next()) throw new Error('remote read gave no result');
-      const body = packSnappy(response.bytes.subarray(response.message().position));
+    const range = { fromMs, toMs: Math.min(fromMs + PORTION_MS, size.endMs) };
+    for (const body of history.writeRequests(range, instances))
       await Promise.all(others.map((other) => post(`${other.url}/api/v1/write`, body)));
-    }
     progress(`copied ${Math.round((range.toMs - size.startMs) / 60_000)} of ${size.minutes} minutes`);
   }
-  for (const { name, url: base } of others) {
-    if (name === 'victoria-metrics') await fetch(`${base}/internal/force_flush`);
-  }
-}
-
-/** Samples that each backend has; all must have the same. */
-async function countSamples(url: string, others: readonly Other[], size: Loaded): Promise<number> {
-  const [sum] = await Promise.all([
-    sampleCount(url, size),
-    ...others.map((other) => sampleCount(other.url, size)),
-  ]);
-  return sum;
+  for (const { name, url } of others)
+    if (name === 'victoria-metrics') await fetch(`${url}/internal/force_flush`);
 }
 
 /**
@@ -281,11 +244,10 @@ async function sampleCount(url: string, { hosts, endMs, minutes, intervalMs }: L
   return (series / hosts) * readings;
 }
 
-async function post(url: string, body: Buffer): Promise<Buffer> {
+async function post(url: string, body: Uint8Array): Promise<void> {
   const response = await fetch(url, { method: 'POST', body: new Uint8Array(body), headers: WRITE_HEADERS });
-  const answer = Buffer.from(await response.arrayBuffer());
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${answer.toString('utf8')}`);
-  return answer;
+  const answer = await response.text();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${answer}`);
 }
 
 async function timeQuery(
@@ -305,10 +267,12 @@ async function timeQuery(
   const answers: QueryAnswer[] = [];
   for (const { url } of backends) answers.push(await ask(url, route, { query: query.text, ...times }));
   const elapsed = backends.map((): number[] => []);
+  const cpuMs = backends.map(() => 0);
   for (let round = 0; round < rounds; round++) {
-    for (const [i, { url, extra }] of backends.entries()) {
+    for (const [i, { url, pid, extra }] of backends.entries()) {
       const body = new URLSearchParams({ query: query.text, ...extra });
       for (const [name, value] of Object.entries(times)) body.set(name, String(value));
+      const cpuBefore = cpuSecondsOf(pid);
       const startMs = performance.now();
       const response = await fetch(`${url}/api/v1/${route}`, {
         method: 'POST',
@@ -317,9 +281,16 @@ async function timeQuery(
       });
       await response.arrayBuffer();
       elapsed[i]?.push(performance.now() - startMs);
+      cpuMs[i] = (cpuMs[i] ?? 0) + (cpuSecondsOf(pid) - cpuBefore) * 1000;
     }
   }
-  return { kind: query.kind, text: query.text, ms: elapsed.map(median), series: answers.map(seriesCount) };
+  return {
+    kind: query.kind,
+    text: query.text,
+    ms: elapsed.map(median),
+    cpuMs,
+    series: answers.map(seriesCount),
+  };
 }
 
 function median(values: readonly number[]): number {

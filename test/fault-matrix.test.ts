@@ -2,13 +2,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ALERTS } from './chaos/alerts/alerts.ts';
+import { DEFAULTS } from './chaos/defaults.ts';
 import { SCENARIOS } from './chaos/scenarios.ts';
 import { SEALING } from './chaos/sealing/sealing.ts';
 import { FAULTS } from './simulation/plan.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const ROWS = 55;
-const CHAOS: readonly (string | undefined)[] = [...SCENARIOS.map(({ row }) => row), ALERTS, SEALING];
+const CHAOS: readonly (string | undefined)[] = [
+  ...SCENARIOS.map(({ row }) => row),
+  ALERTS,
+  DEFAULTS,
+  SEALING,
+];
 
 interface MatrixRow {
   readonly row: string;

@@ -103,9 +103,11 @@ const READER_THREADS = 2;
 const READER_NICENESS = 5;
 /** What the collector itself still reads, besides the threads: the last samples of pushed series. */
 const OWN_WINDOW_BYTES = 64 * 1024 * 1024;
-const READER_WINDOW_BYTES = 96 * 1024 * 1024;
+/** Newest readings that a thread keeps as columns, of all hosts that somebody asks about. */
+const READER_WINDOW_BYTES = 192 * 1024 * 1024;
 /** Rules look at the past of all hosts again and again: room for what they want of a thousand hosts. */
 const RULES_WINDOW_BYTES = 256 * 1024 * 1024;
+const READER_CACHE_BYTES = 96 * 1024 * 1024;
 const READER_HEAP_MIB = 2_048;
 /** External stores have time, and one that is away costs nothing. */
 const FEED_NICENESS = 5;
@@ -204,7 +206,10 @@ async function open(
   const openReaders = ({
     threads,
     ...thread
-  }: { readonly threads: number } & Pick<ThreadSettings, 'niceness' | 'windowBytes'>): Readers => {
+  }: { readonly threads: number } & Pick<
+    ThreadSettings,
+    'niceness' | 'windowBytes' | 'memory' | 'blockCacheBytes'
+  >): Readers => {
     const limits = limitsPerThread(threads);
     const settings = { ...thread, journalFile, blocksDir, limits, elsewhere };
     return new Readers({
@@ -223,9 +228,17 @@ async function open(
     threads: READER_THREADS,
     niceness: READER_NICENESS,
     windowBytes: READER_WINDOW_BYTES,
+    memory: 'columns',
+    blockCacheBytes: READER_CACHE_BYTES,
   });
   // Threads of their own, so that people's queries cannot take the places of rules.
-  const ruleReaders = openReaders({ threads: 1, niceness: 0, windowBytes: RULES_WINDOW_BYTES });
+  const ruleReaders = openReaders({
+    threads: 1,
+    niceness: 0,
+    windowBytes: RULES_WINDOW_BYTES,
+    memory: 'window',
+    blockCacheBytes: 0,
+  });
   closers.push(
     () => readers.close(),
     () => ruleReaders.close(),

@@ -3,8 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describeError } from '@rollcall/shared/lib/errors.ts';
+import { Namespace } from './namespace.ts';
 
-type Capability = 'mount' | 'faketime';
+type Capability = 'mount' | 'faketime' | 'namespace' | 'nft';
 
 const PROBES: Readonly<Record<Capability, () => string | undefined>> = {
   mount: () => {
@@ -13,6 +15,19 @@ const PROBES: Readonly<Record<Capability, () => string | undefined>> = {
     if (status === 0) spawnSync('umount', [folder]);
     rmSync(folder, { recursive: true });
     return status === 0 ? undefined : 'needs the right to mount (CAP_SYS_ADMIN)';
+  },
+  namespace: () => {
+    try {
+      const namespace = Namespace.create(1);
+      namespace.remove();
+      return undefined;
+    } catch (error) {
+      return `needs a network namespace (root, and the program ip): ${describeError(error)}`;
+    }
+  },
+  nft: () => {
+    const { status } = spawnSync('nft', ['--version']);
+    return status === 0 ? undefined : 'needs the program nft';
   },
   faketime: () => {
     const { status } = spawnSync('faketime', ['--version']);

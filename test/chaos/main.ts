@@ -3,14 +3,18 @@
  *
  *   --minutes N   goes round the scenarios for so long                 default: each of them once
  *   --only F3     only scenarios of these rows, separated by commas; ALERTS is the one about alerts, SEALING the one
- *                    about blocks, 15 kills in about 40 s
+ *                 about blocks (15 kills in about 40 s), DEFAULTS the one about what is promised with the settings as
+ *                 they are delivered, which takes seven minutes
  *   --seed S      of the random moments
  *   --transitions 1000, --kills 15   of ALERTS; 60 and 2 are a short form
+ *   --agents 1000                    of DEFAULTS
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Random } from '../simulation/random.ts';
 import { ALERTS, AlertStage } from './alerts/alerts.ts';
+import { DEFAULTS, DefaultsStage } from './defaults.ts';
+import { leftOverNamespaces } from './namespace.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { SEALING, SealingStage } from './sealing/sealing.ts';
 import { Stage } from './stage.ts';
@@ -22,6 +26,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     transitions: { type: 'string', default: '1000' },
     kills: { type: 'string', default: '15' },
+    agents: { type: 'string', default: '1000' },
   },
 });
 
@@ -31,7 +36,7 @@ const random = new Random(Number(values.seed), 'chaos');
 const untilMs = values.minutes === undefined ? 0 : Date.now() + Number(values.minutes) * 60_000;
 const sums = { runs: 0, skipped: 0, failed: 0, ticks: 0, declared: 0, lost: 0, doubled: 0 };
 
-let current: Pick<Stage, 'close'> | undefined;
+let current: { close(): Promise<void> } | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   // Nothing is left over when a person loses patience.
   process.once(signal, () => void (current?.close() ?? Promise.resolve()).finally(() => process.exit(1)));
@@ -42,6 +47,7 @@ do {
   for (const scenario of chosen) await play(scenario);
   if (rows === undefined || rows.includes(ALERTS)) await playAlerts();
   if (rows === undefined || rows.includes(SEALING)) await playSealing();
+  if (rows === undefined || rows.includes(DEFAULTS)) await playDefaults();
 } while (Date.now() < untilMs);
 
 const { runs, skipped, failed, ticks, declared, lost, doubled } = sums;
@@ -60,7 +66,7 @@ async function play(scenario: Scenario): Promise<void> {
     return;
   }
   const startedMs = Date.now();
-  const stage = await Stage.open();
+  const stage = await Stage.open({ hasOwnNetwork: scenario.hasOwnNetwork ?? false });
   current = stage;
   const problems: string[] = [];
   try {
@@ -87,60 +93,76 @@ async function play(scenario: Scenario): Promise<void> {
   }
   const mounts = readFileSync('/proc/mounts', 'utf8');
   if (mounts.includes(stage.folder)) problems.push('a mount was left over');
+  const { namespace } = stage;
+  if (namespace !== undefined && leftOverNamespaces().some((line) => line.includes(namespace.name)))
+    problems.push('a network namespace was left over');
   for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
   sums.runs++;
   if (problems.length > 0) sums.failed++;
 }
 
-async function playAlerts(): Promise<void> {
-  const title = `${ALERTS} the collector is killed while alerts come and go and receivers misbehave`;
+/** Plays one of the long scenarios, which know themselves what is wrong. */
+async function playLong<Outcome>(
+  title: string,
+  stage: { play(): Promise<Outcome>; close(): Promise<void> },
+  judge: (outcome: Outcome) => { readonly problems: readonly string[]; readonly figures: object },
+): Promise<void> {
   const startedMs = Date.now();
-  const seed = Number(values.seed) + sums.runs;
+  current = stage;
+  let problems: readonly string[] = [];
+  let figures: object = {};
+  try {
+    ({ problems, figures } = judge(await stage.play()));
+  } catch (error) {
+    problems = [error instanceof Error ? error.message : String(error)];
+  } finally {
+    await stage.close();
+  }
+  const seconds = ((Date.now() - startedMs) / 1_000).toFixed(0);
+  console.log(`${problems.length === 0 ? 'passed ' : 'FAILED '} ${title}: ${seconds} s`);
+  console.table([figures]);
+  for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
+  sums.runs++;
+  if (problems.length > 0) sums.failed++;
+}
+
+function playAlerts(): Promise<void> {
   const size = { transitions: Number(values.transitions), kills: Number(values.kills) };
-  const stage = new AlertStage({ ...size, seed });
-  current = stage;
-  const problems: string[] = [];
-  try {
-    const { verdict, kills, transitions, messages, settledMs } = await stage.play();
-    const { ends, repeats, lost, doubled, wrong } = verdict;
-    problems.push(...lost, ...doubled, ...wrong);
-    sums.lost += lost.length;
-    sums.doubled += doubled.length;
-    const seconds = ((Date.now() - startedMs) / 1_000).toFixed(0);
-    console.log(`${problems.length === 0 ? 'passed ' : 'FAILED '} ${title}: ${seconds} s`);
-    console.table([{ transitions, kills, ...ends, messages, repeats, settledMs }]);
-  } catch (error) {
-    problems.push(error instanceof Error ? error.message : String(error));
-    console.log(`FAILED  ${title}`);
-  } finally {
-    await stage.close();
-  }
-  for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
-  sums.runs++;
-  if (problems.length > 0) sums.failed++;
+  const title = `${ALERTS} the collector is killed while alerts come and go and receivers misbehave`;
+  return playLong(title, new AlertStage({ ...size, seed: nextSeed() }), ({ verdict, ...figures }) => {
+    const { ends, repeats, ...faults } = verdict;
+    return { problems: counted(faults), figures: { ...figures, ...ends, repeats } };
+  });
 }
 
-async function playSealing(): Promise<void> {
+function playSealing(): Promise<void> {
   const title = `${SEALING} a process is killed while it seals and merges`;
-  const startedMs = Date.now();
-  const stage = new SealingStage({ kills: Number(values.kills), seed: Number(values.seed) + sums.runs });
-  current = stage;
-  const problems: string[] = [];
-  try {
-    const { lost, doubled, wrong, ...counts } = await stage.play();
-    problems.push(...lost, ...doubled, ...wrong);
-    sums.lost += lost.length;
-    sums.doubled += doubled.length;
-    const seconds = ((Date.now() - startedMs) / 1_000).toFixed(0);
-    console.log(`${problems.length === 0 ? 'passed ' : 'FAILED '} ${title}: ${seconds} s`);
-    console.log(counts);
-  } catch (error) {
-    problems.push(error instanceof Error ? error.message : String(error));
-    console.log(`FAILED  ${title}`);
-  } finally {
-    await stage.close();
-  }
-  for (const problem of problems.slice(0, 10)) console.log(`          ${problem}`);
-  sums.runs++;
-  if (problems.length > 0) sums.failed++;
+  const stage = new SealingStage({ kills: Number(values.kills), seed: nextSeed() });
+  return playLong(title, stage, ({ lost, doubled, wrong, blocks, ...figures }) => ({
+    problems: counted({ lost, doubled, wrong }),
+    figures: { ...figures, ...blocks },
+  }));
+}
+
+function playDefaults(): Promise<void> {
+  const title = `${DEFAULTS} who is told of what, with the settings as they are delivered`;
+  return playLong(title, new DefaultsStage(Number(values.agents)), ({ problems, toldMs }) => ({
+    problems,
+    figures: { 'told after ms': toldMs },
+  }));
+}
+
+function nextSeed(): number {
+  return Number(values.seed) + sums.runs;
+}
+
+/** Adds to the sums, and gives all as one list. */
+function counted(faults: {
+  readonly lost: readonly string[];
+  readonly doubled: readonly string[];
+  readonly wrong: readonly string[];
+}): readonly string[] {
+  sums.lost += faults.lost.length;
+  sums.doubled += faults.doubled.length;
+  return [...faults.lost, ...faults.doubled, ...faults.wrong];
 }

@@ -2,6 +2,7 @@
 import { cpSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fakeTimeLibrary, missing } from './capabilities.ts';
+import type { Namespace } from './namespace.ts';
 import type { Stage, StageAgent } from './stage.ts';
 
 export interface Scenario {
@@ -11,6 +12,8 @@ export interface Scenario {
   readonly agents: number;
   /** Why it cannot run on this machine; undefined when it can. */
   readonly obstacle?: () => string | undefined;
+  /** The programs meet in a network namespace of their own, without the proxy. */
+  readonly hasOwnNetwork?: true;
   /** Before anything is started. */
   readonly prepare?: (stage: Stage) => void;
   /** The faults, from a fleet that is well to one that may get well by itself. */
@@ -30,6 +33,16 @@ function agentOf(stage: Stage, round = 0): StageAgent {
   const agent = stage.agents[round % stage.agents.length];
   if (agent === undefined) throw new Error('the stage has no agents');
   return agent;
+}
+
+function networkOf({ namespace }: Stage): Namespace {
+  if (namespace === undefined) throw new Error('the stage has no network of its own');
+  return namespace;
+}
+
+/** Without this a scenario could pass on a network that was never cut. */
+function mustBeShut(network: Namespace): void {
+  if (network.isOpen) throw new Error('the network was not cut');
 }
 
 async function restart(stage: Stage, agent: StageAgent): Promise<void> {
@@ -193,6 +206,40 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    row: 'F21N',
+    name: 'the network is cut for a while, in a network namespace',
+    agents: 2,
+    obstacle: () => missing('namespace'),
+    hasOwnNetwork: true,
+    run: async (stage) => {
+      const network = networkOf(stage);
+      await often(2, async () => {
+        network.cut();
+        await pause(10_000);
+        mustBeShut(network);
+        network.join();
+        await stage.settled();
+      });
+    },
+  },
+  {
+    row: 'F22N',
+    name: 'one direction of the network is dead, each in turn, in a network namespace',
+    agents: 2,
+    obstacle: () => missing('namespace'),
+    hasOwnNetwork: true,
+    run: async (stage) => {
+      const network = networkOf(stage);
+      for (const direction of ['up', 'down'] as const) {
+        network.drop(direction);
+        await pause(12_000);
+        mustBeShut(network);
+        network.pass(direction);
+        await stage.settled();
+      }
+    },
+  },
+  {
     row: 'F23',
     name: 'connections are reset every second or so',
     agents: 2,
@@ -239,6 +286,21 @@ export const SCENARIOS: readonly Scenario[] = [
       await pause(8_000);
       proxy.cut();
       proxy.calm();
+    },
+  },
+  {
+    row: 'F27',
+    name: 'one packet of ten, then three of ten are lost at random, in a network namespace',
+    agents: 2,
+    obstacle: () => missing('namespace') ?? missing('nft'),
+    hasOwnNetwork: true,
+    run: async (stage) => {
+      const network = networkOf(stage);
+      for (const percent of [10, 30]) {
+        network.lose(percent);
+        await pause(10_000);
+        if (network.loseNone() === 0) throw new Error('no packet was lost');
+      }
     },
   },
   {

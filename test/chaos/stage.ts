@@ -13,6 +13,7 @@ import {
   type RunningCollector,
   type RunningProcess,
 } from '../harness/processes.ts';
+import { Namespace } from './namespace.ts';
 import { judgeJournal, newestTicks, type ChaosVerdict, type SpooledRecord } from './oracle.ts';
 import { ChaosProxy } from './proxy.ts';
 
@@ -31,6 +32,8 @@ export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'rollcall-chaos-'));
   readonly agents: StageAgent[] = [];
   readonly proxy: ChaosProxy;
+  /** A network of their own for the programs, in which they meet without the proxy; undefined for the usual one. */
+  readonly namespace: Namespace | undefined;
   readonly collectorDir: string;
   hasForked = false;
   /** For the agents, on top of the variables of this process. */
@@ -41,17 +44,20 @@ export class Stage {
   #collector: RunningCollector | undefined;
   #isOver = false;
 
-  private constructor(port: number, proxy: ChaosProxy) {
+  private constructor(port: number, proxy: ChaosProxy, namespace: Namespace | undefined) {
     this.#port = port;
     this.proxy = proxy;
+    this.namespace = namespace;
     this.collectorDir = join(this.folder, 'collector');
     mkdirSync(this.collectorDir);
     this.undoLater(() => proxy.close());
+    if (namespace !== undefined) this.undoLater(() => namespace.remove());
   }
 
-  static async open(): Promise<Stage> {
+  static async open(options: { readonly hasOwnNetwork: boolean }): Promise<Stage> {
     const port = await freePort();
-    return new Stage(port, await ChaosProxy.start(() => port));
+    const proxy = await ChaosProxy.start(() => port);
+    return new Stage(port, proxy, options.hasOwnNetwork ? Namespace.create(port) : undefined);
   }
 
   get collector(): RunningCollector | undefined {
@@ -77,7 +83,8 @@ export class Stage {
   }
 
   async startCollector(): Promise<void> {
-    this.#collector = await startCollector(this.collectorDir, ['--listen', `127.0.0.1:${this.#port}`]);
+    const flags = ['--listen', `127.0.0.1:${this.#port}`];
+    this.#collector = await startCollector(this.collectorDir, flags, this.namespace?.enter);
   }
 
   /** Starts the collector and so many agents, and waits until all of them are up to date. */
@@ -99,9 +106,15 @@ export class Stage {
   startAgent(agent: StageAgent): void {
     if (agent.process !== undefined) return;
     const { dataDir, token, name } = agent;
-    const url = `http://127.0.0.1:${this.proxy.port}`;
-    const flags = ['--interval', '1s', '--host-name', name];
-    agent.process = startAgent({ url, dataDir, token, flags, environment: this.agentEnvironment });
+    const port = this.namespace === undefined ? this.proxy.port : this.#port;
+    agent.process = startAgent({
+      url: `http://127.0.0.1:${port}`,
+      dataDir,
+      token,
+      flags: ['--interval', '1s', '--host-name', name],
+      environment: this.agentEnvironment,
+      through: this.namespace?.enter ?? [],
+    });
   }
 
   /** `kill -9`; what stands in its spool then is looked for at the end. */

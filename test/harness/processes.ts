@@ -31,13 +31,15 @@ export function killAll(): void {
 /**
  * Starts a collector on loopback and waits until it listens.
  * @param flags further flags; `--listen` defaults to a free port
+ * @param through a command that starts another one, with its parameters, such as one that enters a network of its own
  */
 export async function startCollector(
   dataDir: string,
   flags: readonly string[] = [],
+  through: readonly string[] = [],
 ): Promise<RunningCollector> {
   const listen = flags.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
-  const collector = start([COLLECTOR, 'run', '--data-dir', dataDir, ...listen, ...flags]);
+  const collector = start([COLLECTOR, 'run', '--data-dir', dataDir, ...listen, ...flags], { through });
   const url = await waitFor('the collector to print its URL', () => {
     if (collector.child.exitCode !== null) throw new Error(`collector ended: ${collector.output()}`);
     return /ready at (https?:\/\/\S+)/.exec(collector.output())?.[1];
@@ -55,12 +57,14 @@ export function startAgent(options: {
   readonly program?: string;
   /** Variables on top of those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** As for `startCollector`. */
+  readonly through?: readonly string[];
 }): RunningProcess {
-  const { program = AGENT, environment = {} } = options;
+  const { program = AGENT, environment = {}, through = [] } = options;
   const secrets = options.token === undefined ? {} : { ROLLCALL_TOKEN: options.token };
   return start(
     [program, 'run', '--url', options.url, '--data-dir', options.dataDir, ...(options.flags ?? [])],
-    { ...environment, ...secrets },
+    { environment: { ...environment, ...secrets }, through },
   );
 }
 
@@ -116,9 +120,14 @@ export async function waitFor<T>(
 
 function start(
   parameters: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
+  options: {
+    readonly through: readonly string[];
+    readonly environment?: Readonly<Record<string, string>>;
+  },
 ): RunningProcess {
-  const child = spawn(process.execPath, parameters, {
+  const { through, environment = {} } = options;
+  const [program, ...before] = [...through, process.execPath];
+  const child = spawn(program, [...before, ...parameters], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   });

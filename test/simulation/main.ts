@@ -8,6 +8,7 @@
  *   --faults A,B  every other seed has these faults and no others, as for the mutants that need them
  *   --jobs N      processes side by side                               default one per core
  *   --mutants     each mutant in at most --seeds (default 200) seeds
+ *   --part 2/6    with --mutants: the second of six parts of the list
  *   --mutant NAME one mutant; exit code 0 when it is caught
  *   --control     with --mutant: the same seeds with the product as it is, which must not be caught
  */
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
     mutants: { type: 'boolean', default: false },
+    part: { type: 'string', default: '1/1' },
     mutant: { type: 'string' },
     control: { type: 'boolean', default: false },
     /** For the processes that we start: tell the parent, print nothing. */
@@ -94,13 +96,22 @@ async function runOne(seed: number): Promise<void> {
 }
 
 async function huntAll(): Promise<void> {
-  const caught = await huntMutants({
-    mutants: MUTANTS,
-    jobs,
-    seeds: Number(values.seeds ?? SEEDS_PER_MUTANT),
-  });
-  console.log(`mutants caught ${caught} of ${MUTANTS.length}`);
-  process.exitCode = caught === MUTANTS.length ? 0 : 1;
+  const started = performance.now();
+  const [part, parts] = partOf(values.part);
+  const mutants = MUTANTS.filter((_mutant, index) => index % parts === part - 1);
+  const seeds = Number(values.seeds ?? SEEDS_PER_MUTANT);
+  const caught = await huntMutants({ mutants, jobs, seeds });
+  const seconds = ((performance.now() - started) / 1_000).toFixed(0);
+  const which = parts === 1 ? '' : ` (part ${part} of ${parts}; ${MUTANTS.length} in all)`;
+  console.log(`mutants caught ${caught} of ${mutants.length}${which} in ${seconds} s`);
+  process.exitCode = caught === mutants.length ? 0 : 1;
+}
+
+/** Of `2/6`: the second of six. */
+function partOf(text: string): readonly [part: number, parts: number] {
+  const [part = 0, parts = 0] = /^(\d+)\/(\d+)$/.exec(text)?.slice(1).map(Number) ?? [];
+  if (part < 1 || part > parts) throw new Error(`--part ${text}: expected one like 2/6, from 1/6 to 6/6`);
+  return [part, parts];
 }
 
 async function huntOne(name: string): Promise<void> {

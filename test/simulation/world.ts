@@ -1,4 +1,7 @@
-/** One simulated run: a world from a plan, faults for a while, then peace, then the oracle. */
+/**
+ * One simulated run: a world from a plan, faults for a while, then peace, then the oracle. Long, because what is looked at on
+ * the way needs all of the world.
+ */
 import './tiny-limits.ts';
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

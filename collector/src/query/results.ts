@@ -85,29 +85,45 @@ export async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promis
     return { kind: 'matrix', series: [{ labels: Labels.empty, timestamps: times, values: value.values }] };
   }
   const series: MatrixSeries[] = [];
+  const stretches = new Stretches(times);
   for (const { labels, values, present } of await withoutMarkedNames(value.columns, ev)) {
-    const kept = present.includes(0) ? presentOnly(times, values, present) : { timestamps: times, values };
+    const kept = present.includes(0) ? stretches.presentOnly(values, present) : { timestamps: times, values };
     if (kept.values.length > 0) series.push({ labels, ...kept });
     if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
   }
   return { kind: 'matrix', series: inLabelOrder(series) };
 }
 
-function presentOnly(
-  times: Float64Array,
-  values: Float64Array,
-  present: Uint8Array,
-): { readonly timestamps: Float64Array; readonly values: Float64Array } {
-  const timestamps = new Float64Array(times.length);
-  const kept = new Float64Array(times.length);
-  let count = 0;
-  for (let i = 0; i < times.length; i++) {
-    if (present[i] !== 1) continue;
-    timestamps[count] = times[i] ?? NaN;
-    kept[count++] = values[i] ?? NaN;
+/**
+ * Cuts gaps out of columns. Most gaps are at an end, where a fleet began or went on a moment later than the chart: series
+ * with the same ones share their array of times, so that whoever writes them out formats each time once.
+ */
+class Stretches {
+  readonly #times: Float64Array;
+  readonly #shared = new Map<number, Float64Array>();
+
+  constructor(times: Float64Array) {
+    this.#times = times;
   }
-  // Copies, so that a short series does not hold the memory of a long one.
-  return { timestamps: timestamps.slice(0, count), values: kept.slice(0, count) };
+
+  presentOnly(
+    values: Float64Array,
+    present: Uint8Array,
+  ): { readonly timestamps: Float64Array; readonly values: Float64Array } {
+    const from = present.indexOf(1);
+    const end = present.lastIndexOf(1) + 1;
+    // Copies, so that a short series does not hold the memory of a long one.
+    if (from < 0) return { timestamps: new Float64Array(0), values: new Float64Array(0) };
+    const gapAt = present.indexOf(0, from);
+    if (gapAt < 0 || gapAt >= end) {
+      const key = from * this.#times.length + end;
+      let timestamps = this.#shared.get(key);
+      if (timestamps === undefined) this.#shared.set(key, (timestamps = this.#times.slice(from, end)));
+      return { timestamps, values: values.slice(from, end) };
+    }
+    const isPresent = (_: number, i: number): boolean => present[i] === 1;
+    return { timestamps: this.#times.filter(isPresent), values: values.filter(isPresent) };
+  }
 }
 
 function inLabelOrder<T extends { readonly labels: Labels }>(list: readonly T[]): readonly T[] {

@@ -16,6 +16,10 @@ export interface ThreadSettings {
   readonly limits: QueryLimits;
   /** Memory for the recent window of this thread. */
   readonly windowBytes: number;
+  /** As what it keeps them; see FollowingOptions. */
+  readonly memory: 'window' | 'columns';
+  /** Memory for columns of block files that were read lately. */
+  readonly blockCacheBytes: number;
   /** How much the thread steps back behind the rest of the collector when there are too few cores: 0 to 19. */
   readonly niceness: number;
   /** Where older samples are read, when that is not the store of the collector itself. */

@@ -46,9 +46,11 @@ const own = openFollowingReader({
   clock: systemClock,
   yieldToLoop: nextTurn,
   limits: { windowBytes: settings.windowBytes, windowMs: WINDOW_MS },
+  memory: settings.memory,
   blocks: {
     disk: nodeDisk,
     dir: settings.blocksDir,
+    cacheBytes: settings.blockCacheBytes,
     damaged: (text, file) => post({ kind: 'damaged', text, file }),
   },
 });

@@ -2,6 +2,7 @@
 import type { Disk, DiskFile } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { BlockRow } from '../../journal/blocks.ts';
+import type { FileCache } from './block-cache.ts';
 import type { ColumnValues, Group } from './format/group.ts';
 import { BlockReader, type RowRange } from './format/reader.ts';
 
@@ -11,6 +12,8 @@ export interface BlockFileOptions {
   readonly damaged: (error: unknown) => void;
   /** Called with each use. */
   readonly used: (file: BlockFile) => void;
+  /** Keeps what was read lately. */
+  readonly cache?: FileCache;
 }
 
 /**
@@ -50,20 +53,28 @@ export class BlockFile {
   }
 
   groups(hostId: string): readonly Group[] {
-    return this.#attempt((reader) => reader.groups(hostId)) ?? [];
+    const read = () => this.#attempt((reader) => reader.groups(hostId));
+    const { cache } = this.#options;
+    return (cache === undefined ? read() : cache.groups(hostId, read)) ?? [];
   }
 
-  /** Times of the rows of a group, undefined when it is damaged. */
+  /** Times of the rows of a group, undefined when it is damaged; not to be changed. */
   times(group: Group): Float64Array | undefined {
-    return this.#attempt((reader) => reader.times(group));
+    const read = () => this.#attempt((reader) => reader.times(group));
+    const { cache } = this.#options;
+    return cache === undefined ? read() : cache.times(group, read);
   }
 
   /**
    * A stream of a column, undefined when there is none or when it is damaged.
+   * Not to be changed.
    * @param wanted rows that are looked at; the others may not be decoded
    */
   column(group: Group, index: number, stream = 0, wanted?: RowRange): ColumnValues | undefined {
-    return this.#attempt((reader) => reader.column(group, index, stream, wanted));
+    const read = (rows: RowRange | undefined) =>
+      this.#attempt((reader) => reader.column(group, index, stream, rows));
+    const { cache } = this.#options;
+    return cache === undefined ? read(wanted) : cache.column(group, { index, stream, wanted }, read);
   }
 
   /** Lets the directory go; the next use reads it again. */
@@ -73,6 +84,7 @@ export class BlockFile {
 
   close(): void {
     this.#reader = undefined;
+    this.#options.cache?.close();
     this.#file?.close();
   }
 

@@ -8,6 +8,7 @@ import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { BlockRow } from '../../journal/blocks.ts';
 import type { JournalSnapshot } from '../../journal/reader.ts';
+import { BlockCache } from './block-cache.ts';
 import { BlockFile } from './block-file.ts';
 
 /** The blocks that a snapshot of the journal names. */
@@ -26,6 +27,8 @@ export interface BlockSetOptions {
   readonly dir: string;
   /** Told about each damage once; reads go on without what is damaged. */
   readonly damaged: (text: string, file: string) => void;
+  /** Memory for columns that were read lately; 0 keeps none. @default 0 */
+  readonly cacheBytes?: number;
 }
 
 /** Bytes of directories that stay in memory, of all files together. */
@@ -36,12 +39,15 @@ export class BlockSet {
   readonly #files = new Map<number, BlockFile>();
   readonly #schemas = new Map<string, HashedSchema>();
   readonly #reported = new Set<string>();
+  readonly #cache: BlockCache | undefined;
   #version = Number.NaN;
   #blocks: readonly BlockFile[] = [];
   #uses = 0;
 
   constructor(options: BlockSetOptions) {
     this.#options = options;
+    const { cacheBytes = 0 } = options;
+    this.#cache = cacheBytes > 0 ? new BlockCache(cacheBytes) : undefined;
   }
 
   /**
@@ -88,6 +94,7 @@ export class BlockSet {
       path: join(dir, row.file),
       damaged: (error) => this.#report(describeError(error), row.file),
       used: (file) => this.#used(file),
+      ...(this.#cache === undefined ? {} : { cache: this.#cache.ofFile(row.id) }),
     });
     this.#files.set(row.id, block);
     return block;

@@ -21,26 +21,25 @@ import type {
   AppendResult,
   AppendSeries,
   LabelsRequest,
-  SelectHints,
   SelectRequest,
   Series,
   Storage,
   StorageStats,
 } from '../storage.ts';
-import { STATE, toBlock, type Block } from './block.ts';
+import { toBlock } from './block.ts';
 import type { BlockFile } from './block-file.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
-import { SamplerTimeline, SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
+import { SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
 import { HostBlocks } from './host-blocks.ts';
-import { addInAnyOrder, addInOrder, filesIn, groupsIn, type HostGroup } from './host-groups.ts';
-import { addRollups } from './host-rollups.ts';
+import { filesIn, groupsIn } from './host-groups.ts';
+import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
 import { entryOf, labelsOf, SchemaMatching, type HostMatch, type Identity } from './matching.ts';
 import { OwnSeriesWriter } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
-import { blocksOf } from './readings.ts';
-import { coarsestFor, rollupUse, segmentsOf, type Segment } from './resolution.ts';
+import { RecentColumns } from './recent-columns.ts';
+import { coarsestFor, segmentsOf } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { RecentWindow } from './window.ts';
 
@@ -59,10 +58,11 @@ export interface EmbeddedOptions {
   readonly blocks?: BlockSet;
   /**
    * Whose newest readings stay in memory. Where agents are seldom read, `own` (what the collector itself stores) saves
-   * the work for each of their ticks, and every read of them goes to the journal.
+   * the work for each of their ticks, and every read of them goes to the journal. `columns` keeps agents that are read as
+   * columns, within as much memory as the window, and takes only what is committed by others: for stores that follow.
    * @default all
    */
-  readonly windowHosts?: 'all' | 'own';
+  readonly windowHosts?: 'all' | 'own' | 'columns';
 }
 
 export interface EmbeddedStorage extends Storage {
@@ -106,6 +106,7 @@ class Embedded implements EmbeddedStorage {
   #catalogue = new Catalogue();
   readonly #window: RecentWindow;
   readonly #hasAgentsInWindow: boolean;
+  readonly #recent: RecentColumns | undefined;
   readonly #blocks: BlockSet | undefined;
   readonly #own: OwnSeriesWriter;
   readonly #stopListening: () => void;
@@ -122,7 +123,11 @@ class Embedded implements EmbeddedStorage {
     } finally {
       snapshot.close();
     }
-    this.#hasAgentsInWindow = options.windowHosts !== 'own';
+    this.#hasAgentsInWindow = (options.windowHosts ?? 'all') === 'all';
+    this.#recent =
+      options.windowHosts === 'columns'
+        ? new RecentColumns(this.#limits, options.clock, snapshot.lastPos)
+        : undefined;
     const own = this.#catalogue.hosts.get(COLLECTOR_AGENT_ID);
     // Of a host that is left out nothing ever comes in.
     const newHostFromMs = this.#hasAgentsInWindow ? sealedToMs : Number.POSITIVE_INFINITY;
@@ -262,6 +267,7 @@ class Embedded implements EmbeddedStorage {
       const catalogue = new Catalogue();
       catalogue.load(snapshot.lanes(), snapshot.schemaUses());
       this.#catalogue = catalogue;
+      this.#recent?.refresh(catalogue.hosts);
       if (this.#hasAgentsInWindow) this.#window.forgetOthers(catalogue.hosts, sealedTo(snapshot.blocks()));
     } finally {
       snapshot.close();
@@ -272,6 +278,7 @@ class Embedded implements EmbeddedStorage {
     for (const tick of ticks) {
       this.#catalogue.add(tick);
       const isOwn = tick.agentId === COLLECTOR_AGENT_ID;
+      if (!isOwn) this.#recent?.add(tick);
       if (!isOwn && !this.#hasAgentsInWindow) continue;
       for (const block of tick.blocks) {
         if (block.kind === 'values') this.#window.add(tick.agentId, toBlock(block, tick, isOwn));
@@ -307,7 +314,10 @@ class Embedded implements EmbeddedStorage {
           .series(schema, found.match)
           .map((index) => ({ index, series: collector.series(labelsOf(schema, index, found.identity)) }));
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
-      const reading = { host, samplers, columnsOf, request, collector, readings, pace };
+      const columns = isOwn
+        ? undefined
+        : (fromMs: number) => this.#recent?.of(host, { snapshot, fromMs, sealedToMs });
+      const reading = { host, samplers, columnsOf, columns, request, collector, readings, pace };
       const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
       for (const [at, part] of parts.entries()) {
         const wanted = (groups[at] ?? []).filter(({ schema }) => samplers.has(schema.sampler));
@@ -398,13 +408,6 @@ class Embedded implements EmbeddedStorage {
   }
 }
 
-/** A part of a read's range with the block files that serve it. */
-interface ReadPart extends Segment {
-  readonly files: readonly BlockFile[];
-  /** The range in which readings of the files count; rollups serve times that are somewhat later than they are. */
-  readonly read: TimeRange;
-}
-
 function partsOf(view: BlockView, range: TimeRange, coarsest: BlockResolution): readonly ReadPart[] {
   const rows = view.blocks.map(({ row }) => row);
   return segmentsOf(rows, { fromMs: range.fromMs, toMs: range.toMs }, coarsest).map((segment) => {
@@ -415,112 +418,12 @@ function partsOf(view: BlockView, range: TimeRange, coarsest: BlockResolution): 
   });
 }
 
-/** What is being read of one host. */
-interface HostReading {
-  readonly host: CatalogueHost;
-  readonly samplers: ReadonlySet<string>;
-  readonly columnsOf: (schema: Schema) => readonly Column[];
-  readonly request: SelectRequest;
-  readonly collector: SeriesCollector;
-  readonly readings: HostBlocks;
-  readonly pace: Pace;
-}
-
-/** Adds the samples of a host in a range: of raw blocks, of the journal, and of memory. */
-async function addSamples(
-  { host, samplers, columnsOf, request, collector, readings, pace }: HostReading,
-  source: {
-    readonly range: TimeRange;
-    readonly groups: readonly HostGroup[];
-    readonly timelineOf: (sampler: string) => SamplerTimeline;
-  },
-): Promise<void> {
-  const { range, groups, timelineOf } = source;
-  const isOwn = host.agentId === COLLECTOR_AGENT_ID;
-  // A block of the collector's own holds only some series of its schema, so its newest one is not enough.
-  if (!isOwn && isInstant(request.hints)) {
-    const newest = await readings.newest({ host, samplers, range }, { list: groups, columnsOf });
-    for (const block of newest) takePresent(block, columnsOf(block.schema), collector);
-    return;
-  }
-  const read = { host, samplers, range };
-  if (groups.length === 0) {
-    await readings.read(read, {
-      block: (sampler, block) => timelineOf(sampler).add(block),
-      runs: (sampler, runs) => timelineOf(sampler).addRuns(runs),
-    });
-    return;
-  }
-  const recent = new Map<string, Block[]>();
-  const keep = (sampler: string, ...blocks: readonly Block[]): void => {
-    const list = recent.get(sampler);
-    if (list === undefined) recent.set(sampler, [...blocks]);
-    else list.push(...blocks);
-  };
-  const ranges = await readings.read(read, {
-    block: keep,
-    runs: (sampler, runs) => keep(sampler, ...runs.flatMap(blocksOf)),
-  });
-  for (const [sampler, blockRange] of ranges) {
-    const ofSampler = groups.filter(({ schema }) => schema.sampler === sampler);
-    const parts = { groups: ofSampler, readings: recent.get(sampler) ?? [], range: blockRange };
-    if (isOwn) await addInAnyOrder(timelineOf(sampler), parts, pace);
-    else await addInOrder(timelineOf(sampler), parts, pace);
-  }
-}
-
-async function addRollupPart(
-  { columnsOf, request, collector, pace }: HostReading,
-  { part, groups }: { readonly part: ReadPart; readonly groups: readonly HostGroup[] },
-): Promise<void> {
-  if (part.resolution === 'raw') return;
-  const use = rollupUse(request.hints);
-  await addRollups(groups, {
-    collector,
-    columnsOf,
-    use,
-    range: use === 'newest' ? part.read : part.range,
-    spanMs: ROLLUP_MS[part.resolution],
-    grid: { lastMs: request.toMs, stepMs: request.hints?.stepMs ?? 0, range: part.range },
-    pace,
-  });
-}
-
-/** Gives the timeline of a sampler, which is made with its first use. */
-function timelines(
-  collector: SeriesCollector,
-  options: { readonly columnsOf: (schema: Schema) => readonly Column[]; readonly hasDerivedEnds: boolean },
-): (sampler: string) => SamplerTimeline {
-  const bySampler = new Map<string, SamplerTimeline>();
-  return (sampler) => {
-    let timeline = bySampler.get(sampler);
-    if (timeline === undefined) {
-      timeline = new SamplerTimeline({ collector, ...options });
-      bySampler.set(sampler, timeline);
-    }
-    return timeline;
-  };
-}
-
 /** From this time on no sample stands in any of the blocks. */
 function sealedTo(rows: readonly BlockRow[]): number {
   return rows.reduce(
     (toMs, { resolution, lastMs }) => (resolution === 'raw' ? Math.max(toMs, lastMs + 1) : toMs),
     Number.NEGATIVE_INFINITY,
   );
-}
-
-/** Only the newest sample of each series matters; see SelectHints. */
-function isInstant(hints: SelectHints | undefined): boolean {
-  return hints !== undefined && (hints.stepMs ?? 0) === 0 && hints.rangeMs === undefined;
-}
-
-function takePresent(block: Block, columns: readonly Column[], collector: SeriesCollector): void {
-  for (const { index, series } of columns) {
-    if (block.states !== undefined && block.states[index] !== STATE.PRESENT) continue;
-    collector.count();
-    series.push(block.timeMs, block.values[index] ?? Number.NaN, false);
-  }
 }
 
 /** The time after which the host has no readings. */

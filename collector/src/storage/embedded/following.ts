@@ -20,6 +20,12 @@ export interface FollowingOptions {
   readonly clock: Clock;
   readonly yieldToLoop: () => Promise<void>;
   readonly limits?: Partial<EmbeddedLimits>;
+  /**
+   * What is kept of agents: a `window` that reaches back as far as somebody lately looked, sampler by sampler, as rules want
+   * it; or `columns` of all that a host has, as far back as memory goes, for dashboards.
+   * @default window
+   */
+  readonly memory?: 'window' | 'columns';
   /** Where block files are; without it there are none. */
   readonly blocks?: BlockSetOptions;
 }
@@ -84,7 +90,7 @@ class Following implements FollowingReader {
   }
 
   #open(): Picture {
-    const { reader, identityOf, clock, yieldToLoop, limits } = this.#options;
+    const { reader, identityOf, clock, yieldToLoop, limits, memory } = this.#options;
     const follower = new JournalFollower(reader);
     const storage = createEmbeddedStorage({
       journal: follower,
@@ -95,6 +101,7 @@ class Following implements FollowingReader {
         throw new TypeError('a store that only reads makes no epochs');
       },
       yieldToLoop,
+      windowHosts: memory === 'columns' ? 'columns' : 'all',
       ...(limits === undefined ? {} : { limits }),
       ...(this.#blocks === undefined ? {} : { blocks: this.#blocks }),
     });

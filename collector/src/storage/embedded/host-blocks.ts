@@ -203,7 +203,7 @@ function hasOverlap(lanes: readonly CatalogueLane[]): boolean {
 }
 
 /** The schemas of a lane, all or only those of some samplers. */
-function schemasOf(lane: CatalogueLane, samplers: ReadonlySet<string> | undefined) {
+export function schemasOf(lane: CatalogueLane, samplers: ReadonlySet<string> | undefined) {
   return (number: number): Schema | undefined => {
     const schema = lane.uses.get(number)?.schema;
     if (schema === undefined || samplers === undefined) return schema;
@@ -212,11 +212,11 @@ function schemasOf(lane: CatalogueLane, samplers: ReadonlySet<string> | undefine
 }
 
 /** Record times of readings in the range. */
-function rowRange({ laneId, offsetMsMax }: CatalogueLane, { fromMs, toMs }: TimeRange) {
+export function rowRange({ laneId, offsetMsMax }: CatalogueLane, { fromMs, toMs }: TimeRange) {
   return { laneId, fromMs: fromMs - offsetMsMax, toMs: toMs + offsetMsMax };
 }
 
-function decodeTick(
+export function decodeTick(
   tick: StoredTick,
   schemaOf: (number: number) => Schema | undefined,
   isOwn: boolean,

@@ -1,0 +1,158 @@
+/** A store that follows, with hosts as columns in memory, against plain reading of the journal and of block files. */
+import { join } from 'node:path';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { openJournalReader } from '../../journal/reader.ts';
+import { SchemaCache } from '../../journal/schema-cache.ts';
+import { gaugeSchema, LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
+import { openHeardSession } from '../../journal/testing/test-journal.ts';
+import { createMatcher } from '../matcher.ts';
+import type { Series, StorageReader } from '../storage.ts';
+import { createFollowingStorage } from './following.ts';
+import { eagerClock, openTestStorage } from './testing/test-storage.ts';
+
+const BASE_MS = Date.UTC(2026, 5, 1, 12);
+const STEPS = 90;
+const STEP_MS = 10_000;
+const END_MS = BASE_MS + STEPS * STEP_MS;
+const HOSTS = ['a'.repeat(32), 'b'.repeat(32)] as const;
+const EPOCHS = ['e'.repeat(16), 'f'.repeat(16)] as const;
+const NEVER = new AbortController().signal;
+
+const SCHEMAS = [
+  gaugeSchema('disk', { free: ['a', 'b'] }),
+  gaugeSchema('disk', { free: ['b', 'c'] }),
+  gaugeSchema('cpu', { load: [] }),
+] as const;
+
+/** A tick comes in order of time, unless it is late: then it has a time of its own in the older epoch. */
+const tick = fc.record({
+  kind: fc.constant('tick' as const),
+  host: fc.nat({ max: 1 }),
+  lateStep: fc.option(fc.nat({ max: STEPS }), { freq: 6 }),
+  isSameEpoch: fc.boolean(),
+  schema: fc.nat({ max: 1 }),
+  hasCpu: fc.boolean(),
+  present: fc.tuple(fc.boolean(), fc.boolean()),
+  value: fc.constantFrom(0, -0, 1, 7, 1e300),
+  offsetMs: fc.constantFrom(0, 0, -1_500, 2_000),
+});
+const ask = fc.record({
+  kind: fc.constant('ask' as const),
+  fromStep: fc.integer({ min: -3, max: STEPS }),
+  steps: fc.integer({ min: 0, max: 2 * STEPS }),
+  isInstant: fc.boolean(),
+  metric: fc.constantFrom('free', 'load', '.+'),
+});
+const command = fc.oneof(
+  { weight: 12, arbitrary: tick },
+  { weight: 6, arbitrary: ask },
+  { weight: 1, arbitrary: fc.constantFrom({ kind: 'seal' as const }, { kind: 'reopen' as const }) },
+);
+
+function plain({ labels, timestamps, values, stale }: Series): unknown {
+  const samples = Array.from(timestamps, (ms, at) => (stale?.[at] === 1 ? [ms] : [ms, values[at]]));
+  return { labels: labels.toString(), samples };
+}
+
+interface Question {
+  readonly fromStep: number;
+  readonly steps: number;
+  readonly isInstant: boolean;
+  readonly metric: string;
+}
+
+function answer(store: StorageReader, { fromStep, steps, isInstant, metric }: Question) {
+  const fromMs = BASE_MS + fromStep * STEP_MS;
+  const request = {
+    matchers: [createMatcher('__name__', '=~', metric)],
+    fromMs,
+    toMs: fromMs + steps * STEP_MS,
+    samplesMax: 1e6,
+    ...(isInstant ? { hints: {} } : {}),
+  };
+  return store.select(request, NEVER).then((all) => all.map(plain));
+}
+
+test('a store that follows answers as one that keeps nothing in memory', async () => {
+  const property = fc.asyncProperty(
+    fc.array(command, { minLength: 20, maxLength: 60 }),
+    fc.constantFrom(1e9, 6_000, 2_000),
+    fc.constantFrom(7_200_000, 200_000),
+    async (list, windowBytes, windowMs) => {
+      using dir = tempDir();
+      let nowMs = BASE_MS;
+      const identityOf = (agentId: string) => [['a', agentId.slice(0, 1)]] as const;
+      const main = openTestStorage({ dir: dir.path, wallMs: END_MS, identityOf, windowHosts: 'own' });
+      const open = () =>
+        createFollowingStorage({
+          reader: openJournalReader({ path: join(dir.path, 'journal.db'), schemas: new SchemaCache() }),
+          identityOf,
+          clock: { ...eagerClock(END_MS), wallMs: () => nowMs },
+          yieldToLoop: nextTurn,
+          limits: { windowBytes, windowMs },
+          memory: 'columns',
+          blocks: {
+            disk: nodeDisk,
+            dir: join(dir.path, 'blocks'),
+            cacheBytes: 3_000,
+            damaged(text) {
+              throw new Error(text);
+            },
+          },
+        });
+      let following = open();
+      const hosts = [];
+      for (const agentId of HOSTS) {
+        const { session, heard } = await openHeardSession(main.journal, agentId, EPOCHS);
+        const lanes = EPOCHS.map((epochId) => new LaneWriter(epochId));
+        for (const lane of lanes) {
+          for (const [i, schema] of SCHEMAS.entries())
+            session.apply(lane.epochId, lane.schema(i + 1, schema, BASE_MS));
+        }
+        hosts.push({ session, heard, lanes });
+      }
+      const written = new Set<string>();
+      const [ours, theirs]: [unknown[], unknown[]] = [[], []];
+      let step = 0;
+      for (const one of list) {
+        if (one.kind === 'seal') {
+          await main.seal(300_000, nowMs);
+        } else if (one.kind === 'reopen') {
+          following = open();
+        } else if (one.kind === 'ask') {
+          following.catchUp();
+          ours.push(await answer(following, one));
+          theirs.push(await answer(main.storage, one));
+        } else {
+          const at = one.lateStep ?? ++step;
+          const epoch = one.lateStep === null || one.isSameEpoch ? 1 : 0;
+          const key = `${one.host} ${epoch} ${at}`;
+          const host = hosts[one.host];
+          const lane = host?.lanes[epoch];
+          if (written.has(key) || host === undefined || lane === undefined) continue;
+          written.add(key);
+          nowMs = Math.max(nowMs, BASE_MS + at * STEP_MS);
+          const schema = SCHEMAS[one.schema === 0 ? 0 : 1];
+          const values = one.present.map((isPresent, i) => (isPresent ? one.value + i : undefined));
+          const blocks = [valuesBlock(one.schema + 1, schema, values, one.offsetMs)];
+          if (one.hasCpu) blocks.push(valuesBlock(3, SCHEMAS[2], [at], 0));
+          const outcome = host.session.apply(lane.epochId, lane.tick(BASE_MS + at * STEP_MS, blocks));
+          if (outcome.kind !== 'accepted') throw new Error(outcome.kind);
+          const { length } = host.heard;
+          while (host.heard.length === length) await nextTurn();
+        }
+      }
+      const all = { fromStep: -3, steps: 3 * STEPS, isInstant: false, metric: '.+' };
+      following.catchUp();
+      ours.push(await answer(following, all));
+      theirs.push(await answer(main.storage, all));
+      await main.close();
+      expect(ours).toEqual(theirs);
+    },
+  );
+  await expect(fc.assert(property, { numRuns: 6 })).resolves.toBeUndefined();
+});

@@ -1,0 +1,98 @@
+import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { expect, it } from 'vitest';
+import type { CommittedSamples } from '../../journal/journal.ts';
+import type { JournalSnapshot, StoredTick } from '../../journal/reader.ts';
+import { gaugeSchema, LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
+import type { CatalogueHost } from './catalogue.ts';
+import { RecentColumns } from './recent-columns.ts';
+
+const NOW_MS = 1_000_000_000;
+const SCHEMA = gaugeSchema('disk', { free: ['a', 'b'] });
+
+function hostOf(agentId: string): CatalogueHost {
+  const uses = new Map([[1, { schema: SCHEMA, firstMs: 0, lastMs: NOW_MS }]]);
+  const lane = { laneId: 1, oldestMs: 0, newestMs: NOW_MS, offsetMsMax: 0, uses };
+  return { agentId, lanes: new Map([[1, lane]]) };
+}
+
+/** A journal with a tick every ten seconds until now, and how often it was read. */
+function world(limits: { readonly windowMs: number; readonly windowBytes: number }) {
+  const clock = new FakeClock(NOW_MS);
+  const columns = new RecentColumns(limits, clock, 100);
+  const lane = new LaneWriter();
+  let reads = 0;
+  const ticksOf = function* ({ fromMs, toMs }: { fromMs: number; toMs: number }): Iterable<StoredTick> {
+    reads++;
+    for (
+      let timeMs = Math.ceil(fromMs / 10_000) * 10_000;
+      timeMs <= Math.min(toMs, NOW_MS);
+      timeMs += 10_000
+    ) {
+      const { bytes } = lane.tick(timeMs, [valuesBlock(1, SCHEMA, [timeMs, 1])]);
+      yield { pos: 1, timeMs, bytes: Buffer.from(bytes) };
+    }
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what is used of a snapshot
+  const snapshot = { lastPos: 100, ticks: ticksOf } as unknown as JournalSnapshot;
+  const of = (agentId: string, fromMs: number, lastPos = 100) =>
+    columns.of(hostOf(agentId), {
+      snapshot: { ...snapshot, lastPos },
+      fromMs,
+      sealedToMs: Number.NEGATIVE_INFINITY,
+    });
+  const commit = (agentId: string, pos: number, timeMs: number): void => {
+    const block = valuesBlock(1, SCHEMA, [timeMs, 1]);
+    const tick: CommittedSamples = { pos, laneId: 1, agentId, epochId: 'e', timeMs, blocks: [block] };
+    columns.add(tick);
+  };
+  return { columns, of, commit, clock, reads: () => reads };
+}
+
+const timesOf = (found: ReturnType<ReturnType<typeof world>['of']>, fromMs: number): number =>
+  found?.parts('disk', { fromMs, toMs: 2 * NOW_MS })[0]?.timesMs.length ?? 0;
+
+it('reads a host once, and takes in what is committed later', () => {
+  const { of, commit, reads } = world({ windowMs: 3_600_000, windowBytes: 1e9 });
+  expect(timesOf(of('a', NOW_MS - 60_000), NOW_MS - 60_000)).toBe(7);
+  commit('a', 100, NOW_MS);
+  commit('a', 101, NOW_MS + 10_000);
+  expect(timesOf(of('a', NOW_MS - 60_000, 101), NOW_MS - 60_000)).toBe(8);
+  expect(reads()).toBe(1);
+});
+
+it('reads a host again when a question reaches further back, or a reading came late', () => {
+  const { of, commit, reads } = world({ windowMs: 3_600_000, windowBytes: 1e9 });
+  of('a', NOW_MS - 60_000);
+  expect(of('a', NOW_MS - 600_000)?.fromMs).toBeLessThanOrEqual(NOW_MS - 600_000);
+  expect(reads()).toBe(2);
+  commit('a', 101, NOW_MS - 5_000);
+  of('a', NOW_MS - 60_000, 101);
+  expect(reads()).toBe(3);
+});
+
+it('makes nothing from a picture that is older than what was told', () => {
+  const { of, commit } = world({ windowMs: 3_600_000, windowBytes: 1e9 });
+  commit('b', 101, NOW_MS);
+  expect(of('a', NOW_MS - 60_000, 100)).toBeUndefined();
+  expect(of('a', NOW_MS - 60_000, 101)).toBeDefined();
+});
+
+it('reaches back less far for every host when memory is short', () => {
+  const { of, columns } = world({ windowMs: 3_600_000, windowBytes: 20_000 });
+  for (const agentId of ['a', 'b', 'c', 'd']) of(agentId, NOW_MS - 3_600_000);
+  expect(columns.bytes).toBeLessThanOrEqual(20_000);
+  expect(columns.horizonMs).toBeLessThan(3_600_000);
+  for (const agentId of ['a', 'b', 'c', 'd'])
+    expect(timesOf(of(agentId, NOW_MS - 60_000), NOW_MS - 60_000)).toBe(7);
+});
+
+it('cuts off what is older than the horizon as time goes on', async () => {
+  const { of, commit, clock } = world({ windowMs: 600_000, windowBytes: 1e9 });
+  of('a', NOW_MS - 600_000);
+  for (let tick = 1; tick <= 60; tick++) {
+    await clock.advance(10_000);
+    commit('a', 100 + tick, NOW_MS + tick * 10_000);
+  }
+  expect(of('a', NOW_MS, 200)?.fromMs).toBeGreaterThan(NOW_MS - 600_000);
+  expect(timesOf(of('a', NOW_MS, 200), 0)).toBeLessThanOrEqual(76);
+});

@@ -1,0 +1,217 @@
+/**
+ * The newest readings of hosts as columns, for threads that answer queries: a host is decoded once, when somebody first
+ * asks about it, and then kept up with what is committed. All hosts share one budget; when it is used up they all reach
+ * back less far.
+ */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import type { CommittedSamples } from '../../journal/journal.ts';
+import type { JournalSnapshot } from '../../journal/reader.ts';
+import { toBlock, type Block } from './block.ts';
+import { lanesIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
+import { ColumnRun, type RunPart } from './column-run.ts';
+import { decodeTick, rowRange, schemasOf } from './host-blocks.ts';
+import type { EmbeddedLimits } from './limits.ts';
+
+/** Values that are decoded for a host in one go; one that has more is read from the journal each time. */
+const VALUES_MAX = 2_000_000;
+/** A host reaches back so much further than what was asked for, so that the next longer question finds it all there. */
+const REACH_RATIO = 2;
+/** How much older than the horizon rows may become before they are cut off, all at once. */
+const SLACK_RATIO = 1.25;
+/** Later than any reading. */
+const LATEST_MS = 2 ** 52;
+/** What remains of the horizon when memory is short. */
+const SHRINK_RATIO = 0.75;
+const HORIZON_MS_MIN = 1_000;
+/** How long a host whose readings did not fit is not tried again. */
+const REFUSED_MS = 300_000;
+
+/** Complete from `fromMs` on, without an end, for every sampler. */
+export class HostColumns {
+  /** Ticks up to this position are in it. */
+  readonly lastPos: number;
+  #fromMs: number;
+  readonly #bySampler = new Map<string, ColumnRun[]>();
+
+  constructor(fromMs: number, lastPos: number) {
+    this.#fromMs = fromMs;
+    this.lastPos = lastPos;
+  }
+
+  get fromMs(): number {
+    return this.#fromMs;
+  }
+
+  get bytes(): number {
+    let bytes = 0;
+    for (const runs of this.#bySampler.values()) for (const run of runs) bytes += run.bytes;
+    return bytes;
+  }
+
+  /** The rows of a sampler in a range, in order of time; each part has another schema than the one before. */
+  parts(sampler: string, range: TimeRange): RunPart[] {
+    const parts: RunPart[] = [];
+    for (const run of this.#bySampler.get(sampler) ?? []) {
+      const part = run.part(range);
+      if (part !== undefined) parts.push(part);
+    }
+    return parts;
+  }
+
+  /** Takes in a reading; false when it is not the newest of its sampler, and nothing can be done with it. */
+  append(block: Block): boolean {
+    if (block.timeMs < this.#fromMs) return true;
+    const { schema } = block;
+    let runs = this.#bySampler.get(schema.sampler);
+    if (runs === undefined) this.#bySampler.set(schema.sampler, (runs = []));
+    let run = runs.at(-1);
+    if (run !== undefined && block.timeMs <= run.lastMs) return false;
+    if (run?.schema !== schema) runs.push((run = new ColumnRun(schema)));
+    run.append(block);
+    return true;
+  }
+
+  trim(beforeMs: number): void {
+    if (beforeMs <= this.#fromMs) return;
+    this.#fromMs = beforeMs;
+    for (const [sampler, runs] of this.#bySampler) {
+      for (const run of runs) run.trim(beforeMs);
+      const kept = runs.filter((run) => !run.isEmpty);
+      if (kept.length === 0) this.#bySampler.delete(sampler);
+      else this.#bySampler.set(sampler, kept);
+    }
+  }
+}
+
+/** What a read knows. */
+export interface ColumnsRequest {
+  readonly snapshot: JournalSnapshot;
+  /** First millisecond wanted. */
+  readonly fromMs: number;
+  /** What is before this time does not all stand in the journal. */
+  readonly sealedToMs: number;
+}
+
+export class RecentColumns {
+  readonly #limits: Pick<EmbeddedLimits, 'windowMs' | 'windowBytes'>;
+  readonly #clock: Pick<Clock, 'wallMs'>;
+  readonly #hosts = new Map<string, HostColumns>();
+  /** Hosts whose readings did not fit, and when that was. */
+  readonly #refusedMs = new Map<string, number>();
+  /** Ticks up to this position have been told. */
+  #toldPos: number;
+  #horizonMs: number;
+  #bytes = 0;
+
+  /** @param toldPos later ticks will come through `add` */
+  constructor(
+    limits: Pick<EmbeddedLimits, 'windowMs' | 'windowBytes'>,
+    clock: Pick<Clock, 'wallMs'>,
+    toldPos: number,
+  ) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#toldPos = toldPos;
+    this.#horizonMs = limits.windowMs;
+  }
+
+  /** How far back hosts may reach at the moment. */
+  get horizonMs(): number {
+    return this.#horizonMs;
+  }
+
+  /** Memory that is in use, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes in a tick of an agent that was just committed. */
+  add(tick: CommittedSamples): void {
+    this.#toldPos = Math.max(this.#toldPos, tick.pos);
+    const host = this.#hosts.get(tick.agentId);
+    if (host === undefined || tick.pos <= host.lastPos) return;
+    const before = host.bytes;
+    const isTaken = tick.blocks.every(
+      (block) => block.kind !== 'values' || host.append(toBlock(block, tick, false)),
+    );
+    this.#bytes += host.bytes - before;
+    // A reading that comes late: whoever asks next reads the host anew, in order.
+    if (!isTaken) this.#forget(tick.agentId, host);
+    else if (host.fromMs < this.#clock.wallMs() - SLACK_RATIO * this.#horizonMs) this.#trim(host);
+    this.#fit();
+  }
+
+  /**
+   * The columns of a host, which are made if they can be; undefined when its readings must be got another way. What is
+   * before their `fromMs` is not in them. Not to be kept beyond the turn.
+   */
+  of(host: CatalogueHost, request: ColumnsRequest): HostColumns | undefined {
+    const { agentId } = host;
+    const nowMs = this.#clock.wallMs();
+    const beginMs = Math.max(nowMs - this.#horizonMs, request.sealedToMs);
+    const known = this.#hosts.get(agentId);
+    if (known !== undefined && known.fromMs <= Math.max(request.fromMs, beginMs)) return known;
+    // Ticks that the snapshot does not have were told before there was anybody to take them in.
+    if (request.snapshot.lastPos < this.#toldPos) return known;
+    if (nowMs - (this.#refusedMs.get(agentId) ?? Number.NEGATIVE_INFINITY) < REFUSED_MS) return known;
+    const fromMs = Math.max(beginMs, nowMs - REACH_RATIO * (nowMs - request.fromMs));
+    const made = makeColumns(host, fromMs, request.snapshot);
+    if (made === undefined) {
+      this.#refusedMs.set(agentId, nowMs);
+      return known;
+    }
+    this.#refusedMs.delete(agentId);
+    if (known !== undefined) this.#forget(agentId, known);
+    this.#hosts.set(agentId, made);
+    this.#bytes += made.bytes;
+    this.#fit();
+    return made;
+  }
+
+  /** Forgets hosts that are gone, and tries again how far the others may reach back. */
+  refresh(hosts: ReadonlyMap<string, unknown>): void {
+    for (const [agentId, host] of this.#hosts) if (!hosts.has(agentId)) this.#forget(agentId, host);
+    this.#refusedMs.clear();
+    this.#horizonMs = this.#limits.windowMs;
+  }
+
+  #forget(agentId: string, host: HostColumns): void {
+    this.#hosts.delete(agentId);
+    this.#bytes -= host.bytes;
+  }
+
+  /** Lets all hosts reach back less far while they take too much. */
+  #fit(): void {
+    while (this.#bytes > this.#limits.windowBytes && this.#horizonMs > HORIZON_MS_MIN) {
+      this.#horizonMs *= SHRINK_RATIO;
+      for (const host of this.#hosts.values()) this.#trim(host);
+    }
+  }
+
+  #trim(host: HostColumns): void {
+    const before = host.bytes;
+    host.trim(this.#clock.wallMs() - this.#horizonMs);
+    this.#bytes += host.bytes - before;
+  }
+}
+
+/** Reads a host from the journal; undefined when its readings are too many, or not in order of time. */
+function makeColumns(
+  host: CatalogueHost,
+  fromMs: number,
+  snapshot: JournalSnapshot,
+): HostColumns | undefined {
+  const columns = new HostColumns(fromMs, snapshot.lastPos);
+  const range: TimeRange = { fromMs, toMs: LATEST_MS };
+  let values = 0;
+  for (const lane of lanesIn(host, range)) {
+    const schemaOf = schemasOf(lane, undefined);
+    for (const tick of snapshot.ticks(rowRange(lane, range))) {
+      for (const block of decodeTick(tick, schemaOf, false)) {
+        values += block.schema.seriesCount;
+        if (values > VALUES_MAX || !columns.append(block)) return undefined;
+      }
+    }
+  }
+  return columns;
+}
