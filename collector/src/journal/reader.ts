@@ -96,10 +96,10 @@ export interface JournalSnapshot {
   };
   /** The schema with a SHA-256 (hexadecimal), undefined when neither a lane nor a block uses it. */
   schemaByHash(hash: string): HashedSchema | undefined;
-  /** Records after a position that are still there, of any kind. */
-  countAfter(pos: number): number;
-  /** Ticks of all lanes after a position, in journal order; lazily, as `ticks`. */
-  ticksAfter(pos: number): Iterable<LaneTick>;
+  /** Records after one position up to another, inclusive, that are still there, of any kind. */
+  countAfter(pos: number, toPos: number): number;
+  /** Ticks of all lanes after one position up to another, inclusive, in journal order; lazily, as `ticks`. */
+  ticksAfter(pos: number, toPos: number): Iterable<LaneTick>;
   /** The schema that a lane has declared under a number, whether a reading used it or not. */
   schemaOf(laneId: number, number: number): HashedSchema | undefined;
   /** Gives the snapshot back. While it is held, the write-ahead log cannot shrink. */
@@ -216,10 +216,10 @@ function connect(path: string): Connection {
       oldestSealable: database.prepare(
         `SELECT time_ms FROM records WHERE lane = ? AND time_ms >= ? AND ${SEALED_KINDS} ORDER BY time_ms LIMIT 1`,
       ),
-      countAfter: database.prepare(`SELECT count(*) AS count FROM records WHERE pos > ?`),
+      countAfter: database.prepare(`SELECT count(*) AS count FROM records WHERE pos > ? AND pos <= ?`),
       ticksAfter: database.prepare(
         `SELECT r.pos, r.lane, r.time_ms, r.samples, r.bytes, l.agent, l.epoch FROM records r
-         JOIN lanes l ON l.id = r.lane WHERE r.pos > ? AND r.kind = 1 ORDER BY r.pos`,
+         JOIN lanes l ON l.id = r.lane WHERE r.pos > ? AND r.pos <= ? AND r.kind = 1 ORDER BY r.pos`,
       ),
       schemaNumber: database.prepare(
         `SELECT s.id, s.hash FROM schema_numbers n JOIN schemas s ON s.id = n.schema
@@ -339,12 +339,12 @@ class Snapshot implements JournalSnapshot {
     return row === undefined ? undefined : this.#schema(hash, countOf(row, 'id'));
   }
 
-  countAfter(pos: number): number {
-    return countOf(this.#connection.countAfter.get(pos), 'count');
+  countAfter(pos: number, toPos: number): number {
+    return countOf(this.#connection.countAfter.get(pos, toPos), 'count');
   }
 
-  *ticksAfter(pos: number): Iterable<LaneTick> {
-    for (const row of this.#connection.ticksAfter.iterate(pos)) {
+  *ticksAfter(pos: number, toPos: number): Iterable<LaneTick> {
+    for (const row of this.#connection.ticksAfter.iterate(pos, toPos)) {
       yield {
         pos: countOf(row, 'pos'),
         laneId: countOf(row, 'lane'),
