@@ -15,6 +15,7 @@ import {
   type SealedRange,
 } from './blocks.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
+import { prepareGapRead, type DeclaredGap, type GapsRequest } from './gaps.ts';
 import type { SchemaCache } from './schema-cache.ts';
 
 /** One epoch of one agent, as far as it has rows. */
@@ -111,6 +112,8 @@ export interface JournalReader {
   snapshot(): JournalSnapshot;
   /** Position of the newest record that is durable, 0 before the first; a snapshot costs several times as much. */
   lastPos(): number;
+  /** What agents declared as lost, told last first. */
+  gaps(request: GapsRequest): readonly DeclaredGap[];
   /** Bytes of the database file. */
   fileBytes(): number;
   /** Closes every connection; called once, after the last snapshot was closed. */
@@ -147,6 +150,12 @@ export function openJournalReader(options: {
       release(connection);
       return countOf(row, 'pos');
     },
+    gaps(request) {
+      const connection = acquire();
+      const gaps = connection.gaps(request);
+      release(connection);
+      return gaps;
+    },
     fileBytes() {
       const connection = acquire();
       const row = connection.size.get();
@@ -177,6 +186,7 @@ interface Connection {
   readonly schemaNumber: StatementSync;
   readonly size: StatementSync;
   readonly blocks: BlockReads;
+  readonly gaps: (request: GapsRequest) => readonly DeclaredGap[];
 }
 
 const TICKS_SQL = `SELECT pos, time_ms, bytes FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND kind = 1`;
@@ -229,6 +239,7 @@ function connect(path: string): Connection {
         `SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`,
       ),
       blocks: prepareBlockReads(database),
+      gaps: prepareGapRead(database),
     };
   } catch (error) {
     throw new AppError('STORAGE_UNAVAILABLE', `open ${path} for reading: ${describeError(error)}`, {
