@@ -147,7 +147,7 @@ describe('authentication', () => {
     expect((await agent.closed).code).toBe(4426);
   });
 
-  it('lets a host in, however often others failed under its name and from its address', async () => {
+  it('lets a host in, however many others fail in its name', async () => {
     await using test = await startTestGateway();
     const host = test.addHost();
     const attempt = async (identity: Identity) => {
