@@ -194,7 +194,7 @@ async function evaluate({
       group,
       evaluator: new GroupEvaluator(group, {
         async query(expression, timeMs) {
-          reading.catchUp();
+          await reading.catchUp();
           const { value } = await engine.instant(expression, { timeMs }, never);
           return value.kind === 'vector' ? value.samples : [];
         },

@@ -296,6 +296,7 @@ async function open(
     inventory,
     openIncidents: () => alerting.incidents.openCountByHost(),
     lostSamples: (hostId) => journal.lostSamples(hostId),
+    gaps: (hostId, range) => reader.gaps({ agentId: hostId, ...range }),
   });
   const metrics = createSelfMetrics({
     counters: [

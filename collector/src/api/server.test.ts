@@ -51,6 +51,10 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
         hostId === HOST_ID
           ? [{ section: 'os', atMs: limit, previousMs: 1, changes: [], omitted: 0 }]
           : undefined,
+      gaps: (hostId, { fromMs, toMs, limit }) =>
+        hostId === HOST_ID
+          ? [{ reason: 'age', fromMs, toMs, ticks: limit, samples: 0, isEstimated: false, receivedMs: 1 }]
+          : undefined,
     },
     incidents: INCIDENTS,
     onCall: {
@@ -238,6 +242,14 @@ describe('the HTTP server', () => {
     expect(await (await fetch(`${changes}?limit=7`)).json()).toMatchObject({ changes: [{ atMs: 7 }] });
     expect((await fetch(`${changes}?limit=101`)).status).toBe(400);
     expect((await fetch(changes.replace(HOST_ID, 'f'.repeat(32)))).status).toBe(404);
+    const gaps = `${url}/v1/hosts/${HOST_ID}/gaps`;
+    expect(await (await fetch(`${gaps}?from=5&to=9`)).json()).toMatchObject({
+      hostId: HOST_ID,
+      gaps: [{ fromMs: 5, toMs: 9, ticks: 100 }],
+    });
+    for (const query of ['from=9&to=5', 'from=-1', 'to=soon', 'limit=1001', 'to=8e15', 'from=1&from=2'])
+      expect((await fetch(`${gaps}?${query}`)).status).toBe(400);
+    expect((await fetch(gaps.replace(HOST_ID, 'f'.repeat(32)))).status).toBe(404);
   });
 
   it('keeps the text of an expected error and hides the one of a bug', async () => {

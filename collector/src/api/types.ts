@@ -112,6 +112,34 @@ export interface InventoryChangesAnswer {
   readonly changes: readonly InventoryChangeSet[];
 }
 
+/** Readings that the agent of a host dropped and told of; a chart has a gap there. */
+export interface HostGap {
+  /** `bytes` and `age` (the spool was full), `corrupt`, `disk_full`, `collector_rollback`, `poison`, `spool_unreadable` or `other`. */
+  readonly reason: string;
+  /** Clock of the host at the first and the last reading that was lost; null when it could not be read any more. */
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+  readonly ticks: number;
+  readonly samples: number;
+  /** The counts are a guess. */
+  readonly isEstimated: boolean;
+  /** When the collector was told. */
+  readonly receivedMs: number;
+}
+
+/** Which gaps of a host are wanted: the last told ones of those that touch the span, both ends inclusive. */
+export interface GapRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly limit: number;
+}
+
+/** `GET /v1/hosts/:id/gaps`, told last first */
+export interface HostGapsAnswer {
+  readonly hostId: string;
+  readonly gaps: readonly HostGap[];
+}
+
 /** `GET /v1/hosts/:id/inventory` */
 export interface InventoryAnswer {
   readonly hostId: string;

@@ -412,13 +412,24 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
       },
     );
   const inspect = withConfig(
-    program.command('inspect [folder]').description('list the blocks of the store, or of a backup'),
+    program
+      .command('inspect [folder]')
+      .description('list the blocks of the store or of a backup, or what hosts lost'),
     'data-dir',
   );
-  inspect.addHelpText('after', examples(['rollcall-collector inspect', 'rollcall-collector inspect --json']));
-  inspect.action(async (folder: string | undefined, options: StoreOptions) => {
-    const { inspectStore } = await import('./store.ts');
-    print(inspectStore(folder ?? configOf(inspect)['data-dir'], options.json ?? false));
+  inspect.option('--lost', 'instead of blocks, what hosts had to drop and told of');
+  inspect.addHelpText(
+    'after',
+    examples([
+      'rollcall-collector inspect',
+      'rollcall-collector inspect --lost',
+      'rollcall-collector inspect --json',
+    ]),
+  );
+  inspect.action(async (folder: string | undefined, options: StoreOptions & { readonly lost?: boolean }) => {
+    const { inspectLost, inspectStore } = await import('./store.ts');
+    const list = options.lost === true ? inspectLost : inspectStore;
+    print(list(folder ?? configOf(inspect)['data-dir'], options.json ?? false));
   });
   return program;
 }

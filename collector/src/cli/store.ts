@@ -89,6 +89,27 @@ export function inspectStore(dataDir: string, isJson: boolean): string {
   return table(['RESOLUTION', 'FROM', 'TO', 'SAMPLES', 'BYTES', 'BYTES/SAMPLE', 'FILE'], rows);
 }
 
+/** Lists what agents declared as lost, told last first. @throws AppError DATA_DIR_UNUSABLE, STORAGE_UNAVAILABLE */
+export function inspectLost(dataDir: string, isJson: boolean): string {
+  requireStore(dataDir);
+  const reader = openJournalReader({ path: join(dataDir, 'journal.db'), schemas: new SchemaCache() });
+  const gaps = reader.gaps({ agentId: undefined, fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, limit: LOST_MAX });
+  reader.close();
+  if (isJson) return `${JSON.stringify(gaps)}\n`;
+  const rows = gaps.map(({ agentId, reason, fromMs, toMs, ticks, samples, isEstimated, receivedMs }) => [
+    agentId,
+    reason,
+    fromMs === null ? 'unknown' : timeText(fromMs),
+    toMs === null ? 'unknown' : timeText(toMs),
+    String(ticks),
+    `${samples}${isEstimated ? ', about' : ''}`,
+    timeText(receivedMs),
+  ]);
+  return table(['HOST', 'REASON', 'FROM', 'TO', 'TICKS', 'SAMPLES', 'TOLD'], rows);
+}
+
+/** Gaps that one listing shows; an older one is in the API. */
+const LOST_MAX = 10_000;
 const PROGRESS_MS = 2_000;
 
 function requireStore(dataDir: string): void {

@@ -29,6 +29,7 @@ function stage() {
     inventory: new Inventory({ database, clock }),
     openIncidents: () => new Map(),
     lostSamples: () => ({}),
+    gaps: () => [],
   });
   const add = (id: string): void =>
     hosts.admit(

@@ -1,6 +1,8 @@
 /** Hosts as the API shows them: record, presence, newest readings and open incidents put together. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type {
+  GapRange,
+  HostGap,
   HostDetail,
   HostsAnswer,
   HostState,
@@ -39,6 +41,8 @@ export interface FleetViewOptions {
   readonly openIncidents: () => ReadonlyMap<string, number>;
   /** Samples lost and declared, by reason. */
   readonly lostSamples: (hostId: string) => Readonly<Record<string, number>>;
+  /** What was lost and declared, told last first. */
+  readonly gaps: (hostId: string, range: GapRange) => readonly HostGap[];
 }
 
 /** A host as alerting looks at it. */
@@ -95,6 +99,14 @@ export class FleetView {
   changes(hostId: string, limit: number): readonly InventoryChangeSet[] | undefined {
     const { hosts, inventory } = this.#options;
     return hosts.get(hostId) === undefined ? undefined : inventoryChanges(inventory, hostId, limit);
+  }
+
+  gaps(hostId: string, range: GapRange): readonly HostGap[] | undefined {
+    const { hosts, gaps } = this.#options;
+    if (hosts.get(hostId) === undefined) return undefined;
+    return gaps(hostId, range).map(({ reason, fromMs, toMs, ticks, samples, isEstimated, receivedMs }) => {
+      return { reason, fromMs, toMs, ticks, samples, isEstimated, receivedMs };
+    });
   }
 
   inventory(hostId: string): readonly InventorySection[] | undefined {

@@ -237,7 +237,6 @@ export class Connection implements InventoryPeer {
   #judgeHello(body: Buffer): void {
     const { judge, hosts, counters, log, presence } = this.#shared;
     const verdict = judge.judge(body, {
-      address: this.#address,
       collectorNonce: this.#collectorNonce,
       channelBinding: this.#channelBinding,
     });

@@ -33,7 +33,10 @@ const TICK_MS = 1_000;
 /** Connections that are looked at in one turn of the event loop, and the pause before the next ones: 20,000 within a tick. */
 const CONNECTIONS_PER_TURN = 200;
 const TURN_PAUSE_MS = 10;
-/** Sockets let in: what a fast machine can take. What this one can take shows in how many logins it finishes. */
+/**
+ * Sockets let in: what a fast machine can take. What this one can take shows in how many logins it finishes. Each may cost
+ * one check of a signature, so this bounds them too.
+ */
 const ADMISSION = { burst: 250, perSecond: 1_000 };
 /** What agents that are asked to come back later expect to be finished. */
 const LOGINS_PER_SECOND = 250;
@@ -150,7 +153,7 @@ class AgentGateway implements Gateway {
     this.#shared = {
       ...options,
       intake: this.#intake,
-      judge: new HelloJudge({ hosts, clock }),
+      judge: new HelloJudge(hosts),
       windowBytes: (connection) => this.#windowBytes(connection),
       tickWindowBytes: (connection) => this.#tickWindowBytes(connection),
       turns: this.#turns,

@@ -6,6 +6,7 @@ import { generateIdentity } from '@rollcall/shared/protocol/identity.ts';
 import {
   decodeAck,
   decodeError,
+  decodeGoaway,
   encodeBatch,
   encodeGenerationAck,
   encodeInventoryChunk,
@@ -158,8 +159,10 @@ describe('a peer that breaks the protocol', () => {
       await agent.end();
     }
     const agent = test.connect();
-    const hello = { ...host, collectorKey: test.identity.publicKey, change: { epochs: [epochOf(9)] } };
-    await expect(agent.login(hello)).rejects.toThrow('connection ended');
+    const hello = helloOf({ agentId: host.agentId, epochs: [epochOf(9)] });
+    agent.send(helloFrame(hello, host.identity, (await agent.challenge()).nonce));
+    const goaway = decodeGoaway((await agent.next(MESSAGE.GOAWAY)).body);
+    expect(goaway).toMatchObject({ minMs: 5_000, maxMs: 25_000 });
     expect((await agent.closed).code).toBe(4429);
     expect(test.counts.get('session_ends_total SLOW_DOWN')).toBe(1);
     // Whoever does as it is told is not called down.

@@ -7,10 +7,20 @@ import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import type { CommittedSamples, Journal, JournalStats } from './journal.ts';
-import type { JournalReader, JournalSnapshot } from './reader.ts';
+import type { JournalReader, JournalSnapshot, LaneTick } from './reader.ts';
 import { allocateValues } from './values.ts';
 
 type Listener = (ticks: readonly CommittedSamples[]) => void;
+
+export interface PollLimits {
+  /** Records that one call takes. */
+  readonly rowsMax: number;
+  /** Records that all calls together are worth. */
+  readonly rowsBehindMax: number;
+}
+
+/** `behind` asks for another call. */
+export type PollResult = 'caught-up' | 'behind' | 'lost';
 
 const NO_STATS: JournalStats = {
   rows: 0,
@@ -42,29 +52,24 @@ export class JournalFollower implements Journal {
   }
 
   /**
-   * Tells listeners what was committed since the last call.
-   * @returns false when that is not possible any more, because it is more than `rowsMax` records or some of them are
-   *   gone already: then nobody was told, and the reader's own picture must be made anew
-   * @throws AppError STORAGE_UNAVAILABLE
+   * Tells listeners what was committed since the last call, in the order of the journal and so much of it at a time.
+   * @returns lost when that is not possible any more, because it is more than `rowsBehindMax` records or the next ones are
+   *   gone already: then the reader's own picture must be made anew
+   * @throws AppError STORAGE_UNAVAILABLE; nobody was told then
    */
-  poll(rowsMax: number): boolean {
-    if (this.#reader.lastPos() === this.#pos) return true;
+  poll({ rowsMax, rowsBehindMax }: PollLimits): PollResult {
+    if (this.#reader.lastPos() === this.#pos) return 'caught-up';
     const snapshot = this.#reader.snapshot();
     try {
-      const expected = snapshot.lastPos - this.#pos;
-      if (expected === 0) return true;
-      if (expected < 0 || expected > rowsMax || snapshot.countAfter(this.#pos) !== expected) return false;
-      const ticks = Array.from(snapshot.ticksAfter(this.#pos), (tick): CommittedSamples => {
-        const schemaOf = this.#schemasOf(snapshot, tick.laneId);
-        // Listeners keep what is in it, so putting off the decoding would save nothing.
-        const found = decodeSamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf, allocateValues);
-        const blocks = found.filter((block) => block.kind !== 'unknown');
-        const { pos, laneId, agentId, epochId, timeMs } = tick;
-        return { pos, laneId, agentId, epochId, timeMs, blocks };
-      });
-      this.#pos = snapshot.lastPos;
+      const behind = snapshot.lastPos - this.#pos;
+      const rows = Math.min(behind, rowsMax);
+      const toPos = this.#pos + rows;
+      const isLost = behind < 0 || behind > rowsBehindMax || snapshot.countAfter(this.#pos, toPos) !== rows;
+      if (isLost) return 'lost';
+      const ticks = Array.from(snapshot.ticksAfter(this.#pos, toPos), (tick) => this.#decode(snapshot, tick));
+      this.#pos = toPos;
       for (const listener of this.#listeners) listener(ticks);
-      return true;
+      return rows === behind ? 'caught-up' : 'behind';
     } finally {
       snapshot.close();
     }
@@ -93,6 +98,18 @@ export class JournalFollower implements Journal {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** Listeners keep what is in it, so putting off the decoding would save nothing. */
+  #decode(snapshot: JournalSnapshot, tick: LaneTick): CommittedSamples {
+    const { pos, laneId, agentId, epochId, timeMs, bytes } = tick;
+    const found = decodeSamples(
+      recordBody(decodeRecord(bytes, 0)),
+      this.#schemasOf(snapshot, laneId),
+      allocateValues,
+    );
+    const blocks = found.filter((block) => block.kind !== 'unknown');
+    return { pos, laneId, agentId, epochId, timeMs, blocks };
   }
 
   #schemasOf(snapshot: JournalSnapshot, laneId: number): (number: number) => Schema | undefined {

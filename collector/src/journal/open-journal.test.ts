@@ -171,8 +171,10 @@ describe('answers', () => {
     using dir = tempDir();
     const path = join(dir.path, 'journal.db');
     const { session, lane, nowMs, journal } = await start(path);
-    const kept = lane.event(nowMs, { text: 'kept '.repeat(50) });
-    const others = Array.from({ length: 7 }, () => lane.event(nowMs, {}).bytes);
+    // Alike and several, so that packing them is worth it, but not so much that it looks like a bomb.
+    const text = Array.from({ length: 40 }, (_, i) => `kept ${i * 7_919}`).join(' ');
+    const kept = lane.event(nowMs, { text });
+    const others = Array.from({ length: 7 }, () => lane.event(nowMs, { text }).bytes);
     const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, ...others]));
     const [unpacked] = decodeBatch(frame).records;
     assert(unpacked !== undefined);

@@ -15,6 +15,7 @@ import {
   type SealedRange,
 } from './blocks.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
+import { prepareGapRead, type DeclaredGap, type GapsRequest } from './gaps.ts';
 import type { SchemaCache } from './schema-cache.ts';
 
 /** One epoch of one agent, as far as it has rows. */
@@ -96,10 +97,10 @@ export interface JournalSnapshot {
   };
   /** The schema with a SHA-256 (hexadecimal), undefined when neither a lane nor a block uses it. */
   schemaByHash(hash: string): HashedSchema | undefined;
-  /** Records after a position that are still there, of any kind. */
-  countAfter(pos: number): number;
-  /** Ticks of all lanes after a position, in journal order; lazily, as `ticks`. */
-  ticksAfter(pos: number): Iterable<LaneTick>;
+  /** Records after one position up to another, inclusive, that are still there, of any kind. */
+  countAfter(pos: number, toPos: number): number;
+  /** Ticks of all lanes after one position up to another, inclusive, in journal order; lazily, as `ticks`. */
+  ticksAfter(pos: number, toPos: number): Iterable<LaneTick>;
   /** The schema that a lane has declared under a number, whether a reading used it or not. */
   schemaOf(laneId: number, number: number): HashedSchema | undefined;
   /** Gives the snapshot back. While it is held, the write-ahead log cannot shrink. */
@@ -111,6 +112,8 @@ export interface JournalReader {
   snapshot(): JournalSnapshot;
   /** Position of the newest record that is durable, 0 before the first; a snapshot costs several times as much. */
   lastPos(): number;
+  /** What agents declared as lost, told last first. */
+  gaps(request: GapsRequest): readonly DeclaredGap[];
   /** Bytes of the database file. */
   fileBytes(): number;
   /** Closes every connection; called once, after the last snapshot was closed. */
@@ -147,6 +150,12 @@ export function openJournalReader(options: {
       release(connection);
       return countOf(row, 'pos');
     },
+    gaps(request) {
+      const connection = acquire();
+      const gaps = connection.gaps(request);
+      release(connection);
+      return gaps;
+    },
     fileBytes() {
       const connection = acquire();
       const row = connection.size.get();
@@ -177,6 +186,7 @@ interface Connection {
   readonly schemaNumber: StatementSync;
   readonly size: StatementSync;
   readonly blocks: BlockReads;
+  readonly gaps: (request: GapsRequest) => readonly DeclaredGap[];
 }
 
 const TICKS_SQL = `SELECT pos, time_ms, bytes FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND kind = 1`;
@@ -216,10 +226,10 @@ function connect(path: string): Connection {
       oldestSealable: database.prepare(
         `SELECT time_ms FROM records WHERE lane = ? AND time_ms >= ? AND ${SEALED_KINDS} ORDER BY time_ms LIMIT 1`,
       ),
-      countAfter: database.prepare(`SELECT count(*) AS count FROM records WHERE pos > ?`),
+      countAfter: database.prepare(`SELECT count(*) AS count FROM records WHERE pos > ? AND pos <= ?`),
       ticksAfter: database.prepare(
         `SELECT r.pos, r.lane, r.time_ms, r.samples, r.bytes, l.agent, l.epoch FROM records r
-         JOIN lanes l ON l.id = r.lane WHERE r.pos > ? AND r.kind = 1 ORDER BY r.pos`,
+         JOIN lanes l ON l.id = r.lane WHERE r.pos > ? AND r.pos <= ? AND r.kind = 1 ORDER BY r.pos`,
       ),
       schemaNumber: database.prepare(
         `SELECT s.id, s.hash FROM schema_numbers n JOIN schemas s ON s.id = n.schema
@@ -229,6 +239,7 @@ function connect(path: string): Connection {
         `SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`,
       ),
       blocks: prepareBlockReads(database),
+      gaps: prepareGapRead(database),
     };
   } catch (error) {
     throw new AppError('STORAGE_UNAVAILABLE', `open ${path} for reading: ${describeError(error)}`, {
@@ -339,12 +350,12 @@ class Snapshot implements JournalSnapshot {
     return row === undefined ? undefined : this.#schema(hash, countOf(row, 'id'));
   }
 
-  countAfter(pos: number): number {
-    return countOf(this.#connection.countAfter.get(pos), 'count');
+  countAfter(pos: number, toPos: number): number {
+    return countOf(this.#connection.countAfter.get(pos, toPos), 'count');
   }
 
-  *ticksAfter(pos: number): Iterable<LaneTick> {
-    for (const row of this.#connection.ticksAfter.iterate(pos)) {
+  *ticksAfter(pos: number, toPos: number): Iterable<LaneTick> {
+    for (const row of this.#connection.ticksAfter.iterate(pos, toPos)) {
       yield {
         pos: countOf(row, 'pos'),
         laneId: countOf(row, 'lane'),

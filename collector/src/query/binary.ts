@@ -5,6 +5,7 @@ import { hasAny, vectorOf } from './columns.ts';
 import type { Column, Grid, ScalarValue, Value, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { joinVectors } from './joins.ts';
+import { narrowedLeft } from './narrowing.ts';
 import { arithmetic, comparisons } from './operators.ts';
 import { combineSets } from './set-operators.ts';
 import { withoutNames } from './label-sets.ts';
@@ -26,8 +27,7 @@ export async function evaluateUnary(expr: UnaryNode, grid: Grid, ev: Evaluation)
  * @throws AppError QUERY_FAILED when the series of both sides do not match as they must
  */
 export async function evaluateBinary(expr: BinaryNode, grid: Grid, ev: Evaluation): Promise<Value> {
-  const left = await ev.evaluate(expr.left, grid);
-  const right = await ev.evaluate(expr.right, grid);
+  const { left, right } = await evaluateSides(expr, grid, ev);
   if (left.kind === 'string' || right.kind === 'string') throw new TypeError('operator on a string');
   if (left.kind === 'scalar' && right.kind === 'scalar') return betweenScalars(expr, left, right);
   if (left.kind === 'vector' && right.kind === 'vector') {
@@ -43,6 +43,21 @@ export async function evaluateBinary(expr: BinaryNode, grid: Grid, ev: Evaluatio
     return vectorWithScalar(expr, { vector: right, scalar: left, isVectorLeft: false }, ev);
   }
   throw new TypeError('unreachable operand types');
+}
+
+/** The right side of an `and` comes first, because it says how much of the left side matters. */
+async function evaluateSides(
+  expr: BinaryNode,
+  grid: Grid,
+  ev: Evaluation,
+): Promise<{ readonly left: Value; readonly right: Value }> {
+  if (expr.operator !== 'and') {
+    const left = await ev.evaluate(expr.left, grid);
+    return { left, right: await ev.evaluate(expr.right, grid) };
+  }
+  const right = await ev.evaluate(expr.right, grid);
+  const narrowed = right.kind === 'vector' ? narrowedLeft(expr, right.columns) : expr.left;
+  return { left: await ev.evaluate(narrowed, grid), right };
 }
 
 function betweenScalars({ operator }: BinaryNode, left: ScalarValue, right: ScalarValue): ScalarValue {

@@ -63,7 +63,7 @@ export class Desk {
     const running: Running = { left: new AbortController(), more: undefined };
     this.#running.set(id, running);
     try {
-      this.#ports.storage.catchUp();
+      await this.#ports.storage.catchUp();
       await this.#settle(id, question, running);
     } catch (error) {
       this.#ports.post({ kind: 'failed', id, error: packError(error) });

@@ -35,7 +35,7 @@ function deskOn(storage: MemoryStorage, heard: HostEntry[][] = []): StartThread 
     const desk = new Desk({
       engine,
       answers: createAnswers({ engine, storage }),
-      storage: { catchUp: () => undefined },
+      storage: { catchUp: () => Promise.resolve() },
       learn: (hosts) => heard.push([...hosts]),
       post: (message, moved = []) => {
         const sent = structuredClone(message, { transfer: [...moved] });

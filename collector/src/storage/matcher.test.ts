@@ -23,6 +23,11 @@ describe('a pattern', () => {
     ['a|bc+', 'bcc', true],
     ['a|bc+', 'abc', false],
     ['\\d{2}', '12', true],
+    ['web\\.1|db\\|2', 'web.1', true],
+    ['web\\.1|db\\|2', 'webx1', false],
+    ['web\\.1|db\\|2', 'db|2', true],
+    ['a|', '', true],
+    ['ä\\.|b', 'ä.', true],
   ])('%j matches the whole of %j: %s', (pattern, text, expected) => {
     expect(fits(pattern, text)).toBe(expected);
     // A kept pattern gives the same verdict again.

@@ -61,15 +61,18 @@ export function compilePattern(pattern: string): (text: string) => boolean {
 
 const LITERAL = /^[A-Za-z0-9 _:/,@%~"'=<>!&;#-]*$/;
 
+/** Characters that mean themselves behind a backslash, as the dots of host names and addresses. */
+const ESCAPABLE: ReadonlySet<string> = new Set('.+*?()|[]{}^$\\');
+
 function fastPattern(pattern: string): ((text: string) => boolean) | undefined {
-  if (LITERAL.test(pattern)) return (text) => text === pattern;
-  if (pattern === '.*') return () => true;
-  if (pattern === '.+') return (text) => text !== '';
-  const alternatives = pattern.split('|');
-  if (alternatives.length > 1 && alternatives.every((part) => LITERAL.test(part))) {
-    const set = new Set(alternatives);
+  const literals = literalsOf(pattern);
+  if (literals?.length === 1) return (text) => text === literals[0];
+  if (literals !== undefined) {
+    const set = new Set(literals);
     return (text) => set.has(text);
   }
+  if (pattern === '.*') return () => true;
+  if (pattern === '.+') return (text) => text !== '';
   const head = pattern.slice(0, -2);
   if (pattern.endsWith('.*') && LITERAL.test(head)) return (text) => text.startsWith(head);
   if (pattern.endsWith('.+') && LITERAL.test(head)) {
@@ -81,6 +84,26 @@ function fastPattern(pattern: string): ((text: string) => boolean) | undefined {
     return (text) => text.length > tail.length && text.endsWith(tail);
   }
   return undefined;
+}
+
+/** What an alternative of literals matches; undefined for any other pattern. */
+function literalsOf(pattern: string): readonly string[] | undefined {
+  const literals: string[] = [];
+  let literal = '';
+  for (let i = 0; i < pattern.length; i++) {
+    const char = pattern.charAt(i);
+    if (char === '|') {
+      literals.push(literal);
+      literal = '';
+    } else if (char === '\\' && ESCAPABLE.has(pattern.charAt(i + 1))) {
+      literal += pattern.charAt(++i);
+    } else if (LITERAL.test(char)) {
+      literal += char;
+    } else {
+      return undefined;
+    }
+  }
+  return [...literals, literal];
 }
 
 function slowPattern(pattern: string): (text: string) => boolean {

@@ -77,10 +77,11 @@ export interface StorageReader {
 /** The read side of a store that is written elsewhere, as a thread sees it that answers queries. */
 export interface FollowingReader extends StorageReader {
   /**
-   * Everything that was durable before the call can be read after it. Quick when it is called often.
+   * Everything that was durable before the call can be read when it resolves. Quick when it is called often; gives other
+   * work its turn while there is much to catch up with. May be called concurrently, also with reads.
    * @throws AppError STORAGE_UNAVAILABLE
    */
-  catchUp(): void;
+  catchUp(): Promise<void>;
   stats(): Promise<StorageStats>;
 }
 

@@ -1,14 +1,26 @@
-/** `/v1/hosts`, `/v1/hosts/:id`, `/v1/hosts/:id/inventory`, `/v1/hosts/:id/changes`. */
+/** `/v1/hosts`, `/v1/hosts/:id`, `/v1/hosts/:id/inventory`, `/v1/hosts/:id/changes`, `/v1/hosts/:id/gaps`. */
 import { Router } from 'express';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { integerParameter, textParameter } from '../parameters.ts';
-import type { HostDetail, HostsAnswer, InventoryChangeSet, InventorySection } from '../types.ts';
+import type {
+  GapRange,
+  HostDetail,
+  HostGap,
+  HostGapsAnswer,
+  HostsAnswer,
+  InventoryChangeSet,
+  InventorySection,
+} from '../types.ts';
 
 const PAGE_MAX = 5_000;
 const PAGE_DEFAULT = 1_000;
 /** Each may take the contents of two sections to compare. */
 const CHANGES_MAX = 100;
 const CHANGES_DEFAULT = 20;
+const GAPS_MAX = 1_000;
+const GAPS_DEFAULT = 100;
+/** Somewhat less than a Date can be. */
+const TIME_MS_MAX = 8e15;
 const HOST_ID = /^[0-9a-f]{32}$/;
 
 export interface HostsPort {
@@ -19,6 +31,8 @@ export interface HostsPort {
   inventory(hostId: string): readonly InventorySection[] | undefined;
   /** The newest changes of the inventory, newest first; undefined when there is no such host. */
   changes(hostId: string, limit: number): readonly InventoryChangeSet[] | undefined;
+  /** What its agent declared as lost, told last first; undefined when there is no such host. */
+  gaps(hostId: string, range: GapRange): readonly HostGap[] | undefined;
 }
 
 export function hostsRouter(hosts: HostsPort): Router {
@@ -42,6 +56,15 @@ export function hostsRouter(hosts: HostsPort): Router {
     const id = hostId(request.params.id);
     const limit = integerParameter(request, 'limit', { min: 1, max: CHANGES_MAX, fallback: CHANGES_DEFAULT });
     response.json({ hostId: id, changes: found(hosts.changes(id, limit), id) });
+  });
+  router.get('/:id/gaps', (request, response) => {
+    const id = hostId(request.params.id);
+    const fromMs = integerParameter(request, 'from', { min: 0, max: TIME_MS_MAX, fallback: 0 });
+    const toMs = integerParameter(request, 'to', { min: 0, max: TIME_MS_MAX, fallback: TIME_MS_MAX });
+    if (fromMs > toMs) throw new AppError('BAD_REQUEST', 'parameter from must not be after to');
+    const limit = integerParameter(request, 'limit', { min: 1, max: GAPS_MAX, fallback: GAPS_DEFAULT });
+    const answer: HostGapsAnswer = { hostId: id, gaps: found(hosts.gaps(id, { fromMs, toMs, limit }), id) };
+    response.json(answer);
   });
   return router;
 }

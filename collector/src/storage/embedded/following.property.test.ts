@@ -6,6 +6,7 @@ import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { PollLimits } from '../../journal/follower.ts';
 import { gaugeSchema, LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
 import { openHeardSession } from '../../journal/testing/test-journal.ts';
 import { Labels } from '../labels.ts';
@@ -74,13 +75,14 @@ class World implements AsyncDisposable {
   readonly #gone = new Set<string>();
   readonly clock = new FakeClock(NOW_MS);
 
-  open(settings: Partial<EmbeddedLimits>): FollowingReader {
+  open(settings: Partial<EmbeddedLimits>, poll?: PollLimits): FollowingReader {
     return createFollowingStorage({
       reader: this.#writing.reader,
       identityOf: (agentId) => (this.#gone.has(agentId) ? undefined : [['a', agentId.slice(0, 1)]]),
       clock: this.clock,
       yieldToLoop: nextTurn,
       limits: settings,
+      ...(poll === undefined ? {} : { poll }),
       blocks: {
         disk: nodeDisk,
         dir: join(this.#dir.path, 'blocks'),
@@ -141,9 +143,10 @@ test('answers what the journal says, whatever was read before and however late i
   const property = fc.asyncProperty(
     fc.array(steps, { minLength: 2, maxLength: 20, size: 'max' }),
     limits,
-    async (list, settings) => {
+    fc.constantFrom(undefined, { rowsMax: 1, rowsBehindMax: 1e6 }, { rowsMax: 2, rowsBehindMax: 4 }),
+    async (list, settings, poll) => {
       await using world = new World();
-      let keeping = world.open(settings);
+      let keeping = world.open(settings, poll);
       const plain = world.open({ windowMs: 0, windowLeastMs: 0, windowSlackMs: 0 });
       const answers: [unknown, unknown][] = [];
       for (const step of list) {
@@ -151,7 +154,7 @@ test('answers what the journal says, whatever was read before and however late i
         else if (step.kind === 'write') await world.write(step);
         else if (step.kind === 'own') await world.own(step.value);
         else if (step.kind === 'seal') await world.seal();
-        else if (step.kind === 'restart') keeping = world.open(settings);
+        else if (step.kind === 'restart') keeping = world.open(settings, poll);
         else if (step.kind === 'delete') world.delete(step.agent);
         else await world.clock.advance(7_300_000);
       }
@@ -165,7 +168,7 @@ async function answer(
   store: FollowingReader,
   { metric, from, length, isInstant }: typeof questions extends fc.Arbitrary<infer T> ? T : never,
 ): Promise<unknown> {
-  store.catchUp();
+  await store.catchUp();
   const fromMs = BASE_MS + from * STEP_MS;
   const matchers = [createMatcher('__name__', '=', metric)];
   const range = { fromMs, toMs: fromMs + length * STEP_MS, samplesMax: 1e6 };

@@ -4,6 +4,7 @@ import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { join } from 'node:path';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { expect, it } from 'vitest';
+import type { PollLimits } from '../../journal/follower.ts';
 import { Labels } from '../labels.ts';
 import { createMatcher } from '../matcher.ts';
 import { createFollowingStorage } from './following.ts';
@@ -12,15 +13,20 @@ import { openTestStorage } from './testing/test-storage.ts';
 const NEVER = new AbortController().signal;
 const WALL_MS = Date.UTC(2026, 0, 1);
 
-async function world() {
+async function world(poll?: PollLimits) {
   const folder = tempDir();
   const { storage, reader, seal, close } = openTestStorage({ dir: folder.path, wallMs: WALL_MS });
   const clock = new FakeClock(WALL_MS);
+  const turns = { count: 0, rest: nextTurn };
   const following = createFollowingStorage({
     reader,
     identityOf: () => undefined,
     clock,
-    yieldToLoop: nextTurn,
+    yieldToLoop() {
+      turns.count++;
+      return turns.rest();
+    },
+    ...(poll === undefined ? {} : { poll }),
     blocks: {
       disk: nodeDisk,
       dir: join(folder.path, 'blocks'),
@@ -42,6 +48,7 @@ async function world() {
     append,
     seal,
     clock,
+    turns,
     following,
     theirs: () => read(storage),
     ours: () => read(following),
@@ -57,11 +64,11 @@ it('reads what another connection wrote, old and new, once it has caught up', as
   expect(await all.ours()).toEqual([]);
   await all.append('a', WALL_MS - 3_600_000, 1);
   await all.append('a', WALL_MS - 5_000, 2);
-  all.following.catchUp();
+  await all.following.catchUp();
   expect(await all.ours()).toEqual(await all.theirs());
   await all.append('a', WALL_MS - 4_000, 3);
   await all.append('b', WALL_MS - 8_000, 4);
-  all.following.catchUp();
+  await all.following.catchUp();
   expect(await all.ours()).toEqual(await all.theirs());
   expect(await all.ours()).toHaveLength(2);
 });
@@ -71,18 +78,18 @@ it('makes its picture anew now and then', async () => {
   await all.append('a', WALL_MS - 5_000, 1);
   await all.clock.advance(7_200_000);
   await all.append('c', WALL_MS - 4_000, 2);
-  all.following.catchUp();
+  await all.following.catchUp();
   expect(await all.ours()).toEqual(await all.theirs());
 });
 
 it('reads are not disturbed by catching up in the middle of them', async () => {
   await using all = await world();
   await all.append('a', WALL_MS - 5_000, 1);
-  all.following.catchUp();
+  await all.following.catchUp();
   const reading = all.ours();
   await all.append('a', WALL_MS - 4_000, 2);
   await all.clock.advance(7_200_000);
-  all.following.catchUp();
+  await all.following.catchUp();
   expect((await reading)[0]?.[0]).toBe('a');
   expect(await all.ours()).toEqual(await all.theirs());
 });
@@ -90,18 +97,61 @@ it('reads are not disturbed by catching up in the middle of them', async () => {
 it('reads each sample once when another thread seals them into blocks', async () => {
   await using all = await world();
   await all.append('a', WALL_MS - 3_600_000, 1);
-  all.following.catchUp();
+  await all.following.catchUp();
   await all.append('a', WALL_MS - 1_800_000, 2);
   await all.append('b', WALL_MS - 5_000, 3);
-  all.following.catchUp();
+  await all.following.catchUp();
   const before = await all.ours();
   expect(before).toEqual(await all.theirs());
   await all.seal(600_000);
   expect(await all.ours()).toEqual(before);
   await all.append('a', WALL_MS - 1_000, 4);
-  all.following.catchUp();
+  await all.following.catchUp();
   expect(await all.ours()).toEqual(await all.theirs());
   await all.clock.advance(7_200_000);
-  all.following.catchUp();
+  await all.following.catchUp();
   expect(await all.ours()).toEqual(await all.theirs());
+});
+
+/** The first record of a series brings a schema along, which is a record too. */
+async function appendAll(all: Awaited<ReturnType<typeof world>>, from: number, to: number): Promise<void> {
+  for (let at = from; at <= to; at++) await all.append('a', WALL_MS - 10_000 + at, at);
+}
+
+it('catches up in pieces and gives other work its turn in between', async () => {
+  await using all = await world({ rowsMax: 3, rowsBehindMax: 20 });
+  await appendAll(all, 1, 1);
+  await all.following.catchUp();
+  await appendAll(all, 2, 9);
+  expect(all.turns.count).toBe(0);
+  await all.following.catchUp();
+  expect(all.turns.count).toBe(2);
+  expect(await all.ours()).toEqual(await all.theirs());
+  await all.following.catchUp();
+  expect(all.turns.count).toBe(2);
+});
+
+it('begins anew when it is further behind than catching up is worth', async () => {
+  await using all = await world({ rowsMax: 3, rowsBehindMax: 7 });
+  await appendAll(all, 1, 1);
+  await all.following.catchUp();
+  await appendAll(all, 2, 9);
+  await all.following.catchUp();
+  expect(all.turns.count).toBe(0);
+  expect(await all.ours()).toEqual(await all.theirs());
+});
+
+it('who asks while it catches up reads what was written before the question', async () => {
+  await using all = await world({ rowsMax: 2, rowsBehindMax: 50 });
+  await appendAll(all, 1, 5);
+  const gate = Promise.withResolvers<void>();
+  all.turns.rest = () => gate.promise;
+  const first = all.following.catchUp();
+  await appendAll(all, 6, 9);
+  const second = all.following.catchUp();
+  all.turns.rest = nextTurn;
+  gate.resolve();
+  await second;
+  expect(await all.ours()).toEqual(await all.theirs());
+  await first;
 });

@@ -3,7 +3,7 @@
  * recent window, and catches up with the journal whenever it is asked to.
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { JournalFollower } from '../../journal/follower.ts';
+import { JournalFollower, type PollLimits, type PollResult } from '../../journal/follower.ts';
 import type { JournalReader } from '../../journal/reader.ts';
 import type { Labels } from '../labels.ts';
 import type { FollowingReader, LabelsRequest, SelectRequest, Series, StorageStats } from '../storage.ts';
@@ -28,10 +28,18 @@ export interface FollowingOptions {
   readonly memory?: 'window' | 'columns';
   /** Where block files are; without it there are none. */
   readonly blocks?: BlockSetOptions;
+  /** For tests, which have few records. */
+  readonly poll?: PollLimits;
 }
 
-/** Decoding more new records than this takes longer than reading anew what a query needs. */
-const ROWS_PER_POLL_MAX = 20_000;
+/** Records that are decoded in one turn of the event loop. */
+const ROWS_PER_POLL_MAX = 1_000;
+/**
+ * Decoding more new records than this takes longer than reading anew what a query needs. Rules look every few seconds and at
+ * all hosts: more than this is behind only after minutes without a look, also in a fleet of ten thousand. Dashboards may not
+ * have been looked at for hours.
+ */
+const ROWS_BEHIND_MAX = { window: 200_000, columns: 20_000 } as const;
 /** How often it looks at which hosts there are, because it does not hear of what was deleted. */
 const REFRESH_MS = 7_200_000;
 
@@ -49,24 +57,22 @@ export function createFollowingStorage(options: FollowingOptions): FollowingRead
 class Following implements FollowingReader {
   readonly #options: FollowingOptions;
   readonly #blocks: BlockSet | undefined;
+  readonly #pollLimits: PollLimits;
   #picture: Picture;
+  #catchingUp: Promise<void> | undefined;
 
   constructor(options: FollowingOptions) {
     this.#options = options;
+    const rowsBehindMax = ROWS_BEHIND_MAX[options.memory ?? 'window'];
+    this.#pollLimits = options.poll ?? { rowsMax: ROWS_PER_POLL_MAX, rowsBehindMax };
     this.#blocks = options.blocks === undefined ? undefined : new BlockSet(options.blocks);
     this.#picture = this.#open();
   }
 
-  catchUp(): void {
-    const nowMs = this.#options.clock.monoMs();
-    const { follower, storage, refreshedMs } = this.#picture;
-    if (!follower.poll(ROWS_PER_POLL_MAX)) {
-      // Reads that are under way end on the old picture, which holds nothing but memory; block files belong to all.
-      this.#picture = this.#open();
-    } else if (nowMs - refreshedMs >= REFRESH_MS) {
-      storage.refresh();
-      this.#picture.refreshedMs = nowMs;
-    }
+  async catchUp(): Promise<void> {
+    if (this.#catchingUp === undefined && this.#poll() === 'behind') this.#catchingUp = this.#goOn();
+    // Whoever comes while it is under way shares it: after each turn that it gives away it looks at the journal again.
+    return this.#catchingUp;
   }
 
   select(request: SelectRequest, signal: AbortSignal): Promise<readonly Series[]> {
@@ -87,6 +93,29 @@ class Following implements FollowingReader {
 
   stats(): Promise<StorageStats> {
     return this.#picture.storage.stats();
+  }
+
+  async #goOn(): Promise<void> {
+    try {
+      do await this.#options.yieldToLoop();
+      while (this.#poll() === 'behind');
+    } finally {
+      this.#catchingUp = undefined;
+    }
+  }
+
+  #poll(): PollResult {
+    const nowMs = this.#options.clock.monoMs();
+    const { follower, storage, refreshedMs } = this.#picture;
+    const result = follower.poll(this.#pollLimits);
+    if (result === 'lost') {
+      // Reads that are under way end on the old picture, which holds nothing but memory; block files belong to all.
+      this.#picture = this.#open();
+    } else if (result === 'caught-up' && nowMs - refreshedMs >= REFRESH_MS) {
+      storage.refresh();
+      this.#picture.refreshedMs = nowMs;
+    }
+    return result;
   }
 
   #open(): Picture {

@@ -124,7 +124,7 @@ test('a store that follows answers as one that keeps nothing in memory', async (
         } else if (one.kind === 'reopen') {
           following = open();
         } else if (one.kind === 'ask') {
-          following.catchUp();
+          await following.catchUp();
           ours.push(await answer(following, one));
           theirs.push(await answer(main.storage, one));
         } else {
@@ -147,7 +147,7 @@ test('a store that follows answers as one that keeps nothing in memory', async (
         }
       }
       const all = { fromStep: -3, steps: 3 * STEPS, isInstant: false, metric: '.+' };
-      following.catchUp();
+      await following.catchUp();
       ours.push(await answer(following, all));
       theirs.push(await answer(main.storage, all));
       await main.close();

@@ -80,7 +80,7 @@ class JournalSlices implements SliceReader {
     let samples = 0;
     let records = 0;
     let oldestMs: number | null = null;
-    for (const tick of snapshot.ticksAfter(afterPos)) {
+    for (const tick of snapshot.ticksAfter(afterPos, snapshot.lastPos)) {
       if (records > 0 && samples + tick.samples > SLICE_LIMITS.batchSamples) {
         toPos = lastPos;
         break;

@@ -1,0 +1,82 @@
+/**
+ * `and` throws away the series on its left that have no partner on its right. When those on the right are of few hosts,
+ * the left side need not be read for the others: `predict_linear(x[6h], 3600) and on (instance) y < 0.1`.
+ */
+import type { BinaryNode, Expr, MatcherNode } from './ast.ts';
+import { isSetOperator } from './ast.ts';
+import { typeOf } from './check.ts';
+import type { Column } from './columns.ts';
+import { rangeFunctions } from './range-calls.ts';
+
+/** The label by which hosts differ. */
+const HOST_LABEL = 'instance';
+/** More hosts than this are not named to the store. */
+const HOSTS_MAX = 200;
+
+/**
+ * The left side of an `and`, asking only for hosts that its right side has; the result of the `and` is the same.
+ * `expr.left` itself when nothing can be left out.
+ */
+export function narrowedLeft(expr: BinaryNode, right: readonly Column[]): Expr {
+  if (!comparesHosts(expr)) return expr.left;
+  const hosts = new Set<string>();
+  for (const { labels } of right) {
+    hosts.add(labels.get(HOST_LABEL));
+    if (hosts.size > HOSTS_MAX) return expr.left;
+  }
+  const pattern = [...hosts].map(escaped).join('|');
+  return narrowed(expr.left, { name: HOST_LABEL, operator: '=~', value: pattern });
+}
+
+/** Puts the matcher wherever series get into the result with their host unchanged, and nowhere else. */
+function narrowed(expr: Expr, matcher: MatcherNode): Expr {
+  switch (expr.kind) {
+    case 'selector':
+      // Without a name the function around it may fail because two metrics of another host become one.
+      return expr.name === '' ? expr : { ...expr, matchers: [...expr.matchers, matcher] };
+    case 'range': {
+      const selector = narrowed(expr.selector, matcher);
+      return selector.kind === 'selector' ? { ...expr, selector } : expr;
+    }
+    case 'paren':
+    case 'subquery':
+      return { ...expr, inner: narrowed(expr.inner, matcher) };
+    case 'call':
+      if (!Object.hasOwn(rangeFunctions, expr.name)) return expr;
+      return {
+        ...expr,
+        args: expr.args.map((arg) => (typeOf(arg) === 'matrix' ? narrowed(arg, matcher) : arg)),
+      };
+    case 'binary':
+      return narrowedBinary(expr, matcher);
+    case 'number':
+    case 'string':
+    case 'aggregate':
+    case 'unary':
+      return expr;
+  }
+}
+
+function narrowedBinary(expr: BinaryNode, matcher: MatcherNode): Expr {
+  const left = (): Expr => narrowed(expr.left, matcher);
+  const right = (): Expr => narrowed(expr.right, matcher);
+  if (isSetOperator(expr.operator)) {
+    if (comparesHosts(expr)) return { ...expr, left: left(), right: right() };
+    return expr.operator === 'or' ? expr : { ...expr, left: left() };
+  }
+  if (typeOf(expr.right) === 'scalar') return { ...expr, left: left() };
+  if (typeOf(expr.left) === 'scalar') return { ...expr, right: right() };
+  // Between vectors, a match that is not unique is an error, of whatever host.
+  return expr;
+}
+
+/** Whether series of different hosts never match each other. */
+function comparesHosts({ matching }: BinaryNode): boolean {
+  if (matching === undefined) return true;
+  return matching.isOn === matching.labels.includes(HOST_LABEL);
+}
+
+/** The text as a regular expression of RE2. */
+function escaped(text: string): string {
+  return text.replaceAll(/[\\.+*?()|[\]{}^$]/gu, String.raw`\$&`);
+}
