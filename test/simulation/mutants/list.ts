@@ -447,6 +447,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable: gaps are not read at the start',
+    emphasis: ['small spool', 'partition', 'kill agent'],
     edits: [
       {
         file: `${SPOOL}/recover.ts`,
@@ -468,6 +469,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable: acknowledged records are not kept',
+    emphasis: ['collector rollback', 'cut'],
     edits: [
       {
         file: `${SPOOL}/durable.ts`,
@@ -636,8 +638,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${GATEWAY}/hello.ts`,
-        from: `if (!this.#isGenuine(signed, host, peer) || host === undefined) {`,
-        to: `if (host === undefined) {`,
+        from: `if (!this.#isGenuine(signed, host, peer) || host === undefined)`,
+        to: `if (host === undefined)`,
       },
     ],
   },
