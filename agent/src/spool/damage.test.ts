@@ -227,6 +227,16 @@ describe('files', () => {
     expect(readAll(tomorrow, id, 1)).toEqual(records);
   });
 
+  it('takes the blame for its oldest segment when that cannot be read at the start', async () => {
+    const { machine, id, records } = await written(30);
+    machine.disk.restart();
+    const [oldest] = segmentsOf(machine);
+    machine.disk.fault = (call, path) => void (call === 'readFile' && path === oldest && failWith('EIO'));
+    const { found, faults } = account(machine.open(SMALL), id, records);
+    expect(faults).toEqual([]);
+    expect(found[0]).toMatchObject({ seq: 1, gap: { reason: GAP_REASON.CORRUPT } });
+  });
+
   it('starts with anything at all in its folder', async () => {
     const { machine, id } = await written(10);
     const names = [

@@ -39,6 +39,8 @@ export interface EpochRemains {
   readonly gaps: readonly Span[];
   /** Those of the segments in which records could not be read. */
   readonly damaged: readonly Segment[];
+  /** There is a file in front of all of these that could not be read. */
+  readonly isFrontUnreadable: boolean;
 }
 
 export class Epoch {
@@ -66,7 +68,9 @@ export class Epoch {
     const epoch = new Epoch(options);
     epoch.#segments = [...remains.segments];
     epoch.#gaps = new Gaps(remains.gaps);
-    epoch.#restoreBounds(remains.damaged);
+    // What was freed had been acknowledged: who misses it now has lost it. A file that cannot be read is our own loss.
+    const { CORRUPT, COLLECTOR_ROLLBACK } = GAP_REASON;
+    epoch.#restoreBounds(remains.damaged, remains.isFrontUnreadable ? CORRUPT : COLLECTOR_ROLLBACK);
     return epoch;
   }
 
@@ -329,7 +333,7 @@ export class Epoch {
   }
 
   /** Finds out from what is held where the numbers begin and end, and declares what is missing in between. */
-  #restoreBounds(damaged: readonly Segment[]): void {
+  #restoreBounds(damaged: readonly Segment[], frontReason: number): void {
     const outside = this.#gaps.all.filter(({ from }) => this.#segmentOf(from) === undefined);
     const parts: readonly (Segment | Span)[] = [...this.#segments, ...outside].sort(
       (left, right) => startOf(left) - startOf(right),
@@ -339,7 +343,7 @@ export class Epoch {
     this.#next = startOf(first);
     // What lies in front of a gap is counted with the gap: nothing tells them apart any more.
     this.#counts = first instanceof Segment ? first.facts.before : first.through;
-    if (this.#next > 1) this.#freed = freedSpan(first, this.#counts);
+    if (this.#next > 1) this.#freed = freedSpan(first, this.#counts, frontReason);
     for (const part of parts) this.#restorePart(part);
     for (const segment of damaged) this.#declareDamage(segment, segment.entries());
   }
@@ -426,12 +430,11 @@ function startOf(part: Segment | Span): number {
   return part instanceof Segment ? part.firstSeq : part.from;
 }
 
-/** Everything in front of the oldest part that is left: it was freed before the restart. */
-function freedSpan(first: Segment | Span, through: RecordCounts): Span {
+/** Everything in front of the oldest part that is left. */
+function freedSpan(first: Segment | Span, through: RecordCounts, reason: number): Span {
   const isSegment = first instanceof Segment;
-  const span = isSegment ? first.span(GAP_REASON.COLLECTOR_ROLLBACK) : first;
+  const span = isSegment ? first.span(reason) : first;
   const to = startOf(first) - 1;
-  const reason = GAP_REASON.COLLECTOR_ROLLBACK;
   const isEstimated = !isSegment;
   return { ...span, from: 1, to, reason, isEstimated, through, lost: through, lastWallMs: span.firstWallMs };
 }

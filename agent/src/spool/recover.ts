@@ -142,20 +142,21 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
   const dir = join(options.dir, `e-${id}`);
   const gaps: Span[] = [];
   const names: string[] = [];
-  let hasUnreadable = false;
+  // By the numbers in their names.
+  const unreadable: number[] = [];
   for (const name of disk.list(dir)) {
     const suffix = FILE_NAME.exec(name)?.[2];
     if (name.endsWith(TEMPORARY_SUFFIX)) removeFile(disk, join(dir, name));
     else if (suffix === SEGMENT_SUFFIX) names.push(name);
-    else if (suffix === GAP_SUFFIX)
-      hasUnreadable = !readGapInto(gaps, { name, id, dir }, options) || hasUnreadable;
-    else putAside({ name, id, dir }, options);
+    else if (suffix === GAP_SUFFIX) {
+      if (!readGapInto(gaps, { name, id, dir }, options)) unreadable.push(numberIn(name));
+    } else putAside({ name, id, dir }, options);
   }
   const segments: FoundSegment[] = [];
   let entries: readonly Entry[] = [];
   for (const name of names) {
     const found = readSegment({ name, id, dir }, { ...options, after: segments.at(-1), gaps });
-    if (found === 'unreadable') hasUnreadable = true;
+    if (found === 'unreadable') unreadable.push(numberIn(name));
     if (typeof found !== 'object') continue;
     // The records of all segments together would be the whole spool in memory.
     segments.push({ ...found, entries: [] });
@@ -165,19 +166,22 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
   const newest = segments.at(-1);
   if (newest === undefined && gaps.length === 0) {
     // What cannot be read today may be readable at the next start.
-    if (!hasUnreadable) removeTree(disk, dir);
+    if (unreadable.length === 0) removeTree(disk, dir);
     return undefined;
   }
   const damaged = segments.filter(({ isMiddleDamaged }) => isMiddleDamaged);
+  const firstNumber = Math.min(segments[0]?.segment.firstSeq ?? Infinity, ...gaps.map(({ from }) => from));
   const epoch = Epoch.restore(
     { id, bootId: headers.at(-1)?.bootId ?? '', ordinal: headers.at(-1)?.ordinal ?? 0, shelf },
     {
       segments: segments.map(({ segment }) => segment),
       gaps,
       damaged: damaged.map(({ segment }) => segment),
+      isFrontUnreadable: unreadable.some((number) => number < firstNumber),
     },
   );
-  const isEndGood = newest !== undefined && !newest.isEndDamaged && !newest.isMiddleDamaged && !hasUnreadable;
+  const isEndGood =
+    newest !== undefined && !newest.isEndDamaged && !newest.isMiddleDamaged && unreadable.length === 0;
   const { header } = newest ?? {};
   return {
     epoch,
@@ -185,6 +189,11 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
     lastEntry: entries.at(-1),
     isDamaged: !isEndGood || damaged.length > 0,
   };
+}
+
+/** Number of the first record that a file of an epoch stands for. */
+function numberIn(name: string): number {
+  return Number.parseInt(name, 10);
 }
 
 interface FileOfEpoch {
@@ -214,7 +223,7 @@ function readSegment(
     putAside(file, options);
     return undefined;
   }
-  const nameSeq = Number.parseInt(file.name, 10);
+  const nameSeq = numberIn(file.name);
   const from = Math.max(nameSeq, (after?.segment.lastSeq ?? 0) + 1);
   const scanned = scanEntries(bytes, from);
   const [first] = scanned.entries;
@@ -259,7 +268,7 @@ function readGapInto(gaps: Span[], file: FileOfEpoch, options: RecoverOptions): 
     const bytes = options.disk.readFile(join(file.dir, file.name), GAP_FILE_BYTES_MAX);
     const record = decodeRecord(bytes, 0);
     const gap = decodeGap(recordBody(record));
-    const isSound = record.seq === Number.parseInt(file.name, 10) && record.seq <= gap.to;
+    const isSound = record.seq === numberIn(file.name) && record.seq <= gap.to;
     if (!isSound || record.kind !== RECORD_KIND.GAP) throw new AppError('RECORD_CORRUPT', 'not a gap');
     const { to, reason, isEstimated, ticksThrough, samplesThrough, firstWallMs, lastWallMs } = gap;
     const through = { ticks: ticksThrough, samples: samplesThrough };

@@ -515,7 +515,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${SPOOL}/recover.ts`,
-        from: `if (!hasUnreadable) removeTree(disk, dir);`,
+        from: `if (unreadable.length === 0) removeTree(disk, dir);`,
         to: `removeTree(disk, dir);`,
       },
     ],
