@@ -2,6 +2,7 @@
  * `and` throws away the series on its left that have no partner on its right. When those on the right are of few hosts,
  * the left side need not be read for the others: `predict_linear(x[6h], 3600) and on (instance) y < 0.1`.
  */
+import { patternOf } from '../storage/matcher.ts';
 import type { BinaryNode, Expr, MatcherNode } from './ast.ts';
 import { isSetOperator } from './ast.ts';
 import { typeOf } from './check.ts';
@@ -24,8 +25,7 @@ export function narrowedLeft(expr: BinaryNode, right: readonly Column[]): Expr {
     hosts.add(labels.get(HOST_LABEL));
     if (hosts.size > HOSTS_MAX) return expr.left;
   }
-  const pattern = [...hosts].map(escaped).join('|');
-  return narrowed(expr.left, { name: HOST_LABEL, operator: '=~', value: pattern });
+  return narrowed(expr.left, { name: HOST_LABEL, operator: '=~', value: patternOf([...hosts]) });
 }
 
 /** Puts the matcher wherever series get into the result with their host unchanged, and nowhere else. */
@@ -74,9 +74,4 @@ function narrowedBinary(expr: BinaryNode, matcher: MatcherNode): Expr {
 function comparesHosts({ matching }: BinaryNode): boolean {
   if (matching === undefined) return true;
   return matching.isOn === matching.labels.includes(HOST_LABEL);
-}
-
-/** The text as a regular expression of RE2. */
-function escaped(text: string): string {
-  return text.replaceAll(/[\\.+*?()|[\]{}^$]/gu, String.raw`\$&`);
 }

@@ -1,6 +1,7 @@
 import { thrownCode } from '@rollcall/shared/testing/thrown.ts';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMatcher } from './matcher.ts';
+import { createMatcher, patternOf } from './matcher.ts';
 
 const fits = (pattern: string, text: string): boolean => createMatcher('a', '=~', pattern).matches(text);
 
@@ -33,6 +34,20 @@ describe('a pattern', () => {
     // A kept pattern gives the same verdict again.
     expect(fits(pattern, text)).toBe(expected);
     expect(createMatcher('a', '!~', pattern).matches(text)).toBe(!expected);
+  });
+
+  it('of texts matches these and no others', () => {
+    const text = fc.oneof(
+      fc.string(),
+      fc.string({ unit: fc.constantFrom('a', '.', '|', '\\', '(', '*', '\n') }),
+    );
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 4 }), text, (texts, other) => {
+        const pattern = patternOf(texts);
+        for (const each of texts) expect(fits(pattern, each)).toBe(true);
+        expect(fits(pattern, other)).toBe(texts.includes(other));
+      }),
+    );
   });
 
   it('that is not RE2 is refused with one explanation', () => {

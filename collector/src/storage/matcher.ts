@@ -64,6 +64,11 @@ const LITERAL = /^[A-Za-z0-9 _:/,@%~"'=<>!&;#-]*$/;
 /** Characters that mean themselves behind a backslash, as the dots of host names and addresses. */
 const ESCAPABLE: ReadonlySet<string> = new Set('.+*?()|[]{}^$\\');
 
+/** A pattern that matches each of these texts and nothing else; without a text it matches the empty one. */
+export function patternOf(texts: readonly string[]): string {
+  return texts.map((text) => text.replaceAll(/[.+*?()|[\]{}^$\\]/g, String.raw`\$&`)).join('|');
+}
+
 function fastPattern(pattern: string): ((text: string) => boolean) | undefined {
   const literals = literalsOf(pattern);
   if (literals?.length === 1) return (text) => text === literals[0];

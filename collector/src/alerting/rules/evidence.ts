@@ -3,6 +3,7 @@ import { childrenOf, NO_SHIFT, type Expr, type SelectorNode } from '../../query/
 import { isClassicLabelName, quote } from '../../query/literals.ts';
 import { parseQuery } from '../../query/parse.ts';
 import { printExpr } from '../../query/print.ts';
+import { patternOf } from '../../storage/matcher.ts';
 
 /**
  * The selectors of an expression that must find something, each once, without offset. Left out is what may be missing
@@ -72,14 +73,9 @@ export function evidenceQuery(
   const narrowed = isNarrow
     ? printExpr({
         ...expr,
-        matchers: [...expr.matchers, { name: 'instance', operator: '=~', value: anyOf(instances) }],
+        matchers: [...expr.matchers, { name: 'instance', operator: '=~', value: patternOf(instances) }],
       })
     : selector;
   const grouping = names.map((name) => (isClassicLabelName(name) ? name : quote(name))).join(', ');
   return `group by (${grouping}) (${narrowed})`;
-}
-
-/** A pattern that fits exactly these texts. */
-function anyOf(texts: readonly string[]): string {
-  return texts.map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|');
 }
