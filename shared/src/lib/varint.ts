@@ -90,6 +90,22 @@ export class ByteWriter {
     this.#length = at;
   }
 
+  /**
+   * The memory that is written to, with room behind `length` for so many varints. For loops that are too hot for a call
+   * per value: they write there themselves and move the writer on with `seek`. Good until anything else is written that
+   * needs more room.
+   */
+  roomForVarints(count: number): Uint8Array {
+    // One more, for to write the last of them asks for the room of two.
+    this.#reserve((count + 1) * VARINT_BYTES_MAX);
+    return this.#bytes;
+  }
+
+  /** Says how long the content is. @param length at most what there was room for */
+  seek(length: number): void {
+    this.#length = length;
+  }
+
   /** Signed LEB128 after zig-zag; `value` is an integer of at most 2^53 - 1 in magnitude. */
   zigzag(value: number): void {
     if (value > -ZIGZAG_INT_MAX && value < ZIGZAG_INT_MAX) {

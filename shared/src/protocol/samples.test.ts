@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ByteWriter } from '../lib/varint.ts';
+import { ByteWriter, varintBytes } from '../lib/varint.ts';
 import { arbitraryTick } from '../testing/arbitrary.ts';
 import { thrownCode } from '../testing/thrown.ts';
 import { LIMITS } from './limits.ts';
@@ -8,6 +8,7 @@ import {
   decodeSamples,
   encodeSamples,
   fitsInteger,
+  INTEGER_MAX,
   type FailedBlock,
   type UnknownBlock,
   type ValuesBlock,
@@ -63,6 +64,26 @@ describe('samples', () => {
           if (block.kind !== 'values' || other?.kind !== 'values') return;
           expect(isIdentical(withPlainZeros(block).values, other.values)).toBe(true);
         });
+      }),
+    );
+  });
+
+  it('are the bytes of one difference after another, of any size, in memory that grows', () => {
+    const integer = fc.oneof(
+      fc.integer({ min: -200, max: 200 }),
+      fc.integer(),
+      fc.integer({ min: -INTEGER_MAX, max: INTEGER_MAX }),
+    );
+    fc.assert(
+      fc.property(fc.array(integer, { minLength: 1, maxLength: 60 }), (values) => {
+        const writer = new ByteWriter(1);
+        encodeSamples(writer, [blockOf(gauges(values.length, 'integer'), values)]);
+        const plain = new ByteWriter();
+        values.forEach((value, i) => plain.zigzag(value - (values[i - 1] ?? 0)));
+        const body = writer.copy();
+        expect(body.subarray(body.length - plain.length).equals(plain.view())).toBe(true);
+        // Count of blocks, number of the schema, length, flags, offset.
+        expect(body.length - plain.length).toBe(4 + varintBytes(plain.length + 2));
       }),
     );
   });
