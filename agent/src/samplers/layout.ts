@@ -52,12 +52,20 @@ export interface Layout {
   readonly emissions: readonly Emission[];
   /** Per emission; undefined when an earlier one has the same labels after cleaning. */
   readonly places: readonly (Place | undefined)[];
+  /** Per emission its index in the only part; undefined when there are several parts, or two emissions of one series. */
+  readonly indexes: Int32Array | undefined;
   /** Per emission: decimals of its metric, or -1 when the metric travels as float64. */
   readonly scales: Int8Array;
   readonly parts: readonly LayoutPart[];
 }
 
-export const EMPTY_LAYOUT: Layout = { emissions: [], places: [], scales: new Int8Array(0), parts: [] };
+export const EMPTY_LAYOUT: Layout = {
+  emissions: [],
+  places: [],
+  indexes: undefined,
+  scales: new Int8Array(0),
+  parts: [],
+};
 
 /**
  * @param options.sampler name of the schema; the second and further parts of a sampler with more series than a schema
@@ -94,9 +102,12 @@ export function createLayout(options: {
       placeOf,
     ),
   );
+  const places = keys.map((key) => placeOf.get(key));
+  const isPlain = parts.length === 1 && !places.includes(undefined);
   return {
     emissions,
-    places: keys.map((key) => placeOf.get(key)),
+    places,
+    indexes: isPlain ? Int32Array.from(places, (place) => place?.index ?? 0) : undefined,
     scales: Int8Array.from(emissions, ({ metric }) =>
       floatMetrics.has(metric) ? -1 : columnsOf(metric).scale,
     ),

@@ -331,6 +331,11 @@ describe('Readings of files', () => {
     expect(read(readings, { a: '0=2' }).parsed).toEqual(['a']);
   });
 
+  it('keeps what is not finite absent while a file stays as it is', () => {
+    const readings = create();
+    for (let i = 0; i < 3; i++) expect(read(readings, { a: '0=Infinity 1=2' }).values).toEqual(['1 a 2']);
+  });
+
   it('counts what the catalogue does not know in every tick', () => {
     const readings = create();
     for (let i = 0; i < 3; i++) read(readings, { a: '0=1 1=unknown' });
@@ -338,7 +343,8 @@ describe('Readings of files', () => {
   });
 
   it('gives the same values as without it, whatever changes', () => {
-    const file = fc.array(fc.tuple(fc.nat(3), fc.nat(2)), { minLength: 1, maxLength: 3 });
+    const value = fc.constantFrom('0', '1', '0.123', 'Infinity');
+    const file = fc.array(fc.tuple(fc.nat(3), value), { minLength: 1, maxLength: 3 });
     fc.assert(
       fc.property(
         fc.array(fc.dictionary(fc.constantFrom('a', 'b', 'c'), file), { maxLength: 8 }),

@@ -63,6 +63,7 @@ const PRESENT = 0;
 /** Room for a file to grow a little before it needs other memory. */
 const SOURCE_BYTES_SPARE = 64;
 const NO_ERRORS: SchemaValues['errors'] = [];
+const NO_EMISSIONS: readonly Emission[] = [];
 
 /** Belongs to one sampler for its whole life. `begin`, then values, then `finish`; not for concurrent use. */
 export class Readings {
@@ -73,10 +74,15 @@ export class Readings {
   #layout: Layout = EMPTY_LAYOUT;
   /** The emissions of this tick as soon as they differ from the layout's. */
   #changed: Emission[] | undefined;
+  /** What the layout says; empty as soon as this tick differs. */
+  #expected: readonly Emission[] = NO_EMISSIONS;
   #count = 0;
   #values = new Float64Array(64);
-  /** SAMPLE_ERROR per emission, or PRESENT. */
+  /** SAMPLE_ERROR per emission, or PRESENT; all PRESENT unless `hasErrors`. */
   #codes = new Uint8Array(64);
+  #hasErrors = false;
+  /** Of the tick before. */
+  #hadErrors = false;
   #tick = 0;
   /** The last tick that was finished. */
   #tickFinished = 0;
@@ -103,6 +109,10 @@ export class Readings {
   begin(): void {
     this.#count = 0;
     this.#changed = undefined;
+    this.#expected = this.#layout.emissions;
+    if (this.#hasErrors) this.#codes.fill(PRESENT);
+    this.#hadErrors = this.#hasErrors;
+    this.#hasErrors = false;
     this.#tick += 1;
     this.#sourceCount = 0;
     this.#problems = [];
@@ -163,11 +173,18 @@ export class Readings {
   add(metric: MetricWithLabels<2>, value: number, label1: string, label2: string): void;
   add(metric: MetricWithLabels<3>, value: number, label1: string, label2: string, label3: string): void;
   add(metric: MetricName, value: number, label1?: string, label2?: string, label3?: string): void {
-    if (this.#isFull()) return;
-    if (!this.#isNext(metric, label1, label2, label3)) {
+    const expected = this.#expected[this.#count];
+    if (
+      expected === undefined ||
+      expected.metric !== metric ||
+      expected.labels[0] !== label1 ||
+      expected.labels[1] !== label2 ||
+      expected.labels[2] !== label3
+    ) {
+      if (this.#isFull()) return;
       this.#diverge({ metric, labels: given(label1, label2, label3) });
     }
-    this.#store(value, Number.isFinite(value) ? PRESENT : SAMPLE_ERROR.NOT_FINITE);
+    this.#put(value);
   }
 
   /** Says that a series exists but could not be read in this tick. */
@@ -182,11 +199,7 @@ export class Readings {
     label3: string,
   ): void;
   fail(metric: MetricName, code: SampleErrorCode, label1?: string, label2?: string, label3?: string): void {
-    if (this.#isFull()) return;
-    if (!this.#isNext(metric, label1, label2, label3)) {
-      this.#diverge({ metric, labels: given(label1, label2, label3) });
-    }
-    this.#store(0, code);
+    this.failLabelled(metric, given(label1, label2, label3), code);
   }
 
   /** Adds the value 1 of a metric whose labels carry facts. */
@@ -196,16 +209,12 @@ export class Readings {
 
   /** Like `add`, for labels that come as a list, and for metrics of others. */
   addLabelled(metric: Metric, labels: readonly string[], value: number): void {
-    if (this.#isFull()) return;
-    if (!this.#isNextLabelled(metric, labels)) this.#diverge({ metric, labels: [...labels] });
-    this.#store(value, Number.isFinite(value) ? PRESENT : SAMPLE_ERROR.NOT_FINITE);
+    if (this.#isNextLabelled(metric, labels)) this.#put(value);
   }
 
   /** Like `fail`, for labels that come as a list. */
   failLabelled(metric: MetricName, labels: readonly string[], code: SampleErrorCode): void {
-    if (this.#isFull()) return;
-    if (!this.#isNextLabelled(metric, labels)) this.#diverge({ metric, labels: [...labels] });
-    this.#store(0, code);
+    if (this.#isNextLabelled(metric, labels)) this.#putError(code);
   }
 
   /** Says why a part could not be read; it is logged and shown, and the rest of the sampler counts as read. */
@@ -239,6 +248,10 @@ export class Readings {
     if (this.#count < emissions.length || parts.length === 0) {
       this.#changed ??= emissions.slice(0, this.#count);
     }
+    if (this.#changed === undefined && this.#copyPlain()) {
+      this.#tickFinished = this.#tick;
+      return parts.map(({ schema, values }) => ({ schema, values, present: undefined, errors: NO_ERRORS }));
+    }
     if (this.#changed !== undefined) this.#relayout(this.#changed);
     if (this.#widenMetrics()) this.#relayout(this.#layout.emissions);
     this.#changed = undefined;
@@ -249,6 +262,7 @@ export class Readings {
   #standsAsItWas(source: Source, content: Buffer): boolean {
     return (
       this.#changed === undefined &&
+      !this.#hadErrors &&
       this.#tickFinished === this.#tick - 1 &&
       source.tick === this.#tickFinished &&
       source.from === this.#count &&
@@ -264,41 +278,36 @@ export class Readings {
     return true;
   }
 
-  /** Whether the layout says that exactly this series comes next. */
-  #isNext(metric: MetricName, label1?: string, label2?: string, label3?: string): boolean {
-    const expected = this.#next();
-    return (
-      expected !== undefined &&
-      expected.metric === metric &&
-      expected.labels[0] === label1 &&
-      expected.labels[1] === label2 &&
-      expected.labels[2] === label3
-    );
-  }
-
+  /** Makes sure that exactly this series comes next; false when there is no room for it. */
   #isNextLabelled(metric: Metric, labels: readonly string[]): boolean {
-    const expected = this.#next();
-    if (expected?.metric !== metric || expected.labels.length !== labels.length) return false;
-    for (let i = 0; i < labels.length; i++) if (labels[i] !== expected.labels[i]) return false;
+    const expected = this.#expected[this.#count];
+    if (expected?.metric === metric && areSame(labels, expected.labels)) return true;
+    if (this.#isFull()) return false;
+    this.#diverge({ metric, labels: [...labels] });
     return true;
-  }
-
-  /** What the layout says comes next; undefined when the order has already changed or the layout has no more. */
-  #next(): Emission | undefined {
-    return this.#changed === undefined ? this.#layout.emissions[this.#count] : undefined;
   }
 
   /** Notes a series that the layout does not say. */
   #diverge(emission: Emission): void {
     this.#changed ??= this.#layout.emissions.slice(0, this.#count);
     this.#changed.push(emission);
+    this.#expected = NO_EMISSIONS;
   }
 
-  #store(value: number, code: number): void {
+  #put(value: number): void {
     const index = this.#count;
     if (index === this.#values.length) this.#grow();
+    if (!Number.isFinite(value)) return this.#putError(SAMPLE_ERROR.NOT_FINITE);
     this.#values[index] = value;
+    this.#count = index + 1;
+  }
+
+  #putError(code: number): void {
+    const index = this.#count;
+    if (index === this.#values.length) this.#grow();
+    this.#values[index] = 0;
     this.#codes[index] = code;
+    this.#hasErrors = true;
     this.#count = index + 1;
   }
 
@@ -309,6 +318,24 @@ export class Readings {
     const codes = new Uint8Array(values.length);
     codes.set(this.#codes);
     this.#codes = codes;
+  }
+
+  /**
+   * Copies the values into the order of the schema, which is nearly always all there is to do: nothing failed, no value
+   * needs another encoding. False when it is not; then all is done the long way.
+   */
+  #copyPlain(): boolean {
+    const { indexes, scales, parts } = this.#layout;
+    const target = parts[0]?.values;
+    if (target === undefined || indexes === undefined || this.#hasErrors) return false;
+    const values = this.#values;
+    for (let i = 0; i < indexes.length; i++) {
+      const value = values[i] ?? 0;
+      const scale = scales[i] ?? -1;
+      if (!fits(value, scale)) return false;
+      target[indexes[i] ?? 0] = value;
+    }
+    return true;
   }
 
   #relayout(emissions: readonly Emission[]): void {
@@ -326,11 +353,7 @@ export class Readings {
     const { emissions, scales } = this.#layout;
     let isWidened = false;
     for (let i = 0; i < this.#count; i++) {
-      const scale = scales[i] ?? -1;
-      const value = this.#values[i] ?? 0;
-      // Most values are whole numbers of 32 bits, which always fit.
-      if ((value | 0) === value && scale <= INT32_SCALE_MAX) continue;
-      if (scale < 0 || this.#codes[i] !== PRESENT || fitsInteger(value, scale)) continue;
+      if (this.#codes[i] !== PRESENT || fits(this.#values[i] ?? 0, scales[i] ?? -1)) continue;
       const emission = emissions[i];
       if (emission === undefined) continue;
       this.#floatMetrics.add(emission.metric);
@@ -367,6 +390,18 @@ export class Readings {
       errors: errors?.get(part) ?? NO_ERRORS,
     }));
   }
+}
+
+/** Whether a value can travel with so many decimals, -1 for as float64. */
+function fits(value: number, scale: number): boolean {
+  // Most values are whole numbers of 32 bits, which always fit.
+  return ((value | 0) === value && scale <= INT32_SCALE_MAX) || scale < 0 || fitsInteger(value, scale);
+}
+
+function areSame(left: readonly string[], right: readonly string[]): boolean {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
+  return true;
 }
 
 function given(...labels: readonly (string | undefined)[]): string[] {
