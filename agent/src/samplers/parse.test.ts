@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   byNumber,
@@ -7,6 +8,7 @@ import {
   parseInteger,
   parseKeyed,
   parseNumber,
+  parseNumbers,
   words,
 } from './parse.ts';
 
@@ -97,4 +99,35 @@ describe('parseKeyed', () => {
 it('cuts lines without the empty ones and sorts names by the number at their end', () => {
   expect(lines(Buffer.from('a\n\nb'))).toEqual(['a', 'b']);
   expect(['x10', 'x9', 'b', 'a'].sort(byNumber)).toEqual(['a', 'b', 'x9', 'x10']);
+});
+
+describe('parseNumbers', () => {
+  it('gives what parseNumber makes of each word, or fails like it', () => {
+    const word = fc.oneof(
+      { weight: 4, arbitrary: fc.nat().map(String) },
+      fc.bigInt({ min: 0n, max: 2n ** 64n }).map(String),
+      fc.constantFrom('-1', '0.06', '-', '1e3', '0x10', 'kB', '1.', '007', 'é', '١'),
+    );
+    const space = fc.constantFrom(' ', '  ', '\t', '');
+    const line = fc.array(fc.tuple(space, word), { maxLength: 12 });
+    fc.assert(
+      fc.property(line, space, space, (pairs, before, behind) => {
+        const part = pairs.flat().join('') + behind;
+        const text = `12${before}${part}34`;
+        const from = 2 + before.length;
+        const range = { from, end: from + part.length, what: 'test' };
+        const plain = outcome(() => words(part).map((each) => parseNumber(each, 'test')));
+        expect(outcome(() => parseNumbers(text, range))).toEqual(plain);
+      }),
+    );
+  });
+
+  function outcome(read: () => number[]): unknown {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error;
+      return error.message;
+    }
+  }
 });

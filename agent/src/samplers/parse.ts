@@ -48,6 +48,40 @@ function wholeNumber(text: string): number | undefined {
   return value;
 }
 
+/**
+ * The numbers of a line or a part of one: what `parseNumber` makes of each of its `words`, without cutting them out.
+ * @param range.what for messages
+ * @throws ParseError when a word is no number
+ */
+export function parseNumbers(
+  text: string,
+  { from, end, what }: { readonly from: number; readonly end: number; readonly what: string },
+): number[] {
+  const numbers: number[] = [];
+  for (let at = from; at < end; at++) {
+    if (isSpace(text.charCodeAt(at))) continue;
+    const start = at;
+    let value = 0;
+    for (; at < end; at++) {
+      const digit = text.charCodeAt(at);
+      if (digit < ZERO || digit > NINE) break;
+      value = value * 10 + (digit - ZERO);
+    }
+    const isWhole = at > start && at - start <= EXACT_DIGITS_MAX;
+    if (!isWhole || (at < end && !isSpace(text.charCodeAt(at)))) {
+      while (at < end && !isSpace(text.charCodeAt(at))) at++;
+      value = parseNumber(text.slice(start, at), what);
+    }
+    numbers.push(value);
+  }
+  return numbers;
+}
+
+/** White space as far as the kernel writes any. */
+function isSpace(letter: number): boolean {
+  return letter === 0x20 || (letter >= 0x09 && letter <= 0x0d);
+}
+
 /** The words of a line, which may start and end with white space. */
 export function words(line: string): string[] {
   const trimmed = line.trim();

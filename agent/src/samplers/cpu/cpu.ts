@@ -1,5 +1,5 @@
 /** Parses the processor lines of /proc/stat. Source: proc_stat(5), Documentation/filesystems/proc.rst section 1.7. */
-import { ParseError, parseNumber, words } from '../parse.ts';
+import { ParseError, parseNumbers } from '../parse.ts';
 
 /** Modes of `node_cpu_seconds_total` in the order of the kernel's columns. */
 export const CPU_MODES = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'] as const;
@@ -22,7 +22,8 @@ export interface CpuTimes {
   readonly jiffies: readonly number[];
 }
 
-const CPU_LINE = /^cpu([0-9]+) (.*)$/;
+const NAME = 'cpu';
+const NUMBER = /^[0-9]+$/;
 /** user, nice, system and idle exist since the first kernels. */
 const COLUMNS_MIN = 4;
 
@@ -33,26 +34,29 @@ const COLUMNS_MIN = 4;
 export function parseCpuTimes(text: string): readonly CpuTimes[] {
   const result: CpuTimes[] = [];
   // The processors come first; the long line of interrupts behind them need not be cut.
-  for (let from = 0; text.startsWith('cpu', from);) {
+  for (let from = 0; text.startsWith(NAME, from);) {
     const newline = text.indexOf('\n', from);
     const end = newline === -1 ? text.length : newline;
-    const match = CPU_LINE.exec(text.slice(from, end));
-    if (match !== null) result.push(parseLine(match[1] ?? '', match[2] ?? ''));
+    const space = text.indexOf(' ', from);
+    const cpu = text.slice(from + NAME.length, space === -1 || space > end ? end : space);
+    // The first line is the sum of all and has no number.
+    if (NUMBER.test(cpu)) result.push(parseLine(text, { cpu, from: space, end }));
     from = end + 1;
   }
   if (result.length === 0) throw new ParseError('parse /proc/stat: no line of a processor');
   return result;
 }
 
-function parseLine(cpu: string, rest: string): CpuTimes {
-  const columns = words(rest);
-  if (columns.length < COLUMNS_MIN) {
-    throw new ParseError(`parse /proc/stat: ${columns.length} columns for processor ${cpu}`);
+function parseLine(
+  text: string,
+  { cpu, from, end }: { readonly cpu: string; readonly from: number; readonly end: number },
+): CpuTimes {
+  const jiffies = parseNumbers(text, { from, end, what: `/proc/stat cpu${cpu}` });
+  if (jiffies.length < COLUMNS_MIN) {
+    throw new ParseError(`parse /proc/stat: ${jiffies.length} columns for processor ${cpu}`);
   }
-  const jiffies = Array.from({ length: CPU_COLUMNS }, (_, i) =>
-    i < columns.length ? parseNumber(columns[i], `/proc/stat cpu${cpu}`) : 0,
-  );
-  return { cpu, jiffies };
+  while (jiffies.length < CPU_COLUMNS) jiffies.push(0);
+  return { cpu, jiffies: jiffies.length > CPU_COLUMNS ? jiffies.slice(0, CPU_COLUMNS) : jiffies };
 }
 
 /** An idle time that falls by more than this means that the processor was taken out and put back. */

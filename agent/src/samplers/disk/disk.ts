@@ -1,6 +1,6 @@
 /** Parses /proc/diskstats. Source: Documentation/admin-guide/iostats.rst. */
 import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
-import { ParseError, parseNumber, words } from '../parse.ts';
+import { ParseError, parseNumbers } from '../parse.ts';
 
 /** One column: the metric and what the kernel's number is multiplied and divided by. */
 interface Column {
@@ -51,6 +51,9 @@ const COLUMNS_MIN = 11;
 /** RAM disks, loops, floppies, and partitions of disks that have a line of their own; node_exporter's default. */
 const EXCLUDED = /^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$/;
 
+/** The two numbers of the device, and its name. */
+const LINE = /^\s*\S+\s+\S+\s+(\S+)/;
+
 export interface DiskValue {
   readonly metric: MetricWithLabels<1>;
   readonly value: number;
@@ -69,18 +72,20 @@ export interface Disk {
 export function parseDisks(text: string): readonly Disk[] {
   const disks: Disk[] = [];
   for (const line of text.split('\n')) {
-    const [, , device, ...numbers] = words(line);
-    if (device === undefined) {
+    const match = LINE.exec(line);
+    if (match === null) {
       if (line.trim() === '') continue;
       throw new ParseError(`parse /proc/diskstats: ${JSON.stringify(line.slice(0, 80))}`);
     }
+    const [start, device = ''] = match;
     if (EXCLUDED.test(device)) continue;
+    const numbers = parseNumbers(line, { from: start.length, end: line.length, what: '/proc/diskstats' });
     if (numbers.length < COLUMNS_MIN) {
       throw new ParseError(`parse /proc/diskstats: ${numbers.length} columns for ${device.slice(0, 80)}`);
     }
     const values = COLUMNS.slice(0, numbers.length).map(({ metric, times, per }, i) => ({
       metric,
-      value: (parseNumber(numbers[i], '/proc/diskstats') * times) / per,
+      value: ((numbers[i] ?? 0) * times) / per,
     }));
     disks.push({ device, values });
   }

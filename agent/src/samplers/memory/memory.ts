@@ -1,6 +1,6 @@
 /** Parses /proc/meminfo. Source: proc_meminfo(5). */
 import { MEMORY_METRICS } from '@rollcall/shared/catalogue/memory.ts';
-import { ParseError, parseNumber } from '../parse.ts';
+import { ParseError, parseNumbers } from '../parse.ts';
 
 export type MemoryMetric = keyof typeof MEMORY_METRICS;
 
@@ -15,15 +15,21 @@ const KEY_LENGTH_MAX = 64;
 const KIB_SUFFIX = ' kB';
 const KIB = 1024;
 
-/** The kernel's keys, `kB` included, to metrics: `Active(anon)kB` is `node_memory_Active_anon_bytes`. */
-const METRIC_BY_KEY: ReadonlyMap<string, MemoryMetric> = new Map(
-  Object.keys(MEMORY_METRICS)
-    .filter(isMemoryMetric)
-    .map((metric) => {
-      const key = metric.slice('node_memory_'.length).replace(/_(anon|file)(?=_bytes$)/, '($1)');
-      return [key.endsWith('_bytes') ? `${key.slice(0, -'_bytes'.length)}kB` : key, metric];
-    }),
-);
+const BYTES_SUFFIX = '_bytes';
+/** The kernel's keys of lines in `kB` to metrics: `Active(anon)` is `node_memory_Active_anon_bytes`. */
+const BYTES_BY_KEY = metricsByKey((name) => name.endsWith(BYTES_SUFFIX));
+/** Those of lines that count things. */
+const COUNT_BY_KEY = metricsByKey((name) => !name.endsWith(BYTES_SUFFIX));
+
+function metricsByKey(isMeant: (name: string) => boolean): ReadonlyMap<string, MemoryMetric> {
+  const metrics = Object.keys(MEMORY_METRICS).filter(isMemoryMetric).filter(isMeant);
+  return new Map(metrics.map((metric) => [keyOf(metric), metric]));
+}
+
+function keyOf(metric: MemoryMetric): string {
+  const name = metric.slice('node_memory_'.length).replace(/_(anon|file)(?=_bytes$)/, '($1)');
+  return name.endsWith(BYTES_SUFFIX) ? name.slice(0, -BYTES_SUFFIX.length) : name;
+}
 
 /**
  * The values of /proc/meminfo in its order.
@@ -50,10 +56,16 @@ function parseLine(text: string, from: number, end: number): MemoryValue {
     );
   }
   const isKib = text.startsWith(KIB_SUFFIX, end - KIB_SUFFIX.length);
-  const number = text.slice(colon + 1, isKib ? end - KIB_SUFFIX.length : end).trim();
-  const value = parseNumber(number, '/proc/meminfo') * (isKib ? KIB : 1);
+  const numbers = { from: colon + 1, end: isKib ? end - KIB_SUFFIX.length : end, what: '/proc/meminfo' };
+  const [value, ...others] = parseNumbers(text, numbers);
+  if (value === undefined || others.length > 0)
+    throw new ParseError(
+      `parse /proc/meminfo: ${JSON.stringify(text.slice(from, Math.min(end, from + 80)))}`,
+    );
   const key = text.slice(from, colon);
-  return { metric: METRIC_BY_KEY.get(isKib ? `${key}kB` : key), value };
+  return isKib
+    ? { metric: BYTES_BY_KEY.get(key), value: value * KIB }
+    : { metric: COUNT_BY_KEY.get(key), value };
 }
 
 function isMemoryMetric(name: string): name is MemoryMetric {

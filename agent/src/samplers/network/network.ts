@@ -1,6 +1,6 @@
 /** Parses /proc/net/dev. Source: proc_pid_net(5). */
 import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
-import { ParseError, parseNumber, words } from '../parse.ts';
+import { ParseError, parseNumbers } from '../parse.ts';
 
 /** The kernel's columns in its order: received, then sent. */
 export const NETWORK_COUNTERS = [
@@ -53,9 +53,9 @@ export function parseNetworkDevices(text: string): readonly NetworkDevice[] {
 function parseLine(line: string): NetworkDevice {
   const colon = line.lastIndexOf(':');
   const device = line.slice(0, Math.max(0, colon)).trim();
-  const numbers = words(line.slice(colon + 1));
-  if (device === '' || numbers.length !== NETWORK_COUNTERS.length) {
+  const counters = parseNumbers(line, { from: colon + 1, end: line.length, what: '/proc/net/dev' });
+  if (device === '' || counters.length !== NETWORK_COUNTERS.length) {
     throw new ParseError(`parse /proc/net/dev: ${JSON.stringify(line.slice(0, 80))}`);
   }
-  return { device, counters: numbers.map((number) => parseNumber(number, '/proc/net/dev')) };
+  return { device, counters };
 }

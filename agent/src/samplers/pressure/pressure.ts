@@ -23,9 +23,13 @@ export function parsePressure(text: string, what: string): Pressure {
   return pressure;
 }
 
-/** The last word of the line that starts with `kind`, which counts microseconds. */
-function total(text: string, kind: string, what: string): number | undefined {
-  const line = text.split('\n').find((each) => each.startsWith(`${kind} `));
-  if (line === undefined) return undefined;
-  return parseNumber(/ total=([0-9]+)$/.exec(line)?.[1], what) / US_PER_SECOND;
+/** The last word of the line, which counts microseconds; the second alternative is a line without one. */
+const TOTALS = {
+  some: /^some (?:.* )?total=([0-9]+)$|^some /m,
+  full: /^full (?:.* )?total=([0-9]+)$|^full /m,
+} as const;
+
+function total(text: string, kind: keyof typeof TOTALS, what: string): number | undefined {
+  const match = TOTALS[kind].exec(text);
+  return match === null ? undefined : parseNumber(match[1], what) / US_PER_SECOND;
 }
