@@ -227,8 +227,19 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'collector/src/fleet/presence.ts',
-        from: `return this.#clock.monoMs() - this.#stalledMs;`,
+        from: `return monoMs - this.#stalledMs;`,
         to: `return this.#clock.wallMs() - this.#stalledMs;`,
+      },
+    ],
+  },
+  {
+    name: 'only the late tick tells that the collector stood still',
+    emphasis: ['freeze collector', 'suspend agent', 'power cut of an agent'],
+    edits: [
+      {
+        file: 'collector/src/fleet/presence.ts',
+        from: `nextPresence(before, event, this.#nowMs(), this.#settings)`,
+        to: `nextPresence(before, event, this.#clock.monoMs() - this.#stalledMs, this.#settings)`,
       },
     ],
   },
