@@ -233,17 +233,6 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'only the late tick tells that the collector stood still',
-    emphasis: ['freeze collector', 'suspend agent', 'power cut of an agent'],
-    edits: [
-      {
-        file: 'collector/src/fleet/presence.ts',
-        from: `nextPresence(before, event, this.#nowMs(), this.#settings)`,
-        to: `nextPresence(before, event, this.#clock.monoMs() - this.#stalledMs, this.#settings)`,
-      },
-    ],
-  },
-  {
     name: 'records do not count as a sign of life',
     edits: [
       {
