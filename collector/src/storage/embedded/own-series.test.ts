@@ -24,9 +24,12 @@ function openWriter(yieldToLoop: () => Promise<void> = nextTurn) {
 
 test('many new series are placed in turns of a few hundred', async () => {
   let turns = 0;
-  const { clock, journal, writer } = openWriter(async () => {
+  const lastTurn = Promise.withResolvers<void>();
+  const { clock, journal, writer } = openWriter(() => {
     turns++;
-    await nextTurn();
+    // Six while they are looked up, and one after each of six schemas.
+    if (turns === 12) lastTurn.resolve();
+    return nextTurn();
   });
   const timeMs = clock.wallMs();
   const batch = Array.from({ length: 3_000 }, (_, i) => ({
@@ -34,10 +37,10 @@ test('many new series are placed in turns of a few hundred', async () => {
     samples: [{ timeMs, value: i }],
   }));
   const appended = writer.append(batch);
-  while (turns < 12) await nextTurn();
+  await lastTurn.promise;
+  await nextTurn();
   await clock.advance(100);
   expect(await appended).toEqual({ accepted: 3_000, rejected: [] });
-  // Six looking them up, and one after each of six schemas.
   expect(turns).toBe(12);
   await journal.close();
 });
