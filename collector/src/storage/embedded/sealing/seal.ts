@@ -1,14 +1,15 @@
 /** Makes the block of one window out of the records in the journal. Reads only; somebody else switches over to it. */
+import assert from 'node:assert/strict';
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
-import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
+import { decodeIntoColumns, decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { HashedSchema, Schema } from '@rollcall/shared/protocol/schema.ts';
 import type { NewBlock, SealedRange } from '../../../journal/blocks.ts';
 import { COLLECTOR_AGENT_ID } from '../../../journal/journal.ts';
 import type { JournalSnapshot, LaneRange } from '../../../journal/reader.ts';
-import { toBlock, type Block } from '../block.ts';
+import { toBlock } from '../block.ts';
 import { BlockOutput, type BlockPlace } from './output.ts';
 import { OwnGroups } from './own-groups.ts';
-import { toGroups, type SchemaGroup } from './tick-columns.ts';
+import { TickColumns, type SchemaGroup } from './tick-columns.ts';
 
 /** A window of record times: from `fromMs` on and before `toMs`, UTC milliseconds. */
 export interface Window {
@@ -140,37 +141,67 @@ interface HostSource {
 }
 
 /** The groups of a host. */
-function hostGroups(snapshot: JournalSnapshot, hostId: string, source: HostSource): Iterable<SchemaGroup> {
+function* hostGroups(snapshot: JournalSnapshot, hostId: string, source: HostSource): Generator<SchemaGroup> {
   if (hostId === COLLECTOR_AGENT_ID) {
-    const own = new OwnGroups();
-    for (const { block } of readings(snapshot, source, true)) own.add(block);
-    return own.groups(hostId);
+    yield* ownGroups(snapshot, hostId, source);
+    return;
   }
-  const rowsOf = new Map<HashedSchema, Block[]>();
-  for (const { schema, block } of readings(snapshot, source, false)) {
-    const rows = rowsOf.get(schema);
-    if (rows === undefined) rowsOf.set(schema, [block]);
-    else rows.push(block);
+  for (const [schema, columns] of agentColumns(snapshot, source)) {
+    const group = columns.group(hostId);
+    if (group !== undefined) yield { schema, group };
   }
-  return toGroups(hostId, rowsOf);
 }
 
-/** What the records of a host say in the window, lane by lane. */
-function* readings(
+/** What the records of an agent say in the window. */
+function agentColumns(
   snapshot: JournalSnapshot,
   { lanes, numbers, window }: HostSource,
-  isOwn: boolean,
-): Generator<{ readonly schema: HashedSchema; readonly block: Block }> {
+): ReadonlyMap<HashedSchema, TickColumns> {
+  const bySchema = new Map<HashedSchema, TickColumns>();
   for (const { laneId } of lanes) {
-    const byNumber = numbers.get(laneId);
-    if (byNumber === undefined) continue;
-    const schemaOf = (number: number): Schema | undefined => byNumber.get(number);
-    for (const tick of snapshot.ticks({ laneId, fromMs: window.fromMs, toMs: window.toMs - 1 })) {
-      for (const block of decodeSamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf)) {
-        if (block.kind !== 'values') continue;
-        const schema = byNumber.get(block.schemaNumber);
-        if (schema !== undefined) yield { schema, block: toBlock(block, tick, isOwn) };
-      }
+    const schemas = numbers.get(laneId) ?? new Map<number, HashedSchema>();
+    const schemaOf = (number: number): HashedSchema | undefined => schemas.get(number);
+    const columnsOf = (number: number): TickColumns => {
+      const schema = schemas.get(number);
+      assert(schema !== undefined, 'a block with values has a schema');
+      const known = bySchema.get(schema) ?? new TickColumns(schema);
+      bySchema.set(schema, known);
+      return known;
+    };
+    const byNumber = new Map<number, TickColumns>();
+    for (const { pos, timeMs, body } of tickBodies(snapshot, laneId, window)) {
+      decodeIntoColumns(body, schemaOf, (number, offsetMs, present) => {
+        const columns = byNumber.get(number) ?? columnsOf(number);
+        byNumber.set(number, columns);
+        return columns.addRow({ timeMs: timeMs + offsetMs, pos }, present);
+      });
     }
   }
+  return bySchema;
+}
+
+/** What the collector's own records say in the window. */
+function ownGroups(
+  snapshot: JournalSnapshot,
+  hostId: string,
+  { lanes, numbers, window }: HostSource,
+): Iterable<SchemaGroup> {
+  const own = new OwnGroups();
+  for (const { laneId } of lanes) {
+    const schemaOf = (number: number): Schema | undefined => numbers.get(laneId)?.get(number);
+    for (const tick of tickBodies(snapshot, laneId, window)) {
+      for (const block of decodeSamples(tick.body, schemaOf))
+        if (block.kind === 'values') own.add(toBlock(block, tick, true));
+    }
+  }
+  return own.groups(hostId);
+}
+
+function* tickBodies(
+  snapshot: JournalSnapshot,
+  laneId: number,
+  { fromMs, toMs }: Window,
+): Generator<{ readonly pos: number; readonly timeMs: number; readonly body: Buffer }> {
+  for (const { pos, timeMs, bytes } of snapshot.ticks({ laneId, fromMs, toMs: toMs - 1 }))
+    yield { pos, timeMs, body: recordBody(decodeRecord(bytes, 0)) };
 }
