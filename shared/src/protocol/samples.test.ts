@@ -48,7 +48,7 @@ function inColumns(body: Buffer, blocks: readonly Block[]) {
   );
   return rows.map(({ values, row }) => {
     expect(values.filter((_, at) => at % 2 === 0).every((value) => value === -1)).toBe(true);
-    return { ...row, values: [...values.filter((_, at) => at % 2 === 1)] };
+    return { ...row, values: Array.from(values.filter((_, at) => at % 2 === 1)) };
   });
 }
 

@@ -166,7 +166,7 @@ export function decodeIntoColumns(
     const head = readHead(reader, schema);
     if (head.failure === undefined) {
       const { offsetMs, present } = head;
-      readSpans(reader, schema, { ...rowFor(schemaNumber, offsetMs, present), present });
+      readRuns(reader, schema, { ...rowFor(schemaNumber, offsetMs, present), present });
     }
     if (reader.offset !== end) throw wrongLength(schemaNumber);
   }
@@ -315,7 +315,7 @@ export function readBlock(
 ): ValuesBlock | FailedBlock {
   const { offsetMs, failure, present, errors } = readHead(reader, schema);
   if (failure !== undefined) return { kind: 'failed', schemaNumber, offsetMs, code: failure };
-  readSpans(reader, schema, { values, at: 0, step: 1, present });
+  readRuns(reader, schema, { values, at: 0, step: 1, present });
   return { kind: 'values', schemaNumber, schema, offsetMs, values, present, errors };
 }
 
@@ -339,20 +339,23 @@ function readHead(reader: ByteReader, { seriesCount }: Schema): BlockHead {
   return { offsetMs, failure: undefined, present, errors };
 }
 
-function readSpans(reader: ByteReader, schema: Schema, target: Target): void {
-  for (const span of spansOf(schema)) {
-    if (span.isInteger) readIntegers(reader, span, target);
-    else readFloats(reader, span, target);
+function readRuns(reader: ByteReader, schema: Schema, target: Target): void {
+  for (const run of runsOf(schema)) {
+    if (run.isInteger) readIntegers(reader, run, target);
+    else readFloats(reader, run, target);
   }
 }
 
-/** A metric's place among the values of a block. */
-interface Span {
-  readonly name: string;
+/** Neighbouring metrics that are written alike: the series from `from` on and before `end`. */
+interface Run {
+  readonly schema: Schema;
   readonly isInteger: boolean;
-  readonly power: number;
   readonly from: number;
-  readonly end: number;
+  end: number;
+  /** Per series of the schema: what its integers are divided by. */
+  readonly powers: Float64Array;
+  /** Per series of the schema: 1 where a metric begins, and with it the differences. */
+  readonly begins: Uint8Array;
 }
 
 /** Where the values of a block go, and which series have one. */
@@ -360,27 +363,34 @@ interface Target extends RowPlace {
   readonly present: Uint8Array | undefined;
 }
 
-const spansBySchema = new WeakMap<Schema, readonly Span[]>();
+const runsBySchema = new WeakMap<Schema, readonly Run[]>();
 
-/** The metrics of a schema as the decoder wants them; the same for every block of it. */
-function spansOf(schema: Schema): readonly Span[] {
-  const known = spansBySchema.get(schema);
+/** A schema as the decoder wants it; the same for every block of it. */
+function runsOf(schema: Schema): readonly Run[] {
+  const known = runsBySchema.get(schema);
   if (known !== undefined) return known;
+  const runs: Run[] = [];
+  const powers = new Float64Array(schema.seriesCount);
+  const begins = new Uint8Array(schema.seriesCount);
   let from = 0;
-  const spans = schema.metrics.map(({ name, encoding, scale, series }) => {
+  for (const { encoding, scale, series } of schema.metrics) {
     const isInteger = encoding === 'integer';
-    const span = {
-      name,
-      isInteger,
-      power: POWERS_OF_TEN[scale] ?? Number.NaN,
-      from,
-      end: from + series.length,
-    };
-    from = span.end;
-    return span;
-  });
-  spansBySchema.set(schema, spans);
-  return spans;
+    const end = from + series.length;
+    powers.fill(POWERS_OF_TEN[scale] ?? Number.NaN, from, end);
+    if (end > from) begins[from] = 1;
+    const last = runs.at(-1);
+    if (last?.isInteger === isInteger) last.end = end;
+    else runs.push({ schema, isInteger, from, end, powers, begins });
+    from = end;
+  }
+  runsBySchema.set(schema, runs);
+  return runs;
+}
+
+/** The name of the metric that a series belongs to. */
+function metricName({ metrics }: Schema, index: number): string {
+  let end = 0;
+  return metrics.find(({ series }) => index < (end += series.length))?.name ?? '';
 }
 
 function readBitmap(reader: ByteReader, seriesCount: number): Uint8Array {
@@ -411,7 +421,7 @@ function readErrors(reader: ByteReader, seriesCount: number): { index: number; c
  */
 function readIntegers(
   reader: ByteReader,
-  { name, power, from, end }: Span,
+  { schema, powers, begins, from, end }: Run,
   { values, at: firstTo, step, present }: Target,
 ): void {
   const bytes = reader.source;
@@ -419,6 +429,7 @@ function readIntegers(
   let at = reader.offset;
   let integer = 0;
   for (let i = from; i < end; i++) {
+    if (begins[i] === 1) integer = 0;
     if (present !== undefined && present[i] !== 1) continue;
     const start = at;
     let byte = at < safeEnd ? (bytes[at++] ?? 0) : 0;
@@ -444,27 +455,31 @@ function readIntegers(
       integer += (bits >>> 1) ^ -(bits & 1);
     }
     if (integer > INTEGER_MAX || integer < -INTEGER_MAX)
-      throw invalid(`value of metric ${name} is out of range`);
-    values[firstTo + i * step] = integer / power;
+      throw invalid(`value of metric ${metricName(schema, i)} is out of range`);
+    values[firstTo + i * step] = integer / (powers[i] ?? 1);
   }
   reader.seek(at);
 }
 
 function readFloats(
   reader: ByteReader,
-  { name, from, end: columnEnd }: Span,
+  { schema, begins, from, end: runEnd }: Run,
   { values, at, step, present }: Target,
 ): void {
   let high = 0;
   let low = 0;
-  for (let i = from; i < columnEnd; i++) {
+  for (let i = from; i < runEnd; i++) {
+    if (begins[i] === 1) {
+      high = 0;
+      low = 0;
+    }
     if (present !== undefined && present[i] !== 1) continue;
     const control = reader.u8();
     if (control !== XOR_EQUAL) {
       const leading = control >> 4;
       const trailing = control & 0x0f;
       const end = 8 - trailing;
-      if (leading >= end) throw invalid(`control byte ${control} of metric ${name} is not allowed`);
+      if (leading >= end) throw invalid(`control byte ${control} of metric ${metricName(schema, i)} is not allowed`);
       if (end <= 4) {
         high ^= reader.bigEndian(end - leading) << (8 * (4 - end));
       } else {
@@ -475,7 +490,7 @@ function readFloats(
     double.setInt32(0, high);
     double.setInt32(4, low);
     const value = double.getFloat64(0);
-    if (!Number.isFinite(value)) throw invalid(`value of metric ${name} is not finite`);
+    if (!Number.isFinite(value)) throw invalid(`value of metric ${metricName(schema, i)} is not finite`);
     values[at + i * step] = value;
   }
 }

@@ -70,8 +70,7 @@ export async function sealWindow(
   const numbers = schemaNumbers(snapshot);
   const schemas = new Map<string, HashedSchema>();
   const deleted = new Set(snapshot.deletedAgents().map(({ agentId }) => agentId));
-  let rows = 0;
-  let samples = 0;
+  const replaced = { rows: 0, samples: 0 };
   // A reading may lie somewhat outside of the window of its record.
   const offsetMs = Math.max(0, ...[...lanesByHost.values()].flat().map(({ offsetMsMax }) => offsetMsMax));
   const header = {
@@ -84,12 +83,7 @@ export async function sealWindow(
     for (const hostId of [...lanesByHost.keys()].sort()) {
       if (deleted.has(hostId)) continue;
       const lanes = lanesByHost.get(hostId) ?? [];
-      for (const { laneId } of lanes) {
-        const found = snapshot.sealable({ laneId, fromMs: window.fromMs, toMs: window.toMs - 1 });
-        rows += found.rows;
-        samples += found.samples;
-      }
-      for (const { schema, group } of hostGroups(snapshot, hostId, { lanes, numbers, window })) {
+      for (const { schema, group } of hostGroups(snapshot, hostId, { lanes, numbers, window, replaced })) {
         output ??= new BlockOutput(place, header);
         schemas.set(schema.hash, schema);
         output.writer.add(group);
@@ -100,7 +94,7 @@ export async function sealWindow(
     output?.drop();
     throw error;
   }
-  const seal = { ...window, lastPos: snapshot.lastPos, rows, samples };
+  const seal = { ...window, lastPos: snapshot.lastPos, ...replaced };
   if (output === undefined) return { blocks: [], seal };
   const { firstMs, lastMs, sizeBytes, sampleCount, checksum } = await output.finish();
   const block = {
@@ -138,6 +132,8 @@ interface HostSource {
   readonly lanes: readonly LaneRange[];
   readonly numbers: SchemaNumbers;
   readonly window: Window;
+  /** Counts the records that the block replaces. */
+  readonly replaced: { rows: number; samples: number };
 }
 
 /** The groups of a host. */
@@ -155,7 +151,7 @@ function* hostGroups(snapshot: JournalSnapshot, hostId: string, source: HostSour
 /** What the records of an agent say in the window. */
 function agentColumns(
   snapshot: JournalSnapshot,
-  { lanes, numbers, window }: HostSource,
+  { lanes, numbers, window, replaced }: HostSource,
 ): ReadonlyMap<HashedSchema, TickColumns> {
   const bySchema = new Map<HashedSchema, TickColumns>();
   for (const { laneId } of lanes) {
@@ -169,7 +165,7 @@ function agentColumns(
       return known;
     };
     const byNumber = new Map<number, TickColumns>();
-    for (const { pos, timeMs, body } of tickBodies(snapshot, laneId, window)) {
+    for (const { pos, timeMs, body } of tickBodies(snapshot, laneId, { window, replaced })) {
       decodeIntoColumns(body, schemaOf, (number, offsetMs, present) => {
         const columns = byNumber.get(number) ?? columnsOf(number);
         byNumber.set(number, columns);
@@ -184,12 +180,12 @@ function agentColumns(
 function ownGroups(
   snapshot: JournalSnapshot,
   hostId: string,
-  { lanes, numbers, window }: HostSource,
+  { lanes, numbers, window, replaced }: HostSource,
 ): Iterable<SchemaGroup> {
   const own = new OwnGroups();
   for (const { laneId } of lanes) {
     const schemaOf = (number: number): Schema | undefined => numbers.get(laneId)?.get(number);
-    for (const tick of tickBodies(snapshot, laneId, window)) {
+    for (const tick of tickBodies(snapshot, laneId, { window, replaced })) {
       for (const block of decodeSamples(tick.body, schemaOf))
         if (block.kind === 'values') own.add(toBlock(block, tick, true));
     }
@@ -197,11 +193,15 @@ function ownGroups(
   return own.groups(hostId);
 }
 
+/** The samples of a lane, and counts all that the block replaces. */
 function* tickBodies(
   snapshot: JournalSnapshot,
   laneId: number,
-  { fromMs, toMs }: Window,
+  { window: { fromMs, toMs }, replaced }: Pick<HostSource, 'window' | 'replaced'>,
 ): Generator<{ readonly pos: number; readonly timeMs: number; readonly body: Buffer }> {
-  for (const { pos, timeMs, bytes } of snapshot.ticks({ laneId, fromMs, toMs: toMs - 1 }))
-    yield { pos, timeMs, body: recordBody(decodeRecord(bytes, 0)) };
+  for (const { pos, timeMs, bytes, isTick, samples } of snapshot.sealable({ laneId, fromMs, toMs: toMs - 1 })) {
+    replaced.rows++;
+    replaced.samples += samples;
+    if (isTick) yield { pos, timeMs, body: recordBody(decodeRecord(bytes, 0)) };
+  }
 }
