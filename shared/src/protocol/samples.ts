@@ -479,7 +479,8 @@ function readFloats(
       const leading = control >> 4;
       const trailing = control & 0x0f;
       const end = 8 - trailing;
-      if (leading >= end) throw invalid(`control byte ${control} of metric ${metricName(schema, i)} is not allowed`);
+      if (leading >= end)
+        throw invalid(`control byte ${control} of metric ${metricName(schema, i)} is not allowed`);
       if (end <= 4) {
         high ^= reader.bigEndian(end - leading) << (8 * (4 - end));
       } else {

@@ -199,7 +199,11 @@ function* tickBodies(
   laneId: number,
   { window: { fromMs, toMs }, replaced }: Pick<HostSource, 'window' | 'replaced'>,
 ): Generator<{ readonly pos: number; readonly timeMs: number; readonly body: Buffer }> {
-  for (const { pos, timeMs, bytes, isTick, samples } of snapshot.sealable({ laneId, fromMs, toMs: toMs - 1 })) {
+  for (const { pos, timeMs, bytes, isTick, samples } of snapshot.sealable({
+    laneId,
+    fromMs,
+    toMs: toMs - 1,
+  })) {
     replaced.rows++;
     replaced.samples += samples;
     if (isTick) yield { pos, timeMs, body: recordBody(decodeRecord(bytes, 0)) };
