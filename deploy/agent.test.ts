@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { inAscii, withoutFacades } from './agent.ts';
+import { inAscii, withoutFacades, withTlsOnDemand } from './agent.ts';
 
 it('takes single names out of the modules of Node.js', () => {
   const code = [
@@ -24,4 +24,20 @@ it('writes letters outside of ASCII as escapes that mean the same', async () => 
   expect(ascii).toMatch(/^[\0-\x7f]+$/);
   const module: unknown = await import(`data:text/javascript,${encodeURIComponent(ascii)}`);
   expect(module).toMatchObject({ all: ['ü…\u{1F600}', true, 'µ1'] });
+});
+
+it('loads TLS when it is used', () => {
+  const code = 'const https = __require("https");\nconst tls = __require("tls");';
+  const loaded: string[] = [];
+  const load = (name: string) => {
+    loaded.push(name);
+    return { request: 'https.request', connect: (options: string) => `connected ${options}` };
+  };
+  // oxlint-disable-next-line typescript/no-implied-eval -- the code under test is text
+  const use = new Function('__require', `${withTlsOnDemand(code)}\nreturn { https, tls };`);
+  const used: unknown = use(load);
+  expect(loaded).toEqual([]);
+  expect(used).toMatchObject({ https: { request: 'https.request' } });
+  expect(new Set(loaded)).toEqual(new Set(['https']));
+  expect(() => withTlsOnDemand('const other = 1;')).toThrow('the agent has no line const https');
 });

@@ -10,6 +10,19 @@ const ROOT = resolve(import.meta.dirname, '..');
 const DIST = join(ROOT, 'agent/dist');
 const PROGRAM = join(DIST, 'rollcall-agent.mjs');
 const BUILD_MS_MAX = 60_000;
+/** Stands in the file that holds the WebSocket library. */
+const WEB_SOCKET = '// node_modules/ws/';
+/** Where that library loads TLS, and what it then uses. */
+const TLS_LOADS = [
+  [
+    'const https = __require("https");',
+    'const https = { get request() { return __require("https").request; } };',
+  ],
+  [
+    'const tls = __require("tls");',
+    'const tls = { connect: (options) => __require("tls").connect(options) };',
+  ],
+] as const;
 
 /**
  * The agent's program, an absolute path. Builds it first when it is not up to date.
@@ -36,7 +49,8 @@ export function builtAgent(): string {
   if (result.status !== 0) throw new Error('the agent could not be built; run "npm ci" and try again');
   for (const name of readdirSync(DIST)) {
     const path = join(DIST, name);
-    writeFileSync(path, inAscii(withoutFacades(readFileSync(path, 'utf8'))));
+    const code = inAscii(withoutFacades(readFileSync(path, 'utf8')));
+    writeFileSync(path, code.includes(WEB_SOCKET) ? withTlsOnDemand(code) : code);
   }
   return PROGRAM;
 }
@@ -57,6 +71,17 @@ export function withoutFacades(code: string): string {
       /^import ([\w$]+) from ("node:[a-z_/]+");$/gm,
       (_line, name: string, module: string) => `const ${name} = process.getBuiltinModule(${module});`,
     );
+}
+
+/**
+ * The same program, in which the WebSocket library loads TLS when it connects with it: 3 MiB for agents that do not.
+ * @throws Error when the library does not load it where it did: look what it does now
+ */
+export function withTlsOnDemand(code: string): string {
+  return TLS_LOADS.reduce((result, [load, onDemand]) => {
+    if (!result.includes(load)) throw new Error(`the agent has no line ${load} any more`);
+    return result.replace(load, onDemand);
+  }, code);
 }
 
 /**

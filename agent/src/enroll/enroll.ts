@@ -1,6 +1,5 @@
 /** Enrolment: trades a token for an identity. Done once per machine, over plain HTTP requests. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { withDeadline, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Secret } from '@rollcall/shared/lib/secret.ts';
@@ -126,7 +125,7 @@ function send(
 ): Promise<Reply> {
   const { endpoint, ca } = options;
   return new Promise((resolve, reject) => {
-    const open = endpoint.isSecure ? httpsRequest : httpRequest;
+    const open = endpoint.isSecure ? process.getBuiltinModule('node:https').request : httpRequest;
     const request = open(endpoint.enrollUrl, {
       method: 'POST',
       agent: false,

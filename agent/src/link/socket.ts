@@ -1,5 +1,5 @@
 /** The socket as a port, and the one implementation that talks to the network. Only this file knows the library. */
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { AppError, systemErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
@@ -47,8 +47,14 @@ const CERTIFICATE_ERROR = /CERT|^UNABLE_TO_|SELF_SIGNED|HOSTNAME_MISMATCH|^CRL_/
 
 /** The channel binding of a TLS 1.3 socket (RFC 9266), undefined for any other. */
 export function channelBindingOf(socket: unknown): Buffer | undefined {
-  if (!(socket instanceof TLSSocket) || socket.getProtocol() !== 'TLSv1.3') return undefined;
+  if (!isTls(socket) || socket.getProtocol() !== 'TLSv1.3') return undefined;
   return socket.exportKeyingMaterial(CHANNEL_BINDING_BYTES, CHANNEL_BINDING_LABEL, Buffer.alloc(0));
+}
+
+/** Loads TLS only where there is some: docs/decisions/0062. */
+function isTls(socket: unknown): socket is TLSSocket {
+  if (typeof socket !== 'object' || socket === null || !('encrypted' in socket)) return false;
+  return socket instanceof process.getBuiltinModule('node:tls').TLSSocket;
 }
 
 /** Whether connecting failed because the other end's certificate is not trusted. */
