@@ -7,6 +7,7 @@ import type { MetricDefinition } from '@rollcall/shared/catalogue/definition.ts'
 import { metricDefinition, type MetricName } from '@rollcall/shared/catalogue/metrics.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { encodeRecord, RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
+import { fitsInteger } from '@rollcall/shared/protocol/samples.ts';
 import {
   createSchema,
   type HashedSchema,
@@ -64,6 +65,9 @@ export interface Layout {
   readonly scales: Int8Array;
   readonly parts: readonly LayoutPart[];
 }
+
+/** Decimals with which any whole number of 32 bits still fits an integer of the wire: 2^31 times 10^6 is below 2^52. */
+const INT32_SCALE_MAX = 6;
 
 export const EMPTY_LAYOUT: Layout = {
   emissions: [],
@@ -164,6 +168,18 @@ function createPart(
 function checkFits({ bytes }: HashedSchema): void {
   const draft = { kind: RECORD_KIND.SCHEMA, flags: 0, wallMs: 0, bootMs: 0 };
   encodeRecord({ ...draft, body: Buffer.concat([bytes, Buffer.alloc(NUMBER_BYTES_MAX)]) }, 1);
+}
+
+/** Whether a finite value can travel with so many decimals, -1 for as float64. */
+export function fitsScale(value: number, scale: number): boolean {
+  // Most values are whole numbers of 32 bits, which always fit.
+  return ((value | 0) === value && scale <= INT32_SCALE_MAX) || scale < 0 || fitsInteger(value, scale);
+}
+
+export function areSameLabels(left: readonly string[], right: readonly string[]): boolean {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
+  return true;
 }
 
 /** The name of a metric, wherever it comes from. */

@@ -4,12 +4,14 @@
  * hashed or looked up. When it emits something else a new layout, and with it a new schema, is made.
  */
 import type { MetricName, MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
-import { fitsInteger, SAMPLE_ERROR, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
+import { SAMPLE_ERROR, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { AppError } from '@rollcall/shared/lib/errors.ts';
 import {
+  areSameLabels,
   createLayout,
   EMPTY_LAYOUT,
+  fitsScale,
   type Emission,
   type Layout,
   type LayoutPart,
@@ -57,8 +59,6 @@ interface Source {
   tick: number;
 }
 
-/** Decimals with which any whole number of 32 bits still fits an integer of the wire: 2^31 times 10^6 is below 2^52. */
-const INT32_SCALE_MAX = 6;
 const PRESENT = 0;
 /** Room for a file to grow a little before it needs other memory. */
 const SOURCE_BYTES_SPARE = 64;
@@ -281,7 +281,7 @@ export class Readings {
   /** Makes sure that exactly this series comes next; false when there is no room for it. */
   #isNextLabelled(metric: Metric, labels: readonly string[]): boolean {
     const expected = this.#expected[this.#count];
-    if (expected?.metric === metric && areSame(labels, expected.labels)) return true;
+    if (expected?.metric === metric && areSameLabels(labels, expected.labels)) return true;
     if (this.#isFull()) return false;
     this.#diverge({ metric, labels: [...labels] });
     return true;
@@ -332,7 +332,7 @@ export class Readings {
     for (let i = 0; i < indexes.length; i++) {
       const value = values[i] ?? 0;
       const scale = scales[i] ?? -1;
-      if (!fits(value, scale)) return false;
+      if (!fitsScale(value, scale)) return false;
       target[indexes[i] ?? 0] = value;
     }
     return true;
@@ -353,7 +353,7 @@ export class Readings {
     const { emissions, scales } = this.#layout;
     let isWidened = false;
     for (let i = 0; i < this.#count; i++) {
-      if (this.#codes[i] !== PRESENT || fits(this.#values[i] ?? 0, scales[i] ?? -1)) continue;
+      if (this.#codes[i] !== PRESENT || fitsScale(this.#values[i] ?? 0, scales[i] ?? -1)) continue;
       const emission = emissions[i];
       if (emission === undefined) continue;
       this.#floatMetrics.add(emission.metric);
@@ -390,18 +390,6 @@ export class Readings {
       errors: errors?.get(part) ?? NO_ERRORS,
     }));
   }
-}
-
-/** Whether a value can travel with so many decimals, -1 for as float64. */
-function fits(value: number, scale: number): boolean {
-  // Most values are whole numbers of 32 bits, which always fit.
-  return ((value | 0) === value && scale <= INT32_SCALE_MAX) || scale < 0 || fitsInteger(value, scale);
-}
-
-function areSame(left: readonly string[], right: readonly string[]): boolean {
-  if (left.length !== right.length) return false;
-  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
-  return true;
 }
 
 function given(...labels: readonly (string | undefined)[]): string[] {
