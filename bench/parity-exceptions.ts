@@ -18,6 +18,7 @@ export const OURS_ONLY: readonly Exception[] = [
   [/^node_(processes|tcp|systemd)_/, 'a setting there'],
   [/^node_pressure_irq_/, 'newer than 1.5'],
   [/^rollcall_/, 'about the agent itself'],
+  [/^container_/, 'the names of cAdvisor'],
   [/^node_scrape_collector_/, SAMPLERS],
 ];
 

@@ -9,6 +9,7 @@ import { hostile } from './hostile.ts';
 import { fleetLoad } from './fleet-load.ts';
 import { ingest } from './ingest.ts';
 import { parity } from './parity.ts';
+import { processes } from './processes.ts';
 import { promql } from './promql.ts';
 import { query } from './query.ts';
 import { rules } from './rules.ts';
@@ -64,6 +65,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   parity: {
     help: 'every metric and label set of this machine next to node_exporter: what differs, and why',
     run: parity,
+  },
+  processes: {
+    help: 'what the look at all processes of this machine costs, without and with finding the busiest',
+    run: processes,
   },
   promql: {
     help: 'queries of dashboard 1860 and of the node rules on a fleet, next to Prometheus and VictoriaMetrics',

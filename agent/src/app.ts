@@ -1,4 +1,5 @@
 /** Puts the agent together: the only file that names the concrete parts. */
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { sleep, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
@@ -11,12 +12,14 @@ import type { IdentityStore } from './link/identity.ts';
 import type { Dial } from './link/socket.ts';
 import { Uplink, type UplinkStats } from './link/uplink.ts';
 import { createSamplers } from './samplers/list.ts';
+import { ProcessWatch, type DatedSnapshot } from './samplers/processes/watch.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { samplerTimeoutMs, TickTaker } from './scheduler/tick.ts';
 import type { MachineFacts } from './self/facts.ts';
+import { ProcessReport } from './self/process-report.ts';
 import { NewestVitals } from './self/vitals.ts';
 import { DurableSpool, type SyncPolicy } from './spool/durable.ts';
-import { noteStart, noteStop } from './spool/life.ts';
+import { noteEvent, noteStart, noteStop } from './spool/life.ts';
 import { lockDir } from './spool/lock.ts';
 import { MemorySpool } from './spool/memory.ts';
 import type { Spool, SpoolStats } from './spool/spool.ts';
@@ -37,17 +40,27 @@ export interface SamplingOptions {
   readonly slowIntervalMs?: number;
   /** Folder of text files with metrics of others; none is read without it. */
   readonly textfileDir?: string | undefined;
+  /** Is shown the processes; nobody is without it. */
+  readonly watch?: ProcessWatch | undefined;
   /** The name of the one sampler that runs; all without it. */
   readonly only?: string;
 }
 
+/** What of a machine is told besides its inventory can be excluded by this name, like a section of it. */
+const PROCESSES_SECTION = 'processes';
+
+/** What watches the processes of the machine, undefined when they are excluded: then nobody looks at their names. */
+export function createWatch(clock: Clock, excludedSections: readonly string[]): ProcessWatch | undefined {
+  return excludedSections.includes(PROCESSES_SECTION) ? undefined : new ProcessWatch(clock);
+}
+
 /** Takes the readings that are sent; `show` prints them. */
 export function createTicks(options: SamplingOptions): TickTaker {
-  const { clock, host, facts, intervalMs, slowIntervalMs = intervalMs, only } = options;
+  const { clock, host, facts, intervalMs, slowIntervalMs = intervalMs, only, watch } = options;
   const agent = { version: facts.agentVersion, arch: facts.os.arch, os: facts.os.platform };
   const mountTimeoutMs = samplerTimeoutMs(intervalMs) * MOUNT_TIMEOUT_RATIO;
   const textfileDir = options.textfileDir === undefined ? undefined : resolve(options.textfileDir);
-  const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs, textfileDir });
+  const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs, textfileDir, watch });
   const chosen = samplers.filter(({ name }) => only === undefined || name === only);
   return new TickTaker({ clock, host, samplers: chosen, intervalMs, slowIntervalMs });
 }
@@ -84,6 +97,8 @@ export interface AppOptions {
 export interface AppStatus {
   readonly uplink: UplinkStats;
   readonly spool: SpoolStats;
+  /** The busiest programs of the last minutes, the newest last. */
+  readonly processes: readonly DatedSnapshot[];
 }
 
 /** An agent that samples and sends from `start` to `stop`; each is called once. */
@@ -106,10 +121,17 @@ export async function createApp(options: AppOptions): Promise<App> {
   const opened = openSpool(options);
   const { spool } = opened;
   const host = new LocalHost(MACHINE_ROOTS);
-  const ticks = createTicks({ clock, host, facts, intervalMs, slowIntervalMs, textfileDir });
-  const vitals = new NewestVitals();
-  const scheduler = new Scheduler({ clock, log, ticks: observed(ticks, vitals), spool, intervalMs });
   const { excludedSections } = options;
+  const watch = createWatch(clock, excludedSections);
+  const ticks = createTicks({ clock, host, facts, intervalMs, slowIntervalMs, textfileDir, watch });
+  const snapshots = (): readonly DatedSnapshot[] => watch?.snapshots ?? [];
+  const vitals = new NewestVitals();
+  const report = new ProcessReport({
+    snapshots,
+    cpuCount: availableParallelism(),
+    append: (event) => noteEvent(spool, clock, event),
+  });
+  const scheduler = new Scheduler({ clock, log, ticks: observed(ticks, vitals, report), spool, intervalMs });
   const inventory = new Inventory({ clock, log, command: CHECKOUT_CHILD, excludedSections });
   const uplink = new Uplink({
     ...options,
@@ -136,17 +158,22 @@ export async function createApp(options: AppOptions): Promise<App> {
       host.close();
       lock.release();
     },
-    status: () => ({ uplink: uplink.stats(), spool: spool.stats() }),
+    status: () => ({ uplink: uplink.stats(), spool: spool.stats(), processes: snapshots() }),
     hungCalls: () => host.pendingCalls,
   };
 }
 
-/** Takes the same ticks, of which the vitals are kept. */
-function observed(ticks: TickTaker, vitals: NewestVitals): Pick<TickTaker, 'takeTick'> {
+/** Takes the same ticks, of which the vitals are kept, and what the machine is busy with is told. */
+function observed(
+  ticks: TickTaker,
+  vitals: NewestVitals,
+  processes: ProcessReport,
+): Pick<TickTaker, 'takeTick'> {
   return {
     async takeTick(report) {
       const tick = await ticks.takeTick(report);
       vitals.note(tick);
+      processes.afterTick(vitals.current());
       return tick;
     },
   };

@@ -332,6 +332,7 @@ async function open(
     // Evidence waits for people's queries, so that rules never wait for evidence.
     evaluateRange: evaluateRangeWith(readers.engine),
     changesOf: (hostId, limit) => view.changes(hostId, limit) ?? [],
+    processesOf: (hostId, span) => reader.busiest({ agentId: hostId, ...span }),
     receivers,
     onCall: config['on-call'],
     routes: config.routes,

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { clip } from '../../web/src/format.ts';
 import { needs } from '../harness/needs.ts';
 import { eventually } from './eventually.ts';
 import { WRITE_TOKEN } from './fake-collector.ts';
@@ -9,6 +10,13 @@ import { incidentId, setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const chromium = needs('chromium');
+const PROGRAM = {
+  count: 1,
+  cpus: 1,
+  memoryBytes: null,
+  readBytesPerSecond: null,
+  writtenBytesPerSecond: null,
+} as const;
 
 describe.skipIf(chromium.path === null)(`the page of an incident${chromium.note}`, () => {
   let stage: Stage;
@@ -24,6 +32,10 @@ describe.skipIf(chromium.path === null)(`the page of an incident${chromium.note}
     // A value that is missing is a hole in the curve.
     expect(await page.locator('.evidence polyline').count()).toBe(4);
     await page.getByText('postgresql-16 changed: 16.3 → 16.4').waitFor();
+    const rows = page.getByRole('region', { name: 'Busiest programs' }).getByRole('row');
+    expect(await rows.nth(1).innerText()).toMatch(
+      /^postgres\s+64\s+812\s+3\.25\s+4\.1 GiB\s+12\.6 MB\/s\s+0 B\/s$/,
+    );
     const timeline = page.getByRole('region', { name: 'What happened' }).getByRole('listitem');
     expect(await timeline.count()).toBe(3);
     expect(await timeline.nth(1).textContent()).toContain('503 Service Unavailable');
@@ -95,6 +107,11 @@ describe.skipIf(chromium.path === null)(`the page of an incident${chromium.note}
           before: text,
           after: text,
         })),
+        processes: {
+          atMs: incident.openedMs,
+          spanMs: 60_000,
+          programs: HOSTILE_TEXTS.map((name, pid) => ({ ...PROGRAM, name, pid })),
+        },
       },
     });
     const { page, problems, foreignRequests, close } = await stage.open(`/incidents/${incidentId(0)}`);
@@ -102,6 +119,11 @@ describe.skipIf(chromium.path === null)(`the page of an incident${chromium.note}
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(HOSTILE_TEXTS[0]);
     const notes = await page.locator('.timeline-note').allTextContents();
     expect(notes.slice(0, 9)).toEqual(HOSTILE_TEXTS.slice(0, 9));
+    const programs = await page
+      .getByRole('region', { name: 'Busiest programs' })
+      .locator('bdi')
+      .allTextContents();
+    expect(programs).toEqual(HOSTILE_TEXTS.filter((text) => text !== '').map((text) => clip(text, 64)));
     expect(await measure(page, `document.querySelectorAll('#app img, #app script').length`)).toBe(0);
     expect(await page.title()).not.toBe('owned');
     await page.setViewportSize({ width: 360, height: 740 });

@@ -254,6 +254,30 @@ export function sampleIncidentDetail(incident: Incident): IncidentDetail {
           after: '16.4',
         },
       ],
+      processes: {
+        atMs: openedMs - MINUTE_MS / 2,
+        spanMs: MINUTE_MS,
+        programs: [
+          {
+            name: 'postgres',
+            count: 64,
+            pid: 812,
+            cpus: 3.25,
+            memoryBytes: 4.1 * 1024 ** 3,
+            readBytesPerSecond: 12 * 1024 ** 2,
+            writtenBytesPerSecond: 0,
+          },
+          {
+            name: 'backup',
+            count: 1,
+            pid: 20_817,
+            cpus: 0.5,
+            memoryBytes: null,
+            readBytesPerSecond: null,
+            writtenBytesPerSecond: null,
+          },
+        ],
+      },
     },
     timeline: [
       { kind: 'transition', atMs: openedMs, transition: 'fired', person: null, note: null },

@@ -317,6 +317,8 @@ export const BANS: readonly Ban[] = [
       'agent/src/enroll',
       // A Unix socket of the machine itself, to ask systemd for its units.
       'agent/src/host/system-bus.ts',
+      // Another one, to ask Docker or Podman what containers are called.
+      'agent/src/host/local-service.ts',
       // A name in the kernel that stands for a lock; nothing is ever sent.
       'agent/src/spool/lock.ts',
       'agent/src/link/socket.ts',

@@ -1,12 +1,15 @@
 /** `rollcall-agent show`: prints what would be sent, and everything that was read for it. */
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
-import { describeError } from '@rollcall/shared/lib/errors.ts';
-import { createTicks } from '../app.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import { createTicks, createWatch } from '../app.ts';
 import type { Config } from '../config/load.ts';
+import type { Host } from '../host/host.ts';
 import { LocalHost, MACHINE_ROOTS } from '../host/local-host.ts';
 import { CHECKOUT_CHILD, collectInventory } from '../inventory/collect.ts';
 import { Manifest, recordingHost } from '../inventory/manifest.ts';
 import type { InventoryReading } from '../inventory/report.ts';
+import { lookAtProcesses } from '../samplers/processes/processes.linux.ts';
+import type { ProcessWatch } from '../samplers/processes/watch.ts';
 import { machineFacts, readSmallFile } from '../self/facts.ts';
 import { showJson, showText } from '../self/show.ts';
 import type { Terminal } from './terminal.ts';
@@ -20,14 +23,33 @@ export async function show(config: Config, isJson: boolean, terminal: Terminal):
     manifest.file(path, text === undefined ? 'absent' : 'ok');
     return text;
   });
-  const { intervalMs, textfileDir } = config;
-  const ticks = createTicks({ clock: systemClock, host, facts, intervalMs, textfileDir });
+  const { intervalMs, textfileDir, excludedSections } = config;
+  const watch = createWatch(systemClock, excludedSections);
+  const ticks = createTicks({ clock: systemClock, host, facts, intervalMs, textfileDir, watch });
+  // The tick is the second look; what was used in between is what `run` counts in a minute.
+  if (watch !== undefined) lookFirst(host, watch);
   const inventory = await readInventory(config, terminal);
   manifest.add(inventory.manifest);
   const tick = await ticks.takeTick();
   const { sections, missing } = inventory;
-  const shown = { facts, tick, sections, missing, manifest: manifest.lists() };
+  const shown = {
+    facts,
+    tick,
+    sections,
+    missing,
+    manifest: manifest.lists(),
+    processes: watch?.snapshots.at(-1),
+  };
   terminal.print(isJson ? showJson(shown) : showText(shown));
+}
+
+/** What cannot be read is told with the tick. */
+function lookFirst(host: Host, watch: ProcessWatch): void {
+  try {
+    lookAtProcesses(host, watch);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+  }
 }
 
 /** The metrics are worth showing without the inventory. */

@@ -5,9 +5,11 @@
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
-import { JsonReader, parseJsonObject } from '@rollcall/shared/protocol/json.ts';
+import { JsonReader, parseJsonObject, type JsonObject } from '@rollcall/shared/protocol/json.ts';
+import { processFields, readProcesses } from '@rollcall/shared/protocol/processes.ts';
 import type { PrivateDir } from '../enroll/private-dir.ts';
 import type { AppStatus } from '../app.ts';
+import { SNAPSHOTS_MAX, type DatedSnapshot } from '../samplers/processes/watch.ts';
 
 const STATUS_FILE = 'status.json';
 const FORMAT = 1;
@@ -31,6 +33,8 @@ export interface StatusReport {
   readonly oldestWaitingMs: number | null;
   readonly samplesDropped: number;
   readonly isSpoolDurable: boolean;
+  /** The busiest programs of the last minutes, the newest last; what is told when the machine is under strain. */
+  readonly processes: readonly DatedSnapshot[];
 }
 
 /** Who is running; does not change while it does. */
@@ -75,7 +79,7 @@ export class StatusWriter {
 
   #write(): void {
     const { clock, dir, running, status } = this.#options;
-    const { uplink, spool } = status();
+    const { uplink, spool, processes } = status();
     const report: StatusReport = {
       ...running,
       startedMs: this.#startedMs,
@@ -89,8 +93,9 @@ export class StatusWriter {
       oldestWaitingMs: spool.oldestUnackedMs ?? null,
       samplesDropped: spool.samplesDropped,
       isSpoolDurable: spool.isDurable,
+      processes,
     };
-    const content = `${JSON.stringify({ format: FORMAT, ...report }, null, 2)}\n`;
+    const content = `${JSON.stringify(contentOf(report), null, 2)}\n`;
     this.#try(() => dir.write(STATUS_FILE, content, { isDurable: false }));
   }
 
@@ -103,6 +108,11 @@ export class StatusWriter {
       this.#options.log.warn('the status file cannot be written', { error: describeError(error) });
     }
   }
+}
+
+function contentOf({ processes, ...report }: StatusReport): JsonObject {
+  const snapshots = processes.map(({ atMs, ...snapshot }) => ({ atMs, ...processFields(snapshot) }));
+  return { format: FORMAT, ...report, processes: snapshots };
 }
 
 /**
@@ -136,9 +146,18 @@ function parseStatus(text: string): StatusReport | undefined {
       oldestWaitingMs: optional('oldestWaitingMs'),
       samplesDropped: reader.integer('samplesDropped', 0),
       isSpoolDurable: json['isSpoolDurable'] === true,
+      processes: readSnapshots(reader),
     };
   } catch {
     // Damaged, or of another version: it is rewritten within half a minute, and nothing depends on it.
     return undefined;
   }
+}
+
+/** An agent from before there were any does not tell them. */
+function readSnapshots(reader: JsonReader): readonly DatedSnapshot[] {
+  if (reader.isNull('processes')) return [];
+  return reader
+    .objectList('processes', SNAPSHOTS_MAX)
+    .map((each) => ({ atMs: each.integer('atMs', 0), ...readProcesses(each) }));
 }

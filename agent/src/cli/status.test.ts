@@ -28,6 +28,14 @@ const STATUS: AppStatus = {
     oldestUnackedMs: 900,
     samplesDropped: 0,
   },
+  processes: [],
+};
+
+const PROGRAM = { name: 'postgres', count: 4, pid: 812, cpus: 1.25, memoryBytes: 430_000_000 } as const;
+const SNAPSHOT = {
+  atMs: 1_000,
+  spanMs: 60_000,
+  programs: [{ ...PROGRAM, readBytesPerSecond: 0, writtenBytesPerSecond: null }],
 };
 
 function bench(path: string) {
@@ -59,6 +67,9 @@ describe('the status file', () => {
     become({ ...STATUS, uplink: { ...STATUS.uplink, lastAckMs: 5_000 } });
     await clock.advance(30_000);
     expect(readStatus(dir)).toMatchObject({ lastAckMs: 5_000, writtenMs: clock.wallMs() });
+    become({ ...STATUS, processes: [SNAPSHOT] });
+    await clock.advance(30_000);
+    expect(readStatus(dir)?.processes).toEqual([SNAPSHOT]);
     writer.stop();
     writer.stop();
     expect(readStatus(dir)).toBeUndefined();
@@ -75,6 +86,16 @@ describe('the status file', () => {
     await test.clock.advance(60_000);
     expect(test.warnings()).toBe(1);
     test.writer.stop();
+  });
+
+  it('is read when an agent from before there were programs has written it', () => {
+    using temp = tempDir();
+    const { dir, writer } = bench(temp.path);
+    writer.start();
+    const { processes: _, ...older } = readStatus(dir) ?? {};
+    dir.write('status.json', JSON.stringify({ format: 1, ...older }));
+    expect(readStatus(dir)).toMatchObject({ phase: 'LIVE', processes: [] });
+    writer.stop();
   });
 
   it.each(['', '{', '[]', '{"format":2}', '{"format":1,"pid":"x"}'])('takes %j for no report', (content) => {
@@ -124,6 +145,7 @@ describe('statusText', () => {
     oldestWaitingMs: 3_000_000,
     samplesDropped: 12,
     isSpoolDurable: true,
+    processes: [],
   };
   const options = { dataDir: '/var/lib/x', nowMs: 3_600_000, paint: (_: string, text: string) => text };
 
@@ -137,6 +159,16 @@ describe('statusText', () => {
     );
     expect(text).toContain('12 samples since it was started');
     expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  it('names the busiest programs', () => {
+    const text = statusText(
+      { isRunning: true, isConnected: true, report: { ...report, processes: [SNAPSHOT] } },
+      options,
+    ).replaceAll(/\s+/g, ' ');
+    expect(text).toContain(
+      'busiest postgres ×4 (busiest 812): 1.25 processors, 410 MiB (60 s to 60 min ago)',
+    );
   });
 
   it('says how to start an agent that does not run', () => {

@@ -4,12 +4,14 @@ import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { systemErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { Config } from '../config/load.ts';
 import { PrivateDir } from '../enroll/private-dir.ts';
+import { programText } from '../self/program-text.ts';
 import { AGENT_VERSION } from '../self/version.ts';
 import { readStatus, STATUS_INTERVAL_MS, type StatusReport } from './status-file.ts';
 import { bytesText, counted, formatTable, spanText, type TableRow, type Terminal } from './terminal.ts';
 
 /** A report older than this is not of a running agent, whatever process has its number now. */
 const STALE_MS = 3 * STATUS_INTERVAL_MS;
+const BUSIEST_SHOWN_MAX = 3;
 
 /** What is known about the agent of a data folder. */
 export interface Status {
@@ -85,9 +87,23 @@ export function statusText(
           ? 'nothing'
           : `${counted(report.samplesDropped, 'sample')} since it was started`,
     },
+    ...busiestRows(report, ago),
     { cells: ['as of'], text: ago(report.writtenMs) },
   ];
   return formatTable(rows, paint);
+}
+
+/** The busiest programs of the last look; none when they are not looked at. */
+function busiestRows({ processes }: StatusReport, ago: (timeMs: number) => string): TableRow[] {
+  const newest = processes.at(-1);
+  if (newest === undefined) return [];
+  const programs = newest.programs.slice(0, BUSIEST_SHOWN_MAX).map(programText);
+  return [
+    {
+      cells: ['busiest'],
+      text: `${programs.join('; ')} (${spanText(newest.spanMs)} to ${ago(newest.atMs)})`,
+    },
+  ];
 }
 
 function versionText(running: string): string {

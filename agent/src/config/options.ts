@@ -146,7 +146,7 @@ export const OPTIONS = {
   excludeSection: option('exclude-section', {
     shape: 'name, repeatable',
     arity: 'list',
-    help: 'A section of the inventory that is not sent, for example users or packages.',
+    help: 'A section of the inventory that is not sent, for example users or packages; processes for the busiest programs that are told while the machine is under strain. What is excluded is not read either.',
     parse: (text) => {
       if (/^[a-z][a-z0-9_]{0,31}$/.test(text)) return text;
       throw mustBe('the name of an inventory section');

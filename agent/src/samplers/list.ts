@@ -24,6 +24,7 @@ import { osSampler } from './os/os.linux.ts';
 import { powerSampler } from './power/power.linux.ts';
 import { pressureSampler } from './pressure/pressure.linux.ts';
 import { processesSampler } from './processes/processes.linux.ts';
+import type { ProcessWatch } from './processes/watch.ts';
 import { raidSampler } from './raid/raid.linux.ts';
 import type { Sampler } from './sampler.ts';
 import { schedstatSampler } from './schedstat/schedstat.linux.ts';
@@ -51,6 +52,8 @@ export interface SamplerOptions {
   readonly mountTimeoutMs: number;
   /** Folder of text files with metrics of others, an absolute path; none is read without it. */
   readonly textfileDir?: string | undefined;
+  /** Is shown every look at the processes, where the system has one. */
+  readonly watch?: ProcessWatch | undefined;
 }
 
 /** The samplers of this operating system; on one that is not supported yet, those that need nothing of it. */
@@ -107,7 +110,7 @@ function slowSamplers(options: SamplerOptions): readonly Sampler[] {
     edacSampler(options.clock),
     nvmeSampler(options.clock),
     hwmonSampler(options.clock),
-    processesSampler(options.clock),
+    processesSampler(options.clock, options.watch),
     systemdSampler(options.clock),
     unameSampler(options.clock),
     osSampler(options.clock),

@@ -6,9 +6,11 @@ import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import type { ManifestEntry, ManifestLists } from '../inventory/manifest.ts';
 import type { MissingSection } from '../inventory/report.ts';
 import { formatValues } from '../samplers/text.ts';
+import type { DatedSnapshot } from '../samplers/processes/watch.ts';
 import type { SamplerResult } from '../scheduler/sampler-run.ts';
 import type { Tick } from '../scheduler/tick.ts';
 import type { MachineFacts } from './facts.ts';
+import { programText } from './program-text.ts';
 
 export interface Shown {
   readonly facts: MachineFacts;
@@ -16,10 +18,12 @@ export interface Shown {
   readonly sections: readonly CanonicalSection[];
   readonly missing: readonly MissingSection[];
   readonly manifest: ManifestLists;
+  /** What would be told if the machine were under strain; undefined when it is excluded, or there is none here. */
+  readonly processes: DatedSnapshot | undefined;
 }
 
 /** Metrics in the text format of Prometheus, each inventory section as JSON, then what was read. */
-export function showText({ facts, tick, sections, missing, manifest }: Shown): string {
+export function showText({ facts, tick, sections, missing, manifest, processes }: Shown): string {
   const lines = ['# machine', JSON.stringify(facts, null, 2)];
   for (const result of tick.results) {
     lines.push('', `# metrics of ${result.sampler}`, ...linesOf(result));
@@ -29,6 +33,13 @@ export function showText({ facts, tick, sections, missing, manifest }: Shown): s
   }
   for (const { name, reason } of missing) {
     lines.push('', `# inventory of ${name}`, `# failed: ${reason}`);
+  }
+  if (processes !== undefined) {
+    lines.push(
+      '',
+      '# programs, told while the machine is under strain',
+      ...processes.programs.map(programText),
+    );
   }
   lines.push(
     '',
@@ -43,8 +54,8 @@ export function showText({ facts, tick, sections, missing, manifest }: Shown): s
   return `${lines.join('\n')}\n`;
 }
 
-/** The same as one JSON object: facts, metrics and failures by sampler, inventory by section, manifest. */
-export function showJson({ facts, tick, sections, missing, manifest }: Shown): string {
+/** The same as one JSON object: facts, metrics and failures by sampler, inventory by section, programs or null, manifest. */
+export function showJson({ facts, tick, sections, missing, manifest, processes }: Shown): string {
   const metrics: Record<string, readonly string[]> = {};
   const failures: Record<string, string> = {};
   for (const result of tick.results) {
@@ -52,7 +63,8 @@ export function showJson({ facts, tick, sections, missing, manifest }: Shown): s
     else failures[result.sampler] = describeError(result.error);
   }
   const inventory = Object.fromEntries(sections.map((section) => [section.name, contentOf(section)]));
-  return `${JSON.stringify({ facts, metrics, failures, inventory, missing, manifest }, null, 2)}\n`;
+  const shown = { facts, metrics, failures, inventory, processes: processes ?? null, missing, manifest };
+  return `${JSON.stringify(shown, null, 2)}\n`;
 }
 
 function entryLine({ what, outcome }: ManifestEntry): string {

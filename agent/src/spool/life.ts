@@ -19,7 +19,8 @@ export function noteStop(spool: Spool, clock: Clock): void {
   noteEvent(spool, clock, { kind: 'stop' });
 }
 
-function noteEvent(spool: Spool, clock: Clock, event: AgentEvent): void {
+/** Notes what has happened just now. @throws AppError when the spool cannot keep it */
+export function noteEvent(spool: Spool, clock: Clock, event: AgentEvent): void {
   const wallMs = Math.max(0, Math.round(clock.wallMs()));
   const bootMs = Math.max(0, Math.round(clock.bootMs()));
   spool.append({ kind: RECORD_KIND.EVENT, flags: 0, wallMs, bootMs, body: encodeEvent(event) }, NO_COUNTS);

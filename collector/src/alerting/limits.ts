@@ -72,6 +72,8 @@ export const ALERTING_LIMITS = {
   evidenceHistoryMs: 3_600_000,
   evidencePointsMax: 60,
   evidenceChangesMax: 30,
+  /** How old the busiest programs of a host may be: under steady strain they are told every five minutes. */
+  evidenceProcessesMs: 600_000,
   evidenceTextLengthMax: 200,
   /** Incidents whose evidence waits to be taken, and is being taken. */
   evidenceQueueMax: 500,

@@ -10,7 +10,7 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { IncidentEvidence, InventoryChangeSet } from '../api/types.ts';
 import type { Database } from '../state/database.ts';
 import type { AlertingCounters } from './counters.ts';
-import { EvidenceKeeper } from './evidence/evidence-keeper.ts';
+import { EvidenceKeeper, type EvidenceKeeperOptions } from './evidence/evidence-keeper.ts';
 import { Escalator } from './escalation/escalator.ts';
 import { createEscalationRows } from './escalation/rows.ts';
 import { createIncidentActions, type IncidentActions } from './incidents/actions.ts';
@@ -55,6 +55,8 @@ export interface AlertingOptions {
   readonly evaluateRange?: EvaluateRangePort | undefined;
   /** The newest changes of a host's inventory, newest first; none when left out. */
   readonly changesOf?: ((hostId: string, limit: number) => readonly InventoryChangeSet[]) | undefined;
+  /** For evidence: what a host told of its busiest programs in a span. */
+  readonly processesOf?: EvidenceKeeperOptions['processesOf'] | undefined;
   readonly receivers: readonly Receiver[];
   /** Who is on call and how that escalates; nobody when left out. */
   readonly onCall?: OnCallConfig | undefined;
@@ -214,6 +216,7 @@ export class Alerting {
       limits,
       evaluateRange: options.evaluateRange ?? (() => Promise.resolve([])),
       changesOf: options.changesOf ?? (() => []),
+      processesOf: options.processesOf ?? (() => undefined),
       ruleOf: (id) => alertingRules(this.#evaluator.book).get(id)?.rule,
     });
     this.#quick = new QuickLook({ clock, log, limits, look: () => this.#evaluator.evaluateQuickRules() });

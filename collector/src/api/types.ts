@@ -242,6 +242,30 @@ export interface IncidentEvidence {
   readonly history: IncidentHistory | { readonly problem: string };
   /** What changed on the host in the day before, newest first; `null` where there is no host. */
   readonly changes: readonly EvidenceChange[] | { readonly problem: string } | null;
+  /** What kept the host busy just before; `null` where there is no host, and for evidence from before it was told. */
+  readonly processes: EvidenceProcesses | { readonly problem: string } | null;
+}
+
+/** The busiest programs of a host during a span, most processor time first. */
+export interface EvidenceProcesses {
+  /** End of the span, by the host's clock. */
+  readonly atMs: number;
+  readonly spanMs: number;
+  readonly programs: readonly EvidenceProgram[];
+}
+
+/** All processes of one name; what the agent could not read is `null`. */
+export interface EvidenceProgram {
+  /** May be empty, or anything else. */
+  readonly name: string;
+  readonly count: number;
+  /** Of the busiest of them. */
+  readonly pid: number;
+  /** Processors that they kept busy on average. */
+  readonly cpus: number;
+  readonly memoryBytes: number | null;
+  readonly readBytesPerSecond: number | null;
+  readonly writtenBytesPerSecond: number | null;
 }
 
 export interface IncidentHistory {

@@ -14,6 +14,7 @@ import {
   type DeletedAgent,
   type SealedRange,
 } from './blocks.ts';
+import { prepareBusiestRead, type BusiestRequest, type ToldProcesses } from './busiest.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
 import { prepareGapRead, type DeclaredGap, type GapsRequest } from './gaps.ts';
 import type { SchemaCache } from './schema-cache.ts';
@@ -120,6 +121,8 @@ export interface JournalReader {
   lastPos(): number;
   /** What agents declared as lost, told last first. */
   gaps(request: GapsRequest): readonly DeclaredGap[];
+  /** The newest that an agent told of its busiest programs in a span; undefined when it told nothing. */
+  busiest(request: BusiestRequest): ToldProcesses | undefined;
   /** Bytes of the database file. */
   fileBytes(): number;
   /** Closes every connection; called once, after the last snapshot was closed. */
@@ -162,6 +165,12 @@ export function openJournalReader(options: {
       release(connection);
       return gaps;
     },
+    busiest(request) {
+      const connection = acquire();
+      const told = connection.busiest(request);
+      release(connection);
+      return told;
+    },
     fileBytes() {
       const connection = acquire();
       const row = connection.size.get();
@@ -192,6 +201,7 @@ interface Connection {
   readonly size: StatementSync;
   readonly blocks: BlockReads;
   readonly gaps: (request: GapsRequest) => readonly DeclaredGap[];
+  readonly busiest: (request: BusiestRequest) => ToldProcesses | undefined;
 }
 
 const TICKS_SQL = `SELECT pos, time_ms, bytes FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND kind = 1`;
@@ -242,6 +252,7 @@ function connect(path: string): Connection {
       ),
       blocks: prepareBlockReads(database),
       gaps: prepareGapRead(database),
+      busiest: prepareBusiestRead(database),
     };
   } catch (error) {
     throw new AppError('STORAGE_UNAVAILABLE', `open ${path} for reading: ${describeError(error)}`, {

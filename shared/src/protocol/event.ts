@@ -1,6 +1,7 @@
-/** The body of an event record: what happened to the agent itself. */
+/** The body of an event record: what happened to the agent itself, and which programs kept its machine busy. */
 import { LIMITS } from './limits.ts';
 import { jsonBytes, JsonReader, parseJsonObject } from './json.ts';
+import { processFields, readProcesses, type ProcessSnapshot } from './processes.ts';
 
 export type AgentEvent =
   | {
@@ -14,7 +15,9 @@ export type AgentEvent =
       /** Part of the spool could not be read. */
       readonly isDamaged: boolean;
     }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'stop' }
+  /** The machine is under strain; the record's time is the end of the span. */
+  | ({ readonly kind: 'processes' } & ProcessSnapshot);
 
 /** The JSON of an event. */
 export function encodeEvent(event: AgentEvent): Buffer {
@@ -25,6 +28,8 @@ export function encodeEvent(event: AgentEvent): Buffer {
     }
     case 'stop':
       return jsonBytes({ event: 'stop' });
+    case 'processes':
+      return jsonBytes({ event: 'processes', ...processFields(event) });
   }
 }
 
@@ -45,6 +50,8 @@ export function decodeEvent(body: Buffer): AgentEvent | undefined {
       };
     case 'stop':
       return { kind: 'stop' };
+    case 'processes':
+      return { kind: 'processes', ...readProcesses(reader) };
     default:
       return undefined;
   }

@@ -1,6 +1,8 @@
 /** Reads `GET /v1/incidents/:id`. */
 import type {
   EvidenceChange,
+  EvidenceProcesses,
+  EvidenceProgram,
   IncidentAttempt,
   IncidentDetail,
   IncidentEscalation,
@@ -39,6 +41,7 @@ const readEvidence: Read<IncidentEvidence> = (value, path) => {
     takenMs: field('takenMs', finite),
     history: field('history', orProblem(readHistory)),
     changes: field('changes', nullable(orProblem(listOf(readChange)))),
+    processes: field('processes', nullable(orProblem(readProcesses))),
   };
 };
 
@@ -69,6 +72,28 @@ const readChange: Read<EvidenceChange> = (value, path) => {
     what: field('what', text),
     before: field('before', nullable(text)),
     after: field('after', nullable(text)),
+  };
+};
+
+const readProcesses: Read<EvidenceProcesses> = (value, path) => {
+  const field = fieldsOf(value, path);
+  return {
+    atMs: field('atMs', finite),
+    spanMs: field('spanMs', finite),
+    programs: field('programs', listOf(readProgram)),
+  };
+};
+
+const readProgram: Read<EvidenceProgram> = (value, path) => {
+  const field = fieldsOf(value, path);
+  return {
+    name: field('name', text),
+    count: field('count', finite),
+    pid: field('pid', finite),
+    cpus: field('cpus', finite),
+    memoryBytes: field('memoryBytes', nullable(finite)),
+    readBytesPerSecond: field('readBytesPerSecond', nullable(finite)),
+    writtenBytesPerSecond: field('writtenBytesPerSecond', nullable(finite)),
   };
 };
 

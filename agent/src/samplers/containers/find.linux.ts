@@ -8,7 +8,7 @@ export const CGROUP_PATH = '/sys/fs/cgroup';
 /** Only the second version has it at its root. */
 const SECOND_VERSION = `${CGROUP_PATH}/cgroup.controllers`;
 /** Folders that are looked into at most, and how deep. */
-export const FOLDERS_MAX = 2_000;
+const FOLDERS_MAX = 2_000;
 const DEPTH_MAX = 8;
 
 /** A folder that is a container. */

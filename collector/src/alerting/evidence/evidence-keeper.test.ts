@@ -79,6 +79,50 @@ describe('the evidence of an incident', () => {
     await alerting.stop();
   });
 
+  it('has the busiest programs of that minute', async () => {
+    const spans: number[] = [];
+    const told = { atMs: 5, spanMs: 60_000, programs: [] };
+    const { world, alerting, first } = open({
+      processesOf: (hostId, { fromMs, toMs }) => {
+        spans.push(world.clock.wallMs() - fromMs, toMs - world.clock.wallMs());
+        return hostId === '' ? undefined : told;
+      },
+    });
+    alerting.start();
+    await world.clock.advance(10);
+    expect(first()?.evidence?.processes).toEqual(told);
+    expect(spans).toEqual([600_000, 60_000]);
+    await alerting.stop();
+  });
+
+  it.each([
+    ['told nothing', () => undefined, 'not under strain'],
+    [
+      'cannot be read',
+      () => {
+        throw new Error('disk I/O error');
+      },
+      'disk I/O error',
+    ],
+  ])('says so when the host %s', async (_what, processesOf, problem) => {
+    const { world, alerting, first } = open({ processesOf });
+    alerting.start();
+    await world.clock.advance(10);
+    expect(first()?.evidence?.processes).toEqual({ problem: expect.stringContaining(problem) });
+    expect(first()?.evidence?.changes).toHaveLength(1);
+    await alerting.stop();
+  });
+
+  it('is read when it was stored before there were programs in it', async () => {
+    const state = openState(':memory:');
+    const { world, alerting, first } = open({ state });
+    alerting.start();
+    await world.clock.advance(10);
+    state.connection.exec(`UPDATE incident_evidence SET content = json_remove(content, '$.processes')`);
+    expect(first()?.evidence).toMatchObject({ processes: null, changes: [{ section: 'software' }] });
+    await alerting.stop();
+  });
+
   it('is bounded', async () => {
     const { world, alerting, first } = open({
       changesOf: () => Array.from({ length: 5 }, () => changeSet(world.clock.wallMs(), 1_000)),

@@ -10,6 +10,7 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
 import type {
   EvidenceChange,
+  EvidenceProcesses,
   IncidentEvidence,
   IncidentHistory,
   InventoryChangeSet,
@@ -34,6 +35,11 @@ export interface EvidenceKeeperOptions {
   readonly evaluateRange: EvaluateRangePort;
   /** The newest changes of a host's inventory, newest first. */
   readonly changesOf: (hostId: string, limit: number) => readonly InventoryChangeSet[];
+  /** The newest that a host told of its busiest programs in a span, both ends inclusive; undefined when it told nothing. */
+  readonly processesOf: (
+    hostId: string,
+    span: { readonly fromMs: number; readonly toMs: number },
+  ) => EvidenceProcesses | undefined;
   /** The rule with such an id, undefined when there is none any more. */
   readonly ruleOf: (id: string) => Rule | undefined;
 }
@@ -51,6 +57,10 @@ const DAY_MS = 86_400_000;
 const CHANGE_SETS_MAX = 10;
 /** Digits that a curve needs. */
 const DIGITS = 6;
+const CLOCK_AHEAD_MS = 60_000;
+/** Agents tell their busiest programs only while there is something to tell. */
+const NO_PROCESSES =
+  'the host told none: processor, memory and load were not under strain, or its agent does not look at processes';
 
 export class EvidenceKeeper {
   readonly #options: EvidenceKeeperOptions;
@@ -86,7 +96,7 @@ export class EvidenceKeeper {
         continue;
       }
       const problem = `more than ${limits.evidenceQueueMax} incidents opened at once`;
-      this.#store(id, { history: { problem }, changes: { problem } });
+      this.#store(id, { history: { problem }, changes: { problem }, processes: { problem } });
       counters.increment('rollcall_alerting_evidence_total', { outcome: 'dropped' });
     }
     this.#startNext();
@@ -133,10 +143,11 @@ export class EvidenceKeeper {
     if (raw === undefined) return;
     const subject = incidentRow.parse(raw);
     const changes = this.#changesOf(subject);
+    const processes = this.#processesOf(subject);
     const history = await this.#historyOf(subject);
     if (this.#abort.signal.aborted) return;
     const outcome = 'problem' in history ? 'failed' : 'taken';
-    this.#store(incidentId, { history, changes });
+    this.#store(incidentId, { history, changes, processes });
     this.#options.counters.increment('rollcall_alerting_evidence_total', { outcome });
   }
 
@@ -177,6 +188,20 @@ export class EvidenceKeeper {
           values[at] = Number(value.toPrecision(DIGITS));
       }
       return { expression: cleanText(expression, limits.descriptionLengthMax), startMs, stepMs, values };
+    } catch (error) {
+      return { problem: cleanText(describeError(error), limits.titleLengthMax) };
+    }
+  }
+
+  #processesOf({ host_id: hostId, opened_ms: openedMs }: Subject): IncidentEvidence['processes'] {
+    const { clock, processesOf, limits } = this.#options;
+    if (hostId === null) return null;
+    const fromMs = openedMs - limits.evidenceProcessesMs;
+    try {
+      // What came since it opened is about the same minute, and the clock of the host may be ahead.
+      const toMs = Math.max(openedMs, clock.wallMs()) + CLOCK_AHEAD_MS;
+      const newest = processesOf(hostId, { fromMs, toMs });
+      return newest ?? { problem: NO_PROCESSES };
     } catch (error) {
       return { problem: cleanText(describeError(error), limits.titleLengthMax) };
     }

@@ -19,9 +19,26 @@ const historySchema = z.object({
   stepMs: z.number(),
   values: z.array(z.number().nullable()),
 });
+const processesSchema = z.object({
+  atMs: z.number(),
+  spanMs: z.number(),
+  programs: z.array(
+    z.object({
+      name: z.string(),
+      count: z.number(),
+      pid: z.number(),
+      cpus: z.number(),
+      memoryBytes: z.number().nullable(),
+      readBytesPerSecond: z.number().nullable(),
+      writtenBytesPerSecond: z.number().nullable(),
+    }),
+  ),
+});
 const contentSchema = z.object({
   history: z.union([historySchema, problemSchema]),
   changes: z.union([z.array(changeSchema), problemSchema]).nullable(),
+  // Evidence from before there was any has none.
+  processes: z.union([processesSchema, problemSchema]).nullable().default(null),
 });
 const evidenceRow = z.object({ taken_ms: z.number(), content: jsonColumn(contentSchema) });
 

@@ -130,6 +130,7 @@ export interface WorldOptions {
   readonly onCall?: OnCallConfig;
   readonly evaluateRange?: AlertingOptions['evaluateRange'];
   readonly changesOf?: AlertingOptions['changesOf'];
+  readonly processesOf?: AlertingOptions['processesOf'];
   readonly settings?: Pick<AlertingOptions, 'routes' | 'inhibitRules' | 'dependencies'>;
 }
 
@@ -187,6 +188,7 @@ export class World {
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
       evaluateRange: this.#options.evaluateRange,
       changesOf: this.#options.changesOf,
+      processesOf: this.#options.processesOf,
       ...(this.#options.onCall === undefined ? {} : { onCall: this.#options.onCall }),
       counters: this.counters,
     });

@@ -15,6 +15,7 @@ import { useTitle } from '../../ui/title.ts';
 import { Actions } from './actions.tsx';
 import { CURVE_HEIGHT, CURVE_WIDTH, curveOf } from './curve.ts';
 import { Acknowledged, DELIVERY_WORDS, HostOf, SeverityBadge, Value, When } from './incident.tsx';
+import { Processes } from './processes.tsx';
 
 const NOTE_LENGTH_MAX = 4_000;
 const ERROR_LENGTH_MAX = 300;
@@ -112,6 +113,7 @@ function Evidence({
       ) : (
         <>
           <History history={evidence.history} threshold={threshold} />
+          <Processes processes={evidence.processes} />
           <Changes changes={evidence.changes} />
         </>
       )}

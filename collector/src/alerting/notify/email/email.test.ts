@@ -38,6 +38,19 @@ const EVIDENCE: IncidentEvidence = {
       after: '1.27',
     },
   ],
+  processes: {
+    atMs: Date.UTC(2026, 0, 2, 3),
+    spanMs: 60_000,
+    programs: ['mysqld <b>', ''].map((name) => ({
+      name,
+      count: 2,
+      pid: 812,
+      cpus: 1.25,
+      memoryBytes: 430_000_000,
+      readBytesPerSecond: null,
+      writtenBytesPerSecond: null,
+    })),
+  },
 };
 
 function receiver(answer: MailAnswer | Error = OK, over: object = {}, ports: Partial<NotifierPorts> = {}) {
@@ -109,8 +122,17 @@ describe('a mail', () => {
     expect(message.text.isWellFormed()).toBe(true);
   });
 
+  it('names the busiest programs', async () => {
+    const { message } = await mailOf(FIRED, { evidenceOf: () => Promise.resolve(EVIDENCE) });
+    expect(message.text).toContain(
+      'Busiest on the host until 2026-01-02 03:00:00 UTC:\n' +
+        '- mysqld <b> ×2 (812): 1.25 processors, 410 MiB\n- a program without a name ×2 (812)',
+    );
+    expect(message.html).toContain('mysqld &lt;b&gt; ×2');
+  });
+
   it('goes without a curve when there is none', async () => {
-    const nothing = { history: { problem: 'too slow' }, changes: null, takenMs: 1 };
+    const nothing = { history: { problem: 'too slow' }, changes: null, processes: null, takenMs: 1 };
     const { message } = await mailOf(FIRED, { evidenceOf: () => Promise.resolve(nothing) });
     expect(message.text).not.toContain('hour before');
   });

@@ -42,6 +42,8 @@ export const emailConfigSchema = z
 
 const SUBJECT_LENGTH_MAX = 200;
 const CHANGES_MAX = 8;
+const PROGRAMS_MAX = 5;
+const BYTES_PER_MIB = 1_048_576;
 
 export function createEmail(config: z.infer<typeof emailConfigSchema>, ports: NotifierPorts): Notifier {
   const { host, tls, user, password, from, to } = config;
@@ -132,13 +134,21 @@ export function mailOf(notification: Notification, context: MailContext): Mail {
   };
 }
 
-function evidenceLines({ history, changes }: IncidentEvidence): readonly string[] {
+function evidenceLines({ history, changes, processes }: IncidentEvidence): readonly string[] {
   const lines: string[] = [];
   if ('values' in history) {
     const known = history.values.filter((value) => value !== null);
     if (known.length > 0) {
       const [min, max] = [Math.min(...known), Math.max(...known)].map(formatNumber);
       lines.push(`The hour before (${min} to ${max}): ${sparkline(history.values)}`);
+    }
+  }
+  if (processes !== null && !('problem' in processes) && processes.programs.length > 0) {
+    lines.push(`Busiest on the host until ${timeText(processes.atMs)}:`);
+    for (const { name, count, pid, cpus, memoryBytes } of processes.programs.slice(0, PROGRAMS_MAX)) {
+      const memory = memoryBytes === null ? '' : `, ${Math.round(memoryBytes / BYTES_PER_MIB)} MiB`;
+      const shown = name === '' ? 'a program without a name' : name;
+      lines.push(`- ${shown} ×${count} (${pid}): ${formatNumber(cpus)} processors${memory}`);
     }
   }
   if (changes !== null && !('problem' in changes) && changes.length > 0) {
