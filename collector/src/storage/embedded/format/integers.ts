@@ -83,25 +83,27 @@ function isConstant(integers: Float64Array): boolean {
 
 /**
  * Reads what `writeIntegers` wrote.
- * @param count at least 1
+ * @param integers where they go, as many as were written; at least one
  * @throws AppError BLOCK_DAMAGED, RECORD_UNDECODABLE
  */
-export function readIntegers(reader: ChunkReader, count: number): Float64Array {
+export function readIntegers(reader: ChunkReader, integers: Float64Array): void {
   const { bytes } = reader;
   const head = bytes.u8();
   const method = head & METHOD_MASK;
   const first = bytes.zigzag();
   if (head > (METHOD_MASK | FLAG_SPARSE | FLAG_DIVISOR)) throw damaged(`method ${head} is unknown`);
-  if (method === METHOD.CONSTANT) return new Float64Array(count).fill(first);
+  if (method === METHOD.CONSTANT) {
+    integers.fill(first);
+    return;
+  }
   const divisor = (head & FLAG_DIVISOR) === 0 ? 1 : bytes.varint();
   const expected = bytes.zigzag();
-  const integers = new Float64Array(count);
   // The residues stand where the integers will, from the second on.
-  if ((head & FLAG_SPARSE) === 0) readSplit(reader, integers.subarray(1));
-  else readSparse(reader, integers.subarray(1));
+  const residues = integers.subarray(1);
+  if ((head & FLAG_SPARSE) === 0) readSplit(reader, residues);
+  else readSparse(reader, residues);
   integers[0] = first;
   integrate(integers, { method, expected, divisor });
-  return integers;
 }
 
 /** The greatest number that all offsets are multiples of. */
@@ -256,8 +258,9 @@ function readSparse(reader: ChunkReader, residues: Float64Array): void {
     if (at >= residues.length) throw damaged('a residue behind the last row');
     places[i] = at;
   }
-  const others = new Float64Array(otherCount);
+  const others = othersMemory.take(otherCount);
   readSplit(reader, others);
+  residues.fill(0);
   for (let i = 0; i < otherCount; i++) residues[places[i] ?? 0] = others[i] ?? 0;
 }
 
@@ -302,11 +305,11 @@ function readSplit(reader: ChunkReader, residues: Float64Array): void {
     return;
   }
   const step = 2 ** width;
-  const lows = unpackBits(reader.noise(bitsLength(count, width)), count, width);
+  unpackBits(reader.noise(bitsLength(count, width)), residues, width);
   for (let i = 0; i < count; i++) {
     const head = heads[i] ?? 0;
     const whole = head < ESCAPE ? head : ESCAPE + bytes.varint();
-    residues[i] = unfold(whole * step + (lows[i] ?? 0));
+    residues[i] = unfold(whole * step + (residues[i] ?? 0));
   }
 }
 
