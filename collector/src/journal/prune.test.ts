@@ -100,7 +100,15 @@ test('keeps what somebody has to read yet, however old it is', async () => {
   journal.keepAfter(1_001);
   expect((await journal.prune(tooOldMs, forever)).rows).toBe(1_001);
   expect((await journal.prune(tooOldMs, forever)).rows).toBe(0);
-  const seal = { fromMs: 0, toMs: tooOldMs, lastPos: 3_003, rows: 2_002, samples: 2_000 };
+  const seal = {
+    fromMs: 0,
+    toMs: tooOldMs,
+    lastPos: 3_003,
+    rows: 2_002,
+    samples: 2_000,
+    foundFromPos: 1_002,
+    foundToPos: 3_003,
+  };
   journal.changeBlocks({ add: [], remove: [], seal });
   journal.keepAfter(3_002);
   expect((await journal.deleteSealed(forever)).rows).toBe(0);

@@ -140,6 +140,9 @@ export class BlockReader {
           const chunk = this.#chunk(entry, at + segment);
           if (!readSegment(chunk, values.subarray(row, end), states?.subarray(row, end)))
             throw damaged('a segment has no values');
+        } else {
+          // Nobody looks at them; but whoever did would not take them for values.
+          values.fill(Number.NaN, row, end);
         }
         row = end;
       }
