@@ -1,7 +1,7 @@
 /** A column as the file has it: the states of its rows, and the values of those that are present. */
 import { STATE } from '../block.ts';
 import { damaged } from './block-file.ts';
-import type { ChunkReader, ChunkWriter } from './chunk.ts';
+import { ChunkReader, type Chunk, type ChunkWriter } from './chunk.ts';
 import { fromIntegers, toIntegers } from './decimals.ts';
 import { readFloats, writeFloats } from './floats.ts';
 import { areNear, readIntegers, writeIntegers } from './integers.ts';
@@ -26,8 +26,9 @@ export function writeStates({ bytes }: ChunkWriter, states: Uint8Array | undefin
  * Reads what `writeStates` wrote; undefined when every row is present.
  * @throws AppError BLOCK_DAMAGED, RECORD_UNDECODABLE
  */
-export function readStates({ bytes }: ChunkReader, rowCount: number): Uint8Array | undefined {
-  if (bytes.remaining === 0) return undefined;
+export function readStates(chunk: Chunk, rowCount: number): Uint8Array | undefined {
+  if (chunk.bytes.length === 0) return undefined;
+  const { bytes } = new ChunkReader(chunk);
   const states = new Uint8Array(rowCount);
   let at = 0;
   while (bytes.remaining > 0) {

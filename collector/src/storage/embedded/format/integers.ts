@@ -29,12 +29,15 @@ const BYTE_MEAN = 32;
 const ESCAPE = 255;
 const SPARSE_RATIO = 0.5;
 const WIDTH_MAX = 48;
+/** Rows in a run of those by which the prediction is chosen, and one run in so many is looked at. */
+const LOOK_ROWS = 16;
+const LOOK_SHARE = 4;
 
 interface Prediction {
   readonly method: Method;
   readonly expected: number;
-  /** Of the magnitudes of the residues. */
-  readonly sum: number;
+  /** How large the residues are, to be compared with those of other predictions. */
+  readonly size: number;
 }
 
 /** Whether `writeIntegers` takes them: their differences from the first are not too large. */
@@ -129,6 +132,8 @@ interface Residues extends Prediction {
   readonly residues: Float64Array;
   /** How many of them are zero. */
   readonly zeros: number;
+  /** Of their magnitudes. */
+  readonly sum: number;
 }
 
 /** The residues of the best prediction that leaves none too large. */
@@ -138,7 +143,7 @@ function leastResidues(offsets: Float64Array): Residues {
     const [one] = predictions;
     if (one === undefined) break;
     // Of equals the first stays first: no slope makes the zeros of a sparse column.
-    const best = predictions.reduce((least, other) => (other.sum < least.sum ? other : least), one);
+    const best = predictions.reduce((least, other) => (other.size < least.size ? other : least), one);
     const found = residuesOf(offsets, best);
     if (found !== undefined) return found;
     predictions = predictions.filter((other) => other !== best);
@@ -146,35 +151,47 @@ function leastResidues(offsets: Float64Array): Residues {
   throw new Error('unreachable: differences from a level within the offsets are never too large');
 }
 
-/** The predictions that there are, with the sizes of the residues that they leave. */
+/**
+ * The predictions that there are, with the sizes of the residues that they leave. Of a long run only some rows are looked
+ * at, runs of them all over it: what changes alike is predicted alike, and a worse choice only costs bytes.
+ */
 function predict(offsets: Float64Array): readonly Prediction[] {
   const { length } = offsets;
   const slope = Math.round((offsets[length - 1] ?? 0) / (length - 1));
   const firstDelta = offsets[1] ?? 0;
+  const step = length > LOOK_ROWS * LOOK_SHARE * 2 ? LOOK_ROWS * LOOK_SHARE : LOOK_ROWS;
   let sum = 0;
-  for (let i = 1; i < length; i++) sum += offsets[i] ?? 0;
-  const level = Math.round(sum / (length - 1));
+  let count = 0;
+  for (let from = 1; from < length; from += step) {
+    const end = Math.min(from + LOOK_ROWS, length);
+    for (let i = from; i < end; i++) sum += offsets[i] ?? 0;
+    count += end - from;
+  }
+  const level = Math.round(sum / count);
   let deltaSum = 0;
   let slopeSum = 0;
   let doubleSum = 0;
   let levelSum = 0;
-  let before = 0;
-  let deltaBefore = firstDelta;
-  for (let i = 1; i < length; i++) {
-    const offset = offsets[i] ?? 0;
-    const delta = offset - before;
-    deltaSum += Math.abs(delta);
-    slopeSum += Math.abs(delta - slope);
-    doubleSum += Math.abs(delta - deltaBefore);
-    levelSum += Math.abs(offset - level);
-    before = offset;
-    deltaBefore = delta;
+  for (let from = 1; from < length; from += step) {
+    const end = Math.min(from + LOOK_ROWS, length);
+    let before = offsets[from - 1] ?? 0;
+    let deltaBefore = from === 1 ? firstDelta : before - (offsets[from - 2] ?? 0);
+    for (let i = from; i < end; i++) {
+      const offset = offsets[i] ?? 0;
+      const delta = offset - before;
+      deltaSum += Math.abs(delta);
+      slopeSum += Math.abs(delta - slope);
+      doubleSum += Math.abs(delta - deltaBefore);
+      levelSum += Math.abs(offset - level);
+      before = offset;
+      deltaBefore = delta;
+    }
   }
   return [
-    { method: METHOD.DELTA, expected: 0, sum: deltaSum },
-    { method: METHOD.DELTA, expected: slope, sum: slopeSum },
-    { method: METHOD.DOUBLE_DELTA, expected: firstDelta, sum: doubleSum },
-    { method: METHOD.LEVEL, expected: level, sum: levelSum },
+    { method: METHOD.DELTA, expected: 0, size: deltaSum },
+    { method: METHOD.DELTA, expected: slope, size: slopeSum },
+    { method: METHOD.DOUBLE_DELTA, expected: firstDelta, size: doubleSum },
+    { method: METHOD.LEVEL, expected: level, size: levelSum },
   ];
 }
 
@@ -183,6 +200,7 @@ function residuesOf(offsets: Float64Array, prediction: Prediction): Residues | u
   const { method, expected } = prediction;
   const residues = residuesMemory.take(offsets.length - 1);
   let zeros = 0;
+  let sum = 0;
   let sizeMax = 0;
   let before = 0;
   let delta = expected;
@@ -193,9 +211,11 @@ function residuesOf(offsets: Float64Array, prediction: Prediction): Residues | u
     before = offset;
     residues[i] = residue;
     if (residue === 0) zeros++;
-    sizeMax = Math.max(sizeMax, Math.abs(residue));
+    const size = Math.abs(residue);
+    sum += size;
+    if (size > sizeMax) sizeMax = size;
   }
-  return sizeMax > RESIDUE_MAX ? undefined : { ...prediction, residues, zeros };
+  return sizeMax > RESIDUE_MAX ? undefined : { ...prediction, residues, zeros, sum };
 }
 
 /** Turns residues, in place, into integers; the first integer stands there already. */

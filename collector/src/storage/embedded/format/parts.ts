@@ -181,6 +181,7 @@ function areSame(
   bytes: Buffer,
   { leftAt, rightAt, length }: { readonly leftAt: number; readonly rightAt: number; readonly length: number },
 ): boolean {
+  if (length === 0) return true;
   return bytes.compare(bytes, leftAt, leftAt + length, rightAt, rightAt + length) === 0;
 }
 

@@ -122,11 +122,12 @@ export class BlockReader {
    * @throws BlockDamage: the column is lost
    */
   column(group: Group, index: number, stream = 0, wanted?: RowRange): ColumnValues | undefined {
-    return readOrDamage({ ...placeOf(this.#file, group), column: index }, () => {
+    const { hostId, schemaHash } = group;
+    return readOrDamage({ file: this.#file, hostId, schemaHash, column: index }, () => {
       const streamCount = STREAMS[this.resolution].length;
       const { entry, located } = this.#locate(group);
       const { rowCount, columnCount, firstChunk, segmentRows } = located;
-      const states = readStates(new ChunkReader(this.#chunk(entry, firstChunk + 1 + index)), rowCount);
+      const states = readStates(this.#chunk(entry, firstChunk + 1 + index), rowCount);
       const { length } = segmentRows;
       const at = firstChunk + 1 + columnCount + (index * streamCount + stream) * length;
       const values = new Float64Array(rowCount);
@@ -159,7 +160,7 @@ export class BlockReader {
       const { entry, located } = this.#locate(group);
       const { rowCount, columnCount, firstChunk, segmentRows } = located;
       const states = Array.from({ length: columnCount }, (_, index) =>
-        readStates(new ChunkReader(this.#chunk(entry, firstChunk + 1 + index)), rowCount),
+        readStates(this.#chunk(entry, firstChunk + 1 + index), rowCount),
       );
       const valuesAt = firstChunk + 1 + columnCount;
       return states.map((own, index) => ({
