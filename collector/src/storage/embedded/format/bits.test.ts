@@ -25,6 +25,8 @@ describe('packed integers', () => {
     [3, 8, 4],
     [1, 0, 1],
   ])('%i of %i bits are refused in %i bytes', (count, width, length) => {
-    expect(thrownCode(() => unpackBits(Buffer.alloc(length), new Float64Array(count), width))).toBe('BLOCK_DAMAGED');
+    expect(thrownCode(() => unpackBits(Buffer.alloc(length), new Float64Array(count), width))).toBe(
+      'BLOCK_DAMAGED',
+    );
   });
 });
