@@ -46,6 +46,15 @@ export interface SealedRange {
   readonly lastPos: number;
 }
 
+/** Records that blocks replace. */
+export interface ReplacedRecords extends SealedRange {
+  readonly rows: number;
+  readonly samples: number;
+  /** Position of the first and of the last of them; others may stand in between. */
+  readonly foundFromPos: number;
+  readonly foundToPos: number;
+}
+
 /** An agent whose data is to go. */
 export interface DeletedAgent {
   readonly agentId: string;
@@ -57,12 +66,15 @@ export interface BlockChange {
   readonly add: readonly NewBlock[];
   /** Ids of blocks that are not in force any more. */
   readonly remove: readonly number[];
-  /** Records that `add` replaces, with how many they are and how many samples they hold. */
-  readonly seal?: (SealedRange & { readonly rows: number; readonly samples: number }) | undefined;
+  /** Records that `add` replaces. */
+  readonly seal?: ReplacedRecords | undefined;
 }
 
 /** Kinds of records that a block replaces: samples, and schemas, which stand in a table of their own. */
 export const SEALED_KINDS = 'kind IN (1, 2)';
+
+/** Share of the positions from the first to the last record of a range from which on it is deleted by position. */
+const DENSE_RATIO_MIN = 1 / 8;
 
 /** Whether a block has replaced the record. */
 export function isSealed(
@@ -130,7 +142,8 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
        AND NOT EXISTS (SELECT 1 FROM block_schemas WHERE schema = ?1)`,
   );
   const seal = prepare(
-    `INSERT INTO sealed (from_ms, to_ms, last_pos, rows, samples, lane) VALUES (?, ?, ?, ?, ?, 0)`,
+    `INSERT INTO sealed (from_ms, to_ms, last_pos, rows, samples, lane, done_pos, end_pos)
+     VALUES (?, ?, ?, ?, ?, 0, ?, ?)`,
   );
   const version = prepare(
     `INSERT INTO meta (key, value) VALUES ('blocks_version', '1')
@@ -154,13 +167,19 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
           throw new AppError('STORAGE_UNAVAILABLE', `block ${id} is not in force`);
         for (const row of unuse.all(id)) forget.run(countOf(row, 'schema'));
       }
-      if (range !== undefined && range.rows > 0)
-        seal.run(range.fromMs, range.toMs, range.lastPos, range.rows, range.samples);
+      if (range !== undefined && range.rows > 0) declare(seal, range);
       version.run();
     },
     deleteSealed,
     deleteAgent: ({ agentId, deletedMs }) => void deleteAgent.run(agentId, deletedMs),
   };
+}
+
+function declare(statement: StatementSync, range: ReplacedRecords): void {
+  const { fromMs, toMs, lastPos, rows, samples, foundFromPos, foundToPos } = range;
+  const isDense = rows >= (foundToPos - foundFromPos + 1) * DENSE_RATIO_MIN;
+  const donePos = isDense ? foundFromPos - 1 : foundToPos;
+  statement.run(fromMs, toMs, lastPos, rows, samples, donePos, foundToPos);
 }
 
 function addBlock(statement: StatementSync, block: NewBlock): number | bigint {
@@ -180,7 +199,11 @@ function addBlock(statement: StatementSync, block: NewBlock): number | bigint {
   return lastInsertRowid;
 }
 
-/** Deletes the records of a range lane by lane; a lane's records stand together in its index. */
+/**
+ * Deletes the records of a range. First in the order of their positions, where most of them stand together: whole pages of
+ * the table become free, while lane by lane each page would be written once for each lane that has a record in it. Then
+ * lane by lane what is left, by the index of times: all of a range whose records are strewn among many others.
+ */
 function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrites['deleteSealed'] {
   const next = prepare(`SELECT * FROM sealed WHERE last_pos <= ? ORDER BY id LIMIT 1`);
   const lane = prepare(
@@ -191,13 +214,14 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
        (SELECT pos FROM records WHERE lane = ? AND time_ms >= ? AND time_ms < ? AND pos <= ? AND ${SEALED_KINDS} LIMIT ?)
      RETURNING length(bytes) AS row_bytes, samples`,
   );
+  const deletePositions = prepareDeletePositions(prepare);
   const oldest = prepare(`SELECT min(time_ms) AS oldest_ms FROM records WHERE lane = ?`);
   const update = prepare(
     `UPDATE lanes SET row_count = row_count - ?, row_bytes = row_bytes - ?, row_samples = row_samples - ?,
        oldest_ms = ? WHERE id = ?`,
   );
   const count = prepare(
-    `UPDATE sealed SET rows = max(0, rows - ?), samples = max(0, samples - ?), lane = ? WHERE id = ?`,
+    `UPDATE sealed SET rows = max(0, rows - ?), samples = max(0, samples - ?), lane = ?, done_pos = ? WHERE id = ?`,
   );
   const done = prepare(`DELETE FROM sealed WHERE id = ?`);
   const removeAny = prepare(
@@ -216,10 +240,9 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
       bytes += countOf(row, 'row_bytes');
       samples += countOf(row, 'samples');
     }
-    if (removed.length > 0) {
-      const oldestMs = numberOf(oldest.get(laneId) ?? {}, 'oldest_ms');
-      update.run(removed.length, bytes, samples, oldestMs ?? null, laneId);
-    }
+    // Also when nothing is left: deleting by position does not look at the times of lanes.
+    const oldestMs = numberOf(oldest.get(laneId) ?? {}, 'oldest_ms');
+    update.run(removed.length, bytes, samples, oldestMs ?? null, laneId);
     return { rows: removed.length, bytes, samples };
   };
   const deletedLane = prepare(
@@ -235,6 +258,12 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
     const row = next.get(Math.min(keptAfterPos, Number.MAX_SAFE_INTEGER));
     if (row === undefined) return deleteOfAgents(rows);
     const range = toSealedState(row);
+    if (range.donePos < range.endPos) {
+      const donePos = Math.min(range.donePos + rows, range.endPos);
+      const removed = deletePositions(range, donePos);
+      count.run(removed.rows, removed.samples, range.lane, donePos, range.id);
+      return { ...removed, isDone: false };
+    }
     const step = { rows: 0, bytes: 0, samples: 0, isDone: false };
     let doneLane = range.lane;
     // Looking at a lane costs about as much as deleting a record.
@@ -253,15 +282,46 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
       left -= removed.rows;
       doneLane = laneId;
     }
-    count.run(step.rows, step.samples, doneLane, range.id);
+    count.run(step.rows, step.samples, doneLane, range.donePos, range.id);
     return step;
+  };
+}
+
+/** Deletes the records of a range behind its `donePos`, up to a position. */
+function prepareDeletePositions(
+  prepare: (sql: string) => StatementSync,
+): (range: SealedState, toPos: number) => Omit<PruneStep, 'isDone'> {
+  const chosen = `pos > ? AND pos <= ? AND time_ms >= ? AND time_ms < ? AND ${SEALED_KINDS}`;
+  const sums = prepare(
+    `SELECT count(*) AS rows, coalesce(sum(length(bytes)), 0) AS bytes, coalesce(sum(samples), 0) AS samples
+     FROM records WHERE ${chosen}`,
+  );
+  const update = prepare(
+    `UPDATE lanes SET row_count = row_count - gone.rows, row_bytes = row_bytes - gone.bytes,
+       row_samples = row_samples - gone.samples
+     FROM (SELECT lane, count(*) AS rows, sum(length(bytes)) AS bytes, sum(samples) AS samples
+       FROM records WHERE ${chosen} GROUP BY lane) AS gone
+     WHERE lanes.id = gone.lane`,
+  );
+  const remove = prepare(`DELETE FROM records WHERE ${chosen}`);
+  return ({ donePos, fromMs, toMs }, toPos) => {
+    const found = sums.get(donePos, toPos, fromMs, toMs);
+    const rows = countOf(found, 'rows');
+    if (rows > 0) {
+      update.run(donePos, toPos, fromMs, toMs);
+      remove.run(donePos, toPos, fromMs, toMs);
+    }
+    return { rows, bytes: countOf(found, 'bytes'), samples: countOf(found, 'samples') };
   };
 }
 
 /** A range with what is left to do in it. */
 interface SealedState extends SealedRange {
   readonly id: number;
-  /** Lanes up to this one are done. */
+  /** Records up to this position are done, and up to this one they are looked for in the order of positions. */
+  readonly donePos: number;
+  readonly endPos: number;
+  /** Then come the lanes, and those up to this one are done. */
   readonly lane: number;
 }
 
@@ -271,6 +331,8 @@ function toSealedState(row: Readonly<Record<string, SQLOutputValue>>): SealedSta
     fromMs: countOf(row, 'from_ms'),
     toMs: countOf(row, 'to_ms'),
     lastPos: countOf(row, 'last_pos'),
+    donePos: countOf(row, 'done_pos'),
+    endPos: countOf(row, 'end_pos'),
     lane: countOf(row, 'lane'),
   };
 }

@@ -16,7 +16,10 @@ export const JOURNAL_LIMITS = {
   inventoryChangeBytes: 64 * 1024,
   /** Schemas remembered per lane beyond those in force. */
   oldSchemasPerLane: 1_024,
-  /** Rows of one deletion at first; it adapts so that one takes well below 20 ms. */
+  /**
+   * Rows of one deletion at first, and at least; it adapts so that one takes well below 20 ms. Each ends with a sync, which
+   * takes as long for one row as for a hundred: with fewer a slow disk would never be done.
+   */
   pruneRows: 100,
   pruneRowsMax: 2_000,
   pruneStepMs: 8,

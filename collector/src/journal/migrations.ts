@@ -158,4 +158,12 @@ export const JOURNAL_MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    name: 'deletion by position',
+    sql: `
+      -- Records up to this position are deleted, and up to this one they are looked for by position; then the lanes follow.
+      ALTER TABLE sealed ADD COLUMN done_pos INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE sealed ADD COLUMN end_pos INTEGER NOT NULL DEFAULT 0;
+    `,
+  },
 ];

@@ -200,7 +200,9 @@ class StoreJournal implements SealableJournal, SessionHost {
       pruned = { rows: pruned.rows + rows, bytes: pruned.bytes + bytes };
       if (isDone) return pruned;
       const isSlow = clock.monoMs() - startMs > JOURNAL_LIMITS.pruneStepMs;
-      limit = isSlow ? Math.max(1, Math.floor(limit / 2)) : Math.min(JOURNAL_LIMITS.pruneRowsMax, limit * 2);
+      limit = isSlow
+        ? Math.max(JOURNAL_LIMITS.pruneRows, Math.floor(limit / 2))
+        : Math.min(JOURNAL_LIMITS.pruneRowsMax, limit * 2);
       await yieldToLoop();
     }
   }

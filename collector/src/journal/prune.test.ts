@@ -100,11 +100,32 @@ test('keeps what somebody has to read yet, however old it is', async () => {
   journal.keepAfter(1_001);
   expect((await journal.prune(tooOldMs, forever)).rows).toBe(1_001);
   expect((await journal.prune(tooOldMs, forever)).rows).toBe(0);
-  const seal = { fromMs: 0, toMs: tooOldMs, lastPos: 3_003, rows: 2_002, samples: 2_000 };
+  const seal = {
+    fromMs: 0,
+    toMs: tooOldMs,
+    lastPos: 3_003,
+    rows: 2_002,
+    samples: 2_000,
+    foundFromPos: 1_002,
+    foundToPos: 3_003,
+  };
   journal.changeBlocks({ add: [], remove: [], seal });
   journal.keepAfter(3_002);
   expect((await journal.deleteSealed(forever)).rows).toBe(0);
   journal.keepAfter(3_003);
   expect((await journal.deleteSealed(forever)).rows).toBe(2_002);
+  await journal.close();
+});
+
+test('takes a hundred rows at least, however slow the disk is', async () => {
+  using dir = tempDir();
+  const { journal, nowMs, store, clock } = await start(join(dir.path, 'journal.db'));
+  const range = { fromMs: 0, toMs: nowMs + 200_000, lastPos: 3_003 };
+  const seal = { ...range, rows: 3_003, samples: 3_000, foundFromPos: 1, foundToPos: 3_003 };
+  journal.changeBlocks({ add: [], remove: [], seal });
+  let slowMs = clock.monoMs();
+  clock.monoMs = () => (slowMs += 1_000);
+  expect((await journal.deleteSealed(forever)).rows).toBe(3_003);
+  expect(Math.min(...store.deletions)).toBe(100);
   await journal.close();
 });

@@ -328,9 +328,11 @@ class Snapshot implements JournalSnapshot {
 
   *sealable({ laneId, fromMs, toMs }: TickRange): Iterable<SealableRecord> {
     for (const row of this.#connection.sealable.iterate(laneId, fromMs, toMs)) {
-      const tick = toTick(row);
-      if (this.#sealed.length > 0 && isSealed(this.#sealed, tick)) continue;
-      yield { ...tick, isTick: countOf(row, 'kind') === 1, samples: countOf(row, 'samples') };
+      const pos = countOf(row, 'pos');
+      const timeMs = countOf(row, 'time_ms');
+      if (this.#sealed.length > 0 && isSealed(this.#sealed, { timeMs, pos })) continue;
+      const isTick = countOf(row, 'kind') === 1;
+      yield { pos, timeMs, bytes: blobOf(row, 'bytes'), isTick, samples: countOf(row, 'samples') };
     }
   }
 

@@ -33,6 +33,11 @@ export class ByteWriter {
     this.#length = 0;
   }
 
+  /** Forgets what was written from `length` on. */
+  truncate(length: number): void {
+    this.#length = Math.min(this.#length, length);
+  }
+
   /** A view of what was written; valid until the next write or reset. */
   view(): Buffer {
     return this.#bytes.subarray(0, this.#length);
@@ -191,7 +196,9 @@ export class ByteReader {
 
   /** Reads `bytes` in place; the buffer must not change meanwhile. */
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Bytes read so far. */

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteWriter, varintBytes } from '../lib/varint.ts';
 import { arbitraryTick } from '../testing/arbitrary.ts';
+import { mutate, seededRandom } from '../testing/mutate.ts';
 import { thrownCode } from '../testing/thrown.ts';
 import { LIMITS } from './limits.ts';
 import {
@@ -140,6 +141,18 @@ describe('samples', () => {
           ),
         );
       }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('are refused in columns whenever they are refused in blocks', () => {
+    fc.assert(
+      fc.property(arbitraryTick, fc.integer(), (blocks, seed) => {
+        const body = mutate(encoded(blocks), Buffer.of(1, 0xff), seededRandom(seed));
+        const codes = [decoded, inColumns].map((decode) => thrownCode(() => void decode(body, blocks)));
+        expect(codes[0]).toBe(codes[1]);
+      }),
+      { numRuns: 50 },
     );
   });
 

@@ -100,9 +100,11 @@ export class SealingStage {
     const damaged = (problem: string): void => void wrong?.push(problem);
     const store = openTestStorage({ dir: this.#folder, wallMs: nowMs, identityOf, damaged });
     try {
+      let found = 0;
       for (const [host, agentId] of HOSTS.entries()) {
         for (const [index, name] of SERIES.entries()) {
           const counts = await this.#countSeries(store, { agentId, name, index, wrong: wrong ?? [] });
+          found += counts.size;
           const title = `${name} of host ${host}`;
           for (let seq = 2; seq <= (this.#acked[host] ?? 0); seq++)
             if ((counts.get(seq) ?? 0) === 0) lost?.push(`${title}: sample ${seq} is lost`);
@@ -112,11 +114,15 @@ export class SealingStage {
       }
       const snapshot = store.reader.snapshot();
       const blocks: Record<string, number> = {};
-      for (const { resolution, fromMs, toMs } of snapshot.blocks()) {
+      // Reads leave out what is there twice, so what is held is added up as well.
+      let held = snapshot.counts().samples - snapshot.sealedSamples;
+      for (const { resolution, fromMs, toMs, samples } of snapshot.blocks()) {
+        if (resolution === 'raw') held += samples;
         const key = `${resolution}, ${(toMs - fromMs) / HOUR_MS} h`;
         blocks[key] = (blocks[key] ?? 0) + 1;
       }
       snapshot.close();
+      if (held !== found) doubled?.push(`${held} samples are held, and ${found} can be read`);
       const acked = this.#acked.reduce(
         (sum, watermark) => sum + Math.max(0, watermark - 1) * SERIES.length,
         0,

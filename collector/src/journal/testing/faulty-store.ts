@@ -14,6 +14,8 @@ export class FaultyStore implements JournalStore {
   #isBroken = false;
   /** Commits that were tried. */
   commits = 0;
+  /** Rows that each deletion of sealed records was allowed. */
+  readonly deletions: number[] = [];
 
   constructor(store: JournalStore) {
     this.#store = store;
@@ -88,6 +90,7 @@ export class FaultyStore implements JournalStore {
 
   deleteSealed(rows: number, keptAfterPos: number): PruneStep {
     if (this.#isBroken) throw diskFull();
+    this.deletions.push(rows);
     return this.#store.deleteSealed(rows, keptAfterPos);
   }
 

@@ -37,19 +37,23 @@ export function packBits(integers: Float64Array, width: number, packed: Uint8Arr
   if (waitingBits > 0) packed[at] = waiting;
 }
 
+// Bytes behind which zeros stand, so that a word can be read at the last one. Only ever used between two statements.
+let padded = new DataView(new ArrayBuffer(0));
+
 /**
- * Unpacks `count` integers of `width` bits.
+ * Unpacks integers of `width` bits, as many as `integers` has room for.
  * @param packed exactly as many bytes as they take
  * @throws AppError BLOCK_DAMAGED when there are more or fewer
  */
-export function unpackBits(packed: Buffer, count: number, width: number): Float64Array {
+export function unpackBits(packed: Buffer, integers: Float64Array, width: number): void {
+  const count = integers.length;
   if (packed.length !== bitsLength(count, width)) throw damaged('packed bits of another length');
-  const integers = new Float64Array(count);
-  if (width === 0) return integers;
-  // A word of 32 bits that begins at the byte of any bit has 25 bits from that one on; behind the end stand zeros.
-  const padded = new Uint8Array(packed.length + WORD_BYTES);
-  padded.set(packed);
-  const view = new DataView(padded.buffer);
+  if (packed.length + WORD_BYTES > padded.byteLength)
+    padded = new DataView(new ArrayBuffer(2 * (packed.length + WORD_BYTES)));
+  new Uint8Array(padded.buffer).set(packed);
+  padded.setUint32(packed.length, 0);
+  const view = padded;
+  // A word of 32 bits that begins at the byte of any bit has 25 bits from that one on.
   const lowWidth = Math.min(width, PUSH_BITS_MAX);
   const lowMask = 2 ** lowWidth - 1;
   const highMask = 2 ** (width - lowWidth) - 1;
@@ -63,5 +67,4 @@ export function unpackBits(packed: Buffer, count: number, width: number): Float6
     integers[i] = integer;
     bit += width;
   }
-  return integers;
 }

@@ -1,7 +1,7 @@
 /** A column as the file has it: the states of its rows, and the values of those that are present. */
 import { STATE } from '../block.ts';
 import { damaged } from './block-file.ts';
-import type { ChunkReader, ChunkWriter } from './chunk.ts';
+import { ChunkReader, type Chunk, type ChunkWriter } from './chunk.ts';
 import { fromIntegers, toIntegers } from './decimals.ts';
 import { readFloats, writeFloats } from './floats.ts';
 import { areNear, readIntegers, writeIntegers } from './integers.ts';
@@ -26,8 +26,9 @@ export function writeStates({ bytes }: ChunkWriter, states: Uint8Array | undefin
  * Reads what `writeStates` wrote; undefined when every row is present.
  * @throws AppError BLOCK_DAMAGED, RECORD_UNDECODABLE
  */
-export function readStates({ bytes }: ChunkReader, rowCount: number): Uint8Array | undefined {
-  if (bytes.remaining === 0) return undefined;
+export function readStates(chunk: Chunk, rowCount: number): Uint8Array | undefined {
+  if (chunk.bytes.length === 0) return undefined;
+  const { bytes } = new ChunkReader(chunk);
   const states = new Uint8Array(rowCount);
   let at = 0;
   while (bytes.remaining > 0) {
@@ -80,30 +81,28 @@ function isConstant(values: Float64Array): boolean {
 
 /**
  * Reads what `writeValues` wrote: a value per row, NaN where the row is not present.
+ * @param values where they go, as many as rows were written
  * @throws AppError BLOCK_DAMAGED, RECORD_UNDECODABLE
  */
-export function readValues(
-  reader: ChunkReader,
-  rowCount: number,
-  states: Uint8Array | undefined,
-): Float64Array {
-  if (states === undefined) return readPresent(reader, rowCount);
-  let count = 0;
-  for (const state of states) if (state === STATE.PRESENT) count++;
-  const values = new Float64Array(rowCount).fill(Number.NaN);
-  if (count === 0) return values;
-  const present = readPresent(reader, count);
-  let at = 0;
-  for (let row = 0; row < rowCount; row++) {
-    if (states[row] === STATE.PRESENT) values[row] = present[at++] ?? Number.NaN;
+export function readValues(reader: ChunkReader, values: Float64Array, states: Uint8Array | undefined): void {
+  if (states === undefined) {
+    readPresent(reader, values);
+    return;
   }
-  return values;
+  let count = 0;
+  for (let row = 0; row < states.length; row++) if (states[row] === STATE.PRESENT) count++;
+  if (count > 0) readPresent(reader, values.subarray(0, count));
+  // From the last one on, because each value moves to a row that is not before it.
+  for (let row = values.length - 1; row >= 0; row--)
+    values[row] = states[row] === STATE.PRESENT ? (values[--count] ?? Number.NaN) : Number.NaN;
 }
 
-function readPresent(reader: ChunkReader, count: number): Float64Array {
+function readPresent(reader: ChunkReader, values: Float64Array): void {
   const form = reader.bytes.u8();
-  if (form === FORM_FLOATS) return readFloats(reader, count);
-  const values = readIntegers(reader, count);
+  if (form === FORM_FLOATS) {
+    readFloats(reader, values);
+    return;
+  }
+  readIntegers(reader, values);
   fromIntegers(values, form);
-  return values;
 }

@@ -36,8 +36,8 @@ describe('bytes with correct checksums that make no sense', () => {
       };
       const chunk = { bytes: mutate(bytes, Buffer.from([1, 2, 3]), random), noise };
       const codes = [
-        thrownCode(() => readValues(new ChunkReader(chunk), 90, undefined)),
-        thrownCode(() => readStates(new ChunkReader(chunk), 90)),
+        thrownCode(() => readValues(new ChunkReader(chunk), new Float64Array(90), undefined)),
+        thrownCode(() => readStates(chunk, 90)),
         thrownCode(() => readTimes(chunk, 90, () => ({ chunk, rowCount: 90 }))),
       ];
       for (const code of codes) expect(HARMLESS, `seed ${seed}`).toContain(code);

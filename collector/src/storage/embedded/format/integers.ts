@@ -29,12 +29,15 @@ const BYTE_MEAN = 32;
 const ESCAPE = 255;
 const SPARSE_RATIO = 0.5;
 const WIDTH_MAX = 48;
+/** Rows in a run of those by which the prediction is chosen, and one run in so many is looked at. */
+const LOOK_ROWS = 16;
+const LOOK_SHARE = 4;
 
 interface Prediction {
   readonly method: Method;
   readonly expected: number;
-  /** Of the magnitudes of the residues. */
-  readonly sum: number;
+  /** How large the residues are, to be compared with those of other predictions. */
+  readonly size: number;
 }
 
 /** Whether `writeIntegers` takes them: their differences from the first are not too large. */
@@ -83,25 +86,27 @@ function isConstant(integers: Float64Array): boolean {
 
 /**
  * Reads what `writeIntegers` wrote.
- * @param count at least 1
+ * @param integers where they go, as many as were written; at least one
  * @throws AppError BLOCK_DAMAGED, RECORD_UNDECODABLE
  */
-export function readIntegers(reader: ChunkReader, count: number): Float64Array {
+export function readIntegers(reader: ChunkReader, integers: Float64Array): void {
   const { bytes } = reader;
   const head = bytes.u8();
   const method = head & METHOD_MASK;
   const first = bytes.zigzag();
   if (head > (METHOD_MASK | FLAG_SPARSE | FLAG_DIVISOR)) throw damaged(`method ${head} is unknown`);
-  if (method === METHOD.CONSTANT) return new Float64Array(count).fill(first);
+  if (method === METHOD.CONSTANT) {
+    integers.fill(first);
+    return;
+  }
   const divisor = (head & FLAG_DIVISOR) === 0 ? 1 : bytes.varint();
   const expected = bytes.zigzag();
-  const integers = new Float64Array(count);
   // The residues stand where the integers will, from the second on.
-  if ((head & FLAG_SPARSE) === 0) readSplit(reader, integers.subarray(1));
-  else readSparse(reader, integers.subarray(1));
+  const residues = integers.subarray(1);
+  if ((head & FLAG_SPARSE) === 0) readSplit(reader, residues);
+  else readSparse(reader, residues);
   integers[0] = first;
   integrate(integers, { method, expected, divisor });
-  return integers;
 }
 
 /** The greatest number that all offsets are multiples of. */
@@ -127,6 +132,8 @@ interface Residues extends Prediction {
   readonly residues: Float64Array;
   /** How many of them are zero. */
   readonly zeros: number;
+  /** Of their magnitudes. */
+  readonly sum: number;
 }
 
 /** The residues of the best prediction that leaves none too large. */
@@ -136,7 +143,7 @@ function leastResidues(offsets: Float64Array): Residues {
     const [one] = predictions;
     if (one === undefined) break;
     // Of equals the first stays first: no slope makes the zeros of a sparse column.
-    const best = predictions.reduce((least, other) => (other.sum < least.sum ? other : least), one);
+    const best = predictions.reduce((least, other) => (other.size < least.size ? other : least), one);
     const found = residuesOf(offsets, best);
     if (found !== undefined) return found;
     predictions = predictions.filter((other) => other !== best);
@@ -144,35 +151,47 @@ function leastResidues(offsets: Float64Array): Residues {
   throw new Error('unreachable: differences from a level within the offsets are never too large');
 }
 
-/** The predictions that there are, with the sizes of the residues that they leave. */
+/**
+ * The predictions that there are, with the sizes of the residues that they leave. Of a long run only some rows are looked
+ * at, runs of them all over it: what changes alike is predicted alike, and a worse choice only costs bytes.
+ */
 function predict(offsets: Float64Array): readonly Prediction[] {
   const { length } = offsets;
   const slope = Math.round((offsets[length - 1] ?? 0) / (length - 1));
   const firstDelta = offsets[1] ?? 0;
+  const step = length > LOOK_ROWS * LOOK_SHARE * 2 ? LOOK_ROWS * LOOK_SHARE : LOOK_ROWS;
   let sum = 0;
-  for (let i = 1; i < length; i++) sum += offsets[i] ?? 0;
-  const level = Math.round(sum / (length - 1));
+  let count = 0;
+  for (let from = 1; from < length; from += step) {
+    const end = Math.min(from + LOOK_ROWS, length);
+    for (let i = from; i < end; i++) sum += offsets[i] ?? 0;
+    count += end - from;
+  }
+  const level = Math.round(sum / count);
   let deltaSum = 0;
   let slopeSum = 0;
   let doubleSum = 0;
   let levelSum = 0;
-  let before = 0;
-  let deltaBefore = firstDelta;
-  for (let i = 1; i < length; i++) {
-    const offset = offsets[i] ?? 0;
-    const delta = offset - before;
-    deltaSum += Math.abs(delta);
-    slopeSum += Math.abs(delta - slope);
-    doubleSum += Math.abs(delta - deltaBefore);
-    levelSum += Math.abs(offset - level);
-    before = offset;
-    deltaBefore = delta;
+  for (let from = 1; from < length; from += step) {
+    const end = Math.min(from + LOOK_ROWS, length);
+    let before = offsets[from - 1] ?? 0;
+    let deltaBefore = from === 1 ? firstDelta : before - (offsets[from - 2] ?? 0);
+    for (let i = from; i < end; i++) {
+      const offset = offsets[i] ?? 0;
+      const delta = offset - before;
+      deltaSum += Math.abs(delta);
+      slopeSum += Math.abs(delta - slope);
+      doubleSum += Math.abs(delta - deltaBefore);
+      levelSum += Math.abs(offset - level);
+      before = offset;
+      deltaBefore = delta;
+    }
   }
   return [
-    { method: METHOD.DELTA, expected: 0, sum: deltaSum },
-    { method: METHOD.DELTA, expected: slope, sum: slopeSum },
-    { method: METHOD.DOUBLE_DELTA, expected: firstDelta, sum: doubleSum },
-    { method: METHOD.LEVEL, expected: level, sum: levelSum },
+    { method: METHOD.DELTA, expected: 0, size: deltaSum },
+    { method: METHOD.DELTA, expected: slope, size: slopeSum },
+    { method: METHOD.DOUBLE_DELTA, expected: firstDelta, size: doubleSum },
+    { method: METHOD.LEVEL, expected: level, size: levelSum },
   ];
 }
 
@@ -181,6 +200,7 @@ function residuesOf(offsets: Float64Array, prediction: Prediction): Residues | u
   const { method, expected } = prediction;
   const residues = residuesMemory.take(offsets.length - 1);
   let zeros = 0;
+  let sum = 0;
   let sizeMax = 0;
   let before = 0;
   let delta = expected;
@@ -191,9 +211,11 @@ function residuesOf(offsets: Float64Array, prediction: Prediction): Residues | u
     before = offset;
     residues[i] = residue;
     if (residue === 0) zeros++;
-    sizeMax = Math.max(sizeMax, Math.abs(residue));
+    const size = Math.abs(residue);
+    sum += size;
+    if (size > sizeMax) sizeMax = size;
   }
-  return sizeMax > RESIDUE_MAX ? undefined : { ...prediction, residues, zeros };
+  return sizeMax > RESIDUE_MAX ? undefined : { ...prediction, residues, zeros, sum };
 }
 
 /** Turns residues, in place, into integers; the first integer stands there already. */
@@ -256,8 +278,9 @@ function readSparse(reader: ChunkReader, residues: Float64Array): void {
     if (at >= residues.length) throw damaged('a residue behind the last row');
     places[i] = at;
   }
-  const others = new Float64Array(otherCount);
+  const others = othersMemory.take(otherCount);
   readSplit(reader, others);
+  residues.fill(0);
   for (let i = 0; i < otherCount; i++) residues[places[i] ?? 0] = others[i] ?? 0;
 }
 
@@ -302,11 +325,11 @@ function readSplit(reader: ChunkReader, residues: Float64Array): void {
     return;
   }
   const step = 2 ** width;
-  const lows = unpackBits(reader.noise(bitsLength(count, width)), count, width);
+  unpackBits(reader.noise(bitsLength(count, width)), residues, width);
   for (let i = 0; i < count; i++) {
     const head = heads[i] ?? 0;
     const whole = head < ESCAPE ? head : ESCAPE + bytes.varint();
-    residues[i] = unfold(whole * step + (lows[i] ?? 0));
+    residues[i] = unfold(whole * step + (residues[i] ?? 0));
   }
 }
 

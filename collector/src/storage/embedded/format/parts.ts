@@ -50,9 +50,11 @@ interface PlacedChunk {
 export class PartWriter {
   readonly #append: (bytes: Buffer) => number;
   readonly #table = new ByteWriter();
-  readonly #bytes = new ByteWriter(FORMAT_LIMITS.partTargetBytes * 2);
-  readonly #noise = new ByteWriter(FORMAT_LIMITS.partTargetBytes * 2);
-  readonly #chunk: ChunkWriter = { bytes: new ByteWriter(), noise: new ByteWriter() };
+  /** What all chunks of the part have written. */
+  readonly #written: ChunkWriter = {
+    bytes: new ByteWriter(FORMAT_LIMITS.partTargetBytes * 2),
+    noise: new ByteWriter(FORMAT_LIMITS.partTargetBytes * 2),
+  };
   /** Chunks of the part by a hash of their content. */
   readonly #seen = new Map<number, PlacedChunk>();
   #parts: Part[] = [];
@@ -72,19 +74,24 @@ export class PartWriter {
 
   /** Adds what `write` writes as one chunk. */
   add(write: (writer: ChunkWriter) => void): void {
-    const { bytes, noise } = this.#chunk;
-    bytes.reset();
-    noise.reset();
-    write(this.#chunk);
-    this.addEncoded({ bytes: bytes.view(), noise: noise.view() });
+    const { bytes, noise } = this.#written;
+    if (bytes.length + noise.length >= FORMAT_LIMITS.partTargetBytes) this.#close();
+    const bytesAt = bytes.length;
+    const noiseAt = noise.length;
+    write(this.#written);
+    const bytesLength = bytes.length - bytesAt;
+    const noiseLength = noise.length - noiseAt;
+    this.#enter({ number: this.#partCount, bytesAt, bytesLength, noiseAt, noiseLength });
+    this.#hostCount++;
+    this.#partCount++;
   }
 
   /** Adds a chunk as it is; copies it. */
   addEncoded(chunk: Chunk): void {
-    if (this.#bytes.length + this.#noise.length >= FORMAT_LIMITS.partTargetBytes) this.#close();
-    this.#place(chunk);
-    this.#hostCount++;
-    this.#partCount++;
+    this.add(({ bytes, noise }) => {
+      if (chunk.bytes.length > 0) bytes.bytes(chunk.bytes);
+      if (chunk.noise.length > 0) noise.bytes(chunk.noise);
+    });
   }
 
   /** Ends the host and gives its parts. */
@@ -96,69 +103,86 @@ export class PartWriter {
     return parts;
   }
 
-  /** Puts a chunk behind the others, or refers to an equal one. */
-  #place({ bytes, noise }: Chunk): void {
-    if (bytes.length === 0) {
+  /** Puts a chunk that was just written into the table; one that equals another one is taken back. */
+  #enter(chunk: PlacedChunk): void {
+    const { bytesAt, bytesLength, noiseAt, noiseLength } = chunk;
+    if (bytesLength === 0) {
       this.#table.varint(TABLE.PLAIN);
       return;
     }
-    const key = hashOf(bytes, noise.length);
+    const key = this.#hashOf(chunk);
     const seen = this.#seen.get(key);
-    if (seen !== undefined && this.#isAt(seen, { bytes, noise })) {
-      this.#table.varint((this.#partCount - seen.number) * 4 + TABLE.SAME);
+    if (seen !== undefined && this.#areEqual(seen, chunk)) {
+      this.#written.bytes.truncate(bytesAt);
+      this.#written.noise.truncate(noiseAt);
+      this.#table.varint((chunk.number - seen.number) * 4 + TABLE.SAME);
       return;
     }
-    const place = { number: this.#partCount, bytesAt: this.#bytes.length, noiseAt: this.#noise.length };
-    this.#seen.set(key, { ...place, bytesLength: bytes.length, noiseLength: noise.length });
-    this.#table.varint(bytes.length * 4 + (noise.length > 0 ? TABLE.WITH_NOISE : TABLE.PLAIN));
-    if (noise.length > 0) this.#table.varint(noise.length);
-    this.#bytes.bytes(bytes);
-    this.#noise.bytes(noise);
+    this.#seen.set(key, chunk);
+    this.#table.varint(bytesLength * 4 + (noiseLength > 0 ? TABLE.WITH_NOISE : TABLE.PLAIN));
+    if (noiseLength > 0) this.#table.varint(noiseLength);
   }
 
-  #isAt({ bytesAt, bytesLength, noiseAt, noiseLength }: PlacedChunk, { bytes, noise }: Chunk): boolean {
+  /**
+   * Equal for equal chunks, and seldom for others: over the two ends of the bytes, where method, first value and the newest
+   * residues stand.
+   */
+  #hashOf({ bytesAt, bytesLength, noiseLength }: PlacedChunk): number {
+    const bytes = this.#written.bytes.view();
+    const end = bytesAt + bytesLength;
+    const headEnd = Math.min(bytesAt + HASHED_BYTES, end);
+    let hash = bytesLength * 31 + noiseLength;
+    for (let i = bytesAt; i < headEnd; i++) hash = mixed(hash, bytes[i] ?? 0);
+    for (let i = Math.max(headEnd, end - HASHED_BYTES); i < end; i++) hash = mixed(hash, bytes[i] ?? 0);
+    return hash;
+  }
+
+  #areEqual(left: PlacedChunk, right: PlacedChunk): boolean {
+    if (left.bytesLength !== right.bytesLength || left.noiseLength !== right.noiseLength) return false;
+    const { bytes, noise } = this.#written;
     return (
-      bytes.equals(this.#bytes.view().subarray(bytesAt, bytesAt + bytesLength)) &&
-      noise.equals(this.#noise.view().subarray(noiseAt, noiseAt + noiseLength))
+      areSame(bytes.view(), { leftAt: left.bytesAt, rightAt: right.bytesAt, length: left.bytesLength }) &&
+      areSame(noise.view(), { leftAt: left.noiseAt, rightAt: right.noiseAt, length: left.noiseLength })
     );
   }
 
   #close(): void {
     if (this.#partCount === 0) return;
-    const raw = Buffer.concat([this.#table.view(), this.#bytes.view()]);
+    const { bytes, noise } = this.#written;
+    const raw = Buffer.concat([this.#table.view(), bytes.view()]);
     const compressed = zstdCompressSync(raw, {
       params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
       // Known sizes make smaller tables and one pass: a third less time.
       pledgedSrcSize: raw.length,
       chunkSize: raw.length + COMPRESS_SLACK,
     });
-    const stored = Buffer.concat([compressed, this.#noise.view()]);
+    const stored = Buffer.concat([compressed, noise.view()]);
     this.#parts.push({
       offset: this.#append(stored),
       storedLength: stored.length,
-      noiseLength: this.#noise.length,
+      noiseLength: noise.length,
       rawLength: raw.length,
       crc: crc32(stored),
       chunkCount: this.#partCount,
       firstChunk: this.#hostCount - this.#partCount,
     });
-    for (const writer of [this.#table, this.#bytes, this.#noise]) writer.reset();
+    for (const writer of [this.#table, bytes, noise]) writer.reset();
     this.#seen.clear();
     this.#partCount = 0;
   }
 }
 
-/**
- * Equal for equal chunks, and seldom for others: over the two ends of the bytes, where method, first value and the newest
- * residues stand.
- */
-function hashOf(bytes: Buffer, noiseLength: number): number {
-  let hash = bytes.length * 31 + noiseLength;
-  const headEnd = Math.min(HASHED_BYTES, bytes.length);
-  for (let i = 0; i < headEnd; i++) hash = (Math.imul(hash, 16_777_619) ^ (bytes[i] ?? 0)) | 0;
-  for (let i = Math.max(headEnd, bytes.length - HASHED_BYTES); i < bytes.length; i++)
-    hash = (Math.imul(hash, 16_777_619) ^ (bytes[i] ?? 0)) | 0;
-  return hash;
+/** A step of FNV-1a. */
+function mixed(hash: number, byte: number): number {
+  return Math.imul(hash ^ byte, 16_777_619);
+}
+
+function areSame(
+  bytes: Buffer,
+  { leftAt, rightAt, length }: { readonly leftAt: number; readonly rightAt: number; readonly length: number },
+): boolean {
+  if (length === 0) return true;
+  return bytes.compare(bytes, leftAt, leftAt + length, rightAt, rightAt + length) === 0;
 }
 
 /** A part after decompression. Its chunks are views of one buffer, made when they are asked for. */

@@ -122,26 +122,28 @@ export class BlockReader {
    * @throws BlockDamage: the column is lost
    */
   column(group: Group, index: number, stream = 0, wanted?: RowRange): ColumnValues | undefined {
-    return readOrDamage({ ...placeOf(this.#file, group), column: index }, () => {
+    const { hostId, schemaHash } = group;
+    return readOrDamage({ file: this.#file, hostId, schemaHash, column: index }, () => {
       const streamCount = STREAMS[this.resolution].length;
       const { entry, located } = this.#locate(group);
       const { rowCount, columnCount, firstChunk, segmentRows } = located;
-      const states = readStates(new ChunkReader(this.#chunk(entry, firstChunk + 1 + index)), rowCount);
+      const states = readStates(this.#chunk(entry, firstChunk + 1 + index), rowCount);
       const { length } = segmentRows;
       const at = firstChunk + 1 + columnCount + (index * streamCount + stream) * length;
-      if (length === 1) {
-        const values = readSegment(this.#chunk(entry, at), rowCount, states);
-        return values && { values, states };
-      }
-      const values = new Float64Array(rowCount).fill(Number.NaN);
+      const values = new Float64Array(rowCount);
+      if (length === 1)
+        return readSegment(this.#chunk(entry, at), values, states) ? { values, states } : undefined;
       let row = 0;
       for (const [segment, rows] of segmentRows.entries()) {
         const end = row + rows;
         const isWanted = wanted === undefined || (row < wanted.toRow && end > wanted.fromRow);
         if (isWanted) {
-          const found = readSegment(this.#chunk(entry, at + segment), rows, states?.subarray(row, end));
-          if (found === undefined) throw damaged('a segment has no values');
-          values.set(found, row);
+          const chunk = this.#chunk(entry, at + segment);
+          if (!readSegment(chunk, values.subarray(row, end), states?.subarray(row, end)))
+            throw damaged('a segment has no values');
+        } else {
+          // Nobody looks at them; but whoever did would not take them for values.
+          values.fill(Number.NaN, row, end);
         }
         row = end;
       }
@@ -158,7 +160,7 @@ export class BlockReader {
       const { entry, located } = this.#locate(group);
       const { rowCount, columnCount, firstChunk, segmentRows } = located;
       const states = Array.from({ length: columnCount }, (_, index) =>
-        readStates(new ChunkReader(this.#chunk(entry, firstChunk + 1 + index)), rowCount),
+        readStates(this.#chunk(entry, firstChunk + 1 + index), rowCount),
       );
       const valuesAt = firstChunk + 1 + columnCount;
       return states.map((own, index) => ({
@@ -264,17 +266,13 @@ export class BlockReader {
   }
 }
 
-/** The values of a segment, undefined when there are none although rows are present. */
-function readSegment(
-  chunk: Chunk,
-  rowCount: number,
-  states: Uint8Array | undefined,
-): Float64Array | undefined {
-  if (chunk.bytes.length === 0 && states?.includes(STATE.PRESENT) !== false) return undefined;
+/** Reads the values of a segment; false when there are none although rows are present. */
+function readSegment(chunk: Chunk, values: Float64Array, states: Uint8Array | undefined): boolean {
+  if (chunk.bytes.length === 0 && states?.includes(STATE.PRESENT) !== false) return false;
   const reader = new ChunkReader(chunk);
-  const values = readValues(reader, rowCount, states);
+  readValues(reader, values, states);
   reader.expectEnd();
-  return values;
+  return true;
 }
 
 /** The part that holds a chunk of the host. */

@@ -60,7 +60,8 @@ export function readTimes(
 ): Float64Array {
   const reader = new ChunkReader(chunk);
   const distance = reader.bytes.varint();
-  const times = readIntegers(reader, rowCount);
+  const times = new Float64Array(rowCount);
+  readIntegers(reader, times);
   reader.expectEnd();
   if (distance > 0) addEarlier(times, earlier(distance));
   for (let row = 1; row < rowCount; row++) {
@@ -76,6 +77,7 @@ function addEarlier(
   if (group === undefined || group.rowCount !== times.length) throw damaged('its times refer to nothing');
   const reader = new ChunkReader(group.chunk);
   if (reader.bytes.varint() !== 0) throw damaged('its times refer to times that refer to others');
-  const base = readIntegers(reader, group.rowCount);
+  const base = new Float64Array(group.rowCount);
+  readIntegers(reader, base);
   for (let row = 0; row < times.length; row++) times[row] = (times[row] ?? 0) + (base[row] ?? 0);
 }

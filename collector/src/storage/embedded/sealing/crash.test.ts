@@ -136,33 +136,53 @@ test('merging loses nothing and doubles nothing, wherever it dies', async () => 
   expect(steps.lastIndexOf('sync folder')).toBeLessThan(steps.indexOf('change'));
 }, 60_000);
 
-test('an hour that is too old goes as a whole or not at all, wherever letting it go dies', async () => {
-  const all = await wanted();
-  const hourEndMs = BASE_MS + HOUR_MS;
-  const kept = all.map(([labels, times, values]) => {
-    const from = times.findIndex((timeMs) => timeMs >= hourEndMs);
-    return [labels, times.slice(from), values.slice(from)];
-  });
-  expect(kept).not.toEqual(all);
-  const ageMs = { raw: 20 * HOUR_MS, '5m': 365 * DAY_MS, '1h': 365 * DAY_MS };
-  const nowMs = BASE_MS + 20 * HOUR_MS + 80 * 60_000;
-  const steps = await dieEverywhere({
-    keeper: { retention: { ageMs, bytesMax: undefined } },
-    async act(store, mortal) {
-      await store.seal(HOUR_MS, BASE_MS);
-      // The file goes with the second look that finds it without a name.
-      await store.sealMortally(mortal, HOUR_MS, nowMs);
-      await store.sealMortally(mortal, HOUR_MS, nowMs);
-    },
-    async check(store, isDone) {
-      const found = await everything(store);
-      expect(isDone ? [kept] : [all, kept]).toContainEqual(found);
-    },
-  });
-  expect(steps.slice(0, 2)).toEqual(['change', 'changed']);
-  expect(steps.filter((step) => step === 'remove')).toHaveLength(1);
-  expect(steps.indexOf('remove')).toBeGreaterThan(steps.indexOf('changed'));
-}, 60_000);
+const forever = { raw: 365 * DAY_MS, '5m': 365 * DAY_MS, '1h': 365 * DAY_MS };
+
+/** By which an hour may go; each time the second one is not old enough. */
+const LETTING_GO: readonly (readonly [why: string, keeper: Partial<KeeperSettings>, nowMs: number])[] = [
+  [
+    'too old',
+    { retention: { ageMs: { ...forever, raw: 20 * HOUR_MS }, bytesMax: undefined } },
+    BASE_MS + 20 * HOUR_MS + 80 * 60_000,
+  ],
+  // Of too much only what is older than a day goes.
+  ['too much', { retention: { ageMs: forever, bytesMax: 1 } }, BASE_MS + DAY_MS + 90 * 60_000],
+  [
+    'in the way of the reserve',
+    { retention: { ageMs: forever, bytesMax: undefined }, reserveBytes: Number.MAX_SAFE_INTEGER },
+    BASE_MS + DAY_MS + 90 * 60_000,
+  ],
+];
+
+test.each(LETTING_GO)(
+  'an hour that is %s goes as a whole or not at all, wherever letting it go dies',
+  async (_why, keeper, nowMs) => {
+    const all = await wanted();
+    const hourEndMs = BASE_MS + HOUR_MS;
+    const kept = all.map(([labels, times, values]) => {
+      const from = times.findIndex((timeMs) => timeMs >= hourEndMs);
+      return [labels, times.slice(from), values.slice(from)];
+    });
+    expect(kept).not.toEqual(all);
+    const steps = await dieEverywhere({
+      keeper,
+      async act(store, mortal) {
+        await store.seal(HOUR_MS, BASE_MS);
+        // The file goes with the second look that finds it without a name.
+        await store.sealMortally(mortal, HOUR_MS, nowMs);
+        await store.sealMortally(mortal, HOUR_MS, nowMs);
+      },
+      async check(store, isDone) {
+        const found = await everything(store);
+        expect(isDone ? [kept] : [all, kept]).toContainEqual(found);
+      },
+    });
+    expect(steps.slice(0, 2)).toEqual(['change', 'changed']);
+    expect(steps.filter((step) => step === 'remove')).toHaveLength(1);
+    expect(steps.indexOf('remove')).toBeGreaterThan(steps.indexOf('changed'));
+  },
+  60_000,
+);
 
 test('a host that was deleted is gone at once, and nothing of the others, wherever its deletion dies', async () => {
   const all = await wanted();

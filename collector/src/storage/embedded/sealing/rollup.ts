@@ -111,7 +111,7 @@ class Rolled {
   }
 
   column(): Column {
-    const isComplete = this.states.every((state) => state === STATE.PRESENT);
+    const isComplete = !this.states.includes(STATE.ABSENT) && !this.states.includes(STATE.STALE);
     const { count, min, max, sum, last, increase } = this;
     return {
       states: isComplete ? undefined : this.states,
@@ -175,8 +175,9 @@ function rollUpColumn(
 }
 
 function combineColumn({ states, streams }: Column, { begins, timesMs }: Spans): Column {
-  const rolled = new Rolled(timesMs.length, streams[ROLLUP.INCREASE] !== undefined);
-  const stream = (index: number, row: number): number => streams[index]?.[row] ?? Number.NaN;
+  // In the order of ROLLUP.
+  const [counts, mins, maxs, sums, lasts, increases] = streams;
+  const rolled = new Rolled(timesMs.length, increases !== undefined);
   for (let at = 0; at < timesMs.length; at++) {
     const end = begins[at + 1] ?? 0;
     let isEmpty = true;
@@ -187,15 +188,20 @@ function combineColumn({ states, streams }: Column, { begins, timesMs }: Spans):
         else rolled.count[at] = -Math.abs(rolled.count[at] ?? 0);
         continue;
       }
-      const count = stream(ROLLUP.COUNT, row);
+      const count = counts?.[row] ?? Number.NaN;
       const total = Math.abs(rolled.count[at] ?? 0) + Math.abs(count);
       rolled.states[at] = STATE.PRESENT;
       rolled.count[at] = count < 0 ? -total : total;
-      rolled.min[at] = isEmpty ? stream(ROLLUP.MIN, row) : lesser(rolled.min[at], stream(ROLLUP.MIN, row));
-      rolled.max[at] = isEmpty ? stream(ROLLUP.MAX, row) : greater(rolled.max[at], stream(ROLLUP.MAX, row));
-      rolled.sum[at] = (rolled.sum[at] ?? 0) + stream(ROLLUP.SUM, row);
-      rolled.last[at] = stream(ROLLUP.LAST, row);
-      rolled.increase[at] = (rolled.increase[at] ?? 0) + stream(ROLLUP.INCREASE, row);
+      rolled.last[at] = lasts?.[row] ?? Number.NaN;
+      if (increases !== undefined) {
+        rolled.increase[at] = (rolled.increase[at] ?? 0) + (increases[row] ?? Number.NaN);
+      } else {
+        const min = mins?.[row] ?? Number.NaN;
+        const max = maxs?.[row] ?? Number.NaN;
+        rolled.min[at] = isEmpty ? min : lesser(rolled.min[at], min);
+        rolled.max[at] = isEmpty ? max : greater(rolled.max[at], max);
+        rolled.sum[at] = (rolled.sum[at] ?? 0) + (sums?.[row] ?? Number.NaN);
+      }
       isEmpty = false;
     }
   }

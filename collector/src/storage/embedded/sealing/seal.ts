@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeIntoColumns, decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { HashedSchema, Schema } from '@rollcall/shared/protocol/schema.ts';
-import type { NewBlock, SealedRange } from '../../../journal/blocks.ts';
+import type { NewBlock, ReplacedRecords } from '../../../journal/blocks.ts';
 import { COLLECTOR_AGENT_ID } from '../../../journal/journal.ts';
 import type { JournalSnapshot, LaneRange } from '../../../journal/reader.ts';
 import { toBlock } from '../block.ts';
@@ -23,7 +23,7 @@ export type MadeBlock = Omit<NewBlock, 'madeMs'>;
 export interface Sealed {
   /** None when the window holds no samples. */
   readonly blocks: readonly MadeBlock[];
-  readonly seal: SealedRange & { readonly rows: number; readonly samples: number };
+  readonly seal: ReplacedRecords;
 }
 
 /**
@@ -70,7 +70,7 @@ export async function sealWindow(
   const numbers = schemaNumbers(snapshot);
   const schemas = new Map<string, HashedSchema>();
   const deleted = new Set(snapshot.deletedAgents().map(({ agentId }) => agentId));
-  const replaced = { rows: 0, samples: 0 };
+  const replaced = { rows: 0, samples: 0, foundFromPos: Number.MAX_SAFE_INTEGER, foundToPos: 0 };
   // A reading may lie somewhat outside of the window of its record.
   const offsetMs = Math.max(0, ...[...lanesByHost.values()].flat().map(({ offsetMsMax }) => offsetMsMax));
   const header = {
@@ -133,7 +133,7 @@ interface HostSource {
   readonly numbers: SchemaNumbers;
   readonly window: Window;
   /** Counts the records that the block replaces. */
-  readonly replaced: { rows: number; samples: number };
+  readonly replaced: { rows: number; samples: number; foundFromPos: number; foundToPos: number };
 }
 
 /** The groups of a host. */
@@ -206,6 +206,8 @@ function* tickBodies(
   })) {
     replaced.rows++;
     replaced.samples += samples;
+    replaced.foundFromPos = Math.min(replaced.foundFromPos, pos);
+    replaced.foundToPos = Math.max(replaced.foundToPos, pos);
     if (isTick) yield { pos, timeMs, body: recordBody(decodeRecord(bytes, 0)) };
   }
 }

@@ -32,12 +32,21 @@ const blockSchema = z.object({
   schemas: z.array(z.object({ hash: z.string(), bytes: z.instanceof(Uint8Array) })),
 });
 
+const replacedSchema = z.object({
+  ...window,
+  lastPos: z.number(),
+  rows: z.number(),
+  samples: z.number(),
+  foundFromPos: z.number(),
+  foundToPos: z.number(),
+});
+
 const resultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('idle') }),
   z.object({
     kind: z.literal('made'),
     blocks: z.array(blockSchema),
-    seal: z.object({ ...window, lastPos: z.number(), rows: z.number(), samples: z.number() }).optional(),
+    seal: replacedSchema.optional(),
   }),
 ]);
 
