@@ -55,6 +55,12 @@ export interface Rows {
   readonly states: Uint8Array | undefined;
 }
 
+/** Samples of a series that came at once; the arrays are never changed, and series of one sampler share their times. */
+interface Part {
+  readonly timesMs: Float64Array<ArrayBuffer>;
+  readonly values: Float64Array<ArrayBuffer>;
+}
+
 const NO_NUMBERS = new Float64Array(0);
 /** What a series has room for once it has more than its first samples. */
 const GROWN_LENGTH_MIN = 32;
@@ -63,10 +69,15 @@ export class GrowingSeries {
   readonly labels: Labels;
   /** The last sample of the source that adds at the moment was a value. */
   isLive = false;
+  #parts: Part[] = [];
+  /** Samples in all parts. */
+  #partsLength = 0;
+  /** What came one by one after the parts. */
   #timestamps = NO_NUMBERS;
   #values = NO_NUMBERS;
   #length = 0;
-  /** Positions of stale markers, once there are any. */
+  #lastMs = Number.NEGATIVE_INFINITY;
+  /** Positions of stale markers, counted from the first sample of all, once there are any. */
   #stale: Set<number> | undefined;
   #isRising = true;
   #rolled: RolledSeries | undefined;
@@ -76,7 +87,7 @@ export class GrowingSeries {
   }
 
   get isEmpty(): boolean {
-    return this.#length === 0 && this.#rolled === undefined;
+    return this.#partsLength + this.#length === 0 && this.#rolled === undefined;
   }
 
   /** What older time has of it as rollups; the samples come after them. */
@@ -90,22 +101,22 @@ export class GrowingSeries {
     const at = this.#length;
     this.#noteOrder(timeMs);
     if (at === this.#timestamps.length) this.#grow(1);
-    if (isStale) (this.#stale ??= new Set()).add(at);
+    if (isStale) (this.#stale ??= new Set()).add(this.#partsLength + at);
     this.#timestamps[at] = timeMs;
     this.#values[at] = isStale ? Number.NaN : value;
     this.#length++;
+    this.#lastMs = timeMs;
   }
 
-  /** Adds values of rising times, all present, at once. */
-  pushAll(timesMs: Float64Array, values: Float64Array): void {
+  /** Adds values of rising times, all present, at once. The arrays are kept, and are not to be changed afterwards. */
+  pushAll(timesMs: Float64Array<ArrayBuffer>, values: Float64Array<ArrayBuffer>): void {
     const [firstMs] = timesMs;
     if (firstMs === undefined) return;
     this.isLive = true;
     this.#noteOrder(firstMs);
-    if (this.#length + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
-    this.#timestamps.set(timesMs, this.#length);
-    this.#values.set(values, this.#length);
-    this.#length += timesMs.length;
+    this.#closeTail();
+    this.#addPart({ timesMs, values });
+    this.#lastMs = timesMs.at(-1) ?? firstMs;
   }
 
   /** Makes room for so many samples that will follow. */
@@ -129,40 +140,43 @@ export class GrowingSeries {
     for (let row = 0, at = index; row < timesMs.length; row++, at += seriesCount)
       own[start + row] = values[at] ?? Number.NaN;
     this.#length += timesMs.length;
+    this.#lastMs = timesMs.at(-1) ?? firstMs;
   }
 
-  /** The series with rising timestamps. Of samples of one time the first value counts; a value beats a stale marker. */
-  finish(): Series {
-    if (this.#rolled !== undefined) return this.#behindRollups(this.#rolled.finish());
-    if (!this.#isRising) return this.#sorted().finish();
-    const length = this.#length;
-    const stale = this.#stale === undefined ? undefined : new Uint8Array(length);
+  /**
+   * The series with rising timestamps. Of samples of one time the first value counts; a value beats a stale marker.
+   * @param times puts times together for all series of a read
+   */
+  finish(times: JoinedTimes): Series {
+    this.#closeTail();
+    const [first] = this.#parts;
+    const isOne = this.#parts.length === 1 && first !== undefined;
+    const timestamps = isOne ? first.timesMs : times.of(this.#parts.map(({ timesMs }) => timesMs));
+    const values = isOne ? first.values : joined(this.#parts.map((part) => part.values));
+    const stale = this.#stale === undefined ? undefined : new Uint8Array(values.length);
     for (const at of this.#stale ?? []) if (stale !== undefined) stale[at] = 1;
-    return {
-      labels: this.labels,
-      timestamps: exactly(this.#timestamps, length),
-      values: exactly(this.#values, length),
-      stale,
-    };
-  }
-
-  #behindRollups({ timesMs, values, counts }: RolledPoints): Series {
-    const series = new GrowingSeries(this.labels);
-    series.#grow(timesMs.length + this.#length);
-    series.pushAll(timesMs, values);
-    for (let at = 0; at < this.#length; at++)
-      series.push(this.#timestamps[at] ?? 0, this.#values[at] ?? Number.NaN, this.#isStaleAt(at));
-    const finished = series.finish();
-    if (counts === undefined) return finished;
-    return { ...finished, counts: countsAt(finished.timestamps, { timesMs, counts }) };
+    const found = { labels: this.labels, timestamps, values, stale };
+    if (this.#rolled !== undefined) return behindRollups(this.#rolled.finish(), found, times);
+    return this.#isRising ? found : inOrder(found, times);
   }
 
   #noteOrder(timeMs: number): void {
-    if (this.#length > 0 && timeMs <= (this.#timestamps[this.#length - 1] ?? 0)) this.#isRising = false;
+    if (timeMs <= this.#lastMs) this.#isRising = false;
   }
 
-  #isStaleAt(at: number): boolean {
-    return this.#stale?.has(at) ?? false;
+  #addPart(part: Part): void {
+    this.#parts.push(part);
+    this.#partsLength += part.timesMs.length;
+  }
+
+  /** Makes a part of what came one by one. */
+  #closeTail(): void {
+    const length = this.#length;
+    if (length === 0) return;
+    this.#addPart({ timesMs: exactly(this.#timestamps, length), values: exactly(this.#values, length) });
+    this.#timestamps = NO_NUMBERS;
+    this.#values = NO_NUMBERS;
+    this.#length = 0;
   }
 
   #grow(count: number): void {
@@ -173,23 +187,69 @@ export class GrowingSeries {
     this.#timestamps = enlarged(this.#timestamps, capacity);
     this.#values = enlarged(this.#values, capacity);
   }
+}
 
-  #sorted(): GrowingSeries {
-    const rank = (at: number): number => (this.#isStaleAt(at) ? 1 : 0);
-    const timeOf = (at: number): number => this.#timestamps[at] ?? 0;
-    const order = Array.from({ length: this.#length }, (_, at) => at).sort(
-      (a, b) => timeOf(a) - timeOf(b) || rank(a) - rank(b) || a - b,
-    );
-    const series = new GrowingSeries(this.labels);
-    let lastMs = Number.NEGATIVE_INFINITY;
-    for (const at of order) {
-      const timeMs = timeOf(at);
-      if (timeMs === lastMs) continue;
-      series.push(timeMs, this.#values[at] ?? Number.NaN, this.#isStaleAt(at));
-      lastMs = timeMs;
-    }
-    return series;
+/** Times of parts as one array; series with the same parts get the same array. */
+export class JoinedTimes {
+  /** By the last of the parts. */
+  readonly #known = new Map<
+    Float64Array,
+    { readonly parts: readonly Float64Array[]; readonly all: Float64Array<ArrayBuffer> }
+  >();
+
+  of(parts: readonly Float64Array[]): Float64Array<ArrayBuffer> {
+    const last = parts.at(-1);
+    if (last === undefined) return new Float64Array(0);
+    const known = this.#known.get(last);
+    if (known?.parts.length === parts.length && parts.every((part, i) => part === known.parts[i]))
+      return known.all;
+    const all = joined(parts);
+    this.#known.set(last, { parts, all });
+    return all;
   }
+}
+
+function joined(parts: readonly Float64Array[]): Float64Array<ArrayBuffer> {
+  const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** A series with what older time has of it as rollups in front. */
+function behindRollups(
+  { timesMs, values, counts }: RolledPoints,
+  samples: Series,
+  times: JoinedTimes,
+): Series {
+  const series = new GrowingSeries(samples.labels);
+  series.pushAll(timesMs.slice(), values.slice());
+  for (const [at, timeMs] of samples.timestamps.entries())
+    series.push(timeMs, samples.values[at] ?? Number.NaN, samples.stale?.[at] === 1);
+  const finished = series.finish(times);
+  if (counts === undefined) return finished;
+  return { ...finished, counts: countsAt(finished.timestamps, { timesMs, counts }) };
+}
+
+/** Sorts the samples of a series by time, and leaves one of each time. */
+function inOrder({ labels, timestamps, values, stale }: Series, times: JoinedTimes): Series {
+  const rank = (at: number): number => stale?.[at] ?? 0;
+  const timeOf = (at: number): number => timestamps[at] ?? 0;
+  const order = Array.from({ length: timestamps.length }, (_, at) => at).sort(
+    (a, b) => timeOf(a) - timeOf(b) || rank(a) - rank(b) || a - b,
+  );
+  const series = new GrowingSeries(labels);
+  let lastMs = Number.NEGATIVE_INFINITY;
+  for (const at of order) {
+    const timeMs = timeOf(at);
+    if (timeMs === lastMs) continue;
+    series.push(timeMs, values[at] ?? Number.NaN, rank(at) === 1);
+    lastMs = timeMs;
+  }
+  return series.finish(times);
 }
 
 /** How many samples the points at `timestamps` stand for: those of rollups for theirs, and one for every sample. */
@@ -225,6 +285,8 @@ export class SamplerTimeline {
   readonly #columns = new Map<Schema, readonly Column[]>();
   #current: readonly Column[] = [];
   #lastMs = Number.NEGATIVE_INFINITY;
+  /** Of the rows that were begun with; all series that they are in share it. */
+  #rowTimes = new Float64Array(0);
 
   /**
    * @param options.columnsOf the wanted series of a schema of this sampler
@@ -310,17 +372,19 @@ export class SamplerTimeline {
       this.#current = columns;
     }
     this.#lastMs = Math.max(this.#lastMs, timesMs.at(-1) ?? firstMs);
+    this.#rowTimes = timesMs.slice();
     return columns;
   }
 
   /**
-   * The values of a series in the rows that were begun with.
+   * The values of a series in the rows that were begun with; they are copied.
    * @throws AppError QUERY_LIMIT
    */
-  addColumn(series: GrowingSeries, timesMs: Float64Array, { values, states }: Rows): void {
+  addColumn(series: GrowingSeries, { values, states }: Rows): void {
+    const timesMs = this.#rowTimes;
     if (states === undefined) {
       this.#collector.count(timesMs.length);
-      series.pushAll(timesMs, values);
+      series.pushAll(timesMs, values.slice());
       return;
     }
     for (let row = 0; row < timesMs.length; row++) {

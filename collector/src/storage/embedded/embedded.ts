@@ -30,7 +30,7 @@ import { toBlock } from './block.ts';
 import type { BlockFile } from './block-file.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
-import { SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
+import { JoinedTimes, SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn, groupsIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
@@ -162,8 +162,9 @@ class Embedded implements EmbeddedStorage {
       await this.#collect(request, collector, { snapshot, view, pace });
       const grown = await sortInTurns([...collector.grown()], compareGrown, pace);
       const result: Series[] = [];
+      const times = new JoinedTimes();
       for (const series of grown) {
-        result.push(series.finish());
+        result.push(series.finish(times));
         if (pace.isDue) await pace.rest();
       }
       return result;
