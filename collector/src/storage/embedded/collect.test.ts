@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Labels } from '../labels.ts';
-import { GrowingSeries, JoinedTimes, SeriesCollector } from './collect.ts';
+import { SeriesCollector } from './collect.ts';
+import { GrowingSeries, JoinedTimes } from './growing-series.ts';
 
 const LABELS = Labels.of({ __name__: 'm' });
 
