@@ -4,6 +4,7 @@
  * through remote write.
  */
 import { writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
@@ -15,7 +16,7 @@ import { freePort } from '../test/harness/ports.ts';
 import { createToken, startCollector } from '../test/harness/processes.ts';
 import { differenceOf, type AnswerDifference } from './answer-difference.ts';
 import { conformanceFile } from './board.ts';
-import { cpuSecondsOf } from './process-figures.ts';
+import { cpuSecondsOf, loopCpuSecondsOf } from './process-figures.ts';
 import { enrollSimulated } from './fleet/enroll.ts';
 import { FleetHistory } from './fleet/history.ts';
 import { loadRecording } from './recording.ts';
@@ -32,14 +33,14 @@ export interface Size {
   readonly minutes: number;
   readonly intervalMs: number;
   readonly rounds: number;
+  /** Ask each query once before any is measured. */
+  readonly isWarmedUp?: boolean;
 }
 
 interface Backend {
   readonly name: string;
   readonly url: string;
   readonly pid: number;
-  /** Parameters that keep it from answering out of a cache. */
-  readonly extra: Readonly<Record<string, string>>;
 }
 
 /** A query, and when it is asked; a range begins so long before the end of the data. */
@@ -62,6 +63,8 @@ export interface Result {
   readonly ms: readonly number[];
   /** CPU time of each backend's process for all rounds; the clock of the kernel ticks every 10 ms, so only sums tell. */
   readonly cpuMs: readonly number[];
+  /** Of the collector's CPU time that of its event loop, with the helpers of the engine; the rest is the reading threads'. */
+  readonly loopCpuMs: number;
   /** Series of each answer; -1 is an error. */
   readonly series: readonly number[];
   /** Between our answer and that of the first of the others; undefined when one of them is an error. */
@@ -127,13 +130,20 @@ export async function askAll(comparison: Comparison): Promise<Report> {
     const counts: number[] = [];
     for (const url of urls) counts.push(await sampleCount(url, { ...size, endMs, expected }));
     const { pid = 0 } = collector.child;
-    const rollcall: Backend = { name: 'rollcall', url: collector.url, pid, extra: {} };
+    const rollcall: Backend = { name: 'rollcall', url: collector.url, pid };
     const backends = [rollcall, ...others];
+    const clients = backends.map(({ url }) => new QueryClient(url));
     const results: Result[] = [];
+    // Compilers and caches of all of them are warm before anything is measured.
+    for (const query of size.isWarmedUp === true ? queries : []) {
+      const body = formOf(query, { ...size, endMs });
+      for (const client of clients) await client.ask(query, body);
+    }
     for (const [i, query] of queries.entries()) {
       if (i % 50 === 0) progress(`asked ${i} of ${queries.length} queries`);
-      results.push(await timeQuery(query, backends, { ...size, endMs }));
+      results.push(await timeQuery(query, { backends, clients }, { ...size, endMs }));
     }
+    for (const client of clients) client.close();
     return {
       date: new Date().toISOString().slice(0, 10),
       machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
@@ -173,8 +183,7 @@ export async function startOthers(folder: string): Promise<readonly Other[]> {
       flags.map((flag) => flag.replace('ADDRESS', address)),
       url + ready,
     );
-    const extra = name === 'prometheus' ? {} : { nocache: '1' };
-    others.push({ name, url, pid: program.pid, extra, program });
+    others.push({ name, url, pid: program.pid, program });
   };
   await start(
     'prometheus',
@@ -267,38 +276,43 @@ async function post(url: string, body: Uint8Array): Promise<void> {
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${answer}`);
 }
 
+function timesOf(query: Query, { minutes, endMs }: Size & { readonly endMs: number }) {
+  const end = endMs / 1000;
+  if (query.isInstant) return { time: end };
+  return { start: end - (query.minutes ?? minutes) * 60, end, step: query.stepS ?? STEP_S };
+}
+
+/** The form of a query, with the parameters that keep backends from answering out of a cache; others pay them no heed. */
+function formOf(query: Query, size: Size & { readonly endMs: number }): string {
+  const form = new URLSearchParams({ query: query.text, nocache: '1' });
+  for (const [name, value] of Object.entries(timesOf(query, size))) form.set(name, String(value));
+  return form.toString();
+}
+
 async function timeQuery(
   query: Query,
-  backends: readonly Backend[],
-  { rounds, minutes, endMs }: Size & { readonly endMs: number },
+  { backends, clients }: { readonly backends: readonly Backend[]; readonly clients: readonly QueryClient[] },
+  size: Size & { readonly endMs: number },
 ): Promise<Result> {
-  const end = endMs / 1000;
   const route = query.isInstant ? 'query' : 'query_range';
-  const times = query.isInstant
-    ? { time: end }
-    : {
-        start: end - (query.minutes ?? minutes) * 60,
-        end,
-        step: query.stepS ?? STEP_S,
-      };
   const answers: QueryAnswer[] = [];
-  for (const { url } of backends) answers.push(await ask(url, route, { query: query.text, ...times }));
+  for (const { url } of backends)
+    answers.push(await ask(url, route, { query: query.text, ...timesOf(query, size) }));
   const elapsed = backends.map((): number[] => []);
   const cpuMs = backends.map(() => 0);
-  for (let round = 0; round < rounds; round++) {
-    for (const [i, { url, pid, extra }] of backends.entries()) {
-      const body = new URLSearchParams({ query: query.text, ...extra });
-      for (const [name, value] of Object.entries(times)) body.set(name, String(value));
+  let loopCpuMs = 0;
+  const body = formOf(query, size);
+  for (let round = 0; round < size.rounds; round++) {
+    const order = [...backends.entries()];
+    // Nobody always comes after the one that used the processor's caches most.
+    for (const [i, { pid }] of round % 2 === 0 ? order : order.toReversed()) {
       const cpuBefore = cpuSecondsOf(pid);
+      const loopBefore = i === 0 ? loopCpuSecondsOf(pid) : 0;
       const startMs = performance.now();
-      const response = await fetch(`${url}/api/v1/${route}`, {
-        method: 'POST',
-        body,
-        headers: { 'Accept-Encoding': 'identity' },
-      });
-      await response.arrayBuffer();
+      await clients[i]?.ask(query, body);
       elapsed[i]?.push(performance.now() - startMs);
       cpuMs[i] = (cpuMs[i] ?? 0) + (cpuSecondsOf(pid) - cpuBefore) * 1000;
+      if (i === 0) loopCpuMs += (loopCpuSecondsOf(pid) - loopBefore) * 1000;
     }
   }
   const [ours, theirs] = answers;
@@ -307,9 +321,43 @@ async function timeQuery(
     text: query.text,
     ms: elapsed.map(median),
     cpuMs,
+    loopCpuMs,
     series: answers.map(seriesCount),
     difference: ours === undefined || theirs === undefined ? undefined : differenceOf(ours, theirs),
   };
+}
+
+/** Asks over one connection that stays open; a whole HTTP client would take longer than the small answers do. */
+class QueryClient {
+  readonly #url: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** Resolves when the answer was read to its end, whatever it says. */
+  ask({ isInstant }: Query, body: string): Promise<void> {
+    const headers = {
+      'Content-Type': 'application/x-www-form-urlencoded',
+      'Content-Length': Buffer.byteLength(body),
+      'Accept-Encoding': 'identity',
+    };
+    const url = `${this.#url}/api/v1/${isInstant ? 'query' : 'query_range'}`;
+    return new Promise((resolve, reject) => {
+      const sent = request(url, { agent: this.#agent, method: 'POST', headers }, (response) => {
+        response.on('error', reject);
+        response.on('end', () => resolve());
+        response.resume();
+      });
+      sent.on('error', reject);
+      sent.end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
 }
 
 function median(values: readonly number[]): number {

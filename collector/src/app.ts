@@ -35,7 +35,7 @@ import { accessTokens, type AccessTokens } from './api/auth/tokens.ts';
 import { alertsOf } from './api/alertmanager/alerts-view.ts';
 import { listen } from './api/listen.ts';
 import { activeAlerts, ruleGroups } from './api/prometheus/alerting-view.ts';
-import { prometheusRouter } from './api/prometheus/prometheus.ts';
+import { directQueries, prometheusRouter } from './api/prometheus/prometheus.ts';
 import { REMOTE_COUNTERS } from './api/remote/counters.ts';
 import { PushedMetadata } from './api/remote/metadata.ts';
 import { remoteRouter } from './api/remote/remote.ts';
@@ -485,6 +485,7 @@ async function open(
       isInsecure: config.insecure,
     }),
     metrics: () => metrics.read(),
+    direct: directQueries({ answers: readers, clock, log }),
     prometheus: prometheusRouter({
       answers: readers,
       storage,

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dependenciesSchema } from '../alerting/inhibition/dependencies.ts';
 import { routesSchema } from '../alerting/routing/route-config.ts';
 import type { TokenVerdict } from './auth/tokens.ts';
+import type { DirectRoute } from './direct.ts';
 import { createApi, createServer, type ApiPorts } from './server.ts';
 import { suppression } from './testing/suppression.ts';
 
@@ -98,6 +99,7 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
     }),
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'rollcall_x 1\n' }),
     prometheus: Router(),
+    direct: {},
     remote: Router(),
     pageDirectory,
     ...changes,
@@ -113,12 +115,29 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
   return `http://127.0.0.1:${address.port}`;
 }
 
+const OF_A_BODY = /^(?:content-type|content-length|transfer-encoding|etag|date):/;
+
 const VERDICTS: Readonly<Record<string, TokenVerdict>> = {
   good: { kind: 'granted', id: '1' },
   writer: { kind: 'forbidden' },
 };
 
 describe('the HTTP server', () => {
+  it('answers directly with the same headers as through Express', async () => {
+    const prometheus = Router().get('/slow', (_request, response) => void response.json([]));
+    const answer: DirectRoute = (_sent, { response, headers }) => {
+      response.writeHead(200, [...headers]).end();
+      return Promise.resolve();
+    };
+    const url = await serve({ prometheus, direct: { '/api/v1/quick': answer } });
+    const namesOf = async (path: string): Promise<readonly string[]> => {
+      const { headers } = await fetch(url + path);
+      return [...headers].map(([name, value]) => `${name}: ${value}`).filter((one) => !OF_A_BODY.test(one));
+    };
+    expect(await namesOf('/api/v1/quick')).toEqual(await namesOf('/api/v1/slow'));
+    expect(await namesOf('/api/v1/quick')).toContain('x-content-type-options: nosniff');
+  });
+
   it('serves the page for its own paths and 404 as plain text for every other', async () => {
     const url = await serve();
     for (const path of ['/', `/hosts/${HOST_ID}`, '/incidents']) {

@@ -2,14 +2,15 @@
  * The HTTP side: one server for the page, our API, Prometheus' API, enrolment and our own metrics. Routes know status
  * codes and parameters; what they serve comes in through ports.
  */
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import express, { type Express, type Router } from 'express';
+import express, { type Router } from 'express';
 import helmet from 'helmet';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
 import { LINK_PATH } from '../alerting/links/links.ts';
 import { readGuard, scopeGuard, type ReadAccess } from './auth/guard.ts';
+import { answeredDirectly, headersBy, type DirectRoute } from './direct.ts';
 import { errorHandler } from './errors.ts';
 import { pageRouter } from './page.ts';
 import { enrollRouter, type EnrollPort } from './routes/enroll.ts';
@@ -51,6 +52,8 @@ export interface ApiPorts {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Prometheus' HTTP API, to be mounted under `/api/v1`. */
   readonly prometheus: Router;
+  /** What is asked so often that Express would be most of its cost, by path; the same routes are behind Express too. */
+  readonly direct: Readonly<Record<string, DirectRoute>>;
   /** Remote write and read, at the same place. */
   readonly remote: Router;
   /** Folder of the built page. */
@@ -61,11 +64,12 @@ export interface ApiPorts {
 const OWN_GUARDS: ReadonlySet<string> = new Set(['/api/v1/write']);
 
 /** The routes without a socket; `listen` in app.ts gives them one. */
-export function createApi(ports: ApiPorts): Express {
+export function createApi(ports: ApiPorts): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
-  app.use(securityHeaders());
+  const security = securityHeaders();
+  app.use(security);
 
   app.use(healthRouter(ports.readiness));
   app.use(ENROLL_PATH, enrollRouter(ports.enrollment));
@@ -108,12 +112,15 @@ export function createApi(ports: ApiPorts): Express {
     response.status(404).type('text/plain').send('404 page not found\n');
   });
   app.use(errorHandler(ports.log));
-  return app;
+  const { direct: routes, access } = ports;
+  return answeredDirectly({ routes, access, headers: headersBy(security) }, (request, response) => {
+    app(request, response);
+  });
 }
 
 /** A server with the time-outs and limits of a port that strangers can reach. */
 export function createServer(
-  app: Express,
+  app: RequestListener,
   tls: { readonly cert: string; readonly key: string } | undefined,
 ): Server {
   const settings = {

@@ -185,6 +185,8 @@ export function openJournalReader(options: {
 
 interface Connection {
   readonly database: DatabaseSync;
+  readonly begin: StatementSync;
+  readonly commit: StatementSync;
   readonly lastPos: StatementSync;
   readonly lanes: StatementSync;
   readonly schemaUses: StatementSync;
@@ -211,6 +213,8 @@ function connect(path: string): Connection {
     const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
     return {
       database,
+      begin: database.prepare('BEGIN'),
+      commit: database.prepare('COMMIT'),
       // The highest one ever given out: the newest record may be sealed and deleted.
       lastPos: database.prepare(`SELECT seq AS pos FROM sqlite_sequence WHERE name = 'records'`),
       lanes: database.prepare(
@@ -276,7 +280,7 @@ class Snapshot implements JournalSnapshot {
     this.#connection = connection;
     this.#schemas = schemas;
     this.#release = release;
-    connection.database.exec('BEGIN');
+    connection.begin.run();
     // The first read fixes what the transaction sees.
     this.lastPos = countOf(connection.lastPos.get(), 'pos');
     this.blocksVersion = connection.blocks.version();
@@ -386,7 +390,7 @@ class Snapshot implements JournalSnapshot {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#connection.database.exec('COMMIT');
+    this.#connection.commit.run();
     this.#release();
   }
 

@@ -13,6 +13,7 @@ import { quote } from './literals.ts';
 import { evaluateRange } from './selectors.ts';
 import type { RangeSeries, RangeVector } from './selectors.ts';
 import { mergeDuplicates, withoutNames } from './label-sets.ts';
+import { StepPositions, type StepWindows } from './step-positions.ts';
 
 /** All functions of one range vector and scalars, by name. */
 export const rangeFunctions: Readonly<Record<string, RangeFunction>> = {
@@ -43,8 +44,10 @@ export async function evaluateRangeCall(
   ev.budget.checkSize(vector.series.length, grid);
   noteOddities(call, { vector, params }, ev);
   const columns: Column[] = [];
+  const positions = new StepPositions(vector.windowEndsMs, vector.rangeMs);
   for (const series of vector.series) {
-    const column = await moveWindow(series, range, { vector, params, grid }, ev);
+    const steps = positions.of(series.timestamps);
+    const column = await moveWindow(series, range, { vector, params, grid, steps }, ev);
     if (hasAny(column.present)) columns.push(column);
   }
   return vectorOf(range.keepsName ? await mergeDuplicates(columns, ev) : await withoutNames(columns, ev));
@@ -57,7 +60,13 @@ async function moveWindow(
     vector,
     params,
     grid,
-  }: { readonly vector: RangeVector; readonly params: readonly Float64Array[]; readonly grid: Grid },
+    steps,
+  }: {
+    readonly vector: RangeVector;
+    readonly params: readonly Float64Array[];
+    readonly grid: Grid;
+    readonly steps: StepWindows;
+  },
   ev: Evaluation,
 ): Promise<Column> {
   const { labels, isNameMarked, timestamps, values } = series;
@@ -81,12 +90,11 @@ async function moveWindow(
     isNameMarked,
   };
   for (let i = 0; i < grid.count; i++) {
-    const endMs = windowEndsMs[i] ?? NaN;
-    while (window.to < timestamps.length && (timestamps[window.to] ?? NaN) <= endMs) window.to++;
-    while (window.from < window.to && (timestamps[window.from] ?? NaN) <= endMs - rangeMs) window.from++;
+    window.from = steps.from[i] ?? 0;
+    window.to = steps.to[i] ?? 0;
     const size = window.to - window.from;
     if (size < range.samplesMin) continue;
-    window.endMs = endMs;
+    window.endMs = windowEndsMs[i] ?? NaN;
     window.timeMs = timeAt(grid, i);
     for (let p = 0; p < params.length; p++) current[p] = params[p]?.[i] ?? NaN;
     column.values[i] = apply(window);

@@ -9,6 +9,7 @@ import type { Expr, SelectorNode, SubqueryNode, TimeShift } from './ast.ts';
 import { hasAny, timeAt, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
+import { StepPositions, type StepWindows } from './step-positions.ts';
 
 /** Samples of one series, without stale markers. */
 export interface RangeSeries {
@@ -67,37 +68,31 @@ export async function evaluateSelector(
   });
   ev.budget.checkSize(series.length, grid);
   const columns: Column[] = [];
+  const positions = new StepPositions(timesMs, ev.lookbackMs);
   for (const one of series) {
-    const column = newestSamples(one, timesMs, { lookbackMs: ev.lookbackMs, wanted });
+    const column = newestSamples(one, positions.of(one.timestamps), wanted);
     if (hasAny(column.present)) columns.push(column);
     if (ev.pacer.spend(grid.count + one.timestamps.length)) await ev.pacer.pause();
   }
   return vectorOf(columns);
 }
 
+/** The last sample of each window, unless it is a stale marker. */
 function newestSamples(
   { labels, timestamps, values, stale }: Series,
-  timesMs: Float64Array,
-  { lookbackMs, wanted }: { readonly lookbackMs: number; readonly wanted: 'values' | 'timestamps' },
+  { from, to }: StepWindows,
+  wanted: 'values' | 'timestamps',
 ): Column {
-  const count = timesMs.length;
-  const column = {
-    labels,
-    values: new Float64Array(count),
-    present: new Uint8Array(count),
-    isNameMarked: false,
-  };
-  let next = 0;
+  const count = to.length;
+  const found = new Float64Array(count);
+  const present = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
-    const timeMs = timesMs[i] ?? NaN;
-    while (next < timestamps.length && (timestamps[next] ?? NaN) <= timeMs) next++;
-    const newest = next - 1;
-    const newestMs = timestamps[newest] ?? -Infinity;
-    if (newestMs <= timeMs - lookbackMs || stale?.[newest] === 1) continue;
-    column.present[i] = 1;
-    column.values[i] = wanted === 'values' ? (values[newest] ?? NaN) : newestMs / 1000;
+    const newest = (to[i] ?? 0) - 1;
+    if (newest < (from[i] ?? 0) || stale?.[newest] === 1) continue;
+    present[i] = 1;
+    found[i] = wanted === 'values' ? (values[newest] ?? NaN) : (timestamps[newest] ?? NaN) / 1000;
   }
-  return column;
+  return { labels, values: found, present, isNameMarked: false };
 }
 
 /** The windows of a range selector or subquery. `functionName` tells the store what the samples are for. */

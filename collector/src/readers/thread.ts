@@ -40,9 +40,11 @@ function post(message: FromThread, moved: readonly ArrayBuffer[] = []): void {
 const WINDOW_MS = 4_500_000;
 
 const identities = new Map<string, readonly (readonly [string, string])[]>();
+let identitiesVersion = 0;
 const own = openFollowingReader({
   reader: openJournalReader({ path: settings.journalFile, schemas: new SchemaCache() }),
   identityOf: (agentId) => identities.get(agentId),
+  identitiesVersion: () => identitiesVersion,
   clock: systemClock,
   yieldToLoop: nextTurn,
   limits: { windowBytes: settings.windowBytes, windowMs: WINDOW_MS },
@@ -69,6 +71,7 @@ const desk = new Desk(ports);
 port.on('message', (message: ToThread) => void desk.receive(message));
 
 function learn(hosts: readonly HostEntry[]): void {
+  identitiesVersion++;
   for (const [agentId, identity] of hosts) {
     if (identity === undefined) identities.delete(agentId);
     else identities.set(agentId, identity);

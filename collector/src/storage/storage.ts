@@ -5,7 +5,7 @@
 import type { Labels } from './labels.ts';
 import type { Matcher } from './matcher.ts';
 
-/** One series with its samples in a range. The arrays have equal length and belong to the caller. */
+/** One series with its samples in a range. The arrays have equal length; several series may share them, so nobody changes them. */
 export interface Series {
   readonly labels: Labels;
   /** UTC milliseconds, strictly rising. */

@@ -3,6 +3,7 @@
  * point a name of its own at 127.0.0.1 and read through its visitor's browser (DNS rebinding). On any other address
  * every read needs an access token for reading, as bearer or as the password of basic authentication.
  */
+import type { IncomingMessage } from 'node:http';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { sendError } from '../errors.ts';
 import type { AccessScope, TokenVerdict } from './tokens.ts';
@@ -20,7 +21,7 @@ export function readGuard(access: ReadAccess, ownGuards: ReadonlySet<string> = n
   const asToken = access.kind === 'token' ? scopeGuard(access.judge, READING) : undefined;
   return (request: Request, response: Response, next: NextFunction): void => {
     if (access.kind === 'loopback') {
-      if (LOOPBACK_NAMES.has(hostOf(request))) next();
+      if (mayRead(access, request)) next();
       else
         sendError(
           response,
@@ -35,15 +36,22 @@ export function readGuard(access: ReadAccess, ownGuards: ReadonlySet<string> = n
   };
 }
 
+/** Whether a request may read; who may not is told why by the middleware. */
+export function mayRead(access: ReadAccess, request: IncomingMessage): boolean {
+  if (access.kind === 'loopback') return LOOPBACK_NAMES.has(hostOf(request));
+  const token = credentialOf(request);
+  return token !== undefined && access.judge(token).kind === 'granted';
+}
+
 const READING = { scope: 'read', purpose: 'reading' } as const;
 
-function hostOf(request: Request): string {
+function hostOf(request: IncomingMessage): string {
   const header = request.headers.host ?? '';
   return header.replace(/:\d+$/, '').toLowerCase();
 }
 
 /** The token that a request carries, as bearer or as the password of basic authentication; it may be wrong. */
-function credentialOf(request: Request): string | undefined {
+function credentialOf(request: IncomingMessage): string | undefined {
   const header = request.headers.authorization;
   if (header === undefined) return undefined;
   const [scheme = '', value = ''] = header.split(' ', 2);

@@ -14,9 +14,21 @@ export function invalidParameter(name: string, reason: string, cause?: unknown):
   return new AppError('BAD_REQUEST', `invalid parameter "${name}": ${reason}`, { cause });
 }
 
+/** Largest form accepted; long lists of values in a regular expression are common. */
+export const FORM_BYTES_MAX = 2 * 1024 * 1024;
+
 /** The parameters of one request, from its URL and its form. */
 export class Parameters {
   readonly #values: URLSearchParams;
+
+  /** Form first, then URL, as Go merges them. */
+  static of({ form, url }: { readonly form: string; readonly url: string }): Parameters {
+    const queryAt = url.indexOf('?');
+    const merged = new URLSearchParams(form);
+    if (queryAt >= 0)
+      for (const [name, value] of new URLSearchParams(url.slice(queryAt + 1))) merged.append(name, value);
+    return new Parameters(merged);
+  }
 
   constructor(values: URLSearchParams) {
     this.#values = values;

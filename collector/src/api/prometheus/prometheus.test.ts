@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { execFile, spawnSync } from 'node:child_process';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { promisify } from 'node:util';
 
 import type { LogFields } from '@rollcall/shared/lib/log.ts';
@@ -14,7 +14,8 @@ import { createQueryEngine } from '../../query/query.ts';
 import type { QueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
-import { prometheusRouter } from './prometheus.ts';
+import { answeredDirectly } from '../direct.ts';
+import { directQueries, prometheusRouter, type PrometheusOptions } from './prometheus.ts';
 import type { RuleGroup } from './rules.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
@@ -52,6 +53,7 @@ const engine: QueryEngine = {
 };
 const logged: LogFields[] = [];
 let base = '';
+let directBase = '';
 
 const groups: readonly RuleGroup[] = ['a', 'b', 'c'].map((name) => ({
   name,
@@ -88,37 +90,38 @@ const groups: readonly RuleGroup[] = ['a', 'b', 'c'].map((name) => ({
   ],
 }));
 
-const server = createServer(
-  express().use(
-    '/api/v1',
-    prometheusRouter({
-      answers: createAnswers({ engine, storage }),
-      storage,
-      clock: new FakeClock(NOW_MS),
-      log: { debug() {}, info() {}, warn() {}, error: (_message, fields = {}) => void logged.push(fields) },
-      buildInfo: {
-        version: '1',
-        revision: 'r',
-        branch: 'b',
-        buildUser: 'u',
-        buildDate: 'd',
-        goVersion: 'node',
-      },
-      metadata: () => [
-        ['up', { type: 'gauge', help: 'Whether it is up.', unit: '' }],
-        ['node_boot_time_seconds', { type: 'gauge', help: 'Boot time.', unit: 'seconds' }],
-        ['pushed_total', { type: 'counter', help: 'Pushed.', unit: '' }],
-        ['up', { type: 'gauge', help: 'Another one says so.', unit: '' }],
-        ['up', { type: 'gauge', help: 'Whether it is up.', unit: '' }],
-      ],
-      stats: () => storage.stats(),
-      ruleGroups: () => groups,
-      alerts: () => groups[0]?.rules.flatMap((rule) => (rule.kind === 'alerting' ? rule.alerts : [])) ?? [],
-      targets: () => [
-        { job: 'node', instance: 'a', health: 'up', lastError: '', lastSampleMs: NOW_MS, intervalMs: 10_000 },
-      ],
-    }),
-  ),
+const options: PrometheusOptions = {
+  answers: createAnswers({ engine, storage }),
+  storage,
+  clock: new FakeClock(NOW_MS),
+  log: { debug() {}, info() {}, warn() {}, error: (_message, fields = {}) => void logged.push(fields) },
+  buildInfo: {
+    version: '1',
+    revision: 'r',
+    branch: 'b',
+    buildUser: 'u',
+    buildDate: 'd',
+    goVersion: 'node',
+  },
+  metadata: () => [
+    ['up', { type: 'gauge', help: 'Whether it is up.', unit: '' }],
+    ['node_boot_time_seconds', { type: 'gauge', help: 'Boot time.', unit: 'seconds' }],
+    ['pushed_total', { type: 'counter', help: 'Pushed.', unit: '' }],
+    ['up', { type: 'gauge', help: 'Another one says so.', unit: '' }],
+    ['up', { type: 'gauge', help: 'Whether it is up.', unit: '' }],
+  ],
+  stats: () => storage.stats(),
+  ruleGroups: () => groups,
+  alerts: () => groups[0]?.rules.flatMap((rule) => (rule.kind === 'alerting' ? rule.alerts : [])) ?? [],
+  targets: () => [
+    { job: 'node', instance: 'a', health: 'up', lastError: '', lastSampleMs: NOW_MS, intervalMs: 10_000 },
+  ],
+};
+const app = express().use('/api/v1', prometheusRouter(options));
+const server = createServer(app);
+/** The same, with the way past Express. */
+const directServer = createServer(
+  answeredDirectly({ routes: directQueries(options), access: { kind: 'loopback' }, headers: [] }, app),
 );
 
 beforeAll(async () => {
@@ -135,16 +138,23 @@ beforeAll(async () => {
       })),
     },
   ]);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  base = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/api/v1`;
+  base = await listening(server);
+  directBase = await listening(directServer);
 });
 
+async function listening(one: Server): Promise<string> {
+  one.listen(0, '127.0.0.1');
+  await once(one, 'listening');
+  const address = one.address();
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/api/v1`;
+}
+
 afterAll(async () => {
-  server.closeAllConnections();
-  server.close();
-  await once(server, 'close');
+  for (const one of [server, directServer]) {
+    one.closeAllConnections();
+    one.close();
+    await once(one, 'close');
+  }
 });
 
 type Form = Readonly<Record<string, string | readonly string[]>>;
@@ -156,16 +166,23 @@ function form(values: Form): URLSearchParams {
   return new URLSearchParams(pairs);
 }
 
-async function get(path: string, values: Form = {}) {
-  const response = await fetch(`${base}${path}?${form(values).toString()}`);
-  const body: unknown = await response.json();
+/** Both ways give the same, so every case of this file is one of both. */
+async function askBoth(path: string, init: RequestInit = {}) {
+  const [response, direct] = await Promise.all([fetch(base + path, init), fetch(directBase + path, init)]);
+  const text = await response.text();
+  expect(await direct.text()).toBe(text);
+  expect(direct.status).toBe(response.status);
+  expect(direct.headers.get('content-type')).toBe(response.headers.get('content-type'));
+  const body: unknown = JSON.parse(text);
   return { status: response.status, body };
 }
 
-async function post(path: string, values: Form) {
-  const response = await fetch(`${base}${path}`, { method: 'POST', body: form(values) });
-  const body: unknown = await response.json();
-  return { status: response.status, body };
+function get(path: string, values: Form = {}) {
+  return askBoth(`${path}?${form(values).toString()}`);
+}
+
+function post(path: string, values: Form) {
+  return askBoth(path, { method: 'POST', body: form(values) });
 }
 
 function success(data: unknown, notes: object = {}) {
@@ -688,7 +705,8 @@ describe('other routes', () => {
     readFailure = undefined;
     expect(reply).toEqual(failure(500, 'internal', 'internal error, see the log of the collector'));
     expect(unavailable).toEqual(failure(503, 'unavailable', 'the disk is full'));
-    expect(logged).toEqual([{ path: '/labels', error: 'secret path' }]);
+    const entry = { path: '/labels', error: 'secret path' };
+    expect(logged).toEqual([entry, entry]);
   });
 });
 

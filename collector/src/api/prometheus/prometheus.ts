@@ -1,21 +1,19 @@
 /** The HTTP API of Prometheus, as far as Grafana, promtool and people use it. Mounted at `/api/v1`. */
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
-import { constants, createGzip, gzip } from 'node:zlib';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { Router, text } from 'express';
 import type { NextFunction, Request, Response } from 'express';
 import type { SeriesCatalogue } from '../../query/series-selector.ts';
-import { answer, errorReply, inChunks, INTERNAL_ERROR, successJson } from './answers.ts';
+import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
-import { Parameters } from './parameters.ts';
+import { FORM_BYTES_MAX, Parameters } from './parameters.ts';
+import type { DirectRoute } from '../direct.ts';
 import { formatQuery, instantQuery, parseQueryTree, rangeQuery } from './queries.ts';
 import type { QueryPorts } from './queries.ts';
 import { alertsAnswer, rulesAnswer } from './rules.ts';
 import type { ActiveAlert, RuleGroup } from './rules.ts';
 import { labelNames, labelValues, metadataList, seriesList } from './series.ts';
+import { reply, replyError } from './reply.ts';
 import type { MetricMetadata } from './series.ts';
 import { buildInfoAnswer, targetsAnswer, tsdbAnswer } from './status.ts';
 import type { BuildInfo, StoreSize, Target } from './status.ts';
@@ -32,9 +30,6 @@ export interface PrometheusOptions extends QueryPorts {
   alerts(this: void): readonly ActiveAlert[];
   targets(this: void): readonly Target[];
 }
-
-/** Largest form accepted; long lists of values in a regular expression are common. */
-const FORM_BYTES_MAX = 2 * 1024 * 1024;
 
 type Route = (parameters: Parameters, signal: AbortSignal, name: string) => Answer | Promise<Answer>;
 
@@ -61,7 +56,13 @@ export function prometheusRouter(options: PrometheusOptions): Router {
   const router = Router({ caseSensitive: true, strict: true });
   router.use(text({ type: 'application/x-www-form-urlencoded', limit: FORM_BYTES_MAX }));
   for (const [path, route] of Object.entries(routes)) {
-    const handle = (request: Request, response: Response) => run(route, request, response, log);
+    const handle = (request: Request, response: Response): Promise<void> => {
+      const { name } = request.params;
+      const parameters = parametersOf(request);
+      return reply({ request, response, log }, (signal) =>
+        route(parameters, signal, typeof name === 'string' ? name : ''),
+      );
+    };
     router.get(path, handle);
     router.post(path, handle);
   }
@@ -69,89 +70,33 @@ export function prometheusRouter(options: PrometheusOptions): Router {
     response.status(404).type('text/plain').send('404 page not found');
   });
   router.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
-    sendError(toAppError(error), request, response, log);
+    replyError({ request, response, log }, toAppError(error));
   });
   return router;
 }
 
-async function run(route: Route, request: Request, response: Response, log: Logger): Promise<void> {
-  const canceled = new AbortController();
-  response.once('close', () => {
-    // An answer that is out needs no end, and making the error that an abort carries takes its time.
-    if (!response.writableFinished) canceled.abort();
-  });
-  try {
-    const { name } = request.params;
-    const result = await route(parametersOf(request), canceled.signal, typeof name === 'string' ? name : '');
-    await send(result, request, response, canceled.signal);
-  } catch (error) {
-    if (response.headersSent) response.destroy();
-    else sendError(error, request, response, log);
-  }
+/** Queries again, for those who come past Express; by path. They are most of what is asked. */
+export function directQueries(
+  options: QueryPorts & Pick<PrometheusOptions, 'log'>,
+): Record<string, DirectRoute> {
+  const { log } = options;
+  const direct =
+    (route: typeof instantQuery): DirectRoute =>
+    ({ form, url }, { request, response, headers }) =>
+      reply({ request, response, headers, log }, (signal) =>
+        route(options, Parameters.of({ form, url }), signal),
+      );
+  return { '/api/v1/query': direct(instantQuery), '/api/v1/query_range': direct(rangeQuery) };
 }
 
-/** Form first, then URL, as Go merges them. */
 function parametersOf(request: Request): Parameters {
   const { body, originalUrl }: { body: unknown; originalUrl: string } = request;
-  const merged = new URLSearchParams(typeof body === 'string' ? body : '');
-  const queryAt = originalUrl.indexOf('?');
-  const inUrl = new URLSearchParams(queryAt === -1 ? '' : originalUrl.slice(queryAt + 1));
-  for (const [name, value] of inUrl) merged.append(name, value);
-  return new Parameters(merged);
+  return Parameters.of({ form: typeof body === 'string' ? body : '', url: originalUrl });
 }
-
-async function send(
-  result: Answer,
-  request: Request,
-  response: Response,
-  signal: AbortSignal,
-): Promise<void> {
-  response.type('application/json').vary('Accept-Encoding');
-  const chunks = inChunks(successJson(result));
-  const first = await chunks.next();
-  const second = await chunks.next();
-  const isWhole = first.done !== true && second.done === true;
-  const isPacked =
-    !(isWhole && first.value.length < PACKED_BYTES_MIN) &&
-    request.acceptsEncodings('gzip', 'identity') === 'gzip';
-  if (isPacked) response.setHeader('Content-Encoding', 'gzip');
-  if (isWhole) {
-    // Most answers are small; streams would cost more than all the rest of sending.
-    response.end(isPacked ? await packed(first.value, GZIP) : first.value);
-    return;
-  }
-  const all = Readable.from(
-    (async function* (): AsyncGenerator<Buffer> {
-      try {
-        for (const one of [first, second]) if (one.done !== true) yield one.value;
-        yield* chunks;
-      } finally {
-        // The client may have left: whoever makes the rest need not.
-        await chunks.return(undefined);
-      }
-    })(),
-  );
-  if (isPacked) await pipeline(all, createGzip(GZIP), response, { signal });
-  else await pipeline(all, response, { signal });
-}
-
-const packed = promisify(gzip);
-/** What fits into one packet anyway is sent as it is. */
-const PACKED_BYTES_MIN = 1_400;
-/** Series of numbers become little smaller at the higher levels, and take three times as long. */
-const GZIP = { level: constants.Z_BEST_SPEED };
 
 /** Errors of Express and its body parser carry a status; everything below 500 is the fault of the request. */
 function toAppError(error: unknown): unknown {
   const status = error instanceof Error && 'status' in error ? error.status : undefined;
   const isBadRequest = typeof status === 'number' && status >= 400 && status < 500;
   return isBadRequest ? new AppError('BAD_REQUEST', describeError(error), { cause: error }) : error;
-}
-
-function sendError(error: unknown, request: Request, response: Response, log: Logger): void {
-  const reply = errorReply(error);
-  if (reply === undefined)
-    log.error('api request failed', { path: request.path, error: describeError(error) });
-  const { status, body } = reply ?? INTERNAL_ERROR;
-  response.status(status).json(body);
 }

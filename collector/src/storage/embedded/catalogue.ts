@@ -34,6 +34,12 @@ export interface TimeRange {
 
 export class Catalogue {
   readonly #hosts = new Map<string, CatalogueHost>();
+  #version = 0;
+
+  /** Grows whenever a host comes or goes, and when one begins to use a schema. */
+  get version(): number {
+    return this.#version;
+  }
 
   get hosts(): ReadonlyMap<string, CatalogueHost> {
     return this.#hosts;
@@ -64,7 +70,9 @@ export class Catalogue {
     lane.newestMs = Math.max(lane.newestMs, timeMs);
     for (const block of blocks) {
       lane.offsetMsMax = Math.max(lane.offsetMsMax, Math.abs(block.offsetMs));
-      if (block.kind === 'values') addUse(lane, block.schemaNumber, block.schema, timeMs + block.offsetMs);
+      if (block.kind !== 'values') continue;
+      if (!lane.uses.has(block.schemaNumber)) this.#version++;
+      addUse(lane, block.schemaNumber, block.schema, timeMs + block.offsetMs);
     }
   }
 
@@ -78,7 +86,9 @@ export class Catalogue {
         const beforeMs = olderThanMs - lane.offsetMsMax;
         for (const [number, use] of lane.uses) if (use.lastMs < beforeMs) lane.uses.delete(number);
       }
-      if (lanes.size === 0) this.#hosts.delete(agentId);
+      if (lanes.size > 0) continue;
+      this.#hosts.delete(agentId);
+      this.#version++;
     }
   }
 
@@ -87,6 +97,7 @@ export class Catalogue {
     if (host === undefined) {
       host = { agentId, lanes: new Map() };
       this.#hosts.set(agentId, host);
+      this.#version++;
     }
     return host;
   }

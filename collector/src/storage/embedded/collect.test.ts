@@ -1,6 +1,8 @@
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Labels } from '../labels.ts';
 import { SeriesCollector } from './collect.ts';
+import { GrowingSeries, JoinedTimes } from './growing-series.ts';
 
 const LABELS = Labels.of({ __name__: 'm' });
 
@@ -17,12 +19,56 @@ test('a series that grew out of order comes back in order, with one sample for e
   series.push(40, 0, true);
   series.push(40, 4, false);
   series.push(50, 0, true);
-  expect(series.finish()).toEqual({
+  expect(series.finish(new JoinedTimes())).toEqual({
     labels: LABELS,
     timestamps: Float64Array.of(10, 20, 30, 40, 50),
     values: Float64Array.of(1, 2, 3, 4, Number.NaN),
     stale: Uint8Array.of(0, 0, 0, 0, 1),
   });
+});
+
+test('samples that come in runs make the same series as one by one', () => {
+  const sample = fc.record({ timeMs: fc.integer({ min: 0, max: 40 }), isStale: fc.boolean() });
+  const run = fc.uniqueArray(fc.integer({ min: 0, max: 40 }), { maxLength: 5 });
+  fc.assert(
+    fc.property(fc.array(fc.oneof(sample, run), { maxLength: 12 }), (pieces) => {
+      const [inRuns, single] = [new GrowingSeries(LABELS), new GrowingSeries(LABELS)];
+      let value = 0;
+      for (const piece of pieces) {
+        if (!Array.isArray(piece)) {
+          value++;
+          for (const series of [inRuns, single]) series.push(piece.timeMs, value, piece.isStale);
+          continue;
+        }
+        const times = Float64Array.from(piece).sort();
+        const values = times.map(() => ++value);
+        inRuns.pushAll(times, values);
+        for (const [at, timeMs] of times.entries()) single.push(timeMs, values[at] ?? 0, false);
+        expect(inRuns.isLive).toBe(single.isLive);
+      }
+      expect(inRuns.isEmpty).toBe(single.isEmpty);
+      expect(inRuns.finish(new JoinedTimes())).toEqual(single.finish(new JoinedTimes()));
+    }),
+  );
+});
+
+test('series with the same runs share their times', () => {
+  const times = new JoinedTimes();
+  const runs = [Float64Array.of(1, 2), Float64Array.of(3)] as const;
+  const [first, second, other] = [0, 10, 20].map((from) => {
+    const series = new GrowingSeries(LABELS);
+    for (const run of runs)
+      if (from < 20 || run !== runs[0])
+        series.pushAll(
+          run,
+          run.map((ms) => ms + from),
+        );
+    return series.finish(times);
+  });
+  expect(first?.timestamps).toEqual(Float64Array.of(1, 2, 3));
+  expect(second?.timestamps).toBe(first?.timestamps);
+  expect(second?.values).toEqual(Float64Array.of(11, 12, 13));
+  expect(other?.timestamps).toEqual(Float64Array.of(3));
 });
 
 test('equal labels are one series, and series without samples do not appear', () => {

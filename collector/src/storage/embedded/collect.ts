@@ -7,11 +7,9 @@
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import type { Labels } from '../labels.ts';
 import { tooManySamples } from '../limits.ts';
-import type { Series } from '../storage.ts';
 import { STATE, type Block } from './block.ts';
+import { GrowingSeries } from './growing-series.ts';
 import { blocksOf, type ReadingRun } from './readings.ts';
-import type { RollupUse } from './resolution.ts';
-import { RolledSeries, type RolledPoints } from './rolled-series.ts';
 
 /** The series of a read while it grows. */
 export class SeriesCollector {
@@ -55,162 +53,6 @@ export interface Rows {
   readonly states: Uint8Array | undefined;
 }
 
-const NO_NUMBERS = new Float64Array(0);
-/** What a series has room for once it has more than its first samples. */
-const GROWN_LENGTH_MIN = 32;
-
-export class GrowingSeries {
-  readonly labels: Labels;
-  /** The last sample of the source that adds at the moment was a value. */
-  isLive = false;
-  #timestamps = NO_NUMBERS;
-  #values = NO_NUMBERS;
-  #length = 0;
-  /** Positions of stale markers, once there are any. */
-  #stale: Set<number> | undefined;
-  #isRising = true;
-  #rolled: RolledSeries | undefined;
-
-  constructor(labels: Labels) {
-    this.labels = labels;
-  }
-
-  get isEmpty(): boolean {
-    return this.#length === 0 && this.#rolled === undefined;
-  }
-
-  /** What older time has of it as rollups; the samples come after them. */
-  rolled(use: RollupUse): RolledSeries {
-    this.#rolled ??= new RolledSeries(use);
-    return this.#rolled;
-  }
-
-  push(timeMs: number, value: number, isStale: boolean): void {
-    this.isLive = !isStale;
-    const at = this.#length;
-    this.#noteOrder(timeMs);
-    if (at === this.#timestamps.length) this.#grow(1);
-    if (isStale) (this.#stale ??= new Set()).add(at);
-    this.#timestamps[at] = timeMs;
-    this.#values[at] = isStale ? Number.NaN : value;
-    this.#length++;
-  }
-
-  /** Adds values of rising times, all present, at once. */
-  pushAll(timesMs: Float64Array, values: Float64Array): void {
-    const [firstMs] = timesMs;
-    if (firstMs === undefined) return;
-    this.isLive = true;
-    this.#noteOrder(firstMs);
-    if (this.#length + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
-    this.#timestamps.set(timesMs, this.#length);
-    this.#values.set(values, this.#length);
-    this.#length += timesMs.length;
-  }
-
-  /** Makes room for so many samples that will follow. */
-  reserve(count: number): void {
-    const length = this.#length + count;
-    if (length <= this.#timestamps.length) return;
-    this.#timestamps = enlarged(this.#timestamps, length);
-    this.#values = enlarged(this.#values, length);
-  }
-
-  /** Adds one column of rows, all present, with rising times. */
-  pushColumn({ schema: { seriesCount }, timesMs, values }: ReadingRun, index: number): void {
-    const [firstMs] = timesMs;
-    if (firstMs === undefined) return;
-    this.isLive = true;
-    this.#noteOrder(firstMs);
-    const start = this.#length;
-    if (start + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
-    this.#timestamps.set(timesMs, start);
-    const own = this.#values;
-    for (let row = 0, at = index; row < timesMs.length; row++, at += seriesCount)
-      own[start + row] = values[at] ?? Number.NaN;
-    this.#length += timesMs.length;
-  }
-
-  /** The series with rising timestamps. Of samples of one time the first value counts; a value beats a stale marker. */
-  finish(): Series {
-    if (this.#rolled !== undefined) return this.#behindRollups(this.#rolled.finish());
-    if (!this.#isRising) return this.#sorted().finish();
-    const length = this.#length;
-    const stale = this.#stale === undefined ? undefined : new Uint8Array(length);
-    for (const at of this.#stale ?? []) if (stale !== undefined) stale[at] = 1;
-    return {
-      labels: this.labels,
-      timestamps: exactly(this.#timestamps, length),
-      values: exactly(this.#values, length),
-      stale,
-    };
-  }
-
-  #behindRollups({ timesMs, values, counts }: RolledPoints): Series {
-    const series = new GrowingSeries(this.labels);
-    series.#grow(timesMs.length + this.#length);
-    series.pushAll(timesMs, values);
-    for (let at = 0; at < this.#length; at++)
-      series.push(this.#timestamps[at] ?? 0, this.#values[at] ?? Number.NaN, this.#isStaleAt(at));
-    const finished = series.finish();
-    if (counts === undefined) return finished;
-    return { ...finished, counts: countsAt(finished.timestamps, { timesMs, counts }) };
-  }
-
-  #noteOrder(timeMs: number): void {
-    if (this.#length > 0 && timeMs <= (this.#timestamps[this.#length - 1] ?? 0)) this.#isRising = false;
-  }
-
-  #isStaleAt(at: number): boolean {
-    return this.#stale?.has(at) ?? false;
-  }
-
-  #grow(count: number): void {
-    // Exactly as much at first: most series have one sample, or come as one column. Then in large steps, because many
-    // small arrays cost more than the room that is left over.
-    const length = this.#length;
-    const capacity = length === 0 ? count : Math.max(GROWN_LENGTH_MIN, length * 2, length + count);
-    this.#timestamps = enlarged(this.#timestamps, capacity);
-    this.#values = enlarged(this.#values, capacity);
-  }
-
-  #sorted(): GrowingSeries {
-    const rank = (at: number): number => (this.#isStaleAt(at) ? 1 : 0);
-    const timeOf = (at: number): number => this.#timestamps[at] ?? 0;
-    const order = Array.from({ length: this.#length }, (_, at) => at).sort(
-      (a, b) => timeOf(a) - timeOf(b) || rank(a) - rank(b) || a - b,
-    );
-    const series = new GrowingSeries(this.labels);
-    let lastMs = Number.NEGATIVE_INFINITY;
-    for (const at of order) {
-      const timeMs = timeOf(at);
-      if (timeMs === lastMs) continue;
-      series.push(timeMs, this.#values[at] ?? Number.NaN, this.#isStaleAt(at));
-      lastMs = timeMs;
-    }
-    return series;
-  }
-}
-
-/** How many samples the points at `timestamps` stand for: those of rollups for theirs, and one for every sample. */
-function countsAt(
-  timestamps: Float64Array,
-  { timesMs, counts }: { readonly timesMs: Float64Array; readonly counts: Float64Array },
-): Float64Array {
-  let next = 0;
-  return timestamps.map((timeMs) => (timesMs[next] === timeMs ? (counts[next++] ?? 1) : 1));
-}
-
-function exactly(array: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
-  return array.length === length ? array : array.slice(0, length);
-}
-
-function enlarged(old: Float64Array<ArrayBuffer>, capacity: number): Float64Array<ArrayBuffer> {
-  const array = new Float64Array(capacity);
-  array.set(old);
-  return array;
-}
-
 /** A wanted series of a schema. */
 export interface Column {
   readonly index: number;
@@ -225,6 +67,8 @@ export class SamplerTimeline {
   readonly #columns = new Map<Schema, readonly Column[]>();
   #current: readonly Column[] = [];
   #lastMs = Number.NEGATIVE_INFINITY;
+  /** Of the rows that were begun with; all series that they are in share it. */
+  #rowTimes = new Float64Array(0);
 
   /**
    * @param options.columnsOf the wanted series of a schema of this sampler
@@ -310,17 +154,19 @@ export class SamplerTimeline {
       this.#current = columns;
     }
     this.#lastMs = Math.max(this.#lastMs, timesMs.at(-1) ?? firstMs);
+    this.#rowTimes = timesMs.slice();
     return columns;
   }
 
   /**
-   * The values of a series in the rows that were begun with.
+   * The values of a series in the rows that were begun with; they are copied.
    * @throws AppError QUERY_LIMIT
    */
-  addColumn(series: GrowingSeries, timesMs: Float64Array, { values, states }: Rows): void {
+  addColumn(series: GrowingSeries, { values, states }: Rows): void {
+    const timesMs = this.#rowTimes;
     if (states === undefined) {
       this.#collector.count(timesMs.length);
-      series.pushAll(timesMs, values);
+      series.pushAll(timesMs, values.slice());
       return;
     }
     for (let row = 0; row < timesMs.length; row++) {

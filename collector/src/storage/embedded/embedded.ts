@@ -17,7 +17,7 @@ import {
 import type { JournalReader, JournalSnapshot } from '../../journal/reader.ts';
 import type { SchemaCache } from '../../journal/schema-cache.ts';
 import { Labels, METRIC_NAME } from '../labels.ts';
-import { createMatcher } from '../matcher.ts';
+import { createMatcher, type Matcher } from '../matcher.ts';
 import type {
   AppendResult,
   AppendSeries,
@@ -31,12 +31,14 @@ import { toBlock } from './block.ts';
 import type { BlockFile } from './block-file.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
-import { SeriesCollector, type Column, type GrowingSeries } from './collect.ts';
+import { SeriesCollector, type Column } from './collect.ts';
+import { JoinedTimes, type GrowingSeries } from './growing-series.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn, groupsIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
-import { entryOf, labelsOf, SchemaMatching, type HostMatch, type Identity } from './matching.ts';
+import { KnownMatches, newMatch, seriesOf, type FoundHost, type KnownMatch } from './known-matches.ts';
+import { entryOf, labelsOf, type Identity } from './matching.ts';
 import { OwnSeriesWriter } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
 import { RecentColumns } from './recent-columns.ts';
@@ -52,6 +54,11 @@ export interface EmbeddedOptions {
   readonly schemas?: Pick<SchemaCache, 'intern'>;
   /** The labels of a host (`instance`, `job`, …), undefined when it is not (or no longer) known: then it is not read. */
   readonly identityOf: (agentId: string) => Identity | undefined;
+  /**
+   * Grows whenever `identityOf` gives something else for any host. With it the store remembers which hosts and series
+   * matchers found; without, it looks anew with each read.
+   */
+  readonly identitiesVersion?: () => number;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Buffer;
   /** Resolves in a later turn of the event loop. */
@@ -86,13 +93,6 @@ export function createEmbeddedStorage(options: EmbeddedOptions): EmbeddedStorage
   return new Embedded(options);
 }
 
-/** A host that a read is about. */
-interface FoundHost {
-  readonly host: CatalogueHost;
-  readonly identity: Identity;
-  readonly match: HostMatch;
-}
-
 /** What a read reads from. */
 interface ReadSource {
   readonly snapshot: JournalSnapshot;
@@ -107,10 +107,16 @@ class Embedded implements EmbeddedStorage {
   readonly #options: EmbeddedOptions;
   readonly #limits: EmbeddedLimits;
   #catalogue = new Catalogue();
+  #refreshes = 0;
   readonly #window: RecentWindow;
   readonly #hasAgentsInWindow: boolean;
   readonly #recent: RecentColumns | undefined;
   readonly #blocks: BlockSet | undefined;
+  readonly #matches = new KnownMatches();
+  readonly #strangers = new WeakMap<
+    BlockFile,
+    { readonly version: string; readonly hosts: readonly string[] }
+  >();
   readonly #own: OwnSeriesWriter;
   readonly #stopListening: () => void;
 
@@ -166,8 +172,9 @@ class Embedded implements EmbeddedStorage {
       await this.#collect(request, collector, { snapshot, view, pace });
       const grown = await sortInTurns([...collector.grown()], compareGrown, pace);
       const result: Series[] = [];
+      const times = new JoinedTimes();
       for (const series of grown) {
-        result.push(series.finish());
+        result.push(series.finish(times));
         if (pace.isDue) await pace.rest();
       }
       return result;
@@ -271,6 +278,7 @@ class Embedded implements EmbeddedStorage {
       const catalogue = new Catalogue();
       catalogue.load(snapshot.lanes(), snapshot.schemaUses());
       this.#catalogue = catalogue;
+      this.#refreshes++;
       this.#recent?.refresh(catalogue.hosts);
       if (this.#hasAgentsInWindow) this.#window.forgetOthers(catalogue.hosts, sealedTo(snapshot.blocks()));
     } finally {
@@ -297,14 +305,20 @@ class Embedded implements EmbeddedStorage {
 
   async #collect(request: SelectRequest, collector: SeriesCollector, source: ReadSource): Promise<void> {
     const { snapshot, view, pace } = source;
-    const matching = new SchemaMatching(request.matchers);
+    const known = this.#known(request.matchers);
+    const { matching } = known;
+    if (known.hosts === undefined) {
+      known.hosts = await this.#foundHosts(this.#catalogue.hosts.values(), known, pace);
+      known.weight += known.hosts.length;
+    }
     const parts = partsOf(view, request, coarsestFor(request.hints));
     const sealedToMs = sealedTo(view.blocks.map(({ row }) => row));
     const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs });
-    for (const host of this.#hostsIn(parts.flatMap(({ files }) => files))) {
+    const onlyInFiles = this.#hostsOnlyIn(parts.flatMap(({ files }) => files));
+    const others = await this.#foundHosts(onlyInFiles, { ...known }, pace);
+    for (const found of [...known.hosts, ...others]) {
       if (pace.isDue) await pace.rest();
-      const found = this.#found(host, matching);
-      if (found === undefined) continue;
+      const { host } = found;
       const groups = parts.map((part) => groupsIn(part.files, host.agentId, { view, range: part.read }));
       const samplers = new Set<string>();
       const look = (schema: Schema): void => {
@@ -313,10 +327,10 @@ class Embedded implements EmbeddedStorage {
       eachSchemaIn(host, request, look);
       for (const ofPart of groups) for (const { schema } of ofPart) look(schema);
       if (samplers.size === 0) continue;
-      const columnsOf = (schema: Schema): Column[] =>
-        matching
-          .series(schema, found.match)
-          .map((index) => ({ index, series: collector.series(labelsOf(schema, index, found.identity)) }));
+      const columnsOf = (schema: Schema): Column[] => {
+        const { indices, labels } = seriesOf(schema, found);
+        return labels.map((one, at) => ({ index: indices[at] ?? -1, series: collector.series(one) }));
+      };
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
       const hostCount = this.#catalogue.hosts.size;
       const columns = isOwn
@@ -333,25 +347,69 @@ class Embedded implements EmbeddedStorage {
     }
   }
 
+  /** What is known of matchers, if it is still good. */
+  #known(matchers: readonly Matcher[]): KnownMatch {
+    const { identitiesVersion } = this.#options;
+    if (identitiesVersion === undefined) return newMatch(matchers);
+    return this.#matches.of(matchers, `${identitiesVersion()} ${this.#catalogueVersion}`);
+  }
+
+  /** Those of the hosts that are known and whose identity fits. */
+  async #foundHosts(
+    hosts: Iterable<CatalogueHost>,
+    by: KnownMatch,
+    pace: Pace,
+  ): Promise<readonly FoundHost[]> {
+    const all: FoundHost[] = [];
+    for (const host of hosts) {
+      if (pace.isDue) await pace.rest();
+      const found = this.#found(host, by);
+      if (found !== undefined) all.push(found);
+    }
+    return all;
+  }
+
   /** All hosts with samples, in memory or in one of the files. */
   *#hostsIn(files: readonly BlockFile[]): Iterable<CatalogueHost> {
     yield* this.#catalogue.hosts.values();
+    yield* this.#hostsOnlyIn(files);
+  }
+
+  /** Hosts of which nothing but sealed samples is left. */
+  *#hostsOnlyIn(files: readonly BlockFile[]): Iterable<CatalogueHost> {
     const seen = new Set<string>();
     for (const file of files) {
-      for (const agentId of file.hostIds()) {
-        if (seen.has(agentId) || this.#catalogue.hosts.has(agentId)) continue;
+      for (const agentId of this.#strangersIn(file)) {
+        if (seen.has(agentId)) continue;
         seen.add(agentId);
         yield { agentId, lanes: new Map() };
       }
     }
   }
 
+  /** Hosts of a file that are not in the catalogue. They are nearly always none, and looking for them takes long. */
+  #strangersIn(file: BlockFile): readonly string[] {
+    const version = this.#catalogueVersion;
+    let strangers = this.#strangers.get(file);
+    if (strangers?.version !== version) {
+      const hosts = [...file.hostIds()].filter((agentId) => !this.#catalogue.hosts.has(agentId));
+      strangers = { version, hosts };
+      this.#strangers.set(file, strangers);
+    }
+    return strangers.hosts;
+  }
+
+  /** Another one whenever a host came or went. */
+  get #catalogueVersion(): string {
+    return `${this.#refreshes} ${this.#catalogue.version}`;
+  }
+
   /** The host with its identity, unless it is not known or its identity does not fit. */
-  #found(host: CatalogueHost, matching: SchemaMatching): FoundHost | undefined {
+  #found(host: CatalogueHost, by: KnownMatch): FoundHost | undefined {
     const identity = host.agentId === COLLECTOR_AGENT_ID ? [] : this.#options.identityOf(host.agentId);
     if (identity === undefined) return undefined;
-    const match = matching.host(identity);
-    return match === undefined ? undefined : { host, identity, match };
+    const match = by.matching.host(identity);
+    return match === undefined ? undefined : { by, host, identity, match, labels: new Map() };
   }
 
   /** Gives every schema that has fitting series to `take`, once per host and matcher set. */
@@ -378,16 +436,16 @@ class Embedded implements EmbeddedStorage {
     const files = partsOf(view, request, '1h').flatMap((part) => part.files);
     const sets = request.matcherSets.length === 0 ? [[]] : request.matcherSets;
     for (const matchers of sets) {
-      const matching = new SchemaMatching(matchers);
+      const by = newMatch(matchers);
       for (const host of this.#hostsIn(files)) {
         if (pace.isDue) await pace.rest();
-        const found = this.#found(host, matching);
+        const found = this.#found(host, by);
         if (found === undefined) continue;
         const schemas = new Set<Schema>();
         eachSchemaIn(host, request, (schema) => schemas.add(schema));
         for (const { schema } of groupsIn(files, host.agentId, { view, range: request })) schemas.add(schema);
         for (const schema of schemas) {
-          const indices = matching.series(schema, found.match);
+          const indices = by.matching.series(schema, found.match);
           if (indices.length > 0) take(schema, indices, found);
         }
       }

@@ -79,6 +79,8 @@ class World implements AsyncDisposable {
     return createFollowingStorage({
       reader: this.#writing.reader,
       identityOf: (agentId) => (this.#gone.has(agentId) ? undefined : [['a', agentId.slice(0, 1)]]),
+      // With all memory off, what matchers found is not remembered either.
+      ...(settings.windowMs === 0 ? {} : { identitiesVersion: () => this.#gone.size }),
       clock: this.clock,
       yieldToLoop: nextTurn,
       limits: settings,

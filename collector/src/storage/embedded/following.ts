@@ -17,6 +17,7 @@ export interface FollowingOptions {
   readonly reader: JournalReader;
   /** As for the store that writes. */
   readonly identityOf: (agentId: string) => Identity | undefined;
+  readonly identitiesVersion?: () => number;
   readonly clock: Clock;
   readonly yieldToLoop: () => Promise<void>;
   readonly limits?: Partial<EmbeddedLimits>;
@@ -119,7 +120,7 @@ class Following implements FollowingReader {
   }
 
   #open(): Picture {
-    const { reader, identityOf, clock, yieldToLoop, limits, memory } = this.#options;
+    const { reader, identityOf, identitiesVersion, clock, yieldToLoop, limits, memory } = this.#options;
     const follower = new JournalFollower(reader);
     const storage = createEmbeddedStorage({
       journal: follower,
@@ -131,6 +132,7 @@ class Following implements FollowingReader {
       },
       yieldToLoop,
       windowHosts: memory === 'columns' ? 'columns' : 'all',
+      ...(identitiesVersion === undefined ? {} : { identitiesVersion }),
       ...(limits === undefined ? {} : { limits }),
       ...(this.#blocks === undefined ? {} : { blocks: this.#blocks }),
     });

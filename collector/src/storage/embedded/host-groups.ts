@@ -177,7 +177,7 @@ async function addPiece(timeline: SamplerTimeline, piece: Piece, pace: Pace): Pr
     const column = file.column(group, index, 0, { fromRow: low, toRow: high });
     if (column !== undefined) {
       const values = column.values.subarray(low, high);
-      timeline.addColumn(series, timesMs, { values, states: column.states?.subarray(low, high) });
+      timeline.addColumn(series, { values, states: column.states?.subarray(low, high) });
     }
     if (pace.isDue) await pace.rest();
   }

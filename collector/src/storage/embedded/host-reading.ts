@@ -73,7 +73,7 @@ function addColumns(
     for (const { run, low, high, timesMs } of columns.parts(sampler, range)) {
       const timeline = timelineOf(sampler);
       for (const { index, series } of timeline.startRows(run.schema, timesMs))
-        timeline.addColumn(series, timesMs, run.rows(index, low, high));
+        timeline.addColumn(series, run.rows(index, low, high));
     }
   }
 }

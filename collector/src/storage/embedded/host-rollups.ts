@@ -2,7 +2,8 @@
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { STATE } from './block.ts';
 import type { TimeRange } from './catalogue.ts';
-import type { Column, GrowingSeries, SeriesCollector } from './collect.ts';
+import type { Column, SeriesCollector } from './collect.ts';
+import type { GrowingSeries } from './growing-series.ts';
 import type { HostGroup } from './host-groups.ts';
 import type { Pace } from './pace.ts';
 import type { RollupUse } from './resolution.ts';

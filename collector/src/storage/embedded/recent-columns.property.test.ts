@@ -91,6 +91,7 @@ test('a store that follows answers as one that keeps nothing in memory', async (
         createFollowingStorage({
           reader: openJournalReader({ path: join(dir.path, 'journal.db'), schemas: new SchemaCache() }),
           identityOf,
+          identitiesVersion: () => 0,
           clock: { ...eagerClock(END_MS), wallMs: () => nowMs },
           yieldToLoop: nextTurn,
           limits: { windowBytes, windowMs },

@@ -1,0 +1,222 @@
+/** A series of a read while it grows: samples one by one, or whole runs at once. */
+import type { Labels } from '../labels.ts';
+import type { Series } from '../storage.ts';
+import type { ReadingRun } from './readings.ts';
+import type { RollupUse } from './resolution.ts';
+import { RolledSeries, type RolledPoints } from './rolled-series.ts';
+
+/** Samples of a series that came at once; the arrays are never changed, and series of one sampler share their times. */
+interface Part {
+  readonly timesMs: Float64Array<ArrayBuffer>;
+  readonly values: Float64Array<ArrayBuffer>;
+}
+
+const NO_NUMBERS = new Float64Array(0);
+/** What a series has room for once it has more than its first samples. */
+const GROWN_LENGTH_MIN = 32;
+
+export class GrowingSeries {
+  readonly labels: Labels;
+  /** The last sample of the source that adds at the moment was a value. */
+  isLive = false;
+  #parts: Part[] = [];
+  /** Samples in all parts. */
+  #partsLength = 0;
+  /** What came one by one after the parts. */
+  #timestamps = NO_NUMBERS;
+  #values = NO_NUMBERS;
+  #length = 0;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  /** Positions of stale markers, counted from the first sample of all, once there are any. */
+  #stale: Set<number> | undefined;
+  #isRising = true;
+  #rolled: RolledSeries | undefined;
+
+  constructor(labels: Labels) {
+    this.labels = labels;
+  }
+
+  get isEmpty(): boolean {
+    return this.#partsLength + this.#length === 0 && this.#rolled === undefined;
+  }
+
+  /** What older time has of it as rollups; the samples come after them. */
+  rolled(use: RollupUse): RolledSeries {
+    this.#rolled ??= new RolledSeries(use);
+    return this.#rolled;
+  }
+
+  push(timeMs: number, value: number, isStale: boolean): void {
+    this.isLive = !isStale;
+    const at = this.#length;
+    this.#noteOrder(timeMs);
+    if (at === this.#timestamps.length) this.#grow(1);
+    if (isStale) (this.#stale ??= new Set()).add(this.#partsLength + at);
+    this.#timestamps[at] = timeMs;
+    this.#values[at] = isStale ? Number.NaN : value;
+    this.#length++;
+    this.#lastMs = timeMs;
+  }
+
+  /** Adds values of rising times, all present, at once. The arrays are kept, and are not to be changed afterwards. */
+  pushAll(timesMs: Float64Array<ArrayBuffer>, values: Float64Array<ArrayBuffer>): void {
+    const [firstMs] = timesMs;
+    if (firstMs === undefined) return;
+    this.isLive = true;
+    this.#noteOrder(firstMs);
+    this.#closeTail();
+    this.#addPart({ timesMs, values });
+    this.#lastMs = timesMs.at(-1) ?? firstMs;
+  }
+
+  /** Makes room for so many samples that will follow. */
+  reserve(count: number): void {
+    const length = this.#length + count;
+    if (length <= this.#timestamps.length) return;
+    this.#timestamps = enlarged(this.#timestamps, length);
+    this.#values = enlarged(this.#values, length);
+  }
+
+  /** Adds one column of rows, all present, with rising times. */
+  pushColumn({ schema: { seriesCount }, timesMs, values }: ReadingRun, index: number): void {
+    const [firstMs] = timesMs;
+    if (firstMs === undefined) return;
+    this.isLive = true;
+    this.#noteOrder(firstMs);
+    const start = this.#length;
+    if (start + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
+    this.#timestamps.set(timesMs, start);
+    const own = this.#values;
+    for (let row = 0, at = index; row < timesMs.length; row++, at += seriesCount)
+      own[start + row] = values[at] ?? Number.NaN;
+    this.#length += timesMs.length;
+    this.#lastMs = timesMs.at(-1) ?? firstMs;
+  }
+
+  /**
+   * The series with rising timestamps. Of samples of one time the first value counts; a value beats a stale marker.
+   * @param times puts times together for all series of a read
+   */
+  finish(times: JoinedTimes): Series {
+    this.#closeTail();
+    const [first] = this.#parts;
+    const isOne = this.#parts.length === 1 && first !== undefined;
+    const timestamps = isOne ? first.timesMs : times.of(this.#parts.map(({ timesMs }) => timesMs));
+    const values = isOne ? first.values : joined(this.#parts.map((part) => part.values));
+    const stale = this.#stale === undefined ? undefined : new Uint8Array(values.length);
+    for (const at of this.#stale ?? []) if (stale !== undefined) stale[at] = 1;
+    const found = { labels: this.labels, timestamps, values, stale };
+    if (this.#rolled !== undefined) return behindRollups(this.#rolled.finish(), found, times);
+    return this.#isRising ? found : inOrder(found, times);
+  }
+
+  #noteOrder(timeMs: number): void {
+    if (timeMs <= this.#lastMs) this.#isRising = false;
+  }
+
+  #addPart(part: Part): void {
+    this.#parts.push(part);
+    this.#partsLength += part.timesMs.length;
+  }
+
+  /** Makes a part of what came one by one. */
+  #closeTail(): void {
+    const length = this.#length;
+    if (length === 0) return;
+    this.#addPart({ timesMs: exactly(this.#timestamps, length), values: exactly(this.#values, length) });
+    this.#timestamps = NO_NUMBERS;
+    this.#values = NO_NUMBERS;
+    this.#length = 0;
+  }
+
+  #grow(count: number): void {
+    // Exactly as much at first: most series have one sample, or come as one column. Then in large steps, because many
+    // small arrays cost more than the room that is left over.
+    const length = this.#length;
+    const capacity = length === 0 ? count : Math.max(GROWN_LENGTH_MIN, length * 2, length + count);
+    this.#timestamps = enlarged(this.#timestamps, capacity);
+    this.#values = enlarged(this.#values, capacity);
+  }
+}
+
+/** Times of parts as one array; series with the same parts get the same array. */
+export class JoinedTimes {
+  /** By the last of the parts. */
+  readonly #known = new Map<
+    Float64Array,
+    { readonly parts: readonly Float64Array[]; readonly all: Float64Array<ArrayBuffer> }
+  >();
+
+  of(parts: readonly Float64Array[]): Float64Array<ArrayBuffer> {
+    const last = parts.at(-1);
+    if (last === undefined) return new Float64Array(0);
+    const known = this.#known.get(last);
+    if (known?.parts.length === parts.length && parts.every((part, i) => part === known.parts[i]))
+      return known.all;
+    const all = joined(parts);
+    this.#known.set(last, { parts, all });
+    return all;
+  }
+}
+
+function joined(parts: readonly Float64Array[]): Float64Array<ArrayBuffer> {
+  const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** A series with what older time has of it as rollups in front. */
+function behindRollups(
+  { timesMs, values, counts }: RolledPoints,
+  samples: Series,
+  times: JoinedTimes,
+): Series {
+  const series = new GrowingSeries(samples.labels);
+  series.pushAll(timesMs.slice(), values.slice());
+  for (const [at, timeMs] of samples.timestamps.entries())
+    series.push(timeMs, samples.values[at] ?? Number.NaN, samples.stale?.[at] === 1);
+  const finished = series.finish(times);
+  if (counts === undefined) return finished;
+  return { ...finished, counts: countsAt(finished.timestamps, { timesMs, counts }) };
+}
+
+/** Sorts the samples of a series by time, and leaves one of each time. */
+function inOrder({ labels, timestamps, values, stale }: Series, times: JoinedTimes): Series {
+  const rank = (at: number): number => stale?.[at] ?? 0;
+  const timeOf = (at: number): number => timestamps[at] ?? 0;
+  const order = Array.from({ length: timestamps.length }, (_, at) => at).sort(
+    (a, b) => timeOf(a) - timeOf(b) || rank(a) - rank(b) || a - b,
+  );
+  const series = new GrowingSeries(labels);
+  let lastMs = Number.NEGATIVE_INFINITY;
+  for (const at of order) {
+    const timeMs = timeOf(at);
+    if (timeMs === lastMs) continue;
+    series.push(timeMs, values[at] ?? Number.NaN, rank(at) === 1);
+    lastMs = timeMs;
+  }
+  return series.finish(times);
+}
+
+/** How many samples the points at `timestamps` stand for: those of rollups for theirs, and one for every sample. */
+function countsAt(
+  timestamps: Float64Array,
+  { timesMs, counts }: { readonly timesMs: Float64Array; readonly counts: Float64Array },
+): Float64Array {
+  let next = 0;
+  return timestamps.map((timeMs) => (timesMs[next] === timeMs ? (counts[next++] ?? 1) : 1));
+}
+
+function exactly(array: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
+  return array.length === length ? array : array.slice(0, length);
+}
+
+function enlarged(old: Float64Array<ArrayBuffer>, capacity: number): Float64Array<ArrayBuffer> {
+  const array = new Float64Array(capacity);
+  array.set(old);
+  return array;
+}
