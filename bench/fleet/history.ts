@@ -15,6 +15,7 @@ import { Labels } from '../../collector/src/storage/labels.ts';
 import { putSeries } from '../../collector/src/storage/remote-protocol/messages.ts';
 import { packSnappy } from '../../collector/src/storage/remote-protocol/snappy.ts';
 import { loadRecording, recordedSamplers } from '../recording.ts';
+import { bootMsAt } from './clock.ts';
 import type { SimulatedSampler } from './host.ts';
 
 export interface HistorySize {
@@ -92,7 +93,7 @@ export class FleetHistory {
   #records(): readonly Buffer[] {
     const records: Buffer[] = [];
     const add = (kind: number, wallMs: number, body: Uint8Array): void => {
-      const draft = { kind, flags: 0, wallMs, bootMs: wallMs % 2 ** 40, body };
+      const draft = { kind, flags: 0, wallMs, bootMs: bootMsAt(wallMs), body };
       records.push(encodeRecord(draft, records.length + 1));
     };
     for (const [i, { schema }] of this.#samplers.entries())

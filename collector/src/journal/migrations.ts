@@ -158,4 +158,11 @@ export const JOURNAL_MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    name: 'boot times',
+    sql: `
+      -- When the boot clock of the epoch's machine was 0, as measured at logins: JSON, see boot-time.ts. NULL: never.
+      ALTER TABLE lanes ADD COLUMN boot_times TEXT;
+    `,
+  },
 ];
