@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { canonicalSection, type CanonicalSection } from '@rollcall/shared/inventory/canonical.ts';
-import { systemClock, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
 import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
@@ -19,6 +18,7 @@ import { webSocketDial } from '../../agent/src/link/socket.ts';
 import { Uplink, type UplinkStats } from '../../agent/src/link/uplink.ts';
 import { MemorySpool } from '../../agent/src/spool/memory.ts';
 import { Cable } from './cable.ts';
+import { bootMsAt, machineClock } from './clock.ts';
 import { seriesCountOf, type Fault, type HostShape, type SimulatedSampler } from './host.ts';
 
 export interface SimulatedAgentOptions {
@@ -35,7 +35,7 @@ const writer = new ByteWriter(16 * 1024);
 
 export class SimulatedAgent {
   readonly #options: SimulatedAgentOptions;
-  readonly #clock: Clock = systemClock;
+  readonly #clock = machineClock;
   readonly #bootId: string;
   readonly #spool: MemorySpool;
   readonly #identityStore: IdentityStore;
@@ -68,7 +68,7 @@ export class SimulatedAgent {
     writer.reset();
     encodeSamples(writer, blocks);
     this.#spool.append(
-      { kind: RECORD_KIND.SAMPLES, flags: 0, wallMs, bootMs: this.#clock.bootMs(), body: writer.view() },
+      { kind: RECORD_KIND.SAMPLES, flags: 0, wallMs, bootMs: bootMsAt(wallMs), body: writer.view() },
       { ticks: 1, samples: this.#seriesCount },
     );
   }

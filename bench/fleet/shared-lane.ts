@@ -8,6 +8,7 @@ import { encodeRecord, RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { encodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import { encodeSchemaBody } from '@rollcall/shared/protocol/schema.ts';
 import type { Spool, SpoolBatch, SpoolStats } from '../../agent/src/spool/spool.ts';
+import { bootMsAt } from './clock.ts';
 import { seriesCountOf, simulatedSamplers, type SimulatedSampler } from './host.ts';
 
 /** The epoch of every host; agents have different lanes in it. */
@@ -45,7 +46,7 @@ export class SharedLane {
   }
 
   #append(kind: number, wallMs: number, body: Uint8Array): void {
-    const draft = { kind, flags: 0, wallMs, bootMs: wallMs % 2 ** 40, body };
+    const draft = { kind, flags: 0, wallMs, bootMs: bootMsAt(wallMs), body };
     this.records.push(encodeRecord(draft, this.records.length + 1));
   }
 }

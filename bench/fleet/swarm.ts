@@ -13,6 +13,7 @@ import { Uplink } from '../../agent/src/link/uplink.ts';
 import { Hosts } from '../../collector/src/fleet/hosts.ts';
 import { openIdentity } from '../../collector/src/fleet/identity.ts';
 import { openState, stateFile } from '../../collector/src/state/state.ts';
+import { machineClock } from './clock.ts';
 import { LaneSpool, SHARED_BOOT, SharedLane } from './shared-lane.ts';
 
 const INTERVAL_MS = 10_000;
@@ -93,7 +94,7 @@ class Swarm {
     const endpoint = parseEndpoint(url, { isInsecureAllowed: false });
     for (const agent of this.#agents) {
       agent.uplink = new Uplink({
-        clock: systemClock,
+        clock: machineClock,
         log: silentLogger,
         random: Math.random,
         randomBytes,

@@ -9,6 +9,9 @@ import { decodeSchema, type HashedSchema } from '@rollcall/shared/protocol/schem
 
 const TAKEN = 'rollcall_agent_ticks_taken_total';
 
+/** Between the reading of a tick and its arrival, while nothing is in its way. */
+const LATE_MS_MAX = 10_000;
+
 /** A record that stood in a spool: its epoch, its number and its checksum. */
 export interface SpooledRecord {
   readonly epochId: string;
@@ -81,6 +84,24 @@ export function newestTicks(path: string): ReadonlyMap<string, number> {
       )
       .all();
     return new Map(rows.map((row) => [String(row['agent']), numberOf(row, 'newest')]));
+  } finally {
+    database.close();
+  }
+}
+
+/** Whether there is a tick that came as soon as it was taken, stands at that time, and says another one. */
+export function hasCorrectedTick(path: string, wallErrorMs: number): boolean {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    const rows: Row[] = database
+      .prepare('SELECT time_ms, received_ms, bytes FROM records WHERE kind = ?')
+      .all(RECORD_KIND.SAMPLES);
+    return rows.some((row) => {
+      const timeMs = numberOf(row, 'time_ms');
+      const { wallMs } = decodeRecord(blobOf(row, 'bytes'), 0);
+      const isTrue = Math.abs(timeMs - numberOf(row, 'received_ms')) < LATE_MS_MAX;
+      return isTrue && Math.abs(wallMs - timeMs - wallErrorMs) < LATE_MS_MAX;
+    });
   } finally {
     database.close();
   }

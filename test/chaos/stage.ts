@@ -14,7 +14,13 @@ import {
   type RunningProcess,
 } from '../harness/processes.ts';
 import { Namespace } from './namespace.ts';
-import { judgeJournal, newestTicks, type ChaosVerdict, type SpooledRecord } from './oracle.ts';
+import {
+  hasCorrectedTick,
+  judgeJournal,
+  newestTicks,
+  type ChaosVerdict,
+  type SpooledRecord,
+} from './oracle.ts';
 import { ChaosProxy } from './proxy.ts';
 
 const SETTLE_MS_MAX = 150_000;
@@ -148,12 +154,11 @@ export class Stage {
     );
   }
 
-  /** Resolves when the newest tick of some agent is at least so far ahead of this machine's clock. */
-  async hasTickAhead(aheadMs: number): Promise<void> {
-    await waitFor(`a tick ${aheadMs} ms ahead`, () => {
-      const newest = newestTicks(join(this.collectorDir, 'journal.db'));
-      return [...newest.values()].some((timeMs) => timeMs - Date.now() >= aheadMs) ? true : undefined;
-    });
+  /** Resolves when a tick of a wall clock that was off by so much stands at the time at which it was taken. */
+  async hasCorrectedTick(wallErrorMs: number): Promise<void> {
+    await waitFor(`a tick whose clock was ${wallErrorMs} ms off`, () =>
+      hasCorrectedTick(join(this.collectorDir, 'journal.db'), wallErrorMs) ? true : undefined,
+    );
   }
 
   /** Ends everything in order and judges what was stored. */

@@ -57,6 +57,11 @@ export class Machine {
     this.#freezeUntil(untilMs);
   }
 
+  /** A machine without a battery for its clock: the wall clock begins in 1970, until somebody sets it. */
+  beginIn1970(): void {
+    this.wallErrorMs = -EPOCH_MS;
+  }
+
   /** The boot clock starts anew. */
   reboot(): void {
     this.#bootedAtMs = this.timeline.nowMs;

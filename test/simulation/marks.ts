@@ -27,6 +27,8 @@ const OF_LOG: readonly (readonly [name: string, text: RegExp])[] = [
 const REQUIRED: readonly string[] = [
   ...OF_LOG.map(([name]) => name),
   'agent died at a write',
+  'clock of 1970 set right',
+  'tick stored by the boot clock',
   'bit rot in a segment',
   'collector killed before a commit',
   'collector killed after a commit',

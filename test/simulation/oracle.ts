@@ -39,6 +39,12 @@ const TO_MEMORY: readonly Fault[] = [
 /** After these a schema may be missing in front of what uses it. */
 const DAMAGE: readonly Fault[] = ['bit rot', 'failing reads'];
 
+/**
+ * By how much the time of a tick may be wrong: a wall clock is believed within 2 s, a login of at most 10 s measures within
+ * half of that, and in the quarter of an hour that a world lasts a boot clock may go off by half a second.
+ */
+const TIME_ERROR_MS_MAX = 8_000;
+
 /** What must have happened before a loss may be declared for this reason. */
 const CAUSES: Readonly<Record<number, readonly Fault[]>> = {
   [GAP_REASON.BYTES]: ['small spool', ...TO_MEMORY],
@@ -57,7 +63,7 @@ export function judge(stored: Stored, witnesses: readonly Witness[], plan: Plan)
   const byProof = groupByProof(stored.ticks);
   const sums = { ticks: 0, stored: 0, declared: 0, rejected: 0, excused: 0 };
   for (const witness of witnesses) {
-    const own = judgeMachine({ stored, byProof, witness }, fail);
+    const own = judgeMachine({ stored, byProof, witness, plan }, fail);
     sums.ticks += own.ticks;
     sums.stored += own.stored;
     sums.rejected += own.rejected;
@@ -144,10 +150,11 @@ interface Case {
   readonly stored: Stored;
   readonly byProof: ReadonlyMap<number, readonly StoredTick[]>;
   readonly witness: Witness;
+  readonly plan: Plan;
 }
 
 function judgeMachine(
-  { stored, byProof, witness }: Case,
+  { stored, byProof, witness, plan }: Case,
   fail: Fail,
 ): { ticks: number; stored: number; rejected: number; excused: number } {
   const gaps = stored.gaps.filter(({ hostId }) => hostId === witness.hostId);
@@ -160,11 +167,14 @@ function judgeMachine(
     if (found.length > 1 && !isAbsorbed(found, witness)) {
       fail('nothing is stored twice', `${where}: ${found.map(placeOf).join(' and ')}`);
     }
-    for (const { timeMs, rejectedAs } of found) {
-      if (timeMs !== tick.wallMs)
-        fail('times are those of the reading', `${where}: ${timeMs}, read at ${tick.wallMs}`);
-      if (rejectedAs !== undefined && !mayReject(rejectedAs, tick))
+    for (const each of found) {
+      const { wallMs, timeMs, rejectedAs } = each;
+      if (wallMs !== tick.wallMs)
+        fail('times are those of the reading', `${where}: ${wallMs}, read at ${tick.wallMs}`);
+      if (rejectedAs !== undefined && !mayReject(each, tick, plan))
         fail('no rejection without a cause', `${where}: ${rejectedAs}`);
+      if (rejectedAs === undefined && !isTimeRight(each, tick, witness, plan))
+        fail('times are true', `${where}: stored at ${timeMs}, taken at ${trueMs(tick)}`);
     }
     if (found.some(({ rejectedAs }) => rejectedAs !== undefined)) sums.rejected++;
     else if (found.length > 0) sums.stored++;
@@ -253,8 +263,26 @@ function isAbsorbed(found: readonly StoredTick[], { hasForked }: Witness): boole
   return hasForked && new Set(found.map(({ epochId }) => epochId)).size === found.length;
 }
 
-function mayReject(code: string, { wallErrorMs }: Tick): boolean {
-  return code === 'TIME_OUT_OF_WINDOW' && wallErrorMs !== 0;
+/** A wrong clock is a cause only while nothing tells how wrong it is. */
+function mayReject({ rejectedAs, isMeasured }: StoredTick, { wallErrorMs }: Tick, plan: Plan): boolean {
+  if (rejectedAs !== 'TIME_OUT_OF_WINDOW' || wallErrorMs === 0) return false;
+  return !isMeasured || plan.faults.has('clock of the collector');
+}
+
+/** A wrong clock of the collector measures wrong, and two machines with one boot id cannot be told apart. */
+function isTimeRight(
+  { wallMs, timeMs, isMeasured }: StoredTick,
+  tick: Tick,
+  { hasForked }: Witness,
+  { faults }: Plan,
+): boolean {
+  if (timeMs === wallMs && (tick.wallErrorMs === 0 || !isMeasured)) return true;
+  if (hasForked || faults.has('clock of the collector')) return true;
+  return isMeasured && Math.abs(timeMs - trueMs(tick)) <= TIME_ERROR_MS_MAX;
+}
+
+function trueMs({ wallMs, wallErrorMs }: Tick): number {
+  return wallMs - wallErrorMs;
 }
 
 function sum<Name extends string>(entries: readonly Readonly<Record<Name, number>>[], name: Name): number {

@@ -14,6 +14,8 @@ export interface StoredLane {
   readonly rejected: number;
   readonly gapped: number;
   readonly refusedBlocks: number;
+  /** Its machine's boot clock was measured. */
+  readonly isMeasured: boolean;
 }
 
 /** A tick as the journal has it, applied or rejected. */
@@ -21,7 +23,11 @@ export interface StoredTick {
   readonly hostId: string;
   readonly epochId: string;
   readonly seq: number;
+  /** What the machine's wall clock said. */
+  readonly wallMs: number;
+  /** Under which time it stands; of one that was rejected, its wall clock. */
   readonly timeMs: number;
+  readonly isMeasured: boolean;
   readonly proof: number;
   /** Code with which it was rejected, undefined when it was applied. */
   readonly rejectedAs: string | undefined;
@@ -73,12 +79,14 @@ export function readStored(path: string): Stored {
         const proof = proofOf(block.schema, block.values);
         const fault = wrongValue(block.schema, block.values, proof);
         if (fault !== undefined) faults.push(`${where}: ${fault}`);
-        const { hostId, epochId } = lane;
-        ticks.push({ hostId, epochId, seq: record.seq, timeMs: record.wallMs, proof, rejectedAs });
+        const { hostId, epochId, isMeasured } = lane;
+        const { seq, wallMs } = record;
+        const timeMs = rejectedAs === undefined ? numberOf(row, 'time_ms') : wallMs;
+        ticks.push({ hostId, epochId, seq, wallMs, timeMs, isMeasured, proof, rejectedAs });
       }
     };
     const lastSeq = new Map<number, number>();
-    for (const row of all('SELECT lane, seq, bytes FROM records ORDER BY pos')) {
+    for (const row of all('SELECT lane, seq, time_ms, bytes FROM records ORDER BY pos')) {
       const [lane, seq] = [numberOf(row, 'lane'), numberOf(row, 'seq')];
       if (seq <= (lastSeq.get(lane) ?? 0))
         faults.push(`lane ${lane}: record ${seq} stands behind ${lastSeq.get(lane)}`);
@@ -155,6 +163,7 @@ function toLane(row: Row): StoredLane {
     rejected: numberOf(row, 'rejected'),
     gapped: numberOf(row, 'gapped'),
     refusedBlocks: numberOf(row, 'refused_blocks'),
+    isMeasured: typeof row['boot_times'] === 'string',
   };
 }
 

@@ -38,6 +38,8 @@ const SILENCE_MS_MAX = 33_000;
 const SLOW_MS = 2_000;
 /** Share of the seeds in which a machine with keys of its own says that it is the first agent. */
 const IMPOSTOR_RATIO = 0.1;
+/** Share of the seeds in which the first agent's machine does not know the time when it starts. */
+const BEGIN_IN_1970_RATIO = 0.1;
 /** Above that of any agent and clone. */
 const IMPOSTOR_NUMBER = 99;
 const LOG_LINES = 400;
@@ -171,6 +173,7 @@ class World {
       this.#timeline.after(this.#scene.random.next() * plan.intervalMs, () => agent.start());
     }
     this.#maybeSendImpostor();
+    this.#maybeBeginIn1970();
     for (const { atMs, fault } of plan.injections) {
       this.#timeline.at(atMs, () => {
         this.#note(`-- ${fault}`);
@@ -311,6 +314,8 @@ class World {
     }));
     const stored = readStored(this.#collector.journalPath);
     for (const { reason } of stored.gaps) this.#mark(`gap ${GAP_REASON_NAMES[reason] ?? reason}`);
+    for (const { wallMs, timeMs } of stored.ticks)
+      if (timeMs !== wallMs) this.#mark('tick stored by the boot clock');
     const verdict = judge(stored, witnesses, this.#plan);
     const [first] = verdict.faults;
     if (first !== undefined) this.#fail(first.check, first.detail);
@@ -376,6 +381,18 @@ class World {
     this.#timeline.at(random.next() * this.#plan.safetyMs, () => {
       this.#mark('impostor sent');
       impostor.start();
+    });
+  }
+
+  /** From a stream of its own, too. */
+  #maybeBeginIn1970(): void {
+    const random = new Random(this.#plan.seed, '1970');
+    const [agent] = this.#agents;
+    if (agent === undefined || !random.isTrue(BEGIN_IN_1970_RATIO)) return;
+    agent.machine.beginIn1970();
+    this.#timeline.at(random.next() * this.#plan.safetyMs, () => {
+      this.#mark('clock of 1970 set right');
+      agent.machine.wallErrorMs = 0;
     });
   }
 

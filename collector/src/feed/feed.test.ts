@@ -42,6 +42,7 @@ function open(options: Partial<FeedOptions> = {}): Feed {
       duplicates: 0,
       rejectedRecords: 0,
       refusedBlocks: 0,
+      correctedTicks: 0,
     }),
   };
   return new Feed({

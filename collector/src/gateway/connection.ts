@@ -19,6 +19,7 @@ import {
   encodeTimeReply,
 } from '@rollcall/shared/protocol/messages.ts';
 import type { InventoryPeer } from '../fleet/inventory-intake.ts';
+import type { BootReading } from '../journal/boot-time.ts';
 import type { JournalSession, JournalSessionEvents } from '../journal/journal.ts';
 import { admitRecords } from './admit.ts';
 import { SOCKET_ERRORS } from './counters.ts';
@@ -37,6 +38,7 @@ const CONTROL_HEADER_BYTES = 6;
 /** What is needed from HELLO until WELCOME is sent. */
 interface Login {
   readonly hello: Hello;
+  readonly bootReading: BootReading | undefined;
   readonly mustRotateEpoch: boolean;
 }
 
@@ -53,6 +55,7 @@ export class Connection implements InventoryPeer {
   #journal: JournalSession | undefined;
   #hasSaidBye = false;
   #heardMonoMs: number;
+  readonly #askedMonoMs: number;
   /** Bytes of the socket that belong to whole messages, and since when there are more. */
   #wholeBytes = 0;
   #unfinishedSinceMonoMs: number | undefined;
@@ -69,6 +72,7 @@ export class Connection implements InventoryPeer {
     this.#collectorNonce = shared.randomBytes(NONCE_BYTES);
     this.#heardMonoMs = shared.clock.monoMs();
     this.#session = openSession(this.#heardMonoMs);
+    this.#askedMonoMs = this.#heardMonoMs;
     const { webSocket } = peer;
     webSocket.on('message', (data, isBinary) => this.#guarded(() => this.#onMessage(data, isBinary)));
     webSocket.on('ping', (data) => this.#guarded(() => this.#onControl(data)));
@@ -257,10 +261,18 @@ export class Connection implements InventoryPeer {
       log.warn('agent has an unexpected generation', { agentId, verdict: verdict.generation });
     }
     this.#agentId = agentId;
-    this.#login = { hello, mustRotateEpoch: verdict.mustRotateEpoch };
+    this.#login = { hello, bootReading: this.#bootReading(hello), mustRotateEpoch: verdict.mustRotateEpoch };
     hosts.setGeneration(agentId, hello.generation);
     hosts.recordLogin(agentId, hello);
     return this.dispatch({ kind: 'helloAccepted', offeredGeneration: hello.generation + 1 });
+  }
+
+  /** Between our CHALLENGE and its answer the agent looked at its boot clock. */
+  #bootReading({ bootId, upMs }: Hello): BootReading | undefined {
+    // Without an id nobody can tell in which boot its records were taken.
+    if (bootId === '') return undefined;
+    const answeredMonoMs = this.#shared.clock.monoMs();
+    return { bootId, bootMs: upMs, askedMonoMs: this.#askedMonoMs, answeredMonoMs };
   }
 
   /** An agent that has used up its credit has a backlog; the new credit then depends on whose turn it is. */
@@ -290,8 +302,12 @@ export class Connection implements InventoryPeer {
       },
     };
     const epochs = this.#login?.hello.epochs ?? [];
+    const bootReading = this.#login?.bootReading;
     try {
-      const session = await this.#shared.journal.openSession({ agentId: this.#agentId, epochs }, events);
+      const session = await this.#shared.journal.openSession(
+        { agentId: this.#agentId, epochs, bootReading },
+        events,
+      );
       // The peer may have gone, or been taken over, in the meantime.
       if (this.#session.kind !== 'fencing') return session.close();
       this.#journal = session;

@@ -55,6 +55,8 @@ export interface ReceiveTime {
 /** What is known besides the lane. */
 export interface JudgeContext {
   readonly received: ReceiveTime;
+  /** When the record was taken; its wall clock may have been wrong. */
+  readonly takenMs: number;
   /** Of all hosts. */
   readonly schemas: SchemaCache;
 }
@@ -84,20 +86,20 @@ export function judge(lane: Lane, record: WireRecord, context: JudgeContext): Ve
   }
 }
 
-function judgeBody(lane: Lane, record: WireRecord, { received, schemas }: JudgeContext): Verdict {
+function judgeBody(lane: Lane, record: WireRecord, context: JudgeContext): Verdict {
   switch (record.kind) {
     case RECORD_KIND.GAP:
       return judgeGap(lane, record);
     case RECORD_KIND.SCHEMA:
-      return judgeSchema(lane, record, schemas);
+      return judgeSchema(lane, record, context.schemas);
     case RECORD_KIND.SAMPLES:
-      return judgeSamples(lane, record, received);
+      return judgeSamples(lane, record, context);
     case RECORD_KIND.EVENT:
-      return judgeJson(lane, record, received, LIMITS.eventBytes);
+      return judgeJson(lane, record, context, LIMITS.eventBytes);
     case RECORD_KIND.PROBE:
-      return judgeJson(lane, record, received, JOURNAL_LIMITS.probeBytes);
+      return judgeJson(lane, record, context, JOURNAL_LIMITS.probeBytes);
     case RECORD_KIND.INVENTORY_CHANGE:
-      return judgeJson(lane, record, received, JOURNAL_LIMITS.inventoryChangeBytes);
+      return judgeJson(lane, record, context, JOURNAL_LIMITS.inventoryChangeBytes);
     default:
       return rejected(record, 'UNKNOWN_KIND', `record kind ${record.kind} is unknown`);
   }
@@ -141,7 +143,7 @@ function judgeSchema(lane: Lane, record: WireRecord, schemas: SchemaCache): Verd
   return { kind: 'schema', number, schema };
 }
 
-function judgeSamples(lane: Lane, record: WireRecord, received: ReceiveTime): Verdict {
+function judgeSamples(lane: Lane, record: WireRecord, context: JudgeContext): Verdict {
   const schemaOf = (number: number) => lane.schemaNumber(number)?.schema;
   const body = recordBody(record);
   const found = surveySamples(body, schemaOf, allocateValues);
@@ -158,30 +160,30 @@ function judgeSamples(lane: Lane, record: WireRecord, received: ReceiveTime): Ve
     return rejected(record, 'LIMIT_EXCEEDED', `a block was read ${offsetMsMax} ms from its record's time`);
   }
   const refusedBlocks = found.length - blocks.length;
-  if (isOutside(lane, record, received)) {
-    const text = timeText(record, received);
+  if (isOutside(lane, context)) {
+    const text = timeText(context);
     const isExact = refusedBlocks === 0;
     return { kind: 'rejected', code: 'TIME_OUT_OF_WINDOW', text, ticks: 1, samples, isExact };
   }
   return { kind: 'samples', body, blocks, samples, refusedBlocks, offsetMsMax };
 }
 
-function judgeJson(lane: Lane, record: WireRecord, received: ReceiveTime, bytesMax: number): Verdict {
+function judgeJson(lane: Lane, record: WireRecord, context: JudgeContext, bytesMax: number): Verdict {
   parseJsonObject(recordBody(record), bytesMax);
-  if (isOutside(lane, record, received)) {
-    return rejected(record, 'TIME_OUT_OF_WINDOW', timeText(record, received));
+  if (isOutside(lane, context)) {
+    return rejected(record, 'TIME_OUT_OF_WINDOW', timeText(context));
   }
   return { kind: 'other' };
 }
 
-function isOutside(lane: Lane, { wallMs }: WireRecord, { nowMs, isTrusted }: ReceiveTime): boolean {
+function isOutside(lane: Lane, { takenMs, received: { nowMs, isTrusted } }: JudgeContext): boolean {
   // What the collector stores itself may be as old as whoever pushed it says.
   if (!isTrusted || lane.origin === 'collector') return false;
-  return wallMs < nowMs - LIMITS.recordAgeMs || wallMs > nowMs + LIMITS.recordFutureMs;
+  return takenMs < nowMs - LIMITS.recordAgeMs || takenMs > nowMs + LIMITS.recordFutureMs;
 }
 
-function timeText({ wallMs }: WireRecord, { nowMs }: ReceiveTime): string {
-  return `record time ${wallMs} is ${wallMs - nowMs} ms from the collector's`;
+function timeText({ takenMs, received: { nowMs } }: JudgeContext): string {
+  return `record time ${takenMs} is ${takenMs - nowMs} ms from the collector's`;
 }
 
 function refused(code: ErrorCode, text: string): Verdict {

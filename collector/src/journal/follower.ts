@@ -32,6 +32,7 @@ const NO_STATS: JournalStats = {
   duplicates: 0,
   rejectedRecords: 0,
   refusedBlocks: 0,
+  correctedTicks: 0,
 };
 
 export class JournalFollower implements Journal {

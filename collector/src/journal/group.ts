@@ -15,6 +15,7 @@ export class CommitGroup {
   readonly ticks: CommittedSamples[] = [];
   readonly #members = new Map<Lane, GroupMember>();
   readonly #closedLanes: number[] = [];
+  readonly #measuredLanes: number[] = [];
   readonly #records: RecordRow[] = [];
   readonly #gaps: GapRow[] = [];
   readonly #rejects: RejectRow[] = [];
@@ -51,6 +52,11 @@ export class CommitGroup {
     this.#closedLanes.push(laneId);
   }
 
+  /** Its `bootTimes` changed; it is touched as well. */
+  measuredLane(laneId: number): void {
+    this.#measuredLanes.push(laneId);
+  }
+
   addRecord(row: RecordRow): void {
     this.#records.push(row);
     this.#bytes += row.bytes.length;
@@ -74,6 +80,7 @@ export class CommitGroup {
     return {
       marks: [...this.#members.keys()].map(({ mark }) => ({ ...mark })),
       closedLanes: this.#closedLanes,
+      measuredLanes: this.#measuredLanes,
       records: this.#records,
       gaps: this.#gaps,
       rejects: this.#rejects,

@@ -7,6 +7,7 @@ import type { EpochMark, EpochState } from '@rollcall/shared/protocol/handshake.
 import type { WireRecord } from '@rollcall/shared/protocol/record.ts';
 import type { FailedBlock, ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import type { BlockChange } from './blocks.ts';
+import type { BootReading } from './boot-time.ts';
 
 /**
  * The agent id under which the collector stores what it measures or computes itself. Its schemas carry complete label
@@ -51,6 +52,14 @@ export interface JournalSession {
   close(): void;
 }
 
+/** Who opens a session. */
+export interface JournalAgent {
+  readonly agentId: string;
+  readonly epochs: readonly EpochState[];
+  /** What the login told of its machine's boot clock; without it, its wall clock is believed. */
+  readonly bootReading?: BootReading | undefined;
+}
+
 /** A tick as it was stored. */
 export interface CommittedSamples {
   readonly pos: number;
@@ -78,6 +87,8 @@ export interface JournalStats {
   readonly duplicates: number;
   readonly rejectedRecords: number;
   readonly refusedBlocks: number;
+  /** Ticks whose machine's wall clock was wrong, and that were stored by its boot clock. */
+  readonly correctedTicks: number;
 }
 
 export interface PruneResult {
@@ -94,10 +105,7 @@ export interface Journal {
    * @throws AppError STORAGE_UNAVAILABLE (cannot even be read), SUPERSEDED (a still newer session was opened meanwhile),
    *   DRAINING (the journal is closed)
    */
-  openSession(
-    agent: { readonly agentId: string; readonly epochs: readonly EpochState[] },
-    events: JournalSessionEvents,
-  ): Promise<JournalSession>;
+  openSession(agent: JournalAgent, events: JournalSessionEvents): Promise<JournalSession>;
   /**
    * Calls `listener` after each commit with the ticks in it, in journal order. Returns the way to stop. Blocks belong to
    * all listeners together and are not changed.

@@ -2,6 +2,7 @@
 import type { Gap } from '@rollcall/shared/protocol/gap.ts';
 import type { WireRecord } from '@rollcall/shared/protocol/record.ts';
 import type { HashedSchema, SchemaOrigin } from '@rollcall/shared/protocol/schema.ts';
+import { takenMs, withBootTime, type BootTime } from './boot-time.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import type { LaneLookup, LaneMark, SchemaNumber } from './store.ts';
 
@@ -37,6 +38,7 @@ export function emptyMark(
     firstMs: undefined,
     lastMs: undefined,
     offsetMsMax: 0,
+    bootTimes: [],
   };
 }
 
@@ -111,6 +113,18 @@ export class Lane {
     mark.ticks = gap.ticksThrough;
     mark.samples = gap.samplesThrough;
     mark.isEstimated = gap.isEstimated;
+  }
+
+  /** Notes when the boot clock began. Returns whether that is anything new. */
+  measured(bootTime: BootTime): boolean {
+    const before = this.mark.bootTimes;
+    this.mark.bootTimes = withBootTime(before, bootTime);
+    return this.mark.bootTimes !== before;
+  }
+
+  /** When a record was taken, UTC milliseconds. */
+  takenMs(record: WireRecord): number {
+    return takenMs(record, this.mark.bootTimes);
   }
 
   /** Notes the time of an applied tick. */

@@ -166,4 +166,11 @@ export const JOURNAL_MIGRATIONS: readonly Migration[] = [
       ALTER TABLE sealed ADD COLUMN end_pos INTEGER NOT NULL DEFAULT 0;
     `,
   },
+  {
+    name: 'boot times',
+    sql: `
+      -- When the boot clock of the epoch's machine was 0, as measured at logins: JSON, see boot-time.ts. NULL: never.
+      ALTER TABLE lanes ADD COLUMN boot_times TEXT;
+    `,
+  },
 ];

@@ -19,6 +19,7 @@ import {
   type ApplyOutcome,
   type CommittedSamples,
   type HoldReason,
+  type JournalAgent,
   type JournalSession,
   type JournalSessionEvents,
   type JournalStats,
@@ -70,7 +71,14 @@ class StoreJournal implements SealableJournal, SessionHost {
   /** By agent, until a gap of it is stored; asked for every host every ten seconds, and seldom anything new. */
   readonly #lostSamples = new Map<string, Readonly<Record<string, number>>>();
   readonly #held: { rows: number; bytes: number; samples: number };
-  readonly #counts = { commits: 0, failedCommits: 0, duplicates: 0, rejectedRecords: 0, refusedBlocks: 0 };
+  readonly #counts = {
+    commits: 0,
+    failedCommits: 0,
+    duplicates: 0,
+    rejectedRecords: 0,
+    refusedBlocks: 0,
+    correctedTicks: 0,
+  };
   #open = new CommitGroup();
   #inFlight: CommitGroup | undefined;
   #commitTimer: Timer | undefined;
@@ -98,14 +106,11 @@ class StoreJournal implements SealableJournal, SessionHost {
     this.#clockGuard = new ClockGuard(options.clock, totals.newestReceivedMs);
   }
 
-  async openSession(
-    agent: { readonly agentId: string; readonly epochs: readonly EpochState[] },
-    events: JournalSessionEvents,
-  ): Promise<JournalSession> {
+  async openSession(agent: JournalAgent, events: JournalSessionEvents): Promise<JournalSession> {
     if (this.#isClosed) throw new AppError('DRAINING', 'the journal is closed');
     const { agentId } = agent;
     this.#sessions.get(agentId)?.close();
-    const session = new Session(this, agentId, events);
+    const session = new Session(this, agent, events);
     this.#sessions.set(agentId, session);
     if (this.#open.hasAgent(agentId) || this.#inFlight?.hasAgent(agentId) === true) await this.#settle();
     if (this.#sessions.get(agentId) !== session) {
@@ -229,6 +234,14 @@ class StoreJournal implements SealableJournal, SessionHost {
 
   receiveTime(): ReceiveTime {
     return this.#clockGuard.read();
+  }
+
+  monoMs(): number {
+    return this.#options.clock.monoMs();
+  }
+
+  corrected(): void {
+    this.#counts.correctedTicks++;
   }
 
   nextPos(): number {

@@ -2,8 +2,9 @@
 import type { EpochMark } from '@rollcall/shared/protocol/handshake.ts';
 import { storedForm, type WireRecord } from '@rollcall/shared/protocol/record.ts';
 import { judge, type ReceiveTime, type Verdict } from './apply.ts';
+import { measureBootTime, type BootReading } from './boot-time.ts';
 import type { CommitGroup, GroupMember } from './group.ts';
-import type { ApplyOutcome, JournalSession, JournalSessionEvents } from './journal.ts';
+import type { ApplyOutcome, JournalAgent, JournalSession, JournalSessionEvents } from './journal.ts';
 import type { Lane } from './lane.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import type { SchemaCache } from './schema-cache.ts';
@@ -14,6 +15,7 @@ export interface SessionHost {
   /** The reason why nothing can be written now. */
   readonly unavailable: string | undefined;
   receiveTime(): ReceiveTime;
+  monoMs(): number;
   nextPos(): number;
   /** The group that is open; it is committed soon after. */
   openGroup(): CommitGroup;
@@ -25,19 +27,24 @@ export interface SessionHost {
   ended(session: Session): void;
   /** Counts an outcome for the statistics. */
   count(outcome: ApplyOutcome): void;
+  /** Counts a tick that was stored by its machine's boot clock. */
+  corrected(): void;
 }
 
 export class Session implements JournalSession, GroupMember {
   readonly agentId: string;
   readonly #host: SessionHost;
   readonly #events: JournalSessionEvents;
+  /** Until our own clock could be trusted once, by which it is measured. */
+  #bootReading: BootReading | undefined;
   #lanes: ReadonlyMap<string, Lane> = new Map();
   #marks: readonly EpochMark[] = [];
   #isOpen = true;
 
-  constructor(host: SessionHost, agentId: string, events: JournalSessionEvents) {
+  constructor(host: SessionHost, agent: JournalAgent, events: JournalSessionEvents) {
     this.#host = host;
-    this.agentId = agentId;
+    this.agentId = agent.agentId;
+    this.#bootReading = agent.bootReading;
     this.#events = events;
   }
 
@@ -88,7 +95,10 @@ export class Session implements JournalSession, GroupMember {
     const lane = this.#lanes.get(epochId);
     if (lane === undefined) return refusal('PROTOCOL_ERROR', `epoch ${epochId} is not one of this session`);
     const received = this.#host.receiveTime();
-    const verdict = judge(lane, record, { received, schemas: this.#host.schemas });
+    if (this.#bootReading !== undefined && received.isTrusted)
+      this.#measure(this.#bootReading, received.nowMs);
+    const takenMs = lane.takenMs(record);
+    const verdict = judge(lane, record, { received, takenMs, schemas: this.#host.schemas });
     switch (verdict.kind) {
       case 'duplicate':
       case 'refused':
@@ -100,10 +110,22 @@ export class Session implements JournalSession, GroupMember {
       case 'other': {
         const group = this.#host.openGroup();
         group.touch(lane, this);
-        const outcome = this.#join({ group, lane, record, receivedMs: received.nowMs }, verdict);
+        const outcome = this.#join({ group, lane, record, takenMs, receivedMs: received.nowMs }, verdict);
         this.#host.joined();
         return outcome;
       }
+    }
+  }
+
+  /** All epochs of the boot that the agent is in have one boot clock. */
+  #measure(reading: BootReading, nowMs: number): void {
+    this.#bootReading = undefined;
+    const bootTime = measureBootTime(reading, { wallMs: nowMs, monoMs: this.#host.monoMs() });
+    for (const lane of this.#lanes.values()) {
+      if (lane.mark.bootId !== reading.bootId || !lane.measured(bootTime)) continue;
+      const group = this.#host.openGroup();
+      group.touch(lane, this);
+      group.measuredLane(lane.mark.id);
     }
   }
 
@@ -134,29 +156,30 @@ export class Session implements JournalSession, GroupMember {
   }
 
   #joinSamples(arrival: Arrival, verdict: Extract<Verdict, { kind: 'samples' }>): ApplyOutcome {
-    const { group, lane, record } = arrival;
+    const { group, lane, record, takenMs } = arrival;
     const { blocks, samples, refusedBlocks } = verdict;
     for (const { schemaNumber, offsetMs } of blocks) {
-      const used = lane.use(schemaNumber, record.wallMs + offsetMs);
+      const used = lane.use(schemaNumber, takenMs + offsetMs);
       if (used !== undefined) group.addSchema(lane.mark.id, used);
     }
     lane.mark.offsetMsMax = Math.max(lane.mark.offsetMsMax, verdict.offsetMsMax);
     lane.mark.refusedBlocks += refusedBlocks;
-    lane.cover(record.wallMs);
+    lane.cover(takenMs);
+    if (takenMs !== record.wallMs) this.#host.corrected();
     const pos = this.#store(arrival, storedForm(record, verdict.body), samples);
     lane.advance(record, 'applied', { ticks: 1, samples, isExact: refusedBlocks === 0 });
     const { id: laneId, agentId, epochId } = lane.mark;
-    group.ticks.push({ pos, laneId, agentId, epochId, timeMs: record.wallMs, blocks });
+    group.ticks.push({ pos, laneId, agentId, epochId, timeMs: takenMs, blocks });
     return { kind: 'accepted', samples, refusedBlocks };
   }
 
-  #store({ group, lane, record, receivedMs }: Arrival, bytes: Buffer, samples: number): number {
+  #store({ group, lane, record, takenMs, receivedMs }: Arrival, bytes: Buffer, samples: number): number {
     const pos = this.#host.nextPos();
     group.addRecord({
       pos,
       laneId: lane.mark.id,
       seq: record.seq,
-      timeMs: record.wallMs,
+      timeMs: takenMs,
       receivedMs,
       kind: record.kind,
       crc: record.crc,
@@ -172,6 +195,7 @@ interface Arrival {
   readonly group: CommitGroup;
   readonly lane: Lane;
   readonly record: WireRecord;
+  readonly takenMs: number;
   readonly receivedMs: number;
 }
 

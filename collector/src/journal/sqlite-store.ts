@@ -3,6 +3,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { decodeSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { SQLOutputValue, StatementSync } from 'node:sqlite';
 import { openDatabase, type Database } from '../state/database.ts';
+import { decodeBootTimes } from './boot-time.ts';
 import { prepareBlockWrites, type BlockChange, type BlockWrites, type DeletedAgent } from './blocks.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import { JOURNAL_MIGRATIONS } from './migrations.ts';
@@ -236,6 +237,7 @@ function toLane(row: Row): StoredLane {
     firstMs: numberOf(row, 'first_ms'),
     lastMs: numberOf(row, 'last_ms'),
     offsetMsMax: countOf(row, 'offset_ms_max'),
+    bootTimes: decodeBootTimes(row['boot_times']),
     isClosed: row['is_closed'] === 1,
   };
 }

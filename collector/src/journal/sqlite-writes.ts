@@ -1,6 +1,7 @@
 /** The statements that change the journal's database. All of them run inside a transaction of the caller. */
 import type { StatementSync } from 'node:sqlite';
 import type { Database } from '../state/database.ts';
+import { encodeBootTimes } from './boot-time.ts';
 import { countOf, numberOf } from './columns.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import type { CommitBatch, GapRow, LaneMark, PruneStep, RecordRow, RejectRow } from './store.ts';
@@ -24,6 +25,7 @@ interface Added {
 export function prepareWrites({ connection }: Database): Writes {
   const lane = connection.prepare(LANE_SQL);
   const close = connection.prepare(`UPDATE lanes SET is_closed = 1 WHERE id = ?`);
+  const bootTimes = connection.prepare(`UPDATE lanes SET boot_times = ? WHERE id = ?`);
   const record = connection.prepare(`INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const gap = connection.prepare(`INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const reject = connection.prepare(
@@ -67,6 +69,10 @@ export function prepareWrites({ connection }: Database): Writes {
       for (const row of batch.rejects) insertReject(reject, row);
       if (batch.rejects.length > 0) quarantine.run(JOURNAL_LIMITS.quarantineRecords);
       for (const mark of batch.marks) upsertLane(lane, mark, added.get(mark.id));
+      // Apart from the marks, which are written with every tick.
+      const measured = new Set(batch.measuredLanes);
+      for (const mark of batch.marks)
+        if (measured.has(mark.id)) bootTimes.run(encodeBootTimes(mark.bootTimes), mark.id);
       for (const laneId of batch.closedLanes) close.run(laneId);
     },
     prune,

@@ -5,6 +5,7 @@
 import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { BlockChange, DeletedAgent } from './blocks.ts';
+import type { BootTime } from './boot-time.ts';
 
 /** State of a lane at its watermark. */
 export interface LaneMark {
@@ -30,6 +31,8 @@ export interface LaneMark {
   readonly lastMs: number | undefined;
   /** Largest distance of a block's reading from its record's time. */
   readonly offsetMsMax: number;
+  /** What is known of the boot clock by which the epoch's records may be corrected; see boot-time.ts. */
+  readonly bootTimes: readonly BootTime[];
 }
 
 export interface StoredLane extends LaneMark {
@@ -91,6 +94,8 @@ export interface SchemaNumber {
 export interface CommitBatch {
   readonly marks: readonly LaneMark[];
   readonly closedLanes: readonly number[];
+  /** Lanes whose `bootTimes` changed; other marks leave them as they are. */
+  readonly measuredLanes: readonly number[];
   readonly records: readonly RecordRow[];
   readonly gaps: readonly GapRow[];
   readonly rejects: readonly RejectRow[];

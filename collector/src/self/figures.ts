@@ -83,6 +83,11 @@ export function collectorGauges(sources: FigureSources): readonly GaugeRow[] {
       'Blocks whose schema was refused since the start.',
       ({ refusedBlocks }) => refusedBlocks,
     ),
+    journal(
+      'corrected_ticks',
+      'Ticks of hosts with a wrong wall clock that were stored by their boot clock since the start.',
+      ({ correctedTicks }) => correctedTicks,
+    ),
     {
       name: 'rollcall_incidents_open',
       help: 'Open incidents.',

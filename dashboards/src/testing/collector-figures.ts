@@ -34,6 +34,7 @@ export const COLLECTOR_GAUGES: readonly GaugeRow[] = [
       duplicates: 0,
       rejectedRecords: 0,
       refusedBlocks: 0,
+      correctedTicks: 0,
     }),
     hosts: () => ({ unknown: 0, up: 1, suspect: 0, down: 0, planned: 0 }),
     connectedAgents: () => 1,

@@ -144,6 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'rejected record does not move the watermark',
+    emphasis: ['clock of an agent', 'reboot agent', 'partition'],
     edits: [
       {
         file: `${JOURNAL}/session.ts`,
@@ -169,6 +170,38 @@ export const MUTANTS: readonly Mutant[] = [
         file: `${JOURNAL}/clock-guard.ts`,
         from: `nowMs: this.#newestReceivedMs,`,
         to: `nowMs,`,
+      },
+    ],
+  },
+  {
+    name: 'a wrong wall clock is believed',
+    edits: [
+      {
+        file: `${JOURNAL}/boot-time.ts`,
+        from: `return isRight(before) || isRight(after) ? wallMs :`,
+        to: `return isRight(before) || isRight(after) || true ? wallMs :`,
+      },
+    ],
+  },
+  {
+    name: 'a boot clock is taken for one that stops while the machine sleeps',
+    emphasis: ['suspend agent', 'clock of an agent'],
+    edits: [
+      {
+        file: 'agent/src/link/handshake.ts',
+        from: `upMs: Math.max(0, Math.round(clock.bootMs())),`,
+        to: `upMs: Math.max(0, Math.round(clock.monoMs())),`,
+      },
+    ],
+  },
+  {
+    name: 'what was measured of a boot clock is not stored',
+    emphasis: ['clock of an agent', 'reboot agent', 'partition'],
+    edits: [
+      {
+        file: `${JOURNAL}/session.ts`,
+        from: `group.measuredLane(lane.mark.id);`,
+        to: ``,
       },
     ],
   },

@@ -85,7 +85,14 @@ export class FakeJournal implements Journal {
   }
 
   stats() {
-    const counts = { commits: 0, failedCommits: 0, duplicates: 0, rejectedRecords: 0, refusedBlocks: 0 };
+    const counts = {
+      commits: 0,
+      failedCommits: 0,
+      duplicates: 0,
+      rejectedRecords: 0,
+      refusedBlocks: 0,
+      correctedTicks: 0,
+    };
     return { rows: 0, bytes: 0, samples: 0, isWritable: this.isWritable, ...counts };
   }
 
