@@ -71,12 +71,16 @@ export class GroupEvaluator {
   readonly #group: RuleGroup;
   readonly #ports: GroupPorts;
   readonly #alerts = new Map<FileRule, Map<string, TrackedAlert>>();
+  readonly #recorded = new Map<RecordingFileRule, RecordedSeries>();
   readonly #memory = new SeriesMemory<FileRule>();
 
   constructor(group: RuleGroup, ports: GroupPorts) {
     this.#group = group;
     this.#ports = ports;
-    for (const rule of group.rules) this.#alerts.set(rule, new Map());
+    for (const rule of group.rules) {
+      this.#alerts.set(rule, new Map());
+      if (rule.kind === 'recording') this.#recorded.set(rule, new RecordedSeries(rule, group.limit));
+    }
   }
 
   /** Evaluates the rules in their order at one time; a rule that fails keeps its alerts and does not stop the others. */
@@ -107,7 +111,7 @@ export class GroupEvaluator {
 
   async #recording(rule: RecordingFileRule, timeMs: number): Promise<readonly ResultSample[]> {
     const result = await this.#ports.query(rule.expr, timeMs - this.#group.queryOffsetMs);
-    return recordedSamples(rule, result, this.#group.limit);
+    return this.#recorded.get(rule)?.of(result) ?? [];
   }
 
   async #alerting(rule: AlertingFileRule, timeMs: number): Promise<readonly ResultSample[]> {
@@ -182,47 +186,68 @@ export class GroupEvaluator {
   }
 }
 
-/**
- * The series that a recording rule makes of a result.
- * @param limit most series, 0 for any number
- * @throws AppError QUERY_FAILED, QUERY_LIMIT
- */
-export function recordedSamples(
-  rule: RecordingFileRule,
-  result: readonly ResultSample[],
-  limit: number,
-): readonly ResultSample[] {
-  const own = rule.labels.map(({ name, source }) => [name, source] as const);
-  const samples = result.map(({ labels, value }) => ({
-    labels: Labels.from([...labels.entries(), [METRIC_NAME, rule.name], ...own]),
-    value,
-  }));
-  if (new Set(samples.map(({ labels }) => labels.key)).size < samples.length) {
-    throw new AppError(
-      'QUERY_FAILED',
-      'vector contains metrics with the same labelset after applying rule labels',
+/** Makes of the results of one recording rule the series that it records. */
+export class RecordedSeries {
+  readonly #rule: RecordingFileRule;
+  readonly #limit: number;
+  /** Labels of the last result, and what they became. A large fleet has the same objects again and again. */
+  #before: readonly Labels[] = [];
+  #recorded: readonly Labels[] = [];
+
+  /** @param limit most series, 0 for any number */
+  constructor(rule: RecordingFileRule, limit: number) {
+    this.#rule = rule;
+    this.#limit = limit;
+  }
+
+  /** @throws AppError QUERY_FAILED, QUERY_LIMIT */
+  of(result: readonly ResultSample[]): readonly ResultSample[] {
+    if (!isSameList(result, this.#before)) this.#name(result.map(({ labels }) => labels));
+    return result.map(({ labels, value }, at) => ({ labels: this.#recorded[at] ?? labels, value }));
+  }
+
+  #name(results: readonly Labels[]): void {
+    const own = this.#rule.labels.map(({ name, source }) => [name, source] as const);
+    const recorded = results.map((labels) =>
+      Labels.from([...labels.entries(), [METRIC_NAME, this.#rule.name], ...own]),
     );
+    if (new Set(recorded.map(({ key }) => key)).size < recorded.length) {
+      throw new AppError(
+        'QUERY_FAILED',
+        'vector contains metrics with the same labelset after applying rule labels',
+      );
+    }
+    if (this.#limit > 0 && recorded.length > this.#limit) {
+      throw new AppError('QUERY_LIMIT', `exceeded limit of ${this.#limit} with ${recorded.length} series`);
+    }
+    this.#before = results;
+    this.#recorded = recorded;
   }
-  if (limit > 0 && samples.length > limit) {
-    throw new AppError('QUERY_LIMIT', `exceeded limit of ${limit} with ${samples.length} series`);
-  }
-  return samples;
 }
 
 /** Remembers the series of each source, so that those that it no longer gives can be ended. */
 export class SeriesMemory<Source> {
-  readonly #before = new Map<Source, ReadonlyMap<string, Labels>>();
+  readonly #before = new Map<Source, readonly Labels[]>();
 
   /** What to store for the samples of one evaluation: they themselves, and an end for each series that is gone. */
   next(source: Source, samples: readonly ResultSample[], timeMs: number): readonly RuleSeries[] {
-    const present = new Map(samples.map(({ labels }) => [labels.key, labels]));
-    const gone = [...(this.#before.get(source) ?? [])].filter(([key]) => !present.has(key));
-    this.#before.set(source, present);
-    return [
-      ...samples.map(({ labels, value }) => ({ labels, samples: [{ timeMs, value }] })),
-      ...gone.map(([, labels]) => ({ labels, samples: [{ timeMs, value: NaN, isStale: true }] })),
-    ];
+    const series = samples.map(({ labels, value }) => ({ labels, samples: [{ timeMs, value }] }));
+    const before = this.#before.get(source) ?? [];
+    if (isSameList(samples, before)) return series;
+    const present = new Set(samples.map(({ labels }) => labels.key));
+    this.#before.set(
+      source,
+      samples.map(({ labels }) => labels),
+    );
+    const ends = before
+      .filter(({ key }) => !present.has(key))
+      .map((labels) => ({ labels, samples: [{ timeMs, value: NaN, isStale: true }] }));
+    return [...series, ...ends];
   }
+}
+
+function isSameList(samples: readonly ResultSample[], list: readonly Labels[]): boolean {
+  return samples.length === list.length && samples.every(({ labels }, at) => labels === list[at]);
 }
 
 interface Moment {
