@@ -71,16 +71,13 @@ export class GroupEvaluator {
   readonly #group: RuleGroup;
   readonly #ports: GroupPorts;
   readonly #alerts = new Map<FileRule, Map<string, TrackedAlert>>();
-  readonly #recorded = new Map<RecordingFileRule, RecordedSeries>();
+  readonly #recorded = new RecordedSeries();
   readonly #memory = new SeriesMemory<FileRule>();
 
   constructor(group: RuleGroup, ports: GroupPorts) {
     this.#group = group;
     this.#ports = ports;
-    for (const rule of group.rules) {
-      this.#alerts.set(rule, new Map());
-      if (rule.kind === 'recording') this.#recorded.set(rule, new RecordedSeries(rule, group.limit));
-    }
+    for (const rule of group.rules) this.#alerts.set(rule, new Map());
   }
 
   /** Evaluates the rules in their order at one time; a rule that fails keeps its alerts and does not stop the others. */
@@ -111,7 +108,7 @@ export class GroupEvaluator {
 
   async #recording(rule: RecordingFileRule, timeMs: number): Promise<readonly ResultSample[]> {
     const result = await this.#ports.query(rule.expr, timeMs - this.#group.queryOffsetMs);
-    return this.#recorded.get(rule)?.of(result) ?? [];
+    return this.#recorded.of(rule, result, this.#group.limit);
   }
 
   async #alerting(rule: AlertingFileRule, timeMs: number): Promise<readonly ResultSample[]> {
@@ -186,43 +183,46 @@ export class GroupEvaluator {
   }
 }
 
-/** Makes of the results of one recording rule the series that it records. */
+/** Makes of the results of recording rules the series that they record. */
 export class RecordedSeries {
-  readonly #rule: RecordingFileRule;
-  readonly #limit: number;
-  /** Labels of the last result, and what they became. A large fleet has the same objects again and again. */
-  #before: readonly Labels[] = [];
-  #recorded: readonly Labels[] = [];
+  /** Labels of the last result, and what they became: a large fleet has the same objects again and again. */
+  readonly #byRule = new WeakMap<
+    RecordingFileRule,
+    { readonly results: readonly Labels[]; readonly recorded: readonly Labels[] }
+  >();
 
-  /** @param limit most series, 0 for any number */
-  constructor(rule: RecordingFileRule, limit: number) {
-    this.#rule = rule;
-    this.#limit = limit;
+  /**
+   * @param limit most series, 0 for any number
+   * @throws AppError QUERY_FAILED, QUERY_LIMIT
+   */
+  of(rule: RecordingFileRule, result: readonly ResultSample[], limit: number): readonly ResultSample[] {
+    const before = this.#byRule.get(rule);
+    const isSame = before !== undefined && isSameList(result, before.results);
+    const recorded = isSame ? before.recorded : recordedLabels(rule, result, limit);
+    if (!isSame) this.#byRule.set(rule, { results: result.map(({ labels }) => labels), recorded });
+    return result.map(({ labels, value }, at) => ({ labels: recorded[at] ?? labels, value }));
   }
+}
 
-  /** @throws AppError QUERY_FAILED, QUERY_LIMIT */
-  of(result: readonly ResultSample[]): readonly ResultSample[] {
-    if (!isSameList(result, this.#before)) this.#name(result.map(({ labels }) => labels));
-    return result.map(({ labels, value }, at) => ({ labels: this.#recorded[at] ?? labels, value }));
-  }
-
-  #name(results: readonly Labels[]): void {
-    const own = this.#rule.labels.map(({ name, source }) => [name, source] as const);
-    const recorded = results.map((labels) =>
-      Labels.from([...labels.entries(), [METRIC_NAME, this.#rule.name], ...own]),
+function recordedLabels(
+  rule: RecordingFileRule,
+  result: readonly ResultSample[],
+  limit: number,
+): readonly Labels[] {
+  const own = rule.labels.map(({ name, source }) => [name, source] as const);
+  const recorded = result.map(({ labels }) =>
+    Labels.from([...labels.entries(), [METRIC_NAME, rule.name], ...own]),
+  );
+  if (new Set(recorded.map(({ key }) => key)).size < recorded.length) {
+    throw new AppError(
+      'QUERY_FAILED',
+      'vector contains metrics with the same labelset after applying rule labels',
     );
-    if (new Set(recorded.map(({ key }) => key)).size < recorded.length) {
-      throw new AppError(
-        'QUERY_FAILED',
-        'vector contains metrics with the same labelset after applying rule labels',
-      );
-    }
-    if (this.#limit > 0 && recorded.length > this.#limit) {
-      throw new AppError('QUERY_LIMIT', `exceeded limit of ${this.#limit} with ${recorded.length} series`);
-    }
-    this.#before = results;
-    this.#recorded = recorded;
   }
+  if (limit > 0 && recorded.length > limit) {
+    throw new AppError('QUERY_LIMIT', `exceeded limit of ${limit} with ${recorded.length} series`);
+  }
+  return recorded;
 }
 
 /** Remembers the series of each source, so that those that it no longer gives can be ended. */

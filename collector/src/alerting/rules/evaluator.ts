@@ -13,7 +13,6 @@ import { decide } from './decide.ts';
 import type { Instance } from './instance.ts';
 import type { StoredInstance } from './instances.ts';
 import { alertSamples, RecordedSeries, SeriesMemory, type RuleSeries } from '../rule-files/group.ts';
-import type { RecordingFileRule } from '../rule-files/rule-file.ts';
 import {
   alertingRules,
   quickSteps,
@@ -67,8 +66,7 @@ export class RuleEvaluator {
   /** The rules that may be looked at before their turn. */
   #quickSteps: readonly QuickStep[];
   #isQuickWanted = false;
-  /** By rule; other rules under the same ids begin anew. */
-  readonly #recordedSeries = new WeakMap<RecordingFileRule, RecordedSeries>();
+  readonly #recordedSeries = new RecordedSeries();
   readonly #recorded = new SeriesMemory<string>();
   #alertsStoredMonoMs = -Infinity;
   #alertsStored = '';
@@ -264,15 +262,9 @@ export class RuleEvaluator {
       return;
     }
     const result = await this.#query(step.id, timeMs - group.queryOffsetMs)(step.rule.expr);
-    const samples = this.#recordedSeriesOf(step.rule, group).of(result);
+    const samples = this.#recordedSeries.of(step.rule, result, group.limit);
     const series = this.#recorded.next(step.id, samples, timeMs);
     if (series.length > 0 && !this.#abort.signal.aborted) await this.#options.append(series);
-  }
-
-  #recordedSeriesOf(rule: RecordingFileRule, { limit }: LoadedGroup): RecordedSeries {
-    const recorded = this.#recordedSeries.get(rule) ?? new RecordedSeries(rule, limit);
-    this.#recordedSeries.set(rule, recorded);
-    return recorded;
   }
 
   #observe(rule: ExpressionRule): Promise<Observation> {
