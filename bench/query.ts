@@ -3,31 +3,51 @@
  * fleet, sums over the fleet, and the long view; next to Prometheus and VictoriaMetrics with the same samples.
  */
 import { parseArgs } from 'node:util';
-import { compareBackends, hostName, type Query, type Report, type Result } from './side-by-side.ts';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { FleetFolder, type FleetSize } from './loaded-fleet.ts';
+import {
+  askAll,
+  hostName,
+  progress,
+  startOthers,
+  type Query,
+  type Report,
+  type Result,
+} from './side-by-side.ts';
 
-const HELP = `npm run bench -- query [--hosts 20] [--hours 2] [--interval 10] [--rounds 5] [--data DIR] [--json]
+const HELP = `npm run bench -- query [--hosts 100] [--hours 24] [--interval 10] [--days 30] [--day-interval 900] [--rounds 5]
+                        [--data DIR] [--load] [--json]
 
-  --hosts     hosts, 1 to 1000; each has about 500 series
-  --hours     time that every host has data for
-  --interval  seconds between two readings
-  --rounds    times that each query is asked; the median counts
-  --data      folder that keeps what was loaded: the next run of the same size only asks
+  --hosts         hosts, 1 to 1000; each has about 500 series
+  --hours         the newest time, with a reading every --interval seconds
+  --days          what is before that, counted from the end, with a reading every --day-interval seconds; 0 for none
+  --rounds        times that each query is asked; the median counts
+  --data          folder that keeps what is loaded: the next run of the same size only asks
+  --load          load and do not ask
 
-The published scale is --hosts 100 --hours 24: 432 million samples. The long view comes from rollups once the data is old
-enough to have them: --hours 720 --interval 300.
+The defaults are the published scale: 432 million samples of a day, and 141 million of the month before it. Loading that
+takes about twenty minutes of both cores and 3 GB; it may be broken off with Ctrl-C, goes on with the next call, and is
+not needed a second time with --data. Rollcall's samples go through its journal and are sealed, merged and rolled up by its
+own code; the others get them through remote write. Every answer is compared with that of Prometheus.
 Needs ROLLCALL_CONFORMANCE, prometheus, and for the second comparison victoria-metrics.
 `;
+
+/** Raw samples stay for longer than the month that is asked for. */
+const COLLECTOR_FLAGS = ['--raw-retention', '60d'];
 
 export async function query(parameters: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...parameters],
     options: {
       help: { type: 'boolean', default: false },
-      hosts: { type: 'string', default: '20' },
-      hours: { type: 'string', default: '2' },
+      hosts: { type: 'string', default: '100' },
+      hours: { type: 'string', default: '24' },
       interval: { type: 'string', default: '10' },
+      days: { type: 'string', default: '30' },
+      'day-interval': { type: 'string', default: '900' },
       rounds: { type: 'string', default: '5' },
       data: { type: 'string' },
+      load: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   });
@@ -35,31 +55,54 @@ export async function query(parameters: readonly string[]): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const size = {
+  const size: FleetSize = {
     hosts: Number(values.hosts),
     minutes: Number(values.hours) * 60,
     intervalMs: Number(values.interval) * 1000,
-    rounds: Number(values.rounds),
+    days: Number(values.days),
+    dayIntervalMs: Number(values['day-interval']) * 1000,
   };
-  const report = await compareBackends(size, queriesOver(size.minutes), values.data);
-  process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : tableOf(report));
+  using temporary = tempDir();
+  const path = values.data ?? temporary.path;
+  const folder = await FleetFolder.open(path, size);
+  const others = await startOthers(path);
+  try {
+    process.once('SIGINT', () => folder.stop());
+    process.once('SIGTERM', () => folder.stop());
+    progress(`${(folder.samples / 1e6).toFixed(0)} million samples in each store`);
+    if (!(await folder.load(others)) || values.load) return;
+    const { collectorDir, endMs, readings } = folder.fleet;
+    const report = await askAll({
+      collectorDir,
+      others,
+      queries: queriesOver(size),
+      size: { ...size, minutes: Math.max(size.minutes, size.days * 1_440), rounds: Number(values.rounds) },
+      endMs,
+      expected: readings,
+      collectorFlags: COLLECTOR_FLAGS,
+    });
+    process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : tableOf(report));
+  } finally {
+    for (const { program } of others) await program.stop();
+  }
 }
 
 /** A chart has about so many points. */
 const POINTS = 1_440;
 
-function queriesOver(minutes: number): readonly Query[] {
+function queriesOver({ minutes, days }: FleetSize): readonly Query[] {
   const host = `instance="${hostName(0)}"`;
   const hour = { minutes: Math.min(60, minutes), stepS: 15 };
   const all = { minutes, stepS: Math.max(15, Math.round((minutes * 60) / POINTS)) };
-  const coarse = { minutes, stepS: Math.max(60, Math.round((minutes * 60) / 240)) };
+  const longMinutes = Math.max(minutes, days * 1_440);
+  const coarse = { minutes: longMinutes, stepS: Math.max(60, Math.round((longMinutes * 60) / 240)) };
   const ranges = (
     kind: string,
-    span: { minutes: number; stepS: number },
+    span: Pick<Query, 'minutes' | 'stepS' | 'isRolledUp'>,
     texts: readonly string[],
   ): Query[] => texts.map((text) => ({ kind, text, isInstant: false, ...span }));
   return [
-    ...ranges('one series, all hours', all, [
+    ...ranges('one series, the fine hours', all, [
       `node_load1{${host}}`,
       `node_memory_MemAvailable_bytes{${host}}`,
       `rate(node_context_switches_total{${host}}[5m])`,
@@ -88,9 +131,13 @@ function queriesOver(minutes: number): readonly Query[] {
       'sum by (mode) (rate(node_cpu_seconds_total[5m]))',
       'quantile(0.9, rate(node_cpu_seconds_total{mode="idle"}[5m]))',
     ]),
-    ...ranges('long view of the fleet, all hours', coarse, [
+    ...ranges('long view of a host', { ...coarse, isRolledUp: true }, [
+      `avg_over_time(node_load1{${host}}[${coarse.stepS}s])`,
+      `rate(node_context_switches_total{${host}}[${4 * coarse.stepS}s])`,
+    ]),
+    ...ranges('long view of the fleet', { ...coarse, isRolledUp: true }, [
       `avg(avg_over_time(node_load1[${coarse.stepS}s]))`,
-      `sum(rate(node_network_receive_bytes_total[${2 * coarse.stepS}s]))`,
+      `sum(rate(node_network_receive_bytes_total[${4 * coarse.stepS}s]))`,
       `max by (instance) (max_over_time(node_memory_MemAvailable_bytes[${coarse.stepS}s]))`,
     ]),
   ];
@@ -109,19 +156,35 @@ function tableOf(report: Report): string {
     ].join(''),
   ];
   for (const [kind, all] of Map.groupBy(results, (result) => result.kind)) {
-    const totals = backends.map((_, i) => all.reduce((sum, { ms }) => sum + (ms[i] ?? 0), 0));
-    const cells = totals.flatMap((total, i) => [
-      total.toFixed(1).padStart(17),
-      ...(i === 0 ? [] : [((totals[0] ?? 0) / total).toFixed(2).padStart(7)]),
-    ]);
-    lines.push([`${kind} (${all.length})`.padEnd(36), ...cells].join(''));
-    lines.push(
-      ...all.filter(isDiffering).map(({ text, series }) => `    series ${series.join(' : ')}  ${text}`),
-    );
+    lines.push(rowOf(`${kind} (${all.length})`, all));
+    for (const result of all) {
+      lines.push(rowOf(`  ${result.text.slice(0, 33)}`, [result]));
+      const text = differenceText(result);
+      if (text !== undefined) lines.push(`      ${text}  ${result.text}`);
+    }
   }
   return `${lines.join('\n')}\n`;
 }
 
-function isDiffering({ series: [ours, theirs] }: Result): boolean {
-  return ours !== theirs || ours === -1;
+function rowOf(name: string, results: readonly Result[]): string {
+  const totals = (results[0]?.ms ?? []).map((_, i) => results.reduce((sum, { ms }) => sum + (ms[i] ?? 0), 0));
+  const cells = totals.flatMap((total, i) => [
+    total.toFixed(1).padStart(17),
+    ...(i === 0 ? [] : [((totals[0] ?? 0) / total).toFixed(2).padStart(7)]),
+  ]);
+  return [name.padEnd(36), ...cells].join('');
+}
+
+/** Sums are added up in another order. */
+const RATIO_MAX = 1e-9;
+
+function differenceText({ series, difference }: Result): string | undefined {
+  if (difference === undefined) return `series ${series.join(' : ')}`;
+  const { lonePoints, largestRatio, medianRatio, points } = difference;
+  if (lonePoints === 0 && largestRatio <= RATIO_MAX) return undefined;
+  return `differs from Prometheus: ${lonePoints} points alone, ${points} in both, apart by ${percent(medianRatio)}, at most ${percent(largestRatio)}:`;
+}
+
+function percent(ratio: number): string {
+  return `${(ratio * 100).toPrecision(2)} %`;
 }

@@ -81,7 +81,8 @@ export function recordedSamplers(
     return {
       schema,
       block(schemaNumber, seconds) {
-        const tick = Math.round((seconds - startSeconds) / (intervalMs / 1000));
+        const since = seconds - startSeconds;
+        const tick = Math.round((since < -1 ? since + SECONDS_WRAP : since) / (intervalMs / 1000));
         const values = Float64Array.from(columns, (column) => column[tick % recording.length] ?? 0);
         return { kind: 'values', schemaNumber, schema, offsetMs: 0, values, present: undefined, errors: [] };
       },

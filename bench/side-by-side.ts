@@ -3,10 +3,9 @@
  * answer. The samples are put into the collector's journal while it is down, as records of agents; the others get them
  * through remote write.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import * as z from 'zod';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { WRITE_HEADERS } from '../collector/src/storage/remote-protocol/testing/write-request.ts';
 import { startProgram, type RunningProgram } from '../test/compat/programs.ts';
@@ -14,13 +13,15 @@ import { ask, seriesCount, type QueryAnswer } from '../test/compat/query-api.ts'
 import { needs } from '../test/harness/needs.ts';
 import { freePort } from '../test/harness/ports.ts';
 import { createToken, startCollector } from '../test/harness/processes.ts';
+import { differenceOf, type AnswerDifference } from './answer-difference.ts';
 import { conformanceFile } from './board.ts';
 import { cpuSecondsOf } from './process-figures.ts';
 import { enrollSimulated } from './fleet/enroll.ts';
 import { FleetHistory } from './fleet/history.ts';
+import { loadRecording } from './recording.ts';
 
 /** Samples lie off the steps, where windows that are open and closed at their start agree. */
-const OFF_GRID_MS = 1_234;
+export const OFF_GRID_MS = 1_234;
 /** Prometheus takes samples at most an hour older than the newest, so they travel in portions of time. */
 const PORTION_MS = 600_000;
 /** Of range queries that name none. */
@@ -49,6 +50,8 @@ export interface Query {
   /** Of a range; all of the data unless given. */
   readonly minutes?: number;
   readonly stepS?: number;
+  /** Rollups may stand in for samples: then answers differ at the ends of the windows. */
+  readonly isRolledUp?: boolean;
 }
 
 /** How long a query took. */
@@ -61,6 +64,8 @@ export interface Result {
   readonly cpuMs: readonly number[];
   /** Series of each answer; -1 is an error. */
   readonly series: readonly number[];
+  /** Between our answer and that of the first of the others; undefined when one of them is an error. */
+  readonly difference: AnswerDifference | undefined;
 }
 
 /** What a comparison found. */
@@ -73,59 +78,54 @@ export interface Report extends Size {
   readonly results: readonly Result[];
 }
 
-/** What a folder was loaded with; it stands there when everything is loaded. */
-const LOADED_FILE = 'loaded.json';
-const loadedShape = z.object({
-  hosts: z.number(),
-  minutes: z.number(),
-  intervalMs: z.number(),
-  endMs: z.number(),
-});
-
-function loadedOf({ hosts, minutes, intervalMs }: Size) {
-  return { hosts, minutes, intervalMs };
+/**
+ * Loads a fleet into every backend, asks all queries, and takes everything down again. The collector has all of it in its
+ * journal, as it has the last hour.
+ */
+export async function compareBackends(size: Size, queries: readonly Query[]): Promise<Report> {
+  using folder = tempDir();
+  const endMs = Math.floor(Date.now() / 60_000) * 60_000;
+  const startMs = endMs - size.minutes * 60_000 + OFF_GRID_MS;
+  const span = { ...size, startMs, endMs };
+  const history = new FleetHistory(loadRecording(conformanceFile('real-host.om.gz')), span);
+  const collectorDir = join(folder.path, 'collector');
+  const agentIds = await enrolFleet(collectorDir, size.hosts);
+  await history.writeJournal(join(collectorDir, 'journal.db'), agentIds);
+  progress(`loaded ${size.hosts} hosts with ${history.seriesCount} series each`);
+  const others = await startOthers(folder.path);
+  try {
+    await copySamples(others, history, span);
+    const expected = history.tickCount({ fromMs: startMs, toMs: endMs }) * size.hosts;
+    return await askAll({ collectorDir, others, queries, size, endMs, expected });
+  } finally {
+    for (const { program } of others) await program.stop();
+  }
 }
 
-/** @throws when the folder holds data of another size, or was not loaded to its end */
-function readLoaded(folder: string, size: Size): z.infer<typeof loadedShape> | undefined {
-  const path = join(folder, LOADED_FILE);
-  if (!existsSync(path)) {
-    if (readdirSync(folder).length > 0)
-      throw new Error(`${folder} is neither empty nor loaded to its end: remove it, or name another one`);
-    return undefined;
-  }
-  const loaded = loadedShape.parse(JSON.parse(readFileSync(path, 'utf8')));
-  const wanted = JSON.stringify(loadedOf(size));
-  const found = JSON.stringify(loadedOf({ ...loaded, rounds: 0 }));
-  if (found !== wanted) throw new Error(`${folder} holds ${found}, and ${wanted} is asked for`);
-  return loaded;
+/** What is loaded where, and what is asked. */
+export interface Comparison {
+  readonly collectorDir: string;
+  readonly others: readonly Other[];
+  readonly queries: readonly Query[];
+  readonly size: Size;
+  readonly endMs: number;
+  /** Readings of one series that all hosts together have. */
+  readonly expected: number;
+  /** Beyond those that keep it quiet. */
+  readonly collectorFlags?: readonly string[];
 }
 
 /**
- * Loads a fleet into every backend, asks all queries, and takes everything down again.
- * @param dataDir where the data is kept, and found again by the next call of the same size; without it, it is removed
+ * Starts a collector on a folder that was loaded, and asks it and the others.
+ * @throws Error when one of them has not all the readings
  */
-export async function compareBackends(
-  size: Size,
-  queries: readonly Query[],
-  dataDir?: string,
-): Promise<Report> {
-  using temporary = tempDir();
-  const folder = { path: dataDir ?? temporary.path };
-  mkdirSync(folder.path, { recursive: true });
-  const loaded = readLoaded(folder.path, size);
-  const endMs = loaded?.endMs ?? Math.floor(Date.now() / 60_000) * 60_000;
-  const startMs = endMs - size.minutes * 60_000 + OFF_GRID_MS;
-  const span = { ...size, startMs, endMs };
-  const history = new FleetHistory(conformanceFile('real-host.om.gz'), span);
-  const collectorDir = join(folder.path, 'collector');
-  if (loaded === undefined) await loadFleet(collectorDir, history, span);
-  const collector = await startCollector(collectorDir, ['--log-level', 'warn']);
-  const others = await startOthers(folder.path);
+export async function askAll(comparison: Comparison): Promise<Report> {
+  const { collectorDir, others, queries, size, endMs, expected, collectorFlags = [] } = comparison;
+  const collector = await startCollector(collectorDir, ['--log-level', 'warn', ...collectorFlags]);
   try {
-    if (loaded === undefined) await copySamples(others, history, span);
-    const [samples = 0] = await Promise.all([collector, ...others].map(({ url }) => sampleCount(url, span)));
-    writeFileSync(join(folder.path, LOADED_FILE), JSON.stringify({ ...loadedOf(size), endMs }));
+    const urls = [collector, ...others].map(({ url }) => url);
+    const counts: number[] = [];
+    for (const url of urls) counts.push(await sampleCount(url, { ...size, endMs, expected }));
     const { pid = 0 } = collector.child;
     const rollcall: Backend = { name: 'rollcall', url: collector.url, pid, extra: {} };
     const backends = [rollcall, ...others];
@@ -138,23 +138,28 @@ export async function compareBackends(
       date: new Date().toISOString().slice(0, 10),
       machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
       ...size,
-      samples,
+      samples: counts[0] ?? Number.NaN,
       backends: backends.map(({ name }) => name),
       results,
     };
   } finally {
-    for (const { program } of others) await program.stop();
     await collector.stop();
   }
 }
 
-function progress(text: string): void {
+/** Says how far it is, on standard error. */
+export function progress(text: string): void {
   process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
 }
 
-type Other = Backend & { readonly program: RunningProgram };
+/** A program that runs beside the collector. */
+export type Other = Backend & { readonly program: RunningProgram };
 
-async function startOthers(folder: string): Promise<readonly Other[]> {
+/**
+ * Starts Prometheus, and VictoriaMetrics where it is installed.
+ * @param folder holds their data
+ */
+export async function startOthers(folder: string): Promise<readonly Other[]> {
   const [prometheus, victoria] = [needs('prometheus'), needs('victoria-metrics')];
   if (prometheus.path === null) throw new Error(`cannot compare${prometheus.note}`);
   const config = join(folder, 'prometheus.yml');
@@ -177,6 +182,7 @@ async function startOthers(folder: string): Promise<readonly Other[]> {
     [
       `--config.file=${config}`,
       `--storage.tsdb.path=${join(folder, 'tsdb')}`,
+      '--storage.tsdb.retention.time=10y',
       '--web.listen-address=ADDRESS',
       '--web.enable-remote-write-receiver',
     ],
@@ -186,7 +192,12 @@ async function startOthers(folder: string): Promise<readonly Other[]> {
   await start(
     'victoria-metrics',
     victoria.path,
-    [`-storageDataPath=${join(folder, 'vm')}`, '-httpListenAddr=ADDRESS', '-search.latencyOffset=0s'],
+    [
+      `-storageDataPath=${join(folder, 'vm')}`,
+      '-httpListenAddr=ADDRESS',
+      '-search.latencyOffset=0s',
+      '-retentionPeriod=10y',
+    ],
     '/health',
   );
   return others;
@@ -199,8 +210,13 @@ export function hostName(index: number): string {
   return `host-${String(index).padStart(4, '0')}`;
 }
 
-/** Enrols all hosts, and writes what they measured into the journal. */
-async function loadFleet(dataDir: string, history: FleetHistory, { hosts }: Loaded): Promise<void> {
+/** The labels `instance` of a fleet. */
+export function hostNames(hosts: number): readonly string[] {
+  return Array.from({ length: hosts }, (_, index) => hostName(index));
+}
+
+/** Makes a collector's folder with the hosts of a fleet, and gives their ids, in order. */
+export async function enrolFleet(dataDir: string, hosts: number): Promise<readonly string[]> {
   const collector = await startCollector(dataDir, ['--log-level', 'warn']);
   const token = createToken(dataDir, ['--uses', String(hosts)]);
   const agentIds: string[] = [];
@@ -209,13 +225,12 @@ async function loadFleet(dataDir: string, history: FleetHistory, { hosts }: Load
     agentIds.push(agentId.toString('hex'));
   }
   await collector.stop();
-  await history.writeJournal(join(dataDir, 'journal.db'), agentIds);
-  progress(`loaded ${hosts} hosts with ${history.seriesCount} series each`);
+  return agentIds;
 }
 
 /** Writes the samples of all hosts to the others. */
 async function copySamples(others: readonly Other[], history: FleetHistory, size: Loaded): Promise<void> {
-  const instances = Array.from({ length: size.hosts }, (_, index) => hostName(index));
+  const instances = hostNames(size.hosts);
   for (let fromMs = size.startMs; fromMs < size.endMs; fromMs += PORTION_MS) {
     const range = { fromMs, toMs: Math.min(fromMs + PORTION_MS, size.endMs) };
     for (const body of history.writeRequests(range, instances))
@@ -228,9 +243,12 @@ async function copySamples(others: readonly Other[], history: FleetHistory, size
 
 /**
  * Samples of the fleet: its series, times the readings of one that every host has.
- * @throws when readings are missing
+ * @throws Error when readings are missing, or are there twice
  */
-async function sampleCount(url: string, { hosts, endMs, minutes, intervalMs }: Loaded): Promise<number> {
+async function sampleCount(
+  url: string,
+  { hosts, endMs, minutes, expected }: Size & { readonly endMs: number; readonly expected: number },
+): Promise<number> {
   const first = async (query: string): Promise<number> => {
     const answer = await ask(url, 'query', { query, time: endMs / 1000 });
     const vector =
@@ -239,7 +257,6 @@ async function sampleCount(url: string, { hosts, endMs, minutes, intervalMs }: L
   };
   const series = await first('count({__name__=~"node_.+",instance=~"host-.+"})');
   const readings = await first(`sum(count_over_time(node_load1{instance=~"host-.+"}[${minutes}m]))`);
-  const expected = Math.floor((minutes * 60_000 - OFF_GRID_MS - 1) / intervalMs + 1) * hosts;
   if (readings !== expected) throw new Error(`${url} has ${readings} readings of ${expected}`);
   return (series / hosts) * readings;
 }
@@ -284,12 +301,14 @@ async function timeQuery(
       cpuMs[i] = (cpuMs[i] ?? 0) + (cpuSecondsOf(pid) - cpuBefore) * 1000;
     }
   }
+  const [ours, theirs] = answers;
   return {
     kind: query.kind,
     text: query.text,
     ms: elapsed.map(median),
     cpuMs,
     series: answers.map(seriesCount),
+    difference: ours === undefined || theirs === undefined ? undefined : differenceOf(ours, theirs),
   };
 }
 

@@ -551,6 +551,7 @@ async function open(
     closers.push(() => heartbeat.stop());
   }
   feed.start();
+  readers.startAhead();
   if (config.insecure) log.warn('insecure is set: agents and readers may connect without TLS');
   log.info('collector started', { version: VERSION, url: bound.url, dataDir, hosts: hosts.count });
   return bound.url;

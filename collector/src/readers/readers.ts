@@ -4,7 +4,7 @@
  * the next question starts a fresh one.
  */
 import { Worker } from 'node:worker_threads';
-import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Answers, JsonAnswer } from '../query/answers.ts';
@@ -25,7 +25,7 @@ export interface ReadersOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly start: StartThread;
-  /** Threads at most; each is started when it is first needed. */
+  /** Threads at most; each is started when it is first needed, but see `startAhead`. */
   readonly threads: number;
   readonly limits: QueryLimits;
   /** All hosts that there are. */
@@ -39,6 +39,9 @@ export interface ReadersOptions {
 
 /** Questions that may wait and run in all threads together; more are refused. */
 const QUESTIONS_MAX = 500;
+
+/** The start of the collector itself comes first. */
+const AHEAD_MS = 1_000;
 
 /** Threads have a limit of their own, and this long to say so before the collector gives up on the answer. */
 const REPLY_GRACE_MS = 2_000;
@@ -56,6 +59,7 @@ export class Readers implements Answers {
   readonly #places: readonly Place[];
   /** Of the answers to rules. */
   readonly #labelLists = new LabelLists();
+  #ahead: Timer | undefined;
   #isClosed = false;
 
   constructor(options: ReadersOptions) {
@@ -72,6 +76,11 @@ export class Readers implements Answers {
       range: async (text, call, signal) =>
         unpackResult(await this.#value({ kind: 'value-range', text, options: call }, call, signal)),
     };
+  }
+
+  /** Starts one thread soon, so that the first question need not wait for it. The others are started when they are needed. */
+  startAhead(): void {
+    this.#ahead = this.#options.clock.setTimer(AHEAD_MS, () => void this.#reader(), { isBackground: true });
   }
 
   instant(...[text, options, signal]: Parameters<Answers['instant']>): Promise<JsonAnswer> {
@@ -102,6 +111,7 @@ export class Readers implements Answers {
   /** Ends all threads; questions that are open fail with DRAINING. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#ahead?.cancel();
     await Promise.all(this.#places.map(async ({ reader }) => reader?.kill()));
   }
 

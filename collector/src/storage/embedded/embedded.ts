@@ -318,9 +318,10 @@ class Embedded implements EmbeddedStorage {
           .series(schema, found.match)
           .map((index) => ({ index, series: collector.series(labelsOf(schema, index, found.identity)) }));
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
+      const hostCount = this.#catalogue.hosts.size;
       const columns = isOwn
         ? undefined
-        : (fromMs: number) => this.#recent?.of(host, { snapshot, fromMs, sealedToMs });
+        : (fromMs: number) => this.#recent?.of(host, { snapshot, fromMs, sealedToMs, samplers, hostCount });
       const reading = { host, samplers, columnsOf, columns, request, collector, readings, pace };
       const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
       for (const [at, part] of parts.entries()) {

@@ -8,9 +8,13 @@ import { RecentColumns } from './recent-columns.ts';
 
 const NOW_MS = 1_000_000_000;
 const SCHEMA = gaugeSchema('disk', { free: ['a', 'b'] });
+const CPU = gaugeSchema('cpu', { load: [] });
 
 function hostOf(agentId: string): CatalogueHost {
-  const uses = new Map([[1, { schema: SCHEMA, firstMs: 0, lastMs: NOW_MS }]]);
+  const uses = new Map([
+    [1, { schema: SCHEMA, firstMs: 0, lastMs: NOW_MS }],
+    [2, { schema: CPU, firstMs: 0, lastMs: NOW_MS }],
+  ]);
   const lane = { laneId: 1, oldestMs: 0, newestMs: NOW_MS, offsetMsMax: 0, uses };
   return { agentId, lanes: new Map([[1, lane]]) };
 }
@@ -28,17 +32,20 @@ function world(limits: { readonly windowMs: number; readonly windowBytes: number
       timeMs <= Math.min(toMs, NOW_MS);
       timeMs += 10_000
     ) {
-      const { bytes } = lane.tick(timeMs, [valuesBlock(1, SCHEMA, [timeMs, 1])]);
+      const blocks = [valuesBlock(1, SCHEMA, [timeMs, 1]), valuesBlock(2, CPU, [timeMs])];
+      const { bytes } = lane.tick(timeMs, blocks);
       yield { pos: 1, timeMs, bytes: Buffer.from(bytes) };
     }
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what is used of a snapshot
   const snapshot = { lastPos: 100, ticks: ticksOf } as unknown as JournalSnapshot;
-  const of = (agentId: string, fromMs: number, lastPos = 100) =>
+  const of = (agentId: string, fromMs: number, { lastPos = 100, samplers = ['disk'], hostCount = 0 } = {}) =>
     columns.of(hostOf(agentId), {
       snapshot: { ...snapshot, lastPos },
       fromMs,
       sealedToMs: Number.NEGATIVE_INFINITY,
+      samplers: new Set(samplers),
+      hostCount,
     });
   const commit = (agentId: string, pos: number, timeMs: number): void => {
     const block = valuesBlock(1, SCHEMA, [timeMs, 1]);
@@ -56,7 +63,7 @@ it('reads a host once, and takes in what is committed later', () => {
   expect(timesOf(of('a', NOW_MS - 60_000), NOW_MS - 60_000)).toBe(7);
   commit('a', 100, NOW_MS);
   commit('a', 101, NOW_MS + 10_000);
-  expect(timesOf(of('a', NOW_MS - 60_000, 101), NOW_MS - 60_000)).toBe(8);
+  expect(timesOf(of('a', NOW_MS - 60_000, { lastPos: 101 }), NOW_MS - 60_000)).toBe(8);
   expect(reads()).toBe(1);
 });
 
@@ -66,15 +73,15 @@ it('reads a host again when a question reaches further back, or a reading came l
   expect(of('a', NOW_MS - 600_000)?.fromMs).toBeLessThanOrEqual(NOW_MS - 600_000);
   expect(reads()).toBe(2);
   commit('a', 101, NOW_MS - 5_000);
-  of('a', NOW_MS - 60_000, 101);
+  of('a', NOW_MS - 60_000, { lastPos: 101 });
   expect(reads()).toBe(3);
 });
 
 it('makes nothing from a picture that is older than what was told', () => {
   const { of, commit } = world({ windowMs: 3_600_000, windowBytes: 1e9 });
   commit('b', 101, NOW_MS);
-  expect(of('a', NOW_MS - 60_000, 100)).toBeUndefined();
-  expect(of('a', NOW_MS - 60_000, 101)).toBeDefined();
+  expect(of('a', NOW_MS - 60_000, { lastPos: 100 })).toBeUndefined();
+  expect(of('a', NOW_MS - 60_000, { lastPos: 101 })).toBeDefined();
 });
 
 it('reaches back less far for every host when memory is short', () => {
@@ -93,6 +100,36 @@ it('cuts off what is older than the horizon as time goes on', async () => {
     await clock.advance(10_000);
     commit('a', 100 + tick, NOW_MS + tick * 10_000);
   }
-  expect(of('a', NOW_MS, 200)?.fromMs).toBeGreaterThan(NOW_MS - 600_000);
-  expect(timesOf(of('a', NOW_MS, 200), 0)).toBeLessThanOrEqual(76);
+  expect(of('a', NOW_MS, { lastPos: 200 })?.fromMs).toBeGreaterThan(NOW_MS - 600_000);
+  expect(timesOf(of('a', NOW_MS, { lastPos: 200 }), 0)).toBeLessThanOrEqual(76);
+});
+
+it('keeps what is asked for, and no more, of a fleet that does not fit as a whole', async () => {
+  const { of, commit, columns, clock, reads } = world({ windowMs: 3_600_000, windowBytes: 200_000 });
+  const [fleet, fromMs] = [{ hostCount: 10_000 }, NOW_MS - 60_000];
+  const disk = of('a', fromMs, fleet);
+  const diskBytes = columns.bytes;
+  expect(timesOf(disk, fromMs)).toBe(7);
+  expect(disk?.parts('cpu', { fromMs, toMs: NOW_MS })).toEqual([]);
+  const cpu = of('a', fromMs, { ...fleet, samplers: ['cpu'] });
+  expect(cpu?.parts('cpu', { fromMs, toMs: NOW_MS })[0]?.timesMs.length).toBe(7);
+  expect(timesOf(cpu, fromMs)).toBe(7);
+  expect(columns.bytes).toBeGreaterThan(diskBytes);
+  expect(reads()).toBe(2);
+  commit('a', 101, NOW_MS + 10_000);
+  expect(timesOf(of('a', fromMs, { ...fleet, lastPos: 101 }), fromMs)).toBe(8);
+  expect(reads()).toBe(2);
+  // What was not asked for in a while goes when something else is asked for.
+  await clock.advance(900_001);
+  of('b', fromMs, { ...fleet, samplers: ['disk'], lastPos: 101 });
+  const other = of('c', fromMs, { ...fleet, samplers: ['memory'], lastPos: 101 });
+  expect(other?.covers(new Set(['disk', 'memory']))).toBe(true);
+  expect(other?.covers(new Set(['cpu']))).toBe(false);
+});
+
+it('keeps everything of a host in a fleet that fits', () => {
+  const { of, reads } = world({ windowMs: 3_600_000, windowBytes: 10_000_000 });
+  of('a', NOW_MS - 60_000, { hostCount: 100 });
+  expect(of('a', NOW_MS - 60_000, { hostCount: 100, samplers: ['cpu'] })).toBeDefined();
+  expect(reads()).toBe(1);
 });

@@ -1,7 +1,7 @@
 /**
  * The newest readings of hosts as columns, for threads that answer queries: a host is decoded once, when somebody first
  * asks about it, and then kept up with what is committed. All hosts share one budget; when it is used up they all reach
- * back less far.
+ * back less far. In a fleet for which the budget is small, only the samplers that somebody lately asked for are kept.
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { CommittedSamples } from '../../journal/journal.ts';
@@ -23,19 +23,31 @@ const LATEST_MS = 2 ** 52;
 /** What remains of the horizon when memory is short. */
 const SHRINK_RATIO = 0.75;
 const HORIZON_MS_MIN = 1_000;
+/** With less room than this for each host of the fleet, what nobody asks for is left out. */
+const WHOLE_HOST_BYTES = 48 * 1024;
+/** How long a sampler that nobody asks for is still asked for. */
+const ASKED_MS = 900_000;
 /** How long a host whose readings did not fit is not tried again. */
 const REFUSED_MS = 300_000;
 
-/** Complete from `fromMs` on, without an end, for every sampler. */
+/** Complete from `fromMs` on, without an end, for every sampler or for some. */
 export class HostColumns {
   /** Ticks up to this position are in it. */
   readonly lastPos: number;
   #fromMs: number;
+  readonly #samplers: ReadonlySet<string> | undefined;
   readonly #bySampler = new Map<string, ColumnRun[]>();
 
-  constructor(fromMs: number, lastPos: number) {
+  /** @param samplers that it is complete for; undefined for all */
+  constructor(fromMs: number, lastPos: number, samplers: ReadonlySet<string> | undefined) {
     this.#fromMs = fromMs;
     this.lastPos = lastPos;
+    this.#samplers = samplers;
+  }
+
+  /** Whether it is complete for these samplers. */
+  covers(samplers: ReadonlySet<string>): boolean {
+    return this.#samplers === undefined || isWithin(samplers, this.#samplers);
   }
 
   get fromMs(): number {
@@ -62,6 +74,7 @@ export class HostColumns {
   append(block: Block): boolean {
     if (block.timeMs < this.#fromMs) return true;
     const { schema } = block;
+    if (this.#samplers?.has(schema.sampler) === false) return true;
     let runs = this.#bySampler.get(schema.sampler);
     if (runs === undefined) this.#bySampler.set(schema.sampler, (runs = []));
     let run = runs.at(-1);
@@ -90,6 +103,10 @@ export interface ColumnsRequest {
   readonly fromMs: number;
   /** What is before this time does not all stand in the journal. */
   readonly sealedToMs: number;
+  /** What is wanted of the host. */
+  readonly samplers: ReadonlySet<string>;
+  /** Hosts of the fleet. */
+  readonly hostCount: number;
 }
 
 export class RecentColumns {
@@ -98,6 +115,10 @@ export class RecentColumns {
   readonly #hosts = new Map<string, HostColumns>();
   /** Hosts whose readings did not fit, and when that was. */
   readonly #refusedMs = new Map<string, number>();
+  /** When each sampler was last asked for, of whatever host. */
+  readonly #askedMs = new Map<string, number>();
+  /** Samplers that are kept where room is short; replaced when others are asked for. */
+  #wanted: ReadonlySet<string> = new Set();
   /** Ticks up to this position have been told. */
   #toldPos: number;
   #horizonMs: number;
@@ -148,24 +169,38 @@ export class RecentColumns {
   of(host: CatalogueHost, request: ColumnsRequest): HostColumns | undefined {
     const { agentId } = host;
     const nowMs = this.#clock.wallMs();
+    const samplers = this.#samplersFor(request, nowMs);
     const beginMs = Math.max(nowMs - this.#horizonMs, request.sealedToMs);
-    const known = this.#hosts.get(agentId);
+    const old = this.#hosts.get(agentId);
+    const known = old?.covers(request.samplers) === true ? old : undefined;
     if (known !== undefined && known.fromMs <= Math.max(request.fromMs, beginMs)) return known;
     // Ticks that the snapshot does not have were told before there was anybody to take them in.
     if (request.snapshot.lastPos < this.#toldPos) return known;
     if (nowMs - (this.#refusedMs.get(agentId) ?? Number.NEGATIVE_INFINITY) < REFUSED_MS) return known;
     const fromMs = Math.max(beginMs, nowMs - REACH_RATIO * (nowMs - request.fromMs));
-    const made = makeColumns(host, fromMs, request.snapshot);
+    const made = makeColumns(host, { fromMs, samplers }, request.snapshot);
     if (made === undefined) {
       this.#refusedMs.set(agentId, nowMs);
       return known;
     }
     this.#refusedMs.delete(agentId);
-    if (known !== undefined) this.#forget(agentId, known);
+    if (old !== undefined) this.#forget(agentId, old);
     this.#hosts.set(agentId, made);
     this.#bytes += made.bytes;
     this.#fit();
     return made;
+  }
+
+  /** What is kept of a host that is asked about now; undefined for everything. */
+  #samplersFor({ samplers, hostCount }: ColumnsRequest, nowMs: number): ReadonlySet<string> | undefined {
+    if (hostCount * WHOLE_HOST_BYTES <= this.#limits.windowBytes) return undefined;
+    for (const sampler of samplers) this.#askedMs.set(sampler, nowMs);
+    if (!isWithin(samplers, this.#wanted)) {
+      for (const [sampler, askedMs] of this.#askedMs)
+        if (askedMs < nowMs - ASKED_MS) this.#askedMs.delete(sampler);
+      this.#wanted = new Set(this.#askedMs.keys());
+    }
+    return this.#wanted;
   }
 
   /** Forgets hosts that are gone, and tries again how far the others may reach back. */
@@ -198,14 +233,14 @@ export class RecentColumns {
 /** Reads a host from the journal; undefined when its readings are too many, or not in order of time. */
 function makeColumns(
   host: CatalogueHost,
-  fromMs: number,
+  { fromMs, samplers }: { readonly fromMs: number; readonly samplers: ReadonlySet<string> | undefined },
   snapshot: JournalSnapshot,
 ): HostColumns | undefined {
-  const columns = new HostColumns(fromMs, snapshot.lastPos);
+  const columns = new HostColumns(fromMs, snapshot.lastPos, samplers);
   const range: TimeRange = { fromMs, toMs: LATEST_MS };
   let values = 0;
   for (const lane of lanesIn(host, range)) {
-    const schemaOf = schemasOf(lane, undefined);
+    const schemaOf = schemasOf(lane, samplers);
     for (const tick of snapshot.ticks(rowRange(lane, range))) {
       for (const block of decodeTick(tick, schemaOf, false)) {
         values += block.schema.seriesCount;
@@ -214,4 +249,9 @@ function makeColumns(
     }
   }
   return columns;
+}
+
+function isWithin(some: ReadonlySet<string>, all: ReadonlySet<string>): boolean {
+  for (const each of some) if (!all.has(each)) return false;
+  return true;
 }

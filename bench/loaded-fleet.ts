@@ -1,0 +1,152 @@
+/**
+ * A fleet with a long past in a folder: a collector's data, sealed and rolled up, and the same samples in Prometheus and
+ * VictoriaMetrics. Loading takes long; it can be broken off between two portions of time and goes on with the next call.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { conformanceFile } from './board.ts';
+import { DAY_MS, FleetPast, journalTarget, remoteWriteTarget, type LoadTarget } from './fleet/loading.ts';
+import { loadRecording } from './recording.ts';
+import { enrolFleet, hostNames, OFF_GRID_MS, progress, type Other } from './side-by-side.ts';
+
+/** What a fleet has measured. */
+export interface FleetSize {
+  readonly hosts: number;
+  /** The newest time, at the fine pace. */
+  readonly minutes: number;
+  readonly intervalMs: number;
+  /** What is before that, counted from the end, at the coarse pace; 0 for none. */
+  readonly days: number;
+  readonly dayIntervalMs: number;
+}
+
+const STATE_FILE = 'loaded.json';
+const stateShape = z.object({
+  size: z.object({
+    hosts: z.number(),
+    minutes: z.number(),
+    intervalMs: z.number(),
+    days: z.number(),
+    dayIntervalMs: z.number(),
+  }),
+  endMs: z.number(),
+  agentIds: z.array(z.string()),
+  /** By store: everything before this time is loaded. */
+  loadedMs: z.record(z.string(), z.number()),
+});
+
+export interface LoadedFleet {
+  readonly collectorDir: string;
+  readonly endMs: number;
+  /** Readings of one series that all hosts together have. */
+  readonly readings: number;
+}
+
+/** A folder on its way. */
+export class FleetFolder {
+  readonly #path: string;
+  readonly #past: FleetPast;
+  #state: z.infer<typeof stateShape>;
+  #isStopped = false;
+
+  private constructor(path: string, state: z.infer<typeof stateShape>) {
+    this.#path = path;
+    this.#state = state;
+    const { size, endMs } = state;
+    const fineMs = endMs - size.minutes * 60_000 + OFF_GRID_MS;
+    const coarse = { startMs: endMs - size.days * DAY_MS + OFF_GRID_MS, endMs: fineMs };
+    const eras = [{ startMs: fineMs, endMs, intervalMs: size.intervalMs }];
+    if (coarse.startMs < fineMs) eras.unshift({ ...coarse, intervalMs: size.dayIntervalMs });
+    this.#past = new FleetPast(loadRecording(conformanceFile('real-host.om.gz')), eras);
+  }
+
+  /**
+   * The folder as an earlier call left it, or a new one that has its hosts and nothing else.
+   * @throws Error when it holds something else
+   */
+  static async open(path: string, size: FleetSize): Promise<FleetFolder> {
+    mkdirSync(path, { recursive: true });
+    const file = join(path, STATE_FILE);
+    if (!existsSync(file)) {
+      if (readdirSync(path).length > 0) throw new Error(`${path} holds something else: name another folder`);
+      const agentIds = await enrolFleet(join(path, 'collector'), size.hosts);
+      const endMs = Math.floor(Date.now() / 60_000) * 60_000;
+      const folder = new FleetFolder(path, { size, endMs, agentIds: [...agentIds], loadedMs: {} });
+      folder.#save();
+      return folder;
+    }
+    const state = stateShape.parse(JSON.parse(readFileSync(file, 'utf8')));
+    const [found, wanted] = [state.size, size].map((each) => JSON.stringify(each));
+    if (found !== wanted) throw new Error(`${path} holds ${found}, and ${wanted} is asked for`);
+    return new FleetFolder(path, state);
+  }
+
+  get fleet(): LoadedFleet {
+    const past = this.#past;
+    const readings = past.tickCount({ fromMs: past.startMs, toMs: past.endMs }) * this.#state.size.hosts;
+    return { collectorDir: join(this.#path, 'collector'), endMs: this.#state.endMs, readings };
+  }
+
+  /** Samples that each store holds in the end. */
+  get samples(): number {
+    return this.fleet.readings * this.#past.seriesCount;
+  }
+
+  /** Loading ends with the portions that are under way. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /**
+   * Loads what is missing, into all stores at the same time.
+   * @returns whether everything is loaded
+   */
+  async load(others: readonly Other[]): Promise<boolean> {
+    const { agentIds, size } = this.#state;
+    const past = this.#past;
+    const own = (): Promise<LoadTarget> => journalTarget(this.fleet.collectorDir, past, agentIds);
+    const names = hostNames(size.hosts);
+    const ways = [
+      this.#loadInto('rollcall', own),
+      ...others.map((other) =>
+        this.#loadInto(other.name, () => Promise.resolve(remoteWriteTarget(other, past, names))),
+      ),
+    ];
+    return (await Promise.all(ways)).every((isWhole) => isWhole);
+  }
+
+  async #loadInto(name: string, open: () => Promise<LoadTarget>): Promise<boolean> {
+    const { startMs, endMs } = this.#past;
+    let fromMs = this.#state.loadedMs[name] ?? startMs;
+    if (fromMs >= endMs) return true;
+    const target = await open();
+    try {
+      let toldPercent = 0;
+      for (const toMs of target.endsMs) {
+        if (toMs <= fromMs) continue;
+        if (this.#isStopped) return false;
+        await target.load({ fromMs, toMs });
+        fromMs = toMs;
+        this.#state.loadedMs[name] = toMs;
+        this.#save();
+        const done =
+          this.#past.tickCount({ fromMs: startMs, toMs }) /
+          this.#past.tickCount({ fromMs: startMs, toMs: endMs });
+        const percent = Math.floor(done * 100);
+        if (percent >= toldPercent + 5 || toMs === endMs) progress(`${name}: ${percent} % loaded`);
+        else continue;
+        toldPercent = percent;
+      }
+      return true;
+    } finally {
+      await target.close();
+    }
+  }
+
+  #save(): void {
+    const file = join(this.#path, STATE_FILE);
+    writeFileSync(`${file}.new`, JSON.stringify(this.#state));
+    renameSync(`${file}.new`, file);
+  }
+}
