@@ -83,6 +83,11 @@ interface Link {
   isWaitingToSend: boolean;
 }
 
+/**
+ * What packing saves of a batch, at most: so much more is read than the credit allows, so that a short backlog leaves in one
+ * batch, and not in ever smaller ones that fill the credit up.
+ */
+const PACKING_GAIN = 2;
 /** How long the last bytes get to leave when the agent stops. */
 const CLOSE_MS_MAX = 1_000;
 const REASON_MAX = 300;
@@ -399,13 +404,21 @@ export class Uplink {
       return;
     }
     const { epochId, fromSeq, maxBytes } = wanted;
-    const limits = { maxBytes, maxRecords: LIMITS.recordsPerBatch };
-    const { records, nextSeq } = this.#options.spool.read(epochId, fromSeq, limits);
-    if (records.length === 0) {
+    const read = (bytes: number) =>
+      this.#options.spool.read(epochId, fromSeq, { maxBytes: bytes, maxRecords: LIMITS.recordsPerBatch });
+    const aheadBytes = Math.min(LIMITS.batchTargetBytes, maxBytes * PACKING_GAIN);
+    let batch = read(link.isPacking ? aheadBytes : maxBytes);
+    if (batch.records.length === 0) {
       this.#dispatch({ kind: 'laneEmpty', epochId });
       return;
     }
-    const frame = link.isPacking ? encodePackedBatch(epochId, records) : encodeBatch(epochId, records);
+    let frame = link.isPacking ? encodePackedBatch(epochId, batch.records) : undefined;
+    if (frame === undefined) {
+      // Only a packed batch may go beyond the credit, and it seldom does.
+      if (batch.records.reduce((sum, { length }) => sum + length, 0) > maxBytes) batch = read(maxBytes);
+      frame = encodeBatch(epochId, batch.records);
+    }
+    const { nextSeq } = batch;
     link.socket.send(frame);
     const bytes = frame.length - FRAME_HEADER_BYTES;
     this.#stats.batchesSent++;

@@ -275,11 +275,16 @@ export class Connection implements InventoryPeer {
     return { bootId, bootMs: upMs, askedMonoMs: this.#askedMonoMs, answeredMonoMs };
   }
 
-  /** An agent that has used up its credit has a backlog; the new credit then depends on whose turn it is. */
+  /**
+   * An agent that has used up its credit has a backlog; the new credit then depends on whose turn it is. One that has credit
+   * left, and nothing on its way to the disk, has sent everything: ten thousand short backlogs must not wait for silence.
+   */
   #committed(epochId: string, watermark: number): void {
     const { turns, clock } = this.#shared;
-    if (this.#session.kind === 'throttled') turns.want(this, clock.monoMs());
+    const isExhausted = this.#session.kind === 'throttled';
+    if (isExhausted) turns.want(this, clock.monoMs());
     this.dispatch({ kind: 'committed', epochId, watermark, windowBytes: this.#shared.windowBytes(this) });
+    if (!isExhausted && pendingBytesOf(this.#session) === 0) turns.finish(this);
     this.#shared.advanceTurns();
   }
 

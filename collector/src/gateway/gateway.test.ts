@@ -325,4 +325,22 @@ describe('backlogs', () => {
     assert(last !== undefined);
     expect((await nextAck(last)).creditLimit - sent).toBe(LIMITS.creditTurnBytes);
   });
+
+  it('make room for the next as soon as they are stored', async () => {
+    await using test = await startTestGateway();
+    const behind = await Promise.all(
+      Array.from({ length: TURN_LIMITS.turnsMax + 1 }, () => test.login(test.addHost())),
+    );
+    for (const { agent } of behind) {
+      agent.send(backlog(1));
+      await nextAck(agent);
+    }
+    const [first, last] = [behind[0]?.agent, behind.at(-1)?.agent];
+    assert(first !== undefined && last !== undefined);
+    first.send(batchOf(2));
+    await nextAck(first);
+    // The clock has not moved.
+    const sent = backlog(1).length - FRAME_HEADER_BYTES;
+    expect((await nextAck(last)).creditLimit - sent).toBe(LIMITS.creditTurnBytes);
+  });
 });

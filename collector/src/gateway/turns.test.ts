@@ -46,6 +46,16 @@ describe('turns', () => {
     expect([turns.holds('a'), turns.holds('b')]).toEqual([false, true]);
   });
 
+  it('end when there is nothing more to send, and cost nobody who waits the place', () => {
+    const turns = busy();
+    turns.finish('h0');
+    turns.finish('b');
+    expect([turns.holds('h0'), turns.waits('h0')]).toEqual([false, false]);
+    expect(turns.advance(1)).toEqual(['a']);
+    turns.finish('a');
+    expect(turns.advance(1)).toEqual(['b']);
+  });
+
   it('are not jumped by who comes when one has just become free', () => {
     const turns = busy();
     turns.leave('h0');

@@ -10,7 +10,7 @@ export const TURN_LIMITS = {
   turnBytes: 1024 * 1024,
   /** … or after so long … */
   turnMs: 5_000,
-  /** … or when nothing came for so long: its backlog is drained, or its line is slow and it asks again. */
+  /** … or when nothing came for so long: there was no more, or its line is slow and it asks again. */
   idleMs: 300,
   /** Those who wait get a little credit so often, at least twice what a live host needs. */
   trickleMs: 5_000,
@@ -59,6 +59,14 @@ export class Turns<Key> {
     turn.bytesLeft -= bytes;
     turn.heardMs = nowMs;
     if (turn.bytesLeft <= 0) this.#holders.delete(key);
+  }
+
+  /**
+   * All that `key` has sent is stored, and it did not use up its credit: its backlog is drained. Whoever is only slow keeps the
+   * credit that it was given, and asks again when it has used that up.
+   */
+  finish(key: Key): void {
+    this.#holders.delete(key);
   }
 
   /** `key` is gone. */

@@ -175,7 +175,7 @@ describe('answers', () => {
     const text = Array.from({ length: 40 }, (_, i) => `kept ${i * 7_919}`).join(' ');
     const kept = lane.event(nowMs, { text });
     const others = Array.from({ length: 7 }, () => lane.event(nowMs, { text }).bytes);
-    const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, ...others]));
+    const frame = decodeFrame(encodePackedBatch(EPOCH, [kept.bytes, ...others]) ?? Buffer.alloc(0));
     const [unpacked] = decodeBatch(frame).records;
     assert(unpacked !== undefined);
     expect(unpacked).toMatchObject({ crc: kept.crc, codec: 0 });

@@ -83,7 +83,8 @@ export class Desk {
           question.kind === 'value-instant'
             ? await engine.instant(question.text, question.options, signal)
             : await engine.range(question.text, question.options, signal);
-        post({ kind: 'value', id, result: packResult(result) });
+        const labelsHash = question.kind === 'value-instant' ? question.labelsHash : undefined;
+        post({ kind: 'value', id, result: packResult(result, labelsHash) });
         return;
       }
       case 'instant':

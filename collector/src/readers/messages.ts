@@ -7,6 +7,7 @@ import { Labels } from '../storage/labels.ts';
 import { createMatcher, type MatchOperator } from '../storage/matcher.ts';
 import type { ReadElsewhere } from '../storage/open-reader.ts';
 import type { LabelsRequest } from '../storage/storage.ts';
+import { packLabels, unpackLabels, type PackedLabels } from './label-lists.ts';
 
 /** What a thread is started with. */
 export interface ThreadSettings {
@@ -45,7 +46,13 @@ export interface PlainLabelsRequest extends Omit<LabelsRequest, 'matcherSets'> {
 
 /** What a thread can be asked; `value` wants the value itself, the others JSON. */
 export type Question =
-  | { readonly kind: 'value-instant'; readonly text: string; readonly options: InstantOptions }
+  | {
+      readonly kind: 'value-instant';
+      readonly text: string;
+      readonly options: InstantOptions;
+      /** Of the label sets that the last answer had; undefined when it is not known. */
+      readonly labelsHash: string | undefined;
+    }
   | { readonly kind: 'value-range'; readonly text: string; readonly options: RangeOptions }
   | {
       readonly kind: 'instant';
@@ -131,7 +138,7 @@ export interface PackedResult extends Omit<QueryResult, 'value'> {
     | Exclude<QueryResult['value'], { readonly kind: 'vector' | 'matrix' }>
     | {
         readonly kind: 'vector';
-        readonly labels: readonly (readonly string[])[];
+        readonly labels: PackedLabels;
         readonly timeMs: number;
         readonly values: Float64Array;
       }
@@ -142,14 +149,16 @@ export interface PackedResult extends Omit<QueryResult, 'value'> {
       };
 }
 
-export function packResult({ value, ...notes }: QueryResult): PackedResult {
+/** @param labelsHash of the question */
+export function packResult({ value, ...notes }: QueryResult, labelsHash: string | undefined): PackedResult {
   if (value.kind === 'vector') {
     const { samples } = value;
+    const list = samples.map(({ labels }) => labels);
     return {
       ...notes,
       value: {
         kind: 'vector',
-        labels: samples.map(({ labels }) => labels.flat),
+        labels: packLabels(list, labelsHash),
         // All samples of a vector are of the evaluation time.
         timeMs: samples[0]?.timeMs ?? 0,
         values: Float64Array.from(samples, (sample) => sample.value),
@@ -169,11 +178,15 @@ export function packResult({ value, ...notes }: QueryResult): PackedResult {
   return { ...notes, value };
 }
 
-export function unpackResult({ value, ...notes }: PackedResult): QueryResult {
+/** @param unpack undoes what `packLabels` did to the labels of a vector */
+export function unpackResult(
+  { value, ...notes }: PackedResult,
+  unpack: (labels: PackedLabels) => readonly Labels[] = unpackLabels,
+): QueryResult {
   if (value.kind === 'vector') {
-    const { labels, timeMs, values } = value;
-    const samples = labels.map((flat, i) => ({
-      labels: Labels.ofFlat(flat),
+    const { timeMs, values } = value;
+    const samples = unpack(value.labels).map((labels, i) => ({
+      labels,
       timeMs,
       value: values[i] ?? Number.NaN,
     }));

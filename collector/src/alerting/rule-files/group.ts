@@ -71,6 +71,7 @@ export class GroupEvaluator {
   readonly #group: RuleGroup;
   readonly #ports: GroupPorts;
   readonly #alerts = new Map<FileRule, Map<string, TrackedAlert>>();
+  readonly #recorded = new RecordedSeries();
   readonly #memory = new SeriesMemory<FileRule>();
 
   constructor(group: RuleGroup, ports: GroupPorts) {
@@ -107,7 +108,7 @@ export class GroupEvaluator {
 
   async #recording(rule: RecordingFileRule, timeMs: number): Promise<readonly ResultSample[]> {
     const result = await this.#ports.query(rule.expr, timeMs - this.#group.queryOffsetMs);
-    return recordedSamples(rule, result, this.#group.limit);
+    return this.#recorded.of(rule, result, this.#group.limit);
   }
 
   async #alerting(rule: AlertingFileRule, timeMs: number): Promise<readonly ResultSample[]> {
@@ -182,47 +183,71 @@ export class GroupEvaluator {
   }
 }
 
-/**
- * The series that a recording rule makes of a result.
- * @param limit most series, 0 for any number
- * @throws AppError QUERY_FAILED, QUERY_LIMIT
- */
-export function recordedSamples(
+/** Makes of the results of recording rules the series that they record. */
+export class RecordedSeries {
+  /** Labels of the last result, and what they became: a large fleet has the same objects again and again. */
+  readonly #byRule = new WeakMap<
+    RecordingFileRule,
+    { readonly results: readonly Labels[]; readonly recorded: readonly Labels[] }
+  >();
+
+  /**
+   * @param limit most series, 0 for any number
+   * @throws AppError QUERY_FAILED, QUERY_LIMIT
+   */
+  of(rule: RecordingFileRule, result: readonly ResultSample[], limit: number): readonly ResultSample[] {
+    const before = this.#byRule.get(rule);
+    const isSame = before !== undefined && isSameList(result, before.results);
+    const recorded = isSame ? before.recorded : recordedLabels(rule, result, limit);
+    if (!isSame) this.#byRule.set(rule, { results: result.map(({ labels }) => labels), recorded });
+    return result.map(({ labels, value }, at) => ({ labels: recorded[at] ?? labels, value }));
+  }
+}
+
+function recordedLabels(
   rule: RecordingFileRule,
   result: readonly ResultSample[],
   limit: number,
-): readonly ResultSample[] {
+): readonly Labels[] {
   const own = rule.labels.map(({ name, source }) => [name, source] as const);
-  const samples = result.map(({ labels, value }) => ({
-    labels: Labels.from([...labels.entries(), [METRIC_NAME, rule.name], ...own]),
-    value,
-  }));
-  if (new Set(samples.map(({ labels }) => labels.key)).size < samples.length) {
+  const recorded = result.map(({ labels }) =>
+    Labels.from([...labels.entries(), [METRIC_NAME, rule.name], ...own]),
+  );
+  if (new Set(recorded.map(({ key }) => key)).size < recorded.length) {
     throw new AppError(
       'QUERY_FAILED',
       'vector contains metrics with the same labelset after applying rule labels',
     );
   }
-  if (limit > 0 && samples.length > limit) {
-    throw new AppError('QUERY_LIMIT', `exceeded limit of ${limit} with ${samples.length} series`);
+  if (limit > 0 && recorded.length > limit) {
+    throw new AppError('QUERY_LIMIT', `exceeded limit of ${limit} with ${recorded.length} series`);
   }
-  return samples;
+  return recorded;
 }
 
 /** Remembers the series of each source, so that those that it no longer gives can be ended. */
 export class SeriesMemory<Source> {
-  readonly #before = new Map<Source, ReadonlyMap<string, Labels>>();
+  readonly #before = new Map<Source, readonly Labels[]>();
 
   /** What to store for the samples of one evaluation: they themselves, and an end for each series that is gone. */
   next(source: Source, samples: readonly ResultSample[], timeMs: number): readonly RuleSeries[] {
-    const present = new Map(samples.map(({ labels }) => [labels.key, labels]));
-    const gone = [...(this.#before.get(source) ?? [])].filter(([key]) => !present.has(key));
-    this.#before.set(source, present);
-    return [
-      ...samples.map(({ labels, value }) => ({ labels, samples: [{ timeMs, value }] })),
-      ...gone.map(([, labels]) => ({ labels, samples: [{ timeMs, value: NaN, isStale: true }] })),
-    ];
+    const series = samples.map(({ labels, value }) => ({ labels, samples: [{ timeMs, value }] }));
+    const before = this.#before.get(source) ?? [];
+    if (isSameList(samples, before)) return series;
+    const present = new Set(samples.map(({ labels }) => labels.key));
+    this.#before.set(
+      source,
+      samples.map(({ labels }) => labels),
+    );
+    const ends = before
+      .filter(({ key }) => !present.has(key))
+      .map((labels) => ({ labels, samples: [{ timeMs, value: NaN, isStale: true }] }));
+    return [...series, ...ends];
   }
+}
+
+function isSameList(samples: readonly ResultSample[], list: readonly Labels[]): boolean {
+  return samples.length === list.length && samples.every(({ labels }, at) => labels === list[at]);
 }
 
 interface Moment {

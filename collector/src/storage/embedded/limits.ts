@@ -15,7 +15,7 @@ export const EMBEDDED_LIMITS = {
   seriesMax: 1_000_000,
   /**
    * Series that the collector stores itself, per schema, and in all before their numbers start anew. All of them anew costs
-   * 70 µs each, so what ten thousand hosts have, nine each and what rules record of them, must fit; each takes 1.2 KiB.
+   * 33 µs each, so what ten thousand hosts have, nine each and what rules record of them, must fit; each takes 1.2 KiB.
    */
   ownSeriesPerSchema: 500,
   ownSeriesMax: 1_000_000,
