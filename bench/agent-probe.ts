@@ -13,20 +13,24 @@ import { DurableSpool } from '../agent/src/spool/durable.ts';
 import { ByteWriter } from '../shared/src/lib/varint.ts';
 import { PROBE_FILE_VARIABLE, PROBE_WARM_UP_TICKS, type ProbeFigures } from './agent-stages.ts';
 
-type Usage = ReturnType<typeof process.threadCpuUsage>;
+type Usage = ReturnType<typeof process.cpuUsage>;
 
 const ENCODING = 'encoding';
 
 const spent = new Map<string, { userUs: number; systemUs: number }>();
 const open: string[] = [];
-let last = process.threadCpuUsage();
+let last = process.cpuUsage();
 let ticks = -PROBE_WARM_UP_TICKS;
 let startThread: Usage | undefined;
 let startProcess: Usage | undefined;
 
-/** Charges what was used since the last look to the stage that is open. */
+/**
+ * Charges what was used since the last look to the stage that is open. The usage of the process, for Linux brings that up
+ * to date when it is asked; that of a thread is as old as its last turn on the processor, and every stage of the turn
+ * would be charged to whatever comes first in the next one.
+ */
 function charge(): void {
-  const now = process.threadCpuUsage();
+  const now = process.cpuUsage();
   const stage = open.at(-1) ?? 'event loop, timers, session, garbage';
   const sum = spent.get(stage) ?? { userUs: 0, systemUs: 0 };
   sum.userUs += now.user - last.user;
@@ -57,8 +61,8 @@ function noteTick(): void {
   ticks += 1;
   if (ticks !== 0) return;
   spent.clear();
-  last = startThread = process.threadCpuUsage();
-  startProcess = process.cpuUsage();
+  startThread = process.threadCpuUsage();
+  last = startProcess = process.cpuUsage();
 }
 
 /** What was encoded is appended: the stage that `reset` opened ends. */

@@ -133,6 +133,10 @@ export class BigHost implements Host {
     return USAGE;
   }
 
+  ask(path: string): Promise<Buffer> {
+    return Promise.reject(new HostError('absent', path));
+  }
+
   kernelNames(): KernelNames {
     return NAMES;
   }

@@ -61,7 +61,7 @@ const ruleFile = z.object({
   groups: z.array(z.object({ rules: z.array(z.object({ expr: z.string() })) })),
 });
 
-function queries(): readonly Query[] {
+export function queries(): readonly Query[] {
   const board = loadBoard(conformanceFile('dashboards', 'node-exporter-full-1860.json'));
   const common: readonly (readonly [string, string])[] = [
     ['job', 'node'],

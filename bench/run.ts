@@ -2,6 +2,7 @@
 import { agent } from './agent.ts';
 import { alertLatency } from './alert-latency.ts';
 import { boards } from './boards.ts';
+import { containers } from './containers.ts';
 import { dashboards } from './dashboards.ts';
 import { differential } from './differential.ts';
 import { hostile } from './hostile.ts';
@@ -35,6 +36,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   boards: {
     help: 'every query of our boards for Grafana: Rollcall, Prometheus, VictoriaMetrics, InfluxDB; who has data, who agrees',
     run: boards,
+  },
+  containers: {
+    help: 'what reading 50 and 500 containers costs the agent, from files laid out as the kernel does',
+    run: containers,
   },
   dashboards: {
     help: 'the queries of dashboard 1860 on this machine, next to Prometheus and node_exporter: who has data',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { withoutFacades } from './agent.ts';
+import { inAscii, withoutFacades } from './agent.ts';
 
 it('takes single names out of the modules of Node.js', () => {
   const code = [
@@ -16,4 +16,12 @@ it('takes single names out of the modules of Node.js', () => {
     code[3],
     'const { createHash } = process.getBuiltinModule("node:crypto");',
   ]);
+});
+
+it('writes letters outside of ASCII as escapes that mean the same', async () => {
+  const code = 'export const all = ["ü…\u{1F600}", /^[à-ÿ]$/.test("é"), `µ${1}`];';
+  const ascii = inAscii(code);
+  expect(ascii).toMatch(/^[\0-\x7f]+$/);
+  const module: unknown = await import(`data:text/javascript,${encodeURIComponent(ascii)}`);
+  expect(module).toMatchObject({ all: ['ü…\u{1F600}', true, 'µ1'] });
 });

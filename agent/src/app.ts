@@ -23,7 +23,7 @@ import type { Spool, SpoolStats } from './spool/spool.ts';
 
 /** A mount gets this share of the time that its sampler gets, so that one that hangs fails alone. */
 const MOUNT_TIMEOUT_RATIO = 0.5;
-/** Ticks that come faster than this leave together: sending costs as much as reading. */
+/** Ticks that come faster than this are made durable and sent together: that costs as much as reading. */
 const GATHER_MS = 2_000;
 /** How long the disk gets to make the last records safe when the agent stops. */
 const SETTLE_MS_MAX = 2_000;
@@ -169,7 +169,8 @@ function openSpool({ clock, log, facts, identity, spool: settings, randomBytes }
   }
   const dir = join(resolve(dataDir), 'spool');
   const owner = identity.identity.agentId;
-  const spool = DurableSpool.open({ ...common, disk: nodeDisk, dir, owner, maxBytes, sync });
+  const files = { disk: nodeDisk, dir, owner, maxBytes, sync, syncGatherMs: GATHER_MS };
+  const spool = DurableSpool.open({ ...common, ...files });
   return {
     spool,
     noteStarted: () => noteStart(spool, clock, spool.found),

@@ -188,6 +188,7 @@ async function open(
   const own = openStorage('embedded', {
     journal,
     reader,
+    schemas,
     // What a deleted host has left is not read any more.
     identityOf: (agentId) => (hosts.get(agentId) === undefined ? undefined : hosts.identityLabels(agentId)),
     clock,

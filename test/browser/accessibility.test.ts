@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { needs } from '../harness/needs.ts';
 import { eventually } from './eventually.ts';
 import { measure } from './harness.ts';
-import { ONE_REFRESH_MS, hostId, setStage } from './stage.ts';
+import { ONE_REFRESH_MS, hostId, incidentId, setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const chromium = needs('chromium');
@@ -16,6 +16,7 @@ const PAGES = [
   ['a host', `/hosts/${hostId(0)}`, '.inventory', 14],
   ['a host that is down', `/hosts/${hostId(5)}?range=6h`, '.inventory', 14],
   ['the incidents', '/incidents', '.incident', 14],
+  ['an incident', `/incidents/${incidentId(0)}`, '.incident-actions', 14],
 ] as const;
 
 describe.skipIf(chromium.path === null)(`the page for everybody${chromium.note}`, () => {

@@ -8,17 +8,20 @@ import type {
   HostSummary,
   HostsAnswer,
   Incident,
+  IncidentDetail,
   InventoryChangeSet,
   InventorySection,
   StatusAnswer,
 } from '../../collector/src/api/types.ts';
 import { rangeAnswer } from './fake-metrics.ts';
-import { sampleDetail } from './sample-fleet.ts';
+import { sampleDetail, sampleIncidentDetail } from './sample-fleet.ts';
 
 /** What the fake answers with; tests change it while the page looks. */
 export interface FakeFleet {
   hosts: readonly HostSummary[];
   incidents: readonly Incident[];
+  /** What the page of one of them shows beyond the list. */
+  incidentDetail: (incident: Incident) => IncidentDetail;
   inventory: readonly InventorySection[];
   inventoryChanges: readonly InventoryChangeSet[];
   /** Connections are cut, as by a collector that is gone. */
@@ -31,12 +34,26 @@ export interface FakeFleet {
   hasNoSeries: boolean;
 }
 
+/** A change of an incident, as it was asked for. */
+export interface Change {
+  readonly id: string;
+  /** `ack`, `unack`, `comments` or `close`. */
+  readonly kind: string;
+  /** JSON */
+  readonly body: string;
+}
+
+/** The access token with which the fake lets itself be changed. */
+export const WRITE_TOKEN = 'rca1_for-changes';
+
 export interface FakeCollector {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
   readonly fleet: FakeFleet;
   /** PromQL expressions in the order in which they were asked. */
   readonly queries: readonly string[];
+  /** What was asked to be changed, with a token that may, in the order in which it was. */
+  readonly changes: readonly Change[];
   stop(): Promise<void>;
 }
 
@@ -55,6 +72,7 @@ export async function startFakeCollector(dist: string): Promise<FakeCollector> {
   const fleet: FakeFleet = {
     hosts: [],
     incidents: [],
+    incidentDetail: sampleIncidentDetail,
     inventory: [],
     inventoryChanges: [],
     isAway: false,
@@ -63,8 +81,9 @@ export async function startFakeCollector(dist: string): Promise<FakeCollector> {
     hasNoSeries: false,
   };
   const queries: string[] = [];
+  const changes: Change[] = [];
   const server = createServer((request, response) => {
-    void answer({ request, response, fleet, dist, queries }).catch((error: unknown) => {
+    void answer({ request, response, fleet, dist, queries, changes }).catch((error: unknown) => {
       response.writeHead(500).end(String(error));
     });
   });
@@ -76,6 +95,7 @@ export async function startFakeCollector(dist: string): Promise<FakeCollector> {
     url: `http://127.0.0.1:${address.port}`,
     fleet,
     queries,
+    changes,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -90,6 +110,7 @@ interface Exchange {
   readonly fleet: FakeFleet;
   readonly dist: string;
   readonly queries: string[];
+  readonly changes: Change[];
 }
 
 async function answer(exchange: Exchange): Promise<void> {
@@ -123,12 +144,33 @@ async function serveApi(exchange: Exchange, url: URL): Promise<void> {
     if (part === 'inventory') sendJson(exchange, 200, { hostId: id, sections: fleet.inventory });
     else if (part === 'changes') sendJson(exchange, 200, { hostId: id, changes: fleet.inventoryChanges });
     else sendJson(exchange, 200, sampleDetail(host));
+  } else if (resource === 'incidents' && id !== undefined) {
+    await serveIncident(exchange, { id, part });
   } else if (resource === 'incidents') {
     sendJson(exchange, 200, { incidents: chosenIncidents(fleet.incidents, url.searchParams) });
   } else if (resource === 'status') {
     sendJson(exchange, 200, statusAnswer(fleet));
   } else {
     sendJson(exchange, 404, { error: { code: 'NOT_FOUND', message: `find ${url.pathname}: there is none` } });
+  }
+}
+
+async function serveIncident(
+  exchange: Exchange,
+  { id, part }: { readonly id: string; readonly part: string | undefined },
+): Promise<void> {
+  const { request, fleet, changes } = exchange;
+  const incident = fleet.incidents.find((one) => one.id === decodeURIComponent(id));
+  if (incident === undefined) {
+    sendJson(exchange, 404, { error: { code: 'NOT_FOUND', message: `find incident ${id}: there is none` } });
+  } else if (part === undefined) {
+    sendJson(exchange, 200, fleet.incidentDetail(incident));
+  } else if (request.headers.authorization === `Bearer ${WRITE_TOKEN}`) {
+    changes.push({ id: incident.id, kind: part, body: await bodyOf(request) });
+    sendJson(exchange, 200, fleet.incidentDetail(incident));
+  } else {
+    const message = 'change an incident: the access token is for reading';
+    sendJson(exchange, 403, { error: { code: 'FORBIDDEN', message } });
   }
 }
 

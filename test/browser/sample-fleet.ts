@@ -5,6 +5,7 @@ import type {
   HostSummary,
   Incident,
   IncidentDelivery,
+  IncidentDetail,
   InventorySection,
 } from '../../collector/src/api/types.ts';
 
@@ -225,6 +226,63 @@ function sampleIncident(parts: {
     endReason: resolvedMs === null ? null : 'cleared',
     acknowledgement: null,
     deliveries: sampleDeliveries(index, nowMs),
+  };
+}
+
+/** The page of an incident of the list: with evidence, and with what happened to it. */
+export function sampleIncidentDetail(incident: Incident): IncidentDetail {
+  const { openedMs, hostName } = incident;
+  return {
+    ...incident,
+    previous: 'i-01JDEXAMPLE000000000099',
+    escalation: { policy: 'servers', step: 2, dueMs: openedMs + HOUR_MS },
+    evidence: {
+      takenMs: openedMs,
+      history: {
+        expression: `1 - node_filesystem_avail_bytes{instance="${hostName}"} / node_filesystem_size_bytes`,
+        startMs: openedMs - HOUR_MS,
+        stepMs: MINUTE_MS,
+        values: Array.from({ length: 61 }, (_value, index) => (index % 20 === 7 ? null : 0.8 + index / 500)),
+      },
+      changes: [
+        {
+          atMs: openedMs - 2 * HOUR_MS,
+          section: 'packages',
+          kind: 'changed',
+          what: 'postgresql-16',
+          before: '16.3',
+          after: '16.4',
+        },
+      ],
+    },
+    timeline: [
+      { kind: 'transition', atMs: openedMs, transition: 'fired', person: null, note: null },
+      {
+        kind: 'notification',
+        atMs: openedMs,
+        receiver: 'pager',
+        transition: 'fired',
+        status: 'dead',
+        reason: 'POST https://events.pager.example/v2/enqueue: 503 Service Unavailable',
+        attempts: [
+          {
+            number: 1,
+            atMs: openedMs + 300,
+            latencyMs: 120,
+            outcome: 'retry',
+            status: 503,
+            error: 'Service Unavailable',
+          },
+        ],
+      },
+      {
+        kind: 'transition',
+        atMs: openedMs + MINUTE_MS,
+        transition: 'commented',
+        person: 'token:ops',
+        note: 'looks like the log rotation\nhas stopped',
+      },
+    ],
   };
 }
 

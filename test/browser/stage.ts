@@ -5,7 +5,7 @@ import { startFakeCollector } from './fake-collector.ts';
 import type { FakeCollector } from './fake-collector.ts';
 import { launchBrowser, openPage } from './harness.ts';
 import type { WatchedPage } from './harness.ts';
-import { sampleHosts, sampleIncidents, sampleInventory } from './sample-fleet.ts';
+import { sampleHosts, sampleIncidentDetail, sampleIncidents, sampleInventory } from './sample-fleet.ts';
 
 export interface Stage {
   readonly collector: FakeCollector;
@@ -28,6 +28,7 @@ export async function setStage(chromiumPath: string): Promise<Stage> {
     Object.assign(collector.fleet, {
       hosts,
       incidents: sampleIncidents(hosts, 30, nowMs),
+      incidentDetail: sampleIncidentDetail,
       inventory: sampleInventory(nowMs),
       isAway: false,
       brokenAnswer: null,
@@ -59,4 +60,9 @@ export const ONE_REFRESH_MS = 5_500;
 /** The id of the host with this number in the sample fleet. */
 export function hostId(index: number): string {
   return (index + 1).toString(16).padStart(32, '0');
+}
+
+/** The id of the open incident with this number in the sample fleet. */
+export function incidentId(index: number): string {
+  return `i-01JDEXAMPLE${String(index).padStart(12, '0')}`;
 }

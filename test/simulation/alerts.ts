@@ -19,6 +19,8 @@ const WAITS_MS = [1, 200, 5_000, 30_000, 400_000] as const;
 const PORTION_MS = 60_000;
 /** Two minutes, and the longest portion. */
 const FRESH_MS = 180_000;
+/** Older data are no evidence. */
+const DATA_AGE_MS_MAX = 120_000;
 const GONE_MS = 300_000;
 const HEAL_MS = 1_800_000;
 /** What may become of a row of the outbox. */
@@ -48,7 +50,7 @@ class AlertLife {
   readonly #random: Random;
   readonly #world = new World({ limits: { evaluationIntervalMs: 15_000 } });
   readonly #disks = new Map<string, (typeof DISKS)[number]>();
-  /** Since when a disk is missing without interruption; by host. */
+  /** When the rules first saw a disk missing from fresh data; an absence that they saw interrupted begins anew. By host. */
   readonly #missingSinceMs = new Map<string, number>();
   readonly #seen = new Set<string>();
   /** In which life of the program the receiver told it that it has a transition, by id. */
@@ -68,6 +70,7 @@ class AlertLife {
   constructor(random: Random) {
     this.#random = random;
     this.#world.hook.answer = (notification, signal) => this.#receive(notification, signal);
+    this.#world.onQuery = () => this.#noteMissing();
     for (const name of HOSTS) {
       this.#world.setHost(name, 'up');
       this.#setDisk(name, 'cleared');
@@ -131,7 +134,6 @@ class AlertLife {
     switch (kind) {
       case 'host':
         this.#world.setHost(name, random.pick(STATES), random.isTrue(0.5) ? 0 : GONE_MS);
-        this.#restartMissing(name);
         return this.#alerting.nudge();
       case 'disk':
         return this.#setDisk(name, random.pick(DISKS));
@@ -193,13 +195,16 @@ class AlertLife {
     if (state === 'unread') witness.delete(name);
     else witness.add(name);
     this.#disks.set(name, state);
-    this.#restartMissing(name);
   }
 
-  /** The wait for "gone" begins now, or does not run. */
-  #restartMissing(name: string): void {
-    if (this.#disks.get(name) === 'missing') this.#missingSinceMs.set(name, this.#world.clock.wallMs());
-    else this.#missingSinceMs.delete(name);
+  /** What there is to see at the very moment in which the rules look; what comes and goes between two looks, they cannot see. */
+  #noteMissing(): void {
+    const nowMs = this.#world.clock.wallMs();
+    for (const { name, state, newestDataMs } of this.#world.hosts.values()) {
+      const isFresh = state === 'up' && nowMs - (newestDataMs ?? 0) <= DATA_AGE_MS_MAX;
+      if (!isFresh || this.#disks.get(name) !== 'missing') this.#missingSinceMs.delete(name);
+      else if (!this.#missingSinceMs.has(name)) this.#missingSinceMs.set(name, nowMs);
+    }
   }
 
   /** The receiver honours ids: it takes what it has told that it has for a double. */
@@ -279,7 +284,7 @@ class AlertLife {
     const disk = this.#disks.get(host);
     if (kind === 'fired') return disk === 'raised';
     if (reason === 'cleared') return disk === 'cleared';
-    return nowMs - (this.#missingSinceMs.get(host) ?? nowMs) >= GONE_MS;
+    return atMs - (this.#missingSinceMs.get(host) ?? atMs) >= GONE_MS;
   }
 
   #must(condition: boolean, check: string, detail: string): void {

@@ -8,6 +8,11 @@ export const FAILED_SEEDS: readonly { readonly seed: number; readonly wrong: str
   { seed: 6226, wrong: 'a fork was not found in an epoch that was not current any more' },
   { seed: 5712, wrong: 'an agent that slept while it stopped went on for ever' },
   { seed: 6869, wrong: 'the same, with nothing else going on' },
+  {
+    seed: 1523,
+    wrong: 'a collector that had stood still gave hosts as much more time as it had stood still',
+  },
+  { seed: 3150, wrong: 'the same' },
   { seed: 1337, wrong: 'simulation: the collector was set back after its agents had stopped' },
   { seed: 1078, wrong: 'simulation: the same' },
   { seed: 3153, wrong: 'simulation: the same' },
@@ -27,5 +32,10 @@ export const FAILED_SEEDS: readonly { readonly seed: number; readonly wrong: str
     wrong: 'simulation: a host was missed, then there, then gone, and all of it counted as gone',
   },
   { seed: 10199, wrong: 'simulation: the same' },
+  {
+    seed: 4200,
+    wrong:
+      'simulation: a disk that was missing already was said to be missing, and the wait for gone began anew',
+  },
   { seed: 30, wrong: 'simulation: nobody had told the judge of alerts that a dead receiver is an incident' },
 ];

@@ -44,6 +44,8 @@ export function clearPath(): Path {
 export interface Tap {
   sentByAgent(line: Line, bytes: Buffer): void;
   reachedCollector(line: Line, bytes: Buffer): void;
+  /** A ping of the agent, or its answer to one. */
+  controlReachedCollector(line: Line): void;
   sentByCollector(line: Line, bytes: Buffer): void;
   reachedAgent(line: Line, bytes: Buffer): void;
 }
@@ -285,6 +287,10 @@ export class Line {
     });
   }
 
+  controlReachedCollector(): void {
+    this.#network.tap.controlReachedCollector(this);
+  }
+
   pingDown(): void {
     this.#down.send(8, () => {
       if (this.#isAgentOver) return;
@@ -467,6 +473,8 @@ class CollectorEnd extends EventEmitter {
   }
 
   emitControl(kind: 'ping' | 'pong'): void {
-    if (this.#isOpen) this.emit(kind, Buffer.alloc(0));
+    if (!this.#isOpen) return;
+    this.#line.controlReachedCollector();
+    this.emit(kind, Buffer.alloc(0));
   }
 }

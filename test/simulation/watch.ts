@@ -48,7 +48,7 @@ export class Watch implements Tap {
     this.#options = options;
   }
 
-  /** When a message of the host reached its newest session last; the beginning of time when none did. */
+  /** When anything of the host reached its newest session last, or this began; the beginning of time when none did. */
   heardAtMs(hostId: string): number {
     return this.#heardAtMs.get(hostId) ?? Number.NEGATIVE_INFINITY;
   }
@@ -77,14 +77,17 @@ export class Watch implements Tap {
   reachedCollector(line: Line, bytes: Buffer): void {
     const frame = decodeFrame(Buffer.from(bytes));
     const facts = this.#of(line);
-    const { hostId } = facts.agent;
-    if (this.#newest.get(hostId) === facts) this.#heardAtMs.set(hostId, this.#options.nowMs());
+    this.#heard(facts);
     if (frame.type === MESSAGE.HELLO) this.#helloReached(facts, frame.body);
     if (frame.type !== MESSAGE.BATCH) return;
     facts.bytesReached += frame.body.length;
     const { epochId, records } = decodeBatch(frame);
     for (const { seq, kind } of records)
       if (kind !== RECORD_KIND.GAP) facts.agent.ledger.arrived(epochId, seq);
+  }
+
+  controlReachedCollector(line: Line): void {
+    this.#heard(this.#of(line));
   }
 
   sentByCollector(line: Line, bytes: Buffer): void {
@@ -145,6 +148,12 @@ export class Watch implements Tap {
     const before = this.#newest.get(facts.agent.hostId);
     if (before !== undefined && before !== facts) before.isFenced = true;
     this.#newest.set(facts.agent.hostId, facts);
+    this.#heard(facts);
+  }
+
+  #heard(facts: LineFacts): void {
+    const { hostId } = facts.agent;
+    if (this.#newest.get(hostId) === facts) this.#heardAtMs.set(hostId, this.#options.nowMs());
   }
 
   #ackSent({ name }: Line, facts: LineFacts, body: Buffer): void {

@@ -32,6 +32,8 @@ const GHOST_MS_MAX = 50_000;
 const FALSE_DOWN_MS = 150_000;
 /** A host that was heard so recently is not silent. */
 const SILENCE_MS_MIN = 25_000;
+/** Silence is noticed after so long: half a minute, by a look each second, of which this world hears by its next look. */
+const SILENCE_MS_MAX = 33_000;
 /** Delay of a path over which nobody promises anything. */
 const SLOW_MS = 2_000;
 /** Share of the seeds in which a machine with keys of its own says that it is the first agent. */
@@ -237,12 +239,15 @@ class World {
       this.#clearSinceMs.clear();
       return;
     }
+    const isUp = presence.now(agent.hostId).state === 'up';
+    const silentMs = nowMs - Math.max(this.#watch.heardAtMs(agent.hostId), machine.frozenUntilMs);
+    if (isUp && silentMs > SILENCE_MS_MAX)
+      this.#fail('silence is noticed', `${agent.name} was heard ${silentMs} ms ago`);
     const { path } = agent;
     const isRunning = agent.isRunning && !agent.machine.isFrozen;
     // Whoever was taken for a copy waits for a person.
     if (agent.hasForked) return;
     const isClear = !path.isCut && !path.isUpClogged && !path.isDownClogged && path.delayMsMax < SLOW_MS;
-    const isUp = presence.now(agent.hostId).state === 'up';
     if (!isRunning || !isClear) this.#clearSinceMs.delete(agent);
     else if (!this.#clearSinceMs.has(agent)) this.#clearSinceMs.set(agent, nowMs);
     if (!isClear || isRunning === isUp) {

@@ -68,7 +68,9 @@ export function samplerFinding(result: SamplerResult, lists: ManifestLists): Fin
     return { group, name, state: 'not readable', detail: why };
   }
   const broken = errors.length === 0 ? '' : `, ${counted(errors.length, 'value')} without an answer`;
-  return { group, name, state: 'ok', detail: `${count} series${broken}` };
+  // What a sampler can do without is no failure of its values, and still worth knowing.
+  const kept = denials === '' ? '' : `; kept from this user: ${denials}`;
+  return { group, name, state: 'ok', detail: `${count} series${broken}${kept}` };
 }
 
 function paths({ files }: ManifestLists, outcome: string): string {

@@ -137,7 +137,7 @@ export const OPTIONS = {
   spoolSync: option('spool-sync', {
     shape: 'always, interval or never',
     fallback: 'always',
-    help: 'When readings are made safe against the loss of power: each one before it is sent, once a minute (kinder to flash cards), or when the system likes.',
+    help: 'When readings are made safe against the loss of power: each one before it is sent (those of two seconds together), once a minute (kinder to flash cards), or when the system likes.',
     parse: (text) => {
       if (text === 'always' || text === 'interval' || text === 'never') return text;
       throw mustBe('always, interval or never');

@@ -1,5 +1,6 @@
 /** The port to the operating system: everything that samplers and the inventory read passes through it. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { ServiceRequest } from './local-service.ts';
 
 /**
  * absent: no such file or device · denied: not permitted · unsupported: there, but has no value at the moment ·
@@ -85,5 +86,10 @@ export interface Host {
   ): Promise<FilesystemUsage>;
   /** The same at once, for a file system whose numbers the kernel has in memory: it must not have to ask anybody. */
   statfsNow(path: Buffer): FilesystemUsage;
+  /**
+   * What a service of this machine answers over HTTP behind the Unix socket at `path`. It is only ever read: a GET.
+   * Answers over 4 MiB fail with kind `too_large`.
+   */
+  ask(path: string, request: ServiceRequest): Promise<Buffer>;
   kernelNames(): KernelNames;
 }

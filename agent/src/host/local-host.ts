@@ -24,6 +24,7 @@ import {
   type HostErrorKind,
   type KernelNames,
 } from './host.ts';
+import { askService, type ServiceRequest } from './local-service.ts';
 import { StatfsQueue } from './statfs-queue.ts';
 
 /** Where the machine's trees are, without a slash at the end. In a container: `/host/proc` and so on. */
@@ -185,6 +186,10 @@ export class LocalHost implements Host, Disposable {
     } catch (error) {
       throw hostError('statfs', path.toString(), error);
     }
+  }
+
+  ask(path: string, request: ServiceRequest): Promise<Buffer> {
+    return askService(this.#resolve(path), request);
   }
 
   kernelNames(): KernelNames {

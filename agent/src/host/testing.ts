@@ -9,6 +9,7 @@ import {
   type HostErrorKind,
   type KernelNames,
 } from './host.ts';
+import type { ServiceRequest } from './local-service.ts';
 
 /** How `statfs` behaves for one mount point: an answer, a failure, or silence. */
 export type FakeMount = FilesystemUsage | { readonly fails: HostErrorKind } | { readonly hangs: true };
@@ -31,6 +32,10 @@ export class FakeHost implements Host {
   readonly mounts = new Map<string, FakeMount>();
   /** What `stat` says of a file other than that it is one, as large as its content. */
   readonly facts = new Map<string, Partial<FileFacts>>();
+  /** Where symbolic links point that are not in the folder. */
+  readonly links = new Map<string, string>();
+  /** What services answer, by the path of their socket; without one they are absent. */
+  readonly services = new Map<string, (request: ServiceRequest) => Promise<Buffer>>();
   names: KernelNames = NAMES;
 
   /** @param rootPath a folder with `proc`, `sys`, `etc`; left out, only `files` exist */
@@ -79,7 +84,7 @@ export class FakeHost implements Host {
   }
 
   readLink(path: string): string {
-    return this.#onDisk(path, (file) => readlinkSync(file));
+    return this.links.get(path) ?? this.#onDisk(path, (file) => readlinkSync(file));
   }
 
   statfs(
@@ -104,6 +109,11 @@ export class FakeHost implements Host {
     if ('fails' in fake) throw new HostError(fake.fails, `statfs ${key}`);
     if ('hangs' in fake) throw new Error(`statfs ${key} would hang`);
     return fake;
+  }
+
+  ask(path: string, request: ServiceRequest): Promise<Buffer> {
+    const service = this.services.get(path);
+    return service?.(request) ?? Promise.reject(new HostError('absent', `ask ${path}`));
   }
 
   kernelNames(): KernelNames {

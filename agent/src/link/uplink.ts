@@ -24,6 +24,7 @@ import {
   encodePackedBatch,
 } from '@rollcall/shared/protocol/messages.ts';
 import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
+import { Gather } from '../spool/gather.ts';
 import type { Spool } from '../spool/spool.ts';
 import { answerChallenge, type AgentFacts, type Handshake } from './handshake.ts';
 import type { IdentityStore } from './identity.ts';
@@ -82,8 +83,6 @@ interface Link {
   isWaitingToSend: boolean;
 }
 
-/** Share of `gatherMs` by which a record may be early, and those that wait may be late, so that they leave with it. */
-const GATHER_SLACK_RATIO = 0.25;
 /** How long the last bytes get to leave when the agent stops. */
 const CLOSE_MS_MAX = 1_000;
 const REASON_MAX = 300;
@@ -100,9 +99,7 @@ export class Uplink {
   #queue: SessionEvent[] = [];
   #isWorking = false;
   #isAppendNoted = false;
-  /** When the session heard of a record last. */
-  #gatheredMonoMs = Number.NEGATIVE_INFINITY;
-  #gatherTimer: Timer | undefined;
+  readonly #gather: Gather;
   #timer: { readonly handle: Timer; readonly atMs: number } | undefined;
   /** What each message said last, so that it is not said again. */
   readonly #said = new Map<string, unknown>();
@@ -115,12 +112,14 @@ export class Uplink {
   constructor(options: UplinkOptions) {
     this.#options = options;
     this.#state = initialState(this.#now());
+    const { clock, gatherMs = 0 } = options;
+    this.#gather = new Gather({ clock, spanMs: gatherMs, leave: () => this.#noteAppend() });
   }
 
   /** Connects within 5 s and from then on whenever it can. */
   start(): void {
     const { spool, inventory } = this.#options;
-    spool.onAppend(() => this.#noteAppend());
+    spool.onAppend(() => this.#gather.come());
     inventory.onChange(() => this.#dispatch({ kind: 'inventoryChanged' }));
     this.#setTimer();
   }
@@ -142,7 +141,7 @@ export class Uplink {
     this.#dispatch({ kind: 'stop' });
     await this.#until(() => this.#state.phase === 'STOPPED');
     spool.onAppend(() => {});
-    this.#gatherTimer?.cancel();
+    this.#gather.cancel();
     const timer = clock.setTimer(CLOSE_MS_MAX, () => {
       for (const socket of this.#openSockets) socket.terminate();
       this.#openSockets.clear();
@@ -154,7 +153,7 @@ export class Uplink {
 
   /** The spool forbids calls from inside its callback, so the session hears of the record right after. */
   #noteAppend(): void {
-    if (this.#isAppendNoted || this.#isGathering()) return;
+    if (this.#isAppendNoted) return;
     this.#isAppendNoted = true;
     queueMicrotask(() => {
       this.#isAppendNoted = false;
@@ -162,25 +161,6 @@ export class Uplink {
       if (epoch !== undefined) this.#dispatch({ kind: 'appended', epochId: epoch.id });
       if (this.#state.phase === 'LIVE') this.#link?.vitals.sendDue();
     });
-  }
-
-  /** Whether a new record waits for the next one; a message costs as much as the reading of a tick. */
-  #isGathering(): boolean {
-    const { clock, gatherMs = 0 } = this.#options;
-    const nowMs = clock.monoMs();
-    const slackMs = gatherMs * GATHER_SLACK_RATIO;
-    if (nowMs - this.#gatheredMonoMs >= gatherMs - slackMs) {
-      this.#gatheredMonoMs = nowMs;
-      this.#gatherTimer?.cancel();
-      this.#gatherTimer = undefined;
-      return false;
-    }
-    this.#gatherTimer ??= clock.setTimer(
-      this.#gatheredMonoMs + gatherMs + slackMs - nowMs,
-      () => this.#noteAppend(),
-      { isBackground: true },
-    );
-    return true;
   }
 
   #now(): Moment {

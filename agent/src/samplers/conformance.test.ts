@@ -26,6 +26,7 @@ const COUNTED = [
   'node_tcp_',
   'process_cpu_seconds_total',
   'process_open_fds',
+  'rollcall_agent_containers',
 ] as const;
 
 function createAll(): readonly Sampler[] {

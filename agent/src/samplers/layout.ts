@@ -6,6 +6,7 @@ import assert from 'node:assert';
 import type { MetricDefinition } from '@rollcall/shared/catalogue/definition.ts';
 import { metricDefinition, type MetricName } from '@rollcall/shared/catalogue/metrics.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { encodeRecord, RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import {
   createSchema,
   type HashedSchema,
@@ -13,6 +14,11 @@ import {
   type SchemaMetric,
 } from '@rollcall/shared/protocol/schema.ts';
 import { cleanLabel } from './label.ts';
+
+/** Room for the number in front of the canonical bytes in a schema record. */
+const NUMBER_BYTES_MAX = 3;
+/** A schema of so many bytes fits into a record however badly it can be compressed. */
+const SURE_BYTES = LIMITS.recordBytes - NUMBER_BYTES_MAX;
 
 /**
  * A metric that others named: the text files of a machine have them. The same object stands for the same metric from
@@ -127,6 +133,7 @@ function createPart(
     return { name, unit, type, encoding, scale: isFloat ? 0 : scale, labelNames: labels, series };
   });
   const schema = createSchema({ sampler: options.sampler, intervalMs: options.intervalMs, metrics });
+  if (schema.bytes.length > SURE_BYTES) checkFits(schema);
   const part = {
     schema,
     values: new Float64Array(schema.seriesCount),
@@ -137,6 +144,15 @@ function createPart(
     for (const labels of series) placeOf.set(keyOf(name, labels), { part, index: index++ });
   }
   return part;
+}
+
+/**
+ * That the schema fits into a record. If the spool found out, the whole tick would be lost and not just this sampler.
+ * @throws AppError LIMIT_EXCEEDED
+ */
+function checkFits({ bytes }: HashedSchema): void {
+  const draft = { kind: RECORD_KIND.SCHEMA, flags: 0, wallMs: 0, bootMs: 0 };
+  encodeRecord({ ...draft, body: Buffer.concat([bytes, Buffer.alloc(NUMBER_BYTES_MAX)]) }, 1);
 }
 
 /** The name of a metric, wherever it comes from. */

@@ -3,6 +3,7 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { arpSampler } from './arp/arp.linux.ts';
 import { bondingSampler } from './bonding/bonding.linux.ts';
 import { clocksourceSampler } from './clocksource/clocksource.linux.ts';
+import { containersSampler } from './containers/containers.linux.ts';
 import { conntrackSampler } from './conntrack/conntrack.linux.ts';
 import { cpuSampler } from './cpu/cpu.linux.ts';
 import { cpufreqSampler } from './cpufreq/cpufreq.linux.ts';
@@ -113,6 +114,7 @@ function slowSamplers(options: SamplerOptions): readonly Sampler[] {
     timeSampler(options.clock),
     selfSampler(options.agent, options.clock),
     filesystemSampler(options),
+    containersSampler(options.clock),
   ];
   return samplers.map((sampler) => ({ ...sampler, pace: 'slow' }));
 }

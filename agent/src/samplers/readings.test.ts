@@ -208,6 +208,22 @@ describe('Readings', () => {
     expect(3 * SERIES_PER_SAMPLER).toBeLessThan(LIMITS.seriesPerAgent);
   });
 
+  it('fails alone when its names do not fit into a record, and works again after that', () => {
+    const readings = create();
+    readings.begin();
+    let seed = 1;
+    // Text that cannot be compressed; a machine's own names never come near it.
+    const letter = (): string => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return String.fromCodePoint(0x4e00 + (seed % 20_000));
+    };
+    for (let i = 0; i < 1_000; i++) {
+      readings.add('node_cpu_seconds_total', i, Array.from({ length: 85 }, letter).join(''), 'user');
+    }
+    expect(() => readings.finish()).toThrow(/record of \d+ stored bytes/);
+    expect([...tick(readings, [['0', 1]]).values]).toEqual([1]);
+  });
+
   it('takes the wrong number of labels for a bug', () => {
     const readings = create();
     readings.begin();

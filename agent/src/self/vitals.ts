@@ -27,23 +27,26 @@ const IDLE_MODES: ReadonlySet<string | undefined> = new Set(['idle', 'iowait']);
 
 export class NewestVitals {
   readonly #columns = new WeakMap<HashedSchema, Columns>();
+  #wallMs: number | undefined;
+  /** The newest result of each sampler. */
+  readonly #results = new Map<string, SamplerResult>();
   #cpuBefore: { readonly busy: number; readonly all: number } | undefined;
-  readonly #bySampler = new Map<string, Omit<Vitals, 'timeMs'>>();
-  #vitals: Vitals | null = null;
+  #cpuBusyRatio: number | undefined;
 
-  /** Takes over what a tick has read; the tick may be reused afterwards. What it did not ask stays as it was. */
+  /**
+   * Takes note of a tick. All but the processors, of which the tick before is needed too, is read when somebody asks,
+   * which is seldom. What the tick did not ask stays as it was.
+   */
   note({ wallMs, results }: Pick<Tick, 'wallMs' | 'results'>): void {
-    let vitals: Vitals = { timeMs: wallMs };
-    for (const result of results) this.#bySampler.set(result.sampler, this.#vitalsOf(result));
-    for (const known of this.#bySampler.values()) vitals = { ...vitals, ...known };
-    this.#vitals = vitals;
-  }
-
-  #vitalsOf(result: SamplerResult): Omit<Vitals, 'timeMs'> {
-    let vitals: Omit<Vitals, 'timeMs'> = {};
-    if (result.kind === 'failed') return vitals;
-    for (const part of result.parts) vitals = { ...vitals, ...this.#read(part) };
-    return vitals;
+    this.#wallMs = wallMs;
+    for (const result of results) {
+      this.#results.set(result.sampler, result);
+      if (result.kind === 'failed') continue;
+      for (const part of result.parts) {
+        const columns = this.#columnsOf(part);
+        if (columns.cpuAll.length > 0) this.#noteCpu(part, columns);
+      }
+    }
   }
 
   /**
@@ -51,18 +54,30 @@ export class NewestVitals {
    * `fullestMountpoint`. Null before the first tick.
    */
   current(): Vitals | null {
-    return this.#vitals;
+    if (this.#wallMs === undefined) return null;
+    let vitals: Vitals = { timeMs: this.#wallMs };
+    for (const result of this.#results.values()) {
+      if (result.kind === 'failed') continue;
+      for (const part of result.parts) vitals = { ...vitals, ...this.#read(part) };
+    }
+    return vitals;
+  }
+
+  #columnsOf({ schema }: SchemaValues): Columns {
+    let columns = this.#columns.get(schema);
+    if (columns === undefined) {
+      columns = columnsOf(schema);
+      this.#columns.set(schema, columns);
+    }
+    return columns;
   }
 
   #read(part: SchemaValues): Vitals {
-    let columns = this.#columns.get(part.schema);
-    if (columns === undefined) {
-      columns = columnsOf(part.schema);
-      this.#columns.set(part.schema, columns);
-    }
+    const columns = this.#columnsOf(part);
     const vitals: Record<string, number | string> = {};
     const { load1, memoryTotal, memoryAvailable } = columns;
-    if (columns.cpuAll.length > 0) Object.assign(vitals, this.#readCpu(part, columns));
+    if (columns.cpuAll.length > 0 && this.#cpuBusyRatio !== undefined)
+      vitals['cpuBusyRatio'] = this.#cpuBusyRatio;
     const load = valueAt(part, load1);
     if (load !== undefined) vitals['load1'] = load;
     const totalBytes = valueAt(part, memoryTotal) ?? 0;
@@ -81,15 +96,21 @@ export class NewestVitals {
     return vitals;
   }
 
-  #readCpu(part: SchemaValues, { cpuBusy, cpuAll }: Columns): Vitals {
-    const sum = (indexes: readonly number[]): number =>
-      indexes.reduce((total, index) => total + (valueAt(part, index) ?? 0), 0);
-    const now = { busy: sum(cpuBusy), all: sum(cpuAll) };
+  #noteCpu(part: SchemaValues, { cpuBusy, cpuAll }: Columns): void {
+    const now = { busy: sumOf(part, cpuBusy), all: sumOf(part, cpuAll) };
     const before = this.#cpuBefore;
     this.#cpuBefore = now;
-    if (before === undefined || now.all <= before.all || now.busy < before.busy) return {};
-    return { cpuBusyRatio: Math.min(1, (now.busy - before.busy) / (now.all - before.all)) };
+    const isComparable = before !== undefined && now.all > before.all && now.busy >= before.busy;
+    this.#cpuBusyRatio = isComparable
+      ? Math.min(1, (now.busy - before.busy) / (now.all - before.all))
+      : undefined;
   }
+}
+
+function sumOf(part: SchemaValues, indexes: readonly number[]): number {
+  let sum = 0;
+  for (const index of indexes) sum += valueAt(part, index) ?? 0;
+  return sum;
 }
 
 function columnsOf(schema: HashedSchema): Columns {

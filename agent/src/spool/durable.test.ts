@@ -230,6 +230,33 @@ describe('syncing', () => {
     expect([readAll(spool, id, 1).length, calls]).toEqual([2, 1]);
   });
 
+  it('makes records durable together that come quickly, the last one when nothing follows or the agent stops', async () => {
+    const machine = new TestMachine();
+    const spool = machine.open({ sync: 'always', syncGatherMs: 2_000 });
+    let syncs = 0;
+    machine.disk.fault = (call, path) => void (call === 'sync' && path.endsWith('.seg') && syncs++);
+    const seen: number[][] = [];
+    const { id } = currentEpoch(spool);
+    for (let i = 0; i < 4; i++) {
+      appendTick(spool, [cpu], i);
+      await machine.clock.advance(1_000);
+      seen.push([readAll(spool, id, 1).length, syncs]);
+    }
+    // A schema and the first tick; then two ticks at a time.
+    expect(seen).toEqual([
+      [2, 1],
+      [2, 1],
+      [4, 2],
+      [4, 2],
+    ]);
+    await machine.clock.advance(1_500);
+    expect([readAll(spool, id, 1).length, syncs]).toEqual([5, 3]);
+    appendTick(spool, [cpu], 5);
+    await spool.settled();
+    await settle(spool);
+    expect(readAll(spool, id, 1)).toHaveLength(6);
+  });
+
   it('goes on sampling while a sync takes its time, and sends all of it afterwards', async () => {
     const machine = new TestMachine();
     const spool = machine.open({ sync: 'always' });

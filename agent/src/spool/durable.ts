@@ -15,6 +15,7 @@ import type { RecordDraft } from '@rollcall/shared/protocol/record.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import { DiskShelf, removeFile, TEMPORARY_SUFFIX } from './disk-shelf.ts';
 import type { Epoch } from './epoch.ts';
+import { Gather } from './gather.ts';
 import { writeMeta } from './meta.ts';
 import { RecordSpool } from './record-spool.ts';
 import { QUARANTINE_DIR, recoverOrBeginAnew, type LastRecord } from './recover.ts';
@@ -37,6 +38,8 @@ export interface DurableSpoolOptions {
   /** That many random bytes. */
   readonly randomBytes: (count: number) => Buffer;
   readonly sync: SyncPolicy;
+  /** Under `always`, records that come within this time are made durable together. @default 0: each at once */
+  readonly syncGatherMs?: number;
   /** Bytes of all segments on the disk. */
   readonly maxBytes: number;
   /** @default 256 KiB */
@@ -83,6 +86,7 @@ export class DurableSpool implements Spool {
   /** What may be sent under `always`. */
   #synced: { readonly epochId: string; readonly through: number };
   #isSyncing = false;
+  readonly #syncGather: Gather;
   #unsyncedBytes = 0;
   #segmentSinceMs: number;
   #goodProbes = 0;
@@ -97,6 +101,8 @@ export class DurableSpool implements Spool {
   private constructor(options: DurableSpoolOptions) {
     const { clock, log, disk, dir, bootId, randomBytes, segmentBytes = SEGMENT_BYTES } = options;
     this.#options = options;
+    const spanMs = options.syncGatherMs ?? 0;
+    this.#syncGather = new Gather({ clock, spanMs, leave: () => this.#syncSoon() });
     const onFailure = (error: unknown): void =>
       log.warn('the spool could not change a file', { error: describeError(error) });
     this.#shelf = new DiskShelf({ disk, dir, log, onFailure });
@@ -139,12 +145,8 @@ export class DurableSpool implements Spool {
     this.#unsyncedBytes += Math.max(0, (this.#records.current.active?.bytes ?? 0) - bytesBefore);
     const { sync } = this.#options;
     const isOnShelf = this.#records.isOnShelf;
-    if (
-      isOnShelf &&
-      (sync === 'always' || (sync === 'interval' && this.#unsyncedBytes >= UNSYNCED_BYTES_MAX))
-    ) {
-      this.#syncSoon();
-    }
+    if (isOnShelf && sync === 'always') this.#syncGather.come();
+    else if (isOnShelf && sync === 'interval' && this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) this.#syncSoon();
     if (sync !== 'always' || !isOnShelf) this.#onAppend();
   }
 
@@ -214,12 +216,14 @@ export class DurableSpool implements Spool {
     this.#isClosed = true;
     this.#onAppend = () => {};
     this.#timer?.cancel();
+    this.#syncGather.cancel();
     this.#records.current.sealSegment();
     this.#shelf.close();
   }
 
   /** Resolves when everything that was asked of the disk is done or has failed. */
   settled(): Promise<void> {
+    if (this.#syncGather.isWaiting) this.#syncGather.leave();
     return this.#shelf.settled();
   }
 

@@ -5,7 +5,10 @@ import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
 import { DurableSpool, type DurableSpoolOptions } from './durable.ts';
 
 type Sizes = Partial<
-  Pick<DurableSpoolOptions, 'sync' | 'maxBytes' | 'segmentBytes' | 'maxMemoryBytes' | 'retentionMs'>
+  Pick<
+    DurableSpoolOptions,
+    'sync' | 'maxBytes' | 'segmentBytes' | 'maxMemoryBytes' | 'retentionMs' | 'syncGatherMs'
+  >
 >;
 
 export class TestMachine {

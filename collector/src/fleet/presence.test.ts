@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
 import type { Database } from '../state/database.ts';
 import { openState } from '../state/state.ts';
 import type { CommittedSamples } from '../journal/journal.ts';
@@ -20,17 +21,12 @@ function setUp(options: { database?: Database; clock?: FakeClock; hostCount?: nu
     return id;
   };
   const ids = Array.from({ length: options.hostCount ?? 0 }, (_, index) => add(`host-${index}`));
-  const presence = new PresenceWatch({
-    database,
-    hosts,
-    clock,
-    log: silentLogger,
-    settings: PRESENCE_DEFAULTS,
-  });
+  const log = fakeLog();
+  const presence = new PresenceWatch({ database, hosts, clock, log, settings: PRESENCE_DEFAULTS });
   const changes: PresenceChange[] = [];
   presence.onChange((change) => changes.push(change));
   presence.start();
-  return { clock, database, hosts, add, ids, presence, changes };
+  return { clock, database, hosts, add, ids, presence, changes, log };
 }
 
 const startMs = Date.UTC(2026, 0, 1);
@@ -38,6 +34,14 @@ const startMs = Date.UTC(2026, 0, 1);
 /** A tick without blocks; only whose it is and its time count here. */
 function tickOf(agentId: string, timeMs: number): CommittedSamples {
   return { pos: 1, laneId: 1, agentId, epochId: 'e', timeMs, blocks: [] };
+}
+
+/** Its monotonic clock runs ahead of its timers, as when the process was stopped. */
+class StallingClock extends FakeClock {
+  stalledMs = 0;
+  override monoMs(): number {
+    return super.monoMs() + this.stalledMs;
+  }
 }
 
 describe('PresenceWatch', () => {
@@ -104,12 +108,6 @@ describe('PresenceWatch', () => {
   });
 
   it('does not take its own standstill for silence of the hosts', async () => {
-    class StallingClock extends FakeClock {
-      stalledMs = 0;
-      override monoMs(): number {
-        return super.monoMs() + this.stalledMs;
-      }
-    }
     const clock = new StallingClock();
     const { presence, add } = setUp({ clock });
     const id = add('web');
@@ -120,6 +118,24 @@ describe('PresenceWatch', () => {
     expect(presence.now(id).state).toBe('up');
     await clock.advance(30_000);
     expect(presence.now(id).state).toBe('suspect');
+  });
+
+  it('waits no longer for a host whose last word had waited in the socket while it stood still', async () => {
+    const clock = new StallingClock();
+    const { presence, add, log } = setUp({ clock });
+    const [heard, gone] = [add('heard'), add('gone')];
+    for (const id of [heard, gone]) presence.welcomed(id);
+    await clock.advance(1_000);
+    clock.stalledMs = 120_000;
+    // Sockets are read before the tick that is late.
+    presence.heard(heard);
+    presence.disconnected(gone);
+    await clock.advance(29_000);
+    expect([presence.now(heard).state, presence.now(gone).state]).toEqual(['up', 'suspect']);
+    await clock.advance(2_000);
+    expect([presence.now(heard).state, presence.now(gone).state]).toEqual(['suspect', 'down']);
+    const lines = log.lines.filter(({ message }) => message === 'collector stood still');
+    expect(lines.map(({ fields }) => fields)).toEqual([{ lateMs: 119_000 }]);
   });
 
   it('takes hosts that are away for planned while there is work at them, and for down afterwards', async () => {

@@ -100,7 +100,8 @@ export class PresenceWatch {
   readonly #listeners = new Set<(change: PresenceChange) => void>();
   readonly #stopHosts: () => void;
   #stalledMs = 0;
-  #lastTickMonoMs: number;
+  /** When the next look at time should be. */
+  #tickDueMonoMs: number;
   #writtenWatchedMs = 0;
   #revision = 0;
   #isMass = false;
@@ -120,7 +121,7 @@ export class PresenceWatch {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#settings = options.settings;
-    this.#lastTickMonoMs = this.#clock.monoMs();
+    this.#tickDueMonoMs = this.#clock.monoMs() + this.#settings.tickMs;
     this.#history = new PresenceHistory(options.database, this.#clock.wallMs());
     this.#lateRecords = new LateRecords((hostId, span) => {
       if (this.#watched.has(hostId)) this.#history.prove(hostId, { ...span, proof: 'records' });
@@ -249,19 +250,24 @@ export class PresenceWatch {
     this.#write();
   }
 
-  /** Monotonic time without the spans in which this process stood still. */
+  /**
+   * Monotonic time without the spans in which this process stood still. What waited in the sockets meanwhile may come
+   * before the late tick, so each look finds out; else a deadline set by it would lie the standstill too far ahead.
+   */
   #nowMs(): number {
-    return this.#clock.monoMs() - this.#stalledMs;
+    const monoMs = this.#clock.monoMs();
+    const lateMs = monoMs - this.#tickDueMonoMs;
+    if (lateMs > STALL_MS) {
+      this.#stalledMs += lateMs;
+      this.#tickDueMonoMs = monoMs;
+      this.#log.warn('collector stood still', { lateMs: Math.round(lateMs) });
+    }
+    return monoMs - this.#stalledMs;
   }
 
   #tick(): void {
-    const monoMs = this.#clock.monoMs();
-    const lateMs = monoMs - this.#lastTickMonoMs - this.#settings.tickMs;
-    if (lateMs > STALL_MS) {
-      this.#stalledMs += lateMs;
-      this.#log.warn('collector stood still', { lateMs: Math.round(lateMs) });
-    }
-    this.#lastTickMonoMs = monoMs;
+    this.#nowMs();
+    this.#tickDueMonoMs = this.#clock.monoMs() + this.#settings.tickMs;
     this.#judgeMass();
     const wallMs = this.#clock.wallMs();
     const hasWork = this.#plannedWork?.(wallMs);

@@ -2,7 +2,7 @@
  * The read side of the journal: what storage and feeds see of it. It has read-only connections of its own, so a long
  * read neither waits for commits nor delays them.
  */
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { decodeSchema, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import {
@@ -47,6 +47,12 @@ export interface StoredTick {
   readonly bytes: Buffer;
 }
 
+/** A record that a block can replace: a tick, or the declaration of a schema, which stands in a table of its own. */
+export interface SealableRecord extends StoredTick {
+  readonly isTick: boolean;
+  readonly samples: number;
+}
+
 /** A tick with the lane that it belongs to. */
 export interface LaneTick extends StoredTick {
   readonly laneId: number;
@@ -84,8 +90,8 @@ export interface JournalSnapshot {
   ticks(range: TickRange): Iterable<StoredTick>;
   /** The same, newest first. */
   ticksBackwards(range: TickRange): Iterable<StoredTick>;
-  /** Records of a lane that a block for the range will replace: how many, and how many samples they hold. */
-  sealable(range: TickRange): { readonly rows: number; readonly samples: number };
+  /** All records of a lane that a block for the range will replace; ordered and read as `ticks`. */
+  sealable(range: TickRange): Iterable<SealableRecord>;
   /** Time of the oldest record of a lane from `fromMs` on that a block can replace. */
   oldestSealable(laneId: number, fromMs: number): number | undefined;
   /** What is in the table of records, and what the lanes say is in it. Reads all of it. */
@@ -179,7 +185,6 @@ interface Connection {
   readonly counts: StatementSync;
   readonly schemaByHash: StatementSync;
   readonly sealable: StatementSync;
-  readonly sealableSums: StatementSync;
   readonly oldestSealable: StatementSync;
   readonly countAfter: StatementSync;
   readonly ticksAfter: StatementSync;
@@ -217,11 +222,8 @@ function connect(path: string): Connection {
       ),
       schemaByHash: database.prepare(`SELECT id FROM schemas WHERE hash = ?`),
       sealable: database.prepare(
-        `SELECT pos, time_ms, samples FROM records WHERE lane = ? AND time_ms BETWEEN ? AND ? AND ${SEALED_KINDS}`,
-      ),
-      sealableSums: database.prepare(
-        `SELECT count(*) AS rows, coalesce(sum(samples), 0) AS samples FROM records
-         WHERE lane = ? AND time_ms BETWEEN ? AND ? AND ${SEALED_KINDS}`,
+        `SELECT pos, time_ms, kind, samples, bytes FROM records
+         WHERE lane = ? AND time_ms BETWEEN ? AND ? AND ${SEALED_KINDS} ORDER BY time_ms, pos`,
       ),
       oldestSealable: database.prepare(
         `SELECT time_ms FROM records WHERE lane = ? AND time_ms >= ? AND ${SEALED_KINDS} ORDER BY time_ms LIMIT 1`,
@@ -313,19 +315,12 @@ class Snapshot implements JournalSnapshot {
     return readTicks(this.#connection.ticksBackwards, range, this.#sealed);
   }
 
-  sealable({ laneId, fromMs, toMs }: TickRange): { readonly rows: number; readonly samples: number } {
-    if (!this.#sealed.some((range) => range.fromMs <= toMs && range.toMs > fromMs)) {
-      const sums = this.#connection.sealableSums.get(laneId, fromMs, toMs);
-      return { rows: countOf(sums, 'rows'), samples: countOf(sums, 'samples') };
-    }
-    let rows = 0;
-    let samples = 0;
+  *sealable({ laneId, fromMs, toMs }: TickRange): Iterable<SealableRecord> {
     for (const row of this.#connection.sealable.iterate(laneId, fromMs, toMs)) {
-      if (isSealed(this.#sealed, { timeMs: countOf(row, 'time_ms'), pos: countOf(row, 'pos') })) continue;
-      rows++;
-      samples += countOf(row, 'samples');
+      const tick = toTick(row);
+      if (this.#sealed.length > 0 && isSealed(this.#sealed, tick)) continue;
+      yield { ...tick, isTick: countOf(row, 'kind') === 1, samples: countOf(row, 'samples') };
     }
-    return { rows, samples };
   }
 
   oldestSealable(laneId: number, fromMs: number): number | undefined {
@@ -399,7 +394,11 @@ function* readTicks(
   sealed: readonly SealedRange[],
 ): Iterable<StoredTick> {
   for (const row of statement.iterate(laneId, fromMs, toMs)) {
-    const tick = { pos: countOf(row, 'pos'), timeMs: countOf(row, 'time_ms'), bytes: blobOf(row, 'bytes') };
+    const tick = toTick(row);
     if (sealed.length === 0 || !isSealed(sealed, tick)) yield tick;
   }
+}
+
+function toTick(row: Readonly<Record<string, SQLOutputValue>>): StoredTick {
+  return { pos: countOf(row, 'pos'), timeMs: countOf(row, 'time_ms'), bytes: blobOf(row, 'bytes') };
 }

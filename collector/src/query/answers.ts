@@ -6,10 +6,11 @@ import { encodeQueryValue } from './encode.ts';
 import type { InstantOptions, QueryEngine, RangeOptions } from './query.ts';
 import type { QueryResult, QueryValue } from './results.ts';
 import type { CatalogueRequest, SeriesCatalogue } from './series-selector.ts';
+import { TimeHeads } from './time-heads.ts';
 
 /** An answer; its pieces are read once, in order. */
 export interface JsonAnswer {
-  readonly data: Iterable<string> | AsyncIterable<Uint8Array>;
+  readonly data: Iterable<string | Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Array<ArrayBuffer>>;
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
 }
@@ -39,12 +40,13 @@ export function createAnswers({
   readonly engine: QueryEngine;
   readonly storage: SeriesCatalogue;
 }): Answers {
+  const times = new TimeHeads();
   return {
     async instant(text, { limit, ...options }, signal) {
-      return queryAnswer(await engine.instant(text, options, signal), limit);
+      return queryAnswer(await engine.instant(text, options, signal), { limit, times });
     },
     async range(text, { limit, ...options }, signal) {
-      return queryAnswer(await engine.range(text, options, signal), limit);
+      return queryAnswer(await engine.range(text, options, signal), { limit, times });
     },
     series: (request, signal) => listAnswer(request, (wanted) => storage.series(wanted, signal)),
     labelNames: (request, signal) => listAnswer(request, (wanted) => storage.labelNames(wanted, signal)),
@@ -53,10 +55,13 @@ export function createAnswers({
   };
 }
 
-function queryAnswer({ value, warnings, infos }: QueryResult, limit: number): JsonAnswer {
+function queryAnswer(
+  { value, warnings, infos }: QueryResult,
+  { limit, times }: Limited & { readonly times: TimeHeads },
+): JsonAnswer {
   const cut = limit === 0 ? value : firstOf(value, limit);
   return {
-    data: encodeQueryValue(cut),
+    data: encodeQueryValue(cut, times),
     warnings: cut === value ? warnings : [...warnings, TRUNCATED],
     infos,
   };

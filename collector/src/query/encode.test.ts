@@ -3,6 +3,9 @@ import { expect, it } from 'vitest';
 import { Labels } from '../storage/labels.ts';
 import { encodeQueryValue } from './encode.ts';
 import { formatSample } from './format.ts';
+import type { QueryValue } from './results.ts';
+
+const textOf = (value: QueryValue): string => Buffer.concat([...encodeQueryValue(value)]).toString();
 
 it('writes every point of a matrix as it writes a single value', () => {
   const numbers = fc.array(
@@ -16,7 +19,7 @@ it('writes every point of a matrix as it writes a single value', () => {
         timestamps: Float64Array.from(values, (_, i) => i * 500),
         values: Float64Array.from(values),
       };
-      const text = [...encodeQueryValue({ kind: 'matrix', series: [series, series] })].join('');
+      const text = textOf({ kind: 'matrix', series: [series, series] });
       const points = values.map((value, i) => {
         const seconds = i % 2 === 0 ? String(i / 2) : (i / 2).toFixed(3);
         return `[${seconds},"${formatSample(value)}"]`;
@@ -33,7 +36,7 @@ it.each([0, -0, NaN, -Infinity, 1.5])('%d at all times, and at all but one, is w
   for (const last of [value, -value]) {
     const values = same.with(2_000, last);
     const series = { labels: Labels.of({ a: '1' }), timestamps, values };
-    const text = [...encodeQueryValue({ kind: 'matrix', series: [series] })].join('');
+    const text = textOf({ kind: 'matrix', series: [series] });
     const points = Array.from(values, (one, i) => `[${i},"${formatSample(one)}"]`);
     const list = `{"metric":{"a":"1"},"values":[${points.join(',')}]}`;
     expect(text).toBe(`{"resultType":"matrix","result":[${list}]}`);

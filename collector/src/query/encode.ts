@@ -1,99 +1,80 @@
 /** Query results as JSON, in the exact forms of Prometheus (`web/api/v1/json_codec.go`). */
+import type { Labels } from '../storage/labels.ts';
 import { formatDecimal, formatSample } from './format.ts';
+import { JsonBytes } from './json-bytes.ts';
 import type { MatrixSeries, QueryValue } from './results.ts';
+import { TimeHeads } from './time-heads.ts';
 
-/** So many points are formatted before they are handed on. */
-const POINTS_PER_PIECE = 1_000;
+/** Bytes that are worth a piece. */
+const PIECE_BYTES = 64 * 1024;
+/** So many points are formatted before somebody looks how long the piece is. */
+const POINTS_PER_LOOK = 1_000;
+const QUOTE = 34;
+const BRACKET = 93;
 
-/** The `data` of a query answer, in pieces. */
-export function* encodeQueryValue(value: QueryValue): Generator<string> {
+/**
+ * The `data` of a query answer, in pieces that belong to the caller.
+ * @param times what is known of times from earlier answers
+ */
+export function* encodeQueryValue(
+  value: QueryValue,
+  times = new TimeHeads(),
+): Generator<Uint8Array<ArrayBuffer>> {
+  const json = new JsonBytes();
   switch (value.kind) {
     case 'scalar':
       // Scalars never use an exponent.
-      yield `{"resultType":"scalar","result":[${value.timeMs / 1000},"${formatDecimal(value.value)}"]}`;
-      return;
+      json.text(`{"resultType":"scalar","result":[${value.timeMs / 1000},"${formatDecimal(value.value)}"]}`);
+      break;
     case 'string':
-      yield `{"resultType":"string","result":[${value.timeMs / 1000},${JSON.stringify(value.text)}]}`;
-      return;
+      json.text(`{"resultType":"string","result":[${value.timeMs / 1000},${JSON.stringify(value.text)}]}`);
+      break;
     case 'vector':
-      yield '{"resultType":"vector","result":[';
+      json.text('{"resultType":"vector","result":[');
       for (const [i, { labels, timeMs, value: sample }] of value.samples.entries()) {
-        const pair = `[${formatTime(timeMs)},"${formatSample(sample)}"]`;
-        yield `${i === 0 ? '' : ','}{"metric":${JSON.stringify(labels)},"value":${pair}}`;
+        const head = times.headOf(timeMs).slice(1);
+        json.text(
+          `${i === 0 ? '' : ','}{"metric":${metricOf(labels)},"value":${head}${formatSample(sample)}"]}`,
+        );
+        if (json.length >= PIECE_BYTES) yield json.take();
       }
-      yield ']}';
-      return;
-    case 'matrix': {
-      const times = new TimeTexts();
-      yield '{"resultType":"matrix","result":[';
+      json.text(']}');
+      break;
+    case 'matrix':
+      json.text('{"resultType":"matrix","result":[');
       for (const [i, series] of value.series.entries()) {
-        yield `${i === 0 ? '' : ','}{"metric":${JSON.stringify(series.labels)},"values":[`;
-        yield* encodePoints(series, times);
-        yield ']}';
+        json.text(`${i === 0 ? '' : ','}{"metric":${metricOf(series.labels)},"values":[`);
+        yield* encodePoints(series, times, json);
+        json.text(']}');
       }
-      yield ']}';
-    }
+      json.text(']}');
   }
+  yield json.take();
 }
 
-function* encodePoints({ timestamps, values }: MatrixSeries, times: TimeTexts): Generator<string> {
-  // Every head begins with the comma that parts two points.
-  const heads = times.headsOf(timestamps);
-  for (let start = 0; start < values.length; start += POINTS_PER_PIECE) {
-    const end = Math.min(values.length, start + POINTS_PER_PIECE);
-    const texts = formatAll(values.subarray(start, end));
-    let piece = '';
-    for (let i = start; i < end; i++) piece += `${heads[i] ?? ''}${texts[i - start] ?? ''}"]`;
-    yield start === 0 ? piece.slice(1) : piece;
-  }
+/** Label sets as `JSON.stringify` writes them, in label order. */
+function metricOf({ flat }: Labels): string {
+  let text = '{';
+  for (let i = 0; i < flat.length; i += 2)
+    text += `${i === 0 ? '' : ','}${JSON.stringify(flat[i])}:${JSON.stringify(flat[i + 1])}`;
+  return `${text}}`;
 }
 
-/** Every value as by `formatSample`. One call of the platform for all of them takes half the time of one for each. */
-function formatAll(values: Float64Array): readonly string[] {
-  // Much of what is measured never changes.
-  const [first] = values;
-  if (first !== undefined && values.every((value) => Object.is(value, first))) {
-    const text = formatSample(first);
-    return Array.from(values, () => text);
-  }
-  const texts = JSON.stringify(Array.from(values)).slice(1, -1).split(',');
+function* encodePoints(
+  { timestamps, values }: MatrixSeries,
+  times: TimeHeads,
+  json: JsonBytes,
+): Generator<Uint8Array<ArrayBuffer>> {
+  const { bytes, ends } = times.headsOf(timestamps);
+  // Every head begins with the comma that parts two points; before the first there is none.
+  let start = 1;
   for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? NaN;
-    const size = Math.abs(value);
-    // JSON knows neither infinities nor NaN nor -0, and writes short exponents.
-    if (!(size >= 1e-6 && size < 1e21)) texts[i] = formatSample(value);
+    const end = ends[i] ?? start;
+    json.bytes(bytes, start, end);
+    json.sample(values[i] ?? Number.NaN);
+    json.byte(QUOTE);
+    json.byte(BRACKET);
+    start = end;
+    if (i % POINTS_PER_LOOK === 0 && json.length >= PIECE_BYTES) yield json.take();
   }
-  return texts;
-}
-
-/** Times as text: all series of a matrix have theirs on one grid, so each is formatted once. */
-class TimeTexts {
-  readonly #heads = new Map<number, string>();
-  #newest: { readonly timestamps: Float64Array; readonly heads: readonly string[] } | undefined;
-
-  /** What stands before each value: comma, bracket, time, comma, quote. Series without gaps share their array of times. */
-  headsOf(timestamps: Float64Array): readonly string[] {
-    if (this.#newest?.timestamps === timestamps) return this.#newest.heads;
-    const heads = Array.from(timestamps, (timeMs) => this.#headOf(timeMs));
-    this.#newest = { timestamps, heads };
-    return heads;
-  }
-
-  #headOf(timeMs: number): string {
-    let head = this.#heads.get(timeMs);
-    if (head === undefined) {
-      head = `,[${formatTime(timeMs)},"`;
-      if (this.#heads.size < TIME_TEXTS_MAX) this.#heads.set(timeMs, head);
-    }
-    return head;
-  }
-}
-
-/** Steps of a range query; a matrix of raw samples may have more times. */
-const TIME_TEXTS_MAX = 12_000;
-
-/** Seconds, with three decimals unless they are all zero. */
-function formatTime(timeMs: number): string {
-  const fraction = Math.abs(timeMs % 1000);
-  return fraction === 0 ? String(timeMs / 1000) : (timeMs / 1000).toFixed(3);
 }

@@ -6,15 +6,14 @@ import { evaluateCall } from './calls.ts';
 import { broadcast } from './columns.ts';
 import type { Grid, Value } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
-import { findInvariants } from './invariants.ts';
 import { evaluateSelector } from './selectors.ts';
 
 /**
- * The evaluator of one query: `root` or any expression within it, except range vectors.
+ * The evaluator of one query: its root or any expression within it, except range vectors.
+ * @param invariants parts of the query that give the same result at every step
  * @throws AppError QUERY_FAILED, QUERY_LIMIT, or whatever ended the query's signal
  */
-export function createEvaluator(root: Expr, ev: Omit<Evaluation, 'evaluate'>): Evaluation {
-  const invariants = findInvariants(root);
+export function createEvaluator(invariants: ReadonlySet<Expr>, ev: Omit<Evaluation, 'evaluate'>): Evaluation {
   const evaluation: Evaluation = {
     ...ev,
     async evaluate(expr, grid) {

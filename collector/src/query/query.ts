@@ -12,7 +12,7 @@ import { createEvaluator } from './evaluate.ts';
 import { Notes, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluation.ts';
 import type { Evaluation } from './evaluation.ts';
 import { Gate, inTurns } from './gate.ts';
-import { parseQuery } from './parse.ts';
+import { ParsedQueries } from './parsed-queries.ts';
 import type { QueryLog } from './query-log.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
 import type { QueryResult, QueryValue } from './results.ts';
@@ -88,14 +88,15 @@ export interface QueryEngineOptions {
   readonly yieldTurn?: () => Promise<void>;
 }
 
-/** An engine over a store. It keeps nothing between queries and needs no closing. */
+/** An engine over a store. Between queries it keeps only what their texts mean, and it needs no closing. */
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const limits: QueryLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = new Gate(limits.concurrentMax);
   const pool = new SamplePool(limits.samplesMax);
   const yieldTurn = inTurns(options.yieldTurn ?? nextTurn);
+  const queries = new ParsedQueries();
   const run = (text: string, grid: Grid, call: RunOptions, signal: AbortSignal) =>
-    runQuery({ ...options, limits, gate, pool, yieldTurn }, { text, grid, ...call }, signal);
+    runQuery({ ...options, limits, gate, pool, yieldTurn, queries }, { text, grid, ...call }, signal);
   return {
     limits,
     instant(text, { timeMs, ...rest }, signal) {
@@ -151,10 +152,11 @@ interface Engine extends QueryEngineOptions {
   readonly gate: Gate;
   readonly pool: SamplePool;
   readonly yieldTurn: () => Promise<void>;
+  readonly queries: ParsedQueries;
 }
 
 async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<QueryResult> {
-  const expr = parseQuery(run.text);
+  const { expr, invariants } = engine.queries.of(run.text);
   refuseRangeType(run, expr);
   const { clock, limits } = engine;
   const timeoutMs = Math.min(run.timeoutMs ?? Infinity, limits.timeoutMs);
@@ -163,7 +165,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const work = async (deadline: AbortSignal): Promise<QueryResult> => {
     const both = AbortSignal.any([signal, deadline]);
     const notes = new Notes(run.text);
-    const evaluation = createEvaluator(expr, {
+    const evaluation = createEvaluator(invariants, {
       startMs: run.grid.startMs,
       endMs: timeAt(run.grid, run.grid.count - 1),
       lookbackMs: run.lookbackMs ?? engine.lookbackMs ?? DEFAULT_LOOKBACK_MS,

@@ -108,18 +108,33 @@ export class Desk {
       else this.#ports.post({ kind: 'piece', id, piece, isLast }, [piece.buffer]);
       isFirst = false;
     };
-    let text = '';
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    let bytes = 0;
     for await (const part of data) {
-      text += typeof part === 'string' ? part : Buffer.from(part).toString('utf8');
-      if (text.length < PIECE_BYTES) continue;
+      const piece = typeof part === 'string' ? ENCODER.encode(part) : part;
+      parts.push(piece);
+      bytes += piece.length;
+      if (bytes < PIECE_BYTES) continue;
       const asked = new Promise<void>((resolve) => (running.more = resolve));
-      send(ENCODER.encode(text), false);
-      text = '';
+      send(joined(parts.splice(0), bytes), false);
+      bytes = 0;
       await asked;
       if (running.left.signal.aborted) return;
     }
-    send(ENCODER.encode(text), true);
+    send(joined(parts, bytes), true);
   }
+}
+
+function joined(parts: readonly Uint8Array<ArrayBuffer>[], bytes: number): Uint8Array<ArrayBuffer> {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 const ENCODER = new TextEncoder();

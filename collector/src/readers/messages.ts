@@ -78,10 +78,15 @@ export type FromThread =
       readonly id: number;
       readonly warnings: readonly string[];
       readonly infos: readonly string[];
-      readonly piece: Uint8Array;
+      readonly piece: Uint8Array<ArrayBuffer>;
       readonly isLast: boolean;
     }
-  | { readonly kind: 'piece'; readonly id: number; readonly piece: Uint8Array; readonly isLast: boolean }
+  | {
+      readonly kind: 'piece';
+      readonly id: number;
+      readonly piece: Uint8Array<ArrayBuffer>;
+      readonly isLast: boolean;
+    }
   | { readonly kind: 'failed'; readonly id: number; readonly error: PlainError }
   /** Nothing of the question is left in the thread; the last word on it, whatever came before. */
   | { readonly kind: 'settled'; readonly id: number }

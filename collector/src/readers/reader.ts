@@ -91,9 +91,9 @@ export class Reader {
   /** The pieces of a JSON answer that began with `first`; each is asked for when the one before was taken. */
   async *pieces(
     id: number,
-    first: { readonly piece: Uint8Array; readonly isLast: boolean },
+    first: { readonly piece: Uint8Array<ArrayBuffer>; readonly isLast: boolean },
     signal: AbortSignal,
-  ): AsyncGenerator<Uint8Array> {
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     let { piece, isLast } = first;
     const stalled = this.#options.clock;
     try {

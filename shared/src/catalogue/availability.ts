@@ -29,6 +29,8 @@ const SINCE: readonly (readonly [names: RegExp, since: string])[] = [
   [/^node_pressure_/, 'Linux 4.20'],
   [/^node_disk_flush_requests_/, 'Linux 5.5'],
   [/^node_softnet_backlog_len$/, 'Linux 5.14'],
+  [/^container_memory_max_usage_bytes$/, 'Linux 5.19'],
+  [/^container_/, 'Linux 5.2'],
   [/^node_memory_(Zswap|Zswapped)_bytes$/, 'Linux 5.19'],
   [/^node_memory_SecPageTables_bytes$/, 'Linux 6.1'],
   [/^node_memory_Unaccepted_bytes$/, 'Linux 6.5'],

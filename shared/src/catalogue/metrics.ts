@@ -1,8 +1,9 @@
 /**
  * Every metric that Rollcall makes, as data. Agents emit nothing else but what text files of their machine say, so a typing
  * error cannot become a metric.
- * Names, labels and types are node_exporter's wherever it has the metric.
+ * Names, labels and types are node_exporter's wherever it has the metric, and cAdvisor's for containers.
  */
+import { CONTAINER_METRICS } from './containers.ts';
 import { DARWIN_METRICS } from './darwin.ts';
 import type { MetricDefinition } from './definition.ts';
 import { HARDWARE_METRICS } from './hardware.ts';
@@ -19,6 +20,7 @@ export const METRICS = {
   ...KERNEL_METRICS,
   ...SOCKET_METRICS,
   ...HARDWARE_METRICS,
+  ...CONTAINER_METRICS,
   ...SELF_METRICS,
   ...DARWIN_METRICS,
   ...WINDOWS_METRICS,

@@ -1,17 +1,81 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { bootClock, sleep, systemClock, withDeadline } from './clock.ts';
 
 describe('bootClock', () => {
-  it('asks again only when its reading is 5 ms old', () => {
-    let monoMs = 0;
-    let asked = 0;
-    const bootMs = bootClock({ monoMs: () => monoMs, readMs: () => 1_000 * ++asked });
-    const seen = [0, 4.9, 5, 9.9, 10].map((nowMs) => {
-      monoMs = nowMs;
-      return bootMs();
+  /** A machine whose boot clock ran for an hour before, read in steps of 10 ms. */
+  function machine() {
+    const now = { wallMs: 1_000_000, monoMs: 5, trueBootMs: 3_600_007, asked: 0 };
+    const bootMs = bootClock({
+      wallMs: () => now.wallMs,
+      monoMs: () => now.monoMs,
+      readMs: () => {
+        now.asked++;
+        return Math.floor(now.trueBootMs / 10) * 10;
+      },
     });
-    expect(seen).toEqual([1_000, 1_000, 2_000, 2_000, 3_000]);
+    const pass = (ms: number): void => {
+      now.wallMs += ms;
+      now.monoMs += ms;
+      now.trueBootMs += ms;
+    };
+    return { now, bootMs, pass };
+  }
+
+  it('asks the system once in ten seconds and goes on by itself', () => {
+    const { now, bootMs, pass } = machine();
+    const seen: number[] = [];
+    for (let i = 0; i < 25; i++) {
+      seen.push(bootMs() - now.trueBootMs);
+      pass(1_000);
+    }
+    expect(now.asked).toBe(3);
+    expect(Math.min(...seen)).toBeGreaterThan(-10);
+    expect(Math.max(...seen)).toBeLessThanOrEqual(0);
+  });
+
+  it('knows at once that the machine was suspended', () => {
+    const { now, bootMs, pass } = machine();
+    bootMs();
+    pass(100);
+    now.wallMs += 3_600_000;
+    now.trueBootMs += 3_600_000;
+    expect(now.trueBootMs - bootMs()).toBeLessThan(10);
+    expect(now.asked).toBe(2);
+  });
+
+  it('does not follow a wall clock that is set', () => {
+    const { now, bootMs, pass } = machine();
+    bootMs();
+    for (const stepMs of [-86_400_000, 86_400_000, 49]) {
+      pass(100);
+      now.wallMs += stepMs;
+      expect(Math.abs(now.trueBootMs - bootMs())).toBeLessThan(10);
+    }
+  });
+
+  it('never runs backwards, in whole milliseconds', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.tuple(fc.double({ min: 0, max: 20_000, noNaN: true }), fc.integer({ min: -60, max: 60 })),
+        ),
+        (spans) => {
+          const { now, bootMs, pass } = machine();
+          let before = 0;
+          for (const [ms, stepMs] of spans) {
+            pass(ms);
+            now.wallMs += stepMs;
+            const value = bootMs();
+            expect(Number.isInteger(value)).toBe(true);
+            expect(value).toBeGreaterThanOrEqual(before);
+            expect(Math.abs(now.trueBootMs - value)).toBeLessThan(11);
+            before = value;
+          }
+        },
+      ),
+    );
   });
 });
 

@@ -25,16 +25,24 @@ export interface Clock {
 const TIMER_DELAY_MS_MAX = 2_147_483_647;
 
 /**
- * How long a reading of the boot clock is good for. Asking the system opens, reads and closes a file, and what handles
- * one event asks several times. Less than the clock's own step.
+ * How long a reading of the boot clock is carried on with the monotonic one: to ask the system opens, reads and closes a
+ * file. The two run alike but for the time that the machine is suspended.
  */
-const BOOT_CLOCK_MS_MAX = 5;
+const BOOT_READING_MS_MAX = 10_000;
+/** Difference between wall clock and monotonic clock since then above which the machine may have been suspended. */
+const BOOT_DRIFT_MS_MAX = 50;
+/** The boot clock's own step. */
+const BOOT_STEP_MS = 10;
 
 /** The clock of this machine. */
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monoMs: () => performance.now(),
-  bootMs: bootClock({ monoMs: () => performance.now(), readMs: () => Math.round(uptime() * 1000) }),
+  bootMs: bootClock({
+    wallMs: () => Date.now(),
+    monoMs: () => performance.now(),
+    readMs: () => Math.round(uptime() * 1000),
+  }),
   setTimer(delayMs, callback, options) {
     let handle: NodeJS.Timeout;
     const arm = (leftMs: number): void => {
@@ -47,20 +55,28 @@ export const systemClock: Clock = {
   },
 };
 
-/** A boot clock that asks `readMs` at most once in BOOT_CLOCK_MS_MAX of `monoMs`. Never runs backwards unless `readMs` does. */
+/**
+ * A boot clock that seldom asks `readMs`: in between it adds what the monotonic clock has gone on, unless the wall clock
+ * says that this is not all, as it does after a suspend. Whole milliseconds; runs backwards only when `readMs` does, by
+ * more than its step.
+ */
 export function bootClock(source: {
+  readonly wallMs: () => number;
   readonly monoMs: () => number;
   readonly readMs: () => number;
 }): () => number {
-  let bootMs = 0;
-  let readAtMs = Number.NEGATIVE_INFINITY;
+  let reading: { readonly bootMs: number; readonly wallMs: number; readonly monoMs: number } | undefined;
+  let lastMs = 0;
   return () => {
-    const nowMs = source.monoMs();
-    if (nowMs - readAtMs >= BOOT_CLOCK_MS_MAX) {
-      bootMs = source.readMs();
-      readAtMs = nowMs;
-    }
-    return bootMs;
+    const [wallMs, monoMs] = [source.wallMs(), source.monoMs()];
+    const sinceMs = reading === undefined ? Number.POSITIVE_INFINITY : monoMs - reading.monoMs;
+    const driftMs = reading === undefined ? 0 : wallMs - reading.wallMs - sinceMs;
+    if (reading === undefined || sinceMs >= BOOT_READING_MS_MAX || Math.abs(driftMs) >= BOOT_DRIFT_MS_MAX)
+      reading = { bootMs: source.readMs(), wallMs, monoMs };
+    const bootMs = Math.floor(reading.bootMs + monoMs - reading.monoMs);
+    const isStep = bootMs < lastMs && lastMs - bootMs <= BOOT_STEP_MS;
+    if (!isStep) lastMs = bootMs;
+    return lastMs;
   };
 }
 

@@ -115,6 +115,14 @@ export class ByteWriter {
     for (let shift = 8 * (count - 1); shift >= 0; shift -= 8) this.#bytes[this.#length++] = word >>> shift;
   }
 
+  /** The next `count` bytes, for the caller to fill at once; until then they hold anything. */
+  room(count: number): Uint8Array {
+    this.#reserve(count);
+    const from = this.#length;
+    this.#length += count;
+    return this.#bytes.subarray(from, this.#length);
+  }
+
   /** Copies `value` as it is. */
   bytes(value: Uint8Array): void {
     this.#reserve(value.length);

@@ -120,7 +120,8 @@ export function encodeRecord(draft: RecordDraft, seq: number): Buffer {
       `record of ${stored.length} stored bytes, at most ${LIMITS.recordBytes}`,
     );
   }
-  const bytes = Buffer.allocUnsafe(RECORD_HEADER_BYTES + stored.length);
+  // Memory of its own: the spool keeps it, and would keep the whole pool with it.
+  const bytes = Buffer.allocUnsafeSlow(RECORD_HEADER_BYTES + stored.length);
   bytes.writeUInt32LE(stored.length, 0);
   bytes.writeUInt8(draft.kind, 8);
   bytes.writeUInt8(codec, 9);

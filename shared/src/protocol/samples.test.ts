@@ -5,6 +5,7 @@ import { arbitraryTick } from '../testing/arbitrary.ts';
 import { thrownCode } from '../testing/thrown.ts';
 import { LIMITS } from './limits.ts';
 import {
+  decodeIntoColumns,
   decodeSamples,
   encodeSamples,
   fitsInteger,
@@ -28,6 +29,27 @@ function decoded(body: Buffer, blocks: readonly Block[]): (Block | UnknownBlock)
     blocks.map((block) => [block.schemaNumber, block.kind === 'values' ? block.schema : EMPTY]),
   );
   return decodeSamples(body, (schemaNumber) => schemas.get(schemaNumber));
+}
+
+/** What is decoded into columns of two rows, of which the first one is filled; -1 stands where nothing is written. */
+function inColumns(body: Buffer, blocks: readonly Block[]) {
+  const schemas = new Map(
+    blocks.map((block) => [block.schemaNumber, block.kind === 'values' ? block.schema : EMPTY]),
+  );
+  const rows: { values: Float64Array; row: object }[] = [];
+  decodeIntoColumns(
+    body,
+    (schemaNumber) => schemas.get(schemaNumber),
+    (schemaNumber, offsetMs, present) => {
+      const values = new Float64Array((schemas.get(schemaNumber)?.seriesCount ?? 0) * 2).fill(-1);
+      rows.push({ values, row: { schemaNumber, offsetMs, present } });
+      return { values, at: 1, step: 2 };
+    },
+  );
+  return rows.map(({ values, row }) => {
+    expect(values.filter((_, at) => at % 2 === 0).every((value) => value === -1)).toBe(true);
+    return { ...row, values: Array.from(values.filter((_, at) => at % 2 === 1)) };
+  });
 }
 
 const EMPTY = createSchema({ sampler: 'empty', intervalMs: 1_000, metrics: [] });
@@ -76,6 +98,36 @@ describe('samples', () => {
     ];
     const read = decodeSamples(encoded(blocks), (number) => (number === 2 ? undefined : schema));
     expect(read).toMatchObject([blocks[0], { kind: 'unknown', schemaNumber: 2 }, blocks[2]]);
+  });
+
+  it('are the same in columns, one row per block with values', () => {
+    fc.assert(
+      fc.property(arbitraryTick, (blocks) => {
+        const body = encoded(blocks);
+        expect(inColumns(body, blocks)).toEqual(
+          decoded(body, blocks).flatMap((block) =>
+            block.kind === 'values'
+              ? [
+                  {
+                    schemaNumber: block.schemaNumber,
+                    offsetMs: block.offsetMs,
+                    values: Array.from(block.values, (value, i) => (block.present?.[i] === 0 ? -1 : value)),
+                    present: block.present,
+                  },
+                ]
+              : [],
+          ),
+        );
+      }),
+    );
+  });
+
+  it('of all blocks together are as many in columns, too', () => {
+    const schema = gauges(2_000);
+    const blocks = Array.from({ length: 6 }, (_unused, i) =>
+      blockOf(schema, Array<number>(2_000).fill(1), i + 1),
+    );
+    expect(inColumns(encoded(blocks), blocks)).toHaveLength(5);
   });
 
   it('of all blocks together are as many as an agent may have series; the rest is told as unknown', () => {

@@ -126,9 +126,51 @@ export function decodeSamples(
     const values = allValues.subarray(valuesUsed, valuesUsed + schema.seriesCount);
     valuesUsed += schema.seriesCount;
     blocks.push(readBlock(reader, { schemaNumber, schema, values }));
-    if (reader.offset !== end) throw invalid(`length of the block of schema ${schemaNumber} is wrong`);
+    if (reader.offset !== end) throw wrongLength(schemaNumber);
   }
   return blocks;
+}
+
+/** Where the values of one block go: that of the first series to `at`, each next one `step` further on. */
+export interface RowPlace {
+  readonly values: Float64Array;
+  readonly at: number;
+  readonly step: number;
+}
+
+/**
+ * Reads a samples body straight into columns: the same values as `decodeSamples`, with no object per block. Samplers that
+ * failed, and blocks that are told as unknown there, are left out.
+ * @param schemaOf as for `decodeSamples`
+ * @param rowFor called for each block that has values, which are read at once; `present` has a 1 for each series with a
+ *   value, and is undefined when all have one. What stands at the others is left as it is
+ * @throws AppError RECORD_UNDECODABLE; rows that were given before it may be filled
+ */
+export function decodeIntoColumns(
+  body: Buffer,
+  schemaOf: (schemaNumber: number) => Schema | undefined,
+  rowFor: (schemaNumber: number, offsetMs: number, present: Uint8Array | undefined) => RowPlace,
+): void {
+  const reader = new ByteReader(body);
+  let seriesLeft: number = LIMITS.seriesPerAgent;
+  for (let count = readBlockCount(reader); count > 0; count--) {
+    const schemaNumber = reader.varint();
+    const length = reader.varint();
+    const end = reader.offset + length;
+    const schema = schemaOf(schemaNumber);
+    if (schema === undefined || schema.seriesCount > seriesLeft) {
+      reader.skip(length);
+      continue;
+    }
+    seriesLeft -= schema.seriesCount;
+    const head = readHead(reader, schema);
+    if (head.failure === undefined) {
+      const { offsetMs, present } = head;
+      readRuns(reader, schema, { ...rowFor(schemaNumber, offsetMs, present), present });
+    }
+    if (reader.offset !== end) throw wrongLength(schemaNumber);
+  }
+  reader.expectEnd();
 }
 
 /**
@@ -139,10 +181,7 @@ export function countSeries(
   reader: ByteReader,
   schemaOf: (schemaNumber: number) => Schema | undefined,
 ): number {
-  const count = reader.varint();
-  if (count < 1 || count > LIMITS.blocksPerRecord) {
-    throw invalid(`${count} blocks in a record, 1 to ${LIMITS.blocksPerRecord} are allowed`);
-  }
+  const count = readBlockCount(reader);
   let seriesCount = 0;
   for (let i = 0; i < count; i++) {
     const schema = schemaOf(reader.varint());
@@ -153,6 +192,14 @@ export function countSeries(
   }
   reader.expectEnd();
   return seriesCount;
+}
+
+function readBlockCount(reader: ByteReader): number {
+  const count = reader.varint();
+  if (count < 1 || count > LIMITS.blocksPerRecord) {
+    throw invalid(`${count} blocks in a record, 1 to ${LIMITS.blocksPerRecord} are allowed`);
+  }
+  return count;
 }
 
 function writeValues(writer: ByteWriter, block: ValuesBlock): void {
@@ -266,57 +313,84 @@ export function readBlock(
   reader: ByteReader,
   { schemaNumber, schema, values }: Pick<ValuesBlock, 'schemaNumber' | 'schema' | 'values'>,
 ): ValuesBlock | FailedBlock {
-  const flags = reader.u8();
-  const offsetMs = reader.zigzag();
-  if (flags === BLOCK_FLAG.FAILED) return { kind: 'failed', schemaNumber, offsetMs, code: reader.u8() };
-  if ((flags & ~(BLOCK_FLAG.ALL_PRESENT | BLOCK_FLAG.ERRORS)) !== 0)
-    throw invalid(`block flags ${flags} are not allowed`);
-  const present = (flags & BLOCK_FLAG.ALL_PRESENT) === 0 ? readBitmap(reader, schema.seriesCount) : undefined;
-  const errors = (flags & BLOCK_FLAG.ERRORS) === 0 ? [] : readErrors(reader, schema.seriesCount);
-  const target = { values, present };
-  for (const span of spansOf(schema)) {
-    if (span.isInteger) readIntegers(reader, span, target);
-    else readFloats(reader, span, target);
-  }
+  const { offsetMs, failure, present, errors } = readHead(reader, schema);
+  if (failure !== undefined) return { kind: 'failed', schemaNumber, offsetMs, code: failure };
+  readRuns(reader, schema, { values, at: 0, step: 1, present });
   return { kind: 'values', schemaNumber, schema, offsetMs, values, present, errors };
 }
 
-/** A metric's place among the values of a block. */
-interface Span {
-  readonly name: string;
-  readonly isInteger: boolean;
-  readonly power: number;
-  readonly from: number;
-  readonly end: number;
+/** What stands in front of the values. */
+interface BlockHead {
+  readonly offsetMs: number;
+  /** Why the sampler failed as a whole; undefined when values follow. */
+  readonly failure: number | undefined;
+  readonly present: Uint8Array | undefined;
+  readonly errors: ValuesBlock['errors'];
 }
 
-/** Where the values of a block go. */
-interface Target {
-  readonly values: Float64Array;
+function readHead(reader: ByteReader, { seriesCount }: Schema): BlockHead {
+  const flags = reader.u8();
+  const offsetMs = reader.zigzag();
+  if (flags === BLOCK_FLAG.FAILED) return { offsetMs, failure: reader.u8(), present: undefined, errors: [] };
+  if ((flags & ~(BLOCK_FLAG.ALL_PRESENT | BLOCK_FLAG.ERRORS)) !== 0)
+    throw invalid(`block flags ${flags} are not allowed`);
+  const present = (flags & BLOCK_FLAG.ALL_PRESENT) === 0 ? readBitmap(reader, seriesCount) : undefined;
+  const errors = (flags & BLOCK_FLAG.ERRORS) === 0 ? [] : readErrors(reader, seriesCount);
+  return { offsetMs, failure: undefined, present, errors };
+}
+
+function readRuns(reader: ByteReader, schema: Schema, target: Target): void {
+  for (const run of runsOf(schema)) {
+    if (run.isInteger) readIntegers(reader, run, target);
+    else readFloats(reader, run, target);
+  }
+}
+
+/** Neighbouring metrics that are written alike: the series from `from` on and before `end`. */
+interface Run {
+  readonly schema: Schema;
+  readonly isInteger: boolean;
+  readonly from: number;
+  end: number;
+  /** Per series of the schema: what its integers are divided by. */
+  readonly powers: Float64Array;
+  /** Per series of the schema: 1 where a metric begins, and with it the differences. */
+  readonly begins: Uint8Array;
+}
+
+/** Where the values of a block go, and which series have one. */
+interface Target extends RowPlace {
   readonly present: Uint8Array | undefined;
 }
 
-const spansBySchema = new WeakMap<Schema, readonly Span[]>();
+const runsBySchema = new WeakMap<Schema, readonly Run[]>();
 
-/** The metrics of a schema as the decoder wants them; the same for every block of it. */
-function spansOf(schema: Schema): readonly Span[] {
-  const known = spansBySchema.get(schema);
+/** A schema as the decoder wants it; the same for every block of it. */
+function runsOf(schema: Schema): readonly Run[] {
+  const known = runsBySchema.get(schema);
   if (known !== undefined) return known;
+  const runs: Run[] = [];
+  const powers = new Float64Array(schema.seriesCount);
+  const begins = new Uint8Array(schema.seriesCount);
   let from = 0;
-  const spans = schema.metrics.map(({ name, encoding, scale, series }) => {
+  for (const { encoding, scale, series } of schema.metrics) {
     const isInteger = encoding === 'integer';
-    const span = {
-      name,
-      isInteger,
-      power: POWERS_OF_TEN[scale] ?? Number.NaN,
-      from,
-      end: from + series.length,
-    };
-    from = span.end;
-    return span;
-  });
-  spansBySchema.set(schema, spans);
-  return spans;
+    const end = from + series.length;
+    powers.fill(POWERS_OF_TEN[scale] ?? Number.NaN, from, end);
+    if (end > from) begins[from] = 1;
+    const last = runs.at(-1);
+    if (last?.isInteger === isInteger) last.end = end;
+    else runs.push({ schema, isInteger, from, end, powers, begins });
+    from = end;
+  }
+  runsBySchema.set(schema, runs);
+  return runs;
+}
+
+/** The name of the metric that a series belongs to. */
+function metricName({ metrics }: Schema, index: number): string {
+  let end = 0;
+  return metrics.find(({ series }) => index < (end += series.length))?.name ?? '';
 }
 
 function readBitmap(reader: ByteReader, seriesCount: number): Uint8Array {
@@ -347,14 +421,15 @@ function readErrors(reader: ByteReader, seriesCount: number): { index: number; c
  */
 function readIntegers(
   reader: ByteReader,
-  { name, power, from, end }: Span,
-  { values, present }: Target,
+  { schema, powers, begins, from, end }: Run,
+  { values, at: firstTo, step, present }: Target,
 ): void {
   const bytes = reader.source;
   const safeEnd = bytes.length - 4;
   let at = reader.offset;
   let integer = 0;
   for (let i = from; i < end; i++) {
+    if (begins[i] === 1) integer = 0;
     if (present !== undefined && present[i] !== 1) continue;
     const start = at;
     let byte = at < safeEnd ? (bytes[at++] ?? 0) : 0;
@@ -380,27 +455,32 @@ function readIntegers(
       integer += (bits >>> 1) ^ -(bits & 1);
     }
     if (integer > INTEGER_MAX || integer < -INTEGER_MAX)
-      throw invalid(`value of metric ${name} is out of range`);
-    values[i] = integer / power;
+      throw invalid(`value of metric ${metricName(schema, i)} is out of range`);
+    values[firstTo + i * step] = integer / (powers[i] ?? 1);
   }
   reader.seek(at);
 }
 
 function readFloats(
   reader: ByteReader,
-  { name, from, end: columnEnd }: Span,
-  { values, present }: Target,
+  { schema, begins, from, end: runEnd }: Run,
+  { values, at, step, present }: Target,
 ): void {
   let high = 0;
   let low = 0;
-  for (let i = from; i < columnEnd; i++) {
+  for (let i = from; i < runEnd; i++) {
+    if (begins[i] === 1) {
+      high = 0;
+      low = 0;
+    }
     if (present !== undefined && present[i] !== 1) continue;
     const control = reader.u8();
     if (control !== XOR_EQUAL) {
       const leading = control >> 4;
       const trailing = control & 0x0f;
       const end = 8 - trailing;
-      if (leading >= end) throw invalid(`control byte ${control} of metric ${name} is not allowed`);
+      if (leading >= end)
+        throw invalid(`control byte ${control} of metric ${metricName(schema, i)} is not allowed`);
       if (end <= 4) {
         high ^= reader.bigEndian(end - leading) << (8 * (4 - end));
       } else {
@@ -411,9 +491,13 @@ function readFloats(
     double.setInt32(0, high);
     double.setInt32(4, low);
     const value = double.getFloat64(0);
-    if (!Number.isFinite(value)) throw invalid(`value of metric ${name} is not finite`);
-    values[i] = value;
+    if (!Number.isFinite(value)) throw invalid(`value of metric ${metricName(schema, i)} is not finite`);
+    values[at + i * step] = value;
   }
+}
+
+function wrongLength(schemaNumber: number): AppError {
+  return invalid(`length of the block of schema ${schemaNumber} is wrong`);
 }
 
 function unwritable(metric: SchemaMetric, value: number): AppError {

@@ -167,6 +167,37 @@ export function decodeSchema(bytes: Buffer, origin: SchemaOrigin = 'agent'): Has
   return { sampler, intervalMs, metrics, seriesCount, bytes, hash };
 }
 
+/**
+ * Whether a schema of `origin` may hold a series: what `decodeSchema` says to the names and lengths of its labels, without
+ * making one.
+ * @param labels names and values, without the metric's name; each name once
+ */
+export function isAllowedSeries(
+  metricName: string,
+  labels: readonly (readonly [name: string, value: string])[],
+  origin: SchemaOrigin,
+): boolean {
+  const rules = ORIGIN_RULES[origin];
+  if (!isShortText(metricName, LIMITS.labelNameBytes) || !METRIC_NAME_PATTERN.test(metricName)) return false;
+  if (labels.length > rules.labelsMax) return false;
+  return labels.every(
+    ([name, value]) =>
+      isShortText(name, LIMITS.labelNameBytes) &&
+      isAllowedLabelName(name, rules) &&
+      isShortText(value, rules.valueBytesMax) &&
+      (!rules.mustBeClean || isCleanText(value)),
+  );
+}
+
+/** Whether a text is at most so long in UTF-8, which has no form for half of a surrogate pair. */
+function isShortText(text: string, bytesMax: number): boolean {
+  return Buffer.byteLength(text) <= bytesMax && text.isWellFormed();
+}
+
+function isAllowedLabelName(name: string, rules: OriginRules): boolean {
+  return LABEL_NAME_PATTERN.test(name) && !name.startsWith('__') && !rules.reserved.has(name);
+}
+
 /** SHA-256 of canonical bytes, hexadecimal: the name of a schema. */
 export function hashSchema(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -273,7 +304,7 @@ function readLabelNames(reader: ByteReader, metricName: string, rules: OriginRul
   const names: string[] = [];
   for (let i = 0; i < count; i++) {
     const name = reader.text(LIMITS.labelNameBytes);
-    if (!LABEL_NAME_PATTERN.test(name) || name.startsWith('__') || rules.reserved.has(name)) {
+    if (!isAllowedLabelName(name, rules)) {
       throw invalid(`label name ${JSON.stringify(name)} of metric ${metricName} is not allowed`);
     }
     const previous = names[i - 1];

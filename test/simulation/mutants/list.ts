@@ -227,7 +227,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'collector/src/fleet/presence.ts',
-        from: `return this.#clock.monoMs() - this.#stalledMs;`,
+        from: `return monoMs - this.#stalledMs;`,
         to: `return this.#clock.wallMs() - this.#stalledMs;`,
       },
     ],

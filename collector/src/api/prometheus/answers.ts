@@ -5,7 +5,7 @@ import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 /** What a route answers. */
 export interface Answer {
   /** The JSON of `data`, in pieces so that large results need not be one string; bytes come from other threads. */
-  readonly data: Iterable<string> | AsyncIterable<Uint8Array>;
+  readonly data: Iterable<string | Uint8Array> | AsyncIterable<Uint8Array>;
   readonly warnings?: readonly string[];
   readonly infos?: readonly string[];
 }

@@ -15,6 +15,7 @@ import {
   type PruneResult,
 } from '../../journal/journal.ts';
 import type { JournalReader, JournalSnapshot } from '../../journal/reader.ts';
+import type { SchemaCache } from '../../journal/schema-cache.ts';
 import { Labels, METRIC_NAME } from '../labels.ts';
 import { createMatcher } from '../matcher.ts';
 import type {
@@ -47,6 +48,8 @@ export interface EmbeddedOptions {
   /** Open for as long as the store is; the store closes neither. */
   readonly journal: Journal;
   readonly reader: JournalReader;
+  /** Those of the journal, so that what the collector itself stores is in memory once. @default none are shared */
+  readonly schemas?: Pick<SchemaCache, 'intern'>;
   /** The labels of a host (`instance`, `job`, …), undefined when it is not (or no longer) known: then it is not read. */
   readonly identityOf: (agentId: string) => Identity | undefined;
   readonly clock: Clock;
@@ -141,6 +144,7 @@ class Embedded implements EmbeddedStorage {
       journal: options.journal,
       randomBytes: options.randomBytes,
       newestMs: Math.max(sealedToMs, own === undefined ? Number.NEGATIVE_INFINITY : endOf(own)),
+      intern: (schema) => options.schemas?.intern(schema) ?? schema,
       findLast: (labels, fromMs) => this.#findLast(labels, fromMs),
       yieldToLoop: options.yieldToLoop,
     });

@@ -7,22 +7,46 @@ import { openJournal } from '../../journal/open-journal.ts';
 import { Labels } from '../labels.ts';
 import { OwnSeriesWriter } from './own-series.ts';
 
-test('a batch may hold a new series more than once', async () => {
+function openWriter(yieldToLoop: () => Promise<void> = nextTurn) {
   const clock = new FakeClock();
-  const journal = openJournal({
-    path: ':memory:',
-    clock,
-    log: silentLogger,
-    randomBytes,
-    yieldToLoop: nextTurn,
-  });
+  const ports = { clock, log: silentLogger, randomBytes, yieldToLoop: nextTurn };
+  const journal = openJournal({ path: ':memory:', ...ports });
   const writer = new OwnSeriesWriter({
     journal,
     randomBytes,
     newestMs: 0,
+    intern: (schema) => schema,
     findLast: async () => undefined,
-    yieldToLoop: nextTurn,
+    yieldToLoop,
   });
+  return { clock, journal, writer };
+}
+
+test('many new series are placed in turns of a few hundred', async () => {
+  let turns = 0;
+  const lastTurn = Promise.withResolvers<void>();
+  const { clock, journal, writer } = openWriter(() => {
+    turns++;
+    // Six while they are looked up, and one after each of six schemas.
+    if (turns === 12) lastTurn.resolve();
+    return nextTurn();
+  });
+  const timeMs = clock.wallMs();
+  const batch = Array.from({ length: 3_000 }, (_, i) => ({
+    labels: Labels.of({ __name__: 'm', i: String(i) }),
+    samples: [{ timeMs, value: i }],
+  }));
+  const appended = writer.append(batch);
+  await lastTurn.promise;
+  await nextTurn();
+  await clock.advance(100);
+  expect(await appended).toEqual({ accepted: 3_000, rejected: [] });
+  expect(turns).toBe(12);
+  await journal.close();
+});
+
+test('a batch may hold a new series more than once', async () => {
+  const { clock, journal, writer } = openWriter();
   const labels = Labels.of({ __name__: 'm', instance: 'a' });
   const again = Labels.of({ instance: 'a', __name__: 'm' });
   const timeMs = clock.wallMs();

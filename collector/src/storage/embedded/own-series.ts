@@ -14,7 +14,7 @@ import type { Labels } from '../labels.ts';
 import type { AppendResult, AppendSample, AppendSeries, RejectReason } from '../storage.ts';
 import { ownCode } from './block.ts';
 import { EMBEDDED_LIMITS } from './limits.ts';
-import { packSchemas, storableAmong } from './own-schemas.ts';
+import { isStorable, packSchemas } from './own-schemas.ts';
 
 /** Times that a record can carry. */
 const TIME_MS_MAX = 2 ** 48 - 1;
@@ -29,14 +29,15 @@ interface LastSample {
 }
 
 interface OwnSeries {
-  readonly labels: Labels;
   /** Where it stands in the lane; undefined until its first sample is on its way. */
   place: { readonly schema: HashedSchema; readonly number: number; readonly index: number } | undefined;
   last: LastSample | undefined;
 }
 
-interface Point extends LastSample {
+interface Point {
   readonly series: OwnSeries;
+  readonly labels: Labels;
+  readonly sample: LastSample;
 }
 
 interface OwnLane {
@@ -56,6 +57,8 @@ export interface OwnSeriesOptions {
   readonly randomBytes: (count: number) => Buffer;
   /** Times of what was stored before are at most this. */
   readonly newestMs: number;
+  /** The one object for a schema, so that it is in memory once. */
+  readonly intern: (schema: HashedSchema) => HashedSchema;
   /** The newest sample of a series at or after the time, among what is stored. */
   readonly findLast: (labels: Labels, fromMs: number) => Promise<LastSample | undefined>;
   /** Resolves in a later turn of the event loop. */
@@ -104,18 +107,15 @@ export class OwnSeriesWriter {
     let accepted = 0;
     const rejected: { labels: Labels; timeMs: number; reason: RejectReason }[] = [];
     try {
-      // Looked up once: finding a series by its labels costs as much as all the rest.
-      const known = batch.map(({ labels }) => lane.series.get(labels.key));
-      const storable = storableKeys(batch.filter((_, at) => known[at] === undefined));
       for (const [at, { labels, samples }] of batch.entries()) {
         if (at % SERIES_PER_TURN === SERIES_PER_TURN - 1) await this.#options.yieldToLoop();
         // Waiting for what is there already would cost more than all the rest.
-        const series = known[at] ?? (await this.#newSeries(lane, { labels, samples }, storable));
+        const series = lane.series.get(labels.key) ?? (await this.#newSeries(lane, { labels, samples }));
         for (const sample of samples) {
           const verdict = series === undefined ? 'invalid_labels' : judge(series, sample);
           if (verdict === 'same' || verdict === 'new') accepted++;
           else rejected.push({ labels, timeMs: sample.timeMs, reason: verdict });
-          if (verdict === 'new' && series !== undefined) points.push(take(series, sample));
+          if (verdict === 'new' && series !== undefined) points.push(take(series, labels, sample));
         }
       }
       if (points.length > 0) await this.#write(lane, points);
@@ -128,30 +128,19 @@ export class OwnSeriesWriter {
   }
 
   /** The state of a series that the lane does not know, undefined when its labels cannot be stored. */
-  async #newSeries(
-    lane: OwnLane,
-    { labels, samples }: AppendSeries,
-    storable: ReadonlySet<string>,
-  ): Promise<OwnSeries | undefined> {
-    // A batch may hold a new series twice.
-    const placed = lane.series.get(labels.key);
-    if (placed !== undefined || !storable.has(labels.key)) return placed;
+  async #newSeries(lane: OwnLane, { labels, samples }: AppendSeries): Promise<OwnSeries | undefined> {
+    if (!isStorable(labels)) return undefined;
     const fromMs = samples.reduce((least, { timeMs }) => Math.min(least, timeMs), Number.POSITIVE_INFINITY);
     // Only a sample that is older than something stored before can be out of order.
     const last = fromMs <= this.#newestMs ? await this.#options.findLast(labels, fromMs) : undefined;
-    const series: OwnSeries = { labels, place: undefined, last };
+    const series: OwnSeries = { place: undefined, last };
     lane.series.set(labels.key, series);
     return series;
   }
 
   async #write(lane: OwnLane, points: readonly Point[]): Promise<void> {
-    this.#place(lane, points);
-    const byTime = new Map<number, Point[]>();
-    for (const point of points) {
-      const list = byTime.get(point.timeMs);
-      if (list === undefined) byTime.set(point.timeMs, [point]);
-      else list.push(point);
-    }
+    await this.#place(lane, points);
+    const byTime = Map.groupBy(points, ({ sample }) => sample.timeMs);
     let values = 0;
     for (const [timeMs, list] of [...byTime].sort(([left], [right]) => left - right)) {
       for (const blocks of toBlocks(list)) {
@@ -170,21 +159,23 @@ export class OwnSeriesWriter {
     }
   }
 
-  /** Gives new series a place, and writes the schemas for it. */
-  #place(lane: OwnLane, points: readonly Point[]): void {
-    const homeless = new Map<string, OwnSeries>();
-    for (const { series } of points) {
-      if (series.place === undefined) homeless.set(series.labels.key, series);
+  /** Gives new series a place, and writes the schemas for it, each in a turn of its own. */
+  async #place(lane: OwnLane, points: readonly Point[]): Promise<void> {
+    const homeless = new Map<string, Point>();
+    for (const point of points) {
+      if (point.series.place === undefined) homeless.set(point.labels.key, point);
     }
-    const wallMs = Math.max(0, points[0]?.timeMs ?? 0);
+    const wallMs = Math.max(0, points[0]?.sample.timeMs ?? 0);
     const all = [...homeless.values()].map(({ labels }) => labels);
-    for (const { schema, keys } of packSchemas(all, () => `own.${lane.nextNumber++}`)) {
+    for (const packed of packSchemas(all, () => `own.${lane.nextNumber++}`)) {
+      const schema = this.#options.intern(packed.schema);
       const number = Number(schema.sampler.slice('own.'.length));
       this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, schema));
-      for (const [index, key] of keys.entries()) {
-        const series = homeless.get(key);
+      for (const [index, { key }] of packed.labels.entries()) {
+        const series = homeless.get(key)?.series;
         if (series !== undefined) series.place = { schema, number, index };
       }
+      await this.#options.yieldToLoop();
     }
   }
 
@@ -231,12 +222,6 @@ export class OwnSeriesWriter {
   }
 }
 
-/** Keys of those series that can be stored. */
-function storableKeys(series: readonly AppendSeries[]): ReadonlySet<string> {
-  const different = new Map(series.map(({ labels }) => [labels.key, labels]));
-  return new Set(storableAmong([...different.values()]).map(({ key }) => key));
-}
-
 /** Whether a sample is new, the same as the newest one, or not to be stored. */
 function judge({ last }: OwnSeries, sample: AppendSample): RejectReason | 'new' | 'same' {
   const { timeMs } = sample;
@@ -253,21 +238,15 @@ function judge({ last }: OwnSeries, sample: AppendSample): RejectReason | 'new' 
   return isSame ? 'same' : 'duplicate_timestamp';
 }
 
-function take(series: OwnSeries, sample: AppendSample): Point {
-  const { timeMs, value, isStale = false } = sample;
-  series.last = { timeMs, value, isStale };
-  return { series, timeMs, value, isStale };
+function take(series: OwnSeries, labels: Labels, { timeMs, value, isStale = false }: AppendSample): Point {
+  const sample = { timeMs, value, isStale };
+  series.last = sample;
+  return { series, labels, sample };
 }
 
 /** Blocks for points of one time, in portions that fit in a record. */
 function* toBlocks(points: readonly Point[]): Iterable<readonly ValuesBlock[]> {
-  const byNumber = new Map<number, Point[]>();
-  for (const point of points) {
-    const number = point.series.place?.number ?? 0;
-    const list = byNumber.get(number);
-    if (list === undefined) byNumber.set(number, [point]);
-    else list.push(point);
-  }
+  const byNumber = Map.groupBy(points, ({ series }) => series.place?.number ?? 0);
   let blocks: ValuesBlock[] = [];
   let count = 0;
   for (const list of byNumber.values()) {
@@ -292,11 +271,11 @@ function toBlock(points: readonly Point[]): ValuesBlock {
   const values = new Float64Array(schema.seriesCount);
   const present = new Uint8Array(schema.seriesCount);
   const errors: { index: number; code: number }[] = [];
-  for (const { series, value, isStale } of points) {
+  for (const { series, sample } of points) {
     const index = series.place?.index ?? 0;
-    const code = ownCode(value, isStale);
+    const code = ownCode(sample.value, sample.isStale);
     if (code === undefined) {
-      values[index] = value;
+      values[index] = sample.value;
       present[index] = 1;
     } else {
       errors.push({ index, code });

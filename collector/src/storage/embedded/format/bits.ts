@@ -15,15 +15,16 @@ export function bitsLength(count: number, width: number): number {
  * Packs integers.
  * @param integers whole, from 0 to 2^`width` - 1
  * @param width 0 to 48
+ * @param packed where they go, exactly as many bytes as they take
  */
-export function packBits(integers: Float64Array, width: number): Buffer {
-  const packed = Buffer.allocUnsafe(bitsLength(integers.length, width));
+export function packBits(integers: Float64Array, width: number, packed: Uint8Array): void {
   const lowWidth = Math.min(width, PUSH_BITS_MAX);
   const highWidth = width - lowWidth;
   let at = 0;
   let waiting = 0;
   let waitingBits = 0;
-  for (const integer of integers) {
+  for (let i = 0; i < integers.length; i++) {
+    const integer = integers[i] ?? 0;
     const high = highWidth === 0 ? 0 : Math.floor(integer / PUSH_RANGE);
     waiting |= (integer - high * PUSH_RANGE) << waitingBits;
     waitingBits += lowWidth;
@@ -34,7 +35,6 @@ export function packBits(integers: Float64Array, width: number): Buffer {
     for (; waitingBits >= 8; waitingBits -= 8, waiting >>>= 8) packed[at++] = waiting;
   }
   if (waitingBits > 0) packed[at] = waiting;
-  return packed;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { ChunkReader, ChunkWriter } from './chunk.ts';
 import { fromIntegers, toIntegers } from './decimals.ts';
 import { readFloats, writeFloats } from './floats.ts';
 import { areNear, readIntegers, writeIntegers } from './integers.ts';
+import { Scratch } from './scratch.ts';
 
 /** In the place of a number form: the values are no integers of any form. */
 const FORM_FLOATS = 128;
@@ -42,25 +43,38 @@ export function readStates({ bytes }: ChunkReader, rowCount: number): Uint8Array
   return states;
 }
 
+const presentMemory = new Scratch();
+const integersMemory = new Scratch();
+
 /** Writes the values at present rows; nothing at all when no row is. */
 export function writeValues(writer: ChunkWriter, values: Float64Array, states: Uint8Array | undefined): void {
-  const present = states === undefined ? values : values.filter((_, row) => states[row] === STATE.PRESENT);
+  const present = states === undefined ? values : presentValues(values, states);
   if (present.length === 0) return;
   // Most columns never change; whoever reads them knows how many rows there are.
   const telling = isConstant(present) ? present.subarray(0, 1) : present;
-  const found = toIntegers(telling);
-  if (found === undefined || !areNear(found.integers)) {
+  const integers = integersMemory.take(telling.length);
+  const form = toIntegers(telling, integers);
+  if (form === undefined || !areNear(integers)) {
     writer.bytes.u8(FORM_FLOATS);
     writeFloats(writer, telling);
     return;
   }
-  writer.bytes.u8(found.form);
-  writeIntegers(writer, found.integers);
+  writer.bytes.u8(form);
+  writeIntegers(writer, integers);
+}
+
+function presentValues(values: Float64Array, states: Uint8Array): Float64Array {
+  const present = presentMemory.take(values.length);
+  let count = 0;
+  for (let row = 0; row < values.length; row++) {
+    if (states[row] === STATE.PRESENT) present[count++] = values[row] ?? 0;
+  }
+  return present.subarray(0, count);
 }
 
 function isConstant(values: Float64Array): boolean {
   const first = values[0] ?? 0;
-  for (const value of values) if (!Object.is(value, first)) return false;
+  for (let i = 1; i < values.length; i++) if (!Object.is(values[i], first)) return false;
   return true;
 }
 

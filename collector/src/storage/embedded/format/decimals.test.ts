@@ -4,7 +4,7 @@ import { thrownCode } from '@rollcall/shared/testing/thrown.ts';
 import { fromIntegers, toIntegers } from './decimals.ts';
 
 function formOf(values: readonly number[]): number | undefined {
-  return toIntegers(Float64Array.from(values))?.form;
+  return toIntegers(Float64Array.from(values), new Float64Array(values.length));
 }
 
 describe('the integers behind numbers', () => {
@@ -43,10 +43,11 @@ describe('the integers behind numbers', () => {
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 8 }), (list) => {
         const values = Float64Array.from(list);
-        const found = toIntegers(values);
-        if (found === undefined) return;
-        fromIntegers(found.integers, found.form);
-        expect([...found.integers]).toEqual(list);
+        const integers = new Float64Array(list.length);
+        const form = toIntegers(values, integers);
+        if (form === undefined) return;
+        fromIntegers(integers, form);
+        expect([...integers]).toEqual(list);
       }),
     );
   });

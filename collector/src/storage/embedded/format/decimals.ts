@@ -22,15 +22,17 @@ const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 const POWERS = Array.from({ length: DECIMALS_MAX + 1 }, (_, scale) => Number(`1e${scale}`));
 const FRACTIONS = Array.from({ length: DECIMALS_MAX + 1 }, (_, scale) => Number(`1e-${scale}`));
 
-/** Integers and the form in which they stand for the values. */
-export interface Integers {
-  readonly form: NumberForm;
-  readonly integers: Float64Array;
-}
-
-/** The integers of all `values` in the first form that fits them exactly; undefined when none does. */
-export function toIntegers(values: Float64Array): Integers | undefined {
-  return decimal(values, 0) ?? decimal(values, MULTIPLY) ?? thousandTwice(values) ?? binary(values);
+/**
+ * Fills in the integers of all `values`, as many as there are, in the first form that fits them exactly.
+ * @returns the form; undefined when none fits, and then `integers` is of no meaning
+ */
+export function toIntegers(values: Float64Array, integers: Float64Array): NumberForm | undefined {
+  return (
+    decimal(values, integers, 0) ??
+    decimal(values, integers, MULTIPLY) ??
+    thousandTwice(values, integers) ??
+    binary(values, integers)
+  );
 }
 
 /**
@@ -61,56 +63,62 @@ export function fromIntegers(integers: Float64Array, form: NumberForm): void {
  * Integers with the fewest decimals that give every value back.
  * @param kind 0 to divide by a power of ten, MULTIPLY to multiply by its reciprocal
  */
-function decimal(values: Float64Array, kind: 0 | typeof MULTIPLY): Integers | undefined {
-  const integers = new Float64Array(values.length);
+function decimal(
+  values: Float64Array,
+  integers: Float64Array,
+  kind: 0 | typeof MULTIPLY,
+): NumberForm | undefined {
   let scale = kind === 0 ? 0 : 1;
+  let fitting = 0;
   for (;;) {
-    const fitting = fillDecimals(integers, { values, kind, scale });
-    if (fitting === values.length) return { form: kind + scale, integers };
+    fitting = fillDecimals(values, integers, { kind, scale });
+    if (fitting === values.length) return kind + scale;
     // The first value that does not fit tells how many decimals are needed at least.
-    const one = { values: values.subarray(fitting, fitting + 1), kind };
+    const one = values.subarray(fitting, fitting + 1);
     do {
       if (++scale > DECIMALS_MAX) return undefined;
-    } while (fillDecimals(integers, { ...one, scale }) === 0);
+    } while (fillDecimals(one, integers, { kind, scale }) === 0);
   }
 }
 
 /** Fills in integers up to the first value that has no exact one; the result says how many have. */
 function fillDecimals(
+  values: Float64Array,
   integers: Float64Array,
-  how: { readonly values: Float64Array; readonly kind: number; readonly scale: number },
+  { kind, scale }: { readonly kind: number; readonly scale: number },
 ): number {
-  const { values, kind, scale } = how;
   const power = POWERS[scale] ?? 1;
   const fraction = FRACTIONS[scale] ?? 1;
-  for (let i = 0; i < values.length; i++) {
+  const count = values.length;
+  for (let i = 0; i < count; i++) {
     const value = values[i] ?? 0;
-    const integer = Math.round(value * power);
-    const restored = kind === 0 ? integer / power : integer * fraction;
+    // Most values are integers, and no division costs less than one by 1.
+    const integer = scale === 0 ? Math.floor(value) : Math.round(value * power);
+    const restored = scale === 0 ? integer : kind === 0 ? integer / power : integer * fraction;
     if (restored !== value || !isWhole(integer, value)) return i;
     integers[i] = integer;
   }
-  return values.length;
+  return count;
 }
 
 /** Microseconds as seconds, where a program divided by a thousand twice, as some exporters do. */
-function thousandTwice(values: Float64Array): Integers | undefined {
-  const integers = new Float64Array(values.length);
+function thousandTwice(values: Float64Array, integers: Float64Array): NumberForm | undefined {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] ?? 0;
     const integer = Math.round(value * 1e6);
     if (!isWhole(integer, value) || integer / 1000 / 1000 !== value) return undefined;
     integers[i] = integer;
   }
-  return { form: THOUSAND_TWICE, integers };
+  return THOUSAND_TWICE;
 }
 
 /** Multiples of a power of two: any numbers of similar magnitude, such as seconds since 1970 with all their digits. */
-function binary(values: Float64Array): Integers | undefined {
+function binary(values: Float64Array, integers: Float64Array): NumberForm | undefined {
   let exponent = 1;
   let factor = 2;
   let magnitudeMax = 0;
-  for (const value of values) {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0;
     if (!isWhole(0, value)) return undefined;
     magnitudeMax = Math.max(magnitudeMax, Math.abs(value));
     while (!Number.isInteger(value * factor)) {
@@ -120,7 +128,8 @@ function binary(values: Float64Array): Integers | undefined {
     }
     if (magnitudeMax * factor > INTEGER_MAX) return undefined;
   }
-  return { form: BINARY + exponent, integers: values.map((value) => value * factor) };
+  for (let i = 0; i < values.length; i++) integers[i] = (values[i] ?? 0) * factor;
+  return BINARY + exponent;
 }
 
 /** Whether the integer is exact, and its value not one that integers do not have: NaN, an infinity or negative zero. */

@@ -6,6 +6,7 @@
 import { damaged } from './block-file.ts';
 import { bitsLength, packBits, unpackBits } from './bits.ts';
 import type { ChunkReader, ChunkWriter } from './chunk.ts';
+import { Scratch } from './scratch.ts';
 
 /**
  * How an integer is predicted: it is the one before plus `expected`; or plus the difference before; or `expected` itself.
@@ -32,48 +33,52 @@ const WIDTH_MAX = 48;
 interface Prediction {
   readonly method: Method;
   readonly expected: number;
-  /** Mean magnitude of the residues. */
-  readonly mean: number;
+  /** Of the magnitudes of the residues. */
+  readonly sum: number;
 }
 
 /** Whether `writeIntegers` takes them: their differences from the first are not too large. */
 export function areNear(integers: Float64Array): boolean {
   const first = integers[0] ?? 0;
-  for (const integer of integers) if (Math.abs(integer - first) > OFFSET_MAX) return false;
+  for (let i = 1; i < integers.length; i++) {
+    if (Math.abs((integers[i] ?? 0) - first) > OFFSET_MAX) return false;
+  }
   return true;
 }
+
+const offsetsMemory = new Scratch();
+const residuesMemory = new Scratch();
+const othersMemory = new Scratch();
+const lowsMemory = new Scratch();
 
 /** @param integers at least one; safe integers that are `areNear` */
 export function writeIntegers(writer: ChunkWriter, integers: Float64Array): void {
   const { bytes } = writer;
   const first = integers[0] ?? 0;
-  const offsets = new Float64Array(integers.length);
-  let isConstant = true;
-  for (let i = 1; i < integers.length; i++) {
-    const offset = (integers[i] ?? 0) - first;
-    offsets[i] = offset;
-    isConstant &&= offset === 0;
-  }
-  if (isConstant) {
+  if (isConstant(integers)) {
     bytes.u8(METHOD.CONSTANT);
     bytes.zigzag(first);
     return;
   }
+  const { length } = integers;
+  const offsets = offsetsMemory.take(length);
+  for (let i = 0; i < length; i++) offsets[i] = (integers[i] ?? 0) - first;
   const divisor = commonDivisor(offsets);
-  if (divisor > 1) for (let i = 1; i < offsets.length; i++) offsets[i] = (offsets[i] ?? 0) / divisor;
-  const { residues, method, expected, mean } = leastResidues(offsets);
-  const zeros = countZeros(residues);
+  if (divisor > 1) for (let i = 1; i < length; i++) offsets[i] = (offsets[i] ?? 0) / divisor;
+  const { residues, zeros, method, expected, sum } = leastResidues(offsets);
   const isSparse = zeros > residues.length * (1 - SPARSE_RATIO);
   bytes.u8(method | (isSparse ? FLAG_SPARSE : 0) | (divisor > 1 ? FLAG_DIVISOR : 0));
   bytes.zigzag(first);
   if (divisor > 1) bytes.varint(divisor);
   bytes.zigzag(expected);
-  if (isSparse) {
-    const others = writeGaps(writer, residues, residues.length - zeros);
-    writeSplit(writer, others, (mean * residues.length) / others.length);
-  } else {
-    writeSplit(writer, residues, mean);
-  }
+  const written = isSparse ? writeGaps(writer, residues, residues.length - zeros) : residues;
+  writeSplit(writer, written, sum / written.length);
+}
+
+function isConstant(integers: Float64Array): boolean {
+  const first = integers[0];
+  for (let i = 1; i < integers.length; i++) if (integers[i] !== first) return false;
+  return true;
 }
 
 /**
@@ -102,7 +107,8 @@ export function readIntegers(reader: ChunkReader, count: number): Float64Array {
 /** The greatest number that all offsets are multiples of. */
 function commonDivisor(offsets: Float64Array): number {
   let divisor = 0;
-  for (const offset of offsets) {
+  for (let i = 1; i < offsets.length; i++) {
+    const offset = offsets[i] ?? 0;
     // The quotient of integers below 2^52 is rounded to an integer only when it is one.
     if (divisor > 0 && Number.isInteger(offset / divisor)) continue;
     let rest = Math.abs(offset);
@@ -116,31 +122,43 @@ function commonDivisor(offsets: Float64Array): number {
   return divisor;
 }
 
-/** The residues of the best prediction that leaves none too large. The first offset is 0 and is not predicted. */
-function leastResidues(offsets: Float64Array): Prediction & { readonly residues: Float64Array } {
-  const predictions = rankPredictions(offsets);
-  for (const prediction of predictions) {
-    const residues = residuesOf(offsets, prediction);
-    if (areExact(residues)) return { ...prediction, residues };
+/** What a prediction leaves; the first offset is 0 and is not predicted. */
+interface Residues extends Prediction {
+  readonly residues: Float64Array;
+  /** How many of them are zero. */
+  readonly zeros: number;
+}
+
+/** The residues of the best prediction that leaves none too large. */
+function leastResidues(offsets: Float64Array): Residues {
+  let predictions = predict(offsets);
+  for (;;) {
+    const [one] = predictions;
+    if (one === undefined) break;
+    // Of equals the first stays first: no slope makes the zeros of a sparse column.
+    const best = predictions.reduce((least, other) => (other.sum < least.sum ? other : least), one);
+    const found = residuesOf(offsets, best);
+    if (found !== undefined) return found;
+    predictions = predictions.filter((other) => other !== best);
   }
   throw new Error('unreachable: differences from a level within the offsets are never too large');
 }
 
-/** Predictions by the size of the residues that they leave, smallest first. */
-function rankPredictions(offsets: Float64Array): readonly Prediction[] {
-  const count = offsets.length - 1;
-  const slope = Math.round((offsets[count] ?? 0) / count);
+/** The predictions that there are, with the sizes of the residues that they leave. */
+function predict(offsets: Float64Array): readonly Prediction[] {
+  const { length } = offsets;
+  const slope = Math.round((offsets[length - 1] ?? 0) / (length - 1));
   const firstDelta = offsets[1] ?? 0;
   let sum = 0;
-  for (const offset of offsets) sum += offset;
-  const level = Math.round(sum / count);
+  for (let i = 1; i < length; i++) sum += offsets[i] ?? 0;
+  const level = Math.round(sum / (length - 1));
   let deltaSum = 0;
   let slopeSum = 0;
   let doubleSum = 0;
   let levelSum = 0;
   let before = 0;
   let deltaBefore = firstDelta;
-  for (let i = 1; i < offsets.length; i++) {
+  for (let i = 1; i < length; i++) {
     const offset = offsets[i] ?? 0;
     const delta = offset - before;
     deltaSum += Math.abs(delta);
@@ -151,29 +169,31 @@ function rankPredictions(offsets: Float64Array): readonly Prediction[] {
     deltaBefore = delta;
   }
   return [
-    // Of equals the first stays first: no slope makes the zeros of a sparse column.
-    { method: METHOD.DELTA, expected: 0, mean: deltaSum / count },
-    { method: METHOD.DELTA, expected: slope, mean: slopeSum / count },
-    { method: METHOD.DOUBLE_DELTA, expected: firstDelta, mean: doubleSum / count },
-    { method: METHOD.LEVEL, expected: level, mean: levelSum / count },
-  ].sort((left, right) => left.mean - right.mean);
+    { method: METHOD.DELTA, expected: 0, sum: deltaSum },
+    { method: METHOD.DELTA, expected: slope, sum: slopeSum },
+    { method: METHOD.DOUBLE_DELTA, expected: firstDelta, sum: doubleSum },
+    { method: METHOD.LEVEL, expected: level, sum: levelSum },
+  ];
 }
 
-function residuesOf(offsets: Float64Array, { method, expected }: Prediction): Float64Array {
-  const residues = new Float64Array(offsets.length - 1);
+/** Undefined when one of them is too large to be exact. */
+function residuesOf(offsets: Float64Array, prediction: Prediction): Residues | undefined {
+  const { method, expected } = prediction;
+  const residues = residuesMemory.take(offsets.length - 1);
+  let zeros = 0;
+  let sizeMax = 0;
   let before = 0;
   let delta = expected;
   for (let i = 0; i < residues.length; i++) {
     const offset = offsets[i + 1] ?? 0;
-    if (method === METHOD.LEVEL) {
-      residues[i] = offset - expected;
-      continue;
-    }
-    residues[i] = offset - before - delta;
+    const residue = method === METHOD.LEVEL ? offset - expected : offset - before - delta;
     if (method === METHOD.DOUBLE_DELTA) delta = offset - before;
     before = offset;
+    residues[i] = residue;
+    if (residue === 0) zeros++;
+    sizeMax = Math.max(sizeMax, Math.abs(residue));
   }
-  return residues;
+  return sizeMax > RESIDUE_MAX ? undefined : { ...prediction, residues, zeros };
 }
 
 /** Turns residues, in place, into integers; the first integer stands there already. */
@@ -205,24 +225,14 @@ function integrate(
   }
 }
 
-function areExact(residues: Float64Array): boolean {
-  for (const residue of residues) if (Math.abs(residue) > RESIDUE_MAX) return false;
-  return true;
-}
-
-function countZeros(residues: Float64Array): number {
-  let zeros = 0;
-  for (const residue of residues) if (residue === 0) zeros++;
-  return zeros;
-}
-
 /** Writes how many zeros stand before each other residue, and gives the others. */
 function writeGaps({ bytes }: ChunkWriter, residues: Float64Array, otherCount: number): Float64Array {
-  const others = new Float64Array(otherCount);
+  const others = othersMemory.take(otherCount);
   bytes.varint(otherCount);
   let gap = 0;
   let at = 0;
-  for (const residue of residues) {
+  for (let i = 0; i < residues.length; i++) {
+    const residue = residues[i] ?? 0;
     if (residue === 0) {
       gap++;
     } else {
@@ -256,10 +266,12 @@ function writeSplit({ bytes, noise }: ChunkWriter, residues: Float64Array, mean:
   let width = 0;
   while (mean > BYTE_MEAN * 2 ** width && width < WIDTH_MAX) width++;
   const step = 2 ** width;
-  const heads = new Uint8Array(residues.length);
+  const count = residues.length;
   const escapes: number[] = [];
-  const lows = new Float64Array(width === 0 ? 0 : residues.length);
-  for (let i = 0; i < residues.length; i++) {
+  const lows = lowsMemory.take(width === 0 ? 0 : count);
+  bytes.u8(width);
+  const heads = bytes.room(count);
+  for (let i = 0; i < count; i++) {
     const residue = residues[i] ?? 0;
     const folded = residue < 0 ? -2 * residue - 1 : 2 * residue;
     const head = width === 0 ? folded : Math.floor(folded / step);
@@ -271,10 +283,8 @@ function writeSplit({ bytes, noise }: ChunkWriter, residues: Float64Array, mean:
       escapes.push(head - ESCAPE);
     }
   }
-  bytes.u8(width);
-  bytes.bytes(heads);
   for (const escape of escapes) bytes.varint(escape);
-  if (width > 0) noise.bytes(packBits(lows, width));
+  if (width > 0) packBits(lows, width, noise.room(bitsLength(count, width)));
 }
 
 /** Fills `residues` with what `writeSplit` wrote. */

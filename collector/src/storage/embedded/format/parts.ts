@@ -14,6 +14,9 @@ const ZSTD_LEVEL = 1;
 /** A chunk in the table of its part: the length of its bytes × 4 plus one of these. */
 const TABLE = { PLAIN: 0, WITH_NOISE: 1, SAME: 2 } as const;
 
+/** Bytes at either end of a chunk by which equal ones are found. */
+const HASHED_BYTES = 32;
+
 /** Room behind what is expected, so that zstd sees the end of its input at once. */
 const DECOMPRESS_SLACK = 1_024;
 /** Room for what does not become smaller. */
@@ -34,6 +37,15 @@ export interface Part {
   readonly firstChunk: number;
 }
 
+/** A chunk among those of the part that is being written. */
+interface PlacedChunk {
+  readonly number: number;
+  readonly bytesAt: number;
+  readonly bytesLength: number;
+  readonly noiseAt: number;
+  readonly noiseLength: number;
+}
+
 /** Collects the chunks of one host and cuts them into parts. */
 export class PartWriter {
   readonly #append: (bytes: Buffer) => number;
@@ -41,8 +53,8 @@ export class PartWriter {
   readonly #bytes = new ByteWriter(FORMAT_LIMITS.partTargetBytes * 2);
   readonly #noise = new ByteWriter(FORMAT_LIMITS.partTargetBytes * 2);
   readonly #chunk: ChunkWriter = { bytes: new ByteWriter(), noise: new ByteWriter() };
-  /** Chunks of the part by the checksum of their content. */
-  readonly #seen = new Map<number, Chunk & { readonly number: number }>();
+  /** Chunks of the part by a hash of their content. */
+  readonly #seen = new Map<number, PlacedChunk>();
   #parts: Part[] = [];
   /** Chunks of the host, and of the part. */
   #hostCount = 0;
@@ -90,17 +102,25 @@ export class PartWriter {
       this.#table.varint(TABLE.PLAIN);
       return;
     }
-    const key = crc32(bytes) + crc32(noise) * 2 ** 20;
+    const key = hashOf(bytes, noise.length);
     const seen = this.#seen.get(key);
-    if (seen?.bytes.equals(bytes) === true && seen.noise.equals(noise)) {
+    if (seen !== undefined && this.#isAt(seen, { bytes, noise })) {
       this.#table.varint((this.#partCount - seen.number) * 4 + TABLE.SAME);
       return;
     }
-    this.#seen.set(key, { bytes: Buffer.from(bytes), noise: Buffer.from(noise), number: this.#partCount });
+    const place = { number: this.#partCount, bytesAt: this.#bytes.length, noiseAt: this.#noise.length };
+    this.#seen.set(key, { ...place, bytesLength: bytes.length, noiseLength: noise.length });
     this.#table.varint(bytes.length * 4 + (noise.length > 0 ? TABLE.WITH_NOISE : TABLE.PLAIN));
     if (noise.length > 0) this.#table.varint(noise.length);
     this.#bytes.bytes(bytes);
     this.#noise.bytes(noise);
+  }
+
+  #isAt({ bytesAt, bytesLength, noiseAt, noiseLength }: PlacedChunk, { bytes, noise }: Chunk): boolean {
+    return (
+      bytes.equals(this.#bytes.view().subarray(bytesAt, bytesAt + bytesLength)) &&
+      noise.equals(this.#noise.view().subarray(noiseAt, noiseAt + noiseLength))
+    );
   }
 
   #close(): void {
@@ -126,6 +146,19 @@ export class PartWriter {
     this.#seen.clear();
     this.#partCount = 0;
   }
+}
+
+/**
+ * Equal for equal chunks, and seldom for others: over the two ends of the bytes, where method, first value and the newest
+ * residues stand.
+ */
+function hashOf(bytes: Buffer, noiseLength: number): number {
+  let hash = bytes.length * 31 + noiseLength;
+  const headEnd = Math.min(HASHED_BYTES, bytes.length);
+  for (let i = 0; i < headEnd; i++) hash = (Math.imul(hash, 16_777_619) ^ (bytes[i] ?? 0)) | 0;
+  for (let i = Math.max(headEnd, bytes.length - HASHED_BYTES); i < bytes.length; i++)
+    hash = (Math.imul(hash, 16_777_619) ^ (bytes[i] ?? 0)) | 0;
+  return hash;
 }
 
 /** A part after decompression. Its chunks are views of one buffer, made when they are asked for. */

@@ -52,9 +52,9 @@ export class OwnGroups {
     for (const cluster of clusters.values()) {
       const members = new Map(cluster.map((series) => [series.labels.key, series]));
       const timesMs = Float64Array.from(cluster[0]?.times ?? []);
-      const labels = cluster.map((series) => series.labels).sort(Labels.compare);
-      for (const { schema, keys } of packSchemas(labels, () => SEALED_SAMPLER)) {
-        const columns = keys.map((key) => toColumn(members.get(key)));
+      const all = cluster.map((series) => series.labels).sort(Labels.compare);
+      for (const { schema, labels } of packSchemas(all, () => SEALED_SAMPLER)) {
+        const columns = labels.map(({ key }) => toColumn(members.get(key)));
         yield { schema, group: { hostId, schemaHash: schema.hash, timesMs, columns } };
       }
     }

@@ -1,14 +1,15 @@
 /** Makes the block of one window out of the records in the journal. Reads only; somebody else switches over to it. */
+import assert from 'node:assert/strict';
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
-import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
+import { decodeIntoColumns, decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { HashedSchema, Schema } from '@rollcall/shared/protocol/schema.ts';
 import type { NewBlock, SealedRange } from '../../../journal/blocks.ts';
 import { COLLECTOR_AGENT_ID } from '../../../journal/journal.ts';
 import type { JournalSnapshot, LaneRange } from '../../../journal/reader.ts';
-import { toBlock, type Block } from '../block.ts';
+import { toBlock } from '../block.ts';
 import { BlockOutput, type BlockPlace } from './output.ts';
 import { OwnGroups } from './own-groups.ts';
-import { toGroups, type SchemaGroup } from './tick-columns.ts';
+import { TickColumns, type SchemaGroup } from './tick-columns.ts';
 
 /** A window of record times: from `fromMs` on and before `toMs`, UTC milliseconds. */
 export interface Window {
@@ -69,8 +70,7 @@ export async function sealWindow(
   const numbers = schemaNumbers(snapshot);
   const schemas = new Map<string, HashedSchema>();
   const deleted = new Set(snapshot.deletedAgents().map(({ agentId }) => agentId));
-  let rows = 0;
-  let samples = 0;
+  const replaced = { rows: 0, samples: 0 };
   // A reading may lie somewhat outside of the window of its record.
   const offsetMs = Math.max(0, ...[...lanesByHost.values()].flat().map(({ offsetMsMax }) => offsetMsMax));
   const header = {
@@ -83,12 +83,7 @@ export async function sealWindow(
     for (const hostId of [...lanesByHost.keys()].sort()) {
       if (deleted.has(hostId)) continue;
       const lanes = lanesByHost.get(hostId) ?? [];
-      for (const { laneId } of lanes) {
-        const found = snapshot.sealable({ laneId, fromMs: window.fromMs, toMs: window.toMs - 1 });
-        rows += found.rows;
-        samples += found.samples;
-      }
-      for (const { schema, group } of hostGroups(snapshot, hostId, { lanes, numbers, window })) {
+      for (const { schema, group } of hostGroups(snapshot, hostId, { lanes, numbers, window, replaced })) {
         output ??= new BlockOutput(place, header);
         schemas.set(schema.hash, schema);
         output.writer.add(group);
@@ -99,7 +94,7 @@ export async function sealWindow(
     output?.drop();
     throw error;
   }
-  const seal = { ...window, lastPos: snapshot.lastPos, rows, samples };
+  const seal = { ...window, lastPos: snapshot.lastPos, ...replaced };
   if (output === undefined) return { blocks: [], seal };
   const { firstMs, lastMs, sizeBytes, sampleCount, checksum } = await output.finish();
   const block = {
@@ -137,40 +132,80 @@ interface HostSource {
   readonly lanes: readonly LaneRange[];
   readonly numbers: SchemaNumbers;
   readonly window: Window;
+  /** Counts the records that the block replaces. */
+  readonly replaced: { rows: number; samples: number };
 }
 
 /** The groups of a host. */
-function hostGroups(snapshot: JournalSnapshot, hostId: string, source: HostSource): Iterable<SchemaGroup> {
+function* hostGroups(snapshot: JournalSnapshot, hostId: string, source: HostSource): Generator<SchemaGroup> {
   if (hostId === COLLECTOR_AGENT_ID) {
-    const own = new OwnGroups();
-    for (const { block } of readings(snapshot, source, true)) own.add(block);
-    return own.groups(hostId);
+    yield* ownGroups(snapshot, hostId, source);
+    return;
   }
-  const rowsOf = new Map<HashedSchema, Block[]>();
-  for (const { schema, block } of readings(snapshot, source, false)) {
-    const rows = rowsOf.get(schema);
-    if (rows === undefined) rowsOf.set(schema, [block]);
-    else rows.push(block);
+  for (const [schema, columns] of agentColumns(snapshot, source)) {
+    const group = columns.group(hostId);
+    if (group !== undefined) yield { schema, group };
   }
-  return toGroups(hostId, rowsOf);
 }
 
-/** What the records of a host say in the window, lane by lane. */
-function* readings(
+/** What the records of an agent say in the window. */
+function agentColumns(
   snapshot: JournalSnapshot,
-  { lanes, numbers, window }: HostSource,
-  isOwn: boolean,
-): Generator<{ readonly schema: HashedSchema; readonly block: Block }> {
+  { lanes, numbers, window, replaced }: HostSource,
+): ReadonlyMap<HashedSchema, TickColumns> {
+  const bySchema = new Map<HashedSchema, TickColumns>();
   for (const { laneId } of lanes) {
-    const byNumber = numbers.get(laneId);
-    if (byNumber === undefined) continue;
-    const schemaOf = (number: number): Schema | undefined => byNumber.get(number);
-    for (const tick of snapshot.ticks({ laneId, fromMs: window.fromMs, toMs: window.toMs - 1 })) {
-      for (const block of decodeSamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf)) {
-        if (block.kind !== 'values') continue;
-        const schema = byNumber.get(block.schemaNumber);
-        if (schema !== undefined) yield { schema, block: toBlock(block, tick, isOwn) };
-      }
+    const schemas = numbers.get(laneId) ?? new Map<number, HashedSchema>();
+    const schemaOf = (number: number): HashedSchema | undefined => schemas.get(number);
+    const columnsOf = (number: number): TickColumns => {
+      const schema = schemas.get(number);
+      assert(schema !== undefined, 'a block with values has a schema');
+      const known = bySchema.get(schema) ?? new TickColumns(schema);
+      bySchema.set(schema, known);
+      return known;
+    };
+    const byNumber = new Map<number, TickColumns>();
+    for (const { pos, timeMs, body } of tickBodies(snapshot, laneId, { window, replaced })) {
+      decodeIntoColumns(body, schemaOf, (number, offsetMs, present) => {
+        const columns = byNumber.get(number) ?? columnsOf(number);
+        byNumber.set(number, columns);
+        return columns.addRow({ timeMs: timeMs + offsetMs, pos }, present);
+      });
     }
+  }
+  return bySchema;
+}
+
+/** What the collector's own records say in the window. */
+function ownGroups(
+  snapshot: JournalSnapshot,
+  hostId: string,
+  { lanes, numbers, window, replaced }: HostSource,
+): Iterable<SchemaGroup> {
+  const own = new OwnGroups();
+  for (const { laneId } of lanes) {
+    const schemaOf = (number: number): Schema | undefined => numbers.get(laneId)?.get(number);
+    for (const tick of tickBodies(snapshot, laneId, { window, replaced })) {
+      for (const block of decodeSamples(tick.body, schemaOf))
+        if (block.kind === 'values') own.add(toBlock(block, tick, true));
+    }
+  }
+  return own.groups(hostId);
+}
+
+/** The samples of a lane, and counts all that the block replaces. */
+function* tickBodies(
+  snapshot: JournalSnapshot,
+  laneId: number,
+  { window: { fromMs, toMs }, replaced }: Pick<HostSource, 'window' | 'replaced'>,
+): Generator<{ readonly pos: number; readonly timeMs: number; readonly body: Buffer }> {
+  for (const { pos, timeMs, bytes, isTick, samples } of snapshot.sealable({
+    laneId,
+    fromMs,
+    toMs: toMs - 1,
+  })) {
+    replaced.rows++;
+    replaced.samples += samples;
+    if (isTick) yield { pos, timeMs, body: recordBody(decodeRecord(bytes, 0)) };
   }
 }

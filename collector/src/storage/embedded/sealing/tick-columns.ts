@@ -1,13 +1,19 @@
 /**
- * Turns the blocks of readings of one host into groups: one per schema, with a column per series. Readings of one schema
- * and time become one row, so that each sample stands in it once.
+ * The readings of one host by one schema on their way into a group, with a column per series. The decoder of records puts
+ * values where they stay, column by column. Readings of one time become one row, so that each sample stands in it once.
  */
+import type { RowPlace } from '@rollcall/shared/protocol/samples.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
-import { STATE, type Block } from '../block.ts';
+import { STATE } from '../block.ts';
 import type { Column, GroupColumns } from '../format/group.ts';
 
-/** Columns that are filled together: the values of one row in a line of the cache. */
-const COLUMNS_AT_ONCE = 8;
+/** Rows in a line of the processor's cache. */
+const LINE_ROWS = 8;
+/**
+ * Rows that there is room for at first. Columns always begin an odd number of lines apart: then the values of one row,
+ * which are written together, do not drive each other out of the cache.
+ */
+const ROWS_AT_FIRST = 7 * LINE_ROWS;
 
 /** A group with the schema that it is of. */
 export interface SchemaGroup {
@@ -15,104 +21,139 @@ export interface SchemaGroup {
   readonly group: GroupColumns;
 }
 
-/**
- * Groups in the order in which their schemas appear. The arrays belong to the caller.
- * @param rowsOf readings per schema, in any order
- */
-export function* toGroups(
-  hostId: string,
-  rowsOf: ReadonlyMap<HashedSchema, readonly Block[]>,
-): Generator<SchemaGroup> {
-  for (const [schema, rows] of rowsOf) {
-    if (rows.length === 0) continue;
-    const merged = mergeRows(rows);
-    yield { schema, group: toGroup(hostId, schema, merged) };
+/** Times and positions of a record. */
+interface Reading {
+  /** Of the reading, UTC milliseconds. */
+  readonly timeMs: number;
+  /** Position of its record in the journal. */
+  readonly pos: number;
+}
+
+export class TickColumns {
+  readonly #schema: HashedSchema;
+  /** Rows that there is room for in each column. */
+  #capacity = ROWS_AT_FIRST;
+  #rowCount = 0;
+  #timesMs = new Float64Array(ROWS_AT_FIRST);
+  #positions = new Float64Array(ROWS_AT_FIRST);
+  /** One column behind the other. */
+  #values: Float64Array;
+  /** Likewise; undefined while every series had a value in every row. */
+  #states: Uint8Array | undefined;
+  #isRising = true;
+
+  constructor(schema: HashedSchema) {
+    this.#schema = schema;
+    this.#values = new Float64Array(schema.seriesCount * ROWS_AT_FIRST);
   }
-}
 
-/**
- * Rows with strictly rising times. Of readings of one time a value beats a stale marker, and of several values that of
- * the record that came first counts.
- */
-function mergeRows(rows: readonly Block[]): readonly Block[] {
-  const sorted = isRising(rows)
-    ? rows
-    : rows.toSorted((left, right) => left.timeMs - right.timeMs || left.pos - right.pos);
-  const merged: Block[] = [];
-  for (const row of sorted) {
-    const last = merged.at(-1);
-    if (last?.timeMs === row.timeMs) merged[merged.length - 1] = overlaid(last, row);
-    else merged.push(row);
+  /**
+   * Makes room for a row, which the caller fills before the next one.
+   * @param present 1 per series that has a value in it; undefined when all have
+   */
+  addRow({ timeMs, pos }: Reading, present: Uint8Array | undefined): RowPlace {
+    if (this.#rowCount === this.#capacity) this.#grow();
+    const row = this.#rowCount++;
+    if (row > 0 && timeMs <= (this.#timesMs[row - 1] ?? 0)) this.#isRising = false;
+    this.#timesMs[row] = timeMs;
+    this.#positions[row] = pos;
+    if (present !== undefined) this.#noteAbsent(row, present);
+    return { values: this.#values, at: row, step: this.#capacity };
   }
-  return merged;
-}
 
-function isRising(rows: readonly Block[]): boolean {
-  let lastMs = Number.NEGATIVE_INFINITY;
-  for (const { timeMs } of rows) {
-    if (timeMs <= lastMs) return false;
-    lastMs = timeMs;
+  /** All rows with strictly rising times; undefined when there are none. Views of memory that the next row may change. */
+  group(hostId: string): GroupColumns | undefined {
+    if (this.#rowCount === 0) return undefined;
+    const { hash: schemaHash, seriesCount } = this.#schema;
+    const rows = this.#isRising ? undefined : this.#rowsByTime();
+    const timesMs =
+      rows === undefined
+        ? this.#timesMs.subarray(0, this.#rowCount)
+        : Float64Array.from(rows, ([first]) => this.#timesMs[first] ?? 0);
+    const columns = Array.from({ length: seriesCount }, (_, index) => {
+      const column = this.#column(index);
+      return rows === undefined ? column : overlaid(column, rows);
+    });
+    // A reading of no series at all still ends those that were there before.
+    if (columns.length === 0) columns.push(emptyColumn(timesMs.length));
+    return { hostId, schemaHash, timesMs, columns };
   }
-  return true;
-}
 
-/** `first`, and from `second` what it lacks. */
-function overlaid(first: Block, second: Block): Block {
-  const { states: firstStates } = first;
-  if (firstStates === undefined) return first;
-  const values = first.values.slice();
-  const states = firstStates.slice();
-  for (let i = 0; i < states.length; i++) {
-    const other = second.states === undefined ? STATE.PRESENT : (second.states[i] ?? STATE.ABSENT);
-    if (states[i] === STATE.PRESENT || other === STATE.ABSENT) continue;
-    if (states[i] === STATE.STALE && other === STATE.STALE) continue;
-    states[i] = other;
-    values[i] = second.values[i] ?? Number.NaN;
+  #column(index: number): Column {
+    const from = index * this.#capacity;
+    const to = from + this.#rowCount;
+    const states = this.#states?.subarray(from, to);
+    return {
+      states: states?.includes(STATE.ABSENT) === true ? states : undefined,
+      streams: [this.#values.subarray(from, to)],
+    };
   }
-  return { ...first, values, states };
-}
 
-function toGroup(hostId: string, schema: HashedSchema, rows: readonly Block[]): GroupColumns {
-  const timesMs = Float64Array.from(rows, ({ timeMs }) => timeMs);
-  const hasStates = rows.some(({ states }) => states !== undefined);
-  const values = transpose(rows, schema.seriesCount);
-  const columns = values.map((column, index) => toColumn(rows, index, { values: column, hasStates }));
-  // A reading of no series at all still ends those that were there before.
-  if (columns.length === 0) columns.push(emptyColumn(rows.length));
-  return { hostId, schemaHash: schema.hash, timesMs, columns };
-}
-
-/** The values of the rows, column by column; some columns at a time, which is what a processor has at hand. */
-function transpose(rows: readonly Block[], seriesCount: number): readonly Float64Array[] {
-  const columns = Array.from({ length: seriesCount }, () => new Float64Array(rows.length));
-  const rowValues = rows.map(({ values }) => values);
-  for (let from = 0; from < seriesCount; from += COLUMNS_AT_ONCE) {
-    const some = columns.slice(from, from + COLUMNS_AT_ONCE);
-    for (const [row, values] of rowValues.entries()) {
-      for (let i = 0; i < some.length; i++) {
-        const column = some[i];
-        if (column !== undefined) column[row] = values[from + i] ?? Number.NaN;
-      }
+  #noteAbsent(row: number, present: Uint8Array): void {
+    const states = (this.#states ??= new Uint8Array(this.#values.length).fill(STATE.PRESENT));
+    for (let index = 0; index < present.length; index++) {
+      if (present[index] !== 1) states[index * this.#capacity + row] = STATE.ABSENT;
     }
   }
-  return columns;
+
+  #grow(): void {
+    const before = this.#capacity;
+    const after = before * 2 + LINE_ROWS;
+    const { seriesCount } = this.#schema;
+    const timesMs = new Float64Array(after);
+    timesMs.set(this.#timesMs);
+    const positions = new Float64Array(after);
+    positions.set(this.#positions);
+    const values = new Float64Array(seriesCount * after);
+    copyColumns(this.#values, values, { before, after });
+    if (this.#states !== undefined) {
+      const states = new Uint8Array(values.length).fill(STATE.PRESENT);
+      copyColumns(this.#states, states, { before, after });
+      this.#states = states;
+    }
+    this.#timesMs = timesMs;
+    this.#positions = positions;
+    this.#values = values;
+    this.#capacity = after;
+  }
+
+  /** The rows of each time, times rising; those of one time in the order of their records. */
+  #rowsByTime(): readonly (readonly [first: number, ...others: number[]])[] {
+    const time = (row: number): number => this.#timesMs[row] ?? 0;
+    const position = (row: number): number => this.#positions[row] ?? 0;
+    const order = Array.from({ length: this.#rowCount }, (_, row) => row);
+    order.sort((left, right) => time(left) - time(right) || position(left) - position(right));
+    const rows: [number, ...number[]][] = [];
+    for (const row of order) {
+      const last = rows.at(-1);
+      if (last !== undefined && time(last[0]) === time(row)) last.push(row);
+      else rows.push([row]);
+    }
+    return rows;
+  }
 }
 
-function toColumn(
-  rows: readonly Block[],
-  index: number,
-  { values, hasStates }: { readonly values: Float64Array; readonly hasStates: boolean },
-): Column {
-  if (!hasStates) return { states: undefined, streams: [values] };
-  const states = new Uint8Array(rows.length);
-  let isComplete = true;
-  for (let row = 0; row < rows.length; row++) {
-    const all = rows[row]?.states;
-    const state = all === undefined ? STATE.PRESENT : (all[index] ?? STATE.ABSENT);
-    states[row] = state;
-    if (state !== STATE.PRESENT) isComplete = false;
-  }
-  return { states: isComplete ? undefined : states, streams: [values] };
+/** Copies columns of `before` rows to where columns of `after` rows begin. */
+function copyColumns(
+  source: Float64Array | Uint8Array,
+  target: Float64Array | Uint8Array,
+  { before, after }: { readonly before: number; readonly after: number },
+): void {
+  for (let from = 0, to = 0; from < source.length; from += before, to += after)
+    target.set(source.subarray(from, from + before), to);
+}
+
+/** A column with one row for each list of rows: the first of them that has a value gives it. */
+function overlaid({ states, streams: [values] }: Column, rows: readonly (readonly number[])[]): Column {
+  const chosen = rows.map((list) =>
+    list.find((row) => states === undefined || states[row] === STATE.PRESENT),
+  );
+  return {
+    states: chosen.includes(undefined)
+      ? Uint8Array.from(chosen, (row) => (row === undefined ? STATE.ABSENT : STATE.PRESENT))
+      : undefined,
+    streams: [Float64Array.from(chosen, (row) => (row === undefined ? 0 : (values?.[row] ?? 0)))],
+  };
 }
 
 function emptyColumn(rowCount: number): Column {
