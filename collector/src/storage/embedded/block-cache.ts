@@ -55,6 +55,8 @@ export class BlockCache {
   readonly #bytesMax: number;
   /** In order of use, oldest first. */
   readonly #entries = new Map<string, HostEntry>();
+  /** The entry that was used last. */
+  #newest: { readonly fileId: number; readonly hostId: string; readonly entry: HostEntry } | undefined;
   #bytes = 0;
 
   constructor(bytesMax: number) {
@@ -117,10 +119,13 @@ export class BlockCache {
   }
 
   #entry(fileId: number, hostId: string): HostEntry {
+    // What is wanted of a host stands together, and the newest entry is the last one already.
+    if (this.#newest?.fileId === fileId && this.#newest.hostId === hostId) return this.#newest.entry;
     const key = `${fileId}/${hostId}`;
     const entry = this.#entries.get(key) ?? new HostEntry();
     this.#entries.delete(key);
     this.#entries.set(key, entry);
+    this.#newest = { fileId, hostId, entry };
     return entry;
   }
 
@@ -134,8 +139,10 @@ export class BlockCache {
   }
 
   #drop(key: string): void {
-    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
+    const entry = this.#entries.get(key);
+    this.#bytes -= entry?.bytes ?? 0;
     this.#entries.delete(key);
+    if (this.#newest?.entry === entry) this.#newest = undefined;
   }
 }
 
