@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { conformanceFile } from './board.ts';
 import { DAY_MS, FleetPast, journalTarget, remoteWriteTarget, type LoadTarget } from './fleet/loading.ts';
-import { loadRecording } from './recording.ts';
+import { loadRecording, type Recording } from './recording.ts';
 import { enrolFleet, hostNames, OFF_GRID_MS, progress, type Other } from './side-by-side.ts';
 
 /** What a fleet has measured. */
@@ -30,6 +30,9 @@ const stateShape = z.object({
     days: z.number(),
     dayIntervalMs: z.number(),
   }),
+  startMs: z.number(),
+  /** From this time on the pace is the fine one. */
+  fineMs: z.number(),
   endMs: z.number(),
   agentIds: z.array(z.string()),
   /** By store: everything before this time is loaded. */
@@ -38,27 +41,32 @@ const stateShape = z.object({
 
 export interface LoadedFleet {
   readonly collectorDir: string;
+  readonly startMs: number;
   readonly endMs: number;
   /** Readings of one series that all hosts together have. */
   readonly readings: number;
 }
 
+type State = z.infer<typeof stateShape>;
+
+/** What the fleet measures while everything before is loaded comes too, so that the newest hour is one that is under way. */
+const BEHIND_MS_MAX = 120_000;
+/** What is older stays as old as it is. */
+const TOP_UP_MS_MAX = 3 * 3_600_000;
+
 /** A folder on its way. */
 export class FleetFolder {
   readonly #path: string;
-  readonly #past: FleetPast;
-  #state: z.infer<typeof stateShape>;
+  readonly #recording: Recording;
+  readonly #state: State;
+  #past: FleetPast;
   #isStopped = false;
 
-  private constructor(path: string, state: z.infer<typeof stateShape>) {
+  private constructor(path: string, state: State) {
     this.#path = path;
     this.#state = state;
-    const { size, endMs } = state;
-    const fineMs = endMs - size.minutes * 60_000 + OFF_GRID_MS;
-    const coarse = { startMs: endMs - size.days * DAY_MS + OFF_GRID_MS, endMs: fineMs };
-    const eras = [{ startMs: fineMs, endMs, intervalMs: size.intervalMs }];
-    if (coarse.startMs < fineMs) eras.unshift({ ...coarse, intervalMs: size.dayIntervalMs });
-    this.#past = new FleetPast(loadRecording(conformanceFile('real-host.om.gz')), eras);
+    this.#recording = loadRecording(conformanceFile('real-host.om.gz'));
+    this.#past = pastOf(this.#recording, state);
   }
 
   /**
@@ -71,8 +79,11 @@ export class FleetFolder {
     if (!existsSync(file)) {
       if (readdirSync(path).length > 0) throw new Error(`${path} holds something else: name another folder`);
       const agentIds = await enrolFleet(join(path, 'collector'), size.hosts);
-      const endMs = Math.floor(Date.now() / 60_000) * 60_000;
-      const folder = new FleetFolder(path, { size, endMs, agentIds: [...agentIds], loadedMs: {} });
+      const endMs = wholeMinute(Date.now());
+      const fineMs = endMs - size.minutes * 60_000 + OFF_GRID_MS;
+      const startMs = Math.min(fineMs, endMs - size.days * DAY_MS + OFF_GRID_MS);
+      const state = { size, startMs, fineMs, endMs, agentIds: [...agentIds], loadedMs: {} };
+      const folder = new FleetFolder(path, state);
       folder.#save();
       return folder;
     }
@@ -83,9 +94,9 @@ export class FleetFolder {
   }
 
   get fleet(): LoadedFleet {
-    const past = this.#past;
-    const readings = past.tickCount({ fromMs: past.startMs, toMs: past.endMs }) * this.#state.size.hosts;
-    return { collectorDir: join(this.#path, 'collector'), endMs: this.#state.endMs, readings };
+    const { startMs, endMs } = this.#past;
+    const readings = this.#past.tickCount({ fromMs: startMs, toMs: endMs }) * this.#state.size.hosts;
+    return { collectorDir: join(this.#path, 'collector'), startMs, endMs, readings };
   }
 
   /** Samples that each store holds in the end. */
@@ -99,10 +110,21 @@ export class FleetFolder {
   }
 
   /**
-   * Loads what is missing, into all stores at the same time.
+   * Loads what is missing, into all stores at the same time, and then what the fleet has measured since.
    * @returns whether everything is loaded
    */
   async load(others: readonly Other[]): Promise<boolean> {
+    for (;;) {
+      if (!(await this.#loadAll(others))) return false;
+      const behindMs = Date.now() - this.#state.endMs;
+      if (behindMs <= BEHIND_MS_MAX || behindMs > TOP_UP_MS_MAX) return true;
+      this.#state.endMs = wholeMinute(Date.now());
+      this.#past = pastOf(this.#recording, this.#state);
+      this.#save();
+    }
+  }
+
+  async #loadAll(others: readonly Other[]): Promise<boolean> {
     const { agentIds, size } = this.#state;
     const past = this.#past;
     const own = (): Promise<LoadTarget> => journalTarget(this.fleet.collectorDir, past, agentIds);
@@ -149,4 +171,14 @@ export class FleetFolder {
     writeFileSync(`${file}.new`, JSON.stringify(this.#state));
     renameSync(`${file}.new`, file);
   }
+}
+
+function pastOf(recording: Recording, { size, startMs, fineMs, endMs }: State): FleetPast {
+  const fine = { startMs: fineMs, endMs, intervalMs: size.intervalMs };
+  if (startMs === fineMs) return new FleetPast(recording, [fine]);
+  return new FleetPast(recording, [{ startMs, endMs: fineMs, intervalMs: size.dayIntervalMs }, fine]);
+}
+
+function wholeMinute(timeMs: number): number {
+  return Math.floor(timeMs / 60_000) * 60_000;
 }

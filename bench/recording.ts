@@ -64,15 +64,24 @@ const SECONDS_WRAP = 10_000_000;
 /**
  * Samplers that play the recording from its start at `startMs`; it begins anew after its end.
  * @param intervalMs time between two readings, whatever it was when recorded
+ * @param hasCounters what is called `_total` is a counter, as agents say; else everything is a gauge
  */
 export function recordedSamplers(
   recording: Recording,
-  { startMs, intervalMs }: { readonly startMs: number; readonly intervalMs: number },
+  {
+    startMs,
+    intervalMs,
+    hasCounters = false,
+  }: { readonly startMs: number; readonly intervalMs: number; readonly hasCounters?: boolean },
 ): readonly SimulatedSampler[] {
   const startSeconds = (startMs / 1000) % SECONDS_WRAP;
   const bySampler = Map.groupBy(recording.series, ({ name }) => samplerNameOf(name));
   return [...bySampler].map(([sampler, all]): SimulatedSampler => {
-    const metrics = [...Map.groupBy(all, ({ name }) => name)].map(([name, series]) => metricOf(name, series));
+    const byName = [...Map.groupBy(all, ({ name }) => name)];
+    const metrics = byName.map(([name, series]): SchemaMetric => {
+      const type = hasCounters && name.endsWith('_total') ? 'counter' : 'gauge';
+      return { ...metricOf(name, series), type };
+    });
     const schema = createSchema({ sampler, intervalMs, metrics });
     const byKey = new Map(all.map((series) => [keyOf(series.name, [...series.labels.values()]), series]));
     const columns = schema.metrics.flatMap(({ name, series }) =>

@@ -9,7 +9,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { WRITE_HEADERS } from '../collector/src/storage/remote-protocol/testing/write-request.ts';
-import { startProgram, type RunningProgram } from '../test/compat/programs.ts';
+import { killPrograms, startProgram, type RunningProgram } from '../test/compat/programs.ts';
 import { ask, seriesCount, type QueryAnswer } from '../test/compat/query-api.ts';
 import { needs } from '../test/harness/needs.ts';
 import { freePort } from '../test/harness/ports.ts';
@@ -175,6 +175,8 @@ export async function startOthers(folder: string): Promise<readonly Other[]> {
   const config = join(folder, 'prometheus.yml');
   writeFileSync(config, 'global: {}\n');
   const others: Other[] = [];
+  // Ctrl-C ends the benchmark only, and the benchmark ends them, however it ends.
+  process.once('exit', killPrograms);
   const start = async (name: string, path: string, flags: readonly string[], ready: string) => {
     const address = `127.0.0.1:${await freePort()}`;
     const url = `http://${address}`;
@@ -182,6 +184,7 @@ export async function startOthers(folder: string): Promise<readonly Other[]> {
       path,
       flags.map((flag) => flag.replace('ADDRESS', address)),
       url + ready,
+      { isApart: true },
     );
     others.push({ name, url, pid: program.pid, program });
   };

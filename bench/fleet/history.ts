@@ -47,7 +47,7 @@ export class FleetHistory {
   /** @param firstSchema number of the first schema, where another history stands in the same lanes */
   constructor(recording: Recording, size: HistorySize, firstSchema = 1) {
     this.#size = size;
-    this.#samplers = recordedSamplers(recording, size);
+    this.#samplers = recordedSamplers(recording, { ...size, hasCounters: true });
     this.#firstSchema = firstSchema;
   }
 

@@ -23,8 +23,8 @@ const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 /** An hour is sealed so long after its end. */
 const GRACE_MS = 600_000;
-/** Prometheus takes samples up to an hour older than the newest; hosts follow each other within a portion. */
-const WRITE_PORTION_MS = HOUR_MS / 2;
+/** Prometheus takes samples less than an hour older than the newest; hosts follow each other within a portion. */
+const WRITE_PORTION_MS = HOUR_MS;
 /** Records of all hosts together that are applied before the journal has to have committed them. */
 const RECORDS_PER_COMMIT = 2_000;
 

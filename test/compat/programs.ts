@@ -20,14 +20,16 @@ export function killPrograms(): void {
 
 /**
  * Starts a program and waits until `readyUrl` answers 200.
+ * @param options `isApart` keeps signals of the terminal from it, for whoever stops it in order
  * @throws Error with its output when it ends before
  */
 export async function startProgram(
   path: string,
   parameters: readonly string[],
   readyUrl: string,
+  { isApart = false }: { readonly isApart?: boolean } = {},
 ): Promise<RunningProgram> {
-  const child = spawn(path, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(path, parameters, { stdio: ['ignore', 'pipe', 'pipe'], detached: isApart });
   running.add(child);
   child.once('exit', () => running.delete(child));
   let text = '';

@@ -151,8 +151,10 @@ export function decodeSchema(bytes: Buffer, origin: SchemaOrigin = 'agent'): Has
   if (metricCount > METRICS_MAX) throw tooMany('metrics in a schema', metricCount, METRICS_MAX);
   const metrics: SchemaMetric[] = [];
   let seriesCount = 0;
+  // The same few values stand in many series, such as the host in all that the collector has to say about it.
+  const texts = new Map<string, string>();
   for (let i = 0; i < metricCount; i++) {
-    const metric = readMetric(reader, LIMITS.seriesPerSchema - seriesCount, rules);
+    const metric = readMetric(reader, LIMITS.seriesPerSchema - seriesCount, { rules, texts });
     const previous = metrics[i - 1];
     if (previous !== undefined && compareUtf8(previous.name, metric.name) >= 0) {
       throw invalid(`metric ${metric.name} is out of order`);
@@ -251,7 +253,14 @@ function writeMetric(writer: ByteWriter, metric: SchemaMetric): void {
   for (const values of metric.series) for (const value of values) writer.text(value);
 }
 
-function readMetric(reader: ByteReader, seriesLeft: number, rules: OriginRules): SchemaMetric {
+/** What is known while a schema is read. */
+interface Reading {
+  readonly rules: OriginRules;
+  /** Label values that were read already, so that each is in memory once. */
+  readonly texts: Map<string, string>;
+}
+
+function readMetric(reader: ByteReader, seriesLeft: number, reading: Reading): SchemaMetric {
   const name = reader.text(LIMITS.labelNameBytes);
   if (!METRIC_NAME_PATTERN.test(name)) throw invalid(`metric name ${JSON.stringify(name)} is not allowed`);
   const unit = reader.text(UNIT_BYTES_MAX);
@@ -266,12 +275,12 @@ function readMetric(reader: ByteReader, seriesLeft: number, rules: OriginRules):
   if (scale > SCALE_MAX || (encodingCode === 1 && scale !== 0)) {
     throw invalid(`scale ${scale} of metric ${name} is not allowed`);
   }
-  const labelNames = readLabelNames(reader, name, rules);
+  const labelNames = readLabelNames(reader, name, reading.rules);
   const seriesCount = reader.varint();
   if (seriesCount > seriesLeft) throw tooMany('series in a schema', seriesCount, seriesLeft);
   const series: string[][] = [];
   for (let i = 0; i < seriesCount; i++) {
-    const values = labelNames.map(() => readLabelValue(reader, name, rules));
+    const values = labelNames.map(() => readLabelValue(reader, name, reading));
     const previous = series[i - 1];
     if (previous !== undefined && compareSeries(previous, values) >= 0) {
       throw invalid(`series ${i} of metric ${name} is out of order`);
@@ -308,10 +317,13 @@ function readLabelNames(reader: ByteReader, metricName: string, rules: OriginRul
 }
 
 /** Control characters would reach terminals, logs and exports of everybody who looks at the host. */
-function readLabelValue(reader: ByteReader, metricName: string, rules: OriginRules): string {
+function readLabelValue(reader: ByteReader, metricName: string, { rules, texts }: Reading): string {
   const value = reader.text(rules.valueBytesMax);
+  const known = texts.get(value);
+  if (known !== undefined) return known;
   if (rules.mustBeClean && !isCleanText(value))
     throw invalid(`a label value of metric ${metricName} has control characters`);
+  texts.set(value, value);
   return value;
 }
 

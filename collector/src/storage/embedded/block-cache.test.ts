@@ -123,3 +123,23 @@ it('does not keep columns of whole weeks', () => {
     .column({ ...group('a'), rowCount: 60_480 }, { index: 0, stream: 0, wanted: undefined }, rising);
   expect(cache.bytes).toBe(0);
 });
+
+it('knows of a stream that a column does not have', () => {
+  const file = new BlockCache(1e6).ofFile(1);
+  const one = group('a');
+  const absent = counting(() => 'absent' as const);
+  for (let time = 0; time < 3; time++)
+    expect(file.column(one, { index: 0, stream: 6, wanted: undefined }, absent.read)).toBeUndefined();
+  expect(absent.reads()).toBe(1);
+});
+
+it('begins anew with a host that was too much at once', () => {
+  const cache = new BlockCache(1_500);
+  const file = cache.ofFile(1);
+  const column = counting(rising);
+  const one = group('a');
+  for (const index of [0, 1, 0, 1])
+    expect(file.column(one, { index, stream: 0, wanted: undefined }, column.read)).toEqual(rising());
+  expect(cache.bytes).toBeLessThanOrEqual(1_500);
+  expect(column.reads()).toBe(4);
+});

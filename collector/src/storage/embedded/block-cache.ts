@@ -18,11 +18,14 @@ interface KeptColumn {
   readonly states: Uint8Array | undefined;
 }
 
+/** A column that has no such stream, which is as well to know without looking again. */
+const ABSENT = 'absent';
+
 class HostEntry {
   groups: readonly Group[] | undefined;
   readonly times = new Map<Group, Float64Array>();
   /** By number of the column and of its stream, and by rows. */
-  readonly columns = new Map<Group, Map<string, KeptColumn>>();
+  readonly columns = new Map<Group, Map<string, KeptColumn | typeof ABSENT>>();
   bytes = 0;
 }
 
@@ -37,10 +40,11 @@ export interface ColumnPlace {
 export interface FileCache {
   groups(hostId: string, read: () => readonly Group[] | undefined): readonly Group[] | undefined;
   times(group: Group, read: () => Float64Array | undefined): Float64Array | undefined;
+  /** @param read gives `absent` for a stream that the column does not have, and undefined for what is damaged */
   column(
     group: Group,
     place: ColumnPlace,
-    read: (wanted: RowRange | undefined) => ColumnValues | undefined,
+    read: (wanted: RowRange | undefined) => ColumnValues | 'absent' | undefined,
   ): ColumnValues | undefined;
   /** The file is gone. */
   close(): void;
@@ -51,6 +55,8 @@ export class BlockCache {
   readonly #bytesMax: number;
   /** In order of use, oldest first. */
   readonly #entries = new Map<string, HostEntry>();
+  /** The entry that was used last. */
+  #newest: { readonly fileId: number; readonly hostId: string; readonly entry: HostEntry } | undefined;
   #bytes = 0;
 
   constructor(bytesMax: number) {
@@ -84,7 +90,7 @@ export class BlockCache {
         return times;
       },
       column: (group, { index, stream, wanted }, read) => {
-        if (group.rowCount > ROWS_MAX) return read(wanted);
+        if (group.rowCount > ROWS_MAX) return present(read(wanted));
         // As a chart moves on it looks at other rows of the same segments, which are decoded as a whole anyway.
         const rows = wanted === undefined ? undefined : wholeSegments(group, wanted);
         const entry = this.#entry(fileId, group.hostId);
@@ -92,9 +98,14 @@ export class BlockCache {
         if (columns === undefined) entry.columns.set(group, (columns = new Map()));
         const key = `${index}/${stream}/${rows?.fromRow ?? ''}/${rows?.toRow ?? ''}`;
         const known = columns.get(key);
-        if (known !== undefined) return unpacked(known);
+        if (known !== undefined) return known === ABSENT ? undefined : unpacked(known);
         const column = read(rows);
         if (column === undefined) return undefined;
+        if (column === ABSENT) {
+          columns.set(key, ABSENT);
+          this.#grow(entry, OVERHEAD_BYTES);
+          return undefined;
+        }
         const kept = packed(column);
         columns.set(key, kept);
         const valueBytes = typeof kept.values === 'number' ? 0 : kept.values.byteLength;
@@ -108,10 +119,13 @@ export class BlockCache {
   }
 
   #entry(fileId: number, hostId: string): HostEntry {
+    // What is wanted of a host stands together, and the newest entry is the last one already.
+    if (this.#newest?.fileId === fileId && this.#newest.hostId === hostId) return this.#newest.entry;
     const key = `${fileId}/${hostId}`;
     const entry = this.#entries.get(key) ?? new HostEntry();
     this.#entries.delete(key);
     this.#entries.set(key, entry);
+    this.#newest = { fileId, hostId, entry };
     return entry;
   }
 
@@ -125,9 +139,15 @@ export class BlockCache {
   }
 
   #drop(key: string): void {
-    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
+    const entry = this.#entries.get(key);
+    this.#bytes -= entry?.bytes ?? 0;
     this.#entries.delete(key);
+    if (this.#newest?.entry === entry) this.#newest = undefined;
   }
+}
+
+function present(column: ColumnValues | typeof ABSENT | undefined): ColumnValues | undefined {
+  return column === ABSENT ? undefined : column;
 }
 
 /** The rows of all segments that have wanted ones. */

@@ -71,10 +71,11 @@ export class BlockFile {
    * @param wanted rows that are looked at; the others may not be decoded
    */
   column(group: Group, index: number, stream = 0, wanted?: RowRange): ColumnValues | undefined {
-    const read = (rows: RowRange | undefined) =>
-      this.#attempt((reader) => reader.column(group, index, stream, rows));
     const { cache } = this.#options;
-    return cache === undefined ? read(wanted) : cache.column(group, { index, stream, wanted }, read);
+    if (cache === undefined) return this.#attempt((reader) => reader.column(group, index, stream, wanted));
+    return cache.column(group, { index, stream, wanted }, (rows) =>
+      this.#attempt((reader) => reader.column(group, index, stream, rows) ?? 'absent'),
+    );
   }
 
   /** Lets the directory go; the next use reads it again. */

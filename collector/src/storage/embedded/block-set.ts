@@ -114,9 +114,11 @@ export class BlockSet {
   }
 
   #schemaOf(hash: string, snapshot: JournalSnapshot): HashedSchema | undefined {
-    const known = this.#schemas.get(hash) ?? snapshot.schemaByHash(hash);
-    if (known !== undefined) this.#schemas.set(hash, known);
-    return known;
+    const known = this.#schemas.get(hash);
+    if (known !== undefined) return known;
+    const found = snapshot.schemaByHash(hash);
+    if (found !== undefined) this.#schemas.set(hash, found);
+    return found;
   }
 
   /** Keeps the directories that were used last, as many as fit. */
