@@ -68,10 +68,12 @@ export async function query(parameters: readonly string[]): Promise<void> {
   const folder = await FleetFolder.open(path, size);
   const others = await startOthers(path);
   try {
-    process.once('SIGINT', () => folder.stop());
-    process.once('SIGTERM', () => folder.stop());
+    const stop = (): void => folder.stop();
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
     progress(`${(folder.samples / 1e6).toFixed(0)} million samples in each store`);
-    if (!(await folder.load(others)) || values.load) return;
+    const isLoaded = await folder.load(others);
+    for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, stop);
+    if (!isLoaded || values.load) return;
     const { collectorDir, startMs, endMs, readings } = folder.fleet;
     const report = await askAll({
       collectorDir,
