@@ -151,6 +151,7 @@ export type Effect =
       readonly kind: 'sendBatch';
       readonly epochId: string;
       readonly fromSeq: number;
+      /** Above 0: what is left of the credit, at most what a batch should have. One record, or a packed batch, may be larger. */
       readonly maxBytes: number;
     }
   | { readonly kind: 'ping' }

@@ -20,7 +20,10 @@ import {
   encodeReject,
   encodeTime,
 } from '@rollcall/shared/protocol/messages.ts';
-import { RECORD_KIND, recordBody } from '@rollcall/shared/protocol/record.ts';
+import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
+import { RECORD_HEADER_BYTES, RECORD_KIND, recordBody } from '@rollcall/shared/protocol/record.ts';
+import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { appendTick, currentEpoch, testSchema } from '../spool/conformance.ts';
 import { MemorySpool } from '../spool/memory.ts';
 import { memoryIdentityStore } from './identity.ts';
@@ -221,6 +224,164 @@ describe('flow control', () => {
     await world.clock.advance(0);
     expect(ticksAt(world)).toHaveLength(2_000);
     expect(world.collector.faults).toEqual([]);
+  });
+});
+
+describe('packed batches', () => {
+  /** Bodies of the records that the collector has of the epoch, in the order in which they came. */
+  const bodiesAt = ({ collector, spool }: World): Buffer[] =>
+    [...(collector.records.get(currentEpoch(spool).id) ?? [])].map(([, record]) => recordBody(record));
+
+  /** A world whose collector takes packed batches and acknowledges nothing by itself. */
+  function packing(creditLimit: number): World {
+    const world = setUp();
+    Object.assign(world.collector.settings, { features: [PACK_FEATURE], isAcking: false, creditLimit });
+    return world;
+  }
+
+  function appendEvents(world: World, bodies: readonly Buffer[]): void {
+    const fields = { kind: RECORD_KIND.EVENT, flags: 0, wallMs: world.clock.wallMs(), bootMs: 1 };
+    for (const body of bodies) world.spool.append({ ...fields, body }, { ticks: 0, samples: 0 });
+  }
+
+  /** Of 2.2 KiB as a record, and of more than a record may have once it is inflated, so that it cannot be packed. */
+  const bulky = (seed: number): Buffer => {
+    const random = seededRandom(seed);
+    const body = Buffer.alloc(LIMITS.recordBytes + 1);
+    for (let at = 0; at < 1_500; at++) body[at] = Math.floor(random() * 256);
+    return body;
+  };
+
+  /** Of `bytes` as a record. */
+  const dense = (bytes: number, seed = 1): Buffer => {
+    const random = seededRandom(seed);
+    return Buffer.from(Array.from({ length: bytes - RECORD_HEADER_BYTES }, () => Math.floor(random() * 256)));
+  };
+
+  it('hold more than the credit would take as it is', async () => {
+    const world = packing(4_000);
+    for (let i = 0; i < 28; i++) appendTick(world.spool, [cpu]);
+    expect(world.spool.stats().bytesHeld).toBeGreaterThan(4_000);
+    await connect(world);
+    const { collector, uplink } = world;
+    expect([collector.batches, collector.packedBatches]).toEqual([1, 1]);
+    expect(ticksAt(world)).toHaveLength(28);
+    expect(uplink.stats().bytesSent).toBeLessThan(4_000);
+    expect(collector.faults).toEqual([]);
+  });
+
+  it('stop at twice the credit, and go on behind what they hold', async () => {
+    const world = packing(4_000);
+    for (let i = 0; i < 200; i++) appendTick(world.spool, [cpu], world.clock.wallMs() + i * 10_000);
+    await connect(world);
+    const { collector, spool, uplink } = world;
+    expect(ticksAt(world).length).toBeGreaterThan(10);
+    expect(ticksAt(world).length).toBeLessThan(200);
+    expect(uplink.stats().bytesSent).toBeLessThan(4_000 + 2 * 4_000);
+    for (let limit = 8_000; limit < 200_000; limit += 4_000) {
+      collector.ackAll(limit);
+      await world.clock.advance(0);
+    }
+    expect(ticksAt(world)).toHaveLength(200);
+    expect(currentEpoch(spool)).toMatchObject({ next: 202, acked: 201 });
+    expect(collector.faults).toEqual([]);
+  });
+
+  it('are not sent to a collector that does not name them', async () => {
+    const world = packing(1 << 30);
+    world.collector.settings.features = ['other'];
+    for (let i = 0; i < 28; i++) appendTick(world.spool, [cpu]);
+    await connect(world);
+    expect([world.collector.batches, world.collector.packedBatches]).toEqual([1, 0]);
+  });
+
+  it('give way to plain ones within the credit where records cannot be packed', async () => {
+    const bodies = Array.from({ length: 30 }, (_, i) => bulky(i + 1));
+    const world = packing(16 * 1024);
+    appendEvents(world, bodies);
+    await connect(world);
+    const { collector, uplink } = world;
+    // Seven in the first, and one for the few bytes that were left; fourteen were read ahead.
+    expect([collector.batches, bodiesAt(world).length]).toEqual([2, 8]);
+    expect(uplink.stats().bytesSent).toBeGreaterThan(16 * 1024);
+    for (let limit = 32 * 1024; limit < 100 * 1024; limit += 16 * 1024) {
+      collector.ackAll(limit);
+      await world.clock.advance(0);
+    }
+    expect(Buffer.concat(bodiesAt(world)).equals(Buffer.concat(bodies))).toBe(true);
+    expect([collector.packedBatches, collector.faults]).toEqual([0, []]);
+  });
+
+  it.each([
+    ['a few bytes of credit', 3, 400],
+    ['one byte of credit, and a record as large as any', 1, LIMITS.recordBytes],
+    ['a record of a little more than the credit', 1_000, 1_500],
+    ['a record of more than twice the credit', 1_000, 2_500],
+  ])('of one record are plain ones: %s', async (_what, creditLimit, bytes) => {
+    const world = packing(creditLimit);
+    appendEvents(world, [dense(bytes), ...Array.from({ length: 9 }, () => dense(200))]);
+    await connect(world);
+    const { collector, uplink } = world;
+    expect(bodiesAt(world).map(({ length }) => length + RECORD_HEADER_BYTES)).toEqual([bytes]);
+    expect([collector.batches, collector.packedBatches, collector.faults]).toEqual([1, 0, []]);
+    collector.ackAll(uplink.stats().bytesSent + 1);
+    await world.clock.advance(0);
+    expect(bodiesAt(world)).toHaveLength(2);
+    collector.ackAll(1 << 20);
+    await world.clock.advance(0);
+    expect(bodiesAt(world)).toHaveLength(10);
+    expect(collector.faults).toEqual([]);
+  });
+
+  it('bring every record once and in order, whatever the credit and the records are', async () => {
+    const record = fc.oneof(
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant('tick' as const), bytes: fc.constant(0) }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          kind: fc.constant('dense' as const),
+          bytes: fc.integer({ min: 40, max: 3_000 }),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('bulky' as const), bytes: fc.constant(0) }) },
+    );
+    const round = fc.record({
+      records: fc.array(record, { maxLength: 30 }),
+      grantBytes: fc.constantFrom(0, 1, 7, 300, 1_024, 4_000, 16_384),
+      isCut: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(round, { maxLength: 8 }), fc.nat(2_000), async (rounds, creditLimit) => {
+        const world = packing(creditLimit);
+        await connect(world);
+        const { collector, spool, clock, network, uplink } = world;
+        let sentBefore = 0;
+        for (const { records, grantBytes, isCut } of rounds) {
+          for (const [at, { kind, bytes }] of records.entries()) {
+            if (kind === 'tick') appendTick(spool, [cpu], clock.wallMs() + at);
+            else appendEvents(world, [kind === 'dense' ? dense(bytes, at) : bulky(at)]);
+          }
+          await clock.advance(0);
+          if (isCut) {
+            network.cut();
+            await clock.advance(60_000);
+            sentBefore = uplink.stats().bytesSent;
+          }
+          collector.ackAll(uplink.stats().bytesSent - sentBefore + grantBytes);
+          await clock.advance(0);
+        }
+        collector.settings.isAcking = true;
+        collector.settings.creditLimit = 1 << 30;
+        network.cut();
+        await clock.advance(60_000);
+        const { id, next } = currentEpoch(spool);
+        expect(collector.faults).toEqual([]);
+        expect([...(collector.records.get(id)?.keys() ?? [])]).toEqual(
+          Array.from({ length: next - 1 }, (_, at) => at + 1),
+        );
+      }),
+      { numRuns: 30 },
+    );
   });
 });
 

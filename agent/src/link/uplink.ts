@@ -84,10 +84,11 @@ interface Link {
 }
 
 /**
- * What packing saves of a batch, at most: so much more is read than the credit allows, so that a short backlog leaves in one
- * batch, and not in ever smaller ones that fill the credit up.
+ * How much is read to be packed, as a share of the credit. Packing about halves it, so that a short backlog leaves in one batch,
+ * and not in ever smaller ones that fill the credit up. Where it saves less, a packed batch goes beyond the credit as a single
+ * record does: either may start while there is some left.
  */
-const PACKING_GAIN = 2;
+const READ_AHEAD_RATIO = 2;
 /** How long the last bytes get to leave when the agent stops. */
 const CLOSE_MS_MAX = 1_000;
 const REASON_MAX = 300;
@@ -403,27 +404,34 @@ export class Uplink {
       this.#dispatch({ kind: 'blocked' });
       return;
     }
-    const { epochId, fromSeq, maxBytes } = wanted;
-    const read = (bytes: number) =>
-      this.#options.spool.read(epochId, fromSeq, { maxBytes: bytes, maxRecords: LIMITS.recordsPerBatch });
-    const aheadBytes = Math.min(LIMITS.batchTargetBytes, maxBytes * PACKING_GAIN);
-    let batch = read(link.isPacking ? aheadBytes : maxBytes);
-    if (batch.records.length === 0) {
+    const { epochId } = wanted;
+    const batch = this.#nextBatch(wanted, link.isPacking);
+    if (batch === undefined) {
       this.#dispatch({ kind: 'laneEmpty', epochId });
       return;
     }
-    let frame = link.isPacking ? encodePackedBatch(epochId, batch.records) : undefined;
-    if (frame === undefined) {
-      // Only a packed batch may go beyond the credit, and it seldom does.
-      if (batch.records.reduce((sum, { length }) => sum + length, 0) > maxBytes) batch = read(maxBytes);
-      frame = encodeBatch(epochId, batch.records);
-    }
-    const { nextSeq } = batch;
+    const { frame, nextSeq } = batch;
     link.socket.send(frame);
     const bytes = frame.length - FRAME_HEADER_BYTES;
     this.#stats.batchesSent++;
     this.#stats.bytesSent += bytes;
     this.#dispatch({ kind: 'sent', epochId, nextSeq, bytes });
+  }
+
+  /** A BATCH of what comes next in the lane, and the number to continue from; undefined when there is nothing. */
+  #nextBatch(
+    { epochId, fromSeq, maxBytes }: Extract<Effect, { kind: 'sendBatch' }>,
+    isPacking: boolean,
+  ): { readonly frame: Buffer; readonly nextSeq: number } | undefined {
+    const read = (bytesMax: number) =>
+      this.#options.spool.read(epochId, fromSeq, { maxBytes: bytesMax, maxRecords: LIMITS.recordsPerBatch });
+    let batch = read(isPacking ? Math.min(LIMITS.batchTargetBytes, maxBytes * READ_AHEAD_RATIO) : maxBytes);
+    const packed = isPacking ? encodePackedBatch(epochId, batch.records) : undefined;
+    if (packed !== undefined) return { frame: packed, nextSeq: batch.nextSeq };
+    // As they are, no record may start beyond the credit.
+    if (sizeOf(batch.records) > maxBytes) batch = read(maxBytes);
+    if (batch.records.length === 0) return undefined;
+    return { frame: encodeBatch(epochId, batch.records), nextSeq: batch.nextSeq };
   }
 
   /** Before the first reading there is nothing to say; the change that it brings is told then. */
@@ -445,4 +453,8 @@ export class Uplink {
     this.#said.set(message, fields['reason']);
     this.#options.log[isRepeated ? 'debug' : level](message, fields);
   }
+}
+
+function sizeOf(records: readonly Buffer[]): number {
+  return records.reduce((bytes, { length }) => bytes + length, 0);
 }

@@ -5,6 +5,7 @@ import {
   encodeBatch,
   encodeBye,
   encodeGenerationAck,
+  encodePackedBatch,
   encodeTime,
 } from '@rollcall/shared/protocol/messages.ts';
 import { openSession, step, type Session, type SessionEffect, type SessionEvent } from './session.ts';
@@ -18,6 +19,12 @@ const rawFrame = (type: Frame['type'], body: Buffer): SessionEvent => ({
   frame: { type, flags: 0, count: 0, body },
 });
 const batch = (seq: number, bodyBytes: number) => encodeBatch(EPOCH_ID, [recordOf(seq, { bodyBytes })]);
+/** Ten records from number 6 on. */
+const packedBatch = () =>
+  encodePackedBatch(
+    EPOCH_ID,
+    Array.from({ length: 10 }, (_, i) => recordOf(6 + i, { bodyBytes: 100 })),
+  ) ?? Buffer.alloc(0);
 const HELLO = rawFrame(MESSAGE.HELLO, Buffer.alloc(100));
 const TICK: SessionEvent = { kind: 'tick', silentMs: 0, unfinishedMs: 0, windowBytes: WINDOW };
 const HANDSHAKE: readonly SessionEvent[] = [
@@ -87,6 +94,14 @@ describe('the session machine', () => {
     const { story, effects } = afterHandshake(frame(batch(5, 2_000)), applied(5, 2_042), frame(batch(6, 1)));
     expect(story).toEqual(['live apply', 'throttled', 'closing end']);
     expect(effects).toMatchObject([{ code: 'CREDIT_EXCEEDED' }]);
+  });
+
+  it.each([
+    ['begins with the last byte of credit', WINDOW - 1, 'live apply'],
+    ['begins without credit', WINDOW, 'closing end'],
+  ])('judges a packed batch, which is sent whole, by where it %s', (_where, sentBytes, last) => {
+    const { story } = afterHandshake(frame(batch(5, 1)), applied(5, sentBytes), frame(packedBatch()));
+    expect(story.at(-1)).toBe(last);
   });
 
   it.each([

@@ -6,6 +6,7 @@ import {
   decodeFrame,
   encodeFrame,
   FRAME_FLAG_JSON,
+  FRAME_FLAG_PACKED,
   MESSAGE,
   type Frame,
 } from '@rollcall/shared/protocol/frame.ts';
@@ -14,6 +15,7 @@ import {
   decodeHello,
   encodeChallenge,
   encodeWelcome,
+  EPOCH_BYTES,
   type ChannelBinding,
   type EpochMark,
   type Hello,
@@ -41,6 +43,8 @@ export interface FakeCollectorSettings {
   binding: ChannelBinding;
   versionMin: number;
   versionMax: number;
+  /** What WELCOME names. */
+  features: readonly string[];
   /** Replaces the key that WELCOME is signed with. */
   signer: Identity;
 }
@@ -57,6 +61,11 @@ export class FakeCollector {
   readonly frames: Frame[] = [];
   readonly hellos: Hello[] = [];
   batches = 0;
+  /** Those of them that were packed. */
+  packedBatches = 0;
+  /** Bytes of BATCH bodies in this session, and how many were granted at most. */
+  #receivedBytes = 0;
+  #grantedBytes = 0;
   /** What was wrong with what the agent sent; must stay empty. */
   readonly faults: string[] = [];
   #end: CollectorEnd | undefined;
@@ -74,6 +83,7 @@ export class FakeCollector {
       binding: 'none',
       versionMin: 1,
       versionMax: 1,
+      features: [],
       signer: this.identity,
     };
   }
@@ -107,6 +117,7 @@ export class FakeCollector {
 
   /** Acknowledges everything that came, with this credit. */
   ackAll(creditLimit = this.settings.creditLimit): void {
+    this.#grantedBytes = Math.max(this.#grantedBytes, creditLimit);
     for (const [epochId, watermark] of this.watermarks)
       this.send(encodeAck({ epochId, watermark, creditLimit }));
   }
@@ -125,9 +136,11 @@ export class FakeCollector {
       this.faults.push('signature of HELLO is wrong');
     this.hellos.push(content);
     const { settings } = this;
+    this.#receivedBytes = 0;
+    this.#grantedBytes = settings.creditLimit;
     const welcome = {
       version: 1,
-      features: [],
+      features: settings.features,
       storeId: 'store',
       wallMs: settings.wallMs,
       marks: epochs.map(({ id }) => this.#mark(id)),
@@ -149,6 +162,7 @@ export class FakeCollector {
   #apply(frame: Frame): void {
     this.batches++;
     const { epochId, records } = decodeBatch(frame);
+    this.#checkCredit(frame, records);
     const held = this.records.get(epochId) ?? new Map<number, WireRecord>();
     this.records.set(epochId, held);
     let watermark = this.watermarks.get(epochId) ?? 0;
@@ -159,6 +173,17 @@ export class FakeCollector {
     }
     this.watermarks.set(epochId, watermark);
     if (this.settings.isAcking) this.ackAll();
+  }
+
+  /** A record, or a packed batch, may start while less has been sent than was granted. */
+  #checkCredit({ flags, body }: Frame, records: readonly WireRecord[]): void {
+    const isPacked = (flags & FRAME_FLAG_PACKED) !== 0;
+    if (isPacked) this.packedBatches++;
+    const lastBytes = isPacked ? body.length - EPOCH_BYTES : (records.at(-1)?.bytes.length ?? 0);
+    const startBytes = this.#receivedBytes + body.length - EPOCH_BYTES - lastBytes;
+    if (startBytes >= this.#grantedBytes)
+      this.faults.push(`sent something after ${startBytes} of ${this.#grantedBytes} bytes`);
+    this.#receivedBytes += body.length;
   }
 
   #json(type: typeof MESSAGE.CHALLENGE | typeof MESSAGE.WELCOME, body: Buffer): void {

@@ -9,7 +9,7 @@ import { gaugeSchema, LaneWriter, valuesBlock } from '../../journal/testing/lane
 import { openHeardSession, type HeardSession } from '../../journal/testing/test-journal.ts';
 import { Labels } from '../labels.ts';
 import { createMatcher } from '../matcher.ts';
-import type { SelectHints, Series } from '../storage.ts';
+import type { AppendSeries, SelectHints, Series } from '../storage.ts';
 import type { Identity } from './matching.ts';
 import { openTestStorage, type TestStorage } from './testing/test-storage.ts';
 
@@ -452,6 +452,28 @@ describe('what the collector stores', () => {
       { reason: 'duplicate_timestamp' },
     ]);
     expect(await select(test, { __name__: 'up' })).toEqual({ 'up{instance="alpha"}': '10=1 11=0' });
+  });
+
+  test('after a restart samples of a year ago are out of order in each of several series', async () => {
+    const names = ['up', 'other', 'third'];
+    await start().storage.append(names.map((name) => own(name, 10_000, 1)));
+    const test = await restart();
+    const result = await test.storage.append(names.map((name) => own(name, -365 * 86_400_000, 1)));
+    expect(result.rejected.map(({ reason }) => reason)).toEqual(names.map(() => 'out_of_order'));
+  });
+
+  test('after a restart a series is told from others that share its labels, one by one', async () => {
+    const series = (a: string, b: string, atMs: number): AppendSeries => ({
+      labels: Labels.of({ __name__: 'm', a, b }),
+      samples: [{ timeMs: BASE_MS + atMs, value: 1 }],
+    });
+    await start().storage.append([series('1', '1', 9_000), series('1', '', 9_000), series('2', '2', 9_000)]);
+    const test = await restart();
+    // Those with other combinations of the same values are new.
+    const late = [['1', '2'] as const, ['1', '1'] as const, ['', '2'] as const, ['1', ''] as const];
+    const { accepted, rejected } = await test.storage.append(late.map(([a, b]) => series(a, b, 5_000)));
+    expect(accepted).toBe(2);
+    expect(rejected.map(({ labels }) => labels.toString())).toEqual(['m{a="1", b="1"}', 'm{a="1"}']);
   });
 
   test('nothing of a batch is stored when the commit fails, and the next one is', async () => {

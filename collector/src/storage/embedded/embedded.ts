@@ -17,7 +17,7 @@ import {
 import type { JournalReader, JournalSnapshot } from '../../journal/reader.ts';
 import type { SchemaCache } from '../../journal/schema-cache.ts';
 import { Labels, METRIC_NAME } from '../labels.ts';
-import { createMatcher, type Matcher } from '../matcher.ts';
+import type { Matcher } from '../matcher.ts';
 import type {
   AppendResult,
   AppendSeries,
@@ -39,7 +39,8 @@ import { addRollupPart, addSamples, timelines, type ReadPart } from './host-read
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
 import { KnownMatches, newMatch, seriesOf, type FoundHost, type KnownMatch } from './known-matches.ts';
 import { entryOf, labelsOf, type Identity } from './matching.ts';
-import { OwnSeriesWriter } from './own-series.ts';
+import { lastSampleOf, matchersOfAll, seriesPerRead } from './own-last.ts';
+import { OwnSeriesWriter, type LastSample } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
 import { RecentColumns } from './recent-columns.ts';
 import { coarsestFor, segmentsOf } from './resolution.ts';
@@ -100,6 +101,16 @@ interface ReadSource {
   readonly pace: Pace;
 }
 
+/** What is read, out of what, and where it goes. */
+interface Collecting {
+  readonly request: SelectRequest;
+  readonly parts: readonly ReadPart[];
+  readonly collector: SeriesCollector;
+  readonly source: ReadSource;
+  /** Label keys of those that are wanted among the series that fit. @default all */
+  readonly only?: ReadonlySet<string>;
+}
+
 const NO_BLOCKS: BlockView = { blocks: [], schemaOf: () => undefined, release: () => {} };
 
 class Embedded implements EmbeddedStorage {
@@ -151,7 +162,7 @@ class Embedded implements EmbeddedStorage {
       randomBytes: options.randomBytes,
       newestMs: Math.max(sealedToMs, own === undefined ? Number.NEGATIVE_INFINITY : endOf(own)),
       intern: (schema) => options.schemas?.intern(schema) ?? schema,
-      findLast: (labels, fromMs) => this.#findLast(labels, fromMs),
+      findLast: (series, fromMs) => this.#findLast(series, fromMs),
       yieldToLoop: options.yieldToLoop,
     });
     this.#stopListening = options.journal.onCommitted((ticks) => this.#add(ticks));
@@ -165,23 +176,11 @@ class Embedded implements EmbeddedStorage {
     if (request.matchers.length === 0) throw new AppError('BAD_REQUEST', 'select needs at least one matcher');
     if (request.fromMs > request.toMs) return [];
     const pace = this.#pace(signal);
-    const snapshot = this.#options.reader.snapshot();
-    const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;
-    try {
+    return this.#onSnapshot(pace, async (source) => {
       const collector = new SeriesCollector(request.samplesMax);
-      await this.#collect(request, collector, { snapshot, view, pace });
-      const grown = await sortInTurns([...collector.grown()], compareGrown, pace);
-      const result: Series[] = [];
-      const times = new JoinedTimes();
-      for (const series of grown) {
-        result.push(series.finish(times));
-        if (pace.isDue) await pace.rest();
-      }
-      return result;
-    } finally {
-      view.release();
-      snapshot.close();
-    }
+      await this.#collect(request, collector, source);
+      return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
+    });
   }
 
   async series(request: LabelsRequest, signal: AbortSignal): Promise<readonly Labels[]> {
@@ -298,38 +297,62 @@ class Embedded implements EmbeddedStorage {
     }
   }
 
+  /** Reads from all that is stored at this moment. */
+  async #onSnapshot<T>(pace: Pace, read: (source: ReadSource) => Promise<T>): Promise<T> {
+    const snapshot = this.#options.reader.snapshot();
+    const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;
+    try {
+      return await read({ snapshot, view, pace });
+    } finally {
+      view.release();
+      snapshot.close();
+    }
+  }
+
   #pace(signal: AbortSignal): Pace {
     const { clock, yieldToLoop } = this.#options;
     return new Pace({ clock, turnMs: this.#limits.turnMs, yieldToLoop, signal });
   }
 
   async #collect(request: SelectRequest, collector: SeriesCollector, source: ReadSource): Promise<void> {
-    const { snapshot, view, pace } = source;
+    const { view, pace } = source;
     const known = this.#known(request.matchers);
-    const { matching } = known;
     if (known.hosts === undefined) {
       known.hosts = await this.#foundHosts(this.#catalogue.hosts.values(), known, pace);
       known.weight += known.hosts.length;
     }
     const parts = partsOf(view, request, coarsestFor(request.hints));
-    const sealedToMs = sealedTo(view.blocks.map(({ row }) => row));
-    const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs });
     const onlyInFiles = this.#hostsOnlyIn(parts.flatMap(({ files }) => files));
     const others = await this.#foundHosts(onlyInFiles, { ...known }, pace);
-    for (const found of [...known.hosts, ...others]) {
+    await this.#collectOf([...known.hosts, ...others], { request, parts, collector, source });
+  }
+
+  /** Collects what fits of these hosts. */
+  async #collectOf(
+    hosts: readonly FoundHost[],
+    { request, parts, collector, source: { snapshot, view, pace }, only }: Collecting,
+  ): Promise<void> {
+    const sealedToMs = sealedTo(view.blocks.map(({ row }) => row));
+    const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs });
+    for (const found of hosts) {
       if (pace.isDue) await pace.rest();
       const { host } = found;
       const groups = parts.map((part) => groupsIn(part.files, host.agentId, { view, range: part.read }));
       const samplers = new Set<string>();
       const look = (schema: Schema): void => {
-        if (matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
+        if (found.by.matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
       };
       eachSchemaIn(host, request, look);
       for (const ofPart of groups) for (const { schema } of ofPart) look(schema);
       if (samplers.size === 0) continue;
       const columnsOf = (schema: Schema): Column[] => {
         const { indices, labels } = seriesOf(schema, found);
-        return labels.map((one, at) => ({ index: indices[at] ?? -1, series: collector.series(one) }));
+        const columns: Column[] = [];
+        for (const [at, one] of labels.entries()) {
+          if (only !== undefined && !only.has(one.key)) continue;
+          columns.push({ index: indices[at] ?? -1, series: collector.series(one) });
+        }
+        return columns;
       };
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
       const hostCount = this.#catalogue.hosts.size;
@@ -418,14 +441,7 @@ class Embedded implements EmbeddedStorage {
     pace: Pace,
     take: (schema: Schema, indices: readonly number[], host: FoundHost) => void,
   ): Promise<void> {
-    const snapshot = this.#options.reader.snapshot();
-    const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;
-    try {
-      await this.#eachMatchIn(request, { snapshot, view, pace }, take);
-    } finally {
-      view.release();
-      snapshot.close();
-    }
+    await this.#onSnapshot(pace, (source) => this.#eachMatchIn(request, source, take));
   }
 
   async #eachMatchIn(
@@ -452,23 +468,46 @@ class Embedded implements EmbeddedStorage {
     }
   }
 
-  async #findLast(
-    labels: Labels,
-    fromMs: number,
-  ): Promise<{ timeMs: number; value: number; isStale: boolean } | undefined> {
-    const matchers = [...labels.entries()].map(([name, value]) => createMatcher(name, '=', value));
-    const range: TimeRange = { fromMs, toMs: Number.MAX_SAFE_INTEGER };
-    const samplesMax = Number.POSITIVE_INFINITY;
-    const all = await this.select({ matchers, ...range, samplesMax }, new AbortController().signal);
-    const series = all.find((candidate) => candidate.labels.key === labels.key);
-    const last = (series?.timestamps.length ?? 0) - 1;
-    if (series === undefined || last < 0) return undefined;
-    return {
-      timeMs: series.timestamps[last] ?? 0,
-      value: series.values[last] ?? Number.NaN,
-      isStale: series.stale?.[last] === 1,
-    };
+  /** The newest samples of series of the collector's own; see `OwnSeriesOptions`. */
+  async #findLast(series: readonly Labels[], fromMs: number): Promise<ReadonlyMap<string, LastSample>> {
+    const found = new Map<string, LastSample>();
+    const perRead = seriesPerRead(this.#options.clock.wallMs() - fromMs);
+    for (let at = 0; at < series.length; at += perRead) {
+      for (const one of await this.#ownSeries(series.slice(at, at + perRead), fromMs)) {
+        const last = lastSampleOf(one);
+        if (last !== undefined) found.set(one.labels.key, last);
+      }
+    }
+    return found;
   }
+
+  /** Series of the collector's own from a time on, in no order. Looks at no host. */
+  async #ownSeries(list: readonly Labels[], fromMs: number): Promise<readonly Series[]> {
+    const agentId = COLLECTOR_AGENT_ID;
+    const range = { fromMs, toMs: Number.MAX_SAFE_INTEGER };
+    const request = { matchers: matchersOfAll(list), ...range, samplesMax: Number.POSITIVE_INFINITY };
+    const host = this.#catalogue.hosts.get(agentId) ?? { agentId, lanes: new Map() };
+    const own = this.#found(host, newMatch(request.matchers));
+    if (own === undefined) return [];
+    return this.#onSnapshot(this.#pace(new AbortController().signal), async (source) => {
+      const collector = new SeriesCollector(request.samplesMax);
+      const parts = partsOf(source.view, range, 'raw');
+      const only = new Set(list.map(({ key }) => key));
+      await this.#collectOf([own], { request, parts, collector, source, only });
+      return finished(collector.grown(), source.pace);
+    });
+  }
+}
+
+/** Series as they are answered, in the order in which they come. */
+async function finished(grown: Iterable<GrowingSeries>, pace: Pace): Promise<readonly Series[]> {
+  const result: Series[] = [];
+  const times = new JoinedTimes();
+  for (const series of grown) {
+    result.push(series.finish(times));
+    if (pace.isDue) await pace.rest();
+  }
+  return result;
 }
 
 function partsOf(view: BlockView, range: TimeRange, coarsest: BlockResolution): readonly ReadPart[] {

@@ -5,9 +5,12 @@ import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { openJournal } from '../../journal/open-journal.ts';
 import { Labels } from '../labels.ts';
-import { OwnSeriesWriter } from './own-series.ts';
+import { OwnSeriesWriter, type OwnSeriesOptions } from './own-series.ts';
 
-function openWriter(yieldToLoop: () => Promise<void> = nextTurn) {
+function openWriter(
+  yieldToLoop: () => Promise<void> = nextTurn,
+  stored: Partial<Pick<OwnSeriesOptions, 'newestMs' | 'findLast'>> = {},
+) {
   const clock = new FakeClock();
   const ports = { clock, log: silentLogger, randomBytes, yieldToLoop: nextTurn };
   const journal = openJournal({ path: ':memory:', ...ports });
@@ -16,8 +19,9 @@ function openWriter(yieldToLoop: () => Promise<void> = nextTurn) {
     randomBytes,
     newestMs: 0,
     intern: (schema) => schema,
-    findLast: async () => undefined,
+    findLast: async () => new Map(),
     yieldToLoop,
+    ...stored,
   });
   return { clock, journal, writer };
 }
@@ -62,5 +66,45 @@ test('a batch may hold a new series more than once', async () => {
     rejected: [{ labels: again, timeMs, reason: 'duplicate_timestamp' }],
   });
   expect(journal.stats().samples).toBe(2);
+  await journal.close();
+});
+
+test('what was stored before is looked for once for hundreds of series, and only for those that may have it', async () => {
+  const asked: { count: number; fromMs: number }[] = [];
+  const newestMs = 100_000;
+  const { clock, journal, writer } = openWriter(nextTurn, {
+    newestMs,
+    findLast: async (series, fromMs) => {
+      asked.push({ count: series.length, fromMs });
+      return new Map(series.map(({ key }) => [key, { timeMs: newestMs, value: 1, isStale: false }]));
+    },
+  });
+  const samples = (i: number) => {
+    if (i === 700) return [{ timeMs: newestMs - 30, value: 1 }];
+    return [{ timeMs: i % 2 === 0 ? newestMs : newestMs + 1, value: 1 }];
+  };
+  const batch = Array.from({ length: 1_200 }, (_, i) => ({
+    labels: Labels.of({ __name__: 'm', i: String(i) }),
+    samples: samples(i),
+  }));
+  const append = async () => {
+    const appended = writer.append(batch);
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    await clock.advance(100);
+    return appended;
+  };
+  const late = batch[700];
+  const expected = {
+    accepted: 1_199,
+    rejected: [{ labels: late?.labels, timeMs: newestMs - 30, reason: 'out_of_order' }],
+  };
+  expect(await append()).toEqual(expected);
+  expect(asked).toEqual([
+    { count: 250, fromMs: newestMs },
+    { count: 250, fromMs: newestMs - 30 },
+    { count: 100, fromMs: newestMs },
+  ]);
+  expect(await append()).toEqual(expected);
+  expect(asked).toHaveLength(3);
   await journal.close();
 });

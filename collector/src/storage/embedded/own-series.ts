@@ -22,7 +22,7 @@ const TIME_MS_MAX = 2 ** 48 - 1;
 const SCHEMA_NUMBERS_MAX = 50_000;
 
 /** The newest sample of a series. */
-interface LastSample {
+export interface LastSample {
   readonly timeMs: number;
   readonly value: number;
   readonly isStale: boolean;
@@ -48,7 +48,7 @@ interface OwnLane {
   nextNumber: number;
 }
 
-/** Work of a few milliseconds: series looked up, and values written, between two turns of the event loop. */
+/** Work of a few milliseconds: series looked up at once, and values written, between two turns of the event loop. */
 const SERIES_PER_TURN = 500;
 const VALUES_PER_TURN = 4_000;
 
@@ -59,8 +59,8 @@ export interface OwnSeriesOptions {
   readonly newestMs: number;
   /** The one object for a schema, so that it is in memory once. */
   readonly intern: (schema: HashedSchema) => HashedSchema;
-  /** The newest sample of a series at or after the time, among what is stored. */
-  readonly findLast: (labels: Labels, fromMs: number) => Promise<LastSample | undefined>;
+  /** By label key, the newest sample at or after the time of those of the series that have one among what is stored. */
+  readonly findLast: (series: readonly Labels[], fromMs: number) => Promise<ReadonlyMap<string, LastSample>>;
   /** Resolves in a later turn of the event loop. */
   readonly yieldToLoop: () => Promise<void>;
 }
@@ -107,16 +107,22 @@ export class OwnSeriesWriter {
     let accepted = 0;
     const rejected: { labels: Labels; timeMs: number; reason: RejectReason }[] = [];
     try {
-      for (const [at, { labels, samples }] of batch.entries()) {
-        if (at % SERIES_PER_TURN === SERIES_PER_TURN - 1) await this.#options.yieldToLoop();
+      for (let at = 0; at < batch.length; at += SERIES_PER_TURN) {
+        const part = batch.slice(at, at + SERIES_PER_TURN);
+        const known = part.map(({ labels }) => lane.series.get(labels.key));
+        const unknown = part.filter((_one, index) => known[index] === undefined);
         // Waiting for what is there already would cost more than all the rest.
-        const series = lane.series.get(labels.key) ?? (await this.#newSeries(lane, { labels, samples }));
-        for (const sample of samples) {
-          const verdict = series === undefined ? 'invalid_labels' : judge(series, sample);
-          if (verdict === 'same' || verdict === 'new') accepted++;
-          else rejected.push({ labels, timeMs: sample.timeMs, reason: verdict });
-          if (verdict === 'new' && series !== undefined) points.push(take(series, labels, sample));
+        if (unknown.length > 0) await this.#addSeries(lane, unknown);
+        for (const [index, { labels, samples }] of part.entries()) {
+          const series = known[index] ?? lane.series.get(labels.key);
+          for (const sample of samples) {
+            const verdict = series === undefined ? 'invalid_labels' : judge(series, sample);
+            if (verdict === 'same' || verdict === 'new') accepted++;
+            else rejected.push({ labels, timeMs: sample.timeMs, reason: verdict });
+            if (verdict === 'new' && series !== undefined) points.push(take(series, labels, sample));
+          }
         }
+        if (part.length === SERIES_PER_TURN) await this.#options.yieldToLoop();
       }
       if (points.length > 0) await this.#write(lane, points);
     } catch (error) {
@@ -127,15 +133,25 @@ export class OwnSeriesWriter {
     return { accepted, rejected };
   }
 
-  /** The state of a series that the lane does not know, undefined when its labels cannot be stored. */
-  async #newSeries(lane: OwnLane, { labels, samples }: AppendSeries): Promise<OwnSeries | undefined> {
-    if (!isStorable(labels)) return undefined;
-    const fromMs = samples.reduce((least, { timeMs }) => Math.min(least, timeMs), Number.POSITIVE_INFINITY);
+  /** Begins with series that the lane does not know, but for those whose labels cannot be stored. */
+  async #addSeries(lane: OwnLane, unknown: readonly AppendSeries[]): Promise<void> {
+    const storable = unknown.filter(({ labels }) => isStorable(labels));
     // Only a sample that is older than something stored before can be out of order.
-    const last = fromMs <= this.#newestMs ? await this.#options.findLast(labels, fromMs) : undefined;
-    const series: OwnSeries = { place: undefined, last };
-    lane.series.set(labels.key, series);
-    return series;
+    const late: Labels[] = [];
+    let fromMs = Number.POSITIVE_INFINITY;
+    for (const { labels, samples } of storable) {
+      const oldestMs = samples.reduce(
+        (least, { timeMs }) => Math.min(least, timeMs),
+        Number.POSITIVE_INFINITY,
+      );
+      if (oldestMs <= this.#newestMs) {
+        late.push(labels);
+        fromMs = Math.min(fromMs, oldestMs);
+      }
+    }
+    const lastOf = late.length === 0 ? undefined : await this.#options.findLast(late, fromMs);
+    for (const { labels } of storable)
+      lane.series.set(labels.key, { place: undefined, last: lastOf?.get(labels.key) });
   }
 
   async #write(lane: OwnLane, points: readonly Point[]): Promise<void> {
