@@ -489,7 +489,6 @@ async function open(
     direct: directQueries({ answers: readers, clock, log }),
     prometheus: prometheusRouter({
       answers: readers,
-      storage,
       clock,
       log,
       metadata: () => [...Object.entries(METRICS), ...pushedMetadata.entries()],
@@ -501,7 +500,6 @@ async function open(
         buildDate: '',
         goVersion: process.version,
       },
-      stats: () => storage.stats(),
       ruleGroups: () =>
         ruleGroups(alerting.rules(), { incidents: openIncidents(), intervalMs: config['rule-interval'] }),
       alerts: () => activeAlerts(alerting.rules(), openIncidents()),
@@ -510,7 +508,7 @@ async function open(
     remote: remoteRouter({
       clock,
       log,
-      storage,
+      answers: readers,
       append: (batch) => storage.append(batch),
       metadata: pushedMetadata,
       reserved: () => view.identities(),
