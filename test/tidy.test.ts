@@ -78,6 +78,8 @@ describe('imports', () => {
     expect(wrong('collector/src/gateway/x.ts', 'agent/src/link/x.ts')).toBe(true);
     expect(wrong('collector/src/query/x.ts', 'collector/src/alerting/x.ts')).toBe(true);
     expect(wrong('collector/src/api/x.ts', 'collector/src/storage/memory/memory.ts')).toBe(true);
+    expect(wrong('collector/src/cli/x.ts', 'collector/src/assembly/api.ts')).toBe(true);
+    expect(wrong('collector/src/api/x.ts', 'collector/src/assembly/basics.ts', true)).toBe(true);
     expect(wrong('agent/src/link/x.ts', 'shared/src/testing/fake-clock.ts')).toBe(true);
     expect(wrong('agent/src/unheard-of/x.ts', 'shared/src/lib/x.ts')).toBe(true);
     expect(wrong('web/src/x.ts', 'shared/src/lib/text.ts')).toBe(true);

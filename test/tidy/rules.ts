@@ -60,7 +60,7 @@ const COLLECTOR = [
   'collector/src/transfer',
   STORAGE_SEAM,
 ] as const;
-/** Concrete adapters of the store: named by app.ts and open.ts alone. */
+/** Concrete adapters of the store: named by assembly and open.ts alone. */
 const ADAPTERS = [
   'collector/src/storage/memory',
   'collector/src/storage/embedded',
@@ -113,7 +113,9 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
     // Backup and repair work on the files of this one store.
     'collector/src/storage/embedded',
   ],
-  'collector/src/app.ts': [
+  'collector/src/app.ts': [...NOUNS, ...COLLECTOR, 'collector/src/assembly'],
+  // Puts the rooms together, so it may import all of them; nobody but app.ts imports it.
+  'collector/src/assembly': [
     ...NOUNS,
     ...COLLECTOR,
     ...ADAPTERS,

@@ -63,7 +63,7 @@ export interface ApiPorts {
 /** Remote write wants a token for writing, whatever the address. */
 const OWN_GUARDS: ReadonlySet<string> = new Set(['/api/v1/write']);
 
-/** The routes without a socket; `listen` in app.ts gives them one. */
+/** The routes without a socket; `listen` gives them one. */
 export function createApi(ports: ApiPorts): RequestListener {
   const app = express();
   app.disable('x-powered-by');

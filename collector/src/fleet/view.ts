@@ -1,5 +1,4 @@
 /** Hosts as the API shows them: record, presence, newest readings and open incidents put together. */
-import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type {
   GapRange,
   HostGap,
@@ -16,12 +15,10 @@ import type { Inventory } from './inventory.ts';
 import { inventoryChanges } from './inventory-changes.ts';
 import type { PresenceWatch } from './presence.ts';
 import type { FleetVitals } from './vitals.ts';
+import type { WatchedHosts } from './watched.ts';
 
 /** The label `job` of what agents send. */
 const JOB = 'node';
-
-/** How long a list of all hosts is given again while no host changes its state. */
-const WATCHED_MS_MAX = 500;
 
 const HEALTH: Readonly<Record<HostState, 'up' | 'down' | 'unknown'>> = {
   up: 'up',
@@ -32,8 +29,8 @@ const HEALTH: Readonly<Record<HostState, 'up' | 'down' | 'unknown'>> = {
 };
 
 export interface FleetViewOptions {
-  readonly clock: Pick<Clock, 'monoMs'>;
   readonly hosts: Hosts;
+  readonly watched: WatchedHosts;
   readonly presence: PresenceWatch;
   readonly vitals: FleetVitals;
   readonly inventory: Inventory;
@@ -45,25 +42,8 @@ export interface FleetViewOptions {
   readonly gaps: (hostId: string, range: GapRange) => readonly HostGap[];
 }
 
-/** A host as alerting looks at it. */
-export interface WatchedHost {
-  readonly id: string;
-  readonly name: string;
-  readonly state: HostState;
-  /** Since when, wall clock. */
-  readonly sinceMs: number;
-  /** Time of its newest tick; null when none came since the collector started. */
-  readonly newestDataMs: number | null;
-}
-
 export class FleetView {
   readonly #options: FleetViewOptions;
-  /** What `watched` gave last. */
-  #watched: { readonly list: readonly WatchedHost[]; readonly revision: number; readonly madeMs: number } = {
-    list: [],
-    revision: -1,
-    madeMs: 0,
-  };
 
   constructor(options: FleetViewOptions) {
     this.#options = options;
@@ -114,22 +94,9 @@ export class FleetView {
     return hosts.get(hostId) === undefined ? undefined : inventory.latest(hostId);
   }
 
-  /**
-   * Every host as alerting looks at it; retired ones are not among them. A hundred rules ask one after another, so the same
-   * list is given again while no host comes, goes or changes its state, for half a second: `newestDataMs` may be that old.
-   */
-  watched(): readonly WatchedHost[] {
-    const { clock, presence } = this.#options;
-    const { revision } = presence;
-    const nowMs = clock.monoMs();
-    if (this.#watched.revision !== revision || nowMs - this.#watched.madeMs >= WATCHED_MS_MAX)
-      this.#watched = { list: this.#watchedNow(), revision, madeMs: nowMs };
-    return this.#watched.list;
-  }
-
   /** Hosts as Prometheus' API shows what it scrapes. */
   targets(intervalMs: number) {
-    return this.watched().map(({ name, state, newestDataMs }) => ({
+    return this.#options.watched.list().map(({ name, state, newestDataMs }) => ({
       job: JOB,
       instance: name,
       health: HEALTH[state],
@@ -141,19 +108,8 @@ export class FleetView {
 
   /** Whether series are named as if an agent had sent them; nobody else may send those. */
   identities(): { has(labels: Labels): boolean } {
-    const instances = new Set(this.watched().map(({ name }) => name));
+    const instances = new Set(this.#options.watched.list().map(({ name }) => name));
     return { has: (labels) => labels.get('job') === JOB && instances.has(labels.get('instance')) };
-  }
-
-  #watchedNow(): readonly WatchedHost[] {
-    const { hosts, presence, vitals } = this.#options;
-    return Array.from(presence.all(), ([id, state]) => ({
-      id,
-      name: hosts.get(id)?.name ?? id,
-      state,
-      sinceMs: presence.now(id).sinceMs,
-      newestDataMs: vitals.newestDataMs(id),
-    }));
   }
 
   #summary(host: Host, incidents: ReadonlyMap<string, number>): HostSummary {

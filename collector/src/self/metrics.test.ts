@@ -4,15 +4,13 @@ import { createSelfMetrics } from './metrics.ts';
 describe('self metrics', () => {
   it('shows counters with and without labels, and gauges as they are when read', async () => {
     let depth = 1;
-    const metrics = createSelfMetrics({
-      counters: [
-        { rollcall_a_total: { help: 'A.', labels: [] }, rollcall_b_total: { help: 'B.', labels: ['code'] } },
-      ],
-      gauges: [
-        { name: 'rollcall_depth', help: 'Depth.', read: () => depth },
-        { name: 'rollcall_hosts', help: 'Hosts.', label: 'state', read: () => ({ up: 2, down: 0 }) },
-      ],
-    });
+    const metrics = createSelfMetrics([
+      { rollcall_a_total: { help: 'A.', labels: [] }, rollcall_b_total: { help: 'B.', labels: ['code'] } },
+    ]);
+    metrics.addGauges([
+      { name: 'rollcall_depth', help: 'Depth.', read: () => depth },
+      { name: 'rollcall_hosts', help: 'Hosts.', label: 'state', read: () => ({ up: 2, down: 0 }) },
+    ]);
     metrics.increment('rollcall_b_total', { code: '4400' }, 3);
     depth = 7;
     const { contentType, text } = await metrics.read();
@@ -25,8 +23,13 @@ describe('self metrics', () => {
   });
 
   it('throws for a counter that no table has', () => {
-    expect(() => createSelfMetrics({ counters: [], gauges: [] }).increment('rollcall_x_total')).toThrow(
-      'no table',
-    );
+    expect(() => createSelfMetrics([]).increment('rollcall_x_total')).toThrow('no table');
+  });
+
+  it('throws for a second gauge of one name', () => {
+    const metrics = createSelfMetrics([]);
+    const row = { name: 'rollcall_depth', help: 'Depth.', read: () => 1 };
+    metrics.addGauges([row]);
+    expect(() => metrics.addGauges([row])).toThrow('rollcall_depth');
   });
 });

@@ -21,20 +21,20 @@ export interface GaugeRow {
 }
 
 export interface SelfMetrics {
+  /** Shows these too from now on; a name that is there already is a bug and throws. */
+  addGauges(rows: readonly GaugeRow[]): void;
   /** Adds `by` (default 1); unknown names are a bug and throw. */
   increment(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
   /** The text format and its content type. */
   read(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
-export function createSelfMetrics(options: {
-  readonly counters: readonly CounterTable[];
-  readonly gauges: readonly GaugeRow[];
-}): SelfMetrics {
+/** Counters are there from the start; gauges are added when what they look at is there. */
+export function createSelfMetrics(tables: readonly CounterTable[]): SelfMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const counters = new Map<string, Counter<string>>();
-  for (const table of options.counters) {
+  for (const table of tables) {
     for (const [name, { help, labels }] of Object.entries(table)) {
       const counter = new Counter<string>({ name, help, labelNames: [...labels], registers: [registry] });
       // A counter without labels exists from the start, so that a rule over it sees 0 instead of nothing.
@@ -42,8 +42,10 @@ export function createSelfMetrics(options: {
       counters.set(name, counter);
     }
   }
-  for (const row of options.gauges) registerGauge(registry, row);
   return {
+    addGauges(rows) {
+      for (const row of rows) registerGauge(registry, row);
+    },
     increment(name, labels = {}, by = 1) {
       const counter = counters.get(name);
       if (counter === undefined) throw new Error(`counter ${name} stands in no table`);

@@ -1,4 +1,4 @@
-/** Chooses the storage adapter; besides app.ts the only place that names one. */
+/** Chooses the storage adapter; besides assembly/ the only place that names one. */
 import { createEmbeddedStorage, type EmbeddedOptions } from './embedded/embedded.ts';
 import { createFollowingStorage, type FollowingOptions } from './embedded/following.ts';
 import { MemoryStorage } from './memory/memory.ts';

@@ -79,7 +79,8 @@ export const COLLECTOR_GAUGES: readonly GaugeRow[] = [
 
 /** The text of a collector in which every counter is 1, with every one of its labels called as `label` says. */
 export async function collectorText(label: (name: string) => string = () => 'accepted'): Promise<string> {
-  const metrics = createSelfMetrics({ counters: [COLLECTOR_COUNTERS], gauges: COLLECTOR_GAUGES });
+  const metrics = createSelfMetrics([COLLECTOR_COUNTERS]);
+  metrics.addGauges(COLLECTOR_GAUGES);
   for (const [name, { labels }] of Object.entries(COLLECTOR_COUNTERS)) {
     metrics.increment(name, Object.fromEntries(labels.map((one) => [one, label(one)])));
   }

@@ -4,7 +4,7 @@ import { openState } from '../../state/state.ts';
 import { onCallSchema } from '../on-call/config.ts';
 import { World } from '../testing/world.ts';
 import { linkKey } from './key.ts';
-import { createLinks } from './links.ts';
+import { createLinks, createLinkSigner } from './links.ts';
 import { calendarToken, isCalendarToken, linkExpiryMs, signLink, verifyLink } from './sign.ts';
 
 const KEY = Buffer.alloc(32, 7);
@@ -78,10 +78,14 @@ async function open() {
   world.setHost('web-1', 'down');
   await alerting.evaluateOnce();
   const [incident] = alerting.incidents.list({ status: 'open', hostId: null, limit: 1 });
-  const links = createLinks({
+  const signer = createLinkSigner({
     key: KEY,
     clock: world.clock,
     externalUrl: 'https://rollcall.example',
+  });
+  const links = createLinks({
+    key: KEY,
+    clock: world.clock,
     actions: alerting.actions,
     incident: (id) => alerting.incidents.get(id),
     ownerOf: (receiver) => alerting.onCall.ownerOf(receiver),
@@ -89,13 +93,13 @@ async function open() {
   });
   const id = incident?.id ?? '';
   const path = (url: string): string => url.replace('https://rollcall.example/act/', '');
-  return { world, alerting, links, id, path };
+  return { world, alerting, signer, links, id, path };
 }
 
 describe('following a link', () => {
   it('does nothing while it is only looked at, and then once', async () => {
-    const { world, alerting, links, id, path } = await open();
-    const ack = path(links.to(id, 'anna-mail').ack);
+    const { world, alerting, signer, links, id, path } = await open();
+    const ack = path(signer.to(id, 'anna-mail').ack);
     expect(links.look(ack)).toEqual({ kind: 'offer', action: 'ack', title: 'web-1 is down' });
     links.look(ack);
     expect(alerting.incidents.get(id)?.acknowledgement).toBeNull();
@@ -110,8 +114,8 @@ describe('following a link', () => {
   });
 
   it('closes, and says so when the incident is over', async () => {
-    const { alerting, links, id, path } = await open();
-    const { ack, close } = links.to(id, 'hook');
+    const { alerting, signer, links, id, path } = await open();
+    const { ack, close } = signer.to(id, 'hook');
     expect(links.follow(path(close))).toMatchObject({ kind: 'done', action: 'close' });
     expect(alerting.incidents.get(id)).toMatchObject({
       status: 'resolved',

@@ -15,19 +15,28 @@ export type LinkAnswer =
     }
   | { readonly kind: 'expired' | 'forged' };
 
-export interface Links {
-  /** The addresses that go into a message. */
+/** Writes the links that go into messages. */
+export interface LinkSigner {
+  /** The addresses for one incident, as one receiver gets them. */
   to(incidentId: string, receiver: string): Readonly<Record<LinkAction, string>>;
+}
+
+export interface Links {
   /** What following the link would do. */
   look(path: string): LinkAnswer;
   /** Does it; once is as good as twice. */
   follow(path: string): LinkAnswer;
 }
 
-export interface LinksOptions {
+export interface LinkSignerOptions {
   readonly key: Uint8Array;
   readonly clock: Clock;
   readonly externalUrl: string;
+}
+
+export interface LinksOptions {
+  readonly key: Uint8Array;
+  readonly clock: Clock;
   readonly actions: Pick<IncidentActions, 'acknowledge' | 'close'>;
   readonly incident: (id: string) => Pick<IncidentDetail, 'title' | 'status' | 'acknowledgement'> | undefined;
   /** The person to whom a receiver belongs. */
@@ -37,8 +46,20 @@ export interface LinksOptions {
 
 export const LINK_PATH = '/act';
 
+/** Signs with the key by which `createLinks` knows them again. */
+export function createLinkSigner({ key, clock, externalUrl }: LinkSignerOptions): LinkSigner {
+  return {
+    to(incidentId, receiver) {
+      const expiresMs = linkExpiryMs(clock.wallMs());
+      const url = (action: LinkAction): string =>
+        `${externalUrl}${LINK_PATH}/${signLink(key, { action, incidentId, receiver, expiresMs })}`;
+      return { ack: url('ack'), close: url('close') };
+    },
+  };
+}
+
 export function createLinks(options: LinksOptions): Links {
-  const { key, clock, externalUrl, actions, counters } = options;
+  const { key, clock, actions, counters } = options;
 
   const look = (path: string) => {
     const verdict = verifyLink(key, path, clock.wallMs());
@@ -58,13 +79,6 @@ export function createLinks(options: LinksOptions): Links {
   };
 
   return {
-    to(incidentId, receiver) {
-      const expiresMs = linkExpiryMs(clock.wallMs());
-      const url = (action: LinkAction): string =>
-        `${externalUrl}${LINK_PATH}/${signLink(key, { action, incidentId, receiver, expiresMs })}`;
-      return { ack: url('ack'), close: url('close') };
-    },
-
     look: (path) => counted(look(path).answer),
 
     follow(path) {

@@ -2,7 +2,7 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { TransitionKind, Snapshot } from '../incidents/transition.ts';
 import type { IncidentEvidence } from '../../api/types.ts';
-import type { Links } from '../links/links.ts';
+import type { LinkSigner } from '../links/links.ts';
 import type { SendMail } from './email/smtp.ts';
 import type { Post } from './post.ts';
 
@@ -58,7 +58,7 @@ export interface NotifierPorts {
   /** Where people reach this collector, without a slash at the end; links start with it. */
   readonly externalUrl: string;
   /** Addresses at which the incident can be acknowledged and closed without a login; none when left out. */
-  readonly links?: Pick<Links, 'to'> | undefined;
+  readonly links?: LinkSigner | undefined;
   /** What was seen when an incident opened; waits a moment while that is being found out. `null` when it is not known. */
   readonly evidenceOf?:
     ((incidentId: string, signal: AbortSignal) => Promise<IncidentEvidence | null>) | undefined;

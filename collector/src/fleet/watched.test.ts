@@ -4,10 +4,9 @@ import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { openState } from '../state/state.ts';
 import { Hosts } from './hosts.ts';
-import { Inventory } from './inventory.ts';
 import { PRESENCE_DEFAULTS, PresenceWatch } from './presence.ts';
-import { FleetView } from './view.ts';
 import { FleetVitals } from './vitals.ts';
+import { WatchedHosts } from './watched.ts';
 
 function stage() {
   const clock = new FakeClock();
@@ -21,16 +20,7 @@ function stage() {
     settings: PRESENCE_DEFAULTS,
   });
   const vitals = new FleetVitals();
-  const view = new FleetView({
-    clock,
-    hosts,
-    presence,
-    vitals,
-    inventory: new Inventory({ database, clock }),
-    openIncidents: () => new Map(),
-    lostSamples: () => ({}),
-    gaps: () => [],
-  });
+  const watched = new WatchedHosts({ clock, hosts, presence, vitals });
   const add = (id: string): void =>
     hosts.admit(
       hosts.insert({
@@ -44,38 +34,38 @@ function stage() {
     );
   const tick = (agentId: string, timeMs: number): void =>
     vitals.committed([{ pos: 1, laneId: 1, agentId, epochId: 'e', timeMs, blocks: [] }]);
-  return { clock, hosts, presence, view, add, tick };
+  return { clock, hosts, presence, watched, add, tick };
 }
 
 describe('the hosts as alerting looks at them', () => {
   it('are the same list while nothing happens to them', () => {
-    const { view, add } = stage();
+    const { watched, add } = stage();
     add('a');
-    expect(view.watched()).toMatchObject([{ id: 'a', name: 'host-a', state: 'unknown', newestDataMs: null }]);
-    expect(view.watched()).toBe(view.watched());
+    expect(watched.list()).toMatchObject([{ id: 'a', name: 'host-a', state: 'unknown', newestDataMs: null }]);
+    expect(watched.list()).toBe(watched.list());
   });
 
   it('are told anew at once when one comes, goes or changes its state', () => {
-    const { view, presence, hosts, add } = stage();
+    const { watched, presence, hosts, add } = stage();
     add('a');
-    expect(view.watched()).toHaveLength(1);
+    expect(watched.list()).toHaveLength(1);
     add('b');
-    expect(view.watched()).toHaveLength(2);
+    expect(watched.list()).toHaveLength(2);
     presence.welcomed('b');
-    expect(view.watched().map(({ state }) => state)).toEqual(['unknown', 'up']);
+    expect(watched.list().map(({ state }) => state)).toEqual(['unknown', 'up']);
     hosts.revoke('a');
-    expect(view.watched().map(({ id }) => id)).toEqual(['b']);
+    expect(watched.list().map(({ id }) => id)).toEqual(['b']);
     hosts.delete('b');
-    expect(view.watched()).toEqual([]);
+    expect(watched.list()).toEqual([]);
   });
 
   it('have the time of their newest data, at most half a second late', async () => {
-    const { clock, view, add, tick } = stage();
+    const { clock, watched, add, tick } = stage();
     add('a');
-    view.watched();
+    watched.list();
     tick('a', 5_000);
-    expect(view.watched()[0]?.newestDataMs).toBeNull();
+    expect(watched.list()[0]?.newestDataMs).toBeNull();
     await clock.advance(500);
-    expect(view.watched()[0]?.newestDataMs).toBe(5_000);
+    expect(watched.list()[0]?.newestDataMs).toBe(5_000);
   });
 });

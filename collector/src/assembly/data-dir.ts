@@ -1,0 +1,58 @@
+/** The data folder of the collector and what is kept in it: identity, state and journal. */
+import { join } from 'node:path';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import type { Identity } from '@rollcall/shared/protocol/identity.ts';
+import { openIdentity } from '../fleet/identity.ts';
+import type { SealableJournal } from '../journal/journal.ts';
+import { openJournal } from '../journal/open-journal.ts';
+import { openJournalReader, type JournalReader } from '../journal/reader.ts';
+import { SchemaCache } from '../journal/schema-cache.ts';
+import { prepareDataDir } from '../state/data-dir.ts';
+import type { Database } from '../state/database.ts';
+import { lockDataDir } from '../state/lock.ts';
+import { openState, stateFile } from '../state/state.ts';
+import type { Basics } from './basics.ts';
+
+export interface DataDir {
+  readonly identity: Identity;
+  readonly state: Database;
+  readonly journal: SealableJournal;
+  readonly reader: JournalReader;
+  /** Of journal and reader together, so that each schema is in memory once. */
+  readonly schemas: SchemaCache;
+  /** Where the files are, for threads that open them on their own. */
+  readonly paths: {
+    readonly state: string;
+    readonly journal: string;
+    /** Folder of the block files. */
+    readonly blocks: string;
+  };
+}
+
+/**
+ * Makes the folder when there is none, and keeps it locked until the stop.
+ * @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW
+ */
+export function openDataDir({ config, clock, log, randomBytes, onStop }: Basics): DataDir {
+  const root = config['data-dir'];
+  const paths = { state: stateFile(root), journal: join(root, 'journal.db'), blocks: join(root, 'blocks') };
+  prepareDataDir(root);
+  onStop(lockDataDir(root));
+  const identity = openIdentity(root);
+  const state = openState(paths.state);
+  onStop(() => state.close());
+
+  const schemas = new SchemaCache();
+  const journal = openJournal({
+    path: paths.journal,
+    clock,
+    log,
+    randomBytes,
+    yieldToLoop: nextTurn,
+    schemas,
+  });
+  onStop(() => journal.close());
+  const reader = openJournalReader({ path: paths.journal, schemas });
+  onStop(() => reader.close());
+  return { identity, state, journal, reader, schemas, paths };
+}

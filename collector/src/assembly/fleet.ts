@@ -1,0 +1,68 @@
+/** The hosts: who is enrolled, who is there, and what they are. */
+import type { Config } from '../config/options.ts';
+import { Hosts } from '../fleet/hosts.ts';
+import { Inventory } from '../fleet/inventory.ts';
+import { PRESENCE_DEFAULTS, PresenceWatch, type PresenceWatchSettings } from '../fleet/presence.ts';
+import { FleetVitals } from '../fleet/vitals.ts';
+import { WatchedHosts } from '../fleet/watched.ts';
+import type { HostEntry } from '../readers/messages.ts';
+import type { Basics } from './basics.ts';
+import type { DataDir } from './data-dir.ts';
+
+export interface Fleet {
+  readonly hosts: Hosts;
+  readonly presence: PresenceWatch;
+  readonly inventory: Inventory;
+  readonly vitals: FleetVitals;
+  readonly watched: WatchedHosts;
+}
+
+/** Presence and newest readings follow the journal from here on. */
+export function openFleet({ config, clock, log, onStop }: Basics, { state, journal }: DataDir): Fleet {
+  const hosts = new Hosts({ database: state, clock, log });
+  hosts.start();
+  onStop(() => hosts.close());
+  const presence = new PresenceWatch({
+    database: state,
+    hosts,
+    clock,
+    log,
+    settings: presenceSettings(config),
+  });
+  presence.start();
+  onStop(journal.onCommitted((ticks) => presence.committed(ticks)));
+  onStop(() => presence.close());
+  const inventory = new Inventory({ database: state, clock });
+  const vitals = new FleetVitals();
+  onStop(journal.onCommitted((ticks) => vitals.committed(ticks)));
+  return {
+    hosts,
+    presence,
+    inventory,
+    vitals,
+    watched: new WatchedHosts({ clock, hosts, presence, vitals }),
+  };
+}
+
+/** The labels of all hosts, for threads that start. */
+export function hostEntries(hosts: Hosts): readonly HostEntry[] {
+  return Array.from(hosts.all(), ({ id }) => [id, hosts.identityLabels(id)] as const);
+}
+
+/** Tells of each host that comes, goes, or gets other labels. Returns the way to end that. */
+export function onHostEntry(hosts: Hosts, tell: (entry: HostEntry) => void): () => void {
+  return hosts.onChange(({ kind, id }) => {
+    tell([id, kind === 'deleted' ? undefined : hosts.identityLabels(id)]);
+  });
+}
+
+function presenceSettings(config: Config): PresenceWatchSettings {
+  return {
+    ...PRESENCE_DEFAULTS,
+    silenceMs: config['silence-after'],
+    graceMs: config['down-grace'],
+    plannedMs: config['planned-timeout'],
+    startGraceMs: config['start-grace'],
+    tickMs: Math.min(PRESENCE_DEFAULTS.tickMs, Math.max(100, config['down-grace'] / 4)),
+  };
+}

@@ -1,0 +1,79 @@
+/** The threads that answer queries: some for people, one for rules. */
+import { QueryLog } from '../query/query-log.ts';
+import { DEFAULT_LIMITS } from '../query/query.ts';
+import type { ThreadSettings } from '../readers/messages.ts';
+import { limitsPerThread, Readers, threadStarter } from '../readers/readers.ts';
+import type { Basics } from './basics.ts';
+import type { DataDir } from './data-dir.ts';
+import { hostEntries, onHostEntry, type Fleet } from './fleet.ts';
+import type { Stores } from './storage.ts';
+
+/** With 2 GiB and more the engine lets garbage grow to four times of what is in use, below that to less than two times. */
+const HEAP_MIB = 1_792;
+
+type Threads = { readonly threads: number } & Pick<
+  ThreadSettings,
+  'niceness' | 'windowBytes' | 'memory' | 'blockCacheBytes'
+>;
+
+const FOR_PEOPLE: Threads = {
+  // One goes on while another one cannot be interrupted.
+  threads: 2,
+  // Acknowledgements and pages come first on a machine with few cores.
+  niceness: 5,
+  // Newest readings that a thread keeps as columns, of all hosts that somebody asks about.
+  windowBytes: 192 * 1024 * 1024,
+  memory: 'columns',
+  blockCacheBytes: 96 * 1024 * 1024,
+};
+/** A thread of their own, so that people's queries cannot take the places of rules. */
+const FOR_RULES: Threads = {
+  threads: 1,
+  niceness: 0,
+  // Rules look at the past of all hosts again and again: room for what they want of a thousand hosts.
+  windowBytes: 256 * 1024 * 1024,
+  memory: 'window',
+  blockCacheBytes: 0,
+};
+
+export interface QueryThreads {
+  readonly forPeople: Readers;
+  readonly forRules: Readers;
+  /** The slowest queries of both. */
+  readonly queryLog: QueryLog;
+}
+
+/** Starts no thread yet: each starts with its first question, see `Readers`. */
+export function openQueryThreads(
+  { clock, log, metrics, onStop }: Basics,
+  {
+    dataDir: { paths },
+    fleet: { hosts },
+    stores: { elsewhere, damaged },
+  }: { readonly dataDir: DataDir; readonly fleet: Fleet; readonly stores: Stores },
+): QueryThreads {
+  const queryLog = new QueryLog(clock);
+  const open = ({ threads, ...thread }: Threads): Readers => {
+    const limits = limitsPerThread(threads);
+    const settings = { ...thread, journalFile: paths.journal, blocksDir: paths.blocks, limits, elsewhere };
+    const readers = new Readers({
+      clock,
+      log,
+      start: threadStarter(settings, { heapMiB: HEAP_MIB }),
+      threads,
+      limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
+      hosts: () => hostEntries(hosts),
+      noted: (query) => queryLog.note(query),
+      damaged,
+      failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
+    });
+    onStop(() => readers.close());
+    return readers;
+  };
+  const forPeople = open(FOR_PEOPLE);
+  const forRules = open(FOR_RULES);
+  for (const readers of [forPeople, forRules]) {
+    onStop(onHostEntry(hosts, (entry) => readers.hostChanged(entry)));
+  }
+  return { forPeople, forRules, queryLog };
+}

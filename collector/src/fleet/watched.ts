@@ -1,0 +1,64 @@
+/** Hosts as alerting looks at them: who there is, and in what state. */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import type { HostState } from '../api/types.ts';
+import type { Hosts } from './hosts.ts';
+import type { PresenceWatch } from './presence.ts';
+import type { FleetVitals } from './vitals.ts';
+
+/** How long a list of all hosts is given again while no host changes its state. */
+const LIST_MS_MAX = 500;
+
+export interface WatchedHost {
+  readonly id: string;
+  readonly name: string;
+  readonly state: HostState;
+  /** Since when, wall clock. */
+  readonly sinceMs: number;
+  /** Time of its newest tick; null when none came since the collector started. */
+  readonly newestDataMs: number | null;
+}
+
+export interface WatchedHostsOptions {
+  readonly clock: Pick<Clock, 'monoMs'>;
+  readonly hosts: Hosts;
+  readonly presence: PresenceWatch;
+  readonly vitals: FleetVitals;
+}
+
+export class WatchedHosts {
+  readonly #options: WatchedHostsOptions;
+  /** What `list` gave last. */
+  #last: { readonly list: readonly WatchedHost[]; readonly revision: number; readonly madeMs: number } = {
+    list: [],
+    revision: -1,
+    madeMs: 0,
+  };
+
+  constructor(options: WatchedHostsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Every host; retired ones are not among them. A hundred rules ask one after another, so the same list is given again
+   * while no host comes, goes or changes its state, for half a second: `newestDataMs` may be that old.
+   */
+  list(): readonly WatchedHost[] {
+    const { clock, presence } = this.#options;
+    const { revision } = presence;
+    const nowMs = clock.monoMs();
+    if (this.#last.revision !== revision || nowMs - this.#last.madeMs >= LIST_MS_MAX)
+      this.#last = { list: this.#listNow(), revision, madeMs: nowMs };
+    return this.#last.list;
+  }
+
+  #listNow(): readonly WatchedHost[] {
+    const { hosts, presence, vitals } = this.#options;
+    return Array.from(presence.all(), ([id, state]) => ({
+      id,
+      name: hosts.get(id)?.name ?? id,
+      state,
+      sinceMs: presence.now(id).sinceMs,
+      newestDataMs: vitals.newestDataMs(id),
+    }));
+  }
+}
