@@ -68,7 +68,7 @@ const ADAPTERS = [
   'collector/src/storage/influx-v1',
   'collector/src/storage/influx-v2',
 ] as const;
-/** The messages of remote write and read, which both the API and an adapter speak. */
+/** The messages of remote write and read, which the API, its answers and an adapter speak. */
 const REMOTE_PROTOCOL = 'collector/src/storage/remote-protocol';
 
 /** What each place may import, besides itself. Section 5 of docs/architecture.md, in its order. */
@@ -152,7 +152,7 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
   'collector/src/fleet': [...NOUNS, STORAGE_SEAM, 'collector/src/journal', 'collector/src/state'],
   'collector/src/gateway': [...NOUNS, 'collector/src/fleet', 'collector/src/journal'],
   'collector/src/journal': [...SHARED, 'collector/src/state'],
-  'collector/src/query': [...NOUNS, STORAGE_SEAM, 'collector/src/storage'],
+  'collector/src/query': [...NOUNS, STORAGE_SEAM, REMOTE_PROTOCOL, 'collector/src/storage'],
   'collector/src/readers': [
     ...NOUNS,
     STORAGE_SEAM,

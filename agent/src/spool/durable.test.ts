@@ -11,6 +11,8 @@ const SMALL = { segmentBytes: 2_048, maxBytes: 8_192 };
 
 spoolConformance((sizes) => new TestMachine().open({ ...sizes, sync: 'never', retentionMs: 0 }));
 
+const START_MS = Date.UTC(2026, 0, 1);
+
 describe('after a restart of the process', () => {
   it('goes on in the same epoch with everything that was not acknowledged', async () => {
     const machine = new TestMachine();
@@ -217,6 +219,20 @@ it('drops what is older than the collector takes, by the clock that nobody can s
   expect(spool.stats().samplesDropped).toBeGreaterThan(0);
 });
 
+it.each([
+  ['keeps what an earlier boot took before its wall clock was set, for nobody knows how old it is', 5_000, 0],
+  ['drops what an earlier boot took too long ago', START_MS - 15 * 86_400_000, 20],
+])('%s', async (_what, wallMs, dropped) => {
+  const clock = new FakeClock(wallMs);
+  const machine = new TestMachine(clock);
+  appendTick(machine.open(), [cpu], clock.wallMs(), clock.bootMs());
+  machine.bootId = 'second boot';
+  clock.stepWall(START_MS - wallMs);
+  const spool = await machine.killAndOpen();
+  await clock.advance(60_000);
+  expect(spool.stats().samplesDropped).toBe(dropped);
+});
+
 describe('syncing', () => {
   it('sends a record only when it is durable, and tells when that is', async () => {
     const machine = new TestMachine();
@@ -310,8 +326,6 @@ describe('syncing', () => {
     expect(syncs).toBe(1);
   });
 });
-
-const START_MS = Date.UTC(2026, 0, 1);
 
 /** Lets the queue of the disk and what it sets off run empty. */
 async function settle(spool: { settled(): Promise<void> }): Promise<void> {

@@ -63,6 +63,8 @@ const MEMORY_BYTES = 4 * 1024 * 1024;
 const RETENTION_MS = 48 * 3_600_000;
 /** Below the collector's window of 15 days, so that what is dropped is declared by the one who dropped it. */
 const AGE_MS_MAX = 14 * 86_400_000;
+/** No record is older than the product: a wall clock that showed less was not set yet, and tells no age. */
+const WALL_MS_MIN = Date.UTC(2025, 0, 1);
 /** A segment gets no more records after that, so that slow agents free theirs too. */
 const SEGMENT_MS_MAX = 6 * 3_600_000;
 const UPKEEP_MS = 60_000;
@@ -233,9 +235,12 @@ export class DurableSpool implements Spool {
 
   /** By the clock that cannot be set where that is possible. */
   #ageMs(epoch: Epoch, newest: { readonly wallMs: number; readonly bootMs: number }): number {
-    const { clock, bootId } = this.#options;
-    const isThisBoot = epoch.bootId === bootId && bootId !== '';
-    return isThisBoot ? clock.bootMs() - newest.bootMs : clock.wallMs() - newest.wallMs;
+    const { clock } = this.#options;
+    return this.#isOfThisBoot(epoch) ? clock.bootMs() - newest.bootMs : clock.wallMs() - newest.wallMs;
+  }
+
+  #isOfThisBoot({ bootId }: Epoch): boolean {
+    return bootId === this.#options.bootId && bootId !== '';
   }
 
   #readableThrough(epoch: Epoch): number {
@@ -372,7 +377,8 @@ export class DurableSpool implements Spool {
       this.#records.limitShelf(room, room < maxBytes ? GAP_REASON.DISK_FULL : GAP_REASON.BYTES);
       this.#records.dropOld((epoch, { facts }) => {
         const newest = { wallMs: facts.lastWallMs, bootMs: facts.lastBootMs };
-        return this.#ageMs(epoch, newest) >= AGE_MS_MAX;
+        const isKnown = this.#isOfThisBoot(epoch) || newest.wallMs >= WALL_MS_MIN;
+        return isKnown && this.#ageMs(epoch, newest) >= AGE_MS_MAX;
       });
       if (clock.monoMs() - this.#segmentSinceMs < SEGMENT_MS_MAX) return;
       this.#segmentSinceMs = clock.monoMs();

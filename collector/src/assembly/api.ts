@@ -152,7 +152,6 @@ function prometheusRouters(
   return {
     prometheus: prometheusRouter({
       answers: queries.forPeople,
-      storage,
       clock,
       log,
       metadata: () => [...Object.entries(METRICS), ...pushedMetadata.entries()],
@@ -164,7 +163,6 @@ function prometheusRouters(
         buildDate: '',
         goVersion: process.version,
       },
-      stats: () => storage.stats(),
       ruleGroups: () =>
         ruleGroups(alerting.rules(), {
           incidents: openIncidents(alerting),
@@ -176,7 +174,7 @@ function prometheusRouters(
     remote: remoteRouter({
       clock,
       log,
-      storage,
+      answers: queries.forPeople,
       append: (batch) => storage.append(batch),
       metadata: pushedMetadata,
       reserved: () => view.identities(),

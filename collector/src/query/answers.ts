@@ -1,11 +1,18 @@
 /**
- * What people ask, answered as JSON text in pieces: queries, and lists of series and labels. The text is what stands as
- * `data` in an answer of the Prometheus API. Threads answer like this as well as the engine of this thread.
+ * What people ask, answered as finished bytes in pieces: queries, lists of series and labels, sizes of the store, remote
+ * reads. JSON is what stands as `data` in an answer of the Prometheus API. Threads answer like this as well as the engine
+ * of this thread.
  */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import type { StorageReader } from '../storage/storage.ts';
 import { encodeQueryValue } from './encode.ts';
+import { Pacer } from './evaluation.ts';
 import type { InstantOptions, QueryEngine, RangeOptions } from './query.ts';
+import { readSamples, type RemoteReadRequest } from './remote-read.ts';
 import type { QueryResult, QueryValue } from './results.ts';
-import type { CatalogueRequest, SeriesCatalogue } from './series-selector.ts';
+import type { CatalogueRequest } from './series-selector.ts';
+import { storeSizes, type StoreExtent } from './store-sizes.ts';
 import { TimeHeads } from './time-heads.ts';
 
 /** An answer; its pieces are read once, in order. */
@@ -27,20 +34,29 @@ export interface Answers {
   series(request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
   labelNames(request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
   labelValues(name: string, request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
+  /** How much there is, and the `top` largest names of each kind: a `StoreSizes`. */
+  storeSizes(top: number, signal: AbortSignal): Promise<JsonAnswer>;
+  /** A snappy block with a ReadResponse, in pieces that are read once, in order. */
+  remoteRead(
+    request: RemoteReadRequest,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array<ArrayBuffer>>>;
 }
 
 /** What Prometheus warns of when a limit cut a result. */
 const TRUNCATED = 'results truncated due to limit';
 
-/** Answers from an engine and a store in this thread. */
-export function createAnswers({
-  engine,
-  storage,
-}: {
+export interface AnswersOptions {
   readonly engine: QueryEngine;
-  readonly storage: SeriesCatalogue;
-}): Answers {
+  readonly storage: StorageReader;
+  extent(this: void): Promise<StoreExtent>;
+  readonly clock: Clock;
+}
+
+/** Answers from an engine and a store in this thread. */
+export function createAnswers({ engine, storage, extent, clock }: AnswersOptions): Answers {
   const times = new TimeHeads();
+  const pacerOf = (signal: AbortSignal): Pacer => new Pacer({ clock, yieldTurn: nextTurn, signal });
   return {
     async instant(text, { limit, ...options }, signal) {
       return queryAnswer(await engine.instant(text, options, signal), { limit, times });
@@ -52,6 +68,11 @@ export function createAnswers({
     labelNames: (request, signal) => listAnswer(request, (wanted) => storage.labelNames(wanted, signal)),
     labelValues: (name, request, signal) =>
       listAnswer(request, (wanted) => storage.labelValues(name, wanted, signal)),
+    async storeSizes(top, signal) {
+      const sizes = await storeSizes(top, { storage, extent, signal, pacer: pacerOf(signal) });
+      return { data: [JSON.stringify(sizes)], warnings: [], infos: [] };
+    },
+    remoteRead: (request, signal) => readSamples(request, { storage, signal, pacer: pacerOf(signal) }),
   };
 }
 

@@ -3,13 +3,10 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { Labels } from '../storage/labels.ts';
 import { fitsAll } from '../storage/matcher.ts';
 import type { Matcher } from '../storage/matcher.ts';
-import type { LabelsRequest, StorageReader } from '../storage/storage.ts';
+import type { LabelsRequest } from '../storage/storage.ts';
 import { parseError } from './errors.ts';
 import { parseSyntax } from './parse.ts';
 import { matchersOf } from './selectors.ts';
-
-/** Lists what there is, without samples. */
-export type SeriesCatalogue = Pick<StorageReader, 'series' | 'labelNames' | 'labelValues'>;
 
 /** Which series to list. */
 export type CatalogueRequest = LabelsRequest;

@@ -98,6 +98,12 @@ export class Desk {
         const request = unpackRequest(question.request);
         return this.#send(id, await answers.labelValues(question.name, request, signal), running);
       }
+      case 'storeSizes':
+        return this.#send(id, await answers.storeSizes(question.top, signal), running);
+      case 'remoteRead': {
+        const data = await answers.remoteRead(question.request, signal);
+        return this.#send(id, { data, warnings: [], infos: [] }, running);
+      }
     }
   }
 
@@ -105,7 +111,7 @@ export class Desk {
   async #send(id: number, { data, warnings, infos }: JsonAnswer, running: Running): Promise<void> {
     let isFirst = true;
     const send = (piece: Uint8Array<ArrayBuffer>, isLast: boolean): void => {
-      if (isFirst) this.#ports.post({ kind: 'json', id, warnings, infos, piece, isLast }, [piece.buffer]);
+      if (isFirst) this.#ports.post({ kind: 'first', id, warnings, infos, piece, isLast }, [piece.buffer]);
       else this.#ports.post({ kind: 'piece', id, piece, isLast }, [piece.buffer]);
       isFirst = false;
     };

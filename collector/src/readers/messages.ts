@@ -2,6 +2,7 @@
 import { AppError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { FinishedQuery } from '../query/query-log.ts';
 import type { InstantOptions, QueryLimits, RangeOptions } from '../query/query.ts';
+import type { RemoteReadRequest } from '../query/remote-read.ts';
 import type { QueryResult } from '../query/results.ts';
 import { Labels } from '../storage/labels.ts';
 import { createMatcher, type MatchOperator } from '../storage/matcher.ts';
@@ -44,7 +45,7 @@ export interface PlainLabelsRequest extends Omit<LabelsRequest, 'matcherSets'> {
   readonly matcherSets: readonly (readonly PlainMatcher[])[];
 }
 
-/** What a thread can be asked; `value` wants the value itself, the others JSON. */
+/** What a thread can be asked; `value` wants the value itself, the others finished bytes. */
 export type Question =
   | {
       readonly kind: 'value-instant';
@@ -65,7 +66,9 @@ export type Question =
       readonly options: RangeOptions & { readonly limit: number };
     }
   | { readonly kind: 'series' | 'labelNames'; readonly request: PlainLabelsRequest }
-  | { readonly kind: 'labelValues'; readonly name: string; readonly request: PlainLabelsRequest };
+  | { readonly kind: 'labelValues'; readonly name: string; readonly request: PlainLabelsRequest }
+  | { readonly kind: 'storeSizes'; readonly top: number }
+  | { readonly kind: 'remoteRead'; readonly request: RemoteReadRequest };
 
 export type ToThread =
   /** Answers to later questions know these hosts. */
@@ -81,7 +84,7 @@ export type FromThread =
   | { readonly kind: 'value'; readonly id: number; readonly result: PackedResult }
   /** The first piece of an answer. */
   | {
-      readonly kind: 'json';
+      readonly kind: 'first';
       readonly id: number;
       readonly warnings: readonly string[];
       readonly infos: readonly string[];

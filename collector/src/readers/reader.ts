@@ -34,7 +34,7 @@ export const GRACE_MS = 10_000;
 /** How long a client may take for one piece of its answer. */
 export const STALL_MS = 60_000;
 
-type Reply = Extract<FromThread, { readonly kind: 'value' | 'json' | 'piece' }>;
+type Reply = Extract<FromThread, { readonly kind: 'value' | 'first' | 'piece' }>;
 
 interface Asked {
   readonly resolve: (reply: Reply) => void;
@@ -88,7 +88,7 @@ export class Reader {
     return { id, reply };
   }
 
-  /** The pieces of a JSON answer that began with `first`; each is asked for when the one before was taken. */
+  /** The pieces of an answer that began with `first`; each is asked for when the one before was taken. */
   async *pieces(
     id: number,
     first: { readonly piece: Uint8Array<ArrayBuffer>; readonly isLast: boolean },
@@ -177,7 +177,7 @@ export class Reader {
         this.#asked.get(message.id)?.reject(unpackError(message.error));
         return;
       case 'value':
-      case 'json':
+      case 'first':
       case 'piece':
         this.#asked.get(message.id)?.resolve(message);
     }

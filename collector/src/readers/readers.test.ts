@@ -6,15 +6,23 @@ import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { describe, expect, it } from 'vitest';
 import { createAnswers, type JsonAnswer } from '../query/answers.ts';
 import { createQueryEngine, DEFAULT_LIMITS } from '../query/query.ts';
+import type { RemoteReadLimits } from '../query/remote-read.ts';
 import { Labels } from '../storage/labels.ts';
 import { createMatcher } from '../storage/matcher.ts';
 import { MemoryStorage } from '../storage/memory/memory.ts';
+import { readRequest } from '../storage/remote-protocol/testing/read-request.ts';
 import { Desk } from './desk.ts';
 import type { FromThread, HostEntry, ToThread } from './messages.ts';
 import { GRACE_MS, STALL_MS, type StartThread, type ThreadEvents } from './reader.ts';
 import { Readers } from './readers.ts';
 
 const NEVER = new AbortController().signal;
+const READ_LIMITS: RemoteReadLimits = {
+  readRequestBytes: 1_000,
+  queriesPerRead: 16,
+  matchersPerQuery: 64,
+  samplesPerRead: 100_000,
+};
 const EVERYTHING = { fromMs: 0, toMs: 1e12, limit: 0 };
 
 async function storageOf(seriesCount: number, sampleCount: number): Promise<MemoryStorage> {
@@ -34,7 +42,7 @@ function deskOn(storage: MemoryStorage, heard: HostEntry[][] = []): StartThread 
   return (events) => {
     const desk = new Desk({
       engine,
-      answers: createAnswers({ engine, storage }),
+      answers: createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock }),
       storage: { catchUp: () => Promise.resolve() },
       learn: (hosts) => heard.push([...hosts]),
       post: (message, moved = []) => {
@@ -95,7 +103,7 @@ describe('answers of a thread', () => {
   it('are those of the engine, however many pieces they take', async () => {
     const storage = await storageOf(40, 1_000);
     const engine = createQueryEngine({ storage, clock: systemClock });
-    const local = createAnswers({ engine, storage });
+    const local = createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock });
     const readers = readersOn(deskOn(storage));
     const range = { startMs: 0, endMs: 999_000, stepMs: 1_000, limit: 0 };
     const request = { ...EVERYTHING, matcherSets: [[createMatcher('i', '=~', '1.*')]] };
@@ -107,11 +115,42 @@ describe('answers of a thread', () => {
       (from: typeof local) => from.series(request, NEVER),
       (from: typeof local) => from.labelNames(request, NEVER),
       (from: typeof local) => from.labelValues('i', { ...request, limit: 2 }, NEVER),
+      (from: typeof local) => from.storeSizes(3, NEVER),
     ]) {
       const [expected, actual] = [await ask(local), await ask(readers)];
       expect(await textOf(actual)).toBe(await textOf(expected));
       expect([actual.warnings, actual.infos]).toEqual([expected.warnings, expected.infos]);
     }
+  });
+
+  it('to remote reads are the same bytes, however the request lies in memory', async () => {
+    const storage = await storageOf(40, 1_000);
+    const engine = createQueryEngine({ storage, clock: systemClock });
+    const local = createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock });
+    const readers = readersOn(deskOn(storage));
+    const packed = readRequest({ fromMs: 0, toMs: 1e9 }, [[0, '__name__', 'm']]);
+    const body = Buffer.concat([Buffer.alloc(100), packed, Buffer.alloc(100)]).subarray(100, -100);
+    const request = { body, limits: READ_LIMITS };
+    const bytesOf = async (from: typeof local) => {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of await from.remoteRead(request, NEVER)) pieces.push(piece);
+      return Buffer.concat(pieces);
+    };
+    const expected = await bytesOf(local);
+    // Packed the answer needs more than one message.
+    expect(expected.length).toBeGreaterThan(256 * 1024);
+    expect((await bytesOf(readers)).equals(expected)).toBe(true);
+  });
+
+  it('to remote reads keep their limits', async () => {
+    const readers = readersOn(deskOn(await storageOf(2, 10)));
+    const body = readRequest({ fromMs: 0, toMs: 1e9 }, [[0, '__name__', 'm']]);
+    const read = (limits: Partial<RemoteReadLimits>) =>
+      readers.remoteRead({ body, limits: { ...READ_LIMITS, ...limits } }, NEVER);
+    await expect(read({ readRequestBytes: 3 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    await expect(read({ matchersPerQuery: 0 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    await expect(read({ samplesPerRead: 19 })).rejects.toMatchObject({ code: 'QUERY_LIMIT' });
+    await expect(read({ samplesPerRead: 20 })).resolves.toBeDefined();
   });
 
   it('have the same label sets, as objects, as long as the series are the same', async () => {
@@ -249,7 +288,7 @@ describe('a thread that', () => {
     const readers = readersOn(start, { clock });
     const answer = readers.instant('m', { timeMs: 0, limit: 0 }, NEVER);
     const piece = Uint8Array.of(1);
-    started[0]?.message({ kind: 'json', id: 1, warnings: [], infos: [], piece, isLast: false });
+    started[0]?.message({ kind: 'first', id: 1, warnings: [], infos: [], piece, isLast: false });
     const pieces = (await answer).data;
     if (!(Symbol.asyncIterator in pieces)) throw new Error('pieces come from another thread');
     const iterator = pieces[Symbol.asyncIterator]();

@@ -1,7 +1,7 @@
 /**
- * The reading threads. Queries and lists are answered there, so that sockets, commits and pages never wait for one; the
- * answers come back as finished JSON, or as plain values for rules. A thread that fails takes its questions with it, and
- * the next question starts a fresh one.
+ * The reading threads. Whatever reads samples or lists of series is answered there, so that sockets, commits and pages
+ * never wait for it; the answers come back as finished bytes, or as plain values for rules. A thread that fails takes its
+ * questions with it, and the next question starts a fresh one.
  */
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
@@ -84,23 +84,36 @@ export class Readers implements Answers {
   }
 
   instant(...[text, options, signal]: Parameters<Answers['instant']>): Promise<JsonAnswer> {
-    return this.#json({ kind: 'instant', text, options }, options, signal);
+    return this.#pieces({ kind: 'instant', text, options }, options, signal);
   }
 
   range(...[text, options, signal]: Parameters<Answers['range']>): Promise<JsonAnswer> {
-    return this.#json({ kind: 'range', text, options }, options, signal);
+    return this.#pieces({ kind: 'range', text, options }, options, signal);
   }
 
   series(...[request, signal]: Parameters<Answers['series']>): Promise<JsonAnswer> {
-    return this.#json({ kind: 'series', request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'series', request: packRequest(request) }, {}, signal);
   }
 
   labelNames(...[request, signal]: Parameters<Answers['labelNames']>): Promise<JsonAnswer> {
-    return this.#json({ kind: 'labelNames', request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'labelNames', request: packRequest(request) }, {}, signal);
   }
 
   labelValues(...[name, request, signal]: Parameters<Answers['labelValues']>): Promise<JsonAnswer> {
-    return this.#json({ kind: 'labelValues', name, request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'labelValues', name, request: packRequest(request) }, {}, signal);
+  }
+
+  storeSizes(...[top, signal]: Parameters<Answers['storeSizes']>): Promise<JsonAnswer> {
+    return this.#pieces({ kind: 'storeSizes', top }, {}, signal);
+  }
+
+  async remoteRead(
+    ...[{ body, limits }, signal]: Parameters<Answers['remoteRead']>
+  ): ReturnType<Answers['remoteRead']> {
+    // What is sent is the whole memory behind the view, which other requests may share.
+    const request = { body: new Uint8Array(body), limits };
+    const { data } = await this.#pieces({ kind: 'remoteRead', request }, {}, signal);
+    return data;
   }
 
   /** A host came, went, or has other labels. */
@@ -121,13 +134,9 @@ export class Readers implements Answers {
     return reply.result;
   }
 
-  async #json(
-    question: Question,
-    call: { readonly timeoutMs?: number },
-    signal: AbortSignal,
-  ): Promise<JsonAnswer> {
+  async #pieces(question: Question, call: { readonly timeoutMs?: number }, signal: AbortSignal) {
     const { reader, id, reply } = await this.#ask(question, call, signal);
-    if (reply.kind !== 'json') throw new TypeError(`${reply.kind} where JSON was asked for`);
+    if (reply.kind !== 'first') throw new TypeError(`${reply.kind} where bytes were asked for`);
     const { warnings, infos } = reply;
     return { data: reader.pieces(id, reply, signal), warnings, infos };
   }

@@ -66,7 +66,8 @@ const engine = createQueryEngine({
       watchQuery(query, work, { clock: systemClock, note: (done) => post({ kind: 'noted', query: done }) }),
   },
 });
-const ports: DeskPorts = { engine, answers: createAnswers({ engine, storage }), storage: own, learn, post };
+const answers = createAnswers({ engine, storage, extent: () => own.stats(), clock: systemClock });
+const ports: DeskPorts = { engine, answers, storage: own, learn, post };
 const desk = new Desk(ports);
 port.on('message', (message: ToThread) => void desk.receive(message));
 

@@ -39,13 +39,11 @@ export async function startOurs(series: readonly PlainSeries[]): Promise<BoardSt
     express().use(
       '/api/v1',
       prometheusRouter({
-        answers: createAnswers({ engine, storage }),
-        storage,
+        answers: createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock }),
         clock: systemClock,
         log: { debug() {}, info() {}, warn() {}, error() {} },
         buildInfo: { version: '', revision: '', branch: '', buildUser: '', buildDate: '', goVersion: '' },
         metadata: () => [],
-        stats: () => storage.stats(),
         ruleGroups: () => [],
         alerts: () => [],
         targets: () => [],

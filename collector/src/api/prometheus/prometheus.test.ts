@@ -91,8 +91,7 @@ const groups: readonly RuleGroup[] = ['a', 'b', 'c'].map((name) => ({
 }));
 
 const options: PrometheusOptions = {
-  answers: createAnswers({ engine, storage }),
-  storage,
+  answers: createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock }),
   clock: new FakeClock(NOW_MS),
   log: { debug() {}, info() {}, warn() {}, error: (_message, fields = {}) => void logged.push(fields) },
   buildInfo: {
@@ -110,7 +109,6 @@ const options: PrometheusOptions = {
     ['up', { type: 'gauge', help: 'Another one says so.', unit: '' }],
     ['up', { type: 'gauge', help: 'Whether it is up.', unit: '' }],
   ],
-  stats: () => storage.stats(),
   ruleGroups: () => groups,
   alerts: () => groups[0]?.rules.flatMap((rule) => (rule.kind === 'alerting' ? rule.alerts : [])) ?? [],
   targets: () => [

@@ -3,7 +3,6 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { Router, text } from 'express';
 import type { NextFunction, Request, Response } from 'express';
-import type { SeriesCatalogue } from '../../query/series-selector.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { FORM_BYTES_MAX, Parameters } from './parameters.ts';
@@ -16,16 +15,14 @@ import { labelNames, labelValues, metadataList, seriesList } from './series.ts';
 import { reply, replyError } from './reply.ts';
 import type { MetricMetadata } from './series.ts';
 import { buildInfoAnswer, targetsAnswer, tsdbAnswer } from './status.ts';
-import type { BuildInfo, StoreSize, Target } from './status.ts';
+import type { BuildInfo, Target } from './status.ts';
 
 /** What the routes read from; functions are called at each request and must be quick. */
 export interface PrometheusOptions extends QueryPorts {
-  readonly storage: SeriesCatalogue;
   readonly log: Logger;
   readonly buildInfo: BuildInfo;
   /** What is known about metrics; a name may come more than once. */
   metadata(this: void): Iterable<readonly [metric: string, entry: MetricMetadata]>;
-  stats(this: void): Promise<StoreSize>;
   ruleGroups(this: void): readonly RuleGroup[];
   alerts(this: void): readonly ActiveAlert[];
   targets(this: void): readonly Target[];
@@ -51,7 +48,7 @@ export function prometheusRouter(options: PrometheusOptions): Router {
     '/alerts': () => alertsAnswer(options.alerts()),
     '/targets': (parameters) => targetsAnswer(options.targets(), parameters),
     '/status/buildinfo': () => buildInfoAnswer(options.buildInfo),
-    '/status/tsdb': (parameters, signal) => tsdbAnswer(options, parameters, signal),
+    '/status/tsdb': (parameters, signal) => tsdbAnswer(answers, parameters, signal),
   };
   const router = Router({ caseSensitive: true, strict: true });
   router.use(text({ type: 'application/x-www-form-urlencoded', limit: FORM_BYTES_MAX }));

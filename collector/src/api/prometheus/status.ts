@@ -1,8 +1,8 @@
 /** `/status/buildinfo`, `/status/tsdb`, `/targets`. */
-import type { SeriesCatalogue } from '../../query/series-selector.ts';
+import type { Answers } from '../../query/answers.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
-import { invalidParameter, TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
+import { invalidParameter } from './parameters.ts';
 import type { Parameters } from './parameters.ts';
 
 /** Of the running program. There must be no further keys: with `features` Grafana takes us for Mimir. */
@@ -14,13 +14,6 @@ export interface BuildInfo {
   readonly buildDate: string;
   /** Prometheus names its compiler here, we the version of Node.js. */
   readonly goVersion: string;
-}
-
-/** How much the store holds; times are undefined when it is empty. */
-export interface StoreSize {
-  readonly seriesCount: number;
-  readonly oldestMs: number | undefined;
-  readonly newestMs: number | undefined;
 }
 
 /** A source of samples; for Rollcall an enrolled host. */
@@ -71,64 +64,16 @@ function targetJson({ job, instance, health, lastError, lastSampleMs, intervalMs
 const TOP_DEFAULT = 10;
 const TOP_MAX = 10_000;
 
-/** Series looked at for the tables of the largest; a larger store shows those of its first series. */
-const SERIES_MAX = 100_000;
-
 /**
- * `/status/tsdb`: sizes of the store and its largest names. Lists up to 100,000 series.
- * @throws AppError BAD_REQUEST
+ * `/status/tsdb`: sizes of the store and its largest names.
+ * @throws AppError BAD_REQUEST, and those of the store
  */
 export async function tsdbAnswer(
-  { storage, stats }: { readonly storage: SeriesCatalogue; readonly stats: () => Promise<StoreSize> },
+  answers: Pick<Answers, 'storeSizes'>,
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
   const top = parameters.limit('limit') || TOP_DEFAULT;
   if (top > TOP_MAX) throw invalidParameter('limit', `limit must not exceed ${TOP_MAX}`);
-  const { seriesCount, oldestMs, newestMs } = await stats();
-  const everything = { matcherSets: [], fromMs: TIME_MS_MIN, toMs: TIME_MS_MAX, limit: SERIES_MAX };
-  const counts = countLabels(await storage.series(everything, signal));
-  return answer({
-    headStats: {
-      numSeries: seriesCount,
-      numLabelPairs: counts.pairs.size,
-      chunkCount: 0,
-      minTime: oldestMs ?? 0,
-      maxTime: newestMs ?? 0,
-    },
-    seriesCountByMetricName: largest(counts.names, top),
-    labelValueCountByLabelName: largest(counts.values, top),
-    memoryInBytesByLabelName: largest(counts.bytes, top),
-    seriesCountByLabelValuePair: largest(counts.pairs, top),
-  });
-}
-
-type Counts = Map<string, number>;
-
-function countLabels(series: Awaited<ReturnType<SeriesCatalogue['series']>>) {
-  const counts = { names: new Map(), values: new Map(), bytes: new Map(), pairs: new Map() } satisfies Record<
-    string,
-    Counts
-  >;
-  for (const labels of series) {
-    increase(counts.names, labels.metricName);
-    for (const [name, value] of labels.entries()) {
-      const pair = `${name}=${value}`;
-      if (!counts.pairs.has(pair)) increase(counts.values, name);
-      increase(counts.pairs, pair);
-      increase(counts.bytes, name, value.length);
-    }
-  }
-  return counts;
-}
-
-function increase(counts: Counts, key: string, by = 1): void {
-  counts.set(key, (counts.get(key) ?? 0) + by);
-}
-
-function largest(counts: Counts, top: number): readonly { readonly name: string; readonly value: number }[] {
-  return [...counts]
-    .sort(([, left], [, right]) => right - left)
-    .slice(0, top)
-    .map(([name, value]) => ({ name, value }));
+  return answers.storeSizes(top, signal);
 }

@@ -1,10 +1,13 @@
 import type { AddressInfo } from 'node:net';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import express from 'express';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createAnswers } from '../../query/answers.ts';
+import { createQueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
 import { createMatcher } from '../../storage/matcher.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
@@ -13,7 +16,7 @@ import { decodeLabels } from '../../storage/remote-protocol/messages.ts';
 import { MessageReader, putMessage, putText } from '../../storage/remote-protocol/protobuf.ts';
 import { remoteRouter, type RemoteOptions } from './remote.ts';
 import { packSnappy, unpackSnappy } from '../../storage/remote-protocol/snappy.ts';
-import { readRequest, type RawMatcher } from './testing/read-request.ts';
+import { readRequest, type RawMatcher } from '../../storage/remote-protocol/testing/read-request.ts';
 import { PushedMetadata } from './metadata.ts';
 import {
   seriesIn,
@@ -41,7 +44,12 @@ async function serve(changes: Partial<RemoteOptions> = {}): Promise<string> {
   const router = remoteRouter({
     clock: new FakeClock(NOW_MS),
     log: silentLogger,
-    storage,
+    answers: createAnswers({
+      engine: createQueryEngine({ storage, clock: systemClock }),
+      storage,
+      extent: () => storage.stats(),
+      clock: systemClock,
+    }),
     append: (batch) => storage.append(batch),
     metadata: new PushedMetadata(),
     reserved: () => ({ has: (labels) => labels.get('instance') === 'web-1' }),
@@ -332,5 +340,77 @@ describe('remote read', () => {
     expect(await statusOf()).toBe(400);
     expect(await statusOf([0, 'a', 'b'], [0, 'a', 'b'], [0, 'a', 'b'])).toBe(413);
     expect(await statusOf([0, '__name__', 'm'])).toBe(400);
+  });
+
+  it('refuses a request that unpacks to more than matchers need', async () => {
+    const url = await serve({ limits: { readRequestBytes: 1_000 } });
+    expect((await send(url, packSnappy(Buffer.alloc(1_001)))).status).toBe(413);
+    expect((await send(url, Buffer.from('not snappy'))).status).toBe(400);
+    expect((await send(url, Buffer.alloc(0))).status).toBe(400);
+  });
+
+  it.each([
+    ['DRAINING', 503],
+    ['SLOW_DOWN', 503],
+    ['QUERY_FAILED', 503],
+    ['QUERY_LIMIT', 400],
+  ] as const)('says %s of who answers with %d', async (code, status) => {
+    const url = await serve({ answers: { remoteRead: () => Promise.reject(new AppError(code, 'reason')) } });
+    const response = await send(url, readRequest(EVER, [[0, '__name__', 'm']]));
+    expect([response.status, await response.text()]).toEqual([status, 'reason\n']);
+  });
+
+  it('ends what takes too long, and tells who answers', async () => {
+    const clock = new FakeClock(NOW_MS);
+    const { promise: asked, resolve: ask } = Promise.withResolvers<undefined>();
+    let reason: unknown;
+    const answers = {
+      remoteRead(_request: unknown, signal: AbortSignal) {
+        signal.addEventListener('abort', () => (reason = signal.reason), { once: true });
+        ask(undefined);
+        return new Promise<never>(() => {});
+      },
+    };
+    const url = await serve({ clock, answers, limits: { readMs: 1_000 } });
+    const answer = send(url, readRequest(EVER, [[0, '__name__', 'm']]));
+    await asked;
+    await clock.advance(1_000);
+    expect((await answer).status).toBe(503);
+    expect(reason).toMatchObject({ code: 'QUERY_TIMEOUT' });
+  });
+
+  it('breaks the connection when the answer fails in the middle', async () => {
+    async function* half(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+      yield Uint8Array.of(1, 2, 3);
+      await Promise.resolve();
+      throw new AppError('QUERY_FAILED', 'the thread failed');
+    }
+    const url = await serve({ answers: { remoteRead: () => Promise.resolve(half()) } });
+    const body = readRequest(EVER, [[0, '__name__', 'm']]);
+    await expect(send(url, body).then((response) => response.bytes())).rejects.toThrow(
+      /terminated|fetch failed/,
+    );
+  });
+
+  it('lets go of the rest when the client leaves', async () => {
+    const { promise: letGo, resolve: release } = Promise.withResolvers<string>();
+    async function* endless(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+      try {
+        for (;;) {
+          yield new Uint8Array(65_536);
+          await Promise.resolve();
+        }
+      } finally {
+        release('let go');
+      }
+    }
+    const url = await serve({ answers: { remoteRead: () => Promise.resolve(endless()) } });
+    const left = new AbortController();
+    const body = new Uint8Array(readRequest(EVER, [[0, '__name__', 'm']]));
+    const { signal } = left;
+    const response = await fetch(`${url}/read`, { method: 'POST', body, headers: WRITE_HEADERS, signal });
+    expect(response.status).toBe(200);
+    left.abort();
+    expect(await letGo).toBe('let go');
   });
 });

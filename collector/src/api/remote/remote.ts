@@ -3,25 +3,25 @@
  * whoever may read; writing changes what people see, so it needs an access token on every address, loopback too.
  * Source: prometheus.io/docs/specs/prw/remote_write_spec.
  */
+import { once } from 'node:events';
 import { withDeadline } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { raw, Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import type { Answers } from '../../query/answers.ts';
 import { Pacer } from '../../query/evaluation.ts';
-import type { StorageReader } from '../../storage/storage.ts';
 import { scopeGuard } from '../auth/guard.ts';
 import type { TokenVerdict } from '../auth/tokens.ts';
 import type { REMOTE_COUNTERS, RemoteCounters } from './counters.ts';
 import { REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
-import { readSamples } from './read.ts';
 import { Senders } from './senders.ts';
 import { unpackSnappy } from '../../storage/remote-protocol/snappy.ts';
 import { complaint, storeRequest, type WritePorts } from './write.ts';
 
 export interface RemoteOptions extends WritePorts {
   readonly log: Logger;
-  readonly storage: Pick<StorageReader, 'select'>;
+  readonly answers: Pick<Answers, 'remoteRead'>;
   readonly counters: RemoteCounters;
   /** Whether an access token is one for writing. */
   judgeWriter(this: void, token: string): TokenVerdict;
@@ -37,9 +37,11 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   BAD_REQUEST: 400,
   LIMIT_EXCEEDED: 413,
   QUERY_LIMIT: 400,
+  QUERY_FAILED: 503,
   QUERY_TIMEOUT: 503,
   QUERY_CANCELED: 499,
   SLOW_DOWN: 503,
+  DRAINING: 503,
   STORAGE_UNAVAILABLE: 503,
   STORE_FAILED: 503,
 };
@@ -99,15 +101,16 @@ async function write(
 async function read(context: Settled, request: Request, response: Response): Promise<void> {
   const left = new AbortController();
   response.once('close', () => left.abort());
-  const bytes = unpackSnappy(bodyOf(request), context.limits.unpackedBytes);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'remote read took too long: ask for less');
-  const deadline = { timeoutMs: context.limits.readMs, onTimeout };
-  const pieces = await withDeadline(context.clock, deadline, (timeout) => {
-    const signal = AbortSignal.any([left.signal, timeout]);
-    return readSamples(context, bytes, { signal, pacer: pacerOf(context, signal) });
-  });
+  const { answers, clock, limits } = context;
+  const pieces = await withDeadline(clock, { timeoutMs: limits.readMs, onTimeout }, (timeout) =>
+    answers.remoteRead({ body: bodyOf(request), limits }, AbortSignal.any([left.signal, timeout])),
+  );
   response.status(200).set({ 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'snappy' });
-  response.end(Buffer.concat(pieces));
+  for await (const piece of pieces) {
+    if (!response.write(piece)) await once(response, 'drain', { signal: left.signal });
+  }
+  response.end();
 }
 
 function pacerOf({ clock }: Settled, signal: AbortSignal): Pacer {
@@ -160,7 +163,11 @@ function counting(counters: RemoteCounters, name: keyof typeof REMOTE_COUNTERS):
 }
 
 function sendError(error: unknown, response: Response, log: Logger): void {
-  if (response.headersSent || response.destroyed) return;
+  if (response.headersSent || response.destroyed) {
+    // A part of an answer must not be taken for all of it.
+    response.destroy();
+    return;
+  }
   const status = statusOf(error);
   if (status >= 500 && !(error instanceof AppError)) {
     log.error('remote request failed', { error: describeError(error) });

@@ -17,7 +17,6 @@ import {
 import type { JournalReader, JournalSnapshot } from '../../journal/reader.ts';
 import type { SchemaCache } from '../../journal/schema-cache.ts';
 import { Labels, METRIC_NAME } from '../labels.ts';
-import type { Matcher } from '../matcher.ts';
 import type {
   AppendResult,
   AppendSeries,
@@ -28,7 +27,6 @@ import type {
   StorageStats,
 } from '../storage.ts';
 import { toBlock } from './block.ts';
-import type { BlockFile } from './block-file.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SeriesCollector, type Column } from './collect.ts';
@@ -36,8 +34,9 @@ import { JoinedTimes, type GrowingSeries } from './growing-series.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn, groupsIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
+import { HostSearch } from './host-search.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
-import { KnownMatches, newMatch, seriesOf, type FoundHost, type KnownMatch } from './known-matches.ts';
+import { newMatch, seriesOf, type FoundHost } from './known-matches.ts';
 import { entryOf, labelsOf, type Identity } from './matching.ts';
 import { lastSampleOf, matchersOfAll, seriesPerRead } from './own-last.ts';
 import { OwnSeriesWriter, type LastSample } from './own-series.ts';
@@ -45,6 +44,7 @@ import { Pace, sortInTurns } from './pace.ts';
 import { RecentColumns } from './recent-columns.ts';
 import { coarsestFor, segmentsOf } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
+import { storeStats } from './stats.ts';
 import { RecentWindow } from './window.ts';
 
 export interface EmbeddedOptions {
@@ -117,17 +117,11 @@ class Embedded implements EmbeddedStorage {
   readonly capabilities = { isDurable: true, hasStaleMarkers: true };
   readonly #options: EmbeddedOptions;
   readonly #limits: EmbeddedLimits;
-  #catalogue = new Catalogue();
-  #refreshes = 0;
+  readonly #hosts: HostSearch;
   readonly #window: RecentWindow;
   readonly #hasAgentsInWindow: boolean;
   readonly #recent: RecentColumns | undefined;
   readonly #blocks: BlockSet | undefined;
-  readonly #matches = new KnownMatches();
-  readonly #strangers = new WeakMap<
-    BlockFile,
-    { readonly version: string; readonly hosts: readonly string[] }
-  >();
   readonly #own: OwnSeriesWriter;
   readonly #stopListening: () => void;
 
@@ -135,10 +129,12 @@ class Embedded implements EmbeddedStorage {
     this.#options = options;
     this.#limits = { ...EMBEDDED_LIMITS, ...options.limits };
     this.#blocks = options.blocks;
+    const catalogue = new Catalogue();
+    this.#hosts = new HostSearch(catalogue, options);
     const snapshot = options.reader.snapshot();
     let sealedToMs = Number.NEGATIVE_INFINITY;
     try {
-      this.#catalogue.load(snapshot.lanes(), snapshot.schemaUses());
+      catalogue.load(snapshot.lanes(), snapshot.schemaUses());
       sealedToMs = sealedTo(snapshot.blocks());
     } finally {
       snapshot.close();
@@ -148,12 +144,12 @@ class Embedded implements EmbeddedStorage {
       options.windowHosts === 'columns'
         ? new RecentColumns(this.#limits, options.clock, snapshot.lastPos)
         : undefined;
-    const own = this.#catalogue.hosts.get(COLLECTOR_AGENT_ID);
+    const own = catalogue.hosts.get(COLLECTOR_AGENT_ID);
     // Of a host that is left out nothing ever comes in.
     const newHostFromMs = this.#hasAgentsInWindow ? sealedToMs : Number.POSITIVE_INFINITY;
     this.#window = new RecentWindow(this.#limits, options.clock, newHostFromMs);
     this.#window.startHost(COLLECTOR_AGENT_ID, sealedToMs);
-    for (const host of this.#catalogue.hosts.values()) {
+    for (const host of catalogue.hosts.values()) {
       if (this.#hasAgentsInWindow || host === own)
         this.#window.startHost(host.agentId, Math.max(sealedToMs, endOf(host) + 1));
     }
@@ -233,35 +229,13 @@ class Embedded implements EmbeddedStorage {
 
   // oxlint-disable-next-line typescript/require-await -- the seam is asynchronous
   async stats(): Promise<StorageStats> {
-    let seriesCount = 0;
-    let oldestMs: number | undefined;
-    let newestMs: number | undefined;
-    for (const host of this.#catalogue.hosts.values()) {
-      seriesCount += seriesInForce(host);
-      for (const lane of host.lanes.values()) {
-        oldestMs = Math.min(oldestMs ?? lane.oldestMs, lane.oldestMs);
-        newestMs = Math.max(newestMs ?? lane.newestMs, lane.newestMs);
-      }
-    }
-    let sampleCount = this.#options.journal.stats().samples;
-    let diskBytes = this.#options.reader.fileBytes();
-    const snapshot = this.#options.reader.snapshot();
-    const rows = snapshot.blocks();
-    sampleCount -= snapshot.sealedSamples;
-    snapshot.close();
-    for (const { resolution, bytes, samples, firstMs, lastMs } of rows) {
-      diskBytes += bytes;
-      if (resolution === 'raw') sampleCount += samples;
-      oldestMs = Math.min(oldestMs ?? firstMs, firstMs);
-      // A rollup is dated with the end of its span.
-      if (resolution === 'raw') newestMs = Math.max(newestMs ?? lastMs, lastMs);
-    }
-    return { seriesCount, sampleCount, diskBytes, oldestMs, newestMs };
+    const { journal, reader } = this.#options;
+    return storeStats(this.#hosts.catalogue, { journal, reader });
   }
 
   async prune(olderThanMs: number, signal: AbortSignal): Promise<PruneResult> {
     const result = await this.#options.journal.prune(olderThanMs, signal);
-    this.#catalogue.prune(olderThanMs);
+    this.#hosts.catalogue.prune(olderThanMs);
     return result;
   }
 
@@ -276,8 +250,7 @@ class Embedded implements EmbeddedStorage {
     try {
       const catalogue = new Catalogue();
       catalogue.load(snapshot.lanes(), snapshot.schemaUses());
-      this.#catalogue = catalogue;
-      this.#refreshes++;
+      this.#hosts.replace(catalogue);
       this.#recent?.refresh(catalogue.hosts);
       if (this.#hasAgentsInWindow) this.#window.forgetOthers(catalogue.hosts, sealedTo(snapshot.blocks()));
     } finally {
@@ -287,7 +260,7 @@ class Embedded implements EmbeddedStorage {
 
   #add(ticks: readonly CommittedSamples[]): void {
     for (const tick of ticks) {
-      this.#catalogue.add(tick);
+      this.#hosts.catalogue.add(tick);
       const isOwn = tick.agentId === COLLECTOR_AGENT_ID;
       if (!isOwn) this.#recent?.add(tick);
       if (!isOwn && !this.#hasAgentsInWindow) continue;
@@ -316,15 +289,12 @@ class Embedded implements EmbeddedStorage {
 
   async #collect(request: SelectRequest, collector: SeriesCollector, source: ReadSource): Promise<void> {
     const { view, pace } = source;
-    const known = this.#known(request.matchers);
-    if (known.hosts === undefined) {
-      known.hosts = await this.#foundHosts(this.#catalogue.hosts.values(), known, pace);
-      known.weight += known.hosts.length;
-    }
+    const known = this.#hosts.known(request.matchers);
+    const inCatalogue = await this.#hosts.inCatalogue(known, pace);
     const parts = partsOf(view, request, coarsestFor(request.hints));
-    const onlyInFiles = this.#hostsOnlyIn(parts.flatMap(({ files }) => files));
-    const others = await this.#foundHosts(onlyInFiles, { ...known }, pace);
-    await this.#collectOf([...known.hosts, ...others], { request, parts, collector, source });
+    const files = parts.flatMap((part) => part.files);
+    const onlyInFiles = await this.#hosts.onlyIn(files, known, pace);
+    await this.#collectOf([...inCatalogue, ...onlyInFiles], { request, parts, collector, source });
   }
 
   /** Collects what fits of these hosts. */
@@ -355,7 +325,7 @@ class Embedded implements EmbeddedStorage {
         return columns;
       };
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
-      const hostCount = this.#catalogue.hosts.size;
+      const hostCount = this.#hosts.catalogue.hosts.size;
       const columns = isOwn
         ? undefined
         : (fromMs: number) => this.#recent?.of(host, { snapshot, fromMs, sealedToMs, samplers, hostCount });
@@ -368,71 +338,6 @@ class Embedded implements EmbeddedStorage {
         else await addRollupPart(reading, { part, groups: wanted });
       }
     }
-  }
-
-  /** What is known of matchers, if it is still good. */
-  #known(matchers: readonly Matcher[]): KnownMatch {
-    const { identitiesVersion } = this.#options;
-    if (identitiesVersion === undefined) return newMatch(matchers);
-    return this.#matches.of(matchers, `${identitiesVersion()} ${this.#catalogueVersion}`);
-  }
-
-  /** Those of the hosts that are known and whose identity fits. */
-  async #foundHosts(
-    hosts: Iterable<CatalogueHost>,
-    by: KnownMatch,
-    pace: Pace,
-  ): Promise<readonly FoundHost[]> {
-    const all: FoundHost[] = [];
-    for (const host of hosts) {
-      if (pace.isDue) await pace.rest();
-      const found = this.#found(host, by);
-      if (found !== undefined) all.push(found);
-    }
-    return all;
-  }
-
-  /** All hosts with samples, in memory or in one of the files. */
-  *#hostsIn(files: readonly BlockFile[]): Iterable<CatalogueHost> {
-    yield* this.#catalogue.hosts.values();
-    yield* this.#hostsOnlyIn(files);
-  }
-
-  /** Hosts of which nothing but sealed samples is left. */
-  *#hostsOnlyIn(files: readonly BlockFile[]): Iterable<CatalogueHost> {
-    const seen = new Set<string>();
-    for (const file of files) {
-      for (const agentId of this.#strangersIn(file)) {
-        if (seen.has(agentId)) continue;
-        seen.add(agentId);
-        yield { agentId, lanes: new Map() };
-      }
-    }
-  }
-
-  /** Hosts of a file that are not in the catalogue. They are nearly always none, and looking for them takes long. */
-  #strangersIn(file: BlockFile): readonly string[] {
-    const version = this.#catalogueVersion;
-    let strangers = this.#strangers.get(file);
-    if (strangers?.version !== version) {
-      const hosts = [...file.hostIds()].filter((agentId) => !this.#catalogue.hosts.has(agentId));
-      strangers = { version, hosts };
-      this.#strangers.set(file, strangers);
-    }
-    return strangers.hosts;
-  }
-
-  /** Another one whenever a host came or went. */
-  get #catalogueVersion(): string {
-    return `${this.#refreshes} ${this.#catalogue.version}`;
-  }
-
-  /** The host with its identity, unless it is not known or its identity does not fit. */
-  #found(host: CatalogueHost, by: KnownMatch): FoundHost | undefined {
-    const identity = host.agentId === COLLECTOR_AGENT_ID ? [] : this.#options.identityOf(host.agentId);
-    if (identity === undefined) return undefined;
-    const match = by.matching.host(identity);
-    return match === undefined ? undefined : { by, host, identity, match, labels: new Map() };
   }
 
   /** Gives every schema that has fitting series to `take`, once per host and matcher set. */
@@ -453,9 +358,9 @@ class Embedded implements EmbeddedStorage {
     const sets = request.matcherSets.length === 0 ? [[]] : request.matcherSets;
     for (const matchers of sets) {
       const by = newMatch(matchers);
-      for (const host of this.#hostsIn(files)) {
+      for (const host of this.#hosts.all(files)) {
         if (pace.isDue) await pace.rest();
-        const found = this.#found(host, by);
+        const found = this.#hosts.found(host, by);
         if (found === undefined) continue;
         const schemas = new Set<Schema>();
         eachSchemaIn(host, request, (schema) => schemas.add(schema));
@@ -486,8 +391,8 @@ class Embedded implements EmbeddedStorage {
     const agentId = COLLECTOR_AGENT_ID;
     const range = { fromMs, toMs: Number.MAX_SAFE_INTEGER };
     const request = { matchers: matchersOfAll(list), ...range, samplesMax: Number.POSITIVE_INFINITY };
-    const host = this.#catalogue.hosts.get(agentId) ?? { agentId, lanes: new Map() };
-    const own = this.#found(host, newMatch(request.matchers));
+    const host = this.#hosts.catalogue.hosts.get(agentId) ?? { agentId, lanes: new Map() };
+    const own = this.#hosts.found(host, newMatch(request.matchers));
     if (own === undefined) return [];
     return this.#onSnapshot(this.#pace(new AbortController().signal), async (source) => {
       const collector = new SeriesCollector(request.samplesMax);
@@ -533,20 +438,6 @@ function endOf(host: CatalogueHost): number {
   let endMs = Number.NEGATIVE_INFINITY;
   for (const lane of host.lanes.values()) endMs = Math.max(endMs, lane.newestMs + lane.offsetMsMax);
   return endMs;
-}
-
-/** Series of the schemas that the host used last, one per sampler. */
-function seriesInForce(host: CatalogueHost): number {
-  const newest = new Map<string, { readonly schema: Schema; readonly lastMs: number }>();
-  for (const { uses } of host.lanes.values()) {
-    for (const use of uses.values()) {
-      const known = newest.get(use.schema.sampler);
-      if (known === undefined || use.lastMs >= known.lastMs) newest.set(use.schema.sampler, use);
-    }
-  }
-  let count = 0;
-  for (const { schema } of newest.values()) count += schema.seriesCount;
-  return count;
 }
 
 function valueOf(schema: Schema, index: number, name: string): string {

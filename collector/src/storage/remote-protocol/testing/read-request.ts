@@ -1,7 +1,7 @@
 /** Read requests for tests and benchmarks. */
 import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
-import { putKey, putMessage, putText, WIRE } from '../../../storage/remote-protocol/protobuf.ts';
-import { packSnappy } from '../../../storage/remote-protocol/snappy.ts';
+import { putKey, putMessage, putText, WIRE } from '../protobuf.ts';
+import { packSnappy } from '../snappy.ts';
 
 /** A LabelMatcher; types are 0 `=`, 1 `!=`, 2 `=~`, 3 `!~`, and what a test wants to see refused. */
 export type RawMatcher = readonly [type: number, name: string, value: string];
