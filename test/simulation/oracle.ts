@@ -47,6 +47,8 @@ const TIME_ERROR_MS_MAX = 8_000;
 
 /** What must have happened before a loss may be declared for this reason. */
 const CAUSES: Readonly<Record<number, readonly Fault[]>> = {
+  // A clock set ten years ahead, when the machine boots again: nobody but the collector could know better.
+  [GAP_REASON.AGE]: ['clock of an agent'],
   [GAP_REASON.BYTES]: ['small spool', ...TO_MEMORY],
   [GAP_REASON.COLLECTOR_ROLLBACK]: ['collector rollback', 'spool set back', 'clone of an agent'],
   [GAP_REASON.CORRUPT]: ['bit rot', 'failing reads'],
