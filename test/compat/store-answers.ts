@@ -28,12 +28,12 @@ export async function answers(
   const found: Record<string, unknown> = {};
   for (const query of INSTANTS) {
     const { value } = await engine.instant(query, { timeMs: toMs }, forever);
-    found[query] = JSON.parse([...encodeQueryValue(value)].join(''));
+    found[query] = JSON.parse(Buffer.concat([...encodeQueryValue(value)]).toString());
     expect(found[query]).toMatchObject({ result: expect.arrayContaining([expect.anything()]) });
   }
   const range = { startMs: toMs - 5_000, endMs: toMs, stepMs: 1_000 };
   const { value } = await engine.range(RANGE, range, forever);
-  found[RANGE] = JSON.parse([...encodeQueryValue(value)].join(''));
+  found[RANGE] = JSON.parse(Buffer.concat([...encodeQueryValue(value)]).toString());
   const request = { matcherSets: [[createMatcher('instance', '=', 'killed')]], limit: 0 };
   const rangeMs = { fromMs: toMs - 60_000, toMs };
   found[LABEL] = await storage.labelValues(LABEL, { ...request, ...rangeMs }, forever);
