@@ -173,8 +173,7 @@ describe.each(NAMES.filter((name) => ELSEWHERE[name] === undefined))('%s', (name
     const before = await told(named(name, clock), host);
     rewrite((content) => content.replace(NUMBER, '1'))(host, files);
     const after = await told(named(name, clock), host);
-    if (hasNumbers) expect(after).not.toEqual(before);
-    else expect(after).toEqual(before);
+    expect(after.join('\n') === before.join('\n')).toBe(!hasNumbers);
   });
 });
 

@@ -156,6 +156,7 @@ describe('LineEncoder', () => {
       'time',
       'x',
       '_',
+      '__proto__',
       '🌞',
       'é',
     );

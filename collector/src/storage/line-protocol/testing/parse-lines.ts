@@ -16,23 +16,29 @@ export function parseLine(line: string): ParsedPoint {
   const [measurement = '', ...tagTexts] = splitUnescaped(key, ',');
   if (measurement === '') throw new Error(`unable to parse '${line}': missing measurement`);
   if (measurement.startsWith('#')) throw new Error(`unable to parse '${line}': a comment`);
-  const tags: Record<string, string> = {};
+  // Not an object: a tag may be called `__proto__`.
+  const tags = new Map<string, string>();
   for (const text of tagTexts) {
     const [name, value] = pairOf(text, line, 'tag');
     if (value.endsWith('\\')) throw new Error(`unable to parse '${line}': invalid tag format`);
-    if (Object.hasOwn(tags, name)) throw new Error(`unable to parse '${line}': duplicate tags`);
-    tags[name] = value;
+    if (tags.has(name)) throw new Error(`unable to parse '${line}': duplicate tags`);
+    tags.set(name, value);
   }
-  const fields: Record<string, number> = {};
+  const fields = new Map<string, number>();
   for (const text of splitUnescaped(fieldText, ',')) {
     const [name, value] = pairOf(text, line, 'field');
     if (!/^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/.test(value))
       throw new Error(`unable to parse '${line}': invalid number`);
     if (name === 'time') throw new Error(`unable to parse '${line}': invalid field name`);
-    fields[name] = Number(value);
+    fields.set(name, Number(value));
   }
   if (!/^\d{1,13}$/.test(timeText)) throw new Error(`unable to parse '${line}': bad timestamp`);
-  return { measurement: measurement.replaceAll(/\\([, ])/g, '$1'), tags, fields, timeMs: Number(timeText) };
+  return {
+    measurement: measurement.replaceAll(/\\([, ])/g, '$1'),
+    tags: Object.fromEntries(tags),
+    fields: Object.fromEntries(fields),
+    timeMs: Number(timeText),
+  };
 }
 
 function pairOf(text: string, line: string, what: 'tag' | 'field'): readonly [string, string] {
