@@ -60,6 +60,8 @@ describe.skipIf(vmagent.path === null)(`vmagent${vmagent.note}`, () => {
         `-remoteWrite.url=${collector.url}/api/v1/write`,
         `-remoteWrite.bearerToken=${token}`,
         '-remoteWrite.flushInterval=200ms',
+        // With more of them, requests overtake one another on a busy machine.
+        '-remoteWrite.queues=1',
         `-remoteWrite.tmpDataPath=${join(folder.path, 'vmagent')}`,
       ],
       `http://${address}/health`,
