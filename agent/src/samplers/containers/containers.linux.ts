@@ -16,9 +16,10 @@ import { Container, CONTAINER_METRIC_NAMES } from './container.linux.ts';
 import {
   findContainers,
   firstProcess,
-  hostNamespace,
-  ownNetworkPath,
   type FoundContainer,
+  hostNamespace,
+  listOrNone,
+  ownNetworkPath,
 } from './find.linux.ts';
 import { LIST_REQUEST, NO_NAMES, parseContainerList, parseLogNames, type ContainerNames } from './names.ts';
 
@@ -196,15 +197,6 @@ function socketPaths(host: Host): readonly string[] {
   const users = host.has(USERS) ? listOrNone(host, USERS).filter((name) => /^\d+$/.test(name)) : [];
   const ofUsers = users.flatMap((user) => USER_SOCKETS.map((socket) => `${USERS}/${user}/${socket}`));
   return [...SOCKETS, ...ofUsers].filter((path) => host.has(path)).slice(0, SOCKETS_MAX);
-}
-
-function listOrNone(host: Host, path: string): readonly string[] {
-  try {
-    return host.list(path);
-  } catch (error) {
-    if (error instanceof HostError) return [];
-    throw error;
-  }
 }
 
 function readUptime(host: Host): number {

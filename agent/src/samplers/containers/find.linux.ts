@@ -35,8 +35,8 @@ export function findContainers(host: Host): readonly FoundContainer[] {
   return found.sort((left, right) => (left.path < right.path ? -1 : 1));
 }
 
-/** Groups go away while they are looked for, and those of other users may be closed to us. */
-function listOrNone(host: Host, path: string): readonly string[] {
+/** Names in a folder, none where it cannot be read: groups go away while they are looked for, those of others may be closed. */
+export function listOrNone(host: Host, path: string): readonly string[] {
   try {
     return host.list(path);
   } catch (error) {
