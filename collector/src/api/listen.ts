@@ -1,5 +1,10 @@
 /** Binding a server to its address, with errors that say what to do. */
 import type { Server as HttpServer } from 'node:http';
+import {
+  createServer as createSocketServer,
+  type ListenOptions,
+  type Server as SocketServer,
+} from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { AppError, describeError, systemErrorCode } from '@rollcall/shared/lib/errors.ts';
 
@@ -12,6 +17,12 @@ export interface BoundServer {
 
 /** Connections that may wait to be accepted; a fleet that comes back must not wait for its SYNs to be sent again. */
 const BACKLOG = 4_096;
+/**
+ * Sockets that listen at the address. Each takes one connection in a turn of the event loop (libuv 1.52, uv__server_io), so
+ * that a single one would let in as many agents a second as there are turns: a hundred in a busy collector. With eight of
+ * them, logins take about as long as everything else in a turn.
+ */
+const ACCEPTORS = 8;
 
 /** @throws AppError PORT_TAKEN, BAD_CONFIG (the address is not one of this machine, or not allowed) */
 export async function listen(
@@ -19,14 +30,9 @@ export async function listen(
   address: { readonly host: string; readonly port: number },
 ): Promise<BoundServer> {
   const shown = `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+  let servers: readonly SocketServer[];
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port: address.port, host: address.host, backlog: BACKLOG }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
+    servers = await bindAll(server, address);
   } catch (error) {
     if (systemErrorCode(error) === 'EADDRINUSE') {
       throw new AppError(
@@ -36,15 +42,70 @@ export async function listen(
     }
     throw new AppError('BAD_CONFIG', `cannot listen on ${shown}: ${describeError(error)}`);
   }
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  const port = portOf(server) ?? address.port;
   const scheme = server instanceof TlsServer ? 'https' : 'http';
   return {
     url: `${scheme}://${shown.replace(/:\d+$/, '')}:${port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: async () => {
+      const closed = Promise.all(servers.map(close));
+      server.closeAllConnections();
+      await closed;
+    },
   };
+}
+
+/** @returns `server` and those that take connections for it; alone where the system cannot share an address */
+async function bindAll(
+  server: HttpServer,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<readonly SocketServer[]> {
+  if (port !== 0) {
+    // Those who share an address do not keep each other out: a second collector is only met by asking for it alone.
+    const probe = createSocketServer();
+    await bind(probe, { host, port });
+    await close(probe);
+  }
+  try {
+    await bind(server, { host, port, backlog: BACKLOG, reusePort: true });
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOTSUP') throw error;
+    await bind(server, { host, port, backlog: BACKLOG });
+    return [server];
+  }
+  const servers: SocketServer[] = [server];
+  try {
+    while (servers.length < ACCEPTORS) {
+      // As an HTTP server has them.
+      const acceptor = createSocketServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+        server.emit('connection', socket),
+      );
+      await bind(acceptor, { host, port: portOf(server) ?? port, backlog: BACKLOG, reusePort: true });
+      servers.push(acceptor);
+    }
+  } catch (error) {
+    await Promise.all(servers.map(close));
+    throw error;
+  }
+  return servers;
+}
+
+async function bind(server: SocketServer, options: ListenOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function close(server: SocketServer): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+function portOf(server: SocketServer): number | undefined {
+  const bound = server.address();
+  return typeof bound === 'object' && bound !== null ? bound.port : undefined;
 }
