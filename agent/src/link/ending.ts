@@ -166,7 +166,8 @@ export function end(state: SessionState, at: Moment, ending: Ending, effects: re
   return {
     state: {
       ...memory,
-      attempt: memory.attempt + 1,
+      // Whoever was told when to come back did nothing wrong; the next failure counts as if it had not been there.
+      attempt: ending.window === undefined ? memory.attempt + 1 : memory.attempt,
       phase: isDormant ? 'DORMANT' : 'BACKOFF',
       wakeAtMs: at.monoMs + delayMs,
     },

@@ -392,6 +392,13 @@ describe('coming back', () => {
     expect(delayMs(run([...before, event]))).toBe(expected);
   });
 
+  it('does not back off further because it was told to wait', () => {
+    const refused = run([...DIALLING, { kind: 'refused', statusCode: 503, retryAfterMs: 9_000 }]).state;
+    expect(refused.attempt).toBe(0);
+    const without = run([...DIALLING, { kind: 'refused', statusCode: 503, retryAfterMs: undefined }]).state;
+    expect(without.attempt).toBe(1);
+  });
+
   it('waits at least a minute after a certificate that is not trusted', () => {
     const result = run([...DIALLING, { kind: 'failed', isCertificate: true, text: 'no' }]);
     expect(delayMs(result)).toBeGreaterThanOrEqual(60_000);
