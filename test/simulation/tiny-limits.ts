@@ -14,4 +14,4 @@ Object.assign(LIMITS, {
   schemasPerEpoch: 8,
 });
 
-Object.assign(JOURNAL_LIMITS, { groupRecords: 8, groupBytes: 2_048, oldSchemasPerLane: 2 });
+Object.assign(JOURNAL_LIMITS, { groupRecords: 8, groupBytes: 2_048, groupLanes: 3, oldSchemasPerLane: 2 });

@@ -27,7 +27,8 @@ export class CommitGroup {
   }
 
   get isFull(): boolean {
-    return this.#entryCount >= JOURNAL_LIMITS.groupRecords || this.#bytes >= JOURNAL_LIMITS.groupBytes;
+    const { groupRecords, groupBytes, groupLanes } = JOURNAL_LIMITS;
+    return this.#entryCount >= groupRecords || this.#bytes >= groupBytes || this.#members.size >= groupLanes;
   }
 
   get #entryCount(): number {

@@ -1,6 +1,6 @@
 /** The journal's database on node:sqlite. Statements are prepared once; a commit is one synchronous transaction. */
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
-import { decodeSchema } from '@rollcall/shared/protocol/schema.ts';
+import { decodeSchema, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { SQLOutputValue, StatementSync } from 'node:sqlite';
 import { openDatabase, type Database } from '../state/database.ts';
 import { decodeBootTimes } from './boot-time.ts';
@@ -30,6 +30,7 @@ interface Reads {
   readonly crc: StatementSync;
   readonly inForce: StatementSync;
   readonly number: StatementSync;
+  readonly schemaBytes: StatementSync;
   readonly lost: StatementSync;
   readonly samplesAfter: StatementSync;
 }
@@ -178,13 +179,18 @@ class SqliteStore implements JournalStore {
     const hash = blobOf(row, 'hash').toString('hex');
     return {
       number: countOf(row, 'number'),
-      // The permissive rules: the schema was judged by its origin's rules when it came.
-      schema:
-        this.#schemas.get(hash) ?? this.#schemas.intern(decodeSchema(blobOf(row, 'bytes'), 'collector')),
+      schema: this.#schemas.get(hash) ?? this.#readSchema(countOf(row, 'schema')),
       declaredSeq: countOf(row, 'declared_seq'),
       firstMs: numberOf(row, 'first_ms'),
       lastMs: numberOf(row, 'last_ms'),
     };
+  }
+
+  /** The bytes are asked for by themselves: a whole fleet that logs in has the same schemas, kilobytes each. */
+  #readSchema(schemaId: number): HashedSchema {
+    const bytes = blobOf(this.#reads.schemaBytes.get(schemaId) ?? {}, 'bytes');
+    // The permissive rules: the schema was judged by its origin's rules when it came.
+    return this.#schemas.intern(decodeSchema(bytes, 'collector'));
   }
 }
 
@@ -195,7 +201,7 @@ function openJournalDatabase(path: string): Database {
 }
 
 function prepareReads({ connection }: Database): Reads {
-  const schemaColumns = `n.number, n.declared_seq, n.first_ms, n.last_ms, s.hash, s.bytes`;
+  const schemaColumns = `n.number, n.schema, n.declared_seq, n.first_ms, n.last_ms, s.hash`;
   return {
     lanes: connection.prepare(`SELECT * FROM lanes WHERE agent = ? ORDER BY id`),
     crc: connection.prepare(`SELECT crc FROM records WHERE lane = ? AND seq = ?`),
@@ -208,6 +214,7 @@ function prepareReads({ connection }: Database): Reads {
       `SELECT ${schemaColumns} FROM schema_numbers n JOIN schemas s ON s.id = n.schema
        WHERE n.lane = ? AND n.number = ?`,
     ),
+    schemaBytes: connection.prepare(`SELECT bytes FROM schemas WHERE id = ?`),
     lost: connection.prepare(
       `SELECT g.reason, sum(g.samples) AS samples FROM gaps g JOIN lanes l ON l.id = g.lane
        WHERE l.agent = ? GROUP BY g.reason`,
