@@ -108,6 +108,21 @@ describe('Hosts', () => {
     expect(setUp(database).hosts.get(id)?.generation).toBe(3);
   });
 
+  it('writes a fleet that came back in portions, and all that is left when it stops', async () => {
+    const { add, hosts, database, clock } = setUp();
+    const ids = Array.from({ length: 600 }, (_, index) => add(`web-${index}`).id);
+    for (const id of ids) hosts.setGeneration(id, 2);
+    const written = (): number =>
+      Number(
+        database.connection.prepare('SELECT count(*) AS n FROM hosts WHERE generation = 2').get()?.['n'],
+      );
+    hosts.start();
+    await clock.advance(1_000);
+    expect(written()).toBe(500);
+    hosts.close();
+    expect(written()).toBe(600);
+  });
+
   it('tells who came and went', () => {
     const { add, hosts } = setUp();
     const changes: HostChange[] = [];

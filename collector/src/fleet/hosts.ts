@@ -14,6 +14,8 @@ import type { Database } from '../state/database.ts';
 import { bytesOf, integerOf, integerOrNull, textOf, textOrNull, type Row } from './row.ts';
 
 const FLUSH_INTERVAL_MS = 1_000;
+/** Written in one go while the collector runs, some 5 ms; what a fleet that came back has to tell takes some seconds. */
+const FLUSH_HOSTS_MAX = 500;
 const NAME_LENGTH_MAX = 200;
 const TEXT_LENGTH_MAX = 256;
 
@@ -273,19 +275,25 @@ export class Hosts {
       FLUSH_INTERVAL_MS,
       () => {
         this.#timer = undefined;
-        this.flush();
+        this.#write(FLUSH_HOSTS_MAX);
         this.start();
       },
       { isBackground: true },
     );
   }
 
-  /** Writes what changed. A failure is logged when it starts and ends; what was not written is tried again. */
+  /** Writes all that changed. A failure is logged when it starts and ends; what was not written is tried again. */
   flush(): void {
-    if (this.#dirty.size === 0) return;
+    this.#write(this.#dirty.size);
+  }
+
+  /** Writes what changed of so many hosts, those first that have waited longest. */
+  #write(hostsMax: number): void {
+    const ids = [...this.#dirty].slice(0, hostsMax);
+    if (ids.length === 0) return;
     try {
-      this.#database.transaction(() => this.#writeDirty());
-      this.#dirty.clear();
+      this.#database.transaction(() => this.#writeHosts(ids));
+      for (const id of ids) this.#dirty.delete(id);
       if (this.#isFlushFailing) this.#log.info('host records are written again');
       this.#isFlushFailing = false;
     } catch (error) {
@@ -303,12 +311,12 @@ export class Hosts {
     this.flush();
   }
 
-  #writeDirty(): void {
+  #writeHosts(ids: readonly string[]): void {
     const update = this.#database.connection.prepare(
       `UPDATE hosts SET boot_id = ?, os_platform = ?, os_name = ?, os_kernel = ?, os_arch = ?, agent_version = ?,
          generation = ?, must_rotate_epoch = ?, conflict_ms = ?, last_seen_ms = ? WHERE id = ?`,
     );
-    for (const id of this.#dirty) {
+    for (const id of ids) {
       const host = this.#byId.get(id);
       if (host === undefined) continue;
       const { os } = host;

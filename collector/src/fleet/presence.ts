@@ -266,22 +266,29 @@ export class PresenceWatch {
   }
 
   #tick(): void {
-    this.#nowMs();
+    const nowMs = this.#nowMs();
     this.#tickDueMonoMs = this.#clock.monoMs() + this.#settings.tickMs;
     this.#judgeMass();
     const wallMs = this.#clock.wallMs();
     const hasWork = this.#plannedWork?.(wallMs);
     for (const [hostId, watched] of this.#watched) {
-      // Before the time that a farewell gives runs out, and after the silence was noticed.
-      if (watched.presence.state === 'planned')
-        this.#step(hostId, hasWork?.(hostId) === true ? WORK : NO_WORK);
-      this.#step(hostId, TICK);
-      const { state } = watched.presence;
-      if ((state === 'suspect' || state === 'down') && hasWork?.(hostId) === true) this.#step(hostId, WORK);
+      const { state, untilMs } = watched.presence;
+      // Nearly all hosts, once a second: there, or not missed yet.
+      const isQuiet = (state === 'up' || state === 'unknown') && nowMs < untilMs;
+      if (!isQuiet) this.#lookAt(hostId, watched, hasWork?.(hostId) === true);
       if (Math.abs(wallMs - watched.writtenSeenMs) >= SEEN_WRITE_MS) this.#recordSeen(hostId, watched);
     }
     if (this.#history.hasUnwritten || Math.abs(wallMs - this.#writtenWatchedMs) >= WATCHED_WRITE_MS)
       this.#write();
+  }
+
+  /** What time, and planned work that is or is not going on, make of a host. */
+  #lookAt(hostId: string, watched: Watched, hasWork: boolean): void {
+    // Before the time that a farewell gives runs out, and after the silence was noticed.
+    if (watched.presence.state === 'planned') this.#step(hostId, hasWork ? WORK : NO_WORK);
+    this.#step(hostId, TICK);
+    const { state } = watched.presence;
+    if ((state === 'suspect' || state === 'down') && hasWork) this.#step(hostId, WORK);
   }
 
   #judgeMass(): void {
