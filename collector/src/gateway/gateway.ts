@@ -187,6 +187,8 @@ class AgentGateway implements Gateway {
       refuseUpgrade(socket, refusal, passes ? this.#retryAfterSeconds() : undefined);
       return true;
     }
+    // The answer and the CHALLENGE that follows at once leave in one piece.
+    socket.cork();
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       this.#options.counters.count('upgrades_total', 'accepted');
       const peer = {
@@ -197,6 +199,7 @@ class AgentGateway implements Gateway {
       };
       this.#connections.add(new Connection(this.#shared, peer));
     });
+    socket.uncork();
     return true;
   }
 
