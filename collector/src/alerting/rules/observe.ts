@@ -36,10 +36,24 @@ export interface Observation {
   readonly sights: ReadonlyMap<string, Sight>;
 }
 
-/** The hosts of one moment, by id and by name. */
-export interface HostIndex {
-  readonly byId: ReadonlyMap<string, HostPresence>;
-  readonly byName: ReadonlyMap<string, HostPresence>;
+/** The hosts of one moment, all of them, by id and by name; the maps are made for whoever looks one up. */
+export class HostIndex {
+  readonly all: readonly HostPresence[];
+  #byId: ReadonlyMap<string, HostPresence> | undefined;
+  #byName: ReadonlyMap<string, HostPresence> | undefined;
+
+  /** @param hosts must not change afterwards */
+  constructor(hosts: readonly HostPresence[]) {
+    this.all = hosts;
+  }
+
+  get byId(): ReadonlyMap<string, HostPresence> {
+    return (this.#byId ??= new Map(this.all.map((host) => [host.id, host])));
+  }
+
+  get byName(): ReadonlyMap<string, HostPresence> {
+    return (this.#byName ??= new Map(this.all.map((host) => [host.name, host])));
+  }
 }
 
 /** Whoever lists the hosts may give the same list to many rules. */
@@ -49,10 +63,7 @@ const indexes = new WeakMap<readonly HostPresence[], HostIndex>();
 export function indexHosts(hosts: readonly HostPresence[]): HostIndex {
   let index = indexes.get(hosts);
   if (index === undefined) {
-    index = {
-      byId: new Map(hosts.map((host) => [host.id, host])),
-      byName: new Map(hosts.map((host) => [host.name, host])),
-    };
+    index = new HostIndex(hosts);
     indexes.set(hosts, index);
   }
   return index;
@@ -78,7 +89,7 @@ export function observePresence(
       sights.set(subject.key, { kind: 'cleared', value: null });
     }
   }
-  for (const host of hosts.byId.values()) {
+  for (const host of hosts.all) {
     if (host.state !== 'down') continue;
     const subject = watched.get(host.id) ?? subjectOf(rule, host);
     if (!isInScope(rule.scope, subject.labels)) continue;
