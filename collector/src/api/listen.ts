@@ -19,10 +19,11 @@ export interface BoundServer {
 const BACKLOG = 4_096;
 /**
  * Sockets that listen at the address. Each takes one connection in a turn of the event loop (libuv 1.52, uv__server_io), so
- * that a single one would let in as many agents a second as there are turns: a hundred in a busy collector. With eight of
- * them, logins take about as long as everything else in a turn.
+ * that a single one lets in as few agents a second as there are turns, some hundred in a busy collector, and thousands of
+ * others lose their place in its queue. Four take about as many as a turn has time to log in: with more of them, most of
+ * those who are let in would have to be refused, while waiting in the queue costs nothing.
  */
-const ACCEPTORS = 8;
+const ACCEPTORS = 4;
 
 /** @throws AppError PORT_TAKEN, BAD_CONFIG (the address is not one of this machine, or not allowed) */
 export async function listen(
