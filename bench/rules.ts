@@ -38,7 +38,7 @@ const RECORDS_PER_NOTE = 10;
 /** Rounds of ticks that the thread reads from the journal while it runs. */
 const FOLLOWED_TICKS = 5;
 /** As in the thread for rules. */
-const WINDOW_BYTES = 256 * 1024 * 1024;
+const WINDOW_BYTES = 384 * 1024 * 1024;
 const WINDOW_MS = 4_500_000;
 
 interface GroupCost {

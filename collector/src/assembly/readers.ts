@@ -30,8 +30,8 @@ const FOR_PEOPLE: Threads = {
 const FOR_RULES: Threads = {
   threads: 1,
   niceness: 0,
-  // Rules look at the past of all hosts again and again: room for what they want of a thousand hosts.
-  windowBytes: 256 * 1024 * 1024,
+  // Rules look at the past of all hosts again and again: room for nearly all that they want of ten thousand hosts.
+  windowBytes: 384 * 1024 * 1024,
   memory: 'window',
   blockCacheBytes: 0,
 };

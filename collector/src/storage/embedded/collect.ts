@@ -120,21 +120,23 @@ export class SamplerTimeline {
   }
 
   #addRun(run: ReadingRun): void {
-    const { schema, timesMs, values, states } = run;
+    const { schema, timesMs, states } = run;
     if ((timesMs[0] ?? 0) <= this.#lastMs) {
       for (const block of blocksOf(run)) this.add(block);
       return;
     }
     const { seriesCount } = schema;
+    const values = new Float64Array(states === undefined ? 0 : timesMs.length);
     for (const { index, series } of this.startRows(schema, timesMs)) {
       if (states === undefined) {
         this.#collector.count(timesMs.length);
         series.pushColumn(run, index);
         continue;
       }
+      run.copySeries(index, values);
       for (let row = 0, at = index; row < timesMs.length; row++, at += seriesCount) {
         const state = states[at];
-        if (state === STATE.PRESENT) this.#push(series, timesMs[row] ?? 0, values[at] ?? Number.NaN, false);
+        if (state === STATE.PRESENT) this.#push(series, timesMs[row] ?? 0, values[row] ?? Number.NaN, false);
         else if (state === STATE.STALE || (this.#hasDerivedEnds && series.isLive))
           this.#push(series, timesMs[row] ?? 0, Number.NaN, true);
       }

@@ -78,7 +78,8 @@ export class GrowingSeries {
   }
 
   /** Adds one column of rows, all present, with rising times. */
-  pushColumn({ schema: { seriesCount }, timesMs, values }: ReadingRun, index: number): void {
+  pushColumn(run: ReadingRun, index: number): void {
+    const { timesMs } = run;
     const [firstMs] = timesMs;
     if (firstMs === undefined) return;
     this.isLive = true;
@@ -86,9 +87,7 @@ export class GrowingSeries {
     const start = this.#length;
     if (start + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
     this.#timestamps.set(timesMs, start);
-    const own = this.#values;
-    for (let row = 0, at = index; row < timesMs.length; row++, at += seriesCount)
-      own[start + row] = values[at] ?? Number.NaN;
+    run.copySeries(index, this.#values, start);
     this.#length += timesMs.length;
     this.#lastMs = timesMs.at(-1) ?? firstMs;
   }

@@ -36,6 +36,8 @@ export class HostBlocks {
   readonly #window: RecentWindow;
   readonly #pace: Pace;
   readonly #sealedToMs: number;
+  /** Samplers whose newest readings were asked for. */
+  readonly #noted = new Set<string>();
 
   /** @param sealedToMs from this time on no reading stands in a block file */
   constructor(
@@ -67,6 +69,8 @@ export class HostBlocks {
     const missing = new Set<string>();
     const coveredFrom = new Map<string, number>();
     for (const sampler of samplers) {
+      if (!this.#noted.has(sampler)) this.#window.noteNewest(sampler);
+      this.#noted.add(sampler);
       const coveredFromMs = this.#window.coveredFrom(host.agentId, sampler);
       coveredFrom.set(sampler, coveredFromMs);
       const fromMs = Math.max(range.fromMs, coveredFromMs);

@@ -7,6 +7,12 @@ export const EMBEDDED_LIMITS = {
   windowLeastMs: 360_000,
   /** What it keeps beyond what was asked for, and reads beyond it: questions do not come at quite the same pace. */
   windowSlackMs: 60_000,
+  /**
+   * With more than this share of the memory in use it keeps nothing of samplers that nobody asks for, and less of those
+   * of which only the newest reading is asked for.
+   */
+  windowAmpleRatio: 0.5,
+  windowShortMs: 120_000,
   /** Share of the memory that reads may fill with older ticks; the rest is left to new ones. */
   windowFillRatio: 0.75,
   /** Work between two turns of the event loop. */

@@ -7,19 +7,15 @@ const REMEMBERED_MS = 1_800_000;
 const SAMPLERS_MAX = 10_000;
 
 export class Reach {
-  readonly #leastMs: number;
   readonly #clock: Pick<Clock, 'monoMs'>;
   readonly #asked = new Map<string, { readonly backMs: number; readonly untilMs: number }>();
 
-  /** @param leastMs of samplers that nobody asks for, too */
-  constructor(leastMs: number, clock: Pick<Clock, 'monoMs'>) {
-    this.#leastMs = leastMs;
+  constructor(clock: Pick<Clock, 'monoMs'>) {
     this.#clock = clock;
   }
 
-  /** A read looked back so far. */
+  /** A read looked back so far; 0 when it wanted nothing but the newest reading. */
   note(sampler: string, backMs: number): void {
-    if (backMs <= this.#leastMs) return;
     const nowMs = this.#clock.monoMs();
     const known = this.#asked.get(sampler);
     if (known !== undefined && known.backMs > backMs && known.untilMs > nowMs) return;
@@ -27,9 +23,9 @@ export class Reach {
     this.#asked.set(sampler, { backMs, untilMs: nowMs + REMEMBERED_MS });
   }
 
-  of(sampler: string): number {
+  /** Undefined when nobody asked. */
+  of(sampler: string): number | undefined {
     const known = this.#asked.get(sampler);
-    if (known === undefined || known.untilMs <= this.#clock.monoMs()) return this.#leastMs;
-    return known.backMs;
+    return known === undefined || known.untilMs <= this.#clock.monoMs() ? undefined : known.backMs;
   }
 }

@@ -4,47 +4,94 @@
  */
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { STATE, type Block } from './block.ts';
+import { PackedRows } from './packed-rows.ts';
+
+/** Rows of a chunk: few at first, because some schemas are used only once. */
+const CHUNK_ROWS = { FIRST: 2, MAX: 32 } as const;
+/** The newest rows, which are not packed yet. */
+const TAIL_ROWS_MAX = 4;
+/** Objects around the memory of a chunk, about. */
+const CHUNK_BYTES = 500;
+/** What stands before the values of a row: its time and its position. */
+const ROW_HEAD = 2;
 
 /** Readings of one schema with rising times. What it holds never changes. */
-export interface ReadingRun {
+export class ReadingRun {
   readonly schema: Schema;
   readonly timesMs: Float64Array;
-  /** Positions of their records in the journal. */
-  readonly positions: Float64Array;
-  /** Row after row, one value per series of the schema. */
-  readonly values: Float64Array;
-  /** STATE in the same order; undefined when all are present. */
+  /** STATE row after row, one per series of the schema; undefined when all are present. */
   readonly states: Uint8Array | undefined;
+  readonly #rows: Rows;
+  readonly #low: number;
+
+  constructor(schema: Schema, rows: Rows, { low, high, states }: Part) {
+    this.schema = schema;
+    this.states = states;
+    this.#rows = rows;
+    this.#low = low;
+    this.timesMs = new Float64Array(high - low);
+    copyColumn(rows, 0, this.timesMs, { low, high, at: 0 });
+  }
+
+  /** Puts the values of a series into `target` from `at` on. */
+  copySeries(index: number, target: Float64Array, at = 0): void {
+    const high = this.#low + this.timesMs.length;
+    copyColumn(this.#rows, ROW_HEAD + index, target, { low: this.#low, high, at });
+  }
+
+  /** A row as a block. */
+  blockAt(row: number): Block {
+    const { schema, states } = this;
+    const { seriesCount } = schema;
+    const [, pos = 0, ...values] = rowOf(this.#rows, this.#low + row);
+    return {
+      schema,
+      timeMs: this.timesMs[row] ?? 0,
+      pos,
+      values: Float64Array.from(values),
+      states: states?.subarray(row * seriesCount, (row + 1) * seriesCount),
+    };
+  }
 }
 
-/** Rows that a chunk has room for: few at first, because some schemas are used only once. */
-const CHUNK_ROWS = { FIRST: 2, MAX: 32 } as const;
-/** Objects around the arrays of a chunk, about. */
-const CHUNK_BYTES = 700;
+/** Rows of time, position and values: the older ones packed, the newest one after another. Both only ever replaced. */
+interface Rows {
+  readonly packed: PackedRows | undefined;
+  readonly tail: Float64Array;
+  readonly stride: number;
+}
+
+interface Part {
+  readonly low: number;
+  readonly high: number;
+  /** Of these rows. */
+  readonly states: Uint8Array | undefined;
+}
 
 /** Room for readings of one schema; times and positions rise from row to row. */
 export class ReadingChunk {
   readonly schema: Schema;
-  readonly bytes: number;
   /** Whether it was given up; then it waits only to be taken out of a queue. */
   isGone = false;
   readonly #capacity: number;
-  readonly #timesMs: Float64Array;
-  readonly #positions: Float64Array;
-  readonly #values: Float64Array;
   readonly #states: Uint8Array | undefined;
+  #rows: Rows;
   #length = 0;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #lastPos = Number.NEGATIVE_INFINITY;
 
   /** @param hasStates whether readings without some of the series can be taken in */
   constructor(schema: Schema, { capacity, hasStates }: { capacity: number; hasStates: boolean }) {
-    const { seriesCount } = schema;
     this.schema = schema;
     this.#capacity = capacity;
-    this.#timesMs = new Float64Array(capacity);
-    this.#positions = new Float64Array(capacity);
-    this.#values = new Float64Array(capacity * seriesCount);
-    this.#states = hasStates ? new Uint8Array(capacity * seriesCount) : undefined;
-    this.bytes = CHUNK_BYTES + capacity * (16 + seriesCount * (hasStates ? 9 : 8));
+    this.#states = hasStates ? new Uint8Array(capacity * schema.seriesCount) : undefined;
+    this.#rows = { packed: undefined, ...newTail(schema, capacity) };
+  }
+
+  /** Memory that it takes, about; changes when it takes something in. */
+  get bytes(): number {
+    const { packed, tail } = this.#rows;
+    return CHUNK_BYTES + tail.byteLength + (packed?.bytes ?? 0) + (this.#states?.byteLength ?? 0);
   }
 
   get length(): number {
@@ -56,31 +103,52 @@ export class ReadingChunk {
   }
 
   get lastMs(): number {
-    return this.#timesMs[this.#length - 1] ?? Number.NEGATIVE_INFINITY;
+    return this.#lastMs;
   }
 
   /** Takes in a reading behind all others. False when there is no room for it, or it does not belong there. */
   push(block: Block): boolean {
     const row = this.#length;
-    if (row === this.#capacity || block.schema !== this.schema) return false;
-    if (row > 0 && (block.timeMs <= this.lastMs || block.pos <= (this.#positions[row - 1] ?? 0)))
-      return false;
+    const { schema, timeMs, pos } = block;
+    if (row === this.#capacity || schema !== this.schema) return false;
+    if (timeMs <= this.#lastMs || pos <= this.#lastPos) return false;
     const { values, states } = block;
     if (states !== undefined && this.#states === undefined) return false;
-    const at = row * this.schema.seriesCount;
-    this.#timesMs[row] = block.timeMs;
-    this.#positions[row] = block.pos;
-    this.#values.set(values, at);
-    if (states !== undefined) this.#states?.set(states, at);
-    else this.#states?.fill(STATE.PRESENT, at, at + this.schema.seriesCount);
+    this.#makeRoom();
+    const { packed, tail, stride } = this.#rows;
+    const at = (row - (packed?.rowCount ?? 0)) * stride;
+    tail[at] = timeMs;
+    tail[at + 1] = pos;
+    tail.set(values, at + ROW_HEAD);
+    const { seriesCount } = schema;
+    if (states !== undefined) this.#states?.set(states, row * seriesCount);
+    else this.#states?.fill(STATE.PRESENT, row * seriesCount, (row + 1) * seriesCount);
     this.#length++;
+    this.#lastMs = timeMs;
+    this.#lastPos = pos;
     return true;
+  }
+
+  /** Packs all rows; one more cannot be taken in then without more room. */
+  pack(): void {
+    const { packed, stride } = this.#rows;
+    if (this.#length === (packed?.rowCount ?? 0)) return;
+    const rows = this.#rows;
+    const rowCount = this.#length;
+    const all = new PackedRows({
+      columnCount: stride,
+      rowCount,
+      powers: powersOf(this.schema),
+      copyColumn: (column, target) => copyColumn(rows, column, target, { low: 0, high: rowCount, at: 0 }),
+    });
+    this.#rows = { packed: all, tail: NO_ROWS, stride };
   }
 
   /** How many rows stand before a reading of this time and position. */
   rowsBefore({ timeMs, pos }: Pick<Block, 'timeMs' | 'pos'>): number {
+    if (isBefore(this.#lastMs, this.#lastPos, { timeMs, pos })) return this.#length;
     let row = this.#length;
-    while (row > 0 && !this.#isBefore(row - 1, timeMs, pos)) row--;
+    while (row > 0 && !isBefore(this.#timeAt(row - 1), this.#posAt(row - 1), { timeMs, pos })) row--;
     return row;
   }
 
@@ -88,53 +156,142 @@ export class ReadingChunk {
   has({ schema, timeMs, pos }: Block): boolean {
     const row = this.rowsBefore({ timeMs, pos });
     if (row === this.#length || schema !== this.schema) return false;
-    return this.#timesMs[row] === timeMs && this.#positions[row] === pos;
+    return this.#timeAt(row) === timeMs && this.#posAt(row) === pos;
   }
 
   /** A chunk with the rows from `low` on and before `high`, without room for more. */
   part(low: number, high: number): ReadingChunk {
-    const part = new ReadingChunk(this.schema, {
-      capacity: high - low,
-      hasStates: this.#states !== undefined,
-    });
-    for (let row = low; row < high; row++) part.push(blockAt(this.#run(0, this.#length), row));
+    const capacity = high - low;
+    const part = new ReadingChunk(this.schema, { capacity, hasStates: this.#states !== undefined });
+    const run = this.#run(low, high);
+    for (let row = 0; row < capacity; row++) part.push(run.blockAt(row));
     return part;
   }
 
   /** The readings in a range of time, both ends inclusive, that were written up to a position. */
   run(fromMs: number, toMs: number, lastPos: number): ReadingRun | undefined {
-    let high = this.#length;
-    while (high > 0 && ((this.#timesMs[high - 1] ?? 0) > toMs || (this.#positions[high - 1] ?? 0) > lastPos))
-      high--;
+    const high = this.#rowsUpTo(toMs, lastPos);
     let low = 0;
-    while (low < high && (this.#timesMs[low] ?? 0) < fromMs) low++;
+    for (let end = high; low < end;) {
+      const middle = (low + end) >> 1;
+      if (this.#timeAt(middle) < fromMs) low = middle + 1;
+      else end = middle;
+    }
     return low === high ? undefined : this.#run(low, high);
   }
 
-  #isBefore(row: number, timeMs: number, pos: number): boolean {
-    const rowMs = this.#timesMs[row] ?? 0;
-    return rowMs < timeMs || (rowMs === timeMs && (this.#positions[row] ?? 0) < pos);
+  /** The newest reading of those that `run` gives. Its arrays may be shared. */
+  newest(fromMs: number, toMs: number, lastPos: number): Block | undefined {
+    const row = this.#rowsUpTo(toMs, lastPos) - 1;
+    if (row < 0 || this.#timeAt(row) < fromMs) return undefined;
+    const { packed, tail, stride } = this.#rows;
+    const at = (row - (packed?.rowCount ?? 0)) * stride;
+    if (at < 0) return this.#run(row, row + 1).blockAt(0);
+    const { schema } = this;
+    const { seriesCount } = schema;
+    return {
+      schema,
+      timeMs: tail[at] ?? 0,
+      pos: tail[at + 1] ?? 0,
+      values: tail.subarray(at + ROW_HEAD, at + stride),
+      states: this.#states?.subarray(row * seriesCount, (row + 1) * seriesCount),
+    };
+  }
+
+  /** Packs the newest rows when there is no room for one more beside them. */
+  #makeRoom(): void {
+    const { tail, stride, packed } = this.#rows;
+    if ((this.#length - (packed?.rowCount ?? 0) + 1) * stride <= tail.length) return;
+    this.pack();
+    this.#rows = { packed: this.#rows.packed, ...newTail(this.schema, this.#capacity - this.#length) };
+  }
+
+  #rowsUpTo(toMs: number, lastPos: number): number {
+    if (this.#lastMs <= toMs && this.#lastPos <= lastPos) return this.#length;
+    let high = this.#length;
+    while (high > 0 && (this.#timeAt(high - 1) > toMs || this.#posAt(high - 1) > lastPos)) high--;
+    return high;
+  }
+
+  #timeAt(row: number): number {
+    return numberAt(this.#rows, row, 0);
+  }
+
+  #posAt(row: number): number {
+    return numberAt(this.#rows, row, 1);
   }
 
   #run(low: number, high: number): ReadingRun {
     const { seriesCount } = this.schema;
-    return {
-      schema: this.schema,
-      timesMs: this.#timesMs.subarray(low, high),
-      positions: this.#positions.subarray(low, high),
-      values: this.#values.subarray(low * seriesCount, high * seriesCount),
-      states: this.#states?.subarray(low * seriesCount, high * seriesCount),
-    };
+    const states = this.#states?.subarray(low * seriesCount, high * seriesCount);
+    return new ReadingRun(this.schema, this.#rows, { low, high, states });
   }
 }
 
-/** What changed when a reading was taken in. */
-interface Inserted {
-  readonly made: readonly ReadingChunk[];
-  readonly gone?: ReadingChunk;
+const NO_ROWS = new Float64Array(0);
+
+function newTail(schema: Schema, rowsMax: number): Pick<Rows, 'tail' | 'stride'> {
+  const stride = ROW_HEAD + schema.seriesCount;
+  return { tail: new Float64Array(Math.min(TAIL_ROWS_MAX, rowsMax) * stride), stride };
 }
 
-const NOTHING_NEW: Inserted = { made: [] };
+function copyColumn(
+  { packed, tail, stride }: Rows,
+  column: number,
+  target: Float64Array,
+  { low, high, at }: { readonly low: number; readonly high: number; readonly at: number },
+): void {
+  const packedRows = packed?.rowCount ?? 0;
+  const tailLow = Math.max(low, packedRows);
+  if (low < packedRows) packed?.copyColumn(column, target, { low, high: Math.min(high, packedRows), at });
+  let from = (tailLow - packedRows) * stride + column;
+  for (let to = at + tailLow - low; to < at + high - low; to++, from += stride)
+    target[to] = tail[from] ?? Number.NaN;
+}
+
+const ONE = new Float64Array(1);
+
+function numberAt(rows: Rows, row: number, column: number): number {
+  copyColumn(rows, column, ONE, { low: row, high: row + 1, at: 0 });
+  return ONE[0] ?? Number.NaN;
+}
+
+/** Time, position and values of a row. */
+function rowOf(rows: Rows, row: number): Float64Array {
+  return Float64Array.from({ length: rows.stride }, (_, column) => numberAt(rows, row, column));
+}
+
+function isBefore(rowMs: number, rowPos: number, { timeMs, pos }: Pick<Block, 'timeMs' | 'pos'>): boolean {
+  return rowMs < timeMs || (rowMs === timeMs && rowPos < pos);
+}
+
+const POWERS = new WeakMap<Schema, Float64Array>();
+
+/** What makes whole numbers of the columns of a row. */
+function powersOf(schema: Schema): Float64Array {
+  let powers = POWERS.get(schema);
+  if (powers === undefined) {
+    powers = new Float64Array(ROW_HEAD + schema.seriesCount).fill(1);
+    let from = ROW_HEAD;
+    for (const { scale, series } of schema.metrics) {
+      powers.fill(10 ** scale, from, from + series.length);
+      from += series.length;
+    }
+    POWERS.set(schema, powers);
+  }
+  return powers;
+}
+
+/** What changed when a reading was taken in. */
+export interface Inserted {
+  /** Chunks that were made for it, and the one that they replace. */
+  readonly made: readonly ReadingChunk[];
+  readonly gone?: ReadingChunk;
+  /** How much more memory all chunks take. */
+  readonly bytes: number;
+}
+
+const NOTHING_NEW: Inserted = { made: [], bytes: 0 };
 
 /** Readings of one sampler of one host, in order of time and position, however they arrive. */
 export class Readings {
@@ -148,29 +305,31 @@ export class Readings {
     this.fromMs = fromMs;
   }
 
-  /**
-   * Takes in a reading; one that is here already counts once.
-   * @returns chunks that were made for it, and the one that they replace
-   */
+  /** Takes in a reading; one that is here already counts once. */
   insert(block: Block): Inserted {
     let at = this.#chunks.length;
     // Nearly always it is the newest one.
-    if (this.#chunks[at - 1]?.push(block) === true) return NOTHING_NEW;
+    const last = this.#chunks[at - 1];
+    const grown = last === undefined ? undefined : pushed(last, block);
+    if (grown !== undefined) return grown;
     while (at > 0 && this.#chunks[at - 1]?.rowsBefore(block) === 0) at--;
     const before = this.#chunks[at - 1];
     // A chunk that begins with the reading itself comes after this place.
     if (before?.has(block) === true || this.#chunks[at]?.has(block) === true) return NOTHING_NEW;
-    const row = before?.rowsBefore(block) ?? 0;
-    if (before === undefined || row === before.length) {
-      if (before?.push(block) === true) return NOTHING_NEW;
+    if (before === undefined || before.rowsBefore(block) === before.length) {
+      const pushedBefore = before === undefined ? undefined : pushed(before, block);
+      if (pushedBefore !== undefined) return pushedBefore;
+      const bytesBefore = before?.bytes ?? 0;
       const chunk = chunkFor(block, before);
+      before?.pack();
       this.#chunks.splice(at, 0, chunk);
-      return { made: [chunk] };
+      return { made: [chunk], bytes: chunk.bytes + (before?.bytes ?? 0) - bytesBefore };
     }
+    const row = before.rowsBefore(block);
     const made = [before.part(0, row), chunkFor(block, undefined), before.part(row, before.length)];
     this.#chunks.splice(at - 1, 1, ...made);
     before.isGone = true;
-    return { made, gone: before };
+    return { made, gone: before, bytes: made.reduce((sum, { bytes }) => sum + bytes, -before.bytes) };
   }
 
   /** Gives a chunk up: readings are complete only after it from now on. */
@@ -198,36 +357,33 @@ export class Readings {
   /** The newest reading of those that `runs` gives. */
   newest(fromMs: number, toMs: number, lastPos: number): Block | undefined {
     for (let at = this.#chunks.length - 1; at >= 0; at--) {
-      const run = this.#chunks[at]?.run(fromMs, toMs, lastPos);
-      if (run !== undefined) return blockAt(run, run.timesMs.length - 1);
+      const newest = this.#chunks[at]?.newest(fromMs, toMs, lastPos);
+      if (newest !== undefined) return newest;
     }
     return undefined;
   }
 }
 
-/** A row of a run as a block. Shares its arrays. */
-function blockAt({ schema, timesMs, positions, values, states }: ReadingRun, row: number): Block {
-  const low = row * schema.seriesCount;
-  const high = low + schema.seriesCount;
-  return {
-    schema,
-    timeMs: timesMs[row] ?? 0,
-    pos: positions[row] ?? 0,
-    values: values.subarray(low, high),
-    states: states?.subarray(low, high),
-  };
+/** Undefined when the chunk does not take the reading. */
+function pushed(chunk: ReadingChunk, block: Block): Inserted | undefined {
+  const { bytes } = chunk;
+  if (!chunk.push(block)) return undefined;
+  const more = chunk.bytes - bytes;
+  return more === 0 ? NOTHING_NEW : { made: [], bytes: more };
 }
 
 /** The rows of a run as blocks, in order. */
 export function blocksOf(run: ReadingRun): Block[] {
-  return Array.from(run.timesMs, (_, row) => blockAt(run, row));
+  return Array.from(run.timesMs, (_, row) => run.blockAt(row));
 }
 
 /** A chunk that begins with the block. Where a schema stays in use chunks grow. */
 function chunkFor(block: Block, before: ReadingChunk | undefined): ReadingChunk {
   const isSame = before?.schema === block.schema && before.length === before.capacity;
-  const capacity = isSame ? Math.min(CHUNK_ROWS.MAX, before.capacity * 2) : CHUNK_ROWS.FIRST;
-  const chunk = new ReadingChunk(block.schema, { capacity, hasStates: block.states !== undefined });
+  const hasStates = block.states !== undefined;
+  // States take their memory at once, rows only as they come.
+  const grown = hasStates ? Math.min(CHUNK_ROWS.MAX, (before?.capacity ?? 1) * 2) : CHUNK_ROWS.MAX;
+  const chunk = new ReadingChunk(block.schema, { capacity: isSame ? grown : CHUNK_ROWS.FIRST, hasStates });
   chunk.push(block);
   return chunk;
 }

@@ -64,7 +64,7 @@ test('gives the readings of a range, without those that were written after a pos
 test('gives up the oldest arrivals when memory is short, and says from when on it is complete', () => {
   const full = start();
   for (const timeMs of [710, 720, 730, 740]) full.add('a', block(timeMs));
-  const window = start({ windowBytes: full.bytes });
+  const window = start({ windowBytes: full.bytes, windowAmpleRatio: 1 });
   for (const timeMs of [710, 720, 730, 740]) window.add('a', block(timeMs));
   expect(window.bytes).toBe(full.bytes);
   window.add('b', block(850));
@@ -96,8 +96,29 @@ test('reaches back for a sampler as far as was asked lately, for the others no f
   expect(times(window, 'a', 'disk')).toEqual([990]);
   // Half an hour later nobody remembers.
   await clock.advance(1_800_000);
-  for (const timeMs of [1_800_600, 1_800_610, 1_800_990]) window.add('a', block(timeMs));
-  expect(times(window, 'a', 'cpu', { ...ALL, toMs: 1e9, lastPos: 1e9 })).toEqual([1_800_990]);
+  const later = Array.from({ length: 70 }, (_, at) => 1_800_300 + at * 10);
+  for (const timeMs of later) window.add('a', block(timeMs));
+  const kept = times(window, 'a', 'cpu', { ...ALL, toMs: 1e9, lastPos: 1e9 });
+  expect(kept).toEqual(later.filter((timeMs) => timeMs >= 1_800_700));
+});
+
+test('a large fleet keeps what is asked for, and less of what only its newest reading is asked for', () => {
+  const window = start({ windowAmpleRatio: 0, windowShortMs: 50 });
+  const add = (...list: readonly number[]): void => {
+    for (const timeMs of list) {
+      window.add('a', block(timeMs));
+      window.add('a', block(timeMs, timeMs, DISK));
+    }
+  };
+  window.noteNewest('cpu');
+  // A chunk has two readings at first, and goes when both are too old.
+  add(910, 920, 990);
+  expect(times(window, 'a')).toEqual([990]);
+  expect(times(window, 'a', 'disk')).toEqual([]);
+  expect(window.coveredFrom('a', 'disk')).toBe(991);
+  window.noteNewest('disk');
+  add(995);
+  expect(times(window, 'a', 'disk')).toEqual([995]);
 });
 
 test('a host with a clock in the future does not push out the others', () => {
@@ -170,7 +191,7 @@ test('is filled as far as it may reach, and not for what is far away or while me
   expect(missing(600, 650)).toBeUndefined();
   expect(missing(-5_000, 400)).toBeUndefined();
   expect(window.missing('unknown', CPU_ONLY, { fromMs: 600, toMs: 1_000 })).toBeUndefined();
-  const short = start({ windowBytes: 900 });
+  const short = start({ windowBytes: 600 });
   short.startHost('a', 950);
   short.add('a', block(960));
   expect(short.missing('a', CPU_ONLY, { fromMs: 700, toMs: 1_000 })).toBeUndefined();

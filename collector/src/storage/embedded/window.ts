@@ -56,7 +56,7 @@ export class RecentWindow {
   ) {
     this.#limits = limits;
     this.#clock = clock;
-    this.#reach = new Reach(limits.windowLeastMs, clock);
+    this.#reach = new Reach(clock);
     this.#newHostFromMs = newHostFromMs;
   }
 
@@ -90,6 +90,7 @@ export class RecentWindow {
   add(agentId: string, block: Block): void {
     const { sampler } = block.schema;
     const readings = readingsOf(this.#host(agentId), sampler);
+    if (this.#isShort && !this.#isAsked(agentId, sampler)) this.#leaveOut(readings, block);
     if (block.timeMs < readings.fromMs) {
       readings.latePos = block.pos;
       return;
@@ -98,6 +99,11 @@ export class RecentWindow {
     if (!this.#insert(readings, block)) return;
     this.#expire(readings, reachKey(agentId, sampler));
     this.#evict();
+  }
+
+  /** Somebody wants the newest reading of a sampler, of whatever agent. */
+  noteNewest(sampler: string): void {
+    this.#reach.note(sampler, 0);
   }
 
   /** From which time on `runs` is complete for the sampler. */
@@ -205,14 +211,28 @@ export class RecentWindow {
     return host;
   }
 
+  /** Whether a large fleet uses so much that something must be left out. */
+  get #isShort(): boolean {
+    return this.#bytes > this.#limits.windowBytes * this.#limits.windowAmpleRatio;
+  }
+
+  #isAsked(agentId: string, sampler: string): boolean {
+    return agentId === COLLECTOR_AGENT_ID || this.#reach.of(sampler) !== undefined;
+  }
+
+  /** Keeps nothing up to this reading; whoever asks finds it in the journal, and what comes then is kept. */
+  #leaveOut(readings: Readings, { timeMs }: Block): void {
+    for (let chunk = readings.oldest; chunk !== undefined; chunk = readings.oldest)
+      this.#remove({ readings, chunk });
+    readings.fromMs = Math.max(readings.fromMs, timeMs + 1);
+  }
+
   /** Whether it took a new chunk. */
   #insert(readings: Readings, block: Block): boolean {
-    const { made, gone } = readings.insert(block);
-    for (const chunk of made) {
-      this.#queue.push({ readings, chunk });
-      this.#bytes += chunk.bytes;
-    }
-    if (gone !== undefined) this.#forget(gone);
+    const { made, gone, bytes } = readings.insert(block);
+    for (const chunk of made) this.#queue.push({ readings, chunk });
+    this.#bytes += bytes;
+    if (gone !== undefined) this.#goneInQueue++;
     return made.length > 0;
   }
 
@@ -220,7 +240,9 @@ export class RecentWindow {
   #expire(readings: Readings, key: string): void {
     const { oldest } = readings;
     if (oldest === undefined) return;
-    const beginMs = this.#clock.wallMs() - Math.min(this.#reach.of(key), this.#limits.windowMs);
+    const { windowMs, windowLeastMs, windowShortMs } = this.#limits;
+    const leastMs = this.#isShort ? Math.min(windowShortMs, windowLeastMs) : windowLeastMs;
+    const beginMs = this.#clock.wallMs() - Math.min(Math.max(this.#reach.of(key) ?? 0, leastMs), windowMs);
     for (let chunk = readings.oldest; chunk !== undefined && chunk.lastMs < beginMs; chunk = readings.oldest)
       this.#remove({ readings, chunk });
   }
@@ -240,11 +262,6 @@ export class RecentWindow {
 
   #remove({ readings, chunk }: Held): void {
     readings.remove(chunk);
-    this.#forget(chunk);
-  }
-
-  /** A chunk that nothing refers to any more but the queue. */
-  #forget(chunk: ReadingChunk): void {
     this.#bytes -= chunk.bytes;
     this.#goneInQueue++;
   }

@@ -1,0 +1,158 @@
+/**
+ * Rows of numbers that are kept for a while and read now and then: column by column, each value as its distance from the
+ * least one of its column, in as few bytes as the largest distance needs. What is measured changes little within minutes,
+ * so most values take two bytes or none instead of eight. What does not fit that way stays a float; nothing is rounded.
+ *
+ * One piece of memory: the least value of each column (float64, as a whole number, or the only value of the column) · per
+ * column where its values begin and how many bytes each takes (4 bytes) · floats · distances
+ */
+
+/** Bytes of a value that stays a float. */
+const FLOAT_WIDTH = 8;
+const HEAD_BYTES = 4;
+
+/** Numbers to be packed. */
+export interface RowsSource {
+  readonly columnCount: number;
+  readonly rowCount: number;
+  /** Per column what makes whole numbers of its values, if anything does; kept, not to be changed. */
+  readonly powers: Float64Array;
+  /** Puts a column into `target`, from its beginning on. */
+  copyColumn(this: void, column: number, target: Float64Array): void;
+}
+
+export class PackedRows {
+  readonly rowCount: number;
+  readonly #powers: Float64Array;
+  /** Two views of one piece of memory. */
+  readonly #floats: Float64Array;
+  readonly #bytes: Uint8Array;
+
+  /** @param source copied; -0 may come back as 0 */
+  constructor(source: RowsSource) {
+    const { columnCount, rowCount, powers } = source;
+    this.rowCount = rowCount;
+    this.#powers = powers;
+    const { bases, widths, values } = roomFor(columnCount, rowCount);
+    let floatCount = 0;
+    let distanceBytes = 0;
+    for (let column = 0; column < columnCount; column++) {
+      const own = values.subarray(column * rowCount, (column + 1) * rowCount);
+      source.copyColumn(column, own);
+      const { base, width } = toDistances(own, powers[column] ?? 1);
+      bases[column] = base;
+      widths[column] = width;
+      if (width === FLOAT_WIDTH) floatCount += rowCount;
+      else distanceBytes += width * rowCount;
+    }
+    const floatsAt = columnCount + Math.ceil((columnCount * HEAD_BYTES) / FLOAT_WIDTH);
+    const wordCount = floatsAt + floatCount + Math.ceil(distanceBytes / FLOAT_WIDTH);
+    this.#floats = new Float64Array(wordCount);
+    this.#bytes = new Uint8Array(this.#floats.buffer);
+    this.#floats.set(bases.subarray(0, columnCount));
+    let floatAt = floatsAt;
+    let byteAt = (floatsAt + floatCount) * FLOAT_WIDTH;
+    for (let column = 0; column < columnCount; column++) {
+      const width = widths[column] ?? 0;
+      const own = values.subarray(column * rowCount, (column + 1) * rowCount);
+      const isFloat = width === FLOAT_WIDTH;
+      this.#writeBytes(
+        (columnCount * 2 + column) * HEAD_BYTES,
+        HEAD_BYTES,
+        (isFloat ? floatAt : byteAt) * 16 + width,
+      );
+      if (isFloat) {
+        this.#floats.set(own, floatAt);
+        floatAt += rowCount;
+        continue;
+      }
+      if (width === 0) continue;
+      for (let row = 0; row < rowCount; row++, byteAt += width)
+        this.#writeBytes(byteAt, width, own[row] ?? 0);
+    }
+  }
+
+  get bytes(): number {
+    return this.#floats.byteLength;
+  }
+
+  /** Puts a column, from row `low` on and before row `high`, into `target` from `at` on. */
+  copyColumn(
+    column: number,
+    target: Float64Array,
+    { low, high, at }: { low: number; high: number; at: number },
+  ): void {
+    const head = this.#readBytes((this.#powers.length * 2 + column) * HEAD_BYTES, HEAD_BYTES);
+    const width = head % 16;
+    const place = (head - width) / 16;
+    if (width === FLOAT_WIDTH) {
+      for (let row = low, to = at; row < high; row++, to++)
+        target[to] = this.#floats[place + row] ?? Number.NaN;
+      return;
+    }
+    const base = this.#floats[column] ?? Number.NaN;
+    if (width === 0) {
+      target.fill(base, at, at + high - low);
+      return;
+    }
+    const power = this.#powers[column] ?? 1;
+    for (let row = low, to = at; row < high; row++, to++)
+      target[to] = (base + this.#readBytes(place + row * width, width)) / power;
+  }
+
+  #writeBytes(at: number, width: number, whole: number): void {
+    for (let byte = 0, rest = whole; byte < width; byte++, rest >>>= 8) this.#bytes[at + byte] = rest;
+  }
+
+  #readBytes(at: number, width: number): number {
+    const bytes = this.#bytes;
+    let whole = bytes[at] ?? 0;
+    if (width > 1) whole |= (bytes[at + 1] ?? 0) << 8;
+    if (width > 2) whole |= ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+    return whole >>> 0;
+  }
+}
+
+/**
+ * Replaces values by their distances from the least of them, as whole numbers, where that loses nothing.
+ * @returns the least of them as a whole number and the bytes of a distance; the value itself and 0 when all are the same
+ */
+function toDistances(values: Float64Array, power: number): { readonly base: number; readonly width: number } {
+  const first = values[0] ?? Number.NaN;
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  let isSame = true;
+  for (const value of values) {
+    if (!Object.is(value, first)) isSame = false;
+    const whole = Math.round(value * power);
+    if (!Number.isSafeInteger(whole) || whole / power !== value) least = Number.NaN;
+    least = Math.min(least, whole);
+    most = Math.max(most, whole);
+  }
+  if (isSame) return { base: first, width: 0 };
+  const width = widthOf(most - least);
+  if (width !== FLOAT_WIDTH) {
+    for (let row = 0; row < values.length; row++)
+      values[row] = Math.round((values[row] ?? Number.NaN) * power) - least;
+  }
+  return { base: least, width };
+}
+
+/** @param distance NaN when there is none */
+function widthOf(distance: number): number {
+  if (distance < 0x100) return 1;
+  if (distance < 0x1_0000) return 2;
+  return distance <= 0xffff_ffff ? 4 : FLOAT_WIDTH;
+}
+
+const room = { bases: new Float64Array(0), widths: new Uint8Array(0), values: new Float64Array(0) };
+
+/** Memory that is used only while rows are packed, which nothing interrupts. */
+function roomFor(columnCount: number, rowCount: number): typeof room {
+  if (room.bases.length < columnCount) {
+    room.bases = new Float64Array(columnCount);
+    room.widths = new Uint8Array(columnCount);
+  }
+  if (room.values.length < columnCount * rowCount) room.values = new Float64Array(columnCount * rowCount);
+  return room;
+}
