@@ -11,7 +11,7 @@ import {
   type Welcome,
 } from '@rollcall/shared/protocol/handshake.ts';
 import { verifyBytes, welcomeMessage } from '@rollcall/shared/protocol/identity.ts';
-import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
+import { COLUMNS_FEATURE, PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { AgentIdentity, IdentityStore } from './identity.ts';
@@ -81,7 +81,7 @@ export function answerChallenge(
   const body = encodeHello(
     {
       version,
-      features: [PACK_FEATURE],
+      features: [PACK_FEATURE, COLUMNS_FEATURE],
       agentId: identity.identity.agentId,
       nonce: agentNonce,
       generation,

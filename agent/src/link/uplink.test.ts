@@ -21,7 +21,7 @@ import {
   encodeTime,
 } from '@rollcall/shared/protocol/messages.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
-import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
+import { COLUMNS_FEATURE, PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import { RECORD_HEADER_BYTES, RECORD_KIND, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { appendTick, currentEpoch, testSchema } from '../spool/conformance.ts';
@@ -293,6 +293,27 @@ describe('packed batches', () => {
     for (let i = 0; i < 28; i++) appendTick(world.spool, [cpu]);
     await connect(world);
     expect([world.collector.batches, world.collector.packedBatches]).toEqual([1, 0]);
+  });
+
+  it('hold columns for a collector that takes them, and in the next session as well', async () => {
+    const bytesSent = async (features: readonly string[], isColumns: boolean): Promise<number> => {
+      const world = packing(1 << 30);
+      Object.assign(world.collector.settings, { features, isAcking: true });
+      appendTick(world.spool, [cpu]);
+      await connect(world);
+      world.network.cut();
+      // The schema is at the collector already, and not among the records that wait.
+      for (let i = 0; i < 60; i++) appendTick(world.spool, [cpu], world.clock.wallMs() + i * 10_000);
+      const before = world.uplink.stats().bytesSent;
+      await world.clock.advance(600_000);
+      expect(ticksAt(world)).toHaveLength(61);
+      const { packedBatches, columnBatches, faults } = world.collector;
+      expect([packedBatches, columnBatches, faults]).toEqual([1, isColumns ? 1 : 0, []]);
+      return world.uplink.stats().bytesSent - before;
+    };
+    const packed = await bytesSent([PACK_FEATURE], false);
+    // Values of floating point that have nothing to do with each other: columns save least.
+    expect(await bytesSent([PACK_FEATURE, COLUMNS_FEATURE], true)).toBeLessThan(packed);
   });
 
   it('give way to plain ones within the credit where records cannot be packed', async () => {

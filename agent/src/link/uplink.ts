@@ -15,6 +15,7 @@ import {
   MESSAGE,
 } from '@rollcall/shared/protocol/frame.ts';
 import type { Challenge, Vitals } from '@rollcall/shared/protocol/handshake.ts';
+import { SchemaLayouts } from '@rollcall/shared/protocol/layouts.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import {
   encodeBatch,
@@ -23,9 +24,9 @@ import {
   encodeInventoryHave,
   encodePackedBatch,
 } from '@rollcall/shared/protocol/messages.ts';
-import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
+import { COLUMNS_FEATURE, PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import { Gather } from '../spool/gather.ts';
-import type { Spool } from '../spool/spool.ts';
+import type { Spool, SpoolBatch } from '../spool/spool.ts';
 import { answerChallenge, type AgentFacts, type Handshake } from './handshake.ts';
 import type { IdentityStore } from './identity.ts';
 import { readMessage, type Rejected } from './incoming.ts';
@@ -70,14 +71,17 @@ export interface UplinkStats {
   readonly samplesRejected: number;
 }
 
+/** How a backlog travels. */
+type Packing = 'none' | 'records' | 'columns';
+
 /** A socket, and what belongs to its session alone. */
 interface Link {
   readonly socket: Socket;
   handshake: Handshake | undefined;
   /** Monotonic time of HELLO. */
   helloMonoMs: number;
-  /** Whether the collector takes packed batches. */
-  isPacking: boolean;
+  /** The packed batches that the collector takes. */
+  packing: Packing;
   readonly inventory: InventorySender;
   readonly vitals: VitalsSender;
   isWaitingToSend: boolean;
@@ -113,6 +117,7 @@ export class Uplink {
   #stopping: Promise<void> | undefined;
   #connectedSinceMs: number | undefined;
   #lastAckMs: number | undefined;
+  readonly #layouts = new SchemaLayouts();
   #stats = { sessions: 0, batchesSent: 0, bytesSent: 0, recordsRejected: 0, samplesRejected: 0 };
 
   constructor(options: UplinkOptions) {
@@ -305,7 +310,7 @@ export class Uplink {
       socket,
       handshake: undefined,
       helloMonoMs: 0,
-      isPacking: false,
+      packing: 'none',
       inventory: new InventorySender(socket),
       vitals: new VitalsSender({ clock, spool, vitals, socket }),
       isWaitingToSend: false,
@@ -333,7 +338,7 @@ export class Uplink {
       isDowngradeAllowed,
       handshake: link.handshake,
     });
-    if (event.kind === 'welcome') link.isPacking = event.features.includes(PACK_FEATURE);
+    if (event.kind === 'welcome') link.packing = packingOf(event.features);
     if (collectorMs !== undefined) this.#compareClocks(link, collectorMs);
     if (reject !== undefined) this.#noteReject(reject);
     if (complaint !== undefined)
@@ -405,7 +410,7 @@ export class Uplink {
       return;
     }
     const { epochId } = wanted;
-    const batch = this.#nextBatch(wanted, link.isPacking);
+    const batch = this.#nextBatch(wanted, link.packing);
     if (batch === undefined) {
       this.#dispatch({ kind: 'laneEmpty', epochId });
       return;
@@ -421,17 +426,26 @@ export class Uplink {
   /** A BATCH of what comes next in the lane, and the number to continue from; undefined when there is nothing. */
   #nextBatch(
     { epochId, fromSeq, maxBytes }: Extract<Effect, { kind: 'sendBatch' }>,
-    isPacking: boolean,
+    packing: Packing,
   ): { readonly frame: Buffer; readonly nextSeq: number } | undefined {
     const read = (bytesMax: number) =>
       this.#options.spool.read(epochId, fromSeq, { maxBytes: bytesMax, maxRecords: LIMITS.recordsPerBatch });
-    let batch = read(isPacking ? Math.min(LIMITS.batchTargetBytes, maxBytes * READ_AHEAD_RATIO) : maxBytes);
-    const packed = isPacking ? encodePackedBatch(epochId, batch.records) : undefined;
+    const aheadBytes = Math.min(LIMITS.batchTargetBytes, maxBytes * READ_AHEAD_RATIO);
+    let batch = read(packing === 'none' ? maxBytes : aheadBytes);
+    this.#layouts.learn(epochId, batch.records);
+    const packed = this.#packed(batch, packing);
     if (packed !== undefined) return { frame: packed, nextSeq: batch.nextSeq };
     // As they are, no record may start beyond the credit.
     if (sizeOf(batch.records) > maxBytes) batch = read(maxBytes);
     if (batch.records.length === 0) return undefined;
     return { frame: encodeBatch(epochId, batch.records), nextSeq: batch.nextSeq };
+  }
+
+  /** Undefined where the collector takes no packed batches, or these records are better sent as they are. */
+  #packed({ epochId, records }: SpoolBatch, packing: Packing): Buffer | undefined {
+    if (packing === 'none') return undefined;
+    const columns = packing === 'columns' ? encodePackedBatch(epochId, records, this.#layouts) : undefined;
+    return columns ?? encodePackedBatch(epochId, records);
   }
 
   /** Before the first reading there is nothing to say; the change that it brings is told then. */
@@ -453,6 +467,11 @@ export class Uplink {
     this.#said.set(message, fields['reason']);
     this.#options.log[isRepeated ? 'debug' : level](message, fields);
   }
+}
+
+function packingOf(features: readonly string[]): Packing {
+  if (features.includes(COLUMNS_FEATURE)) return 'columns';
+  return features.includes(PACK_FEATURE) ? 'records' : 'none';
 }
 
 function sizeOf(records: readonly Buffer[]): number {

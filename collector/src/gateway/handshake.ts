@@ -8,11 +8,11 @@ import {
 } from '@rollcall/shared/protocol/handshake.ts';
 import { fingerprint, type Identity } from '@rollcall/shared/protocol/identity.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
-import { PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
+import { COLUMNS_FEATURE, PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
 
 /** What this collector can do beyond the version. */
-const FEATURES: readonly string[] = [PACK_FEATURE];
+const FEATURES: readonly string[] = [PACK_FEATURE, COLUMNS_FEATURE];
 
 /** @param channelBinding empty where both ends do not share a TLS session */
 export function challengeFrame(identity: Identity, nonce: Buffer, channelBinding: Buffer): Buffer {

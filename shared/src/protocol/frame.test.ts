@@ -55,6 +55,15 @@ describe('frame', () => {
       expect(thrownCode(header([type, 0, 0, 0]))).toBe(expected);
     }
     expect(thrownCode(header([MESSAGE.BYE, 4, 0, 0]))).toBe('PROTOCOL_ERROR');
+    expect(thrownCode(header([MESSAGE.BYE, 12, 0, 0]))).toBe('PROTOCOL_ERROR');
     expect(thrownCode(header([MESSAGE.BYE, 0, 1, 0]))).toBe('PROTOCOL_ERROR');
+    const ofBatch = (flags: number) => thrownCode(header([MESSAGE.BATCH, flags, 1, 0]));
+    expect([0, 4, 12, 8, 16].map(ofBatch)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      'PROTOCOL_ERROR',
+      'PROTOCOL_ERROR',
+    ]);
   });
 });

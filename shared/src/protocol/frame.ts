@@ -43,6 +43,8 @@ export const FRAME_FLAG_JSON = 1;
 export const FRAME_FLAG_MORE = 2;
 /** Flag bit of a BATCH: its records are packed, see pack.ts. */
 export const FRAME_FLAG_PACKED = 4;
+/** Flag bit beside that one: they are packed as columns. */
+export const FRAME_FLAG_COLUMNS = 8;
 
 /** A message taken apart. */
 export interface Frame {
@@ -92,8 +94,7 @@ export function decodeFrame(bytes: Buffer): Frame {
   const type = bytes.readUInt8(0);
   const flags = bytes.readUInt8(1);
   if (!isMessageType(type)) throw new AppError('PROTOCOL_ERROR', `message type ${type} is unknown`);
-  const flagsKnown = FRAME_FLAG_JSON | FRAME_FLAG_MORE | (type === MESSAGE.BATCH ? FRAME_FLAG_PACKED : 0);
-  if ((flags & ~flagsKnown) !== 0) {
+  if ((flags & ~flagsOf(type, flags)) !== 0) {
     throw new AppError('PROTOCOL_ERROR', `message flags ${flags} are unknown`);
   }
   const count = bytes.readUInt16LE(2);
@@ -105,6 +106,13 @@ export function decodeFrame(bytes: Buffer): Frame {
     throw new AppError('FRAME_CRC', `checksum of a message of type ${type} is wrong`);
   }
   return { type, flags, count, body };
+}
+
+/** The flags that a message of this type may have, the others being as they are. */
+function flagsOf(type: MessageType, flags: number): number {
+  const all = FRAME_FLAG_JSON | FRAME_FLAG_MORE;
+  if (type !== MESSAGE.BATCH) return all;
+  return all | FRAME_FLAG_PACKED | ((flags & FRAME_FLAG_PACKED) === 0 ? 0 : FRAME_FLAG_COLUMNS);
 }
 
 function isMessageType(type: number): type is MessageType {

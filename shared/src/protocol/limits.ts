@@ -11,6 +11,8 @@ export const LIMITS = {
   batchTargetBytes: 64 * 1024,
   /** The records of a packed batch, unpacked. */
   packedInflatedBytes: 512 * 1024,
+  /** The values of a batch in columns, absent ones as well. */
+  packedValues: 256 * 1024,
   jsonBytes: 64 * 1024,
   jsonDepth: 8,
   recordBytes: 128 * 1024,

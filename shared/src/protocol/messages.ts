@@ -10,6 +10,7 @@ import { AppError, isErrorCode, type ErrorCode } from '../lib/errors.ts';
 import { ByteReader, ByteWriter } from '../lib/varint.ts';
 import {
   encodeFrame,
+  FRAME_FLAG_COLUMNS,
   FRAME_FLAG_JSON,
   FRAME_FLAG_MORE,
   FRAME_FLAG_PACKED,
@@ -19,6 +20,7 @@ import {
 } from './frame.ts';
 import { EPOCH_BYTES, finiteVitals, type Vitals } from './handshake.ts';
 import { JsonReader, jsonBytes, parseJsonObject } from './json.ts';
+import type { SchemaLayouts } from './layouts.ts';
 import { LIMITS } from './limits.ts';
 import { packRecords, unpackRecords } from './pack.ts';
 import { decodeRecord, type WireRecord } from './record.ts';
@@ -82,14 +84,19 @@ export function encodeBatch(epochId: string, records: readonly Uint8Array[]): Bu
 
 /**
  * A BATCH with its records packed, for a collector that has named the feature; undefined where packing does not pay.
- * Costs about 20 microseconds a record.
+ * Costs about 20 microseconds for a record of 200 values.
+ * @param layouts packs them as columns, which is a feature of its own
  */
-export function encodePackedBatch(epochId: string, records: readonly Buffer[]): Buffer | undefined {
-  const packed = records.length < PACK_RECORDS_MIN ? undefined : packRecords(records);
+export function encodePackedBatch(
+  epochId: string,
+  records: readonly Buffer[],
+  layouts?: SchemaLayouts,
+): Buffer | undefined {
+  const packed = records.length < PACK_RECORDS_MIN ? undefined : packRecords(records, layouts);
   if (packed === undefined) return undefined;
   return encodeFrame({
     type: MESSAGE.BATCH,
-    flags: FRAME_FLAG_PACKED,
+    flags: FRAME_FLAG_PACKED | (layouts === undefined ? 0 : FRAME_FLAG_COLUMNS),
     count: records.length,
     body: [epochBytes(epochId), packed],
   });
@@ -108,7 +115,10 @@ export function decodeBatch(frame: Frame): {
     throw new AppError('PROTOCOL_ERROR', `batch of ${count} records in ${body.length} bytes is not allowed`);
   }
   const isPacked = (frame.flags & FRAME_FLAG_PACKED) !== 0;
-  const records = isPacked ? unpackRecords(body.subarray(EPOCH_BYTES), count) : plainRecords(body, count);
+  const isColumns = (frame.flags & FRAME_FLAG_COLUMNS) !== 0;
+  const records = isPacked
+    ? unpackRecords(body.subarray(EPOCH_BYTES), count, isColumns)
+    : plainRecords(body, count);
   return { epochId: body.toString('hex', 0, EPOCH_BYTES), records };
 }
 

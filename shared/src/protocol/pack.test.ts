@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../lib/errors.ts';
 import { seededRandom } from '../testing/mutate.ts';
-import { decodeFrame, encodeFrame, FRAME_FLAG_PACKED, MESSAGE } from './frame.ts';
+import { decodeFrame, encodeFrame, FRAME_FLAG_COLUMNS, FRAME_FLAG_PACKED, MESSAGE } from './frame.ts';
+import { SchemaLayouts } from './layouts.ts';
 import { LIMITS } from './limits.ts';
 import { decodeBatch, encodePackedBatch } from './messages.ts';
 import { packRecords, unpackRecords } from './pack.ts';
@@ -12,7 +13,7 @@ import { decodeRecord, encodeRecord, RECORD_HEADER_BYTES, RECORD_KIND, recordBod
 const EPOCH = '00112233445566ff';
 
 function recordOf(body: Uint8Array, seq: number): Buffer {
-  return encodeRecord({ kind: RECORD_KIND.SAMPLES, flags: 1, wallMs: seq * 10_000, bootMs: seq, body }, seq);
+  return encodeRecord({ kind: RECORD_KIND.EVENT, flags: 1, wallMs: seq * 10_000, bootMs: seq, body }, seq);
 }
 
 /** Bodies that are much alike, as the ticks of one host are. */
@@ -47,14 +48,17 @@ function packed(length: number, content: Uint8Array): Buffer {
 }
 
 describe('packed records', () => {
-  it('come back with their bodies, and the checksums by which the agent knows them', () => {
+  it.each([
+    ['as they are', undefined],
+    ['as columns', new SchemaLayouts()],
+  ])('come back with their bodies, and the checksums by which the agent knows them: %s', (_how, layouts) => {
     const body = fc.uint8Array({ maxLength: 600 });
     fc.assert(
       fc.property(fc.array(body, { minLength: 1, maxLength: 20 }), (bodies) => {
         const records = bodies.map((bytes, index) => recordOf(bytes, index + 1));
-        const bytes = packRecords(records);
+        const bytes = packRecords(records, layouts);
         fc.pre(bytes !== undefined);
-        const unpacked = unpackRecords(bytes, records.length);
+        const unpacked = unpackRecords(bytes, records.length, layouts !== undefined);
         for (const [index, record] of unpacked.entries()) {
           const before = decodeRecord(records[index] ?? Buffer.alloc(0), 0);
           expect(recordBody(record)).toEqual(Buffer.from(bodies[index] ?? []));
@@ -101,7 +105,8 @@ describe('packed records', () => {
     ['a record that is compressed itself', packed(compressed.length, compressed), 1],
     ['a record cut short', packed(plain.length - 2, plain.subarray(0, -2)), 1],
   ])('refuses %s', (_what, bytes, count) => {
-    expect(codeOf(() => unpackRecords(bytes, count))).toBe('RECORD_CORRUPT');
+    expect(codeOf(() => unpackRecords(bytes, count, false))).toBe('RECORD_CORRUPT');
+    expect(codeOf(() => unpackRecords(bytes, count, true))).toBe('RECORD_CORRUPT');
   });
 });
 
@@ -113,6 +118,15 @@ describe('a packed BATCH', () => {
     const batch = decodeBatch(frame);
     expect(batch.epochId).toBe(EPOCH);
     expect(batch.records.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('says by another flag that it is made of columns', () => {
+    const records = ticks(8);
+    const frame = decodeFrame(encodePackedBatch(EPOCH, records, new SchemaLayouts()) ?? Buffer.alloc(0));
+    expect(frame.flags).toBe(FRAME_FLAG_PACKED | FRAME_FLAG_COLUMNS);
+    expect(decodeBatch(frame)).toEqual(
+      decodeBatch(decodeFrame(encodePackedBatch(EPOCH, records) ?? Buffer.alloc(0))),
+    );
   });
 
   it('is an ordinary one for a few records, which are no backlog', () => {

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { AppError } from '../lib/errors.ts';
 import { ByteReader, type ByteWriter } from '../lib/varint.ts';
 import { LIMITS } from './limits.ts';
-import type { Schema } from './schema.ts';
+import type { Schema, SchemaMetric } from './schema.ts';
 
 /** Why a series or a whole sampler has no value in a tick. */
 export const SAMPLE_ERROR = {
@@ -30,8 +30,17 @@ export const INTEGER_MAX = 2 ** 52 - 1;
 /** Below this magnitude the zig-zag form of a difference is an integer of 31 bits. */
 const SHORT_MAX = 0x4000_0000;
 const XOR_EQUAL = 0x80;
-/** By decimal scale. */
-const POWERS_OF_TEN = [1, 10, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as const;
+/** By decimal scale: what integers are divided by. */
+export const POWERS_OF_TEN = [1, 10, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9] as const;
+
+/** What of a schema decides about the bytes of a block. */
+export interface Layout {
+  /** Series of all metrics. */
+  readonly seriesCount: number;
+  readonly metrics: readonly (Pick<SchemaMetric, 'name' | 'encoding' | 'scale'> & {
+    readonly series: { readonly length: number };
+  })[];
+}
 
 /** A sampler that ran. */
 export interface ValuesBlock {
@@ -91,7 +100,7 @@ export function encodeSamples(writer: ByteWriter, blocks: readonly (ValuesBlock 
       writer.zigzag(block.offsetMs);
       writer.u8(block.code);
     } else {
-      writeValues(writer, block);
+      writeBlock(writer, block);
     }
     writer.prefixLength(start);
   }
@@ -168,7 +177,7 @@ export function decodeIntoColumns(
     const head = readHead(reader, schema);
     if (head.failure === undefined) {
       const { offsetMs, present } = head;
-      readRuns(reader, schema, { ...rowFor(schemaNumber, offsetMs, present), present });
+      readValues(reader, schema, { ...rowFor(schemaNumber, offsetMs, present), present });
     }
     if (reader.offset !== end) throw wrongLength(schemaNumber);
   }
@@ -196,7 +205,11 @@ export function countSeries(
   return seriesCount;
 }
 
-function readBlockCount(reader: ByteReader): number {
+/**
+ * How many blocks follow.
+ * @throws AppError RECORD_UNDECODABLE when there are none or too many
+ */
+export function readBlockCount(reader: ByteReader): number {
   const count = reader.varint();
   if (count < 1 || count > LIMITS.blocksPerRecord) {
     throw invalid(`${count} blocks in a record, 1 to ${LIMITS.blocksPerRecord} are allowed`);
@@ -204,7 +217,7 @@ function readBlockCount(reader: ByteReader): number {
   return count;
 }
 
-function writeValues(writer: ByteWriter, block: ValuesBlock): void {
+function writeBlock(writer: ByteWriter, block: ValuesBlock): void {
   const { schema, values, present, errors } = block;
   assert.equal(values.length, schema.seriesCount, 'one value per series of the schema');
   if (present !== undefined)
@@ -221,7 +234,7 @@ function writeValues(writer: ByteWriter, block: ValuesBlock): void {
       writer.u8(code);
     }
   }
-  writeColumns(writer, block);
+  writeValues(writer, schema, { values, at: 0, step: 1, present });
 }
 
 function writeBitmap(writer: ByteWriter, present: Uint8Array): void {
@@ -233,10 +246,14 @@ function writeBitmap(writer: ByteWriter, present: Uint8Array): void {
   }
 }
 
-function writeColumns(writer: ByteWriter, block: ValuesBlock): void {
-  for (const run of runsOf(block.schema)) {
-    if (run.isInteger) writeIntegers(writer, run, block);
-    else writeFloats(writer, run, block);
+/**
+ * Writes the values that are present, metric by metric: what stands behind the head of a block.
+ * @throws AppError RECORD_UNDECODABLE for a value that the layout cannot hold
+ */
+export function writeValues(writer: ByteWriter, layout: Layout, place: ValuesPlace): void {
+  for (const run of runsOf(layout)) {
+    if (run.isInteger) writeIntegers(writer, run, place);
+    else writeFloats(writer, run, place);
   }
 }
 
@@ -244,7 +261,11 @@ function writeColumns(writer: ByteWriter, block: ValuesBlock): void {
  * The hottest loop of the agent: a difference of up to four bytes, which nearly all are, is written in place, for a call
  * per value or per metric would cost more than the value. The writer does the longer ones.
  */
-function writeIntegers(writer: ByteWriter, run: Run, { values, present }: ValuesBlock): void {
+function writeIntegers(
+  writer: ByteWriter,
+  run: Run,
+  { values, at: firstFrom, step, present }: ValuesPlace,
+): void {
   const { from, end, powers, begins } = run;
   const bytes = writer.roomForVarints(end - from);
   let at = writer.length;
@@ -252,7 +273,7 @@ function writeIntegers(writer: ByteWriter, run: Run, { values, present }: Values
   for (let i = from; i < end; i++) {
     if (begins[i] === 1) previous = 0;
     if (present !== undefined && present[i] !== 1) continue;
-    const value = values[i] ?? Number.NaN;
+    const value = values[firstFrom + i * step] ?? Number.NaN;
     const integer = Math.round(value * (powers[i] ?? Number.NaN));
     if (!(integer <= INTEGER_MAX && integer >= -INTEGER_MAX)) throw unwritable(run, i, value);
     const difference = integer - previous;
@@ -276,14 +297,14 @@ function writeIntegers(writer: ByteWriter, run: Run, { values, present }: Values
 // One double seen as its two halves. Only ever used between two statements, so nothing is shared.
 const double = new DataView(new ArrayBuffer(8));
 
-function writeFloats(writer: ByteWriter, run: Run, { values, present }: ValuesBlock): void {
+function writeFloats(writer: ByteWriter, run: Run, { values, at, step, present }: ValuesPlace): void {
   const { from, end, begins } = run;
   let previousHigh = 0;
   let previousLow = 0;
   for (let i = from; i < end; i++) {
     if (begins[i] === 1) previousHigh = previousLow = 0;
     if (present !== undefined && present[i] !== 1) continue;
-    const value = values[i] ?? Number.NaN;
+    const value = values[at + i * step] ?? Number.NaN;
     if (!Number.isFinite(value)) throw unwritable(run, i, value);
     double.setFloat64(0, value);
     const high = double.getInt32(0);
@@ -332,12 +353,12 @@ export function readBlock(
 ): ValuesBlock | FailedBlock {
   const { offsetMs, failure, present, errors } = readHead(reader, schema);
   if (failure !== undefined) return { kind: 'failed', schemaNumber, offsetMs, code: failure };
-  readRuns(reader, schema, { values, at: 0, step: 1, present });
+  readValues(reader, schema, { values, at: 0, step: 1, present });
   return { kind: 'values', schemaNumber, schema, offsetMs, values, present, errors };
 }
 
 /** What stands in front of the values. */
-interface BlockHead {
+export interface BlockHead {
   readonly offsetMs: number;
   /** Why the sampler failed as a whole; undefined when values follow. */
   readonly failure: number | undefined;
@@ -345,7 +366,11 @@ interface BlockHead {
   readonly errors: ValuesBlock['errors'];
 }
 
-function readHead(reader: ByteReader, { seriesCount }: Schema): BlockHead {
+/**
+ * Reads a block behind its length, up to its values.
+ * @throws AppError RECORD_UNDECODABLE
+ */
+export function readHead(reader: ByteReader, { seriesCount }: Pick<Layout, 'seriesCount'>): BlockHead {
   const flags = reader.u8();
   const offsetMs = reader.zigzag();
   if (flags === BLOCK_FLAG.FAILED) return { offsetMs, failure: reader.u8(), present: undefined, errors: [] };
@@ -356,16 +381,20 @@ function readHead(reader: ByteReader, { seriesCount }: Schema): BlockHead {
   return { offsetMs, failure: undefined, present, errors };
 }
 
-function readRuns(reader: ByteReader, schema: Schema, target: Target): void {
-  for (const run of runsOf(schema)) {
-    if (run.isInteger) readIntegers(reader, run, target);
-    else readFloats(reader, run, target);
+/**
+ * Reads what `writeValues` wrote; what stands at series without a value is left as it is.
+ * @throws AppError RECORD_UNDECODABLE
+ */
+export function readValues(reader: ByteReader, layout: Layout, place: ValuesPlace): void {
+  for (const run of runsOf(layout)) {
+    if (run.isInteger) readIntegers(reader, run, place);
+    else readFloats(reader, run, place);
   }
 }
 
 /** Neighbouring metrics that are written alike: the series from `from` on and before `end`. */
 interface Run {
-  readonly schema: Schema;
+  readonly layout: Layout;
   readonly isInteger: boolean;
   readonly from: number;
   end: number;
@@ -375,37 +404,37 @@ interface Run {
   readonly begins: Uint8Array;
 }
 
-/** Where the values of a block go, and which series have one. */
-interface Target extends RowPlace {
+/** Where the values of a block stand, and which series have one: 1 each, undefined when all have. */
+export interface ValuesPlace extends RowPlace {
   readonly present: Uint8Array | undefined;
 }
 
-const runsBySchema = new WeakMap<Schema, readonly Run[]>();
+const runsByLayout = new WeakMap<Layout, readonly Run[]>();
 
-/** A schema as encoder and decoder want it; the same for every block of it. */
-function runsOf(schema: Schema): readonly Run[] {
-  const known = runsBySchema.get(schema);
+/** A layout as encoder and decoder want it; the same for every block of it. */
+function runsOf(layout: Layout): readonly Run[] {
+  const known = runsByLayout.get(layout);
   if (known !== undefined) return known;
   const runs: Run[] = [];
-  const powers = new Float64Array(schema.seriesCount);
-  const begins = new Uint8Array(schema.seriesCount);
+  const powers = new Float64Array(layout.seriesCount);
+  const begins = new Uint8Array(layout.seriesCount);
   let from = 0;
-  for (const { encoding, scale, series } of schema.metrics) {
+  for (const { encoding, scale, series } of layout.metrics) {
     const isInteger = encoding === 'integer';
     const end = from + series.length;
     powers.fill(POWERS_OF_TEN[scale] ?? Number.NaN, from, end);
     if (end > from) begins[from] = 1;
     const last = runs.at(-1);
     if (last?.isInteger === isInteger) last.end = end;
-    else runs.push({ schema, isInteger, from, end, powers, begins });
+    else runs.push({ layout, isInteger, from, end, powers, begins });
     from = end;
   }
-  runsBySchema.set(schema, runs);
+  runsByLayout.set(layout, runs);
   return runs;
 }
 
 /** The name of the metric that a series belongs to. */
-function metricName({ metrics }: Schema, index: number): string {
+function metricName({ metrics }: Layout, index: number): string {
   let end = 0;
   return metrics.find(({ series }) => index < (end += series.length))?.name ?? '';
 }
@@ -438,8 +467,8 @@ function readErrors(reader: ByteReader, seriesCount: number): { index: number; c
  */
 function readIntegers(
   reader: ByteReader,
-  { schema, powers, begins, from, end }: Run,
-  { values, at: firstTo, step, present }: Target,
+  { layout, powers, begins, from, end }: Run,
+  { values, at: firstTo, step, present }: ValuesPlace,
 ): void {
   const bytes = reader.source;
   const safeEnd = bytes.length - 4;
@@ -472,7 +501,7 @@ function readIntegers(
       integer += (bits >>> 1) ^ -(bits & 1);
     }
     if (integer > INTEGER_MAX || integer < -INTEGER_MAX)
-      throw invalid(`value of metric ${metricName(schema, i)} is out of range`);
+      throw invalid(`value of metric ${metricName(layout, i)} is out of range`);
     values[firstTo + i * step] = integer / (powers[i] ?? 1);
   }
   reader.seek(at);
@@ -480,8 +509,8 @@ function readIntegers(
 
 function readFloats(
   reader: ByteReader,
-  { schema, begins, from, end: runEnd }: Run,
-  { values, at, step, present }: Target,
+  { layout, begins, from, end: runEnd }: Run,
+  { values, at, step, present }: ValuesPlace,
 ): void {
   let high = 0;
   let low = 0;
@@ -497,7 +526,7 @@ function readFloats(
       const trailing = control & 0x0f;
       const end = 8 - trailing;
       if (leading >= end)
-        throw invalid(`control byte ${control} of metric ${metricName(schema, i)} is not allowed`);
+        throw invalid(`control byte ${control} of metric ${metricName(layout, i)} is not allowed`);
       if (end <= 4) {
         high ^= reader.bigEndian(end - leading) << (8 * (4 - end));
       } else {
@@ -508,7 +537,7 @@ function readFloats(
     double.setInt32(0, high);
     double.setInt32(4, low);
     const value = double.getFloat64(0);
-    if (!Number.isFinite(value)) throw invalid(`value of metric ${metricName(schema, i)} is not finite`);
+    if (!Number.isFinite(value)) throw invalid(`value of metric ${metricName(layout, i)} is not finite`);
     values[at + i * step] = value;
   }
 }
@@ -517,11 +546,12 @@ function wrongLength(schemaNumber: number): AppError {
   return invalid(`length of the block of schema ${schemaNumber} is wrong`);
 }
 
-function unwritable({ schema, isInteger }: Run, index: number, value: number): AppError {
+function unwritable({ layout, isInteger }: Run, index: number, value: number): AppError {
   const encoding = isInteger ? 'integer' : 'float64';
-  return invalid(`value ${value} of metric ${metricName(schema, index)} cannot be written as ${encoding}`);
+  return invalid(`value ${value} of metric ${metricName(layout, index)} cannot be written as ${encoding}`);
 }
 
-function invalid(message: string): AppError {
+/** The error that bytes break the format of a samples body. */
+export function invalid(message: string): AppError {
   return new AppError('RECORD_UNDECODABLE', message);
 }

@@ -36,12 +36,15 @@ import {
   signBytes,
   type Identity,
 } from '../protocol/identity.ts';
+import { fromColumns, toColumns } from '../protocol/columns.ts';
 import { parseJsonObject } from '../protocol/json.ts';
+import { SchemaLayouts } from '../protocol/layouts.ts';
 import * as messages from '../protocol/messages.ts';
 import {
   CODEC,
   decodeRecord,
   encodeRecord,
+  inflateRecord,
   RECORD_FLAG,
   RECORD_KIND,
   recordBody,
@@ -248,6 +251,24 @@ const SCHEMA_RECORD = encodeRecord(draft(RECORD_KIND.SCHEMA, encodeSchemaBody(1,
 const PACKABLE_RECORDS = [2, 3, 4].map((seq) =>
   encodeRecord(draft(RECORD_KIND.SAMPLES, samplesBody([WIDE])), seq),
 );
+
+/** Every form of a column and every kind of block: absent, failed, of a schema that is not known. */
+const COLUMN_RECORDS = [
+  SCHEMA_RECORD,
+  ...[0, 1, 2, 3, 4, 5, 6, 7].map((tick) => {
+    // Steady, of floating point, with a bend, up and down.
+    const values = Float64Array.of(-0, tick / 3, 1.25 * tick * tick, 4_096 * ((tick * 5) % 7), 7);
+    const fourth = { ...ALL_PRESENT, schemaNumber: 1, values: Float64Array.of(27.8, tick / 8, 0, 1, 2) };
+    const first = tick === 4 ? VALUES : tick === 6 ? fourth : { ...ALL_PRESENT, schemaNumber: 1, values };
+    const body = samplesBody(tick % 3 === 1 ? [first, FAILED, ALL_PRESENT] : [first]);
+    const times = { wallMs: WALL_MS + tick * 10_000, bootMs: 360_000 + tick * 10_001 };
+    return encodeRecord({ ...draft(RECORD_KIND.SAMPLES, body), ...times }, tick + 2);
+  }),
+];
+const COLUMN_LAYOUTS = new SchemaLayouts();
+COLUMN_LAYOUTS.learn(EPOCH_ID, [SCHEMA_RECORD]);
+const INFLATED_RECORDS = COLUMN_RECORDS.map((bytes) => inflateRecord(bytes) ?? Buffer.alloc(0));
+
 const crcOf = (record: Buffer): number => decodeRecord(record, 0).crc;
 const bodyOf = (record: Buffer): Buffer => recordBody(decodeRecord(record, 0));
 
@@ -275,6 +296,22 @@ export const WIRE_EXAMPLES: readonly WireExample[] = [
       return { epochId, records: records.map(({ crc, bytes }) => [crc, bodyOf(bytes)]) };
     },
   ),
+  ofFrame(
+    'batch-columns',
+    messages.encodePackedBatch(EPOCH_ID, COLUMN_RECORDS, COLUMN_LAYOUTS) ?? Buffer.alloc(0),
+    { epochId: EPOCH_ID, records: COLUMN_RECORDS.map((bytes) => [crcOf(bytes), bodyOf(bytes)]) },
+    (frame) => {
+      const { epochId, records } = messages.decodeBatch(frame);
+      return { epochId, records: records.map(({ crc, bytes }) => [crc, bodyOf(bytes)]) };
+    },
+  ),
+  {
+    name: 'columns',
+    bytes: toColumns(INFLATED_RECORDS, (schemaNumber) => COLUMN_LAYOUTS.of(schemaNumber)) ?? Buffer.alloc(0),
+    value: Buffer.concat(INFLATED_RECORDS),
+    decode: (bytes) => fromColumns(bytes, INFLATED_RECORDS.length),
+    isByteStable: true,
+  },
   ofBody('vitals', messages.encodeVitals(HELLO.vitals ?? {}), HELLO.vitals, decodeVitals),
   ofBody(
     'inventory-have',

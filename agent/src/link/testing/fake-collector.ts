@@ -6,6 +6,7 @@ import {
   decodeFrame,
   encodeFrame,
   FRAME_FLAG_JSON,
+  FRAME_FLAG_COLUMNS,
   FRAME_FLAG_PACKED,
   MESSAGE,
   type Frame,
@@ -63,6 +64,8 @@ export class FakeCollector {
   batches = 0;
   /** Those of them that were packed. */
   packedBatches = 0;
+  /** Those of them that hold columns. */
+  columnBatches = 0;
   /** Bytes of BATCH bodies in this session, and how many were granted at most. */
   #receivedBytes = 0;
   #grantedBytes = 0;
@@ -179,6 +182,7 @@ export class FakeCollector {
   #checkCredit({ flags, body }: Frame, records: readonly WireRecord[]): void {
     const isPacked = (flags & FRAME_FLAG_PACKED) !== 0;
     if (isPacked) this.packedBatches++;
+    if ((flags & FRAME_FLAG_COLUMNS) !== 0) this.columnBatches++;
     const lastBytes = isPacked ? body.length - EPOCH_BYTES : (records.at(-1)?.bytes.length ?? 0);
     const startBytes = this.#receivedBytes + body.length - EPOCH_BYTES - lastBytes;
     if (startBytes >= this.#grantedBytes)
