@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { encodeQueryValue } from '../../collector/src/query/encode.ts';
 import { createQueryEngine } from '../../collector/src/query/query.ts';
 import { createMatcher } from '../../collector/src/storage/matcher.ts';
+import type { QueryValue } from '../../collector/src/query/results.ts';
 import type { StorageReader } from '../../collector/src/storage/storage.ts';
 import { ask } from './query-api.ts';
 
@@ -28,16 +29,21 @@ export async function answers(
   const found: Record<string, unknown> = {};
   for (const query of INSTANTS) {
     const { value } = await engine.instant(query, { timeMs: toMs }, forever);
-    found[query] = JSON.parse(Buffer.concat([...encodeQueryValue(value)]).toString());
+    found[query] = parsed(value);
     expect(found[query]).toMatchObject({ result: expect.arrayContaining([expect.anything()]) });
   }
   const range = { startMs: toMs - 5_000, endMs: toMs, stepMs: 1_000 };
   const { value } = await engine.range(RANGE, range, forever);
-  found[RANGE] = JSON.parse(Buffer.concat([...encodeQueryValue(value)]).toString());
+  found[RANGE] = parsed(value);
   const request = { matcherSets: [[createMatcher('instance', '=', 'killed')]], limit: 0 };
   const rangeMs = { fromMs: toMs - 60_000, toMs };
   found[LABEL] = await storage.labelValues(LABEL, { ...request, ...rangeMs }, forever);
   return found;
+}
+
+function parsed(value: QueryValue): unknown {
+  const pieces = Array.from(encodeQueryValue(value), (piece) => Buffer.from(piece));
+  return JSON.parse(Buffer.concat(pieces).toString());
 }
 
 /** The collector reads from `storage`, and from nothing else. */

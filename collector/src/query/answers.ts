@@ -6,18 +6,20 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import type { StorageReader } from '../storage/storage.ts';
-import { encodeQueryValue } from './encode.ts';
+import { encodeQueryValue, EncoderMemory } from './encode.ts';
 import { Pacer } from './evaluation.ts';
 import type { InstantOptions, QueryEngine, RangeOptions } from './query.ts';
 import { readSamples, type RemoteReadRequest } from './remote-read.ts';
 import type { QueryResult, QueryValue } from './results.ts';
 import type { CatalogueRequest } from './series-selector.ts';
 import { storeSizes, type StoreExtent } from './store-sizes.ts';
-import { TimeHeads } from './time-heads.ts';
 
 /** An answer; its pieces are read once, in order. */
 export interface JsonAnswer {
-  readonly data: Iterable<string | Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Array<ArrayBuffer>>;
+  /** A piece is good until the next one is asked for, or the reading ends. */
+  readonly data: Iterable<string | Uint8Array> | AsyncIterable<Uint8Array>;
+  /** Length of the only piece; undefined when there may be several. */
+  readonly onlyPieceBytes?: number | undefined;
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
 }
@@ -36,11 +38,8 @@ export interface Answers {
   labelValues(name: string, request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
   /** How much there is, and the `top` largest names of each kind: a `StoreSizes`. */
   storeSizes(top: number, signal: AbortSignal): Promise<JsonAnswer>;
-  /** A snappy block with a ReadResponse, in pieces that are read once, in order. */
-  remoteRead(
-    request: RemoteReadRequest,
-    signal: AbortSignal,
-  ): Promise<AsyncIterable<Uint8Array<ArrayBuffer>>>;
+  /** A snappy block with a ReadResponse, in pieces as those of a `JsonAnswer`. */
+  remoteRead(request: RemoteReadRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
 
 /** What Prometheus warns of when a limit cut a result. */
@@ -55,14 +54,14 @@ export interface AnswersOptions {
 
 /** Answers from an engine and a store in this thread. */
 export function createAnswers({ engine, storage, extent, clock }: AnswersOptions): Answers {
-  const times = new TimeHeads();
+  const memory = new EncoderMemory();
   const pacerOf = (signal: AbortSignal): Pacer => new Pacer({ clock, yieldTurn: nextTurn, signal });
   return {
     async instant(text, { limit, ...options }, signal) {
-      return queryAnswer(await engine.instant(text, options, signal), { limit, times });
+      return queryAnswer(await engine.instant(text, options, signal), { limit, memory });
     },
     async range(text, { limit, ...options }, signal) {
-      return queryAnswer(await engine.range(text, options, signal), { limit, times });
+      return queryAnswer(await engine.range(text, options, signal), { limit, memory });
     },
     series: (request, signal) => listAnswer(request, (wanted) => storage.series(wanted, signal)),
     labelNames: (request, signal) => listAnswer(request, (wanted) => storage.labelNames(wanted, signal)),
@@ -78,11 +77,11 @@ export function createAnswers({ engine, storage, extent, clock }: AnswersOptions
 
 function queryAnswer(
   { value, warnings, infos }: QueryResult,
-  { limit, times }: Limited & { readonly times: TimeHeads },
+  { limit, memory }: Limited & { readonly memory: EncoderMemory },
 ): JsonAnswer {
   const cut = limit === 0 ? value : firstOf(value, limit);
   return {
-    data: encodeQueryValue(cut, times),
+    data: encodeQueryValue(cut, memory),
     warnings: cut === value ? warnings : [...warnings, TRUNCATED],
     infos,
   };

@@ -1,11 +1,13 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Labels } from '../storage/labels.ts';
-import { encodeQueryValue } from './encode.ts';
+import { encodeQueryValue, EncoderMemory } from './encode.ts';
 import { formatSample } from './format.ts';
 import type { QueryValue } from './results.ts';
 
-const textOf = (value: QueryValue): string => Buffer.concat([...encodeQueryValue(value)]).toString();
+const memory = new EncoderMemory();
+const textOf = (value: QueryValue): string =>
+  Buffer.concat(Array.from(encodeQueryValue(value, memory), (piece) => Buffer.from(piece))).toString();
 
 it('writes every point of a matrix as it writes a single value', () => {
   const numbers = fc.array(
@@ -41,4 +43,22 @@ it.each([0, -0, NaN, -Infinity, 1.5])('%d at all times, and at all but one, is w
     const list = `{"metric":{"a":"1"},"values":[${points.join(',')}]}`;
     expect(text).toBe(`{"resultType":"matrix","result":[${list}]}`);
   }
+});
+
+it('writes several answers in turns, each as if it were alone', () => {
+  const matrix = (name: string): QueryValue => {
+    const timestamps = Float64Array.from({ length: 20_000 }, (_, i) => i * 1_000);
+    const values = timestamps.map((time) => time / 7);
+    return { kind: 'matrix', series: [{ labels: Labels.of({ name }), timestamps, values }] };
+  };
+  const texts = ['', ''];
+  const answers = ['a', 'bcd'].map((name) => encodeQueryValue(matrix(name), memory));
+  for (let isDone = false; !isDone;)
+    for (const [i, answer] of answers.entries()) {
+      const next = answer.next();
+      isDone = next.done === true;
+      if (next.done !== true) texts[i] += Buffer.from(next.value).toString();
+    }
+  expect(texts.map((text) => text.length > 3 * 65_536)).toEqual([true, true]);
+  expect(texts).toEqual(['a', 'bcd'].map((name) => textOf(matrix(name))));
 });

@@ -12,15 +12,50 @@ const POINTS_PER_LOOK = 1_000;
 const QUOTE = 34;
 const BRACKET = 93;
 
+/** A buffer that had to grow for a very long label set is not kept. */
+const SPARE_BYTES_MAX = 512 * 1024;
+
+/** What is kept from answer to answer: times as text, and a buffer. */
+export class EncoderMemory {
+  readonly times = new TimeHeads();
+  #spare: JsonBytes | undefined;
+
+  /** An empty buffer, which is the caller's until it is given back. */
+  take(): JsonBytes {
+    const json = this.#spare ?? new JsonBytes();
+    this.#spare = undefined;
+    return json;
+  }
+
+  give(json: JsonBytes): void {
+    json.take();
+    if (json.capacity <= SPARE_BYTES_MAX) this.#spare = json;
+  }
+}
+
 /**
- * The `data` of a query answer, in pieces that belong to the caller.
- * @param times what is known of times from earlier answers
+ * The `data` of a query answer, in pieces; each is good until the next one is asked for.
+ * @param memory what is known from earlier answers; several answers may be under way with the same one
  */
 export function* encodeQueryValue(
   value: QueryValue,
-  times = new TimeHeads(),
+  memory = new EncoderMemory(),
 ): Generator<Uint8Array<ArrayBuffer>> {
-  const json = new JsonBytes();
+  const json = memory.take();
+  try {
+    yield* encodeInto(json, value, memory.times);
+    yield json.take();
+  } finally {
+    memory.give(json);
+  }
+}
+
+/** Yields whenever there is enough for a piece; what is left at the end stays in `json`. */
+function* encodeInto(
+  json: JsonBytes,
+  value: QueryValue,
+  times: TimeHeads,
+): Generator<Uint8Array<ArrayBuffer>> {
   switch (value.kind) {
     case 'scalar':
       // Scalars never use an exponent.
@@ -49,7 +84,6 @@ export function* encodeQueryValue(
       }
       json.text(']}');
   }
-  yield json.take();
 }
 
 /** Label sets as `JSON.stringify` writes them, in label order. */

@@ -64,9 +64,14 @@ export class JsonBytes {
     newest.end = this.#length;
   }
 
-  /** What was added so far, as a buffer of its own; the next piece begins empty. */
+  /** How much fits without growing. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
+  /** What was added so far, as it lies here: good until something is added. The next piece begins empty. */
   take(): Uint8Array<ArrayBuffer> {
-    const piece = this.#bytes.slice(0, this.#length);
+    const piece = this.#bytes.subarray(0, this.#length);
     this.#length = 0;
     this.#newest.value = Number.NaN;
     return piece;

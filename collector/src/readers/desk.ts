@@ -8,22 +8,22 @@ import {
   unpackRequest,
   type FromThread,
   type HostEntry,
+  type Piece,
   type Question,
   type ToThread,
 } from './messages.ts';
+import { PIECE_BYTES, type PiecePlaces } from './piece-places.ts';
 
 export interface DeskPorts {
   readonly engine: QueryEngine;
   readonly answers: Answers;
   readonly storage: Pick<FollowingReader, 'catchUp'>;
+  readonly places: PiecePlaces;
   /** Takes over the labels of hosts. */
   learn(this: void, hosts: readonly HostEntry[]): void;
   /** Sends a message; the buffers in `moved` belong to the receiver afterwards. */
   post(this: void, message: FromThread, moved?: readonly ArrayBuffer[]): void;
 }
-
-/** Bytes that are worth a message. */
-const PIECE_BYTES = 256 * 1024;
 
 interface Running {
   readonly left: AbortController;
@@ -107,41 +107,73 @@ export class Desk {
     }
   }
 
-  /** Sends pieces, each when it is asked for, so that a slow client does not fill the memory of the collector. */
+  /**
+   * Sends pieces, each but the first when it is asked for, so that a slow client does not fill the memory of the collector.
+   * One more is ready then.
+   */
   async #send(id: number, { data, warnings, infos }: JsonAnswer, running: Running): Promise<void> {
-    let isFirst = true;
-    const send = (piece: Uint8Array<ArrayBuffer>, isLast: boolean): void => {
-      if (isFirst) this.#ports.post({ kind: 'first', id, warnings, infos, piece, isLast }, [piece.buffer]);
-      else this.#ports.post({ kind: 'piece', id, piece, isLast }, [piece.buffer]);
-      isFirst = false;
-    };
-    const parts: Uint8Array<ArrayBuffer>[] = [];
-    let bytes = 0;
-    for await (const part of data) {
-      const piece = typeof part === 'string' ? ENCODER.encode(part) : part;
-      parts.push(piece);
-      bytes += piece.length;
-      if (bytes < PIECE_BYTES) continue;
-      const asked = new Promise<void>((resolve) => (running.more = resolve));
-      send(joined(parts.splice(0), bytes), false);
-      bytes = 0;
+    let asked: Promise<void> | undefined;
+    const send = async (draft: Draft, isLast: boolean): Promise<void> => {
       await asked;
       if (running.left.signal.aborted) return;
+      const isFirst = asked === undefined;
+      asked = new Promise((resolve) => (running.more = resolve));
+      const { piece, moved } = draft.finish();
+      if (isFirst) this.#ports.post({ kind: 'first', id, warnings, infos, piece, isLast }, moved);
+      else this.#ports.post({ kind: 'piece', id, piece, isLast }, moved);
+    };
+    let draft = new Draft(this.#ports.places);
+    try {
+      for await (const part of data) {
+        const bytes = typeof part === 'string' ? ENCODER.encode(part) : part;
+        for (let start = draft.add(bytes, 0); start < bytes.length; start = draft.add(bytes, start)) {
+          await send(draft, false);
+          if (running.left.signal.aborted) return;
+          draft = new Draft(this.#ports.places);
+        }
+      }
+      await send(draft, true);
+    } finally {
+      draft.discard();
     }
-    send(joined(parts, bytes), true);
   }
-}
-
-function joined(parts: readonly Uint8Array<ArrayBuffer>[], bytes: number): Uint8Array<ArrayBuffer> {
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return only;
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 const ENCODER = new TextEncoder();
+
+/** A piece that is being filled. */
+class Draft {
+  readonly #places: PiecePlaces;
+  readonly #place: number | undefined;
+  readonly #bytes: Uint8Array;
+  #length = 0;
+  #isFinished = false;
+
+  constructor(places: PiecePlaces) {
+    this.#places = places;
+    this.#place = places.take();
+    this.#bytes =
+      this.#place === undefined ? new Uint8Array(PIECE_BYTES) : places.at(this.#place, PIECE_BYTES);
+  }
+
+  /** Adds what fits of the bytes from `start` on, and says where the rest begins. */
+  add(bytes: Uint8Array, start: number): number {
+    const end = Math.min(bytes.length, start + PIECE_BYTES - this.#length);
+    this.#bytes.set(bytes.subarray(start, end), this.#length);
+    this.#length += end - start;
+    return end;
+  }
+
+  /** The piece for a message, and the buffers that are to be moved with it. */
+  finish(): { readonly piece: Piece; readonly moved: readonly ArrayBuffer[] } {
+    this.#isFinished = true;
+    if (this.#place !== undefined) return { piece: { place: this.#place, length: this.#length }, moved: [] };
+    const piece = new Uint8Array(this.#bytes.subarray(0, this.#length));
+    return { piece, moved: [piece.buffer] };
+  }
+
+  /** Gives the memory back, unless the piece is finished and somebody else's. */
+  discard(): void {
+    if (!this.#isFinished && this.#place !== undefined) this.#places.free(this.#place);
+  }
+}

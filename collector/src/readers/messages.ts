@@ -9,9 +9,12 @@ import { createMatcher, type MatchOperator } from '../storage/matcher.ts';
 import type { ReadElsewhere } from '../storage/open-reader.ts';
 import type { LabelsRequest } from '../storage/storage.ts';
 import { packLabels, unpackLabels, type PackedLabels } from './label-lists.ts';
+import type { SharedPieces } from './piece-places.ts';
 
 /** What a thread is started with. */
 export interface ThreadSettings {
+  /** Of this thread alone. */
+  readonly pieces: SharedPieces;
   readonly journalFile: string;
   /** Folder of the block files. */
   readonly blocksDir: string;
@@ -88,21 +91,19 @@ export type FromThread =
       readonly id: number;
       readonly warnings: readonly string[];
       readonly infos: readonly string[];
-      readonly piece: Uint8Array<ArrayBuffer>;
+      readonly piece: Piece;
       readonly isLast: boolean;
     }
-  | {
-      readonly kind: 'piece';
-      readonly id: number;
-      readonly piece: Uint8Array<ArrayBuffer>;
-      readonly isLast: boolean;
-    }
+  | { readonly kind: 'piece'; readonly id: number; readonly piece: Piece; readonly isLast: boolean }
   | { readonly kind: 'failed'; readonly id: number; readonly error: PlainError }
   /** Nothing of the question is left in the thread; the last word on it, whatever came before. */
   | { readonly kind: 'settled'; readonly id: number }
   | { readonly kind: 'noted'; readonly query: FinishedQuery }
   /** A block file is damaged; reads go on without the part. */
   | { readonly kind: 'damaged'; readonly text: string; readonly file: string };
+
+/** Bytes of an answer: so many in a place of the shared memory, or a buffer when no place was free. */
+export type Piece = { readonly place: number; readonly length: number } | Uint8Array<ArrayBuffer>;
 
 /** An expected error, or the text of one that was not. */
 export interface PlainError {

@@ -2,10 +2,20 @@
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { FinishedQuery } from '../query/query-log.ts';
-import { unpackError, type FromThread, type HostEntry, type Question, type ToThread } from './messages.ts';
+import {
+  unpackError,
+  type FromThread,
+  type HostEntry,
+  type Piece,
+  type Question,
+  type ToThread,
+} from './messages.ts';
+import type { PiecePlaces } from './piece-places.ts';
 
 /** A thread, or what stands for one in a test. */
 export interface ThreadPort {
+  /** Where its pieces lie. */
+  readonly places: PiecePlaces;
   post(message: ToThread): void;
   /** Ends it without asking; `ended` follows. */
   kill(): Promise<void>;
@@ -88,31 +98,23 @@ export class Reader {
     return { id, reply };
   }
 
-  /** The pieces of an answer that began with `first`; each is asked for when the one before was taken. */
-  async *pieces(
-    id: number,
-    first: { readonly piece: Uint8Array<ArrayBuffer>; readonly isLast: boolean },
-    signal: AbortSignal,
-  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    let { piece, isLast } = first;
-    const stalled = this.#options.clock;
-    try {
-      for (;;) {
-        const timer = isLast
-          ? undefined
-          : stalled.setTimer(STALL_MS, () => this.#leave(id), { isBackground: true });
-        yield piece;
-        timer?.cancel();
-        if (isLast) return;
+  /**
+   * The pieces of an answer that began with `first`; each is asked for when the one before was taken, and is good until
+   * then. Whoever gets them reads them to their end or calls `return`.
+   */
+  pieces(id: number, first: SentPiece, signal: AbortSignal): AsyncIterableIterator<Uint8Array> {
+    return new Pieces(first, {
+      clock: this.#options.clock,
+      places: this.#port.places,
+      next: async () => {
         const next = this.#wait(id, { signal, timeoutMs: STALL_MS, timeout: stallError });
         this.#port.post({ kind: 'more', id });
         const reply = await next;
         if (reply.kind !== 'piece') throw new TypeError(`${reply.kind} in the middle of an answer`);
-        ({ piece, isLast } = reply);
-      }
-    } finally {
-      if (!isLast) this.#leave(id);
-    }
+        return reply;
+      },
+      leave: () => this.#leave(id),
+    });
   }
 
   /** Ends the thread; whoever waits gets `reason`. */
@@ -178,8 +180,11 @@ export class Reader {
         return;
       case 'value':
       case 'first':
-      case 'piece':
-        this.#asked.get(message.id)?.resolve(message);
+      case 'piece': {
+        const asked = this.#asked.get(message.id);
+        if (asked !== undefined) asked.resolve(message);
+        else if (message.kind !== 'value') freePiece(message.piece, this.#port.places);
+      }
     }
   }
 
@@ -192,6 +197,89 @@ export class Reader {
     for (const { reject } of this.#asked.values()) reject(endError(error));
     this.#options.ended(reason);
   }
+}
+
+interface SentPiece {
+  readonly piece: Piece;
+  readonly isLast: boolean;
+}
+
+interface PiecesPorts {
+  readonly clock: Clock;
+  readonly places: PiecePlaces;
+  /** Asks for the next piece, once at a time. */
+  next(this: void): Promise<SentPiece>;
+  /** Nobody wants the rest. */
+  leave(this: void): void;
+}
+
+/** Not a generator: that does nothing when it is ended before its beginning, and memory has to be given back then too. */
+class Pieces implements AsyncIterableIterator<Uint8Array> {
+  readonly #ports: PiecesPorts;
+  /** What the reader has, or gets next when it has nothing. */
+  #current: SentPiece | undefined;
+  #isTaken = false;
+  /** Of a piece that more are to follow: the thread does not wait for ever. */
+  #stall: Timer | undefined;
+
+  constructor(first: SentPiece, ports: PiecesPorts) {
+    this.#ports = ports;
+    this.#hold(first);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#isTaken) {
+      const isLast = this.#letGo();
+      if (isLast) return DONE;
+      try {
+        this.#hold(await this.#ports.next());
+      } catch (error) {
+        this.#ports.leave();
+        throw error;
+      }
+    }
+    if (this.#current === undefined) return DONE;
+    this.#isTaken = true;
+    const { piece } = this.#current;
+    return {
+      done: false,
+      value: piece instanceof Uint8Array ? piece : this.#ports.places.at(piece.place, piece.length),
+    };
+  }
+
+  return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const isLast = this.#letGo();
+    if (!isLast) this.#ports.leave();
+    return Promise.resolve(DONE);
+  }
+
+  #hold(sent: SentPiece): void {
+    this.#current = sent;
+    this.#isTaken = false;
+    if (sent.isLast) return;
+    this.#stall = this.#ports.clock.setTimer(STALL_MS, () => this.#ports.leave(), { isBackground: true });
+  }
+
+  /** Whether no more is to come. */
+  #letGo(): boolean {
+    const current = this.#current;
+    this.#current = undefined;
+    this.#isTaken = false;
+    this.#stall?.cancel();
+    if (current === undefined) return true;
+    freePiece(current.piece, this.#ports.places);
+    return current.isLast;
+  }
+}
+
+const DONE = { done: true, value: undefined } as const;
+
+function freePiece(piece: Piece, places: PiecePlaces): void {
+  if (!(piece instanceof Uint8Array)) places.free(piece.place);
 }
 
 /** What the end of a thread means for those who wait for an answer of it. */

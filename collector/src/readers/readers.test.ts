@@ -14,6 +14,7 @@ import { readRequest } from '../storage/remote-protocol/testing/read-request.ts'
 import { Desk } from './desk.ts';
 import type { FromThread, HostEntry, ToThread } from './messages.ts';
 import { GRACE_MS, STALL_MS, type StartThread, type ThreadEvents } from './reader.ts';
+import { PiecePlaces, sharedPieces } from './piece-places.ts';
 import { Readers } from './readers.ts';
 
 const NEVER = new AbortController().signal;
@@ -40,8 +41,10 @@ async function storageOf(seriesCount: number, sampleCount: number): Promise<Memo
 function deskOn(storage: MemoryStorage, heard: HostEntry[][] = []): StartThread {
   const engine = createQueryEngine({ storage, clock: systemClock });
   return (events) => {
+    const pieces = sharedPieces();
     const desk = new Desk({
       engine,
+      places: new PiecePlaces(pieces),
       answers: createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock }),
       storage: { catchUp: () => Promise.resolve() },
       learn: (hosts) => heard.push([...hosts]),
@@ -51,6 +54,7 @@ function deskOn(storage: MemoryStorage, heard: HostEntry[][] = []): StartThread 
       },
     });
     return {
+      places: new PiecePlaces(pieces),
       post: (message) => {
         const sent = structuredClone(message);
         queueMicrotask(() => void desk.receive(sent));
@@ -68,6 +72,7 @@ function silentThread() {
   const start: StartThread = (events) => {
     started.push(events);
     return {
+      places: new PiecePlaces(sharedPieces()),
       post: (message) => void told.push(message),
       kill: () => {
         kills++;
@@ -133,7 +138,7 @@ describe('answers of a thread', () => {
     const request = { body, limits: READ_LIMITS };
     const bytesOf = async (from: typeof local) => {
       const pieces: Uint8Array[] = [];
-      for await (const piece of await from.remoteRead(request, NEVER)) pieces.push(piece);
+      for await (const piece of await from.remoteRead(request, NEVER)) pieces.push(Buffer.from(piece));
       return Buffer.concat(pieces);
     };
     const expected = await bytesOf(local);
@@ -209,6 +214,60 @@ describe('answers of a thread', () => {
     }
     // The thread has let go of the answer when it takes the next question without refusing it.
     await expect(readers.engine.instant('1', { timeMs: 0 }, NEVER)).resolves.toBeDefined();
+  });
+});
+
+describe('the memory of answers', () => {
+  const RANGE = { startMs: 0, endMs: 999_000, stepMs: 1_000, limit: 0 };
+
+  /** Readers on a desk, and how many places of their memory are free. */
+  async function world() {
+    const storage = await storageOf(40, 1_000);
+    let places: PiecePlaces | undefined;
+    const readers = readersOn((events) => {
+      const port = deskOn(storage)(events);
+      ({ places } = port);
+      return port;
+    });
+    const free = (): number => {
+      const taken: number[] = [];
+      for (let at = places?.take(); at !== undefined; at = places?.take()) taken.push(at);
+      for (const at of taken) places?.free(at);
+      return taken.length;
+    };
+    await readers.engine.instant('1', { timeMs: 0 }, NEVER);
+    return { readers, free, all: free() };
+  }
+
+  it('is given back by those that are read, and by those that are let go of', async () => {
+    const { readers, free, all } = await world();
+    await textOf(await readers.range('m', RANGE, NEVER));
+    expect(free()).toBe(all);
+    const { data } = await readers.range('m', RANGE, NEVER);
+    if (!(Symbol.asyncIterator in data)) throw new Error('pieces come from another thread');
+    expect(free()).toBeLessThan(all);
+    await data[Symbol.asyncIterator]().return?.();
+    await readers.engine.instant('1', { timeMs: 0 }, NEVER);
+    expect(free()).toBe(all);
+  });
+
+  it('is given back when nobody waits any more', async () => {
+    const { readers, free, all } = await world();
+    const left = new AbortController();
+    const answer = readers.instant('m', { timeMs: 5_000, limit: 0 }, left.signal);
+    left.abort();
+    await expect(answer).rejects.toMatchObject({ code: 'QUERY_CANCELED' });
+    await readers.engine.instant('1', { timeMs: 0 }, NEVER);
+    expect(free()).toBe(all);
+  });
+
+  it('may be used up: further answers are as good', async () => {
+    const { readers, free } = await world();
+    const expected = await textOf(await readers.range('m', RANGE, NEVER));
+    const open = [];
+    while (free() > 0) open.push(await readers.range('m', RANGE, NEVER));
+    open.push(await readers.range('m', RANGE, NEVER));
+    for (const answer of open) expect(await textOf(answer)).toBe(expected);
   });
 });
 

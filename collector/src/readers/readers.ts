@@ -19,6 +19,7 @@ import {
   type ThreadSettings,
 } from './messages.ts';
 import { LabelLists } from './label-lists.ts';
+import { PiecePlaces, sharedPieces } from './piece-places.ts';
 import { Reader, type StartThread, type ThreadEvents, type ThreadPort } from './reader.ts';
 
 export interface ReadersOptions {
@@ -137,8 +138,9 @@ export class Readers implements Answers {
   async #pieces(question: Question, call: { readonly timeoutMs?: number }, signal: AbortSignal) {
     const { reader, id, reply } = await this.#ask(question, call, signal);
     if (reply.kind !== 'first') throw new TypeError(`${reply.kind} where bytes were asked for`);
-    const { warnings, infos } = reply;
-    return { data: reader.pieces(id, reply, signal), warnings, infos };
+    const { piece, isLast, warnings, infos } = reply;
+    const data = reader.pieces(id, reply, signal);
+    return { data, onlyPieceBytes: isLast ? piece.length : undefined, warnings, infos };
   }
 
   async #ask(question: Question, call: { readonly timeoutMs?: number }, signal: AbortSignal) {
@@ -193,10 +195,15 @@ export interface ThreadMemory {
 }
 
 /** Starts real threads. */
-export function threadStarter(settings: ThreadSettings, { heapMiB }: ThreadMemory): StartThread {
+export function threadStarter(
+  settings: Omit<ThreadSettings, 'pieces'>,
+  { heapMiB }: ThreadMemory,
+): StartThread {
   return ({ message, ended }: ThreadEvents): ThreadPort => {
+    const pieces = sharedPieces();
+    const workerData: ThreadSettings = { ...settings, pieces };
     const worker = new Worker(new URL('./thread.ts', import.meta.url), {
-      workerData: settings,
+      workerData,
       resourceLimits: { maxOldGenerationSizeMb: heapMiB },
     });
     // A thread that idles does not keep a collector from ending.
@@ -207,6 +214,7 @@ export function threadStarter(settings: ThreadSettings, { heapMiB }: ThreadMemor
     worker.on('error', (error) => ended(error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', (code) => ended(new Error(`the thread ended with code ${code}`)));
     return {
+      places: new PiecePlaces(pieces),
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
       post: (sent) => worker.postMessage(sent),
       async kill() {

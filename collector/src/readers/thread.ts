@@ -13,6 +13,7 @@ import { followElsewhere } from '../storage/open-reader.ts';
 import { openFollowingReader } from '../storage/open.ts';
 import { Desk, type DeskPorts } from './desk.ts';
 import type { FromThread, HostEntry, ThreadSettings, ToThread } from './messages.ts';
+import { PiecePlaces } from './piece-places.ts';
 
 if (parentPort === null) throw new Error('thread.ts is no program of its own');
 const port = parentPort;
@@ -67,7 +68,8 @@ const engine = createQueryEngine({
   },
 });
 const answers = createAnswers({ engine, storage, extent: () => own.stats(), clock: systemClock });
-const ports: DeskPorts = { engine, answers, storage: own, learn, post };
+const places = new PiecePlaces(settings.pieces);
+const ports: DeskPorts = { engine, answers, storage: own, places, learn, post };
 const desk = new Desk(ports);
 port.on('message', (message: ToThread) => void desk.receive(message));
 

@@ -4,8 +4,13 @@ import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 
 /** What a route answers. */
 export interface Answer {
-  /** The JSON of `data`, in pieces so that large results need not be one string; bytes come from other threads. */
+  /**
+   * The JSON of `data`, in pieces so that large results need not be one string; bytes come from other threads. A piece is
+   * good until the next one is asked for, or the reading ends.
+   */
   readonly data: Iterable<string | Uint8Array> | AsyncIterable<Uint8Array>;
+  /** Length of the only piece; undefined when there may be several. */
+  readonly onlyPieceBytes?: number | undefined;
   readonly warnings?: readonly string[];
   readonly infos?: readonly string[];
 }
@@ -15,39 +20,19 @@ const NOTES_MAX = 10;
 
 /** An answer whose data is small enough for one string. */
 export function answer(data: unknown, warnings: readonly string[] = []): Answer {
-  return { data: [JSON.stringify(data)], warnings };
+  const bytes = Buffer.from(JSON.stringify(data));
+  return { data: [bytes], onlyPieceBytes: bytes.length, warnings };
 }
 
-/** The JSON text of a successful answer. */
-export async function* successJson({
-  data,
-  warnings = [],
-  infos = [],
-}: Answer): AsyncGenerator<string | Uint8Array> {
-  yield '{"status":"success","data":';
-  yield* data;
-  if (warnings.length > 0) yield `,"warnings":${JSON.stringify(shortened(warnings, 'warning'))}`;
-  if (infos.length > 0) yield `,"infos":${JSON.stringify(shortened(infos, 'info'))}`;
-  yield '}';
-}
+/** What stands before the data of a successful answer. */
+export const SUCCESS = '{"status":"success","data":';
 
-/** Bytes that are worth a chunk of an answer. */
-const CHUNK_BYTES = 64 * 1024;
-
-/** The same text in fewer pieces, because each costs a write to the socket. */
-export async function* inChunks(pieces: AsyncIterable<string | Uint8Array>): AsyncGenerator<Buffer> {
-  let parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of pieces) {
-    const part = typeof piece === 'string' ? Buffer.from(piece) : piece;
-    parts.push(part);
-    bytes += part.length;
-    if (bytes < CHUNK_BYTES) continue;
-    yield Buffer.concat(parts);
-    parts = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield Buffer.concat(parts);
+/** What stands behind it. */
+export function afterData({ warnings = [], infos = [] }: Answer): string {
+  let text = '';
+  if (warnings.length > 0) text += `,"warnings":${JSON.stringify(shortened(warnings, 'warning'))}`;
+  if (infos.length > 0) text += `,"infos":${JSON.stringify(shortened(infos, 'info'))}`;
+  return `${text}}`;
 }
 
 function shortened(notes: readonly string[], kind: string): readonly string[] {

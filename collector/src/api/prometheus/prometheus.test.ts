@@ -9,7 +9,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import express from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAnswers } from '../../query/answers.ts';
+import { createAnswers, type JsonAnswer } from '../../query/answers.ts';
 import { createQueryEngine } from '../../query/query.ts';
 import type { QueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
@@ -90,8 +90,23 @@ const groups: readonly RuleGroup[] = ['a', 'b', 'c'].map((name) => ({
   ],
 }));
 
+const answers = createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock });
+
+/** As reading threads send it: an answer of one piece says how long that is. */
+async function inPieces({ data, ...notes }: JsonAnswer): Promise<JsonAnswer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of data) pieces.push(Buffer.from(piece));
+  const [first] = pieces;
+  if (pieces.length > 1) return { data: pieces, ...notes };
+  return { data: pieces, onlyPieceBytes: first?.length, ...notes };
+}
+
 const options: PrometheusOptions = {
-  answers: createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock }),
+  answers: {
+    ...answers,
+    instant: async (...question) => inPieces(await answers.instant(...question)),
+    range: async (...question) => inPieces(await answers.range(...question)),
+  },
   clock: new FakeClock(NOW_MS),
   log: { debug() {}, info() {}, warn() {}, error: (_message, fields = {}) => void logged.push(fields) },
   buildInfo: {

@@ -1,13 +1,14 @@
 /** How an answer, or the error instead of it, goes out. Knows the requests of Node.js only, not those of Express. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
-import { errorReply, inChunks, INTERNAL_ERROR, successJson } from './answers.ts';
+import { afterData, errorReply, INTERNAL_ERROR, SUCCESS } from './answers.ts';
 import type { Answer } from './answers.ts';
+import { written } from '../written.ts';
 
 /** A request, and where its answer goes. */
 export interface Exchange {
@@ -60,39 +61,76 @@ export function pathOf({ url = '' }: IncomingMessage): string {
 
 const JSON_TYPE = ['Content-Type', 'application/json; charset=utf-8'] as const;
 
-async function send(
-  result: Answer,
-  { request, response, headers = [] }: Exchange,
-  signal: AbortSignal,
-): Promise<void> {
+async function send(answer: Answer, exchange: Exchange, signal: AbortSignal): Promise<void> {
+  const { request, headers = [] } = exchange;
+  const after = afterData(answer);
+  const { onlyPieceBytes = Number.POSITIVE_INFINITY } = answer;
+  const bytes = SUCCESS.length + onlyPieceBytes + Buffer.byteLength(after);
+  const isPacked = bytes >= PACKED_BYTES_MIN && wantsGzip(request.headers['accept-encoding']);
   const head = [...headers, ...JSON_TYPE, 'Vary', 'Accept-Encoding'];
-  const chunks = inChunks(successJson(result));
-  const first = await chunks.next();
-  const second = await chunks.next();
-  const isWhole = first.done !== true && second.done === true;
-  const isPacked =
-    !(isWhole && first.value.length < PACKED_BYTES_MIN) && wantsGzip(request.headers['accept-encoding']);
   if (isPacked) head.push('Content-Encoding', 'gzip');
-  if (isWhole) {
-    // Most answers are small; streams would cost more than all the rest of sending.
-    const bytes = isPacked ? await packed(first.value, GZIP) : first.value;
-    response.writeHead(200, [...head, 'Content-Length', String(bytes.length)]).end(bytes);
-    return;
+  const out: Outgoing = { answer, after, head, bytes, isPacked, signal };
+  if (bytes === Number.POSITIVE_INFINITY) await sendPieces(out, exchange);
+  else await sendWhole(out, exchange);
+}
+
+interface Outgoing {
+  readonly answer: Answer;
+  /** What stands behind the data. */
+  readonly after: string;
+  readonly head: readonly string[];
+  /** Length of everything, unpacked. */
+  readonly bytes: number;
+  readonly isPacked: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Most answers are small; streams would cost more than all the rest of sending. */
+async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
+  const { answer, after, head, bytes, isPacked } = out;
+  for await (const piece of answer.data) {
+    if (isPacked) {
+      const parts = [SUCCESS, piece, after].map((part) =>
+        typeof part === 'string' ? Buffer.from(part) : part,
+      );
+      const whole = await packed(Buffer.concat(parts), GZIP);
+      response.writeHead(200, [...head, 'Content-Length', String(whole.length)]).end(whole);
+    } else {
+      response.writeHead(200, [...head, 'Content-Length', String(bytes)]);
+      // What is written in between leaves together.
+      response.cork();
+      response.write(SUCCESS);
+      response.write(piece);
+      await ended(response, after);
+    }
   }
-  response.writeHead(200, head);
-  const all = Readable.from(
-    (async function* (): AsyncGenerator<Buffer> {
-      try {
-        for (const one of [first, second]) if (one.done !== true) yield one.value;
-        yield* chunks;
-      } finally {
-        // The client may have left: whoever makes the rest need not.
-        await chunks.return(undefined);
-      }
-    })(),
-  );
-  if (isPacked) await pipeline(all, createGzip(GZIP), response, { signal });
-  else await pipeline(all, response, { signal });
+}
+
+async function sendPieces(out: Outgoing, { response }: Exchange): Promise<void> {
+  const { answer, after, head, isPacked, signal } = out;
+  response.writeHead(200, [...head]);
+  if (isPacked) {
+    const gzip = createGzip(GZIP);
+    const sent = pipeline(gzip, response, { signal });
+    await Promise.all([sent, writePieces(gzip, answer).then(() => gzip.end(after))]);
+  } else {
+    await writePieces(response, answer);
+    await ended(response, after);
+  }
+}
+
+/** Writes everything but the end; a piece is out, or packed, before the next one takes its memory. */
+async function writePieces(to: Writable, { data }: Answer): Promise<void> {
+  to.write(SUCCESS);
+  for await (const piece of data) await written(to, piece);
+}
+
+/** Writes the end. Settles when everything is out, or nobody takes it any more. */
+function ended(response: ServerResponse, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    response.once('close', resolve);
+    response.end(text, resolve);
+  });
 }
 
 const packed = promisify(gzip);

@@ -3,7 +3,6 @@
  * whoever may read; writing changes what people see, so it needs an access token on every address, loopback too.
  * Source: prometheus.io/docs/specs/prw/remote_write_spec.
  */
-import { once } from 'node:events';
 import { withDeadline } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
@@ -17,6 +16,7 @@ import type { REMOTE_COUNTERS, RemoteCounters } from './counters.ts';
 import { REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
 import { Senders } from './senders.ts';
 import { unpackSnappy } from '../../storage/remote-protocol/snappy.ts';
+import { written } from '../written.ts';
 import { complaint, storeRequest, type WritePorts } from './write.ts';
 
 export interface RemoteOptions extends WritePorts {
@@ -108,7 +108,8 @@ async function read(context: Settled, request: Request, response: Response): Pro
   );
   response.status(200).set({ 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'snappy' });
   for await (const piece of pieces) {
-    if (!response.write(piece)) await once(response, 'drain', { signal: left.signal });
+    // The next piece may take the memory of this one.
+    await written(response, piece);
   }
   response.end();
 }
