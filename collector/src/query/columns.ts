@@ -52,6 +52,39 @@ export function vectorOf(columns: readonly Column[], isOrdered = false): VectorV
   return { kind: 'vector', columns, isOrdered };
 }
 
+/** Values that are made room for at once, at most. */
+const ROOM_VALUES_MAX = 16_384;
+
+/**
+ * Makes the arrays of values of the columns of one result, many out of one buffer: to make an array of its own for each
+ * column takes several times as long as to fill it.
+ */
+export class ColumnRoom {
+  readonly #count: number;
+  #room = new Float64Array(0);
+  #used = 0;
+
+  /** @param count times of the grid */
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** An array of zeros, one for each time of the grid. */
+  values(): Float64Array {
+    const start = this.#used;
+    const end = start + this.#count;
+    if (end > this.#room.length) {
+      // Twice as much each time, because most results have one column and some have thousands.
+      const length = Math.min(2 * this.#room.length, ROOM_VALUES_MAX);
+      this.#room = new Float64Array(Math.max(this.#count, length));
+      this.#used = this.#count;
+      return this.#room.subarray(0, this.#count);
+    }
+    this.#used = end;
+    return this.#room.subarray(start, end);
+  }
+}
+
 /** The time of step `i`. */
 export function timeAt(grid: Grid, i: number): number {
   return grid.startMs + i * grid.stepMs;

@@ -38,10 +38,10 @@ it.each([0, -0, NaN, -Infinity, 1.5])('%d at all times, and at all but one, is w
   for (const last of [value, -value]) {
     const values = same.with(2_000, last);
     const series = { labels: Labels.of({ a: '1' }), timestamps, values };
-    const text = textOf({ kind: 'matrix', series: [series] });
+    const text = textOf({ kind: 'matrix', series: [series, series] });
     const points = Array.from(values, (one, i) => `[${i},"${formatSample(one)}"]`);
     const list = `{"metric":{"a":"1"},"values":[${points.join(',')}]}`;
-    expect(text).toBe(`{"resultType":"matrix","result":[${list}]}`);
+    expect(text).toBe(`{"resultType":"matrix","result":[${list},${list}]}`);
   }
 });
 

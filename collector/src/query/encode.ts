@@ -9,8 +9,6 @@ import { TimeHeads } from './time-heads.ts';
 const PIECE_BYTES = 64 * 1024;
 /** So many points are formatted before somebody looks how long the piece is. */
 const POINTS_PER_LOOK = 1_000;
-const QUOTE = 34;
-const BRACKET = 93;
 
 /** A buffer that had to grow for a very long label set is not kept. */
 const SPARE_BYTES_MAX = 512 * 1024;
@@ -99,16 +97,29 @@ function* encodePoints(
   times: TimeHeads,
   json: JsonBytes,
 ): Generator<Uint8Array<ArrayBuffer>> {
-  const { bytes, ends } = times.headsOf(timestamps);
-  // Every head begins with the comma that parts two points; before the first there is none.
-  let start = 1;
-  for (let i = 0; i < values.length; i++) {
-    const end = ends[i] ?? start;
-    json.bytes(bytes, start, end);
-    json.sample(values[i] ?? Number.NaN);
-    json.byte(QUOTE);
-    json.byte(BRACKET);
-    start = end;
-    if (i % POINTS_PER_LOOK === 0 && json.length >= PIECE_BYTES) yield json.take();
+  const heads = times.headsOf(timestamps);
+  // Series that never change are most of a chart of errors, or of what is up: all of them read alike.
+  const constant = constantOf(values);
+  const known = constant === undefined ? undefined : heads.constantText(constant);
+  if (known !== undefined) {
+    json.bytes(known);
+    return;
   }
+  const start = json.length;
+  let isWhole = true;
+  for (let from = 0; from < values.length; from += POINTS_PER_LOOK) {
+    json.points(heads, values, from, Math.min(values.length, from + POINTS_PER_LOOK));
+    if (json.length < PIECE_BYTES) continue;
+    yield json.take();
+    isWhole = false;
+  }
+  if (constant !== undefined && isWhole) heads.keepConstantText(constant, json.copyFrom(start));
+}
+
+/** The value of all points, undefined when they differ. */
+function constantOf(values: Float64Array): number | undefined {
+  const first = values[0];
+  // 0 and -0 read differently.
+  for (let i = 0; i < values.length; i++) if (!Object.is(values[i], first)) return undefined;
+  return first;
 }

@@ -3,6 +3,7 @@
  * the whole takes several times as long as writing their digits.
  */
 import { formatSample } from './format.ts';
+import type { Heads } from './time-heads.ts';
 
 const SIZE_MIN = 16 * 1024;
 /** The longest text of a number: a sign, 17 digits, a point, five zeros, an exponent. */
@@ -14,11 +15,17 @@ const HALF = 1e9;
 const HALF_DIGITS = 9;
 const DIGIT_0 = 48;
 const MINUS = 45;
+const QUOTE = 34;
+const BRACKET = 93;
+/** What a point has at most after its head. */
+const POINT_BYTES_MAX = NUMBER_BYTES_MAX + 2;
 
 const ENCODER = new TextEncoder();
 
 export class JsonBytes {
   #bytes = new Uint8Array(SIZE_MIN);
+  /** The same bytes. */
+  #words = new DataView(this.#bytes.buffer);
   #length = 0;
   #newest = { value: Number.NaN, start: 0, end: 0 };
 
@@ -32,28 +39,45 @@ export class JsonBytes {
     this.#length += ENCODER.encodeInto(text, this.#bytes.subarray(this.#length)).written;
   }
 
-  /** Adds bytes from `start` on and before `end`. */
-  bytes(source: Uint8Array, start: number, end: number): void {
-    this.#reserve(end - start);
-    const target = this.#bytes;
-    let at = this.#length;
-    // They are few: a call of the platform would cost more than the loop.
-    for (let from = start; from < end; from++) target[at++] = source[from] ?? 0;
-    this.#length = at;
+  /** Adds bytes as they are. */
+  bytes(source: Uint8Array): void {
+    this.#reserve(source.length);
+    this.#bytes.set(source, this.#length);
+    this.#length += source.length;
   }
 
-  /** Adds one byte. */
-  byte(byte: number): void {
-    this.#reserve(1);
-    this.#bytes[this.#length++] = byte;
+  /** A copy of what was added from a length on, since nothing was taken. */
+  copyFrom(start: number): Uint8Array {
+    return this.#bytes.slice(start, this.#length);
   }
 
-  /** Adds a number as by `formatSample`. */
-  sample(value: number): void {
+  /** Adds points from number `from` on and before `to`: what stands before each value, the value, a quote and a bracket. */
+  points({ words: heads, ends }: Heads, values: Float64Array, from: number, to: number): void {
+    let start = from === 0 ? 0 : (ends[from - 1] ?? 0);
+    for (let i = from; i < to; i++) {
+      const end = ends[i] ?? start;
+      this.#reserve(end - start + POINT_BYTES_MAX);
+      const target = this.#words;
+      // Four bytes at a time: up to three too many, over which the value is written.
+      for (let at = this.#length, next = start; next < end; at += 4, next += 4)
+        target.setInt32(at, heads.getInt32(next));
+      this.#length += end - start;
+      start = end;
+      this.#sample(values[i] ?? Number.NaN);
+      this.#bytes[this.#length++] = QUOTE;
+      this.#bytes[this.#length++] = BRACKET;
+    }
+  }
+
+  /** Adds a number as by `formatSample`; there is room for it. */
+  #sample(value: number): void {
     const newest = this.#newest;
     // Much of what is measured does not change.
     if (value === newest.value && value !== 0) {
-      this.#repeat(newest.start, newest.end);
+      const bytes = this.#bytes;
+      let at = this.#length;
+      for (let from = newest.start; from < newest.end; from++) bytes[at++] = bytes[from] ?? 0;
+      this.#length = at;
       return;
     }
     const start = this.#length;
@@ -77,16 +101,7 @@ export class JsonBytes {
     return piece;
   }
 
-  #repeat(start: number, end: number): void {
-    this.#reserve(end - start);
-    const bytes = this.#bytes;
-    let at = this.#length;
-    for (let from = start; from < end; from++) bytes[at++] = bytes[from] ?? 0;
-    this.#length = at;
-  }
-
   #ascii(text: string): void {
-    this.#reserve(text.length);
     const bytes = this.#bytes;
     let at = this.#length;
     for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
@@ -94,7 +109,6 @@ export class JsonBytes {
   }
 
   #whole(value: number): void {
-    this.#reserve(NUMBER_BYTES_MAX);
     if (value < 0) this.#bytes[this.#length++] = MINUS;
     const size = Math.abs(value);
     const high = Math.floor(size / HALF);
@@ -119,6 +133,7 @@ export class JsonBytes {
     const larger = new Uint8Array(2 * (this.#length + more));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
+    this.#words = new DataView(larger.buffer);
   }
 }
 

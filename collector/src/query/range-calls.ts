@@ -1,7 +1,7 @@
 /** Calls of functions over a range: moves one window per series along the steps. */
 import type { CallNode } from './ast.ts';
 import { typeOf } from './check.ts';
-import { hasAny, timeAt, vectorOf } from './columns.ts';
+import { ColumnRoom, hasAny, timeAt, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
@@ -45,13 +45,17 @@ export async function evaluateRangeCall(
   noteOddities(call, { vector, params }, ev);
   const columns: Column[] = [];
   const positions = new StepPositions(vector.windowEndsMs, vector.rangeMs);
+  const room = new ColumnRoom(grid.count);
   for (const series of vector.series) {
     const steps = positions.of(series.timestamps);
-    const column = await moveWindow(series, range, { vector, params, grid, steps }, ev);
+    const column = await moveWindow(series, range, { vector, params, grid, steps, room }, ev);
     if (hasAny(column.present)) columns.push(column);
   }
   return vectorOf(range.keepsName ? await mergeDuplicates(columns, ev) : await withoutNames(columns, ev));
 }
+
+/** Values that a window moves over before its work is counted. */
+const WORK_PER_COUNT = 1_000;
 
 async function moveWindow(
   series: RangeSeries,
@@ -61,11 +65,13 @@ async function moveWindow(
     params,
     grid,
     steps,
+    room,
   }: {
     readonly vector: RangeVector;
     readonly params: readonly Float64Array[];
     readonly grid: Grid;
     readonly steps: StepWindows;
+    readonly room: ColumnRoom;
   },
   ev: Evaluation,
 ): Promise<Column> {
@@ -83,25 +89,24 @@ async function moveWindow(
     timeMs: 0,
     params: current,
   };
-  const column = {
-    labels,
-    values: new Float64Array(grid.count),
-    present: new Uint8Array(grid.count),
-    isNameMarked,
-  };
-  for (let i = 0; i < grid.count; i++) {
+  const found = room.values();
+  const present = steps.present(range.samplesMin);
+  let work = 0;
+  for (let i = 0; i < found.length; i++) {
+    if (present[i] !== 1) continue;
     window.from = steps.from[i] ?? 0;
     window.to = steps.to[i] ?? 0;
-    const size = window.to - window.from;
-    if (size < range.samplesMin) continue;
     window.endMs = windowEndsMs[i] ?? NaN;
     window.timeMs = timeAt(grid, i);
     for (let p = 0; p < params.length; p++) current[p] = params[p]?.[i] ?? NaN;
-    column.values[i] = apply(window);
-    column.present[i] = 1;
-    if (ev.pacer.spend(size + 1)) await ev.pacer.pause();
+    found[i] = apply(window);
+    work += window.to - window.from + 1;
+    if (work < WORK_PER_COUNT) continue;
+    if (ev.pacer.spend(work)) await ev.pacer.pause();
+    work = 0;
   }
-  return column;
+  if (ev.pacer.spend(work)) await ev.pacer.pause();
+  return { labels, values: found, present, isNameMarked };
 }
 
 const COUNTER_NAME = /_(?:total|sum|count|bucket)$/;

@@ -87,11 +87,18 @@ export async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promis
   const series: MatrixSeries[] = [];
   const stretches = new Stretches(times);
   for (const { labels, values, present } of await withoutMarkedNames(value.columns, ev)) {
-    const kept = present.includes(0) ? stretches.presentOnly(values, present) : { timestamps: times, values };
+    const kept = stretches.presentOnly(values, present);
     if (kept.values.length > 0) series.push({ labels, ...kept });
     if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
   }
   return { kind: 'matrix', series: inLabelOrder(series) };
+}
+
+/** Steps of a grid from `from` on and before `end`, and their times. */
+interface Stretch {
+  readonly from: number;
+  readonly end: number;
+  readonly timestamps: Float64Array;
 }
 
 /**
@@ -100,29 +107,44 @@ export async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promis
  */
 class Stretches {
   readonly #times: Float64Array;
-  readonly #shared = new Map<number, Float64Array>();
+  readonly #shared = new Map<number, Stretch>();
+  /** Of the steps that were asked about last: those of a host's series are often one array. */
+  #newest: { readonly present: Uint8Array; readonly stretch: Stretch | undefined } | undefined;
 
   constructor(times: Float64Array) {
     this.#times = times;
   }
 
+  /** Values at the steps that are present, and their times; views of longer arrays where they are most of them. */
   presentOnly(
     values: Float64Array,
     present: Uint8Array,
   ): { readonly timestamps: Float64Array; readonly values: Float64Array } {
-    const from = present.indexOf(1);
-    const end = present.lastIndexOf(1) + 1;
-    // Copies, so that a short series does not hold the memory of a long one.
-    if (from < 0) return { timestamps: new Float64Array(0), values: new Float64Array(0) };
-    const gapAt = present.indexOf(0, from);
-    if (gapAt < 0 || gapAt >= end) {
-      const key = from * this.#times.length + end;
-      let timestamps = this.#shared.get(key);
-      if (timestamps === undefined) this.#shared.set(key, (timestamps = this.#times.slice(from, end)));
-      return { timestamps, values: values.slice(from, end) };
+    if (this.#newest?.present !== present) this.#newest = { present, stretch: this.#stretchOf(present) };
+    const { stretch } = this.#newest;
+    if (stretch === undefined) {
+      const isPresent = (_: number, i: number): boolean => present[i] === 1;
+      return { timestamps: this.#times.filter(isPresent), values: values.filter(isPresent) };
     }
-    const isPresent = (_: number, i: number): boolean => present[i] === 1;
-    return { timestamps: this.#times.filter(isPresent), values: values.filter(isPresent) };
+    const { from, end, timestamps } = stretch;
+    // A short series must not hold the memory of a long one.
+    const isMost = 2 * (end - from) >= values.length;
+    return { timestamps, values: isMost ? values.subarray(from, end) : values.slice(from, end) };
+  }
+
+  /** Undefined when there are gaps between the first and the last step that is present. */
+  #stretchOf(present: Uint8Array): Stretch | undefined {
+    const from = Math.max(0, present.indexOf(1));
+    const end = present.lastIndexOf(1) + 1;
+    const gapAt = present.indexOf(0, from);
+    if (gapAt >= 0 && gapAt < end) return undefined;
+    const key = from * (this.#times.length + 1) + end;
+    let stretch = this.#shared.get(key);
+    if (stretch === undefined) {
+      stretch = { from, end, timestamps: this.#times.subarray(from, end) };
+      this.#shared.set(key, stretch);
+    }
+    return stretch;
   }
 }
 

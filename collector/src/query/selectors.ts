@@ -6,7 +6,7 @@ import type { Matcher } from '../storage/matcher.ts';
 import type { SelectHints, Series } from '../storage/storage.ts';
 import { unwrapParens } from './ast.ts';
 import type { Expr, SelectorNode, SubqueryNode, TimeShift } from './ast.ts';
-import { hasAny, timeAt, vectorOf } from './columns.ts';
+import { ColumnRoom, hasAny, timeAt, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { StepPositions, type StepWindows } from './step-positions.ts';
@@ -69,12 +69,26 @@ export async function evaluateSelector(
   ev.budget.checkSize(series.length, grid);
   const columns: Column[] = [];
   const positions = new StepPositions(timesMs, ev.lookbackMs);
+  const room = new ColumnRoom(grid.count);
   for (const one of series) {
-    const column = newestSamples(one, positions.of(one.timestamps), wanted);
+    const steps = positions.of(one.timestamps);
+    const column =
+      wanted === 'values' && one.stale === undefined
+        ? newestValues(one, steps, room)
+        : newestSamples(one, steps, wanted);
     if (hasAny(column.present)) columns.push(column);
     if (ev.pacer.spend(grid.count + one.timestamps.length)) await ev.pacer.pause();
   }
   return vectorOf(columns);
+}
+
+/** The last sample of each window, where none is a stale marker: nearly always. */
+function newestValues({ labels, values }: Series, steps: StepWindows, room: ColumnRoom): Column {
+  const { to } = steps;
+  const present = steps.present(1);
+  const found = room.values();
+  for (let i = 0; i < found.length; i++) if (present[i] === 1) found[i] = values[(to[i] ?? 0) - 1] ?? NaN;
+  return { labels, values: found, present, isNameMarked: false };
 }
 
 /** The last sample of each window, unless it is a stale marker. */

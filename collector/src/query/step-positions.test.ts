@@ -10,10 +10,15 @@ it('gives the samples of every window, as looking at each sample does', () => {
   fc.assert(
     fc.property(times, ends, fc.integer({ min: 1, max: 20 }), (timesMs, endsMs, widthMs) => {
       const timestamps = Float64Array.from(timesMs);
-      const { from, to } = new StepPositions(Float64Array.from(endsMs), widthMs).of(timestamps);
+      const windows = new StepPositions(Float64Array.from(endsMs), widthMs).of(timestamps);
+      const { from, to } = windows;
       const found = endsMs.map((_, i) => Array.from(timestamps.subarray(from[i], to[i])));
       const expected = endsMs.map((endMs) => timesMs.filter((ms) => ms > endMs - widthMs && ms <= endMs));
       expect(found).toEqual(expected);
+      for (const samplesMin of [1, 2, 4, 1]) {
+        const present = expected.map(({ length }) => (length >= samplesMin ? 1 : 0));
+        expect([...windows.present(samplesMin)]).toEqual(present);
+      }
     }),
   );
 });

@@ -3,15 +3,45 @@
  * (see Series), so this is found once for all of them.
  */
 
-/** The window of each step, as positions of samples. */
-export interface StepWindows {
-  /** Of the first sample that is later than the left edge. */
-  readonly from: Int32Array;
-  /** Behind the last sample that is not later than the right edge. */
+/** The windows of all steps among the samples of some series. */
+export class StepWindows {
+  readonly #timestamps: Float64Array;
+  readonly #endsMs: Float64Array;
+  readonly #widthMs: number;
+  /** Behind the last sample that is not later than the right edge, for each step. */
   readonly to: Int32Array;
+  #from: Int32Array | undefined;
+  #present: { readonly samplesMin: number; readonly steps: Uint8Array } | undefined;
+
+  /** As the method `of` of StepPositions, which makes it. */
+  constructor(timestamps: Float64Array, endsMs: Float64Array, widthMs: number) {
+    this.#timestamps = timestamps;
+    this.#endsMs = endsMs;
+    this.#widthMs = widthMs;
+    this.to = firstsAfter(timestamps, endsMs, 0);
+  }
+
+  /** The first sample that is later than the left edge, for each step. */
+  get from(): Int32Array {
+    this.#from ??= firstsAfter(this.#timestamps, this.#endsMs, this.#widthMs);
+    return this.#from;
+  }
+
+  /** 1 for each step with at least so many samples; one array for all columns that ask, so not to be changed. */
+  present(samplesMin: number): Uint8Array {
+    if (this.#present?.samplesMin === samplesMin) return this.#present.steps;
+    const steps = new Uint8Array(this.to.length);
+    const timestamps = this.#timestamps;
+    for (let i = 0; i < steps.length; i++) {
+      // So many samples are in the window when the one that is so many before its end is.
+      const first = (this.to[i] ?? 0) - samplesMin;
+      if (first >= 0 && (timestamps[first] ?? 0) > (this.#endsMs[i] ?? 0) - this.#widthMs) steps[i] = 1;
+    }
+    this.#present = { samplesMin, steps };
+    return steps;
+  }
 }
 
-/** Windows of one width that end at given times. */
 export class StepPositions {
   readonly #endsMs: Float64Array;
   readonly #widthMs: number;
@@ -29,24 +59,21 @@ export class StepPositions {
   /** @param timestamps of the samples, strictly rising */
   of(timestamps: Float64Array): StepWindows {
     if (this.#newest?.timestamps === timestamps) return this.#newest.windows;
-    const windows = windowsIn(timestamps, this.#endsMs, this.#widthMs);
+    const windows = new StepWindows(timestamps, this.#endsMs, this.#widthMs);
     this.#newest = { timestamps, windows };
     return windows;
   }
 }
 
-function windowsIn(timestamps: Float64Array, endsMs: Float64Array, widthMs: number): StepWindows {
-  const count = endsMs.length;
-  const from = new Int32Array(count);
-  const to = new Int32Array(count);
-  let first = 0;
+/** For each of `edgesMs`, moved back by `backMs`, the position of the first time that is later. */
+function firstsAfter(timestamps: Float64Array, edgesMs: Float64Array, backMs: number): Int32Array {
+  const firsts = new Int32Array(edgesMs.length);
+  const { length } = timestamps;
   let next = 0;
-  for (let i = 0; i < count; i++) {
-    const endMs = endsMs[i] ?? Number.NaN;
-    while (next < timestamps.length && (timestamps[next] ?? Number.NaN) <= endMs) next++;
-    while (first < next && (timestamps[first] ?? Number.NaN) <= endMs - widthMs) first++;
-    from[i] = first;
-    to[i] = next;
+  for (let i = 0; i < firsts.length; i++) {
+    const edgeMs = (edgesMs[i] ?? 0) - backMs;
+    while (next < length && (timestamps[next] ?? 0) <= edgeMs) next++;
+    firsts[i] = next;
   }
-  return { from, to };
+  return firsts;
 }

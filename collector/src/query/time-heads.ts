@@ -3,15 +3,34 @@
  * one grid, and so have the charts of a dashboard, so each time is formatted once for all of them.
  */
 
-/** The heads of an array of times, one after the other. */
-export interface Heads {
-  readonly bytes: Uint8Array;
+/** The heads of an array of times, one after the other; that of the first point has no comma. */
+export class Heads {
+  /** Read in words of four bytes, so there are some zeros behind the last one. */
+  readonly words: DataView;
   /** Where each ends, which is where the next one begins. */
   readonly ends: Uint32Array;
+  #constant: { readonly value: number; readonly text: Uint8Array } | undefined;
+
+  constructor(words: DataView, ends: Uint32Array) {
+    this.words = words;
+    this.ends = ends;
+  }
+
+  /** All points of a series that has this value at all times, if it was the last one that was kept. */
+  constantText(value: number): Uint8Array | undefined {
+    return this.#constant !== undefined && Object.is(this.#constant.value, value)
+      ? this.#constant.text
+      : undefined;
+  }
+
+  keepConstantText(value: number, text: Uint8Array): void {
+    this.#constant = { value, text };
+  }
 }
 
 /** Arrays that are kept: gaps at an end make others, of the same grid. */
 const ARRAYS_MAX = 8;
+const WORD_BYTES = 4;
 /** Steps of a range query; raw samples may have more times, and are not kept. */
 const TIMES_MAX = 12_000;
 
@@ -50,10 +69,13 @@ function makeHeads(timestamps: Float64Array): Heads {
   const ends = new Uint32Array(timestamps.length);
   let text = '';
   for (let i = 0; i < timestamps.length; i++) {
-    text += headOf(timestamps[i] ?? Number.NaN);
+    const head = headOf(timestamps[i] ?? Number.NaN);
+    text += i === 0 ? head.slice(1) : head;
     ends[i] = text.length;
   }
-  return { bytes: Buffer.from(text, 'latin1'), ends };
+  const bytes = new Uint8Array(text.length + WORD_BYTES);
+  new TextEncoder().encodeInto(text, bytes);
+  return new Heads(new DataView(bytes.buffer), ends);
 }
 
 function headOf(timeMs: number): string {

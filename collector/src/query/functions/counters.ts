@@ -52,6 +52,8 @@ function counterIncrease(
     for (let r = firstReset; (resets[r] ?? Infinity) < to; r++) {
       difference += values[(resets[r] ?? 0) - 1] ?? NaN;
     }
+    // Zero (or minus zero) to whatever it is extrapolated: most counters stand still most of the time.
+    if (difference === 0) return difference;
     // Operations in the order of Prometheus, so that results are equal to the last digit.
     const factor = extrapolation(window, { isCounter: true, difference });
     return difference * (isRate ? factor / (rangeMs / 1000) : factor);

@@ -48,6 +48,7 @@ export class SeriesCollector {
 
 /** Rows of columns: what a block file has of one schema of a host, or a piece of it. */
 export interface Rows {
+  /** Never changed; a view of a longer array is welcome. */
   readonly values: Float64Array;
   /** STATE per row; undefined when all are present. */
   readonly states: Uint8Array | undefined;
@@ -68,7 +69,7 @@ export class SamplerTimeline {
   #current: readonly Column[] = [];
   #lastMs = Number.NEGATIVE_INFINITY;
   /** Of the rows that were begun with; all series that they are in share it. */
-  #rowTimes = new Float64Array(0);
+  #rowTimes: Float64Array = new Float64Array(0);
 
   /**
    * @param options.columnsOf the wanted series of a schema of this sampler
@@ -145,6 +146,7 @@ export class SamplerTimeline {
 
   /**
    * Begins with rows of a schema that are all after what was added before; `addColumn` brings them, series by series.
+   * @param timesMs of the rows, rising; kept when `addColumn` follows, and not to be changed then
    * @returns the wanted series
    */
   startRows(schema: Schema, timesMs: Float64Array): readonly Column[] {
@@ -156,19 +158,19 @@ export class SamplerTimeline {
       this.#current = columns;
     }
     this.#lastMs = Math.max(this.#lastMs, timesMs.at(-1) ?? firstMs);
-    this.#rowTimes = timesMs.slice();
+    this.#rowTimes = timesMs;
     return columns;
   }
 
   /**
-   * The values of a series in the rows that were begun with; they are copied.
+   * The values of a series in the rows that were begun with; the arrays are kept, and not to be changed.
    * @throws AppError QUERY_LIMIT
    */
   addColumn(series: GrowingSeries, { values, states }: Rows): void {
     const timesMs = this.#rowTimes;
     if (states === undefined) {
       this.#collector.count(timesMs.length);
-      series.pushAll(timesMs, values.slice());
+      series.pushAll(timesMs, values);
       return;
     }
     for (let row = 0; row < timesMs.length; row++) {

@@ -98,3 +98,27 @@ it('forgets old rows, gives their memory back, and goes on', () => {
   run.trim(5_000);
   expect(run.isEmpty).toBe(true);
 });
+
+it('leaves what a reader has as it is, whatever comes and goes', () => {
+  const run = runOf(Array.from({ length: 31 }, (_, i) => [i, i, i === 5 ? null : 2] as const));
+  const part = run.part({ fromMs: 3, toMs: 30 });
+  const read = part === undefined ? [] : [part, run.rows(0, 3, 31), run.rows(1, 3, 31)];
+  const before = structuredClone(read.map((one) => ({ ...one, run: undefined })));
+  run.append({ schema: SCHEMA, timeMs: 31, pos: 2, values: Float64Array.of(-1, 2), states: undefined });
+  run.append({ schema: SCHEMA, timeMs: 32, pos: 2, values: Float64Array.of(-1, -3), states: undefined });
+  run.trim(20);
+  run.append({ schema: SCHEMA, timeMs: 33, pos: 2, values: Float64Array.of(-1, -3), states: undefined });
+  expect(read).toHaveLength(3);
+  expect(read.map((one) => ({ ...one, run: undefined }))).toEqual(before);
+});
+
+it('gives the same array of times for the same rows, until rows are trimmed', () => {
+  const run = runOf(Array.from({ length: 20 }, (_, i) => [i, i, i] as const));
+  const timesOf = (fromMs: number): Float64Array | undefined => run.part({ fromMs, toMs: 15 })?.timesMs;
+  const first = timesOf(4);
+  for (const fromMs of [5, 6, 7]) expect(timesOf(fromMs)).not.toBe(first);
+  expect(timesOf(4)).toBe(first);
+  run.trim(1);
+  expect(timesOf(4)).not.toBe(first);
+  expect(timesOf(4)).toEqual(first);
+});

@@ -1,11 +1,15 @@
 /**
  * Readings of one schema as columns: what a chart wants to read, where a row per reading would have to be walked through
  * for each series. Most of what is measured never changes, so a column is one number until it does.
+ *
+ * Rows are only ever written behind the last one, and what is trimmed or grows goes into new arrays. So readers get views
+ * instead of copies, and keep them as long as they like: making an array costs as much as reading some hundred values.
  */
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { STATE, type Block } from './block.ts';
 import type { TimeRange } from './catalogue.ts';
 import type { Rows } from './collect.ts';
+import { ConstantRows } from './constant-rows.ts';
 
 /** Room at the beginning, and by how much it grows. */
 const ROWS_MIN = 32;
@@ -27,9 +31,13 @@ export interface RunPart {
   readonly run: ColumnRun;
   readonly low: number;
   readonly high: number;
-  /** Times of those rows; a view, not to be kept or changed. */
+  /** Times of those rows; not to be changed. The same array when the same rows are asked for again. */
   readonly timesMs: Float64Array;
 }
+
+/** Ranges of rows whose times are remembered: a dashboard asks for a few, again and again. */
+const PARTS_KEPT = 4;
+const CONSTANT_ROWS = new ConstantRows();
 
 export class ColumnRun {
   readonly schema: Schema;
@@ -37,6 +45,8 @@ export class ColumnRun {
   #timesMs = new Float64Array(ROWS_MIN);
   #length = 0;
   #bytes: number;
+  /** What was asked for lately, newest first. */
+  #parts: RunPart[] = [];
 
   constructor(schema: Schema) {
     this.schema = schema;
@@ -64,7 +74,7 @@ export class ColumnRun {
 
   /** Adds a reading of its schema, later than all before; copies what it needs. */
   append({ timeMs, values, states }: Block): void {
-    if (this.#length === this.#timesMs.length) this.#resize(Math.ceil(this.#length * GROWTH));
+    if (this.#length === this.#timesMs.length) this.#move(0, Math.ceil(this.#length * GROWTH));
     const row = this.#length++;
     this.#timesMs[row] = timeMs;
     for (let index = 0; index < this.#columns.length; index++) {
@@ -81,12 +91,8 @@ export class ColumnRun {
     const low = this.#firstAtLeast(beforeMs);
     if (low === 0) return;
     this.#length -= low;
-    this.#timesMs.copyWithin(0, low);
-    for (const { values, states } of this.#columns) {
-      values?.copyWithin(0, low);
-      states?.copyWithin(0, low);
-    }
-    this.#resize(Math.max(ROWS_MIN, this.#length));
+    this.#parts = [];
+    this.#move(low, Math.max(ROWS_MIN, this.#length));
   }
 
   /** The rows in a range (both ends inclusive), undefined when there are none. */
@@ -94,14 +100,19 @@ export class ColumnRun {
     const low = this.#firstAtLeast(fromMs);
     const high = this.#firstAtLeast(toMs + 1);
     if (low >= high) return undefined;
-    return { run: this, low, high, timesMs: this.#timesMs.subarray(low, high) };
+    let part = this.#parts.find((one) => one.low === low && one.high === high);
+    if (part === undefined) {
+      part = { run: this, low, high, timesMs: this.#timesMs.subarray(low, high) };
+      this.#parts = [part, ...this.#parts.slice(0, PARTS_KEPT - 1)];
+    }
+    return part;
   }
 
-  /** A series in the rows from `low` on and before `high`; not to be kept or changed. */
+  /** A series in the rows from `low` on and before `high`; not to be changed. */
   rows(index: number, low: number, high: number): Rows {
     const column = this.#columns[index];
     if (column === undefined) throw new RangeError(`no column ${index} in schema of ${this.schema.sampler}`);
-    const values = column.values?.subarray(low, high) ?? new Float64Array(high - low).fill(column.constant);
+    const values = column.values?.subarray(low, high) ?? CONSTANT_ROWS.of(column.constant, high - low);
     return { values, states: column.states?.subarray(low, high) };
   }
 
@@ -131,14 +142,15 @@ export class ColumnRun {
     column.values[row] = value;
   }
 
-  #resize(capacity: number): void {
-    this.#timesMs = resized(this.#timesMs, capacity);
+  /** Takes the rows from `low` on over into arrays with room for `capacity` rows. */
+  #move(low: number, capacity: number): void {
+    this.#timesMs = moved(this.#timesMs, low, capacity);
     this.#bytes = this.#timesMs.byteLength + COLUMN_BYTES * this.#columns.length;
     for (const column of this.#columns) {
-      if (column.values !== undefined) column.values = resized(column.values, capacity);
+      if (column.values !== undefined) column.values = moved(column.values, low, capacity);
       if (column.states !== undefined) {
         const states = new Uint8Array(capacity);
-        states.set(column.states.subarray(0, capacity));
+        states.set(column.states.subarray(low, low + capacity));
         column.states = states;
       }
       this.#bytes += (column.values?.byteLength ?? 0) + (column.states?.byteLength ?? 0);
@@ -158,8 +170,8 @@ export class ColumnRun {
   }
 }
 
-function resized(array: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(capacity);
-  larger.set(array.subarray(0, capacity));
-  return larger;
+function moved(array: Float64Array, low: number, capacity: number): Float64Array<ArrayBuffer> {
+  const copy = new Float64Array(capacity);
+  copy.set(array.subarray(low, low + capacity));
+  return copy;
 }

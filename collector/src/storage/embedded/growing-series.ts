@@ -7,8 +7,8 @@ import { RolledSeries, type RolledPoints } from './rolled-series.ts';
 
 /** Samples of a series that came at once; the arrays are never changed, and series of one sampler share their times. */
 interface Part {
-  readonly timesMs: Float64Array<ArrayBuffer>;
-  readonly values: Float64Array<ArrayBuffer>;
+  readonly timesMs: Float64Array;
+  readonly values: Float64Array;
 }
 
 const NO_NUMBERS = new Float64Array(0);
@@ -59,7 +59,7 @@ export class GrowingSeries {
   }
 
   /** Adds values of rising times, all present, at once. The arrays are kept, and are not to be changed afterwards. */
-  pushAll(timesMs: Float64Array<ArrayBuffer>, values: Float64Array<ArrayBuffer>): void {
+  pushAll(timesMs: Float64Array, values: Float64Array): void {
     const [firstMs] = timesMs;
     if (firstMs === undefined) return;
     this.isLive = true;

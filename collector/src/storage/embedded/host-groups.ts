@@ -172,15 +172,21 @@ function clusterAt(pieces: readonly Piece[], at: number): readonly Piece[] {
 
 async function addPiece(timeline: SamplerTimeline, piece: Piece, pace: Pace): Promise<void> {
   const { file, group, low, high } = piece;
-  const timesMs = piece.timesMs.subarray(low, high);
+  const timesMs = rowsOf(piece.timesMs, low, high);
   for (const { index, series } of timeline.startRows(piece.schema, timesMs)) {
     const column = file.column(group, index, 0, { fromRow: low, toRow: high });
     if (column !== undefined) {
-      const values = column.values.subarray(low, high);
+      const values = rowsOf(column.values, low, high);
       timeline.addColumn(series, { values, states: column.states?.subarray(low, high) });
     }
     if (pace.isDue) await pace.rest();
   }
+}
+
+/** Rows of a column: a view, unless a few rows would hold the memory of many until the read is over. */
+function rowsOf(values: Float64Array, low: number, high: number): Float64Array {
+  const isMost = 2 * (high - low) >= values.length;
+  return isMost ? values.subarray(low, high) : values.slice(low, high);
 }
 
 /** Rows that overlap, one by one in order of time; of one time those of the older file come first. */

@@ -62,7 +62,7 @@ export async function addSamples(reading: HostReading, source: SamplesSource): P
   }
 }
 
-/** Adds what columns have in a range. Without a pause, because they may change with the next turn. */
+/** Adds what columns have in a range. Without a pause, because the columns of a host may be given up with the next turn. */
 function addColumns(
   columns: HostColumns,
   range: TimeRange,
