@@ -74,8 +74,8 @@ const READ_WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK;
 interface Manner {
   /** What is asked for at a time. */
   readonly pieceBytesMax: number;
-  /** Size up to which a first piece, when it is shorter than what was asked for, is the whole file. */
-  readonly wholeBytesMax: number;
+  /** Size up to which a piece, when it is shorter than what was asked for, is the last one. */
+  readonly lastBytesMax: number;
 }
 
 interface OpenFile {
@@ -251,11 +251,11 @@ export class LocalHost implements Host, Disposable {
   }
 
   /**
-   * Reads from the start until the kernel says that there is no more: it gives long files in pieces. Where the first
-   * piece tells that there is no more, asking again is spared, which for some files costs as much as the first time.
+   * Reads from the start until the kernel says that there is no more: it gives long files in pieces. Where a piece tells
+   * that there is no more, asking again is spared, for which the kernel walks over some tables a second time.
    */
   #readAll({ file, manner }: Pick<OpenFile, 'file' | 'manner'>, path: string): Buffer {
-    const { pieceBytesMax, wholeBytesMax } = manner;
+    const { pieceBytesMax, lastBytesMax } = manner;
     // What had to grow for the file before is given back: such files are rare, and next to them this costs nothing.
     if (this.#buffer.length > BUFFER_BYTES_INITIAL)
       this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
@@ -270,7 +270,7 @@ export class LocalHost implements Host, Disposable {
         throw hostError('read', path, error);
       }
       length += count;
-      if (count === 0 || (length <= wholeBytesMax && count < room)) return this.#buffer.subarray(0, length);
+      if (count === 0 || (count <= lastBytesMax && count < room)) return this.#buffer.subarray(0, length);
     }
   }
 
@@ -289,23 +289,29 @@ export class LocalHost implements Host, Disposable {
 const ONE_RECORD =
   /^\/proc\/(stat|meminfo|loadavg|pressure\/[a-z]+|self\/(stat|status|limits)|net\/(snmp|snmp6|netstat|sockstat|sockstat6))$/;
 
+/** Files of /proc whose lines have a few hundred letters at most, however large the machine is. */
+const SHORT_LINES = /^\/proc\/(diskstats|vmstat|net\/(arp|dev|softnet_stat|(tcp|udp)6?))$/;
+const SHORT_LINE_BYTES_MAX = 512;
+/** Those with longer ones than a page is sure to have room for: options of mounts, sets of processors. */
+const LONG_LINES = /^\/proc\/(schedstat|[^/]+\/mountinfo)$/;
+
 /**
  * /sys and /proc/sys give what they have, at most a page, in one piece, and /proc/sys takes and clears as much memory as it is
  * asked for, which from 4 MiB on it refuses to. The files of ONE_RECORD come in one piece as well. Elsewhere in /proc the
- * kernel puts lines into a page until the next one does not fit, so that after a short piece a line of more than 3 KiB would
- * have to follow; only mounts have such lines.
+ * kernel puts lines into a page until the next one does not fit, so that after a short piece a long line would have to follow.
  * Source: proc_sys_call_handler in fs/proc/proc_sysctl.c, sysfs_kf_seq_show in fs/sysfs/file.c, seq_read_iter in
  * fs/seq_file.c of Linux.
  */
 function mannerOf(path: string): Manner {
   if (path.startsWith('/sys/') || path.startsWith('/proc/sys/'))
-    return { pieceBytesMax: PAGE_BYTES_MIN, wholeBytesMax: PAGE_BYTES_MIN - 1 };
-  return { pieceBytesMax: Number.POSITIVE_INFINITY, wholeBytesMax: wholeBytesMaxOf(path) };
+    return { pieceBytesMax: PAGE_BYTES_MIN, lastBytesMax: PAGE_BYTES_MIN - 1 };
+  return { pieceBytesMax: Number.POSITIVE_INFINITY, lastBytesMax: lastBytesMaxOf(path) };
 }
 
-function wholeBytesMaxOf(path: string): number {
+function lastBytesMaxOf(path: string): number {
   if (ONE_RECORD.test(path)) return Number.POSITIVE_INFINITY;
-  if (path.startsWith('/proc/') && !path.endsWith('/mountinfo')) return PAGE_BYTES_MIN / 4;
+  if (SHORT_LINES.test(path)) return PAGE_BYTES_MIN - SHORT_LINE_BYTES_MAX;
+  if (path.startsWith('/proc/') && !LONG_LINES.test(path)) return PAGE_BYTES_MIN / 4;
   return 0;
 }
 
