@@ -173,7 +173,7 @@ function observed(
     async takeTick(report) {
       const tick = await ticks.takeTick(report);
       vitals.note(tick);
-      processes.afterTick(vitals.current());
+      processes.afterTick(vitals);
       return tick;
     },
   };

@@ -59,7 +59,7 @@ it('brings the busiest programs of a host under strain to the collector, and not
     }
     const tick = await ticks.takeTick();
     vitals.note(tick);
-    report.afterTick(vitals.current());
+    report.afterTick(vitals);
   };
   for (let i = 0; i < 5; i++) await minute(0.1);
   const idleMs = clock.wallMs();

@@ -60,6 +60,16 @@ describe('LocalHost', () => {
     expect(kindOf(() => test.host.read('/proc/huge'))).toBe('too_large');
   });
 
+  it.runIf(process.platform === 'linux')('reads settings of the kernel after a file of megabytes', () => {
+    using folder = tempDir();
+    using host = new LocalHost(MACHINE_ROOTS);
+    const large = join(folder.path, 'large');
+    writeFileSync(large, Buffer.alloc(2 * 1024 * 1024));
+    expect(host.readOnce(large)).toHaveLength(2 * 1024 * 1024);
+    expect(host.read('/proc/sys/kernel/pid_max').toString()).toMatch(/^\d+\n$/);
+    expect(host.read('/proc/stat').buffer.byteLength).toBe(64 * 1024);
+  });
+
   it('tells absent, and finds the file once it appears', () => {
     using test = fakeProc();
     expect(kindOf(() => test.host.read('/proc/late'))).toBe('absent');

@@ -70,10 +70,17 @@ const KIND_BY_CODE: ReadonlyMap<string, HostErrorKind> = new Map([
 /** Opening a pipe on a disk would wait for a writer. Windows, which has no such flag, takes it for nothing. */
 const READ_WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK;
 
+/** How the kernel gives a file. */
+interface Manner {
+  /** What is asked for at a time. */
+  readonly pieceBytesMax: number;
+  /** Size up to which a piece, when it is shorter than what was asked for, is the last one. */
+  readonly lastBytesMax: number;
+}
+
 interface OpenFile {
   readonly file: number;
-  /** Size up to which a first piece is the whole file. */
-  readonly wholeBytesMax: number;
+  readonly manner: Manner;
   /** Number of the reading that used it last. */
   lastReading: number;
 }
@@ -114,11 +121,7 @@ export class LocalHost implements Host, Disposable {
     }
     if (this.#openFiles.size >= OPEN_FILES_MAX) this.#closeUnused();
     if (this.#openFiles.size >= OPEN_FILES_MAX) return this.readOnce(path);
-    const opened = {
-      file: this.#open(path),
-      wholeBytesMax: wholeBytesMaxOf(path),
-      lastReading: this.#readings,
-    };
+    const opened = { file: this.#open(path), manner: mannerOf(path), lastReading: this.#readings };
     this.#openFiles.set(path, opened);
     return this.#readAll(opened, path);
   }
@@ -126,7 +129,7 @@ export class LocalHost implements Host, Disposable {
   readOnce(path: string): Buffer {
     const file = this.#open(path, isOfKernel(path) ? constants.O_RDONLY : READ_WITHOUT_WAITING);
     try {
-      return this.#readAll({ file, wholeBytesMax: wholeBytesMaxOf(path) }, path);
+      return this.#readAll({ file, manner: mannerOf(path) }, path);
     } finally {
       closeSync(file);
     }
@@ -248,22 +251,26 @@ export class LocalHost implements Host, Disposable {
   }
 
   /**
-   * Reads from the start until the kernel says that there is no more: it gives long files in pieces. Where the first
-   * piece tells that there is no more, asking again is spared, which for some files costs as much as the first time.
+   * Reads from the start until the kernel says that there is no more: it gives long files in pieces. Where a piece tells
+   * that there is no more, asking again is spared, for which the kernel walks over some tables a second time.
    */
-  #readAll({ file, wholeBytesMax }: Pick<OpenFile, 'file' | 'wholeBytesMax'>, path: string): Buffer {
+  #readAll({ file, manner }: Pick<OpenFile, 'file' | 'manner'>, path: string): Buffer {
+    const { pieceBytesMax, lastBytesMax } = manner;
+    // What had to grow for the file before is given back: such files are rare, and next to them this costs nothing.
+    if (this.#buffer.length > BUFFER_BYTES_INITIAL)
+      this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
     let length = 0;
     for (;;) {
       if (length === this.#buffer.length) this.#grow(path);
+      const room = Math.min(this.#buffer.length - length, pieceBytesMax);
       let count: number;
       try {
-        count = readSync(file, this.#buffer, length, this.#buffer.length - length, length);
+        count = readSync(file, this.#buffer, length, room, length);
       } catch (error) {
         throw hostError('read', path, error);
       }
       length += count;
-      const isFull = length === this.#buffer.length;
-      if (count === 0 || (length <= wholeBytesMax && !isFull)) return this.#buffer.subarray(0, length);
+      if (count === 0 || (count <= lastBytesMax && count < room)) return this.#buffer.subarray(0, length);
     }
   }
 
@@ -282,16 +289,29 @@ export class LocalHost implements Host, Disposable {
 const ONE_RECORD =
   /^\/proc\/(stat|meminfo|loadavg|pressure\/[a-z]+|self\/(stat|status|limits)|net\/(snmp|snmp6|netstat|sockstat|sockstat6))$/;
 
+/** Files of /proc whose lines have a few hundred letters at most, however large the machine is. */
+const SHORT_LINES = /^\/proc\/(diskstats|vmstat|net\/(arp|dev|softnet_stat|(tcp|udp)6?))$/;
+const SHORT_LINE_BYTES_MAX = 512;
+/** Those with longer ones than a page is sure to have room for: options of mounts, sets of processors. */
+const LONG_LINES = /^\/proc\/(schedstat|[^/]+\/mountinfo)$/;
+
 /**
- * Size up to which a first piece is the whole file, unless it fills the buffer. /sys and /proc/sys give what they have, at
- * most a page, in one piece; so do the files of ONE_RECORD. Elsewhere in /proc the kernel puts lines into a page until the next one does not fit, so that after a short piece a line
- * of more than 3 KiB would have to follow; only mounts have such lines.
- * Source: seq_read_iter in fs/seq_file.c, sysfs_kf_seq_show in fs/sysfs/file.c of Linux.
+ * /sys and /proc/sys give what they have, at most a page, in one piece, and /proc/sys takes and clears as much memory as it is
+ * asked for, which from 4 MiB on it refuses to. The files of ONE_RECORD come in one piece as well. Elsewhere in /proc the
+ * kernel puts lines into a page until the next one does not fit, so that after a short piece a long line would have to follow.
+ * Source: proc_sys_call_handler in fs/proc/proc_sysctl.c, sysfs_kf_seq_show in fs/sysfs/file.c, seq_read_iter in
+ * fs/seq_file.c of Linux.
  */
-function wholeBytesMaxOf(path: string): number {
-  if (path.startsWith('/sys/') || path.startsWith('/proc/sys/')) return PAGE_BYTES_MIN - 1;
+function mannerOf(path: string): Manner {
+  if (path.startsWith('/sys/') || path.startsWith('/proc/sys/'))
+    return { pieceBytesMax: PAGE_BYTES_MIN, lastBytesMax: PAGE_BYTES_MIN - 1 };
+  return { pieceBytesMax: Number.POSITIVE_INFINITY, lastBytesMax: lastBytesMaxOf(path) };
+}
+
+function lastBytesMaxOf(path: string): number {
   if (ONE_RECORD.test(path)) return Number.POSITIVE_INFINITY;
-  if (path.startsWith('/proc/') && !path.endsWith('/mountinfo')) return PAGE_BYTES_MIN / 4;
+  if (SHORT_LINES.test(path)) return PAGE_BYTES_MIN - SHORT_LINE_BYTES_MAX;
+  if (path.startsWith('/proc/') && !LONG_LINES.test(path)) return PAGE_BYTES_MIN / 4;
   return 0;
 }
 

@@ -32,6 +32,7 @@ import { selfSampler, type AgentInfo } from './self/self.linux.ts';
 import { selinuxSampler } from './selinux/selinux.linux.ts';
 import { sockstatSampler } from './sockstat/sockstat.linux.ts';
 import { softnetSampler } from './softnet/softnet.linux.ts';
+import { StatFile } from './stat/stat-file.ts';
 import { statSampler } from './stat/stat.linux.ts';
 import { systemdSampler } from './systemd/systemd.linux.ts';
 import { tcpSampler } from './tcp/tcp.linux.ts';
@@ -73,11 +74,12 @@ function platformSamplers(platform: NodeJS.Platform, options: SamplerOptions): r
 
 /** What is worth a look each second: the load of processors, memory, disks and network. */
 function quickSamplers(): readonly Sampler[] {
+  const statFile = new StatFile();
   return [
-    cpuSampler(),
+    cpuSampler(statFile),
     memorySampler,
     loadSampler,
-    statSampler,
+    statSampler(statFile),
     diskSampler,
     networkSampler,
     vmstatSampler,

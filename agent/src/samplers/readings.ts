@@ -105,6 +105,12 @@ export class Readings {
     return this.#dropped;
   }
 
+  /** Whether there were any. */
+  get hasDropped(): boolean {
+    const { duplicate, unknown, limit } = this.#dropped;
+    return duplicate + unknown + limit > 0;
+  }
+
   /** Starts a tick; what an unfinished one has left behind is forgotten. */
   begin(): void {
     this.#count = 0;

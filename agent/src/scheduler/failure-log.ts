@@ -16,6 +16,9 @@ export class FailureLog {
   /** Notes how each sampler of a tick ended, and each part of one that fails alone. */
   note(results: readonly SamplerResult[]): void {
     for (const result of results) {
+      const isWell = result.kind === 'values' && result.problems.length === 0;
+      // As nearly always: nothing begins to fail, and nothing ends.
+      if (isWell && this.#current.size === 0) continue;
       const what = `sampler ${result.sampler}`;
       if (result.kind === 'failed') {
         this.failed(what, result.error);

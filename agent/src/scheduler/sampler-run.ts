@@ -79,6 +79,7 @@ export class SamplerRun {
 
   /** Adds what this sampler left out, once there was something. */
   reportDropped(readings: Readings): void {
+    if (!this.#readings.hasDropped) return;
     for (const reason of DROP_REASONS) {
       const count = this.#readings.dropped[reason];
       if (count > 0) readings.add('rollcall_agent_samples_dropped_total', count, this.#sampler.name, reason);

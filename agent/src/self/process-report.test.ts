@@ -3,8 +3,16 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { AgentEvent } from '@rollcall/shared/protocol/event.ts';
 import type { Vitals } from '@rollcall/shared/protocol/handshake.ts';
 import type { DatedSnapshot } from '../samplers/processes/watch.ts';
-import { ProcessReport, TOLD_AT_ONCE, TOLD_LATER_EVERY } from './process-report.ts';
+import { ProcessReport, TOLD_AT_ONCE, TOLD_LATER_EVERY, type VitalsSource } from './process-report.ts';
 import { strainOf } from './strain.ts';
+
+function sourceOf(vitals: Omit<Vitals, 'timeMs'> = {}): VitalsSource {
+  const busy = vitals['cpuBusyRatio'];
+  return {
+    cpuBusyRatio: typeof busy === 'number' ? busy : undefined,
+    current: () => ({ ...vitals, timeMs: 1 }),
+  };
+}
 
 function open() {
   const told: AgentEvent[] = [];
@@ -23,9 +31,9 @@ function open() {
     told,
     /** Six ticks of one minute, with a new snapshot in the last one. */
     minute: (...vitals: readonly Omit<Vitals, 'timeMs'>[]): void => {
-      for (let i = 0; i < 5; i++) report.afterTick({ timeMs: 1, ...vitals[i % vitals.length] });
+      for (let i = 0; i < 5; i++) report.afterTick(sourceOf(vitals[i % vitals.length]));
       snapshots = [{ atMs: minute++, spanMs: 60_000, programs: [] }];
-      report.afterTick({ timeMs: 1, ...vitals[5 % vitals.length] });
+      report.afterTick(sourceOf(vitals[5 % vitals.length]));
     },
     report,
     break: () => void (isBroken = true),
@@ -35,7 +43,7 @@ function open() {
 describe('ProcessReport', () => {
   it('tells nothing of a machine that is not under strain', () => {
     const { told, minute, report } = open();
-    report.afterTick(null);
+    report.afterTick({ cpuBusyRatio: undefined, current: () => null });
     for (let i = 0; i < 100; i++) minute({ cpuBusyRatio: 0.69, memoryUsedRatio: 0.79, load1: 3.9 });
     minute({});
     expect(told).toEqual([]);

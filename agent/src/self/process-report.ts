@@ -21,6 +21,14 @@ export interface ProcessReportOptions {
   readonly append: (event: AgentEvent) => void;
 }
 
+/** What the ticks told of the machine: `NewestVitals` of vitals.ts. */
+export interface VitalsSource {
+  /** Of the last tick; undefined when it is not known. */
+  readonly cpuBusyRatio: number | undefined;
+  /** All of them, null before the first tick. Puts them together, so it is asked seldom. */
+  current(): Vitals | null;
+}
+
 /** Call `afterTick` after each tick. */
 export class ProcessReport {
   readonly #options: ProcessReportOptions;
@@ -35,15 +43,16 @@ export class ProcessReport {
     this.#options = options;
   }
 
-  /** @param vitals of the tick, null before the first */
-  afterTick(vitals: Vitals | null): void {
-    const busy = vitals?.['cpuBusyRatio'];
-    if (typeof busy === 'number') {
+  afterTick(source: VitalsSource): void {
+    const busy = source.cpuBusyRatio;
+    if (busy !== undefined) {
       this.#busySum += busy;
       this.#busyCount += 1;
     }
     const newest = this.#options.snapshots().at(-1);
-    if (vitals === null || newest === undefined || newest === this.#newest) return;
+    if (newest === undefined || newest === this.#newest) return;
+    const vitals = source.current();
+    if (vitals === null) return;
     this.#newest = newest;
     // A snapshot is about a minute, and so is the strain; a single second of work is none.
     const mean = this.#busyCount === 0 ? {} : { cpuBusyRatio: this.#busySum / this.#busyCount };

@@ -49,6 +49,11 @@ export class NewestVitals {
     }
   }
 
+  /** Share of the time between the last two ticks that the processors had work; undefined when it is not known. */
+  get cpuBusyRatio(): number | undefined {
+    return this.#cpuBusyRatio;
+  }
+
   /**
    * `timeMs` and, as far as they could be read, `cpuBusyRatio`, `load1`, `memoryUsedRatio`, `fullestRatio` and
    * `fullestMountpoint`. Null before the first tick.

@@ -68,20 +68,22 @@ const HOTPLUG_JIFFIES = 3 * USER_HZ;
  * add the whole count again. Such a time is held at its highest value, as node_exporter does.
  */
 export class CpuCounters {
-  #highest = new Map<string, readonly number[]>();
+  #highest: readonly CpuTimes[] = [];
 
   /** The times to send; forgets processors that are no longer there. */
   hold(times: readonly CpuTimes[]): readonly CpuTimes[] {
-    const held = times.map((each) => ({ cpu: each.cpu, jiffies: this.#holdOne(each) }));
-    this.#highest = new Map(held.map(({ cpu, jiffies }) => [cpu, jiffies]));
-    return held;
+    this.#highest = times.map((each, place) => this.#holdOne(each, place));
+    return this.#highest;
   }
 
-  #holdOne({ cpu, jiffies }: CpuTimes): readonly number[] {
-    const highest = this.#highest.get(cpu);
-    if (highest === undefined) return jiffies;
+  /** @param place where the processor stands, as it mostly did before */
+  #holdOne(times: CpuTimes, place: number): CpuTimes {
+    const { cpu, jiffies } = times;
+    const same = this.#highest[place];
+    const highest = (same?.cpu === cpu ? same : this.#highest.find((each) => each.cpu === cpu))?.jiffies;
+    if (highest === undefined || !jiffies.some((value, i) => value < (highest[i] ?? 0))) return times;
     const idle = jiffies[IDLE_COLUMN] ?? 0;
-    if ((highest[IDLE_COLUMN] ?? 0) - idle >= HOTPLUG_JIFFIES) return jiffies;
-    return jiffies.map((value, i) => Math.max(value, highest[i] ?? 0));
+    if ((highest[IDLE_COLUMN] ?? 0) - idle >= HOTPLUG_JIFFIES) return times;
+    return { cpu, jiffies: jiffies.map((value, i) => Math.max(value, highest[i] ?? 0)) };
   }
 }

@@ -8,9 +8,9 @@ export const memorySampler: Sampler = {
   name: 'memory',
   metrics: Object.keys(MEMORY_METRICS).filter(isMetricName),
   sample(host, readings) {
-    for (const { metric, value } of parseMemory(host.read('/proc/meminfo').toString())) {
+    parseMemory(host.read('/proc/meminfo').toString('latin1'), (metric, value) => {
       if (metric === undefined) readings.dropUnknown();
       else readings.add(metric, value);
-    }
+    });
   },
 };

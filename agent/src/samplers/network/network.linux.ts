@@ -5,22 +5,19 @@
 import type { Sampler } from '../sampler.ts';
 import { DETAILED_DEVICES_MAX, DEVICES_MAX, NETWORK_COUNTERS, parseNetworkDevices } from './network.ts';
 
-const ALL = [...NETWORK_COUNTERS.keys()];
-/** Places of the counters that are told of devices beyond DETAILED_DEVICES_MAX. */
-const BRIEF = ALL.filter((i) => /_(bytes|packets|errs|drop)_total$/.test(NETWORK_COUNTERS[i] ?? ''));
+const ALL = NETWORK_COUNTERS.map((metric, column) => ({ metric, column }));
+/** What is told of devices beyond DETAILED_DEVICES_MAX. */
+const BRIEF = ALL.filter(({ metric }) => /_(bytes|packets|errs|drop)_total$/.test(metric));
 
 export const networkSampler: Sampler = {
   name: 'network',
   metrics: NETWORK_COUNTERS,
   sample(host, readings) {
     const devices = parseNetworkDevices(host.read('/proc/net/dev').toString());
-    for (const [place, { device, counters }] of devices.entries()) {
-      if (place >= DEVICES_MAX) break;
-      for (const i of place < DETAILED_DEVICES_MAX ? ALL : BRIEF) {
-        const metric = NETWORK_COUNTERS[i];
-        if (metric !== undefined) readings.add(metric, counters[i] ?? Number.NaN, device);
-      }
-    }
+    devices.slice(0, DEVICES_MAX).forEach(({ device, counters }, place) => {
+      const told = place < DETAILED_DEVICES_MAX ? ALL : BRIEF;
+      told.forEach(({ metric, column }) => readings.add(metric, counters[column] ?? Number.NaN, device));
+    });
     readings.dropOverLimit(Math.max(0, devices.length - DEVICES_MAX) * BRIEF.length);
   },
 };

@@ -1,15 +1,15 @@
 /** Picks the counters of paging out of /proc/vmstat. Source: proc_vmstat(5). */
 import { ParseError, parseKeyed } from '../parse.ts';
 
-/** The kernel's keys that node_exporter sends unless told otherwise. */
+/** The kernel's keys that node_exporter sends unless told otherwise, in the kernel's order. */
 const METRIC_BY_KEY = {
-  oom_kill: 'node_vmstat_oom_kill',
-  pgfault: 'node_vmstat_pgfault',
-  pgmajfault: 'node_vmstat_pgmajfault',
   pgpgin: 'node_vmstat_pgpgin',
   pgpgout: 'node_vmstat_pgpgout',
   pswpin: 'node_vmstat_pswpin',
   pswpout: 'node_vmstat_pswpout',
+  pgfault: 'node_vmstat_pgfault',
+  pgmajfault: 'node_vmstat_pgmajfault',
+  oom_kill: 'node_vmstat_oom_kill',
 } as const;
 
 export type VmstatMetric = (typeof METRIC_BY_KEY)[keyof typeof METRIC_BY_KEY];
