@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS } from '../query/query.ts';
 import type { ThreadSettings } from '../readers/messages.ts';
 import { limitsPerThread, Readers, threadStarter } from '../readers/readers.ts';
 import type { Basics } from './basics.ts';
+import { dividedCache, THREADS_FOR_PEOPLE, type CacheMemory } from './cache-memory.ts';
 import type { DataDir } from './data-dir.ts';
 import { hostEntries, onHostEntry, type Fleet } from './fleet.ts';
 import type { Stores } from './storage.ts';
@@ -16,25 +17,22 @@ type Threads = { readonly threads: number } & Pick<
   'niceness' | 'windowBytes' | 'memory' | 'blockCacheBytes'
 >;
 
-const FOR_PEOPLE: Threads = {
-  // One goes on while another one cannot be interrupted.
-  threads: 2,
-  // Acknowledgements and pages come first on a machine with few cores.
-  niceness: 5,
-  // Newest readings that a thread keeps as columns, of all hosts that somebody asks about.
-  windowBytes: 192 * 1024 * 1024,
-  memory: 'columns',
-  blockCacheBytes: 96 * 1024 * 1024,
-};
+function threadsForPeople({ peopleWindow, peopleBlocks }: CacheMemory): Threads {
+  return {
+    threads: THREADS_FOR_PEOPLE,
+    // Acknowledgements and pages come first on a machine with few cores.
+    niceness: 5,
+    // Newest readings that a thread keeps as columns, of all hosts that somebody asks about.
+    windowBytes: peopleWindow,
+    memory: 'columns',
+    blockCacheBytes: peopleBlocks,
+  };
+}
+
 /** A thread of their own, so that people's queries cannot take the places of rules. */
-const FOR_RULES: Threads = {
-  threads: 1,
-  niceness: 0,
-  // Rules look at the past of all hosts again and again: room for nearly all that they want of ten thousand hosts.
-  windowBytes: 384 * 1024 * 1024,
-  memory: 'window',
-  blockCacheBytes: 0,
-};
+function threadForRules({ rulesWindow }: CacheMemory): Threads {
+  return { threads: 1, niceness: 0, windowBytes: rulesWindow, memory: 'window', blockCacheBytes: 0 };
+}
 
 export interface QueryThreads {
   readonly forPeople: Readers;
@@ -45,7 +43,7 @@ export interface QueryThreads {
 
 /** Starts no thread yet: each starts with its first question, see `Readers`. */
 export function openQueryThreads(
-  { clock, log, metrics, onStop }: Basics,
+  { config, clock, log, metrics, onStop }: Basics,
   {
     dataDir: { paths },
     fleet: { hosts },
@@ -70,8 +68,9 @@ export function openQueryThreads(
     onStop(() => readers.close());
     return readers;
   };
-  const forPeople = open(FOR_PEOPLE);
-  const forRules = open(FOR_RULES);
+  const cache = dividedCache(config['cache-memory']);
+  const forPeople = open(threadsForPeople(cache));
+  const forRules = open(threadForRules(cache));
   for (const readers of [forPeople, forRules]) {
     onStop(onHostEntry(hosts, (entry) => readers.hostChanged(entry)));
   }

@@ -12,11 +12,9 @@ import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
 import { MAIN_STORE, type PlainStore } from '../storage/store-config.ts';
 import type { Basics } from './basics.ts';
+import { dividedCache } from './cache-memory.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Fleet } from './fleet.ts';
-
-/** What the collector itself still reads, besides the threads: the last samples of pushed series. */
-const OWN_WINDOW_BYTES = 64 * 1024 * 1024;
 
 export interface Stores {
   /** All that can be read; what is appended goes into the journal. */
@@ -63,7 +61,8 @@ export function openStores(
     yieldToLoop: nextTurn,
     blocks,
     windowHosts: 'own',
-    limits: { windowBytes: OWN_WINDOW_BYTES },
+    // What the collector itself still reads, besides the threads: the last samples of pushed series.
+    limits: { windowBytes: dividedCache(config['cache-memory']).ownWindow },
   });
   const storage = readElsewhere(own, elsewhere, { clock });
   onStop(() => storage.close());

@@ -82,6 +82,12 @@ const byteCount = z
   .int({ error: 'must be a whole number of bytes' })
   .min(0, 'must be a whole number of bytes, 0 or more');
 
+/** Below this a thread could not keep what a single dashboard asks for. */
+const CACHE_BYTES_MIN = 128 * 1024 * 1024;
+const cacheBytes = z
+  .int({ error: 'must be a whole number of bytes' })
+  .min(CACHE_BYTES_MIN, `must be at least ${CACHE_BYTES_MIN} bytes`);
+
 /** Keys to schemas; what each parses to is the type of the configuration. */
 const SCHEMAS = {
   listen: address,
@@ -104,6 +110,7 @@ const SCHEMAS = {
   'rollup-1h-retention': duration({ minMs: DAY_MS, maxMs: 36_500 * DAY_MS }),
   'storage-bytes': byteCount.optional(),
   'disk-reserve': byteCount,
+  'cache-memory': cacheBytes,
   'incident-retention': duration({ minMs: DAY_MS, maxMs: 3_650 * DAY_MS }),
   'disk-full-ratio': ratio,
   'disk-full-bytes': byteCount,
@@ -222,6 +229,11 @@ const HELP: Readonly<Record<SettingKey, Omit<Option, 'key' | 'schema'>>> = {
     shape: 'bytes',
     fallback: '536870912',
     help: 'What stays free on the disk of data-dir. With less, the oldest samples go before their time; with less than half of it, nothing is accepted and agents hold their data.',
+  },
+  'cache-memory': {
+    shape: 'bytes',
+    fallback: '1073741824',
+    help: 'What recent readings and parts of block files may take in memory, in all threads together. With less, more is read from the disk.',
   },
   'incident-retention': { shape: 'span', fallback: '90d', help: 'How long resolved incidents are kept.' },
   'disk-full-ratio': {

@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Labels } from '../labels.ts';
 import { SeriesCollector } from './collect.ts';
-import { GrowingSeries, JoinedTimes } from './growing-series.ts';
+import { GrowingSeries } from './growing-series.ts';
+import { JoinedTimes } from './joined-times.ts';
 
 const LABELS = Labels.of({ __name__: 'm' });
 

@@ -1,9 +1,10 @@
 /** A series of a read while it grows: samples one by one, or whole runs at once. */
 import type { Labels } from '../labels.ts';
 import type { Series } from '../storage.ts';
+import { joined, type JoinedTimes } from './joined-times.ts';
 import type { ReadingRun } from './readings.ts';
 import type { RollupUse } from './resolution.ts';
-import { RolledSeries, type RolledPoints } from './rolled-series.ts';
+import { RolledSeries } from './rolled-series.ts';
 
 /** Samples of a series that came at once; the arrays are never changed, and series of one sampler share their times. */
 interface Part {
@@ -38,6 +39,11 @@ export class GrowingSeries {
 
   get isEmpty(): boolean {
     return this.#partsLength + this.#length === 0 && this.#rolled === undefined;
+  }
+
+  /** Of the samples, without the rollups. */
+  get #firstMs(): number {
+    return this.#parts[0]?.timesMs[0] ?? Number.POSITIVE_INFINITY;
   }
 
   /** What older time has of it as rollups; the samples come after them. */
@@ -98,15 +104,19 @@ export class GrowingSeries {
    */
   finish(times: JoinedTimes): Series {
     this.#closeTail();
-    const [first] = this.#parts;
-    const isOne = this.#parts.length === 1 && first !== undefined;
-    const timestamps = isOne ? first.timesMs : times.of(this.#parts.map(({ timesMs }) => timesMs));
-    const values = isOne ? first.values : joined(this.#parts.map((part) => part.values));
+    const older = this.#rolled?.finish(times);
+    const parts: readonly Part[] = older === undefined ? this.#parts : [older, ...this.#parts];
+    const timestamps = times.of(parts.map(({ timesMs }) => timesMs));
+    const [only] = parts;
+    const values =
+      only !== undefined && parts.length === 1 ? only.values : joined(parts.map((part) => part.values));
     const stale = this.#stale === undefined ? undefined : new Uint8Array(values.length);
-    for (const at of this.#stale ?? []) if (stale !== undefined) stale[at] = 1;
-    const found = { labels: this.labels, timestamps, values, stale };
-    if (this.#rolled !== undefined) return behindRollups(this.#rolled.finish(), found, times);
-    return this.#isRising ? found : inOrder(found, times);
+    for (const at of this.#stale ?? []) if (stale !== undefined) stale[(older?.timesMs.length ?? 0) + at] = 1;
+    const isBehind = (older?.timesMs.at(-1) ?? Number.NEGATIVE_INFINITY) < this.#firstMs;
+    const samples = { labels: this.labels, timestamps, values, stale };
+    const found = this.#isRising && isBehind ? samples : inOrder(samples, times);
+    if (older?.counts === undefined) return found;
+    return { ...found, counts: countsAt(found.timestamps, { timesMs: older.timesMs, counts: older.counts }) };
   }
 
   #noteOrder(timeMs: number): void {
@@ -138,51 +148,6 @@ export class GrowingSeries {
   }
 }
 
-/** Times of parts as one array; series with the same parts get the same array. */
-export class JoinedTimes {
-  /** By the last of the parts. */
-  readonly #known = new Map<
-    Float64Array,
-    { readonly parts: readonly Float64Array[]; readonly all: Float64Array<ArrayBuffer> }
-  >();
-
-  of(parts: readonly Float64Array[]): Float64Array<ArrayBuffer> {
-    const last = parts.at(-1);
-    if (last === undefined) return new Float64Array(0);
-    const known = this.#known.get(last);
-    if (known?.parts.length === parts.length && parts.every((part, i) => part === known.parts[i]))
-      return known.all;
-    const all = joined(parts);
-    this.#known.set(last, { parts, all });
-    return all;
-  }
-}
-
-function joined(parts: readonly Float64Array[]): Float64Array<ArrayBuffer> {
-  const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-/** A series with what older time has of it as rollups in front. */
-function behindRollups(
-  { timesMs, values, counts }: RolledPoints,
-  samples: Series,
-  times: JoinedTimes,
-): Series {
-  const series = new GrowingSeries(samples.labels);
-  series.pushAll(timesMs.slice(), values.slice());
-  for (const [at, timeMs] of samples.timestamps.entries())
-    series.push(timeMs, samples.values[at] ?? Number.NaN, samples.stale?.[at] === 1);
-  const finished = series.finish(times);
-  if (counts === undefined) return finished;
-  return { ...finished, counts: countsAt(finished.timestamps, { timesMs, counts }) };
-}
-
 /** Sorts the samples of a series by time, and leaves one of each time. */
 function inOrder({ labels, timestamps, values, stale }: Series, times: JoinedTimes): Series {
   const rank = (at: number): number => stale?.[at] ?? 0;
@@ -206,8 +171,11 @@ function countsAt(
   timestamps: Float64Array,
   { timesMs, counts }: { readonly timesMs: Float64Array; readonly counts: Float64Array },
 ): Float64Array {
+  const all = new Float64Array(timestamps.length).fill(1);
   let next = 0;
-  return timestamps.map((timeMs) => (timesMs[next] === timeMs ? (counts[next++] ?? 1) : 1));
+  for (let at = 0; next < timesMs.length && at < all.length; at++)
+    if (timestamps[at] === timesMs[next]) all[at] = counts[next++] ?? 1;
+  return all;
 }
 
 function exactly(array: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {

@@ -147,7 +147,7 @@ function toPiece(group: HostGroup, { fromMs, toMs }: TimeRange): Piece[] {
 }
 
 /** Position of the first time at or after `timeMs`. */
-function firstAtLeast(timesMs: Float64Array, timeMs: number): number {
+export function firstAtLeast(timesMs: Float64Array, timeMs: number): number {
   let low = 0;
   let high = timesMs.length;
   while (low < high) {

@@ -4,9 +4,10 @@ import { STATE } from './block.ts';
 import type { TimeRange } from './catalogue.ts';
 import type { Column, SeriesCollector } from './collect.ts';
 import type { GrowingSeries } from './growing-series.ts';
-import type { HostGroup } from './host-groups.ts';
+import { firstAtLeast, type HostGroup } from './host-groups.ts';
 import type { Pace } from './pace.ts';
 import type { RollupUse } from './resolution.ts';
+import type { RolledPart } from './rolled-series.ts';
 import { ROLLUP } from './sealing/rollup.ts';
 
 /** How a read takes rollups. */
@@ -27,54 +28,84 @@ export interface RollupRead {
  * @throws AppError QUERY_LIMIT, QUERY_CANCELED
  */
 export async function addRollups(groups: readonly HostGroup[], read: RollupRead): Promise<void> {
+  const { use, range, columnsOf, collector, pace } = read;
   for (const { file, group, schema } of groups) {
-    const timesMs = file.times(group);
-    if (timesMs === undefined) continue;
-    for (const { index, series } of read.columnsOf(schema)) {
+    const all = file.times(group);
+    if (all === undefined) continue;
+    const low = firstAtLeast(all, range.fromMs);
+    const high = firstAtLeast(all, range.toMs + 1);
+    const timesMs = all.subarray(low, high);
+    for (const { index, series } of columnsOf(schema)) {
       const column = (stream: number) => file.column(group, index, stream);
-      addColumn(series, { timesMs, column }, read);
-      if (read.pace.isDue) await read.pace.rest();
+      const rows = { timesMs, firstRow: low, column };
+      if (use === 'newest') addNewestOf(series, rows, read);
+      else {
+        const part = rolledPart(rows, use);
+        if (part === undefined) continue;
+        collector.count(part.presentCount);
+        series.rolled(use).add(part);
+      }
+      if (pace.isDue) await pace.rest();
     }
   }
 }
 
-interface RollupColumn {
+/** Rollups of one series in one group, as far as they lie in the range that is read. */
+interface RollupRows {
   readonly timesMs: Float64Array;
+  /** The row that belongs to the first of the times. */
+  readonly firstRow: number;
   readonly column: (
     stream: number,
   ) => { readonly values: Float64Array; readonly states: Uint8Array | undefined } | undefined;
 }
 
-function addColumn(series: GrowingSeries, { timesMs, column }: RollupColumn, read: RollupRead): void {
-  const { use, range, collector } = read;
+function addNewestOf(
+  series: GrowingSeries,
+  { timesMs, firstRow, column }: RollupRows,
+  read: RollupRead,
+): void {
   const counts = column(ROLLUP.COUNT);
   const lasts = column(ROLLUP.LAST);
   if (counts === undefined || lasts === undefined) return;
-  const increases = use === 'counter' ? column(ROLLUP.INCREASE)?.values : undefined;
-  const special = streamOf(use);
-  const values = (special === undefined ? undefined : column(special)?.values) ?? lasts.values;
-  // A counter has no sums; its last value has to do for the mean.
-  const isMean = use === 'mean' && values !== lasts.values;
   let wasPresent = false;
-  if (use !== 'newest') series.rolled(use).startGroup();
-  for (let row = 0; row < timesMs.length; row++) {
-    const timeMs = timesMs[row] ?? 0;
-    if (timeMs < range.fromMs || timeMs > range.toMs) continue;
+  for (let i = 0, row = firstRow; i < timesMs.length; i++, row++) {
+    const timeMs = timesMs[i] ?? 0;
     const isPresent = counts.states === undefined || counts.states[row] === STATE.PRESENT;
     const count = counts.values[row] ?? 0;
-    if (use === 'newest') {
-      if (isPresent)
-        addNewest(series, { timeMs, value: lasts.values[row] ?? Number.NaN, hasEnded: count < 0 }, read);
-      else if (wasPresent) addNewest(series, { timeMs, value: Number.NaN, hasEnded: true }, read);
-      wasPresent = isPresent && count >= 0;
-    } else if (isPresent) {
-      collector.count();
-      const value = values[row] ?? Number.NaN;
-      const samples = Math.abs(count);
-      const shown = isMean ? value / samples : value;
-      series.rolled(use).push({ timeMs, value: shown, increase: increases?.[row] ?? Number.NaN, samples });
-    }
+    if (isPresent)
+      addNewest(series, { timeMs, value: lasts.values[row] ?? Number.NaN, hasEnded: count < 0 }, read);
+    else if (wasPresent) addNewest(series, { timeMs, value: Number.NaN, hasEnded: true }, read);
+    wasPresent = isPresent && count >= 0;
   }
+}
+
+/** The rollups as `use` wants them; undefined when the group has none of the series, or is damaged. */
+function rolledPart({ timesMs, firstRow, column }: RollupRows, use: RollupUse): RolledPart | undefined {
+  const counts = column(ROLLUP.COUNT);
+  const lasts = column(ROLLUP.LAST);
+  if (counts === undefined || lasts === undefined) return undefined;
+  const special = streamOf(use);
+  const values = (special === undefined ? undefined : column(special)?.values) ?? lasts.values;
+  const { states } = counts;
+  return {
+    timesMs,
+    firstRow,
+    presentCount: presentIn(states, firstRow, timesMs.length),
+    states,
+    values,
+    // A counter has no sums; its last value has to do for the mean.
+    isSum: use === 'mean' && values !== lasts.values,
+    increases: use === 'counter' ? column(ROLLUP.INCREASE)?.values : undefined,
+    counts: counts.values,
+  };
+}
+
+function presentIn(states: Uint8Array | undefined, firstRow: number, rows: number): number {
+  if (states === undefined) return rows;
+  let count = 0;
+  for (let row = firstRow; row < firstRow + rows; row++) if (states[row] === STATE.PRESENT) count++;
+  return count;
 }
 
 function streamOf(use: RollupUse): number | undefined {

@@ -1,6 +1,27 @@
 /** The rollups of one series on their way into samples that PromQL's functions can be applied to. */
+import { STATE } from './block.ts';
+import type { JoinedTimes } from './joined-times.ts';
 import type { RollupUse } from './resolution.ts';
 import { increaseBetween } from './sealing/rollup.ts';
+
+/** Rollups of one series in one group of a block file. The arrays are kept, and are never changed. */
+export interface RolledPart {
+  /** Rising; series of one group share it. */
+  readonly timesMs: Float64Array;
+  /** The row of the columns that belongs to the first of the times. */
+  readonly firstRow: number;
+  /** How many of the rows are present. */
+  readonly presentCount: number;
+  /** STATE per row; undefined when all are present. */
+  readonly states: Uint8Array | undefined;
+  readonly values: Float64Array;
+  /** The values are sums, and their means are wanted. */
+  readonly isSum: boolean;
+  /** What a counter rose by since the rollup before; NaN where that is not known. Of a counter only. */
+  readonly increases: Float64Array | undefined;
+  /** How many samples each stands for; below zero where the series ended. */
+  readonly counts: Float64Array;
+}
 
 /** What rollups give to PromQL, with rising times. */
 export interface RolledPoints {
@@ -10,119 +31,143 @@ export interface RolledPoints {
   readonly counts: Float64Array | undefined;
 }
 
-/** Rollups of a series, one after another; kept as columns, because a year has very many. */
+/** All rollups of a series; these arrays are its own, but for the times. */
+interface Columns {
+  readonly timesMs: Float64Array;
+  readonly values: Float64Array;
+  readonly increases: Float64Array | undefined;
+  readonly counts: Float64Array | undefined;
+  /** Positions of rollups that do not know the one before. */
+  readonly firsts: readonly number[];
+}
+
+/** Rollups of a series, one group after another. */
 export class RolledSeries {
   readonly #use: RollupUse;
-  #times: number[] = [];
-  #values: number[] = [];
-  /** What a counter rose by since the rollup before; NaN when the series is none. */
-  #increases: number[] = [];
-  /** How many samples each stands for. */
-  #counts: number[] = [];
-  /** Positions of rollups that do not know the one before. */
-  #firsts = new Set<number>();
-  #isRising = true;
+  readonly #parts: RolledPart[] = [];
 
   /** @param use what the values are; for a counter its last ones */
   constructor(use: RollupUse) {
     this.#use = use;
   }
 
-  /** The next rollup begins a group: it does not know the rollup before. */
-  startGroup(): void {
-    this.#firsts.add(this.#times.length);
+  /** Adds the rollups of a group; its first one does not know the rollup before. */
+  add(part: RolledPart): void {
+    if (part.presentCount > 0) this.#parts.push(part);
   }
 
-  push(point: {
-    readonly timeMs: number;
-    readonly value: number;
-    readonly increase: number;
-    readonly samples: number;
-  }): void {
-    const { timeMs, value, increase, samples } = point;
-    if (timeMs <= (this.#times.at(-1) ?? Number.NEGATIVE_INFINITY)) this.#isRising = false;
-    this.#times.push(timeMs);
-    this.#values.push(value);
-    this.#increases.push(increase);
-    this.#counts.push(samples);
-  }
-
-  finish(): RolledPoints {
-    if (!this.#isRising) this.#sort();
-    if (this.#use === 'counter') this.#completeIncreases();
-    if (!this.#isRising) this.#combine();
-    const timesMs = Float64Array.from(this.#times);
-    return {
-      timesMs,
-      values: this.#use === 'counter' ? this.#withoutResets() : Float64Array.from(this.#values),
-      counts: this.#use === 'mean' ? Float64Array.from(this.#counts) : undefined,
-    };
-  }
-
-  #sort(): void {
-    const order = this.#times.map((_, at) => at);
-    order.sort((a, b) => (this.#times[a] ?? 0) - (this.#times[b] ?? 0) || a - b);
-    const firsts = new Set<number>();
-    for (const [to, from] of order.entries()) if (this.#firsts.has(from)) firsts.add(to);
-    const pick = (list: readonly number[]): number[] => order.map((at) => list[at] ?? Number.NaN);
-    this.#times = pick(this.#times);
-    this.#values = pick(this.#values);
-    this.#increases = pick(this.#increases);
-    this.#counts = pick(this.#counts);
-    this.#firsts = firsts;
-  }
-
-  #completeIncreases(): void {
-    for (const at of this.#firsts) {
-      const before = this.#values[at - 1];
-      const last = this.#values[at] ?? Number.NaN;
-      const increase = this.#increases[at] ?? Number.NaN;
-      if (before !== undefined && !Number.isNaN(increase))
-        this.#increases[at] = increase + increaseBetween(before, { last, increase });
+  /** @param times puts times together for all series of a read */
+  finish(times: JoinedTimes): RolledPoints {
+    const all = this.#columns(times);
+    if (isRising(all)) {
+      completeIncreases(all);
+      return withoutResets(all);
     }
+    const sorted = inOrder(all);
+    completeIncreases(sorted);
+    return withoutResets(this.#combined(sorted));
+  }
+
+  /** What is present of all groups, one behind the other. */
+  #columns(times: JoinedTimes): Columns {
+    const parts = this.#parts;
+    const length = parts.reduce((sum, { presentCount }) => sum + presentCount, 0);
+    const areAllPresent = parts.every(({ presentCount, timesMs }) => presentCount === timesMs.length);
+    const ownTimes = areAllPresent ? undefined : new Float64Array(length);
+    const values = new Float64Array(length);
+    const increases = this.#use === 'counter' ? new Float64Array(length).fill(Number.NaN) : undefined;
+    const counts = this.#use === 'mean' ? new Float64Array(length) : undefined;
+    const firsts: number[] = [];
+    let at = 0;
+    for (const part of parts) {
+      firsts.push(at);
+      const { timesMs, firstRow, states } = part;
+      for (let i = 0, row = firstRow; i < timesMs.length; i++, row++) {
+        if (states !== undefined && states[row] !== STATE.PRESENT) continue;
+        const value = part.values[row] ?? Number.NaN;
+        const count = Math.abs(part.counts[row] ?? 0);
+        values[at] = part.isSum ? value / count : value;
+        if (ownTimes !== undefined) ownTimes[at] = timesMs[i] ?? 0;
+        if (counts !== undefined) counts[at] = count;
+        if (increases !== undefined && part.increases !== undefined)
+          increases[at] = part.increases[row] ?? Number.NaN;
+        at++;
+      }
+    }
+    const timesMs = ownTimes ?? times.of(parts.map((part) => part.timesMs));
+    return { timesMs, values, increases, counts, firsts };
   }
 
   /** Rollups of one time become one: those of two schemas of which one replaced the other within the span. */
-  #combine(): void {
+  #combined({ timesMs, values, increases, counts }: Columns): Columns {
     let to = 0;
-    for (let from = 1; from < this.#times.length; from++) {
-      const isSame = this.#times[from] === this.#times[to];
-      const value = this.#values[from] ?? Number.NaN;
-      const increase = this.#increases[from] ?? Number.NaN;
-      const count = this.#counts[from] ?? 0;
-      if (isSame) {
-        const countBefore = this.#counts[to] ?? 0;
-        this.#values[to] = combined(
-          this.#use,
-          { value: this.#values[to] ?? Number.NaN, count: countBefore },
-          { value, count },
-        );
-        this.#counts[to] = countBefore + count;
-        this.#increases[to] = (this.#increases[to] ?? 0) + increase;
-        continue;
-      }
-      to++;
-      this.#times[to] = this.#times[from] ?? 0;
-      this.#values[to] = value;
-      this.#increases[to] = increase;
-      this.#counts[to] = count;
+    for (let from = 1; from < timesMs.length; from++) {
+      const isSame = timesMs[from] === timesMs[to];
+      const left = { value: values[to] ?? Number.NaN, count: counts?.[to] ?? 0 };
+      const right = { value: values[from] ?? Number.NaN, count: counts?.[from] ?? 0 };
+      const increase = increases?.[from] ?? Number.NaN;
+      if (!isSame) to++;
+      timesMs[to] = timesMs[from] ?? 0;
+      values[to] = isSame ? combined(this.#use, left, right) : right.value;
+      if (counts !== undefined) counts[to] = isSame ? left.count + right.count : right.count;
+      if (increases !== undefined) increases[to] = isSame ? (increases[to] ?? 0) + increase : increase;
     }
-    const length = Math.min(to + 1, this.#times.length);
-    for (const list of [this.#times, this.#values, this.#increases, this.#counts]) list.length = length;
+    const length = Math.min(to + 1, timesMs.length);
+    return {
+      timesMs: timesMs.subarray(0, length),
+      values: values.subarray(0, length),
+      increases: increases?.subarray(0, length),
+      counts: counts?.subarray(0, length),
+      firsts: [],
+    };
   }
+}
 
-  /**
-   * A counter that only rises. Its last value is as it was, so that samples which follow go on from there; the first ones
-   * may be below zero.
-   */
-  #withoutResets(): Float64Array {
-    const values = Float64Array.from(this.#values);
-    for (let at = values.length - 1; at > 0; at--) {
-      const increase = this.#increases[at] ?? Number.NaN;
-      if (!Number.isNaN(increase)) values[at - 1] = (values[at] ?? 0) - increase;
-    }
-    return values;
+/** Within a group times always rise. */
+function isRising({ timesMs, firsts }: Columns): boolean {
+  return firsts.every((at) => at === 0 || (timesMs[at] ?? 0) > (timesMs[at - 1] ?? 0));
+}
+
+/** Rollups by time, with times of their own; of one time those that came first are first. */
+function inOrder({ timesMs, values, increases, counts, firsts }: Columns): Columns {
+  const order = Array.from(timesMs, (_, at) => at).sort(
+    (a, b) => (timesMs[a] ?? 0) - (timesMs[b] ?? 0) || a - b,
+  );
+  const pick = (column: Float64Array): Float64Array =>
+    Float64Array.from(order, (at) => column[at] ?? Number.NaN);
+  const isFirst = new Set(firsts);
+  return {
+    timesMs: pick(timesMs),
+    values: pick(values),
+    increases: increases && pick(increases),
+    counts: counts && pick(counts),
+    firsts: order.flatMap((from, to) => (isFirst.has(from) ? [to] : [])),
+  };
+}
+
+/** What a counter rose by between the rollups of different groups. */
+function completeIncreases({ values, increases, firsts }: Columns): void {
+  if (increases === undefined) return;
+  for (const at of firsts) {
+    const before = values[at - 1];
+    const last = values[at] ?? Number.NaN;
+    const increase = increases[at] ?? Number.NaN;
+    if (before !== undefined && !Number.isNaN(increase))
+      increases[at] = increase + increaseBetween(before, { last, increase });
   }
+}
+
+/**
+ * A counter that only rises. Its last value is as it was, so that samples which follow go on from there; the first ones
+ * may be below zero. Everything else as it is.
+ */
+function withoutResets({ timesMs, values, increases, counts }: Columns): RolledPoints {
+  if (increases === undefined) return { timesMs, values, counts };
+  for (let at = values.length - 1; at > 0; at--) {
+    const increase = increases[at] ?? Number.NaN;
+    if (!Number.isNaN(increase)) values[at - 1] = (values[at] ?? 0) - increase;
+  }
+  return { timesMs, values, counts };
 }
 
 interface Point {
