@@ -17,12 +17,14 @@ import {
   type Size,
 } from './side-by-side.ts';
 
-const HELP = `npm run bench -- promql [--hosts 100] [--minutes 60] [--interval 10] [--rounds 3] [--json]
+const HELP = `npm run bench -- promql [--hosts 100] [--minutes 60] [--interval 10] [--rounds 3]
+                         [--encoding identity] [--json]
 
   --hosts     hosts, 1 to 1000; each has about 500 series
   --minutes   time that every host has data for; range queries cover it
   --interval  seconds between two readings
   --rounds    times that each query is asked; the median counts
+  --encoding  identity, or gzip, which Grafana asks for
 
 Needs ROLLCALL_CONFORMANCE, prometheus, and for the second comparison victoria-metrics.
 `;
@@ -41,6 +43,7 @@ export async function promql(parameters: readonly string[]): Promise<void> {
       minutes: { type: 'string', default: '60' },
       interval: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '3' },
+      encoding: { type: 'string', default: 'identity' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -53,6 +56,7 @@ export async function promql(parameters: readonly string[]): Promise<void> {
     minutes: Number(values.minutes),
     intervalMs: Number(values.interval) * 1000,
     rounds: Number(values.rounds),
+    encoding: values.encoding,
     isWarmedUp: true,
   };
   const report = await compareBackends(size, queries());

@@ -35,6 +35,8 @@ export interface Size {
   readonly rounds: number;
   /** Ask each query once before any is measured. */
   readonly isWarmedUp?: boolean;
+  /** Accept-Encoding of the timed queries: gzip is what Grafana sends. @default identity */
+  readonly encoding?: string;
 }
 
 interface Backend {
@@ -132,7 +134,7 @@ export async function askAll(comparison: Comparison): Promise<Report> {
     const { pid = 0 } = collector.child;
     const rollcall: Backend = { name: 'rollcall', url: collector.url, pid };
     const backends = [rollcall, ...others];
-    const clients = backends.map(({ url }) => new QueryClient(url));
+    const clients = backends.map(({ url }) => new QueryClient(url, size.encoding));
     const results: Result[] = [];
     // Compilers and caches of all of them are warm before anything is measured.
     for (const query of size.isWarmedUp === true ? queries : []) {
@@ -333,10 +335,12 @@ async function timeQuery(
 /** Asks over one connection that stays open; a whole HTTP client would take longer than the small answers do. */
 class QueryClient {
   readonly #url: string;
+  readonly #encoding: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-  constructor(url: string) {
+  constructor(url: string, encoding = 'identity') {
     this.#url = url;
+    this.#encoding = encoding;
   }
 
   /** Resolves when the answer was read to its end, whatever it says. */
@@ -344,7 +348,7 @@ class QueryClient {
     const headers = {
       'Content-Type': 'application/x-www-form-urlencoded',
       'Content-Length': Buffer.byteLength(body),
-      'Accept-Encoding': 'identity',
+      'Accept-Encoding': this.#encoding,
     };
     const url = `${this.#url}/api/v1/${isInstant ? 'query' : 'query_range'}`;
     return new Promise((resolve, reject) => {

@@ -68,8 +68,8 @@ export function createAnswers({ engine, storage, extent, clock }: AnswersOptions
     labelValues: (name, request, signal) =>
       listAnswer(request, (wanted) => storage.labelValues(name, wanted, signal)),
     async storeSizes(top, signal) {
-      const sizes = await storeSizes(top, { storage, extent, signal, pacer: pacerOf(signal) });
-      return { data: [JSON.stringify(sizes)], warnings: [], infos: [] };
+      const { sizes, warnings } = await storeSizes(top, { storage, extent, signal, pacer: pacerOf(signal) });
+      return { data: [JSON.stringify(sizes)], warnings, infos: [] };
     },
     remoteRead: (request, signal) => readSamples(request, { storage, signal, pacer: pacerOf(signal) }),
   };

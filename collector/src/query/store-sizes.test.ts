@@ -19,7 +19,7 @@ const EXTENT = { seriesCount: 7, oldestMs: 1, newestMs: 2 };
 
 /** Sizes of a store with these series. `onTurn` is called for each turn of the event loop that others get. */
 function sizesOf(
-  series: readonly Labels[],
+  series: readonly Labels[] | AppError,
   top: number,
   {
     signal = new AbortController().signal,
@@ -31,7 +31,9 @@ function sizesOf(
     return Promise.resolve();
   };
   const pacer = new Pacer({ clock: new HurriedClock(), yieldTurn, signal });
-  const storage = { series: () => Promise.resolve(series) };
+  const storage = {
+    series: () => (series instanceof AppError ? Promise.reject(series) : Promise.resolve(series)),
+  };
   return storeSizes(top, { storage, extent: () => Promise.resolve(EXTENT), signal, pacer });
 }
 
@@ -58,7 +60,7 @@ describe('sizes of a store', () => {
           const distinct = [...new Set(texts)];
           const lengths = new Map<string, number>();
           for (const { name, value } of pairs) lengths.set(name, (lengths.get(name) ?? 0) + value.length);
-          expect(await sizesOf(series, top)).toEqual({
+          expect((await sizesOf(series, top)).sizes).toEqual({
             headStats: {
               numSeries: 7,
               numLabelPairs: distinct.length,
@@ -87,12 +89,21 @@ describe('sizes of a store', () => {
       Labels.of({ __name__: `m${i % 1_500}`, i: String(i) }),
     );
     series.push(Labels.of({ __name__: 'm1499', i: 'x' }), Labels.of({ __name__: 'm7', i: 'y' }));
-    const { seriesCountByMetricName } = await sizesOf(series, 3);
-    expect(seriesCountByMetricName).toEqual([
+    const { sizes } = await sizesOf(series, 3);
+    expect(sizes.seriesCountByMetricName).toEqual([
       { name: 'm7', value: 3 },
       { name: 'm1499', value: 3 },
       { name: 'm0', value: 2 },
     ]);
+  });
+
+  it('are a number and times, with a warning, where there are too many series to list', async () => {
+    const { sizes, warnings } = await sizesOf(new AppError('QUERY_LIMIT', 'too many'), 3);
+    expect(sizes.headStats).toMatchObject({ numSeries: 7, minTime: 1, maxTime: 2 });
+    expect(sizes.seriesCountByMetricName).toEqual([]);
+    expect(warnings).toHaveLength(1);
+    const failing = sizesOf(new AppError('STORAGE_UNAVAILABLE', 'gone'), 3);
+    await expect(failing).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
   });
 
   it('give others a turn now and then, and end when nobody waits for them', async () => {

@@ -1,4 +1,5 @@
 /** How much the store holds, and which names have the most of it, in the words of Prometheus' `/status/tsdb`. */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Labels } from '../storage/labels.ts';
 import type { StorageReader, StorageStats } from '../storage/storage.ts';
 import type { Pacer } from './evaluation.ts';
@@ -9,6 +10,7 @@ export type StoreExtent = Pick<StorageStats, 'seriesCount' | 'oldestMs' | 'newes
 export interface StoreSizes {
   readonly headStats: {
     readonly numSeries: number;
+    /** Of the series that were looked at. */
     readonly numLabelPairs: number;
     /** Always 0: what corresponds to chunks has another form here. */
     readonly chunkCount: number;
@@ -43,18 +45,23 @@ const EVERYTHING = {
   limit: SERIES_MAX,
 };
 
+/** Of a store that has more series than it lists. */
+const NOT_LISTED = 'there are too many series to list: only their number and their times are known';
+
 /**
- * Sizes of the store, and the `top` largest of each kind of name, the largest first. Lists up to 100,000 series.
+ * Sizes of the store, and the `top` largest of each kind of name, the largest first. Lists up to 100,000 series. Of a store
+ * that refuses to list its series with QUERY_LIMIT the tables are empty, and a warning says why.
  * @param top positive
  * @throws AppError QUERY_CANCELED, and those of the store
  */
 export async function storeSizes(
   top: number,
   { storage, extent, signal, pacer }: SizesContext,
-): Promise<StoreSizes> {
+): Promise<{ readonly sizes: StoreSizes; readonly warnings: readonly string[] }> {
   const { seriesCount, oldestMs, newestMs } = await extent();
-  const counts = await countLabels(await storage.series(EVERYTHING, signal), pacer);
-  return {
+  const series = await listed(storage, signal);
+  const counts = await countLabels(series ?? [], pacer);
+  const sizes = {
     headStats: {
       numSeries: seriesCount,
       numLabelPairs: counts.pairs.size,
@@ -67,6 +74,20 @@ export async function storeSizes(
     memoryInBytesByLabelName: await largest(counts.bytes, top, pacer),
     seriesCountByLabelValuePair: await largest(counts.pairs, top, pacer),
   };
+  return { sizes, warnings: series === undefined ? [NOT_LISTED] : [] };
+}
+
+/** The first series; undefined when there are more than the store goes through. */
+async function listed(
+  storage: SizesContext['storage'],
+  signal: AbortSignal,
+): Promise<readonly Labels[] | undefined> {
+  try {
+    return await storage.series(EVERYTHING, signal);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'QUERY_LIMIT') return undefined;
+    throw error;
+  }
 }
 
 type Counts = Map<string, number>;
