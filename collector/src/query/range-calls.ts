@@ -44,7 +44,7 @@ export async function evaluateRangeCall(
   ev.budget.checkSize(vector.series.length, grid);
   noteOddities(call, { vector, params }, ev);
   const columns: Column[] = [];
-  const positions = new StepPositions(vector.windowEndsMs, vector.rangeMs);
+  const positions = new StepPositions(vector.windowEndsMs, vector.rangeMs, ev.steps);
   const room = new ColumnRoom(grid.count);
   for (const series of vector.series) {
     const steps = positions.of(series.timestamps);
