@@ -5,6 +5,7 @@ import type { Series, SelectRequest, StorageReader } from '../storage/storage.ts
 import type { Expr, Span } from './ast.ts';
 import type { Grid, Value } from './columns.ts';
 import { positionText } from './errors.ts';
+import type { StepMemory } from './step-positions.ts';
 
 /** The state of one query. Functions get it to read series, to be stopped in time and to leave notes. */
 export interface Evaluation {
@@ -20,6 +21,8 @@ export interface Evaluation {
   readonly pacer: Pacer;
   readonly notes: Notes;
   readonly series: SeriesSource;
+  /** Of the engine, for all its queries. */
+  readonly steps: StepMemory;
   /** Evaluates an expression that is not a range vector. */
   evaluate(this: void, expr: Expr, grid: Grid): Promise<Value>;
 }

@@ -16,6 +16,7 @@ import { ParsedQueries } from './parsed-queries.ts';
 import type { QueryLog } from './query-log.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
 import type { QueryResult, QueryValue } from './results.ts';
+import { StepMemory } from './step-positions.ts';
 
 /** What one query, and all together, may use. */
 export interface QueryLimits {
@@ -88,15 +89,16 @@ export interface QueryEngineOptions {
   readonly yieldTurn?: () => Promise<void>;
 }
 
-/** An engine over a store. Between queries it keeps only what their texts mean, and it needs no closing. */
+/** An engine over a store. Between queries it keeps what their texts mean and where their steps fell, and it needs no closing. */
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const limits: QueryLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = new Gate(limits.concurrentMax);
   const pool = new SamplePool(limits.samplesMax);
   const yieldTurn = inTurns(options.yieldTurn ?? nextTurn);
   const queries = new ParsedQueries();
+  const steps = new StepMemory();
   const run = (text: string, grid: Grid, call: RunOptions, signal: AbortSignal) =>
-    runQuery({ ...options, limits, gate, pool, yieldTurn, queries }, { text, grid, ...call }, signal);
+    runQuery({ ...options, limits, gate, pool, yieldTurn, queries, steps }, { text, grid, ...call }, signal);
   return {
     limits,
     instant(text, { timeMs, ...rest }, signal) {
@@ -153,6 +155,7 @@ interface Engine extends QueryEngineOptions {
   readonly pool: SamplePool;
   readonly yieldTurn: () => Promise<void>;
   readonly queries: ParsedQueries;
+  readonly steps: StepMemory;
 }
 
 async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<QueryResult> {
@@ -173,6 +176,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
       isNameRemovalDelayed: engine.isNameRemovalDelayed ?? false,
       budget,
       notes,
+      steps: engine.steps,
       pacer: new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: both }),
       series: new SeriesSource({ storage: engine.storage, budget, signal: both }),
     });

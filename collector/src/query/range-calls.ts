@@ -44,7 +44,7 @@ export async function evaluateRangeCall(
   ev.budget.checkSize(vector.series.length, grid);
   noteOddities(call, { vector, params }, ev);
   const columns: Column[] = [];
-  const positions = new StepPositions(vector.windowEndsMs, vector.rangeMs);
+  const positions = new StepPositions(vector.windowEndsMs, vector.rangeMs, ev.steps);
   const room = new ColumnRoom(grid.count);
   for (const series of vector.series) {
     const steps = positions.of(series.timestamps);
@@ -91,11 +91,12 @@ async function moveWindow(
   };
   const found = room.values();
   const present = steps.present(range.samplesMin);
+  const { from, to } = steps;
   let work = 0;
   for (let i = 0; i < found.length; i++) {
     if (present[i] !== 1) continue;
-    window.from = steps.from[i] ?? 0;
-    window.to = steps.to[i] ?? 0;
+    window.from = from[i] ?? 0;
+    window.to = to[i] ?? 0;
     window.endMs = windowEndsMs[i] ?? NaN;
     window.timeMs = timeAt(grid, i);
     for (let p = 0; p < params.length; p++) current[p] = params[p]?.[i] ?? NaN;

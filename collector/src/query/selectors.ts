@@ -68,7 +68,7 @@ export async function evaluateSelector(
   });
   ev.budget.checkSize(series.length, grid);
   const columns: Column[] = [];
-  const positions = new StepPositions(timesMs, ev.lookbackMs);
+  const positions = new StepPositions(timesMs, ev.lookbackMs, ev.steps);
   const room = new ColumnRoom(grid.count);
   for (const one of series) {
     const steps = positions.of(one.timestamps);

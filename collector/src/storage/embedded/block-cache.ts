@@ -2,6 +2,7 @@
  * Columns of block files that were read lately, decoded, for threads that answer queries: a dashboard that is open asks for
  * the same hours every few seconds. Kept per file and host; hosts that were not read for longest go first.
  */
+import { ConstantRows } from './constant-rows.ts';
 import type { ColumnValues, Group } from './format/group.ts';
 import type { RowRange } from './format/reader.ts';
 
@@ -57,6 +58,7 @@ export class BlockCache {
   readonly #entries = new Map<string, HostEntry>();
   /** The entry that was used last. */
   #newest: { readonly fileId: number; readonly hostId: string; readonly entry: HostEntry } | undefined;
+  readonly #constants = new ConstantRows();
   #bytes = 0;
 
   constructor(bytesMax: number) {
@@ -98,7 +100,7 @@ export class BlockCache {
         if (columns === undefined) entry.columns.set(group, (columns = new Map()));
         const key = `${index}/${stream}/${rows?.fromRow ?? ''}/${rows?.toRow ?? ''}`;
         const known = columns.get(key);
-        if (known !== undefined) return known === ABSENT ? undefined : unpacked(known);
+        if (known !== undefined) return known === ABSENT ? undefined : this.#unpacked(known);
         const column = read(rows);
         if (column === undefined) return undefined;
         if (column === ABSENT) {
@@ -127,6 +129,10 @@ export class BlockCache {
     this.#entries.set(key, entry);
     this.#newest = { fileId, hostId, entry };
     return entry;
+  }
+
+  #unpacked({ values, rowCount, states }: KeptColumn): ColumnValues {
+    return { values: typeof values === 'number' ? this.#constants.of(values, rowCount) : values, states };
   }
 
   #grow(entry: HostEntry, bytes: number): void {
@@ -164,8 +170,4 @@ function packed({ values, states }: ColumnValues): KeptColumn {
   const first = values[0] ?? Number.NaN;
   const isConstant = values.every((value) => Object.is(value, first));
   return { values: isConstant ? first : values, rowCount: values.length, states };
-}
-
-function unpacked({ values, rowCount, states }: KeptColumn): ColumnValues {
-  return { values: typeof values === 'number' ? new Float64Array(rowCount).fill(values) : values, states };
 }
