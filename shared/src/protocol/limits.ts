@@ -40,7 +40,7 @@ export const LIMITS = {
   inventorySections: 64,
   vitalsCount: 16,
   /** Sockets that have not authenticated yet. */
-  unauthenticatedSockets: 512,
+  unauthenticatedSockets: 2_048,
   handshakeMs: 10_000,
   /** A peer that is silent for so long is gone. */
   idleMs: 60_000,
