@@ -316,6 +316,17 @@ describe('packed batches', () => {
     expect(await bytesSent([PACK_FEATURE, COLUMNS_FEATURE], true)).toBeLessThan(packed);
   });
 
+  it('read six times the credit ahead where they hold columns, and so leave at once', async () => {
+    const world = packing(4_000);
+    world.collector.settings.features = [PACK_FEATURE, COLUMNS_FEATURE];
+    // The same again and again, as of a machine on which nothing happens.
+    for (let i = 0; i < 80; i++) appendTick(world.spool, [cpu]);
+    expect(world.spool.stats().bytesHeld).toBeGreaterThan(3 * 4_000);
+    await connect(world);
+    const { batches, columnBatches, faults } = world.collector;
+    expect([batches, columnBatches, ticksAt(world).length, faults]).toEqual([1, 1, 80, []]);
+  });
+
   it('give way to plain ones within the credit where records cannot be packed', async () => {
     const bodies = Array.from({ length: 30 }, (_, i) => bulky(i + 1));
     const world = packing(16 * 1024);

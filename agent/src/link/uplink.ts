@@ -88,11 +88,11 @@ interface Link {
 }
 
 /**
- * How much is read to be packed, as a share of the credit. Packing about halves it, so that a short backlog leaves in one batch,
- * and not in ever smaller ones that fill the credit up. Where it saves less, a packed batch goes beyond the credit as a single
- * record does: either may start while there is some left.
+ * How much is read to be packed, as a share of the credit. Packing about halves it, columns take a sixth, so that a short
+ * backlog leaves in one batch, and not in ever smaller ones that fill the credit up. Where it saves less, a packed batch goes
+ * beyond the credit as a single record does: either may start while there is some left.
  */
-const READ_AHEAD_RATIO = 2;
+const READ_AHEAD_RATIO = { none: 1, records: 2, columns: 6 } as const;
 /** How long the last bytes get to leave when the agent stops. */
 const CLOSE_MS_MAX = 1_000;
 const REASON_MAX = 300;
@@ -430,8 +430,7 @@ export class Uplink {
   ): { readonly frame: Buffer; readonly nextSeq: number } | undefined {
     const read = (bytesMax: number) =>
       this.#options.spool.read(epochId, fromSeq, { maxBytes: bytesMax, maxRecords: LIMITS.recordsPerBatch });
-    const aheadBytes = Math.min(LIMITS.batchTargetBytes, maxBytes * READ_AHEAD_RATIO);
-    let batch = read(packing === 'none' ? maxBytes : aheadBytes);
+    let batch = read(Math.min(LIMITS.batchTargetBytes, maxBytes * READ_AHEAD_RATIO[packing]));
     this.#layouts.learn(epochId, batch.records);
     const packed = this.#packed(batch, packing);
     if (packed !== undefined) return { frame: packed, nextSeq: batch.nextSeq };
