@@ -28,7 +28,7 @@ export class PackedRows {
   readonly #floats: Float64Array;
   readonly #bytes: Uint8Array;
 
-  /** @param source copied; -0 may come back as 0 */
+  /** @param source copied */
   constructor(source: RowsSource) {
     const { columnCount, rowCount, powers } = source;
     this.rowCount = rowCount;
@@ -125,7 +125,8 @@ function toDistances(values: Float64Array, power: number): { readonly base: numb
   for (const value of values) {
     if (!Object.is(value, first)) isSame = false;
     const whole = Math.round(value * power);
-    if (!Number.isSafeInteger(whole) || whole / power !== value) least = Number.NaN;
+    // A distance gives 0 where -0 was.
+    if (!Number.isSafeInteger(whole) || !Object.is(whole / power + 0, value)) least = Number.NaN;
     least = Math.min(least, whole);
     most = Math.max(most, whole);
   }
