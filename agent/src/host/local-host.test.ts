@@ -120,12 +120,12 @@ describe('LocalHost', () => {
   it('keeps a bounded number of files open and closes them all', () => {
     using test = fakeProc();
     const before = readdirSync('/proc/self/fd').length;
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < 800; i++) {
       writeFileSync(join(test.folder, `f${i}`), `${i}`);
       expect(test.host.read(`/proc/f${i}`).toString()).toBe(`${i}`);
     }
     const during = readdirSync('/proc/self/fd').length;
-    expect(during - before).toBe(256);
+    expect(during - before).toBe(768);
     test.host.close();
     test.host.close();
     expect(readdirSync('/proc/self/fd').length).toBe(before);
@@ -134,13 +134,13 @@ describe('LocalHost', () => {
   it('gives up files that nobody reads any more for others', () => {
     using test = fakeProc();
     const path = (i: number): string => `/proc/f${i}`;
-    for (let i = 0; i < 257; i++) writeFileSync(join(test.folder, `f${i}`), 'x');
-    for (let i = 0; i < 256; i++) test.host.read(path(i));
+    for (let i = 0; i < 769; i++) writeFileSync(join(test.folder, `f${i}`), 'x');
+    for (let i = 0; i < 768; i++) test.host.read(path(i));
     // A file that is kept open is still read when its name is gone; another one is not.
     rmSync(join(test.folder, 'f0'));
     rmSync(join(test.folder, 'f1'));
-    for (let i = 0; i < 5_000; i++) test.host.read(path(0));
-    test.host.read(path(256));
+    for (let i = 0; i < 15_000; i++) test.host.read(path(0));
+    test.host.read(path(768));
     expect(kindOf(() => test.host.read(path(0)))).toBe('none');
     expect(kindOf(() => test.host.read(path(1)))).toBe('absent');
   });

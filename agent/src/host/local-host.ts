@@ -43,10 +43,12 @@ const FILE_BYTES_MAX = 4 * 1024 * 1024;
 const BUFFER_BYTES_INITIAL = 64 * 1024;
 /** Pages of memory are at least so large. */
 const PAGE_BYTES_MIN = 4_096;
-/** Files kept open; more are opened for each reading. */
-const OPEN_FILES_MAX = 256;
+/** Files kept open, of the 1,024 that a process may have; more are opened for each reading. */
+const OPEN_FILES_MAX = 768;
 /** A kept file is given up for another one when so many readings passed it by: its device may be gone. */
 const UNUSED_READINGS_MAX = 16 * OPEN_FILES_MAX;
+/** While there is no room, so many readings lie between two looks for such files: each goes over all that are open. */
+const LOOK_FOR_UNUSED_READINGS = OPEN_FILES_MAX;
 /** The pool has 4 threads unless told otherwise. */
 const STATFS_SLOTS = 3;
 /** How long a file that was not there is taken not to be there. */
@@ -94,6 +96,8 @@ export class LocalHost implements Host, Disposable {
   /** When a path was found not to be there. */
   readonly #absentSinceMs = new Map<string, number>();
   #readings = 0;
+  /** Number of the reading from which on unused files are looked for again. */
+  #nextLook = 0;
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_INITIAL);
   readonly #statfsQueue = new StatfsQueue({ ask: askUsage, slots: STATFS_SLOTS });
 
@@ -119,7 +123,7 @@ export class LocalHost implements Host, Disposable {
         closeSync(kept.file);
       }
     }
-    if (this.#openFiles.size >= OPEN_FILES_MAX) this.#closeUnused();
+    if (this.#openFiles.size >= OPEN_FILES_MAX && this.#readings >= this.#nextLook) this.#closeUnused();
     if (this.#openFiles.size >= OPEN_FILES_MAX) return this.readOnce(path);
     const opened = { file: this.#open(path), manner: mannerOf(path), lastReading: this.#readings };
     this.#openFiles.set(path, opened);
@@ -225,6 +229,7 @@ export class LocalHost implements Host, Disposable {
 
   /** Makes room where containers come and go, each with network devices of its own. */
   #closeUnused(): void {
+    this.#nextLook = this.#readings + LOOK_FOR_UNUSED_READINGS;
     for (const [path, { file, lastReading }] of this.#openFiles) {
       if (this.#readings - lastReading <= UNUSED_READINGS_MAX) continue;
       this.#openFiles.delete(path);

@@ -20,6 +20,8 @@ import {
 import { CGROUP_PATH, type FirstProcess } from './find.linux.ts';
 import type { ContainerNames } from './names.ts';
 
+/** Files of its control group that each reading of a container with all values looks at. */
+export const FILES_EACH = 8;
 /** Block devices and network devices of a container that are told; more are counted as left out. */
 export const DEVICES_MAX = 4;
 /** cAdvisor leaves them out too. */
@@ -111,6 +113,7 @@ export class Container {
   #settings: readonly Setting[] = [];
   #isCpuLimited = false;
   #isDetailed = false;
+  #isKeptOpen = false;
   #networkPath: string | undefined;
 
   constructor({ path, first, names, bootSeconds }: ContainerOptions) {
@@ -131,12 +134,18 @@ export class Container {
   /**
    * Reads what hardly changes, and decides how much is told until the next time.
    * @param options.networkPath file with the counters of its network, undefined for none
+   * @param options.isKeptOpen whether the files of its control group, up to FILES_EACH, stay open between readings
    */
   prepare(
     host: Host,
-    options: { readonly isDetailed: boolean; readonly networkPath: string | undefined },
+    options: {
+      readonly isDetailed: boolean;
+      readonly isKeptOpen: boolean;
+      readonly networkPath: string | undefined;
+    },
   ): void {
     this.#isDetailed = options.isDetailed;
+    this.#isKeptOpen = options.isKeptOpen;
     this.#deviceNames.clear();
     this.#networkPath = options.networkPath;
     const limits = LIMITS.flatMap(([metric, file]) => {
@@ -151,9 +160,10 @@ export class Container {
   add(host: Host, readings: Readings): boolean {
     let cpu: string;
     try {
-      cpu = host.readOnce(this.#file('cpu.stat')).toString('latin1');
+      const bytes = this.#read(host, 'cpu.stat');
+      if (bytes === undefined) return false;
+      cpu = bytes.toString('latin1');
     } catch (error) {
-      if (isAbsent(error)) return false;
       if (!(error instanceof HostError)) throw error;
       cpu = '';
     }
@@ -222,7 +232,8 @@ export class Container {
   }
 
   #addNetwork(host: Host, readings: Readings, path: string): void {
-    const bytes = readOrGone(host, path);
+    // Never kept open: an open file of /proc/<pid>/net keeps the namespace, with its devices, when the container is gone.
+    const bytes = readOrGone(() => host.readOnce(path));
     if (bytes === undefined) return;
     const all = parseNetworkDevices(bytes.toString());
     const devices = all.filter(({ device }) => !INTERFACE_EXCLUDED.test(device));
@@ -239,7 +250,9 @@ export class Container {
   #cpuLimit(host: Host): readonly Setting[] {
     this.#isCpuLimited = false;
     try {
-      const limit = parseCpuLimit(this.#read(host, 'cpu.max')?.toString('latin1') ?? 'max');
+      const limit = parseCpuLimit(
+        readOrGone(() => host.readOnce(this.#file('cpu.max')))?.toString('latin1') ?? 'max',
+      );
       if (limit === undefined) return [];
       this.#isCpuLimited = true;
       return [
@@ -258,7 +271,8 @@ export class Container {
 
   /** Undefined when the kernel does not have it, or the container has just gone. */
   #read(host: Host, name: string): Buffer | undefined {
-    return readOrGone(host, this.#file(name));
+    const path = this.#file(name);
+    return readOrGone(() => (this.#isKeptOpen ? host.read(path) : host.readOnce(path)));
   }
 
   /** The labels with one more at `place`. */
@@ -293,9 +307,9 @@ function linkedName(host: Host, path: string): string | undefined {
   }
 }
 
-function readOrGone(host: Host, path: string): Buffer | undefined {
+function readOrGone(read: () => Buffer): Buffer | undefined {
   try {
-    return host.readOnce(path);
+    return read();
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -12,7 +12,7 @@ import { SERIES_PER_SAMPLER, type Readings } from '../readings.ts';
 import { REMEMBER_MS } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 import { parseStat } from '../stat/stat.ts';
-import { Container, CONTAINER_METRIC_NAMES } from './container.linux.ts';
+import { Container, CONTAINER_METRIC_NAMES, FILES_EACH } from './container.linux.ts';
 import {
   findContainers,
   firstProcess,
@@ -25,6 +25,8 @@ import { LIST_REQUEST, NO_NAMES, parseContainerList, parseLogNames, type Contain
 
 /** Containers that are read; the oldest ones, so that newcomers change nothing of the others. */
 export const CONTAINERS_MAX = 500;
+/** Files that may stay open between the readings, so that there is room for those that every tick reads. */
+const KEPT_OPEN_FILES_MAX = 480;
 /** Series of a container that everything is told of, with two disks and a network device; and of one told in brief. */
 const DETAILED_SERIES = 40;
 const BRIEF_SERIES = 4;
@@ -126,12 +128,13 @@ class Containers {
     const namespaces = new Set<string>();
     const own = hostNamespace(host);
     const detailedCount = detailedCountOf(containers.length);
+    const isKeptOpen = containers.length * FILES_EACH <= KEPT_OPEN_FILES_MAX;
     if (own !== undefined) namespaces.add(own);
     for (const [i, container] of containers.entries()) {
       const isDetailed = i < detailedCount;
       const network =
         isDetailed && own !== undefined ? ownNetworkPath(host, container.pid, namespaces) : undefined;
-      container.prepare(host, { isDetailed, networkPath: network });
+      container.prepare(host, { isDetailed, isKeptOpen, networkPath: network });
     }
     this.#known = new Map(containers.map((container) => [container.path, container]));
     this.#look = { atMs: nowMs, containers };

@@ -31,6 +31,7 @@ export interface Value {
 
 const US_PER_SECOND = 1_000_000;
 
+const CPU_USAGE = new Map([['usage_usec', true]]);
 const CPU_SECONDS = new Map<string, MetricName>([
   ['user_usec', 'container_cpu_user_seconds_total'],
   ['system_usec', 'container_cpu_system_seconds_total'],
@@ -45,7 +46,7 @@ const THROTTLED_SECONDS = new Map<string, MetricName>([
 
 /** Seconds in all, from `cpu.stat`. @throws ParseError */
 export function parseCpuSeconds(text: string): number {
-  const [usage] = parseKeyed(text, new Map([['usage_usec', true]]), 'cpu.stat');
+  const [usage] = parseKeyed(text, CPU_USAGE, 'cpu.stat');
   if (usage === undefined) throw new ParseError('parse cpu.stat: there is no usage_usec');
   return usage.value / US_PER_SECOND;
 }
@@ -62,6 +63,7 @@ export function parseCpuDetails(text: string, isLimited: boolean): readonly Valu
   return [...seconds(CPU_SECONDS), ...parseKeyed(text, THROTTLED, 'cpu.stat'), ...seconds(THROTTLED_SECONDS)];
 }
 
+const INACTIVE = new Map([['inactive_file', true]]);
 const MEMORY = new Map<string, MetricName>([
   ['anon', 'container_memory_rss'],
   ['file', 'container_memory_cache'],
@@ -74,7 +76,7 @@ const MEMORY = new Map<string, MetricName>([
  * @throws ParseError
  */
 export function parseMemory(text: string, usageBytes: number): readonly Value[] {
-  const [inactive] = parseKeyed(text, new Map([['inactive_file', true]]), 'memory.stat');
+  const [inactive] = parseKeyed(text, INACTIVE, 'memory.stat');
   if (inactive === undefined) throw new ParseError('parse memory.stat: there is no inactive_file');
   // The two files are read one after the other, so the part may have outgrown the whole.
   const workingSet = Math.max(0, usageBytes - inactive.value);
@@ -84,9 +86,11 @@ export function parseMemory(text: string, usageBytes: number): readonly Value[] 
   ];
 }
 
+const OOM_KILLS = new Map([['oom_kill', true]]);
+
 /** Processes that were killed, from `memory.events`; kernels before 4.19 do not count them. @throws ParseError */
 export function parseOomKills(text: string): number | undefined {
-  return parseKeyed(text, new Map([['oom_kill', true]]), 'memory.events')[0]?.value;
+  return parseKeyed(text, OOM_KILLS, 'memory.events')[0]?.value;
 }
 
 /** The number in a file of a limit, undefined for `max`, which is none. @throws ParseError naming `what` */
