@@ -15,8 +15,10 @@ import {
   MESSAGE,
 } from '@rollcall/shared/protocol/frame.ts';
 import type { Challenge, Vitals } from '@rollcall/shared/protocol/handshake.ts';
+import { ROTATE_FEATURE } from '@rollcall/shared/protocol/key-rotation.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import {
+  CLOSE_CODE,
   encodeBatch,
   encodeBye,
   encodeGenerationAck,
@@ -32,6 +34,7 @@ import { readMessage, type Rejected } from './incoming.ts';
 import { InventorySender, type InventorySource } from './inventory-sender.ts';
 import { initialState, step, wakeAtMs } from './session.ts';
 import type { Effect, Moment, Phase, SessionEvent, SessionState } from './session-types.ts';
+import { Signer } from './signer.ts';
 import type { Dial, Socket, SocketEvents } from './socket.ts';
 import { VitalsSender } from './vitals-sender.ts';
 
@@ -78,6 +81,8 @@ interface Link {
   helloMonoMs: number;
   /** Whether the collector takes packed batches. */
   isPacking: boolean;
+  /** Whether the collector takes a new key of ours, and was not offered one yet. */
+  isKeyWanted: boolean;
   readonly inventory: InventorySender;
   readonly vitals: VitalsSender;
   isWaitingToSend: boolean;
@@ -97,6 +102,7 @@ const CLOCK_SKEW_MS_MIN = 10_000;
 
 export class Uplink {
   readonly #options: UplinkOptions;
+  readonly #signer: Signer;
   #state: SessionState;
   /** The socket that the session uses; events of any other are ignored. */
   #link: Link | undefined;
@@ -117,6 +123,7 @@ export class Uplink {
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    this.#signer = new Signer(options);
     this.#state = initialState(this.#now());
     const { clock, gatherMs = 0 } = options;
     this.#gather = new Gather({ clock, spanMs: gatherMs, leave: () => this.#noteAppend() });
@@ -165,7 +172,9 @@ export class Uplink {
       this.#isAppendNoted = false;
       const epoch = this.#options.spool.epochs().at(-1);
       if (epoch !== undefined) this.#dispatch({ kind: 'appended', epochId: epoch.id });
-      if (this.#state.phase === 'LIVE') this.#link?.vitals.sendDue();
+      if (this.#state.phase !== 'LIVE') return;
+      this.#link?.vitals.sendDue();
+      this.#offerKey();
     });
   }
 
@@ -200,6 +209,17 @@ export class Uplink {
     this.#connectedSinceMs = this.#options.clock.wallMs();
     this.#said.clear();
     this.#options.log.info('connected to the collector');
+    this.#offerKey();
+  }
+
+  /** Once in a session, as soon as the key is due. */
+  #offerKey(): void {
+    const link = this.#link;
+    if (link?.isKeyWanted !== true) return;
+    const offer = this.#signer.offer();
+    if (offer === undefined) return;
+    link.isKeyWanted = false;
+    link.socket.send(offer);
   }
 
   /** A timer that is due too early only asks again, so it is replaced when it would be too late and not before. */
@@ -297,7 +317,11 @@ export class Uplink {
         const text = cleanText(describeError(error), REASON_MAX);
         ended({ kind: 'failed', isCertificate: error.code === 'COLLECTOR_UNTRUSTED', text });
       },
-      closed: (code) => ended({ kind: 'closed', code }),
+      closed: (code) => {
+        const isRefused =
+          code === CLOSE_CODE.AUTH_FAILED && this.#link === link && link.handshake !== undefined;
+        ended({ kind: 'closed', code, hasOtherKey: isRefused && this.#signer.refused() });
+      },
     };
     const { dial, clock, spool, vitals = () => null } = this.#options;
     const socket = dial(events);
@@ -306,6 +330,7 @@ export class Uplink {
       handshake: undefined,
       helloMonoMs: 0,
       isPacking: false,
+      isKeyWanted: false,
       inventory: new InventorySender(socket),
       vitals: new VitalsSender({ clock, spool, vitals, socket }),
       isWaitingToSend: false,
@@ -327,18 +352,23 @@ export class Uplink {
 
   #receive(link: Link, bytes: Buffer): void {
     const { spool, identity, isDowngradeAllowed = false } = this.#options;
-    const { event, reject, complaint, collectorMs } = readMessage(bytes, {
+    const { event, reject, complaint, collectorMs, storedKey } = readMessage(bytes, {
       spool,
       identity,
       isDowngradeAllowed,
       handshake: link.handshake,
     });
-    if (event.kind === 'welcome') link.isPacking = event.features.includes(PACK_FEATURE);
+    if (event.kind === 'welcome') {
+      link.isPacking = event.features.includes(PACK_FEATURE);
+      link.isKeyWanted = event.features.includes(ROTATE_FEATURE);
+      this.#signer.welcomed();
+    }
     if (collectorMs !== undefined) this.#compareClocks(link, collectorMs);
     if (reject !== undefined) this.#noteReject(reject);
     if (complaint !== undefined)
       this.#report('warn', 'the collector reports an error', { reason: complaint });
     this.#dispatch(event);
+    if (storedKey !== undefined && this.#signer.isStored(storedKey)) this.#dispatch({ kind: 'keyStored' });
   }
 
   /** The collector refuses records that are far off its own clock, and whoever reads them is misled before that. */
@@ -375,6 +405,7 @@ export class Uplink {
       clock,
       facts,
       identity,
+      keys: this.#signer.keys,
       vitals: link.vitals.forHello(),
     });
     link.handshake = handshake;

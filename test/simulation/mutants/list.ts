@@ -709,4 +709,14 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'the key before is forgotten',
+    edits: [
+      {
+        file: `${LINK}/key-ring.ts`,
+        from: `next: null, previous: current };`,
+        to: `next: null, previous: null };`,
+      },
+    ],
+  },
 ];
