@@ -102,7 +102,8 @@ export class SimAgent {
   constructor(options: SimAgentOptions) {
     const { number, plan, network } = options;
     this.#options = options;
-    this.#ring = options.original?.ring ?? ringOf(options.keys);
+    // A copy whose key is due by its clock would change it and shut the original out, who must then enrol again. Nobody does here.
+    this.#ring = { ...(options.original?.ring ?? ringOf(options.keys)), sinceMs: null };
     this.number = number;
     this.hostId = options.agentId.toString('hex');
     this.#random = new Random(plan.seed, `agent ${number}`);
