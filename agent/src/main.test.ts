@@ -1,5 +1,6 @@
 /** The program as people start it, in a process of its own, against a collector in this one. */
 import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { decodeEnrollRequest, encodeEnrollAnswer } from '@rollcall/shared/protocol/enroll.ts';
@@ -125,6 +126,10 @@ it('enrols, reports and says goodbye, without a secret in its log', { timeout: 3
     code: 2,
     output: expect.stringContaining('already enrolled with http://'),
   });
+  const dataDir = join(temp.path, 'agent');
+  const asked = await start(['rotate-key', '--data-dir', dataDir]).ended;
+  expect(asked).toMatchObject({ code: 0, output: expect.stringContaining('changes its key when it starts') });
+  expect(readdirSync(dataDir)).toContain('agent.key.asked');
   const forced = await start([...enrollParameters, '--force'], { ROLLCALL_TOKEN: TOKEN }).ended;
   expect(forced).toMatchObject({ code: 0, output: expect.stringContaining('enrolled with http://') });
 });
@@ -142,6 +147,12 @@ it.each([
   const result = await start(parameters).ended;
   expect(result.output).toMatch(expected);
   expect(result.code).toBe(code);
+});
+
+it('changes no key of a machine that is not enrolled', { timeout: 30_000 }, async () => {
+  using temp = tempDir();
+  const result = await start(['rotate-key', '--data-dir', join(temp.path, 'agent')]).ended;
+  expect(result).toMatchObject({ code: 2, output: expect.stringContaining('is not enrolled') });
 });
 
 it('says what is missing for the first start', { timeout: 30_000 }, async () => {

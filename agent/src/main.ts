@@ -70,6 +70,11 @@ async function runCommand(line: CommandLine): Promise<number> {
       const { showStatus } = await import('./cli/status.ts');
       return showStatus(config, isJson, terminal);
     }
+    case 'rotate-key': {
+      const { rotateKey } = await import('./cli/rotate-key.ts');
+      rotateKey(config, terminal);
+      return 0;
+    }
     case 'service': {
       const { service } = await import('./cli/service.ts');
       const { action = 'print', configFile } = line;

@@ -8,11 +8,7 @@ import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
 import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { encodeSamples } from '@rollcall/shared/protocol/samples.ts';
-import {
-  memoryIdentityStore,
-  type AgentIdentity,
-  type IdentityStore,
-} from '../../agent/src/link/identity.ts';
+import { memoryIdentityStore, type NewIdentity, type IdentityStore } from '../../agent/src/link/identity.ts';
 import { parseEndpoint } from '../../agent/src/link/endpoint.ts';
 import { webSocketDial } from '../../agent/src/link/socket.ts';
 import { Uplink, type UplinkStats } from '../../agent/src/link/uplink.ts';
@@ -23,7 +19,7 @@ import { seriesCountOf, type Fault, type HostShape, type SimulatedSampler } from
 
 export interface SimulatedAgentOptions {
   readonly url: string;
-  readonly identity: AgentIdentity;
+  readonly identity: NewIdentity;
   readonly shape: HostShape;
   readonly samplers: readonly SimulatedSampler[];
   readonly hostName: string;

@@ -8,13 +8,13 @@ import {
 } from '@rollcall/shared/protocol/identity.ts';
 import { decodeEnrollAnswer, encodeEnrollRequest } from '@rollcall/shared/protocol/enroll.ts';
 import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
-import type { AgentIdentity } from '../../agent/src/link/identity.ts';
+import type { NewIdentity } from '../../agent/src/link/identity.ts';
 
 export async function enrollSimulated(options: {
   readonly url: string;
   readonly token: string;
   readonly hostName: string;
-}): Promise<AgentIdentity> {
+}): Promise<NewIdentity> {
   const keys = generateIdentity();
   const { publicKey } = keys;
   const request = encodeEnrollRequest({

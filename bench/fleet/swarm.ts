@@ -7,7 +7,7 @@ import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { generateIdentity } from '@rollcall/shared/protocol/identity.ts';
 import { parseEndpoint } from '../../agent/src/link/endpoint.ts';
-import { memoryIdentityStore, type AgentIdentity } from '../../agent/src/link/identity.ts';
+import { memoryIdentityStore, type NewIdentity } from '../../agent/src/link/identity.ts';
 import { webSocketDial } from '../../agent/src/link/socket.ts';
 import { Uplink } from '../../agent/src/link/uplink.ts';
 import { Hosts } from '../../collector/src/fleet/hosts.ts';
@@ -50,7 +50,7 @@ export interface SwarmStatus {
 }
 
 interface SwarmAgent {
-  readonly identity: AgentIdentity;
+  readonly identity: NewIdentity;
   readonly name: string;
   readonly spool: LaneSpool;
   uplink: Uplink | undefined;

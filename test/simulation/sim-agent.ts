@@ -4,12 +4,14 @@
  */
 import { LocalHost, MACHINE_ROOTS } from '../../agent/src/host/local-host.ts';
 import type { IdentityStore, SessionFacts } from '../../agent/src/link/identity.ts';
+import { ringOf, type KeyRing } from '../../agent/src/link/key-ring.ts';
 import { Uplink } from '../../agent/src/link/uplink.ts';
 import { Scheduler, type TickSpool } from '../../agent/src/scheduler/scheduler.ts';
 import { TickTaker } from '../../agent/src/scheduler/tick.ts';
 import { DurableSpool } from '../../agent/src/spool/durable.ts';
 import { MemorySpool } from '../../agent/src/spool/memory.ts';
 import type { Spool } from '../../agent/src/spool/spool.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { Ledger, type Tick } from './ledger.ts';
@@ -34,6 +36,15 @@ export interface SimAgentOptions {
   /** Whom it says to be, with keys of its own; it knows all that stands beside the key. */
   readonly victim?: SimAgent;
   readonly failed: (check: string, detail: string) => void;
+}
+
+/** What may go wrong when an agent stores its keys. */
+export const KEY_TROUBLES = ['failure', 'death before', 'death after'] as const;
+
+interface KeyTrouble {
+  readonly kind: (typeof KEY_TROUBLES)[number];
+  /** How many times it works before. */
+  storesLeft: number;
 }
 
 const DATA = 'data';
@@ -80,6 +91,9 @@ export class SimAgent {
   readonly #options: SimAgentOptions;
   readonly #random: Random;
   #facts: SessionFacts = { generation: 0, storeId: '', binding: 'none' };
+  #ring: KeyRing;
+  #hasKeyFailed = false;
+  #keyTrouble: KeyTrouble | undefined;
   #image: { readonly disk: SimDisk; readonly facts: SessionFacts; readonly ticks: number } | undefined;
   #running: Running | undefined;
   #boots = 0;
@@ -88,6 +102,8 @@ export class SimAgent {
   constructor(options: SimAgentOptions) {
     const { number, plan, network } = options;
     this.#options = options;
+    // A copy whose key is due by its clock would change it and shut the original out, who must then enrol again. Nobody does here.
+    this.#ring = { ...(options.original?.ring ?? ringOf(options.keys)), sinceMs: null };
     this.number = number;
     this.hostId = options.agentId.toString('hex');
     this.#random = new Random(plan.seed, `agent ${number}`);
@@ -121,6 +137,17 @@ export class SimAgent {
     return this.#options.keys;
   }
 
+  /** The keys on its disk. */
+  get ring(): KeyRing {
+    return this.#ring;
+  }
+
+  /** Somebody wants it to have a new key; it looks at its next start. */
+  askForNewKey(trouble: KeyTrouble | undefined): void {
+    this.#ring = { ...this.#ring, sinceMs: 0 };
+    this.#keyTrouble = trouble;
+  }
+
   get isRunning(): boolean {
     return this.#running !== undefined;
   }
@@ -137,9 +164,10 @@ export class SimAgent {
     return this.#running?.process;
   }
 
-  /** Everything that was numbered is acknowledged, over a session that lives. */
+  /** Everything that was numbered is acknowledged, over a session that lives, and no key waits to be used. */
   get isSettled(): boolean {
     const running = this.#running;
+    if (this.#ring.next !== null && !this.#hasKeyFailed) return false;
     if (running === undefined || this.machine.isFrozen || running.uplink.stats().phase !== 'LIVE')
       return false;
     return running.spool.epochs().every(({ next, acked }) => acked === next - 1);
@@ -148,7 +176,7 @@ export class SimAgent {
   /** Starts the agent; does nothing when it runs. */
   start(): void {
     if (this.#running !== undefined || this.#isRetired) return;
-    const { plan, network, keys, agentId, collectorKey, victim } = this.#options;
+    const { plan, network, agentId, collectorKey, victim } = this.#options;
     if (victim !== undefined) this.#facts = victim.#facts;
     const process = new Process(this.machine);
     const { clock } = process;
@@ -171,11 +199,13 @@ export class SimAgent {
       intervalMs: plan.intervalMs,
     });
     const identity: IdentityStore = {
-      identity: { agentId, keys, collectorKeys: [collectorKey] },
+      identity: { agentId, collectorKeys: [collectorKey] },
       facts: () => this.#facts,
       store: (facts) => {
         if (process.isAlive) this.#facts = facts;
       },
+      keys: () => this.#ring,
+      storeKeys: (ring) => this.#storeKeys(process, ring),
     };
     const uplink = new Uplink({
       clock,
@@ -197,6 +227,22 @@ export class SimAgent {
     this.#running = { process, spool, scheduler, uplink, firstTick, startedAtMs };
     uplink.start();
     scheduler.start();
+  }
+
+  /** All keys or none; a trouble comes once. */
+  #storeKeys(process: Process, ring: KeyRing): void {
+    if (!process.isAlive) return;
+    const trouble = this.#keyTrouble;
+    const kind = trouble !== undefined && trouble.storesLeft-- === 0 ? trouble.kind : undefined;
+    if (kind !== undefined) this.#keyTrouble = undefined;
+    if (kind === 'failure') {
+      this.#hasKeyFailed = true;
+      throw new AppError('DATA_DIR_UNUSABLE', 'cannot write agent.key');
+    }
+    if (kind !== 'death before') this.#ring = ring;
+    if (kind === undefined) return;
+    this.kill();
+    this.#options.died(this);
   }
 
   /** A clone believes that it is the boot that it was copied from. */

@@ -13,7 +13,7 @@ import { Network } from './network.ts';
 import { judge, type Verdict } from './oracle.ts';
 import type { Plan } from './plan.ts';
 import { Random } from './random.ts';
-import { SimAgent, type SimAgentOptions } from './sim-agent.ts';
+import { KEY_TROUBLES, SimAgent, type SimAgentOptions } from './sim-agent.ts';
 import { prepareTemplate, SimCollector } from './sim-collector.ts';
 import { readStored, WatermarkProbe } from './stored.ts';
 import { Timeline } from './timeline.ts';
@@ -40,6 +40,9 @@ const SLOW_MS = 2_000;
 const IMPOSTOR_RATIO = 0.1;
 /** Share of the seeds in which the first agent's machine does not know the time when it starts. */
 const BEGIN_IN_1970_RATIO = 0.1;
+/** Share of the seeds in which agents get a new key, and of these agents in which something goes wrong with it. */
+const NEW_KEYS_RATIO = 0.2;
+const KEY_TROUBLE_RATIO = 0.5;
 /** Above that of any agent and clone. */
 const IMPOSTOR_NUMBER = 99;
 const LOG_LINES = 400;
@@ -174,6 +177,7 @@ class World {
     }
     this.#maybeSendImpostor();
     this.#maybeBeginIn1970();
+    this.#maybeChangeKeys();
     for (const { atMs, fault } of plan.injections) {
       this.#timeline.at(atMs, () => {
         this.#note(`-- ${fault}`);
@@ -394,6 +398,23 @@ class World {
       this.#mark('clock of 1970 set right');
       agent.machine.wallErrorMs = 0;
     });
+  }
+
+  /** From a stream of its own, too. Once per agent: it remembers one key of the past, and a collector may be set back. */
+  #maybeChangeKeys(): void {
+    const random = new Random(this.#plan.seed, 'keys');
+    if (!random.isTrue(NEW_KEYS_RATIO)) return;
+    for (const agent of this.#agents) {
+      const trouble = { kind: random.pick(KEY_TROUBLES), storesLeft: random.integer(0, 2) };
+      const hasTrouble = random.isTrue(KEY_TROUBLE_RATIO);
+      this.#timeline.at(random.next() * this.#plan.safetyMs, () => {
+        if (agent.isRetired || !agent.isRunning) return;
+        this.#mark('new key asked for');
+        agent.kill();
+        agent.askForNewKey(hasTrouble ? trouble : undefined);
+        this.#timeline.after(RESTART_MS, () => agent.start());
+      });
+    }
   }
 
   /** A person looks at agents that were taken for copies, when there is peace, and accepts them. */

@@ -4,7 +4,7 @@ import { OPTION_LIST } from './options.ts';
 
 /** Flags that are no settings. `config` names the configuration file. */
 const SWITCHES = ['help', 'version', 'json', 'force'] as const;
-const COMMANDS = ['run', 'enroll', 'show', 'doctor', 'status', 'service'] as const;
+const COMMANDS = ['run', 'enroll', 'show', 'doctor', 'status', 'rotate-key', 'service'] as const;
 const SERVICE_ACTIONS = ['print', 'install', 'uninstall'] as const;
 
 export type Command = (typeof COMMANDS)[number];

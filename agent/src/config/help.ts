@@ -13,6 +13,8 @@ Usage:
   rollcall-agent show     Print what would be sent and every file and program that was read for it; send nothing.
   rollcall-agent doctor   Try everything once: samplers, inventory, identity, collector, certificate, clock, backlog.
   rollcall-agent status   Say whether the agent of this machine runs, is connected, and what waits to be sent.
+  rollcall-agent rotate-key
+                          Change the agent's key at its next start, not only when it is 30 days old.
   rollcall-agent service print|install|uninstall
                           The agent as a service of systemd: show the unit, or set it up as root.
 

@@ -86,7 +86,7 @@ describe('enrolment', () => {
     const read = readIdentity(dir);
     expect(read?.identity.agentId).toEqual(AGENT_ID);
     expect(read?.identity.collectorKeys).toEqual([COLLECTOR.publicKey]);
-    expect(read?.identity.keys.publicKey).toEqual(stored.identity.keys.publicKey);
+    expect(read?.keys().current.publicKey).toEqual(stored.keys().current.publicKey);
     expect(read?.url).toBe(url);
     const modes = ['', 'agent.json', 'agent.key'].map((name) => statSync(join(dir.path, name)).mode & 0o777);
     expect(modes).toEqual([0o700, 0o600, 0o600]);

@@ -14,7 +14,9 @@ import {
 } from '@rollcall/shared/protocol/identity.ts';
 import type { Endpoint } from '../link/endpoint.ts';
 import { channelBindingOf, isCertificateError } from '../link/socket.ts';
-import { readKeys, writeIdentity, writeKeys, type StoredIdentity } from './identity-file.ts';
+import { ringOf } from '../link/key-ring.ts';
+import { writeIdentity, type StoredIdentity } from './identity-file.ts';
+import { readKeyRing, writeKeyRing } from './key-file.ts';
 import type { PrivateDir } from './private-dir.ts';
 
 const REQUEST_MS_MAX = 15_000;
@@ -46,9 +48,9 @@ export interface EnrollOptions {
  */
 export async function enroll(options: EnrollOptions): Promise<StoredIdentity> {
   const { dir, endpoint, mustRenewKeys } = options;
-  const existing = mustRenewKeys ? undefined : readKeys(dir);
+  const existing = mustRenewKeys ? undefined : readKeyRing(dir)?.current;
   const keys = existing ?? generateIdentity();
-  if (existing === undefined) writeKeys(dir, keys);
+  if (existing === undefined) writeKeyRing(dir, ringOf(keys));
   let reply = await post(options, { keys, isBound: true });
   // Behind a proxy that ends TLS the collector sees another TLS session than we do, or none.
   if (reply.statusCode === 403 && reply.wasBound) reply = await post(options, { keys, isBound: false });

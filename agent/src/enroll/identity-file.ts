@@ -1,21 +1,16 @@
 /**
- * The agent's identity on disk: `agent.key` is its private key (PEM), `agent.json` who the collector says it is, which
- * collector that was, and what the last session left.
+ * The agent's identity on disk: `agent.key` has its private keys (key-file.ts), `agent.json` who the collector says it is,
+ * which collector that was, and what the last session left.
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { JsonReader, parseJsonObject } from '@rollcall/shared/protocol/json.ts';
-import {
-  AGENT_ID_BYTES,
-  exportIdentity,
-  importIdentity,
-  PUBLIC_KEY_BYTES,
-  type Identity,
-} from '@rollcall/shared/protocol/identity.ts';
-import type { AgentIdentity, IdentityStore, SessionFacts } from '../link/identity.ts';
+import { AGENT_ID_BYTES, PUBLIC_KEY_BYTES, type Identity } from '@rollcall/shared/protocol/identity.ts';
+import type { IdentityStore, SessionFacts } from '../link/identity.ts';
+import { ringOf, type KeyRing } from '../link/key-ring.ts';
+import { readKeyRing, writeKeyRing } from './key-file.ts';
 import type { PrivateDir } from './private-dir.ts';
 
 const IDENTITY_FILE = 'agent.json';
-const KEY_FILE = 'agent.key';
 const FORMAT = 1;
 const COLLECTOR_KEYS_MAX = 4;
 
@@ -33,17 +28,6 @@ export interface StoredIdentity extends IdentityStore {
   readonly url: string;
 }
 
-/** The key pair in the folder, undefined when there is none. @throws AppError DATA_DIR_UNUSABLE, AUTH_FAILED */
-export function readKeys(dir: PrivateDir): Identity | undefined {
-  const pem = dir.read(KEY_FILE);
-  return pem === undefined ? undefined : importIdentity(pem);
-}
-
-/** @throws AppError DATA_DIR_UNUSABLE */
-export function writeKeys(dir: PrivateDir, keys: Identity): void {
-  dir.write(KEY_FILE, exportIdentity(keys));
-}
-
 /**
  * The identity in the folder, undefined when the agent is not enrolled.
  * @throws AppError DATA_DIR_UNUSABLE, also when the files are damaged; AUTH_FAILED when the key is
@@ -51,16 +35,16 @@ export function writeKeys(dir: PrivateDir, keys: Identity): void {
 export function readIdentity(dir: PrivateDir): StoredIdentity | undefined {
   const text = dir.read(IDENTITY_FILE);
   if (text === undefined) return undefined;
-  const keys = readKeys(dir);
-  if (keys === undefined) {
+  const ring = readKeyRing(dir);
+  if (ring === undefined) {
     throw new AppError(
       'DATA_DIR_UNUSABLE',
-      `${dir.path} has ${IDENTITY_FILE} but no ${KEY_FILE}; enrol with --force`,
+      `${dir.path} has ${IDENTITY_FILE} but no agent.key; enrol with --force`,
     );
   }
   try {
     const { enrolled, facts } = parse(text);
-    return storeOf(dir, { keys, enrolled, facts });
+    return storeOf(dir, { ring, enrolled, facts });
   } catch (error) {
     throw new AppError('DATA_DIR_UNUSABLE', `${dir.path}/${IDENTITY_FILE} is damaged; enrol with --force`, {
       cause: error,
@@ -71,26 +55,30 @@ export function readIdentity(dir: PrivateDir): StoredIdentity | undefined {
 /** Stores a fresh identity for the keys that are in the folder. @throws AppError DATA_DIR_UNUSABLE */
 export function writeIdentity(dir: PrivateDir, keys: Identity, enrolled: Enrolled): StoredIdentity {
   const facts: SessionFacts = { generation: 0, storeId: enrolled.storeId, binding: 'none' };
-  const store = storeOf(dir, { keys, enrolled, facts });
+  const store = storeOf(dir, { ring: ringOf(keys), enrolled, facts });
   store.store(facts);
   return store;
 }
 
 function storeOf(
   dir: PrivateDir,
-  content: { readonly keys: Identity; readonly enrolled: Enrolled; readonly facts: SessionFacts },
+  content: { readonly ring: KeyRing; readonly enrolled: Enrolled; readonly facts: SessionFacts },
 ): StoredIdentity {
-  const { keys, enrolled } = content;
+  const { enrolled } = content;
   const { agentId, collectorKeys, url } = enrolled;
-  const identity: AgentIdentity = { agentId, keys, collectorKeys };
-  let facts = content.facts;
+  let { ring, facts } = content;
   return {
-    identity,
+    identity: { agentId, collectorKeys },
     url,
     facts: () => facts,
     store(next) {
       facts = next;
       dir.write(IDENTITY_FILE, format(enrolled, next));
+    },
+    keys: () => ring,
+    storeKeys(next) {
+      writeKeyRing(dir, next);
+      ring = next;
     },
   };
 }

@@ -107,8 +107,14 @@ export function closeCodeAfter(event: Extract<SessionEvent, { kind: 'violation' 
   }
 }
 
-/** What a close code of the collector means to the agent. */
-export function afterClose(code: number): Ending {
+/** What a close of the collector means to the agent. */
+export function afterClose({ code, hasOtherKey }: Extract<SessionEvent, { kind: 'closed' }>): Ending {
+  if (hasOtherKey === true) {
+    return {
+      ...endedBy('the collector does not know this key of the agent; trying another one'),
+      next: 'hasty',
+    };
+  }
   switch (code) {
     case CLOSE_CODE.PROTOCOL_ERROR:
     case CLOSE_CODE.LIMIT_EXCEEDED:
@@ -175,11 +181,16 @@ export function end(state: SessionState, at: Moment, ending: Ending, effects: re
   };
 }
 
-/** Ends the session because its list of epochs is out of date; the next one begins at once. */
-export function reopen(state: SessionState, at: Moment, effects: readonly Effect[]): Step {
-  return end(state, at, { ...endedBy('a new epoch begins'), next: 'hasty' }, [
+/** Ends the session because its list of epochs, or the key that it was opened with, is out of date; the next one begins at once. */
+export function reopen(
+  state: SessionState,
+  at: Moment,
+  why: { readonly reason: 'epoch' | 'key'; readonly effects: readonly Effect[] },
+): Step {
+  const { reason, effects } = why;
+  return end(state, at, { ...endedBy(`a new ${reason} begins`), next: 'hasty' }, [
     ...effects,
-    { kind: 'sendBye', reason: 'epoch' },
+    { kind: 'sendBye', reason },
     { kind: 'close', code: NORMAL_CLOSE },
   ]);
 }

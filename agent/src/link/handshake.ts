@@ -10,7 +10,8 @@ import {
   type Vitals,
   type Welcome,
 } from '@rollcall/shared/protocol/handshake.ts';
-import { verifyBytes, welcomeMessage } from '@rollcall/shared/protocol/identity.ts';
+import { verifyBytes, welcomeMessage, type Identity } from '@rollcall/shared/protocol/identity.ts';
+import { ROTATE_FEATURE } from '@rollcall/shared/protocol/key-rotation.ts';
 import { COLUMNS_FEATURE, PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -70,6 +71,8 @@ export function answerChallenge(
     readonly clock: Clock;
     readonly facts: AgentFacts;
     readonly identity: IdentityStore;
+    /** The keys to sign with. */
+    readonly keys: Identity;
     readonly vitals: Vitals | null;
   },
 ): { readonly body: Buffer; readonly handshake: Handshake } {
@@ -81,7 +84,7 @@ export function answerChallenge(
   const body = encodeHello(
     {
       version,
-      features: [PACK_FEATURE, COLUMNS_FEATURE],
+      features: [PACK_FEATURE, COLUMNS_FEATURE, ROTATE_FEATURE],
       agentId: identity.identity.agentId,
       nonce: agentNonce,
       generation,
@@ -97,7 +100,7 @@ export function answerChallenge(
       os: facts.os,
       vitals: options.vitals,
     },
-    { identity: identity.identity.keys, collectorNonce: challenge.nonce, channelBinding },
+    { identity: options.keys, collectorNonce: challenge.nonce, channelBinding },
   );
   const epochIds = new Set(epochs.map(({ id }) => id));
   const { nonce: collectorNonce, binding } = challenge;

@@ -3,6 +3,7 @@ import { AppError, describeError, type ErrorCode } from '@rollcall/shared/lib/er
 import { cleanText } from '@rollcall/shared/lib/text.ts';
 import { decodeFrame, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
 import { decodeChallenge } from '@rollcall/shared/protocol/handshake.ts';
+import { decodeKeyOk } from '@rollcall/shared/protocol/key-rotation.ts';
 import {
   decodeAck,
   decodeError,
@@ -32,6 +33,8 @@ export interface Incoming {
   readonly collectorMs?: number;
   /** The code and text of an ERROR message. */
   readonly complaint?: string;
+  /** Fingerprint of the key that the collector says it has stored. */
+  readonly storedKey?: string;
 }
 
 /** What is known of a record that the collector consumed without storing it. */
@@ -82,9 +85,10 @@ function decode(bytes: Buffer, context: IncomingContext): Incoming {
       const { code, text } = decodeError(body);
       return { event: { kind: 'heard' }, complaint: cleanText(`${code}: ${text}`, TEXT_MAX) };
     }
-    // Configuration and keys from the collector are not taken by this version, and nothing asks for the time.
-    case MESSAGE.CONFIG:
     case MESSAGE.KEY_OK:
+      return { event: { kind: 'heard' }, storedKey: decodeKeyOk(body) };
+    // Configuration from the collector is not taken by this version, and nothing asks for the time.
+    case MESSAGE.CONFIG:
     case MESSAGE.TIME_REPLY:
       return { event: { kind: 'heard' } };
     case MESSAGE.HELLO:

@@ -92,7 +92,12 @@ export type SessionEvent =
   | { readonly kind: 'refused'; readonly statusCode: number; readonly retryAfterMs: number | undefined }
   /** No connection came about. */
   | { readonly kind: 'failed'; readonly isCertificate: boolean; readonly text: string }
-  | { readonly kind: 'closed'; readonly code: number }
+  | {
+      readonly kind: 'closed';
+      readonly code: number;
+      /** The collector does not know the key of our HELLO, and we have another one. @default false */
+      readonly hasOtherKey?: boolean;
+    }
   | { readonly kind: 'challenge'; readonly challenge: Challenge }
   /** A WELCOME whose signature was verified. */
   | {
@@ -123,6 +128,8 @@ export type SessionEvent =
   | { readonly kind: 'heard' }
   | { readonly kind: 'inventoryNeeded'; readonly names: readonly string[] }
   | { readonly kind: 'inventoryChanged' }
+  /** The collector has stored our next key and waits for a login with it. */
+  | { readonly kind: 'keyStored' }
   /** The spool has a new record in its current epoch. */
   | { readonly kind: 'appended'; readonly epochId: string }
   | {

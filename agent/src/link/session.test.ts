@@ -58,6 +58,7 @@ const EVENTS: readonly SessionEvent[] = [
   { kind: 'heard' },
   { kind: 'inventoryNeeded', names: ['os'] },
   { kind: 'inventoryChanged' },
+  { kind: 'keyStored' },
   { kind: 'appended', epochId: NOW },
   { kind: 'sent', epochId: NOW, nextSeq: 2, bytes: 100 },
   { kind: 'laneEmpty', epochId: NOW },

@@ -44,7 +44,13 @@ const SILENT_HEARTBEATS_MAX = 2;
 const NORMAL_CLOSE = 1000;
 const NO_DELAY = { minMs: 0, maxMs: 0 };
 
-const RECEIVED: ReadonlySet<SessionEvent['kind']> = new Set(['ack', 'goaway', 'heard', 'inventoryNeeded']);
+const RECEIVED: ReadonlySet<SessionEvent['kind']> = new Set([
+  'ack',
+  'goaway',
+  'heard',
+  'inventoryNeeded',
+  'keyStored',
+]);
 const UNSENT_ACK = 'an acknowledgement of records that were not sent';
 
 type Ack = Extract<SessionEvent, { readonly kind: 'ack' }>;
@@ -144,6 +150,7 @@ function waiting(state: In<'IDLE' | 'BACKOFF' | 'DORMANT'>, event: SessionEvent,
     case 'heard':
     case 'inventoryNeeded':
     case 'inventoryChanged':
+    case 'keyStored':
     case 'appended':
     case 'sent':
     case 'laneEmpty':
@@ -170,7 +177,7 @@ function dialling(state: In<'DIAL'>, event: SessionEvent, at: Moment): Step {
     case 'failed':
       return end(state, at, afterFailure(event), []);
     case 'closed':
-      return end(state, at, afterClose(event.code), []);
+      return end(state, at, afterClose(event), []);
     case 'violation':
       return end(state, at, afterViolation(event), [{ kind: 'terminate' }]);
     // Nothing of a session can come before the socket is open.
@@ -182,6 +189,7 @@ function dialling(state: In<'DIAL'>, event: SessionEvent, at: Moment): Step {
     case 'heard':
     case 'inventoryNeeded':
     case 'inventoryChanged':
+    case 'keyStored':
     case 'appended':
     case 'sent':
     case 'laneEmpty':
@@ -219,7 +227,7 @@ function authenticating(state: In<'AUTH'>, event: SessionEvent, at: Moment): Ste
     case 'violation':
       return end(state, at, afterViolation(event), [{ kind: 'close', code: closeCodeAfter(event) }]);
     case 'closed':
-      return end(state, at, afterClose(event.code), []);
+      return end(state, at, afterClose(event), []);
     case 'refused':
     case 'failed':
       return end(state, at, endedBy('the connection was lost'), []);
@@ -227,6 +235,7 @@ function authenticating(state: In<'AUTH'>, event: SessionEvent, at: Moment): Ste
     case 'generationStored':
     case 'heard':
     case 'inventoryChanged':
+    case 'keyStored':
     case 'appended':
     case 'sent':
     case 'laneEmpty':
@@ -282,7 +291,7 @@ function reconciling(state: In<'RECONCILE'>, event: SessionEvent, at: Moment): S
       const confirmation: Effect[] = event.isStored
         ? [{ kind: 'sendGenerationAck', generation: event.generation }]
         : [];
-      if (state.mustReopen) return reopen(state, at, confirmation);
+      if (state.mustReopen) return reopen(state, at, { reason: 'epoch', effects: confirmation });
       const next: In<'LIVE'> = { ...memoryOf(state), phase: 'LIVE', connection: state.connection };
       return pump(next, [...confirmation, { kind: 'sendInventoryHave' }]);
     }
@@ -301,7 +310,7 @@ function reconciling(state: In<'RECONCILE'>, event: SessionEvent, at: Moment): S
     case 'violation':
       return end(state, at, afterViolation(event), [{ kind: 'close', code: closeCodeAfter(event) }]);
     case 'closed':
-      return end(state, at, afterClose(event.code), []);
+      return end(state, at, afterClose(event), []);
     case 'refused':
     case 'failed':
       return end(state, at, endedBy('the connection was lost'), []);
@@ -312,6 +321,7 @@ function reconciling(state: In<'RECONCILE'>, event: SessionEvent, at: Moment): S
     case 'heard':
     case 'inventoryNeeded':
     case 'inventoryChanged':
+    case 'keyStored':
     case 'appended':
     case 'sent':
     case 'laneEmpty':
@@ -336,7 +346,7 @@ function live(state: In<'LIVE'>, event: SessionEvent, at: Moment): Step {
     }
     case 'appended': {
       const isKnown = state.connection.lanes.at(-1)?.epochId === event.epochId;
-      if (!isKnown) return reopen(state, at, []);
+      if (!isKnown) return reopen(state, at, { reason: 'epoch', effects: [] });
       return pump(withLane(state, event.epochId, { isEmpty: false }), []);
     }
     case 'sent':
@@ -348,13 +358,15 @@ function live(state: In<'LIVE'>, event: SessionEvent, at: Moment): Step {
       return { state, effects: [{ kind: 'sendInventory', names: event.names }] };
     case 'inventoryChanged':
       return { state, effects: [{ kind: 'sendInventoryHave' }] };
+    case 'keyStored':
+      return reopen(state, at, { reason: 'key', effects: [] });
     case 'challenge':
     case 'welcome':
       return outOfState(state, at, 'a second handshake');
     case 'violation':
       return end(state, at, afterViolation(event), [{ kind: 'close', code: closeCodeAfter(event) }]);
     case 'closed':
-      return end(state, at, afterClose(event.code), []);
+      return end(state, at, afterClose(event), []);
     case 'refused':
     case 'failed':
       return end(state, at, endedBy('the connection was lost'), []);
@@ -398,6 +410,7 @@ function draining(state: In<'DRAINING'>, event: SessionEvent, at: Moment): Step 
     case 'heard':
     case 'inventoryNeeded':
     case 'inventoryChanged':
+    case 'keyStored':
       return stay(state);
   }
 }

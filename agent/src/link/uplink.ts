@@ -15,9 +15,11 @@ import {
   MESSAGE,
 } from '@rollcall/shared/protocol/frame.ts';
 import type { Challenge, Vitals } from '@rollcall/shared/protocol/handshake.ts';
+import { ROTATE_FEATURE } from '@rollcall/shared/protocol/key-rotation.ts';
 import { SchemaLayouts } from '@rollcall/shared/protocol/layouts.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import {
+  CLOSE_CODE,
   encodeBatch,
   encodeBye,
   encodeGenerationAck,
@@ -33,6 +35,7 @@ import { readMessage, type Rejected } from './incoming.ts';
 import { InventorySender, type InventorySource } from './inventory-sender.ts';
 import { initialState, step, wakeAtMs } from './session.ts';
 import type { Effect, Moment, Phase, SessionEvent, SessionState } from './session-types.ts';
+import { Signer } from './signer.ts';
 import type { Dial, Socket, SocketEvents } from './socket.ts';
 import { VitalsSender } from './vitals-sender.ts';
 
@@ -82,6 +85,8 @@ interface Link {
   helloMonoMs: number;
   /** The packed batches that the collector takes. */
   packing: Packing;
+  /** Whether the collector takes a new key of ours, and was not offered one yet. */
+  isKeyWanted: boolean;
   readonly inventory: InventorySender;
   readonly vitals: VitalsSender;
   isWaitingToSend: boolean;
@@ -101,6 +106,7 @@ const CLOCK_SKEW_MS_MIN = 10_000;
 
 export class Uplink {
   readonly #options: UplinkOptions;
+  readonly #signer: Signer;
   #state: SessionState;
   /** The socket that the session uses; events of any other are ignored. */
   #link: Link | undefined;
@@ -122,6 +128,7 @@ export class Uplink {
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    this.#signer = new Signer(options);
     this.#state = initialState(this.#now());
     const { clock, gatherMs = 0 } = options;
     this.#gather = new Gather({ clock, spanMs: gatherMs, leave: () => this.#noteAppend() });
@@ -170,7 +177,9 @@ export class Uplink {
       this.#isAppendNoted = false;
       const epoch = this.#options.spool.epochs().at(-1);
       if (epoch !== undefined) this.#dispatch({ kind: 'appended', epochId: epoch.id });
-      if (this.#state.phase === 'LIVE') this.#link?.vitals.sendDue();
+      if (this.#state.phase !== 'LIVE') return;
+      this.#link?.vitals.sendDue();
+      this.#offerKey();
     });
   }
 
@@ -205,6 +214,17 @@ export class Uplink {
     this.#connectedSinceMs = this.#options.clock.wallMs();
     this.#said.clear();
     this.#options.log.info('connected to the collector');
+    this.#offerKey();
+  }
+
+  /** Once in a session, as soon as the key is due. */
+  #offerKey(): void {
+    const link = this.#link;
+    if (link?.isKeyWanted !== true) return;
+    const offer = this.#signer.offer();
+    if (offer === undefined) return;
+    link.isKeyWanted = false;
+    link.socket.send(offer);
   }
 
   /** A timer that is due too early only asks again, so it is replaced when it would be too late and not before. */
@@ -302,7 +322,11 @@ export class Uplink {
         const text = cleanText(describeError(error), REASON_MAX);
         ended({ kind: 'failed', isCertificate: error.code === 'COLLECTOR_UNTRUSTED', text });
       },
-      closed: (code) => ended({ kind: 'closed', code }),
+      closed: (code) => {
+        const isRefused =
+          code === CLOSE_CODE.AUTH_FAILED && this.#link === link && link.handshake !== undefined;
+        ended({ kind: 'closed', code, hasOtherKey: isRefused && this.#signer.refused() });
+      },
     };
     const { dial, clock, spool, vitals = () => null } = this.#options;
     const socket = dial(events);
@@ -311,6 +335,7 @@ export class Uplink {
       handshake: undefined,
       helloMonoMs: 0,
       packing: 'none',
+      isKeyWanted: false,
       inventory: new InventorySender(socket),
       vitals: new VitalsSender({ clock, spool, vitals, socket }),
       isWaitingToSend: false,
@@ -332,18 +357,23 @@ export class Uplink {
 
   #receive(link: Link, bytes: Buffer): void {
     const { spool, identity, isDowngradeAllowed = false } = this.#options;
-    const { event, reject, complaint, collectorMs } = readMessage(bytes, {
+    const { event, reject, complaint, collectorMs, storedKey } = readMessage(bytes, {
       spool,
       identity,
       isDowngradeAllowed,
       handshake: link.handshake,
     });
-    if (event.kind === 'welcome') link.packing = packingOf(event.features);
+    if (event.kind === 'welcome') {
+      link.packing = packingOf(event.features);
+      link.isKeyWanted = event.features.includes(ROTATE_FEATURE);
+      this.#signer.welcomed();
+    }
     if (collectorMs !== undefined) this.#compareClocks(link, collectorMs);
     if (reject !== undefined) this.#noteReject(reject);
     if (complaint !== undefined)
       this.#report('warn', 'the collector reports an error', { reason: complaint });
     this.#dispatch(event);
+    if (storedKey !== undefined && this.#signer.isStored(storedKey)) this.#dispatch({ kind: 'keyStored' });
   }
 
   /** The collector refuses records that are far off its own clock, and whoever reads them is misled before that. */
@@ -380,6 +410,7 @@ export class Uplink {
       clock,
       facts,
       identity,
+      keys: this.#signer.keys,
       vitals: link.vitals.forHello(),
     });
     link.handshake = handshake;

@@ -45,6 +45,22 @@ describe('Hosts', () => {
     ]);
   });
 
+  it('knows the keys of an agent after a restart, and none that cannot be written', () => {
+    const { add, hosts, database } = setUp();
+    const [host, other] = [add('web'), add('db')];
+    const next = randomBytes(32);
+    hosts.setKeys(host.id, { publicKey: host.publicKey, nextPublicKey: next });
+    expect(() => hosts.setKeys(other.id, { publicKey: other.publicKey, nextPublicKey: next })).toThrow(
+      'UNIQUE',
+    );
+    expect(hosts.get(other.id)?.nextPublicKey).toBeNull();
+    const again = setUp(database).hosts;
+    expect(again.get(host.id)).toMatchObject({ publicKey: host.publicKey, nextPublicKey: next });
+    again.setKeys(host.id, { publicKey: next, nextPublicKey: null });
+    expect(again.findByKey(host.publicKey)).toBeUndefined();
+    expect(again.findByKey(next)?.host.id).toBe(host.id);
+  });
+
   it('lists in name order, page by page, and survives a page whose last host went', () => {
     const { add, hosts } = setUp();
     for (const name of ['c', 'a', 'e', 'b', 'd']) add(name);

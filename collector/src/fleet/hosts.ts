@@ -1,7 +1,8 @@
 /**
  * The hosts: who is enrolled, under which name, and what is known of each. All of them are kept in memory (about 1 KB
  * each), the database is written behind: what a login changes goes in one transaction a second, because a fleet that
- * reconnects must not wait for ten thousand syncs. What enrols, revokes or deletes is written at once.
+ * reconnects must not wait for ten thousand syncs. What enrols, revokes, deletes or changes keys is written at once. Long, because
+ * every change of a host is a method here.
  */
 import type { StatementSync } from 'node:sqlite';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
@@ -11,7 +12,8 @@ import { cleanText, compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import type { OsFacts } from '@rollcall/shared/protocol/handshake.ts';
 import type { HostOs } from '../api/types.ts';
 import type { Database } from '../state/database.ts';
-import { bytesOf, integerOf, integerOrNull, textOf, textOrNull, type Row } from './row.ts';
+import type { AgentKeys } from './agent-keys.ts';
+import { bytesOf, bytesOrNull, integerOf, integerOrNull, textOf, textOrNull, type Row } from './row.ts';
 
 const FLUSH_INTERVAL_MS = 1_000;
 /** Written in one go while the collector runs, some 5 ms; what a fleet that came back has to tell takes some seconds. */
@@ -19,13 +21,11 @@ const FLUSH_HOSTS_MAX = 500;
 const NAME_LENGTH_MAX = 200;
 const TEXT_LENGTH_MAX = 256;
 
-export interface Host {
+export interface Host extends AgentKeys {
   /** The agent id, 32 hexadecimal digits. */
   readonly id: string;
   /** Unique; the label `instance`. Fixed at enrolment, so that series go on when the machine is renamed. */
   readonly name: string;
-  /** Raw Ed25519 key. */
-  readonly publicKey: Buffer;
   readonly machineId: string | null;
   /** Of the newest login; null before the first, like `os`. */
   readonly bootId: string | null;
@@ -151,6 +151,7 @@ export class Hosts {
       id: draft.id,
       name: this.#freeName(draft.hostName, draft.id),
       publicKey: draft.publicKey,
+      nextPublicKey: null,
       machineId: cleanText(draft.machineId, TEXT_LENGTH_MAX) || null,
       bootId: null,
       os: null,
@@ -238,6 +239,19 @@ export class Hosts {
   /** When the host was last heard of. */
   recordSeen(id: string, lastSeenMs: number): void {
     this.#change(id, { lastSeenMs });
+  }
+
+  /**
+   * Has the agent known by these keys; durable when it returns.
+   * @throws when the database cannot be written, or another host has one of the keys; nothing has changed then
+   */
+  setKeys(id: string, { publicKey, nextPublicKey }: AgentKeys): void {
+    const host = this.#byId.get(id);
+    if (host === undefined) return;
+    this.#database.connection
+      .prepare('UPDATE hosts SET public_key = ?, next_public_key = ? WHERE id = ?')
+      .run(publicKey, nextPublicKey, id);
+    this.#put({ ...host, publicKey, nextPublicKey });
   }
 
   /** Shuts the agent out for ever; its data stay. False when there is no such host. */
@@ -384,6 +398,7 @@ function hostOf(row: Row): Host {
     id: textOf(row, 'id'),
     name: textOf(row, 'name'),
     publicKey: bytesOf(row, 'public_key'),
+    nextPublicKey: bytesOrNull(row, 'next_public_key'),
     machineId: textOrNull(row, 'machine_id'),
     bootId: textOrNull(row, 'boot_id'),
     os:

@@ -115,6 +115,7 @@ function afterBye(
 ): Presence {
   switch (reason) {
     case 'epoch':
+    case 'key':
       // The agent reconnects at once; if it does not, silence tells.
       return presence;
     case 'stop':

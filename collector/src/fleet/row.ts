@@ -26,6 +26,10 @@ export function integerOrNull(row: Row, column: string): number | null {
   return row[column] === null ? null : integerOf(row, column);
 }
 
+export function bytesOrNull(row: Row, column: string): Buffer | null {
+  return row[column] === null ? null : bytesOf(row, column);
+}
+
 /** A view of the row's bytes. */
 export function bytesOf(row: Row, column: string): Buffer {
   const value = row[column];

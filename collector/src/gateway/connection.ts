@@ -9,6 +9,7 @@ import { AppError, describeError, systemErrorCode, type ErrorCode } from '@rollc
 import { decodeFrame } from '@rollcall/shared/protocol/frame.ts';
 import type { Hello } from '@rollcall/shared/protocol/handshake.ts';
 import { NONCE_BYTES } from '@rollcall/shared/protocol/identity.ts';
+import { encodeKeyOk } from '@rollcall/shared/protocol/key-rotation.ts';
 import {
   closeCodeOf,
   encodeAck,
@@ -24,6 +25,7 @@ import type { JournalSession, JournalSessionEvents } from '../journal/journal.ts
 import { admitRecords } from './admit.ts';
 import { SOCKET_ERRORS } from './counters.ts';
 import { challengeFrame, welcomeFrame } from './handshake.ts';
+import { noteKeyOfLogin, storeOffer } from './new-key.ts';
 import type { Peer, PeerSocket } from './peer.ts';
 import { openSession, step, type Session, type SessionEffect, type SessionEvent } from './session.ts';
 import type { GatewayShared } from './shared.ts';
@@ -196,7 +198,7 @@ export class Connection implements InventoryPeer {
     const { clock, presence, hosts, vitals, intake } = this.#shared;
     switch (effect.kind) {
       case 'judgeHello':
-        return this.#judgeHello(effect.body);
+        return this.#orEnd(() => this.#judgeHello(effect.body));
       case 'fence':
         this.#shared.takeOver(this);
         return this.dispatch({ kind: 'fenced' });
@@ -215,6 +217,13 @@ export class Connection implements InventoryPeer {
       case 'confirmGeneration':
         hosts.setGeneration(this.#agentId, effect.generation);
         return hosts.finishRestore(this.#agentId);
+      case 'keyNext':
+        return this.#orEnd(() => {
+          const host = hosts.get(this.#agentId);
+          if (host === undefined) return;
+          storeOffer(this.#shared, host, effect.offer);
+          this.#send(encodeKeyOk(effect.offer.publicKey));
+        });
       case 'vitals':
         return vitals.announced(this.#agentId, effect.vitals);
       case 'inventoryHave':
@@ -248,7 +257,7 @@ export class Connection implements InventoryPeer {
       if (verdict.agentId !== undefined) this.#noteConflict(verdict.agentId);
       return this.dispatch({ kind: 'end', code: verdict.code, text: verdict.text });
     }
-    const { agentId, hello } = verdict;
+    const { agentId, host, key, hello } = verdict;
     const epochIds = hello.epochs.map(({ id }) => id);
     if (!this.#shared.epochRate.admit(agentId, epochIds, this.#shared.clock.monoMs())) {
       // Asked to wait, but there: it proved who it is, and comes again within the silence that presence allows.
@@ -260,6 +269,7 @@ export class Connection implements InventoryPeer {
       counters.count('generations_total', verdict.generation);
       log.warn('agent has an unexpected generation', { agentId, verdict: verdict.generation });
     }
+    noteKeyOfLogin(this.#shared, host, key);
     this.#agentId = agentId;
     this.#login = { hello, bootReading: this.#bootReading(hello), mustRotateEpoch: verdict.mustRotateEpoch };
     hosts.setGeneration(agentId, hello.generation);

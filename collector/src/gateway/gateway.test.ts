@@ -157,6 +157,7 @@ describe('a session', () => {
     ['reboot', 'planned'],
     ['stop', 'planned'],
     ['epoch', 'up'],
+    ['key', 'up'],
   ] as const)('takes a farewell for %s as %s', async (reason, state) => {
     await using test = await startTestGateway();
     const host = test.addHost();

@@ -7,12 +7,13 @@ import {
   type Hello,
 } from '@rollcall/shared/protocol/handshake.ts';
 import { fingerprint, type Identity } from '@rollcall/shared/protocol/identity.ts';
+import { ROTATE_FEATURE } from '@rollcall/shared/protocol/key-rotation.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { COLUMNS_FEATURE, PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
 
 /** What this collector can do beyond the version. */
-const FEATURES: readonly string[] = [PACK_FEATURE, COLUMNS_FEATURE];
+const FEATURES: readonly string[] = [PACK_FEATURE, COLUMNS_FEATURE, ROTATE_FEATURE];
 
 /** @param channelBinding empty where both ends do not share a TLS session */
 export function challengeFrame(identity: Identity, nonce: Buffer, channelBinding: Buffer): Buffer {

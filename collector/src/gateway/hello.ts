@@ -7,6 +7,7 @@ import { AppError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { decodeHello, type Hello, type SignedBody } from '@rollcall/shared/protocol/handshake.ts';
 import { generateIdentity, helloMessage, verifyBytes } from '@rollcall/shared/protocol/identity.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
+import type { KeyRole } from '../fleet/agent-keys.ts';
 import type { Host, Hosts } from '../fleet/hosts.ts';
 
 /** The same for whatever may be wrong with a peer's identity. */
@@ -21,6 +22,9 @@ export type HelloVerdict =
       readonly hello: Hello;
       /** 32 hexadecimal digits. */
       readonly agentId: string;
+      readonly host: Host;
+      /** Which of its keys the agent has signed with. */
+      readonly key: KeyRole;
       readonly generation: GenerationVerdict;
       readonly mustRotateEpoch: boolean;
     }
@@ -64,8 +68,8 @@ export class HelloJudge {
     }
     const agentId = agentIdBytes.toString('hex');
     const host = this.#hosts.get(agentId);
-    if (!this.#isGenuine(signed, host, peer) || host === undefined)
-      return refuse('AUTH_FAILED', AUTH_FAILED_TEXT);
+    const key = this.#keyOf(signed, host, peer);
+    if (key === undefined || host === undefined) return refuse('AUTH_FAILED', AUTH_FAILED_TEXT);
     if (host.revokedMs !== null || this.#hosts.isRevoked(agentId)) {
       return refuse('REVOKED', 'this agent has been revoked');
     }
@@ -78,12 +82,15 @@ export class HelloJudge {
       kind: 'accepted',
       hello: signed.content,
       agentId,
+      host,
+      key,
       generation: verdict,
       mustRotateEpoch: host.mustRotateEpoch,
     };
   }
 
-  #isGenuine(signed: SignedBody<Hello>, host: Host | undefined, peer: HelloPeer): boolean {
+  /** The key that the HELLO was signed with, undefined when it is none of the host's. */
+  #keyOf(signed: SignedBody<Hello>, host: Host | undefined, peer: HelloPeer): KeyRole | undefined {
     const { content, json, signature } = signed;
     const message = helloMessage({
       collectorNonce: peer.collectorNonce,
@@ -92,7 +99,9 @@ export class HelloJudge {
       channelBinding: peer.channelBinding,
       json,
     });
-    return verifyBytes(host?.publicKey ?? this.#dummyKey, message, signature);
+    if (verifyBytes(host?.publicKey ?? this.#dummyKey, message, signature)) return 'current';
+    const next = host?.nextPublicKey ?? null;
+    return next !== null && verifyBytes(next, message, signature) ? 'next' : undefined;
   }
 }
 

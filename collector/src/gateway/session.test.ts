@@ -26,6 +26,7 @@ const packedBatch = () =>
     Array.from({ length: 10 }, (_, i) => recordOf(6 + i, { bodyBytes: 100 })),
   ) ?? Buffer.alloc(0);
 const HELLO = rawFrame(MESSAGE.HELLO, Buffer.alloc(100));
+const NEW_KEY = rawFrame(MESSAGE.KEY_NEXT, Buffer.alloc(160));
 const TICK: SessionEvent = { kind: 'tick', silentMs: 0, unfinishedMs: 0, windowBytes: WINDOW };
 const HANDSHAKE: readonly SessionEvent[] = [
   HELLO,
@@ -107,6 +108,9 @@ describe('the session machine', () => {
   it.each([
     ['a generation that was offered', [frame(encodeGenerationAck(3))], 'live confirmGeneration'],
     ['another generation', [frame(encodeGenerationAck(4))], 'closing end'],
+    ['a new key', [NEW_KEY], 'live keyNext'],
+    ['a second new key', [NEW_KEY, NEW_KEY], 'closing end'],
+    ['a new key that is too short', [rawFrame(MESSAGE.KEY_NEXT, Buffer.alloc(159))], 'closing end'],
     ['a farewell', [frame(encodeBye('reboot'))], 'closing farewell'],
     ['anything after a farewell', [frame(encodeBye('reboot')), frame(encodeTime(1))], 'closing'],
     ['a body that cannot be read', [rawFrame(MESSAGE.TIME, Buffer.from('{'))], 'closing end'],

@@ -14,6 +14,7 @@ import {
   type Vitals,
 } from '@rollcall/shared/protocol/handshake.ts';
 import { SIGNATURE_BYTES } from '@rollcall/shared/protocol/identity.ts';
+import { decodeKeyNext, type KeyOffer } from '@rollcall/shared/protocol/key-rotation.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import {
   decodeBatch,
@@ -56,6 +57,8 @@ export type Session =
 interface OpenSession {
   readonly kind: 'greeted' | 'live' | 'throttled';
   readonly offeredGeneration: number;
+  /** The agent has offered its next key, which it does once in a session. */
+  readonly hasKeyOffer: boolean;
   readonly credit: Credit;
   /** What is stored of each epoch of the session; the last one is the agent's current epoch. */
   readonly watermarks: readonly { readonly id: string; readonly watermark: number }[];
@@ -115,6 +118,8 @@ export type SessionEffect =
   | { readonly kind: 'ack'; readonly ack: Ack }
   | { readonly kind: 'timeReply'; readonly t0: number }
   | { readonly kind: 'confirmGeneration'; readonly generation: number }
+  /** Verify the agent's next key and store it, then say so; answer with `end` when it cannot be had. */
+  | { readonly kind: 'keyNext'; readonly offer: KeyOffer }
   | { readonly kind: 'vitals'; readonly vitals: Vitals }
   | { readonly kind: 'inventoryHave'; readonly hashes: SectionHashes }
   | { readonly kind: 'inventoryChunk'; readonly chunk: InventoryChunk }
@@ -252,7 +257,7 @@ function afterJournalOpened(
   const credit = openCredit(event.windowBytes);
   const watermarks = marks.map(({ id, watermark }) => ({ id, watermark }));
   return {
-    session: { kind: 'greeted', offeredGeneration, credit, watermarks },
+    session: { kind: 'greeted', offeredGeneration, hasKeyOffer: false, credit, watermarks },
     effects: [{ kind: 'welcome', marks, creditLimit: credit.limitBytes }],
   };
 }
@@ -287,12 +292,16 @@ function effectsOf(session: OpenSession, frame: Frame): SessionStep {
         ? only({ kind: 'confirmGeneration', generation })
         : end('PROTOCOL_ERROR', `generation ${generation} was not offered`);
     }
+    case MESSAGE.KEY_NEXT: {
+      if (session.hasKeyOffer) return end('PROTOCOL_ERROR', 'a second new key in one session');
+      const offer = decodeKeyNext(body);
+      return { session: { ...session, hasKeyOffer: true }, effects: [{ kind: 'keyNext', offer }] };
+    }
     case MESSAGE.BYE:
       return { session: CLOSING, effects: [{ kind: 'farewell', reason: decodeBye(body) }] };
     // HELLO comes once; the others are ours to send, or answer what this version never asks.
     case MESSAGE.HELLO:
     case MESSAGE.CONFIG_ACK:
-    case MESSAGE.KEY_NEXT:
     case MESSAGE.CHALLENGE:
     case MESSAGE.WELCOME:
     case MESSAGE.ACK:

@@ -6,6 +6,7 @@ import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
 import { feedMigration } from './migrations/0009-feed.ts';
+import { keyRotationMigration } from './migrations/0010-key-rotation.ts';
 import { onCallMigration } from './migrations/0007-on-call.ts';
 import { presenceEvidenceMigration } from './migrations/0005-presence-evidence.ts';
 import { suppressionMigration } from './migrations/0006-suppression.ts';
@@ -20,6 +21,7 @@ const MIGRATIONS: readonly Migration[] = [
   suppressionMigration,
   onCallMigration,
   feedMigration,
+  keyRotationMigration,
 ];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */

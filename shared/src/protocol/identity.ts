@@ -151,6 +151,21 @@ export function enrolledMessage(parts: {
   ]);
 }
 
+/**
+ * What both signatures of KEY_NEXT cover.
+ * @param parts.publicKey the new key
+ */
+export function rotateMessage(parts: {
+  readonly agentId: Uint8Array;
+  readonly publicKey: Uint8Array;
+}): Buffer {
+  return Buffer.concat([
+    Buffer.from('rollcall.agent.v1/rotate\0'),
+    exactly(AGENT_ID_BYTES, parts.agentId),
+    exactly(PUBLIC_KEY_BYTES, parts.publicKey),
+  ]);
+}
+
 function rawPublicKey(key: KeyObject): Buffer {
   const { x } = key.export({ format: 'jwk' });
   return Buffer.from(x ?? '', 'base64url');

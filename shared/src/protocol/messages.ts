@@ -228,8 +228,8 @@ export function decodeError(body: Buffer): { readonly code: string; readonly tex
   return { code: reader.text('code', 64), text: reader.text('text', TEXT_LENGTH_MAX) };
 }
 
-/** Why an agent leaves: the machine stops or restarts, the agent does, or it comes back at once with a new epoch. */
-export const BYE_REASONS = ['shutdown', 'reboot', 'update', 'epoch', 'stop'] as const;
+/** Why an agent leaves: the machine stops or restarts, the agent does, or it comes back at once with a new epoch or key. */
+export const BYE_REASONS = ['shutdown', 'reboot', 'update', 'epoch', 'key', 'stop'] as const;
 /** One of BYE_REASONS. */
 export type ByeReason = (typeof BYE_REASONS)[number];
 

@@ -32,12 +32,15 @@ import {
 import {
   enrolledMessage,
   enrollMessage,
+  fingerprint,
   importIdentity,
+  rotateMessage,
   signBytes,
   type Identity,
 } from '../protocol/identity.ts';
 import { fromColumns, toColumns } from '../protocol/columns.ts';
 import { parseJsonObject } from '../protocol/json.ts';
+import { decodeKeyNext, decodeKeyOk, encodeKeyNext, encodeKeyOk } from '../protocol/key-rotation.ts';
 import { SchemaLayouts } from '../protocol/layouts.ts';
 import * as messages from '../protocol/messages.ts';
 import {
@@ -89,6 +92,10 @@ export const HANDSHAKE = {
   collectorNonce: Buffer.alloc(32, 0xc1),
   channelBinding: Buffer.alloc(32, 0xcb),
 } as const;
+
+/** What the agent wants to be known by. */
+const NEXT_KEYS = fixedIdentity(3);
+const ROTATION = rotateMessage({ agentId: HANDSHAKE.agentId, publicKey: NEXT_KEYS.publicKey });
 
 const HELLO: Hello = {
   version: 1,
@@ -340,6 +347,17 @@ export const WIRE_EXAMPLES: readonly WireExample[] = [
     messages.decodeTimeReply,
   ),
   ofBody('generation-ack', messages.encodeGenerationAck(8), 8, messages.decodeGenerationAck),
+  ofBody(
+    'key-next',
+    encodeKeyNext({ agentId: HANDSHAKE.agentId, old: HANDSHAKE.agent, next: NEXT_KEYS }),
+    {
+      publicKey: NEXT_KEYS.publicKey,
+      signatureOfOld: signBytes(HANDSHAKE.agent, ROTATION),
+      signatureOfNew: signBytes(NEXT_KEYS, ROTATION),
+    },
+    decodeKeyNext,
+  ),
+  ofBody('key-ok', encodeKeyOk(NEXT_KEYS.publicKey), fingerprint(NEXT_KEYS.publicKey), decodeKeyOk),
   ofBody('bye', messages.encodeBye('reboot'), 'reboot', messages.decodeBye),
   ofBody(
     'ack',

@@ -341,7 +341,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${LINK}/session.ts`,
-        from: `if (!isKnown) return reopen(state, at, []);`,
+        from: `if (!isKnown) return reopen(state, at, { reason: 'epoch', effects: [] });`,
         to: `if (!isKnown) return stay(state);`,
       },
     ],
@@ -671,8 +671,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${GATEWAY}/hello.ts`,
-        from: `if (!this.#isGenuine(signed, host, peer) || host === undefined)`,
-        to: `if (host === undefined)`,
+        from: `const key = this.#keyOf(signed, host, peer);`,
+        to: `const key = this.#keyOf(signed, host, peer) ?? 'current';`,
       },
     ],
   },
@@ -706,6 +706,16 @@ export const MUTANTS: readonly Mutant[] = [
         from: `    instanceRows.deleteByIncident(incidentId);
     return rows.end(`,
         to: `    return rows.end(`,
+      },
+    ],
+  },
+  {
+    name: 'the key before is forgotten',
+    edits: [
+      {
+        file: `${LINK}/key-ring.ts`,
+        from: `next: null, previous: current };`,
+        to: `next: null, previous: null };`,
       },
     ],
   },

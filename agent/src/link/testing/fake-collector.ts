@@ -22,7 +22,7 @@ import {
   type Hello,
 } from '@rollcall/shared/protocol/handshake.ts';
 import { generateIdentity, helloMessage, verifyBytes } from '@rollcall/shared/protocol/identity.ts';
-import { decodeBatch, encodeAck } from '@rollcall/shared/protocol/messages.ts';
+import { CLOSE_CODE, decodeBatch, encodeAck } from '@rollcall/shared/protocol/messages.ts';
 import { RECORD_KIND, recordBody, type WireRecord } from '@rollcall/shared/protocol/record.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 
@@ -46,6 +46,10 @@ export interface FakeCollectorSettings {
   versionMax: number;
   /** What WELCOME names. */
   features: readonly string[];
+  /** By this key it knows the agent. */
+  agentKey: Buffer;
+  /** Answers a HELLO that another key signed as a real one does; otherwise such a HELLO is a fault. */
+  isRefusing: boolean;
   /** Replaces the key that WELCOME is signed with. */
   signer: Identity;
 }
@@ -53,7 +57,6 @@ export interface FakeCollectorSettings {
 export class FakeCollector {
   readonly identity = generateIdentity();
   readonly settings: FakeCollectorSettings;
-  readonly #agentKey: Buffer;
   readonly #nonce = Buffer.alloc(32, 9);
   /** Records by epoch and number; a gap stands at its first number. */
   readonly records = new Map<string, Map<number, WireRecord>>();
@@ -75,8 +78,9 @@ export class FakeCollector {
   #channelBinding: Buffer = Buffer.alloc(0);
 
   constructor(agentKey: Buffer) {
-    this.#agentKey = agentKey;
     this.settings = {
+      agentKey,
+      isRefusing: false,
       creditLimit: 1 << 30,
       isAcking: true,
       mustRotateEpoch: false,
@@ -135,10 +139,12 @@ export class FakeCollector {
     const { agentId, nonce: agentNonce, epochs } = content;
     const channelBinding = this.#channelBinding;
     const parts = { collectorNonce: this.#nonce, agentNonce, agentId, channelBinding, json };
-    if (!verifyBytes(this.#agentKey, helloMessage(parts), signature))
-      this.faults.push('signature of HELLO is wrong');
-    this.hellos.push(content);
     const { settings } = this;
+    if (!verifyBytes(settings.agentKey, helloMessage(parts), signature)) {
+      if (settings.isRefusing) return this.close(CLOSE_CODE.AUTH_FAILED);
+      this.faults.push('signature of HELLO is wrong');
+    }
+    this.hellos.push(content);
     this.#receivedBytes = 0;
     this.#grantedBytes = settings.creditLimit;
     const welcome = {

@@ -84,6 +84,7 @@ export async function startTestGateway(options: { readonly isTls?: boolean } = {
   };
   return {
     clock,
+    database,
     journal,
     hosts,
     presence,

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { generateIdentity, importIdentity } from '@rollcall/shared/protocol/identity.ts';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { ringOf, type KeyRing } from '../link/key-ring.ts';
+import { askForNewKey, readKeyRing, writeKeyRing } from './key-file.ts';
+import { PrivateDir } from './private-dir.ts';
+
+const [a, b, c] = [generateIdentity(), generateIdentity(), generateIdentity()];
+
+/** What of a ring can be compared. */
+function shown(ring: KeyRing | undefined): unknown {
+  if (ring === undefined) return undefined;
+  const { current, sinceMs, next, previous } = ring;
+  return [current, next, previous].map((keys) => keys?.publicKey.toString('hex')).concat(String(sinceMs));
+}
+
+describe('agent.key', () => {
+  it.each([
+    ['one key', ringOf(a)],
+    ['a key with its age', { ...ringOf(a), sinceMs: 1_790_000_000_123 }],
+    ['a key and the next', { ...ringOf(a), next: b }],
+    ['a key and the one before', { ...ringOf(a), previous: c }],
+    ['everything', { current: a, sinceMs: 7, next: b, previous: c }],
+  ])('keeps %s', (_what, ring) => {
+    using temp = tempDir();
+    const dir = PrivateDir.open(temp.path);
+    writeKeyRing(dir, ring);
+    expect(shown(readKeyRing(dir))).toEqual(shown(ring));
+  });
+
+  it('is a plain key file to an older agent', () => {
+    using temp = tempDir();
+    const dir = PrivateDir.open(temp.path);
+    writeKeyRing(dir, { current: a, sinceMs: 7, next: b, previous: c });
+    expect(importIdentity(dir.read('agent.key') ?? '').publicKey).toEqual(a.publicKey);
+  });
+
+  it('that is damaged gives no key away by half', () => {
+    using temp = tempDir();
+    const dir = PrivateDir.open(temp.path);
+    writeKeyRing(dir, { current: a, sinceMs: 7, next: b, previous: c });
+    const text = dir.read('agent.key') ?? '';
+    for (const damaged of ['', text.slice(0, -20), text.replace('next', 'newt'), `${text}x`]) {
+      dir.write('agent.key', damaged);
+      expect(() => readKeyRing(dir)).toThrow(/agent.key is damaged; enrol with --force/);
+    }
+  });
+
+  it('holds a key that is as old as can be when a new one was asked for, until the ring is stored', () => {
+    using temp = tempDir();
+    const dir = PrivateDir.open(temp.path);
+    writeKeyRing(dir, { ...ringOf(a), sinceMs: 7 });
+    askForNewKey(dir);
+    expect(readKeyRing(dir)?.sinceMs).toBe(0);
+    writeKeyRing(dir, { ...ringOf(a), sinceMs: 9 });
+    expect(readKeyRing(dir)?.sinceMs).toBe(9);
+  });
+});

@@ -1,0 +1,59 @@
+/**
+ * `agent.key`: the keys of the agent, replaced as a whole. The current one comes first, as a plain PEM, and is all that is
+ * there most of the time; while the key changes, and after it, others follow, each behind a line that says which it is:
+ *
+ *   PEM of the current key ‖ "since <wall clock, ms>" ‖ "next" PEM ‖ "previous" PEM      each on lines of its own
+ */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { exportIdentity, importIdentity, type Identity } from '@rollcall/shared/protocol/identity.ts';
+import type { KeyRing } from '../link/key-ring.ts';
+import type { PrivateDir } from './private-dir.ts';
+
+const KEY_FILE = 'agent.key';
+/** Stands in the folder when somebody asked for a new key. */
+const ASKED_FILE = 'agent.key.asked';
+
+const PEM = '(-----BEGIN PRIVATE KEY-----\\n[A-Za-z0-9+/=\\n]+-----END PRIVATE KEY-----\\n)';
+const LAYOUT = new RegExp(`^${PEM}(?:since (\\d{1,15})\\n)?(?:next\\n${PEM})?(?:previous\\n${PEM})?$`);
+
+/**
+ * The keys in the folder, undefined when there are none. When a new one was asked for, the current one is as old as can be.
+ * @throws AppError DATA_DIR_UNUSABLE; AUTH_FAILED when the file is damaged
+ */
+export function readKeyRing(dir: PrivateDir): KeyRing | undefined {
+  const text = dir.read(KEY_FILE);
+  if (text === undefined) return undefined;
+  const match = LAYOUT.exec(text);
+  if (match === null)
+    throw new AppError('AUTH_FAILED', `${dir.path}/${KEY_FILE} is damaged; enrol with --force`);
+  const [, current = '', since, next, previous] = match;
+  const sinceMs = since === undefined ? null : Number(since);
+  return {
+    current: importIdentity(current),
+    sinceMs: dir.read(ASKED_FILE) === undefined ? sinceMs : 0,
+    next: next === undefined ? null : importIdentity(next),
+    previous: previous === undefined ? null : importIdentity(previous),
+  };
+}
+
+/** Replaces all keys in the folder; what was asked for is done then. @throws AppError DATA_DIR_UNUSABLE */
+export function writeKeyRing(dir: PrivateDir, ring: KeyRing): void {
+  const { current, sinceMs, next, previous } = ring;
+  const parts = [
+    exportIdentity(current),
+    sinceMs === null ? '' : `since ${Math.max(0, Math.round(sinceMs))}\n`,
+    section('next', next),
+    section('previous', previous),
+  ];
+  dir.write(KEY_FILE, parts.join(''));
+  dir.remove(ASKED_FILE);
+}
+
+/** Has the agent change its key when it starts next. @throws AppError DATA_DIR_UNUSABLE */
+export function askForNewKey(dir: PrivateDir): void {
+  dir.write(ASKED_FILE, '');
+}
+
+function section(name: string, keys: Identity | null): string {
+  return keys === null ? '' : `${name}\n${exportIdentity(keys)}`;
+}
