@@ -24,7 +24,7 @@ const SWITCHES = [
   '--no-maglev',
   '--single-threaded-gc',
   '--v8-pool-size=0',
-  '--initial-old-space-size=6',
+  '--initial-old-space-size=8',
 ];
 const START_MS = 3_000;
 

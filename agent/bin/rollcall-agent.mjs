@@ -8,7 +8,7 @@ const SWITCHES = [
   '--no-maglev',
   '--single-threaded-gc',
   '--v8-pool-size=0',
-  '--initial-old-space-size=6',
+  '--initial-old-space-size=8',
 ];
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 24 || (major === 24 && minor < 15)) {
