@@ -11,10 +11,11 @@ import { encodeSamples, type ValuesBlock } from '@rollcall/shared/protocol/sampl
 import { encodeSchemaBody, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import { COLLECTOR_AGENT_ID, type Journal, type JournalSession } from '../../journal/journal.ts';
 import type { Labels } from '../labels.ts';
-import type { AppendResult, AppendSample, AppendSeries, RejectReason } from '../storage.ts';
+import type { AppendResult, AppendSeries, RejectReason } from '../storage.ts';
 import { ownCode } from './block.ts';
 import { EMBEDDED_LIMITS } from './limits.ts';
 import { isStorable, packSchemas } from './own-schemas.ts';
+import { OwnSeriesTable, type OwnPlace } from './own-table.ts';
 
 /** Times that a record can carry. */
 const TIME_MS_MAX = 2 ** 48 - 1;
@@ -28,14 +29,9 @@ export interface LastSample {
   readonly isStale: boolean;
 }
 
-interface OwnSeries {
-  /** Where it stands in the lane; undefined until its first sample is on its way. */
-  place: { readonly schema: HashedSchema; readonly number: number; readonly index: number } | undefined;
-  last: LastSample | undefined;
-}
-
 interface Point {
-  readonly series: OwnSeries;
+  /** Of its series in the table of the lane. */
+  readonly row: number;
   readonly labels: Labels;
   readonly sample: LastSample;
 }
@@ -43,7 +39,9 @@ interface Point {
 interface OwnLane {
   readonly session: JournalSession;
   readonly epochId: string;
-  readonly series: Map<string, OwnSeries>;
+  readonly series: OwnSeriesTable;
+  /** By their numbers. */
+  readonly schemas: Map<number, HashedSchema>;
   nextSeq: number;
   nextNumber: number;
 }
@@ -109,17 +107,20 @@ export class OwnSeriesWriter {
     try {
       for (let at = 0; at < batch.length; at += SERIES_PER_TURN) {
         const part = batch.slice(at, at + SERIES_PER_TURN);
-        const known = part.map(({ labels }) => lane.series.get(labels.key));
+        const known = part.map(({ labels }) => lane.series.row(labels.key));
         const unknown = part.filter((_one, index) => known[index] === undefined);
         // Waiting for what is there already would cost more than all the rest.
         if (unknown.length > 0) await this.#addSeries(lane, unknown);
         for (const [index, { labels, samples }] of part.entries()) {
-          const series = known[index] ?? lane.series.get(labels.key);
-          for (const sample of samples) {
-            const verdict = series === undefined ? 'invalid_labels' : judge(series, sample);
+          const row = known[index] ?? lane.series.row(labels.key);
+          for (const { timeMs, value, isStale = false } of samples) {
+            const sample = { timeMs, value, isStale };
+            const verdict = row === undefined ? 'invalid_labels' : judge(lane.series.last(row), sample);
             if (verdict === 'same' || verdict === 'new') accepted++;
-            else rejected.push({ labels, timeMs: sample.timeMs, reason: verdict });
-            if (verdict === 'new' && series !== undefined) points.push(take(series, labels, sample));
+            else rejected.push({ labels, timeMs, reason: verdict });
+            if (verdict !== 'new' || row === undefined) continue;
+            lane.series.setLast(row, sample);
+            points.push({ row, labels, sample });
           }
         }
         if (part.length === SERIES_PER_TURN) await this.#options.yieldToLoop();
@@ -150,8 +151,10 @@ export class OwnSeriesWriter {
       }
     }
     const lastOf = late.length === 0 ? undefined : await this.#options.findLast(late, fromMs);
-    for (const { labels } of storable)
-      lane.series.set(labels.key, { place: undefined, last: lastOf?.get(labels.key) });
+    for (const { key } of storable.map(({ labels }) => labels)) {
+      // A batch may name a series twice.
+      if (lane.series.row(key) === undefined) lane.series.add(key, lastOf?.get(key));
+    }
   }
 
   async #write(lane: OwnLane, points: readonly Point[]): Promise<void> {
@@ -159,7 +162,7 @@ export class OwnSeriesWriter {
     const byTime = Map.groupBy(points, ({ sample }) => sample.timeMs);
     let values = 0;
     for (const [timeMs, list] of [...byTime].sort(([left], [right]) => left - right)) {
-      for (const blocks of toBlocks(list)) {
+      for (const blocks of toBlocks(lane, list)) {
         // Not after the last one: its commit must find that somebody waits for it.
         if (values >= VALUES_PER_TURN) {
           await this.#options.yieldToLoop();
@@ -179,7 +182,7 @@ export class OwnSeriesWriter {
   async #place(lane: OwnLane, points: readonly Point[]): Promise<void> {
     const homeless = new Map<string, Point>();
     for (const point of points) {
-      if (point.series.place === undefined) homeless.set(point.labels.key, point);
+      if (lane.series.place(point.row) === undefined) homeless.set(point.labels.key, point);
     }
     const wallMs = Math.max(0, points[0]?.sample.timeMs ?? 0);
     const all = [...homeless.values()].map(({ labels }) => labels);
@@ -187,9 +190,10 @@ export class OwnSeriesWriter {
       const schema = this.#options.intern(packed.schema);
       const number = Number(schema.sampler.slice('own.'.length));
       this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, schema));
+      lane.schemas.set(number, schema);
       for (const [index, { key }] of packed.labels.entries()) {
-        const series = homeless.get(key)?.series;
-        if (series !== undefined) series.place = { schema, number, index };
+        const row = homeless.get(key)?.row;
+        if (row !== undefined) lane.series.setPlace(row, { number, index });
       }
       await this.#options.yieldToLoop();
     }
@@ -226,21 +230,28 @@ export class OwnSeriesWriter {
         },
       },
     );
-    this.#lane = { session, epochId, series: new Map(), nextSeq: 1, nextNumber: 1 };
+    this.#lane = {
+      session,
+      epochId,
+      series: new OwnSeriesTable(),
+      schemas: new Map(),
+      nextSeq: 1,
+      nextNumber: 1,
+    };
     return this.#lane;
   }
 
   /** Forgets the places of all series; the next batch opens a fresh lane. */
   #dropLane(lane: OwnLane): void {
-    for (const { last } of lane.series.values()) this.#newestMs = Math.max(this.#newestMs, last?.timeMs ?? 0);
+    this.#newestMs = Math.max(this.#newestMs, lane.series.newestMs());
     lane.session.close();
     if (this.#lane === lane) this.#lane = undefined;
   }
 }
 
 /** Whether a sample is new, the same as the newest one, or not to be stored. */
-function judge({ last }: OwnSeries, sample: AppendSample): RejectReason | 'new' | 'same' {
-  const { timeMs } = sample;
+function judge(last: LastSample | undefined, sample: LastSample): RejectReason | 'new' | 'same' {
+  const { timeMs, value, isStale } = sample;
   if (!Number.isInteger(timeMs) || timeMs < 0 || timeMs > TIME_MS_MAX) {
     throw new AppError(
       'BAD_REQUEST',
@@ -249,23 +260,30 @@ function judge({ last }: OwnSeries, sample: AppendSample): RejectReason | 'new' 
   }
   if (last === undefined || timeMs > last.timeMs) return 'new';
   if (timeMs < last.timeMs) return 'out_of_order';
-  const isStale = sample.isStale ?? false;
-  const isSame = isStale === last.isStale && (isStale || Object.is(sample.value, last.value));
+  const isSame = isStale === last.isStale && (isStale || Object.is(value, last.value));
   return isSame ? 'same' : 'duplicate_timestamp';
 }
 
-function take(series: OwnSeries, labels: Labels, { timeMs, value, isStale = false }: AppendSample): Point {
-  const sample = { timeMs, value, isStale };
-  series.last = sample;
-  return { series, labels, sample };
+/** A value on its way into a block. */
+interface PlacedPoint extends OwnPlace {
+  readonly sample: LastSample;
 }
 
 /** Blocks for points of one time, in portions that fit in a record. */
-function* toBlocks(points: readonly Point[]): Iterable<readonly ValuesBlock[]> {
-  const byNumber = Map.groupBy(points, ({ series }) => series.place?.number ?? 0);
+function* toBlocks(
+  { series, schemas }: Pick<OwnLane, 'series' | 'schemas'>,
+  points: readonly Point[],
+): Iterable<readonly ValuesBlock[]> {
+  const placed = points.map(({ row, sample }): PlacedPoint => {
+    const place = series.place(row);
+    if (place === undefined) throw new Error('a point has no place in a schema');
+    return { ...place, sample };
+  });
   let blocks: ValuesBlock[] = [];
   let count = 0;
-  for (const list of byNumber.values()) {
+  for (const [number, list] of Map.groupBy(placed, (point) => point.number)) {
+    const schema = schemas.get(number);
+    if (schema === undefined) throw new Error(`lane has no schema ${number}`);
     const isFull =
       blocks.length === LIMITS.blocksPerRecord || count + list.length > EMBEDDED_LIMITS.ownValuesPerRecord;
     if (isFull && blocks.length > 0) {
@@ -273,22 +291,18 @@ function* toBlocks(points: readonly Point[]): Iterable<readonly ValuesBlock[]> {
       blocks = [];
       count = 0;
     }
-    blocks.push(toBlock(list));
+    blocks.push(toBlock(number, schema, list));
     count += list.length;
   }
   if (blocks.length > 0) yield blocks;
 }
 
 /** A block for points of one schema. */
-function toBlock(points: readonly Point[]): ValuesBlock {
-  const place = points[0]?.series.place;
-  if (place === undefined) throw new Error('a point has no place in a schema');
-  const { schema, number } = place;
+function toBlock(schemaNumber: number, schema: HashedSchema, points: readonly PlacedPoint[]): ValuesBlock {
   const values = new Float64Array(schema.seriesCount);
   const present = new Uint8Array(schema.seriesCount);
   const errors: { index: number; code: number }[] = [];
-  for (const { series, sample } of points) {
-    const index = series.place?.index ?? 0;
+  for (const { index, sample } of points) {
     const code = ownCode(sample.value, sample.isStale);
     if (code === undefined) {
       values[index] = sample.value;
@@ -297,7 +311,7 @@ function toBlock(points: readonly Point[]): ValuesBlock {
       errors.push({ index, code });
     }
   }
-  return { kind: 'values', schemaNumber: number, schema, offsetMs: 0, values, present, errors };
+  return { kind: 'values', schemaNumber, schema, offsetMs: 0, values, present, errors };
 }
 
 function samplesBody(blocks: readonly ValuesBlock[]): Buffer {
