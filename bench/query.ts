@@ -29,7 +29,7 @@ The defaults are the published scale: 432 million samples of a day, and 141 mill
 takes about half an hour of both cores and 2 GB; it may be broken off with Ctrl-C, goes on with the next call, and is not
 needed a second time with --data: within three hours the next run adds what the fleet has measured since. Ten hosts take
 three minutes. Rollcall's samples go through its journal and are sealed, merged and rolled up by its
-own code; the others get them through remote write. Every answer is compared with that of Prometheus.
+own code; the others get them through remote write. Each query is asked once before it is timed. Every answer is compared with that of Prometheus.
 Needs ROLLCALL_CONFORMANCE, prometheus, and for the second comparison victoria-metrics.
 `;
 
@@ -79,7 +79,12 @@ export async function query(parameters: readonly string[]): Promise<void> {
       collectorDir,
       others,
       queries: queriesOver(size),
-      size: { ...size, minutes: Math.ceil((endMs - startMs) / 60_000), rounds: Number(values.rounds) },
+      size: {
+        ...size,
+        minutes: Math.ceil((endMs - startMs) / 60_000),
+        rounds: Number(values.rounds),
+        isWarmedUp: true,
+      },
       endMs,
       expected: readings,
       collectorFlags: COLLECTOR_FLAGS,
