@@ -123,11 +123,11 @@ describe.skipIf(chromium.path === null)(`the list of hosts${chromium.note}`, () 
     const banner = page.getByText(/since \d\d:\d\d:\d\d \(.*\)\. What you see is from \d\d:\d\d:\d\d\./);
     await banner.waitFor();
     expect(await page.getByRole('link', { name: 'web-1', exact: true }).count()).toBe(1);
-    expect(await page.getByRole('status').textContent()).toBe('The collector cannot be reached.');
+    await eventually(() => page.getByRole('status').textContent()).toBe('The collector cannot be reached.');
     stage.collector.fleet.isAway = false;
     await page.clock.runFor(ONE_REFRESH_MS);
     await banner.waitFor({ state: 'detached' });
-    expect(await page.getByRole('status').textContent()).toBe('The collector is back.');
+    await eventually(() => page.getByRole('status').textContent()).toBe('The collector is back.');
     await close();
   });
 

@@ -17,6 +17,7 @@ import {
   type LayoutPart,
   type Metric,
 } from './layout.ts';
+import { NO_SOURCE, type Source } from './source.ts';
 
 /** Code of SAMPLE_ERROR. */
 export type SampleErrorCode = (typeof SAMPLE_ERROR)[keyof typeof SAMPLE_ERROR];
@@ -44,19 +45,6 @@ export interface Problem {
   /** Which part, for example the path of a file. */
   readonly what: string;
   readonly error: AppError;
-}
-
-/** What one call of `addFrom` added in the tick before. */
-interface Source {
-  path: string;
-  content: Buffer;
-  length: number;
-  from: number;
-  to: number;
-  unknown: number;
-  limit: number;
-  /** Number of that tick. */
-  tick: number;
 }
 
 const PRESENT = 0;
@@ -144,16 +132,7 @@ export class Readings {
     }
     const from = this.#count;
     const before = { ...this.#dropped };
-    const source = known ?? {
-      path,
-      content: Buffer.alloc(0),
-      length: 0,
-      from: 0,
-      to: 0,
-      unknown: 0,
-      limit: 0,
-      tick: 0,
-    };
+    const source = known ?? { ...NO_SOURCE };
     this.#sources[index] = source;
     // Copied first: what `add` reads may be overwritten while it works. It counts only if `add` gets to its end.
     if (source.content.length < content.length)
