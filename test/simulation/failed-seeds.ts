@@ -43,4 +43,9 @@ export const FAILED_SEEDS: readonly { readonly seed: number; readonly wrong: str
   },
   { seed: 30, wrong: 'simulation: nobody had told the judge of alerts that a dead receiver is an incident' },
   { seed: 235, wrong: 'simulation: a copy with a better clock changed the key, and shut the original out' },
+  {
+    seed: 2998,
+    wrong: 'a clock that jumped made an agent change its key twice, and a collector was set back behind both',
+  },
+  { seed: 3006, wrong: 'simulation: an agent that waited after a doubled HELLO was expected to be there' },
 ];

@@ -287,6 +287,8 @@ class World {
   #checkDown(hostId: string): void {
     const agent = this.#agents.find((candidate) => candidate.hostId === hostId);
     if (agent?.hasForked === true) return;
+    // A doubled HELLO is a protocol error, after which an agent stays away for up to a minute.
+    if (this.#plan.faults.has('doubled messages') && agent?.phase === 'BACKOFF') return;
     const nowMs = this.#timeline.nowMs;
     const sinceMs = agent && this.#clearSinceMs.get(agent);
     const forMs = nowMs - (sinceMs ?? nowMs);

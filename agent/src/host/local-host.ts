@@ -295,10 +295,10 @@ const ONE_RECORD =
   /^\/proc\/(stat|meminfo|loadavg|pressure\/[a-z]+|self\/(stat|status|limits)|net\/(snmp|snmp6|netstat|sockstat|sockstat6))$/;
 
 /** Files of /proc whose lines have a few hundred letters at most, however large the machine is. */
-const SHORT_LINES = /^\/proc\/(diskstats|vmstat|net\/(arp|dev|softnet_stat|(tcp|udp)6?))$/;
+const SHORT_LINES = /^\/proc\/(vmstat|net\/(arp|dev|softnet_stat|(tcp|udp)6?))$/;
 const SHORT_LINE_BYTES_MAX = 512;
-/** Those with longer ones than a page is sure to have room for: options of mounts, sets of processors. */
-const LONG_LINES = /^\/proc\/(schedstat|[^/]+\/mountinfo)$/;
+/** Those with longer ones than a page is sure to have room for: a disk with all its partitions, options of mounts, sets of processors. */
+const LONG_LINES = /^\/proc\/(diskstats|schedstat|[^/]+\/mountinfo)$/;
 
 /**
  * /sys and /proc/sys give what they have, at most a page, in one piece, and /proc/sys takes and clears as much memory as it is

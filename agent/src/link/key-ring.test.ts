@@ -4,6 +4,7 @@ import {
   hasUntried,
   initialSigning,
   KEY_AGE_MS_MAX,
+  KEY_AGE_SPREAD_MS,
   ringOf,
   signerOf,
   stepKeys,
@@ -18,13 +19,27 @@ describe('a key', () => {
   it.each([
     ['of an unknown age', null, false],
     ['that is new', NOW_MS, false],
-    ['a moment before its time', NOW_MS - KEY_AGE_MS_MAX + 1, false],
+    ['a moment before the earliest time', NOW_MS - KEY_AGE_MS_MAX + KEY_AGE_SPREAD_MS + 1, false],
     ['of 30 days', NOW_MS - KEY_AGE_MS_MAX, true],
     ['that was asked to go', 0, true],
     ['from an hour ahead, as after a small step of the clock', NOW_MS + 3_600_000, false],
-    ['from two days ahead', NOW_MS + 2 * DAY_MS, true],
+    ['from two days ahead', NOW_MS + 2 * DAY_MS, false],
   ])('%s is due: %s %s', (_what, sinceMs, isDue) => {
     expect(wantsNext({ ...ringOf(a), sinceMs }, NOW_MS)).toBe(isDue);
+  });
+
+  it('is due at another time than those of other hosts', () => {
+    const atMs = NOW_MS - KEY_AGE_MS_MAX + KEY_AGE_SPREAD_MS / 2;
+    const due = Array.from({ length: 50 }, () =>
+      wantsNext({ ...ringOf(generateIdentity()), sinceMs: atMs }, NOW_MS),
+    );
+    expect(new Set(due)).toEqual(new Set([true, false]));
+  });
+
+  it('begins to age anew when it seems to come from the future, because a clock was wrong', () => {
+    const ring = { ...ringOf(a), sinceMs: NOW_MS + 2 * DAY_MS };
+    const seen = stepKeys(initialSigning(ring), { kind: 'welcome', wallMs: NOW_MS });
+    expect(seen.ring.sinceMs).toBe(NOW_MS);
   });
 
   it('begins to age with the first WELCOME', () => {

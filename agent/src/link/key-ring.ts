@@ -11,9 +11,10 @@
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { fingerprint } from '@rollcall/shared/protocol/identity.ts';
 
-/** A key older than this is replaced. */
+/** A key older than this is replaced, or up to KEY_AGE_SPREAD_MS before: hosts that were set up in one hour must not change theirs in one. */
 export const KEY_AGE_MS_MAX = 30 * 86_400_000;
-/** A key that seems to come from the future by more than this is due as well: the clock was wrong then or is now. */
+export const KEY_AGE_SPREAD_MS = 10 * 86_400_000;
+/** The age of a key that seems to come from the future by more than this begins anew: the clock was wrong then or is now. */
 const CLOCK_ERROR_MS_MAX = 86_400_000;
 
 /** What is kept on the disk, as a whole. */
@@ -65,12 +66,17 @@ export function signerOf({ ring, signer }: Signing): Identity {
   return ring[signer] ?? ring.current;
 }
 
+/** At which age a key is replaced. */
+export function ageMsMaxOf({ publicKey }: Identity): number {
+  // A key is random, so its first bytes are as good as a die.
+  return KEY_AGE_MS_MAX - (publicKey.readUInt16BE(0) / 65_536) * KEY_AGE_SPREAD_MS;
+}
+
 /** Whether there is a key to offer, or should be. */
-export function wantsNext({ next, sinceMs }: KeyRing, wallMs: number): boolean {
+export function wantsNext({ current, next, sinceMs }: KeyRing, wallMs: number): boolean {
   if (next !== null) return true;
   if (sinceMs === null) return false;
-  const ageMs = wallMs - sinceMs;
-  return ageMs >= KEY_AGE_MS_MAX || ageMs < -CLOCK_ERROR_MS_MAX;
+  return wallMs - sinceMs >= ageMsMaxOf(current);
 }
 
 /** What `event` makes of `signing`. When the ring is another one then, it has to be stored. */
@@ -111,5 +117,6 @@ function afterWelcome({ ring, signer }: Signing, wallMs: number): KeyRing {
   if (signer === 'previous' && previous !== null) {
     return { current: previous, sinceMs: wallMs, next: current, previous: null };
   }
-  return ring.sinceMs === null ? { ...ring, sinceMs: wallMs } : ring;
+  const { sinceMs } = ring;
+  return sinceMs === null || sinceMs > wallMs + CLOCK_ERROR_MS_MAX ? { ...ring, sinceMs: wallMs } : ring;
 }

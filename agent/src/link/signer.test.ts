@@ -14,7 +14,7 @@ import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
 import { MemorySpool } from '../spool/memory.ts';
 import { appendTick, testSchema } from '../spool/conformance.ts';
 import { memoryIdentityStore } from './identity.ts';
-import { KEY_AGE_MS_MAX, ringOf } from './key-ring.ts';
+import { ageMsMaxOf, KEY_AGE_MS_MAX, ringOf } from './key-ring.ts';
 import { FakeCollector } from './testing/fake-collector.ts';
 import { FakeNetwork } from './testing/fake-socket.ts';
 import { Uplink } from './uplink.ts';
@@ -81,7 +81,7 @@ describe('an agent', () => {
   });
 
   it('does so in a session that lasts, too', async () => {
-    const { clock, spool, offers } = await setUp(KEY_AGE_MS_MAX - 60_000);
+    const { clock, spool, offers } = await setUp(ageMsMaxOf(KEYS) - 60_000);
     expect(offers()).toEqual([]);
     await clock.advance(61_000);
     appendTick(spool, [cpu]);
@@ -113,7 +113,7 @@ describe('an agent', () => {
   });
 
   it('does not offer a key that it could not keep, and tries again after an hour', async () => {
-    const world = await setUp(KEY_AGE_MS_MAX - 1_800_000);
+    const world = await setUp(ageMsMaxOf(KEYS) - 1_800_000);
     const { clock, identity, log, spool, offers } = world;
     const storeKeys = identity.storeKeys.bind(identity);
     identity.storeKeys = () => {

@@ -18,6 +18,8 @@ import {
 
 /** Time between attempts to store a new key. */
 const RETRY_MS = 3_600_000;
+/** And between changes, whatever the wall clock says: a collector that is set back should know the last key but one. */
+const CHANGE_MS_MIN = 86_400_000;
 
 export interface SignerOptions {
   readonly clock: Clock;
@@ -30,7 +32,8 @@ export class Signer {
   #signing: Signing;
   /** What the disk has. */
   #storedRing: KeyRing;
-  #retryAtMonoMs = Number.NEGATIVE_INFINITY;
+  /** No key is made before. */
+  #nextAtMonoMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SignerOptions) {
     this.#options = options;
@@ -49,7 +52,9 @@ export class Signer {
     const before = this.#signing.ring.current;
     this.#step({ kind: 'welcome', wallMs: clock.wallMs() });
     const { current } = this.#signing.ring;
-    if (current !== before) log.info('this agent is known by another key now');
+    if (current === before) return;
+    log.info('this agent is known by another key now');
+    this.#nextAtMonoMs = clock.monoMs() + CHANGE_MS_MIN;
   }
 
   /** The collector does not know the key that HELLO was signed with. Returns whether there is one that it was not asked about. */
@@ -78,10 +83,10 @@ export class Signer {
     const before = this.#signing;
     const { clock } = this.#options;
     if (before.ring.next !== null) return true;
-    if (clock.monoMs() < this.#retryAtMonoMs) return false;
+    if (clock.monoMs() < this.#nextAtMonoMs) return false;
     if (this.#step({ kind: 'due', fresh: generateIdentity() })) return true;
     this.#signing = before;
-    this.#retryAtMonoMs = clock.monoMs() + RETRY_MS;
+    this.#nextAtMonoMs = clock.monoMs() + RETRY_MS;
     return false;
   }
 

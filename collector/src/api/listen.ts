@@ -25,6 +25,9 @@ const BACKLOG = 4_096;
  */
 const ACCEPTORS = 16;
 
+/** From Node.js, and from kernels and sandboxes without SO_REUSEPORT. */
+const CANNOT_SHARE: ReadonlySet<string> = new Set(['ENOTSUP', 'ENOPROTOOPT']);
+
 /** @throws AppError PORT_TAKEN, BAD_CONFIG (the address is not one of this machine, or not allowed) */
 export async function listen(
   server: HttpServer,
@@ -69,15 +72,16 @@ async function bindAll(
   try {
     await bind(server, { host, port, backlog: BACKLOG, reusePort: true });
   } catch (error) {
-    if (systemErrorCode(error) !== 'ENOTSUP') throw error;
+    if (!CANNOT_SHARE.has(systemErrorCode(error) ?? '')) throw error;
     await bind(server, { host, port, backlog: BACKLOG });
     return [server];
   }
   const servers: SocketServer[] = [server];
   try {
     while (servers.length < ACCEPTORS) {
-      // As an HTTP server has them.
-      const acceptor = createSocketServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      // As a server for HTTP has them, and one for HTTPS.
+      const allowHalfOpen = !(server instanceof TlsServer);
+      const acceptor = createSocketServer({ allowHalfOpen, noDelay: true }, (socket) =>
         server.emit('connection', socket),
       );
       await bind(acceptor, { host, port: portOf(server) ?? port, backlog: BACKLOG, reusePort: true });

@@ -136,6 +136,14 @@ export class Hosts {
     return row === undefined || host === undefined ? undefined : { host, tokenId: textOf(row, 'token_id') };
   }
 
+  /** The host that has this key or has offered it as its next one, revoked or not. */
+  ownerOfKey(publicKey: Buffer): string | undefined {
+    const row = this.#database.connection
+      .prepare('SELECT id FROM hosts WHERE public_key = ?1 OR next_public_key = ?1')
+      .get(publicKey);
+    return row === undefined ? undefined : textOf(row, 'id');
+  }
+
   /** Hosts with the same machine id: clones, or a machine that enrolled again. Never merged, only told. */
   findLookalikes(machineId: string): Host[] {
     if (machineId === '') return [];

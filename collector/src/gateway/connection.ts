@@ -221,8 +221,7 @@ export class Connection implements InventoryPeer {
         return this.#orEnd(() => {
           const host = hosts.get(this.#agentId);
           if (host === undefined) return;
-          storeOffer(this.#shared, host, effect.offer);
-          this.#send(encodeKeyOk(effect.offer.publicKey));
+          if (storeOffer(this.#shared, host, effect.offer)) this.#send(encodeKeyOk(effect.offer.publicKey));
         });
       case 'vitals':
         return vitals.announced(this.#agentId, effect.vitals);

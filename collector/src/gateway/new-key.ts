@@ -8,38 +8,41 @@ import type { GatewayShared } from './shared.ts';
 type Shared = Pick<GatewayShared, 'hosts' | 'counters' | 'log'>;
 
 /**
- * Verifies and stores the next key of an agent; durable when it returns. Both keys are good then.
- * @throws AppError PROTOCOL_ERROR when the key is a host's already or is not vouched for, STORAGE_UNAVAILABLE
+ * Verifies and stores the next key of an agent. Both keys are good then.
+ * @returns whether it is stored, durably; when it cannot be at the moment, the agent offers it again in its next session
+ * @throws AppError PROTOCOL_ERROR when the key is a host's already or is not vouched for
  */
-export function storeOffer(shared: Shared, host: Host, offer: KeyOffer): void {
+export function storeOffer(shared: Shared, host: Host, offer: KeyOffer): boolean {
   const { hosts, counters } = shared;
   const signer = { agentId: Buffer.from(host.id, 'hex'), publicKey: host.publicKey };
-  if (hosts.findByKey(offer.publicKey) !== undefined || !isVouchedFor(offer, signer)) {
+  const owner = hosts.ownerOfKey(offer.publicKey);
+  const isAgain = owner === host.id && host.nextPublicKey?.equals(offer.publicKey) === true;
+  if ((owner !== undefined && !isAgain) || !isVouchedFor(offer, signer)) {
     counters.count('keys_total', 'refused');
     throw new AppError('PROTOCOL_ERROR', 'the new key is in use, or not signed by the old one and by itself');
   }
-  store(shared, host.id, afterOffer(host, offer.publicKey));
+  if (!isAgain && !store(shared, host.id, afterOffer(host, offer.publicKey))) return false;
   counters.count('keys_total', 'offered');
+  return true;
 }
 
 /**
- * The agent has signed with the key `role`: when that is the next one, it is the only one when this returns, durably.
- * @throws AppError STORAGE_UNAVAILABLE; both keys are good then
+ * The agent has signed with the key `role`: when that is the next one, it is the only one when this returns, durably. When
+ * that cannot be stored at the moment both stay good, and the next login makes up for it.
  */
 export function noteKeyOfLogin(shared: Shared, host: Host, role: KeyRole): void {
-  if (role === 'current') return;
-  store(shared, host.id, afterLogin(host, role));
+  if (role === 'current' || !store(shared, host.id, afterLogin(host, role))) return;
   shared.counters.count('keys_total', 'promoted');
   shared.log.info('agent has a new key', { agentId: host.id });
 }
 
-function store({ hosts, log }: Shared, agentId: string, keys: AgentKeys): void {
+/** False when the database cannot be written; nothing has changed then. */
+function store({ hosts, log }: Shared, agentId: string, keys: AgentKeys): boolean {
   try {
     hosts.setKeys(agentId, keys);
+    return true;
   } catch (error) {
     log.error('keys of an agent cannot be stored', { agentId, error: describeError(error) });
-    throw new AppError('STORAGE_UNAVAILABLE', 'the key of the agent cannot be stored at the moment', {
-      cause: error,
-    });
+    return false;
   }
 }

@@ -79,6 +79,7 @@ function* encodeInto(
         json.text(`${i === 0 ? '' : ','}{"metric":${metricOf(series.labels)},"values":[`);
         yield* encodePoints(series, times, json);
         json.text(']}');
+        if (json.length >= PIECE_BYTES) yield json.take();
       }
       json.text(']}');
   }

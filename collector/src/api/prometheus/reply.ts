@@ -27,17 +27,22 @@ export async function reply(
   exchange: Exchange,
   work: (signal: AbortSignal) => Answer | Promise<Answer>,
 ): Promise<void> {
-  const { response } = exchange;
+  const { request, response } = exchange;
   const canceled = new AbortController();
-  response.once('close', () => {
+  const onClose = (): void => {
     // An answer that is out needs no end, and making the error that an abort carries takes its time.
     if (!response.writableFinished) canceled.abort();
-  });
+  };
+  response.once('close', onClose);
+  // An answer that waits behind another one on its connection is not closed with it.
+  request.socket.once('close', onClose);
   try {
     await send(await work(canceled.signal), exchange, canceled.signal);
   } catch (error) {
     if (response.headersSent) response.destroy();
     else replyError(exchange, error);
+  } finally {
+    request.socket.off('close', onClose);
   }
 }
 
@@ -87,7 +92,7 @@ interface Outgoing {
 
 /** Most answers are small; streams would cost more than all the rest of sending. */
 async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
-  const { answer, after, head, bytes, isPacked } = out;
+  const { answer, after, head, bytes, isPacked, signal } = out;
   for await (const piece of answer.data) {
     if (isPacked) {
       const parts = [SUCCESS, piece, after].map((part) =>
@@ -101,7 +106,7 @@ async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
       response.cork();
       response.write(SUCCESS);
       response.write(piece);
-      await ended(response, after);
+      await ended(response, after, signal);
     }
   }
 }
@@ -112,24 +117,26 @@ async function sendPieces(out: Outgoing, { response }: Exchange): Promise<void> 
   if (isPacked) {
     const gzip = createGzip(GZIP);
     const sent = pipeline(gzip, response, { signal });
-    await Promise.all([sent, writePieces(gzip, answer).then(() => gzip.end(after))]);
+    await Promise.all([sent, writePieces(gzip, answer, signal).then(() => gzip.end(after))]);
   } else {
-    await writePieces(response, answer);
-    await ended(response, after);
+    await writePieces(response, answer, signal);
+    await ended(response, after, signal);
   }
 }
 
 /** Writes everything but the end; a piece is out, or packed, before the next one takes its memory. */
-async function writePieces(to: Writable, { data }: Answer): Promise<void> {
+async function writePieces(to: Writable, { data }: Answer, signal: AbortSignal): Promise<void> {
   to.write(SUCCESS);
-  for await (const piece of data) await written(to, piece);
+  for await (const piece of data) await written(to, piece, signal);
 }
 
 /** Writes the end. Settles when everything is out, or nobody takes it any more. */
-function ended(response: ServerResponse, text: string): Promise<void> {
+function ended(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     response.once('close', resolve);
+    signal.addEventListener('abort', () => resolve(), { once: true });
     response.end(text, resolve);
+    if (signal.aborted) resolve();
   });
 }
 

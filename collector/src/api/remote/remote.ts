@@ -100,7 +100,11 @@ async function write(
 
 async function read(context: Settled, request: Request, response: Response): Promise<void> {
   const left = new AbortController();
-  response.once('close', () => left.abort());
+  const onClose = (): void => left.abort();
+  response.once('close', onClose);
+  // An answer that waits behind another one on its connection is not closed with it.
+  request.socket.once('close', onClose);
+  response.once('finish', () => request.socket.off('close', onClose));
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'remote read took too long: ask for less');
   const { answers, clock, limits } = context;
   const pieces = await withDeadline(clock, { timeoutMs: limits.readMs, onTimeout }, (timeout) =>
@@ -109,7 +113,7 @@ async function read(context: Settled, request: Request, response: Response): Pro
   response.status(200).set({ 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'snappy' });
   for await (const piece of pieces) {
     // The next piece may take the memory of this one.
-    await written(response, piece);
+    await written(response, piece, left.signal);
   }
   response.end();
 }
