@@ -8,6 +8,7 @@ import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { afterData, errorReply, INTERNAL_ERROR, SUCCESS } from './answers.ts';
 import type { Answer } from './answers.ts';
+import { watchClient } from '../client-watch.ts';
 import { written } from '../written.ts';
 
 /** A request, and where its answer goes. */
@@ -27,22 +28,13 @@ export async function reply(
   exchange: Exchange,
   work: (signal: AbortSignal) => Answer | Promise<Answer>,
 ): Promise<void> {
-  const { request, response } = exchange;
-  const canceled = new AbortController();
-  const onClose = (): void => {
-    // An answer that is out needs no end, and making the error that an abort carries takes its time.
-    if (!response.writableFinished) canceled.abort();
-  };
-  response.once('close', onClose);
-  // An answer that waits behind another one on its connection is not closed with it.
-  request.socket.once('close', onClose);
+  const { response } = exchange;
+  using client = watchClient(response);
   try {
-    await send(await work(canceled.signal), exchange, canceled.signal);
+    await send(await work(client.signal), exchange, client.signal);
   } catch (error) {
     if (response.headersSent) response.destroy();
     else replyError(exchange, error);
-  } finally {
-    request.socket.off('close', onClose);
   }
 }
 

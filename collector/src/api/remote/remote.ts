@@ -16,6 +16,7 @@ import type { REMOTE_COUNTERS, RemoteCounters } from './counters.ts';
 import { REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
 import { Senders } from './senders.ts';
 import { unpackSnappy } from '../../storage/remote-protocol/snappy.ts';
+import { watchClient } from '../client-watch.ts';
 import { written } from '../written.ts';
 import { complaint, storeRequest, type WritePorts } from './write.ts';
 
@@ -99,21 +100,16 @@ async function write(
 }
 
 async function read(context: Settled, request: Request, response: Response): Promise<void> {
-  const left = new AbortController();
-  const onClose = (): void => left.abort();
-  response.once('close', onClose);
-  // An answer that waits behind another one on its connection is not closed with it.
-  request.socket.once('close', onClose);
-  response.once('finish', () => request.socket.off('close', onClose));
+  using client = watchClient(response);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'remote read took too long: ask for less');
   const { answers, clock, limits } = context;
   const pieces = await withDeadline(clock, { timeoutMs: limits.readMs, onTimeout }, (timeout) =>
-    answers.remoteRead({ body: bodyOf(request), limits }, AbortSignal.any([left.signal, timeout])),
+    answers.remoteRead({ body: bodyOf(request), limits }, AbortSignal.any([client.signal, timeout])),
   );
   response.status(200).set({ 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'snappy' });
   for await (const piece of pieces) {
     // The next piece may take the memory of this one.
-    await written(response, piece, left.signal);
+    await written(response, piece, client.signal);
   }
   response.end();
 }

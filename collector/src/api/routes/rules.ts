@@ -5,6 +5,7 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { json, Router, text, type Request, type RequestHandler, type Response } from 'express';
 import * as z from 'zod';
+import { watchClient } from '../client-watch.ts';
 import type { BacktestReport, BacktestRequest } from '../../alerting/backtest/backtest.ts';
 import { badFile, readRuleFile } from '../../alerting/rule-files/rule-file.ts';
 import type { TestTexts } from '../../alerting/rule-files/test-texts.ts';
@@ -52,11 +53,10 @@ export function rulesRouter(rules: RulesPort, mayChange: RequestHandler): Router
     if (trials >= TRIALS_MAX) {
       throw new AppError('SLOW_DOWN', `${TRIALS_MAX} tests of rules are under way already: try again later`);
     }
-    const left = new AbortController();
-    response.once('close', () => left.abort());
+    using client = watchClient(response);
     trials += 1;
     try {
-      return await work(AbortSignal.any([left.signal, AbortSignal.timeout(TRIAL_MS_MAX)]));
+      return await work(AbortSignal.any([client.signal, AbortSignal.timeout(TRIAL_MS_MAX)]));
     } finally {
       trials -= 1;
     }
