@@ -1,6 +1,7 @@
 /** The product's collector on simulated ports and real databases, which outlive its processes and can be set back. */
 import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { AgentConfigs } from '../../collector/src/fleet/agent-configs.ts';
 import { Hosts } from '../../collector/src/fleet/hosts.ts';
 import { Inventory } from '../../collector/src/fleet/inventory.ts';
 import { PRESENCE_DEFAULTS, PresenceWatch } from '../../collector/src/fleet/presence.ts';
@@ -143,6 +144,7 @@ export class SimCollector {
       presence,
       vitals,
       inventory: new Inventory({ database: state, clock }),
+      configs: new AgentConfigs({ database: state, clock, log, identity, hosts, counted: () => {} }),
       counters: { count: () => {} },
       addressOf: () => '192.0.2.1',
     });

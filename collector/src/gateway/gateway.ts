@@ -12,6 +12,7 @@ import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { CLOSE_CODE } from '@rollcall/shared/protocol/messages.ts';
 import { SUBPROTOCOL } from '@rollcall/shared/protocol/version.ts';
 import { TokenBucket } from '../fleet/buckets.ts';
+import type { AgentConfigs, ConfigPeers } from '../fleet/agent-configs.ts';
 import type { Hosts } from '../fleet/hosts.ts';
 import { InventoryIntake } from '../fleet/inventory-intake.ts';
 import type { Inventory } from '../fleet/inventory.ts';
@@ -91,6 +92,7 @@ export interface GatewayOptions {
   readonly presence: PresenceWatch;
   readonly vitals: FleetVitals;
   readonly inventory: Inventory;
+  readonly configs: AgentConfigs;
   readonly counters: GatewayCounters;
   /** The peer's address as failures are counted by; differs from the socket's behind a trusted proxy. */
   readonly addressOf: (request: IncomingMessage) => string;
@@ -135,6 +137,11 @@ class AgentGateway implements Gateway {
   readonly #connections = new Set<Connection>();
   /** The newest connection of each agent that has proved who it is. */
   readonly #byAgent = new Map<string, Connection>();
+  readonly #configPeers: ConfigPeers = {
+    ids: () => this.#takingSettings(),
+    versionOf: (agentId) => this.#byAgent.get(agentId)?.configVersion,
+    offer: (agentId, signed) => this.#byAgent.get(agentId)?.offerConfig(signed),
+  };
   readonly #stopHosts: () => void;
   #pendingBytes = 0;
   #logins = 0;
@@ -314,8 +321,13 @@ class AgentGateway implements Gateway {
     this.#logins = 0;
     this.#advanceTurns();
     this.#intake.tick(nowMonoMs);
+    this.#options.configs.tick(this.#configPeers);
     this.#roundTimer?.cancel();
     this.#tickConnections(this.#connections.values());
+  }
+
+  *#takingSettings(): Generator<string> {
+    for (const [agentId, { configVersion }] of this.#byAgent) if (configVersion !== undefined) yield agentId;
   }
 
   /** Looks at the time for the next connections of a round, and for the others in later turns. */

@@ -2,6 +2,7 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
+import type { AgentConfigs } from '../fleet/agent-configs.ts';
 import type { Hosts } from '../fleet/hosts.ts';
 import type { InventoryIntake } from '../fleet/inventory-intake.ts';
 import type { PresenceWatch } from '../fleet/presence.ts';
@@ -23,6 +24,7 @@ export interface GatewayShared {
   readonly hosts: Hosts;
   readonly presence: PresenceWatch;
   readonly vitals: FleetVitals;
+  readonly configs: AgentConfigs;
   readonly intake: InventoryIntake;
   readonly judge: HelloJudge;
   readonly counters: GatewayCounters;
