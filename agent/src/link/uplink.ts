@@ -104,6 +104,8 @@ interface Link {
   packing: Packing;
   /** Whether the collector takes a new key of ours, and was not offered one yet. */
   isKeyWanted: boolean;
+  /** A new key of ours was offered and not answered. */
+  isKeyUnderWay: boolean;
   /** Whether the collector wants to hear what becomes of its settings. */
   isConfigHeard: boolean;
   readonly inventory: InventorySender;
@@ -253,6 +255,7 @@ export class Uplink {
     const offer = this.#signer.offer();
     if (offer === undefined) return;
     link.isKeyWanted = false;
+    link.isKeyUnderWay = true;
     link.socket.send(offer);
   }
 
@@ -354,7 +357,8 @@ export class Uplink {
       closed: (code) => {
         const isRefused =
           code === CLOSE_CODE.AUTH_FAILED && this.#link === link && link.handshake !== undefined;
-        ended({ kind: 'closed', code, hasOtherKey: isRefused && this.#signer.refused() });
+        const hasOtherKey = isRefused && this.#signer.refused();
+        ended({ kind: 'closed', code, hasOtherKey, isKeyUnderWay: link.isKeyUnderWay });
       },
     };
     const { dial, clock, spool, vitals = () => null } = this.#options;
@@ -365,6 +369,7 @@ export class Uplink {
       helloMonoMs: 0,
       packing: 'none',
       isKeyWanted: false,
+      isKeyUnderWay: false,
       isConfigHeard: false,
       inventory: new InventorySender(socket),
       vitals: new VitalsSender({ clock, spool, vitals, socket }),
@@ -403,6 +408,7 @@ export class Uplink {
     if (reject !== undefined) this.#noteReject(reject);
     if (complaint !== undefined)
       this.#report('warn', 'the collector reports an error', { reason: complaint });
+    if (storedKey !== undefined) link.isKeyUnderWay = false;
     this.#dispatch(event);
     if (storedKey !== undefined && this.#signer.isStored(storedKey)) this.#dispatch({ kind: 'keyStored' });
     // Nobody who has not proved who it is gets as far as having a signature checked.

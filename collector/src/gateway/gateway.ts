@@ -11,7 +11,7 @@ import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { CLOSE_CODE } from '@rollcall/shared/protocol/messages.ts';
 import { SUBPROTOCOL } from '@rollcall/shared/protocol/version.ts';
-import { TokenBucket } from '../fleet/buckets.ts';
+import { KeyedBuckets, TokenBucket } from '../fleet/buckets.ts';
 import type { AgentConfigs, ConfigPeers } from '../fleet/agent-configs.ts';
 import type { Hosts } from '../fleet/hosts.ts';
 import { InventoryIntake } from '../fleet/inventory-intake.ts';
@@ -24,6 +24,7 @@ import { Connection } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
 import { EpochRate } from './epoch-rate.ts';
 import { HelloJudge } from './hello.ts';
+import { NEW_KEYS } from './new-key.ts';
 import type { Peer } from './peer.ts';
 import type { GatewayShared } from './shared.ts';
 import { Slices } from './slices.ts';
@@ -53,6 +54,8 @@ const LOGINS_UNDER_WAY_MIN = 250;
 const POOL_FULL_RATIO = 0.75;
 /** Agents whose new epochs are counted at a time. */
 const EPOCH_RATE_AGENTS_MAX = 10_000;
+/** Agents whose new keys are counted at a time; a thousandth of a fleet changes its key in an hour. */
+const KEY_RATE_AGENTS_MAX = 1_000;
 const WINDOW_SMALL_BYTES = 4 * 1024;
 /** For who waits for a turn: at least one record, whatever its size. */
 const TRICKLE_BYTES = 1024;
@@ -166,6 +169,7 @@ class AgentGateway implements Gateway {
       turns: this.#turns,
       slices: new Slices(clock, () => options.counters.count('deferred_messages_total', '')),
       epochRate: this.#epochRate,
+      keyRate: new KeyedBuckets(NEW_KEYS, KEY_RATE_AGENTS_MAX),
       advanceTurns: () => this.#advanceTurns(),
       addPendingBytes: (bytes) => {
         this.#pendingBytes += bytes;
