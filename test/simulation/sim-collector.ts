@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentConfigs } from '../../collector/src/fleet/agent-configs.ts';
+import { AgentConfigStore, settingsText } from '../../collector/src/fleet/config-store.ts';
 import { Hosts } from '../../collector/src/fleet/hosts.ts';
 import { Inventory } from '../../collector/src/fleet/inventory.ts';
 import { PRESENCE_DEFAULTS, PresenceWatch } from '../../collector/src/fleet/presence.ts';
@@ -14,6 +15,7 @@ import type { JournalStore } from '../../collector/src/journal/store.ts';
 import { openDatabase, type Database } from '../../collector/src/state/database.ts';
 import { openState } from '../../collector/src/state/state.ts';
 import { sleep } from '@rollcall/shared/lib/clock.ts';
+import type { AgentSettings } from '@rollcall/shared/protocol/agent-config.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { Machine, Process } from './machine.ts';
@@ -94,6 +96,29 @@ export class SimCollector {
 
   get hosts(): Hosts | undefined {
     return this.#running?.hosts;
+  }
+
+  /** What the command line does while the collector runs: settings for one host, or for all. */
+  want(hostId: string | undefined, settings: AgentSettings): void {
+    const state = this.#running?.state;
+    if (state === undefined) return;
+    const store = new AgentConfigStore(state);
+    if (hostId === undefined) store.wantOfAll(settings);
+    else store.wantOf(hostId, settings);
+  }
+
+  /** Whether the host has what is wanted of it under the version that its agent names, or has refused it. */
+  hasSettled(hostId: string, agentVersion: number): boolean {
+    const state = this.#running?.state;
+    if (state === undefined) return false;
+    const store = new AgentConfigStore(state);
+    const { stage, released } = store.fleet();
+    const wanted = settingsText({ ...released, ...store.wantedOf(hostId) });
+    const offer = store.offerOf(hostId);
+    if (stage === 'ring') return false;
+    if (offer === undefined) return wanted === '{}' && agentVersion === 0;
+    const isInForce = offer.state === 'applied' && offer.version === agentVersion;
+    return offer.settings === wanted && (isInForce || offer.state === 'rejected');
   }
 
   get journal(): Journal | undefined {
