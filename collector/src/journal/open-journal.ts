@@ -12,6 +12,7 @@ import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { BlockChange } from './blocks.ts';
 import type { ReceiveTime } from './apply.ts';
+import type { JournalChanges } from './changes.ts';
 import { ClockGuard } from './clock-guard.ts';
 import { CommitGroup } from './group.ts';
 import {
@@ -48,6 +49,8 @@ export interface JournalOptions {
   readonly yieldToLoop: () => Promise<void>;
   /** Shared with the reader, so that each schema is in memory once. */
   readonly schemas?: SchemaCache;
+  /** Told of everything that changes in the database. */
+  readonly changes?: JournalChanges;
   /** Puts something between the journal and its database; tests inject faults here. */
   readonly wrapStore?: (store: JournalStore) => JournalStore;
 }
@@ -56,7 +59,7 @@ export interface JournalOptions {
 export function openJournal(options: JournalOptions): SealableJournal {
   const schemas = options.schemas ?? new SchemaCache();
   const newStoreId = options.randomBytes(16).toString('hex');
-  const store = openSqliteStore({ path: options.path, newStoreId, schemas });
+  const store = openSqliteStore({ path: options.path, newStoreId, schemas, changes: options.changes });
   return new StoreJournal(options.wrapStore?.(store) ?? store, schemas, options);
 }
 
