@@ -7,6 +7,7 @@ import { JournalChanges } from '../journal/changes.ts';
 import type { SealableJournal } from '../journal/journal.ts';
 import { openJournal } from '../journal/open-journal.ts';
 import { openJournalReader, type JournalReader } from '../journal/reader.ts';
+import { threadedStore } from '../journal/threaded-store.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
 import { prepareDataDir } from '../state/data-dir.ts';
 import type { Database } from '../state/database.ts';
@@ -55,6 +56,7 @@ export function openDataDir({ config, clock, log, randomBytes, onStop }: Basics)
     yieldToLoop: nextTurn,
     schemas,
     changes,
+    wrapStore: (store) => threadedStore(store, { path: paths.journal, changes, clock }),
   });
   onStop(() => journal.close());
   const reader = openJournalReader({ path: paths.journal, schemas, changes });

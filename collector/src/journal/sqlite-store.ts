@@ -127,9 +127,8 @@ class SqliteStore implements JournalStore {
     return new Map(rows.map((row) => [countOf(row, 'reason'), countOf(row, 'samples')]));
   }
 
-  // oxlint-disable-next-line typescript/require-await -- asynchronous at the border; see store.ts
-  async commit(batch: CommitBatch): Promise<void> {
-    this.#transaction(() => this.#writes.write(batch));
+  commit(batch: CommitBatch): Promise<void> {
+    return this.#change(() => this.#writes.write(batch));
   }
 
   samplesAfter(pos: number): ReturnType<JournalStore['samplesAfter']> {
@@ -140,23 +139,24 @@ class SqliteStore implements JournalStore {
     }));
   }
 
-  prune(olderThanMs: number, rows: number, keptAfterPos: number): PruneStep {
-    return this.#transaction(() => this.#writes.prune(olderThanMs, rows, keptAfterPos));
+  prune(olderThanMs: number, rows: number, keptAfterPos: number): Promise<PruneStep> {
+    return this.#change(() => this.#writes.prune(olderThanMs, rows, keptAfterPos));
   }
 
-  changeBlocks(change: BlockChange): void {
-    this.#transaction(() => this.#blocks.change(change));
+  changeBlocks(change: BlockChange): Promise<void> {
+    return this.#change(() => this.#blocks.change(change));
   }
 
-  deleteAgent(agent: DeletedAgent): void {
-    this.#transaction(() => this.#blocks.deleteAgent(agent));
+  deleteAgent(agent: DeletedAgent): Promise<void> {
+    return this.#change(() => this.#blocks.deleteAgent(agent));
   }
 
-  deleteSealed(rows: number, keptAfterPos: number): PruneStep {
-    return this.#transaction(() => this.#blocks.deleteSealed(rows, keptAfterPos));
+  deleteSealed(rows: number, keptAfterPos: number): Promise<PruneStep> {
+    return this.#change(() => this.#blocks.deleteSealed(rows, keptAfterPos));
   }
 
-  reopen(): void {
+  // oxlint-disable-next-line typescript/require-await -- asynchronous at the border; see store.ts
+  async reopen(): Promise<void> {
     try {
       this.#database.close();
     } catch {
@@ -176,8 +176,14 @@ class SqliteStore implements JournalStore {
     }
   }
 
-  close(): void {
+  // oxlint-disable-next-line typescript/require-await -- asynchronous at the border; see store.ts
+  async close(): Promise<void> {
     this.#database.close();
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- what fails rejects
+  async #change<T>(work: () => T): Promise<T> {
+    return this.#transaction(work);
   }
 
   #transaction<T>(work: () => T): T {
