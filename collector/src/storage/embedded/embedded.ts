@@ -31,6 +31,7 @@ import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SeriesCollector, type Column } from './collect.ts';
 import type { GrowingSeries } from './growing-series.ts';
+import { ColumnReads } from './column-reads.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn, groupsIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
@@ -122,6 +123,7 @@ class Embedded implements EmbeddedStorage {
   readonly #window: RecentWindow;
   readonly #hasAgentsInWindow: boolean;
   readonly #recent: RecentColumns | undefined;
+  readonly #columnReads: ColumnReads | undefined;
   readonly #blocks: BlockSet | undefined;
   readonly #own: OwnSeriesWriter;
   readonly #stopListening: () => void;
@@ -145,6 +147,7 @@ class Embedded implements EmbeddedStorage {
       options.windowHosts === 'columns'
         ? new RecentColumns(this.#limits, options.clock, snapshot.lastPos)
         : undefined;
+    this.#columnReads = this.#recent && new ColumnReads(this.#recent);
     const own = catalogue.hosts.get(COLLECTOR_AGENT_ID);
     // Of a host that is left out nothing ever comes in.
     const newHostFromMs = this.#hasAgentsInWindow ? sealedToMs : Number.POSITIVE_INFINITY;
@@ -173,11 +176,7 @@ class Embedded implements EmbeddedStorage {
     if (request.matchers.length === 0) throw new AppError('BAD_REQUEST', 'select needs at least one matcher');
     if (request.fromMs > request.toMs) return [];
     const pace = this.#pace(signal);
-    return this.#onSnapshot(pace, async (source) => {
-      const collector = new SeriesCollector(request.samplesMax);
-      await this.#collect(request, collector, source);
-      return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
-    });
+    return this.#onSnapshot(pace, (source) => this.#selectIn(request, source));
   }
 
   async series(request: LabelsRequest, signal: AbortSignal): Promise<readonly Labels[]> {
@@ -288,14 +287,24 @@ class Embedded implements EmbeddedStorage {
     return new Pace({ clock, turnMs: this.#limits.turnMs, yieldToLoop, signal });
   }
 
-  async #collect(request: SelectRequest, collector: SeriesCollector, source: ReadSource): Promise<void> {
+  async #selectIn(request: SelectRequest, source: ReadSource): Promise<readonly Series[]> {
     const { view, pace } = source;
     const known = this.#hosts.known(request.matchers);
-    const inCatalogue = await this.#hosts.inCatalogue(known, pace);
+    const hosts = await this.#hosts.inCatalogue(known, pace);
     const parts = partsOf(view, request, coarsestFor(request.hints));
     const files = parts.flatMap((part) => part.files);
     const onlyInFiles = await this.#hosts.onlyIn(files, known, pace);
-    await this.#collectOf([...inCatalogue, ...onlyInFiles], { request, parts, collector, source });
+    if (onlyInFiles.length === 0 && parts.every(({ resolution }) => resolution === 'raw')) {
+      const isInFiles = ({ by, host, match }: FoundHost): boolean =>
+        groupsIn(files, host.agentId, { view, range: request }).some(
+          ({ schema }) => by.matching.series(schema, match).length > 0,
+        );
+      const found = await this.#columnReads?.select({ request, known, hosts, isInFiles }, pace);
+      if (found !== undefined) return found;
+    }
+    const collector = new SeriesCollector(request.samplesMax);
+    await this.#collectOf([...hosts, ...onlyInFiles], { request, parts, collector, source });
+    return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
   }
 
   /** Collects what fits of these hosts. */

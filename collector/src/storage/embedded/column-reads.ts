@@ -1,0 +1,283 @@
+/**
+ * Reads that columns in memory answer alone, which are most of what dashboards ask: where each series of a list of matchers
+ * stands, and in which order series are answered, is worked out once for as long as the matchers are known. What is left for
+ * a read is to look at the samples.
+ */
+import type { Schema } from '@rollcall/shared/protocol/schema.ts';
+import { Labels } from '../labels.ts';
+import { tooManySamples } from '../limits.ts';
+import type { SelectRequest, Series } from '../storage.ts';
+import { eachSchemaIn, type TimeRange } from './catalogue.ts';
+import { SamplerTimeline, SeriesCollector, type Column } from './collect.ts';
+import type { ColumnRun } from './column-run.ts';
+import { isInstant } from './host-reading.ts';
+import { JoinedTimes } from './joined-times.ts';
+import { seriesOf, type FoundHost, type KnownMatch } from './known-matches.ts';
+import { sortInTurns, type Pace } from './pace.ts';
+import type { HostColumns, RecentColumns } from './recent-columns.ts';
+
+/** The wanted series of a schema of a host. */
+interface PlannedSchema {
+  readonly schema: Schema;
+  readonly indices: readonly number[];
+  readonly labels: readonly Labels[];
+  /** Where each of them stands in the answer; series with equal labels have the same place. */
+  readonly places: Int32Array;
+}
+
+interface PlannedSampler {
+  readonly name: string;
+  readonly schemas: readonly PlannedSchema[];
+}
+
+interface PlannedHost {
+  readonly found: FoundHost;
+  /** Those with wanted series. */
+  readonly samplers: readonly PlannedSampler[];
+}
+
+/** Where everything is that a list of matchers finds. Holds no samples, and stays good when columns come and go. */
+interface Plan {
+  /** With wanted series at any time. */
+  readonly hosts: readonly PlannedHost[];
+  /** Without, unless in block files. */
+  readonly others: readonly FoundHost[];
+  readonly placeCount: number;
+}
+
+/** What a read asks, and of which hosts. */
+export interface ColumnRead {
+  readonly request: SelectRequest;
+  readonly known: KnownMatch;
+  /** What `known` found in the catalogue. */
+  readonly hosts: readonly FoundHost[];
+  /** Whether block files have wanted series of a host in the range. */
+  readonly isInFiles: (host: FoundHost) => boolean;
+}
+
+export class ColumnReads {
+  readonly #recent: Pick<RecentColumns, 'whole'>;
+  readonly #plans = new WeakMap<KnownMatch, Plan>();
+
+  constructor(recent: Pick<RecentColumns, 'whole'>) {
+    this.#recent = recent;
+  }
+
+  /**
+   * The answer of `Storage.select`; undefined when it takes more than columns that are there.
+   * @throws AppError QUERY_LIMIT, QUERY_CANCELED
+   */
+  async select(read: ColumnRead, pace: Pace): Promise<readonly Series[] | undefined> {
+    const { request, known, isInFiles } = read;
+    let plan = this.#plans.get(known);
+    if (plan === undefined) {
+      // Not worked out before it can be of use: what is not in memory yet comes there with this very read.
+      if (!read.hosts.every((found) => this.#isAtHand(found, request) || !isInCatalogue(found, request)))
+        return undefined;
+      plan = await makePlan(read.hosts, this.#recent, pace);
+      this.#plans.set(known, plan);
+    }
+    for (const found of plan.others)
+      if (!this.#isAtHand(found, request) && isInFiles(found)) return undefined;
+    const answer = new Answer(plan.placeCount, request);
+    for (const { found, samplers } of plan.hosts) {
+      if (pace.isDue) await pace.rest();
+      const columns = this.#recent.whole(found.host.agentId, request.fromMs);
+      if (columns === undefined) {
+        if (isInCatalogue(found, request) || isInFiles(found)) return undefined;
+      } else if (!answer.addHost(columns, samplers)) return undefined;
+    }
+    return answer.finish();
+  }
+
+  #isAtHand({ host }: FoundHost, { fromMs }: TimeRange): boolean {
+    return this.#recent.whole(host.agentId, fromMs) !== undefined;
+  }
+}
+
+/** Whether the host may have wanted series in the range. */
+function isInCatalogue({ by, host, match }: FoundHost, range: TimeRange): boolean {
+  let isThere = false;
+  eachSchemaIn(host, range, (schema) => {
+    isThere ||= by.matching.series(schema, match).length > 0;
+  });
+  return isThere;
+}
+
+const ALWAYS: TimeRange = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
+
+async function makePlan(
+  all: readonly FoundHost[],
+  recent: Pick<RecentColumns, 'whole'>,
+  pace: Pace,
+): Promise<Plan> {
+  const hosts: PlannedHost[] = [];
+  const others: FoundHost[] = [];
+  /** Series without their places yet. */
+  const open: { readonly labels: Labels; readonly places: Int32Array; readonly at: number }[] = [];
+  for (const found of all) {
+    if (pace.isDue) await pace.rest();
+    const bySampler = new Map<string, PlannedSchema[]>();
+    for (const schema of schemasOf(found, recent)) {
+      const { indices, labels } = seriesOf(schema, found);
+      if (indices.length === 0) continue;
+      const places = new Int32Array(indices.length);
+      const planned = { schema, indices, labels, places };
+      const list = bySampler.get(schema.sampler);
+      if (list === undefined) bySampler.set(schema.sampler, [planned]);
+      else list.push(planned);
+      for (const [at, one] of labels.entries()) open.push({ labels: one, places, at });
+    }
+    const samplers = Array.from(bySampler, ([name, schemas]) => ({ name, schemas }));
+    if (samplers.length > 0) hosts.push({ found, samplers });
+    else others.push(found);
+  }
+  let placeCount = 0;
+  let before: Labels | undefined;
+  for (const { labels, places, at } of await sortInTurns(open, compareOpen, pace)) {
+    if (before === undefined || Labels.compare(before, labels) !== 0) placeCount++;
+    before = labels;
+    places[at] = placeCount - 1;
+  }
+  return { hosts, others, placeCount };
+}
+
+function compareOpen(left: { readonly labels: Labels }, right: { readonly labels: Labels }): number {
+  return Labels.compare(left.labels, right.labels);
+}
+
+/** All schemas that the host uses, or of which columns still have readings. */
+function schemasOf({ host }: FoundHost, recent: Pick<RecentColumns, 'whole'>): ReadonlySet<Schema> {
+  const schemas = new Set<Schema>();
+  eachSchemaIn(host, ALWAYS, (schema) => schemas.add(schema));
+  for (const run of recent.whole(host.agentId, Infinity)?.runs() ?? []) schemas.add(run.schema);
+  return schemas;
+}
+
+/** Series on their way into an answer, each in its place. */
+class Answer {
+  readonly #request: SelectRequest;
+  readonly #isInstant: boolean;
+  readonly #series: (Series | undefined)[];
+  /** The newest values, for all series of a read of one moment. */
+  readonly #newest: Float64Array;
+  readonly #times = new JoinedTimes();
+  #samples = 0;
+
+  constructor(placeCount: number, request: SelectRequest) {
+    this.#request = request;
+    this.#isInstant = isInstant(request.hints);
+    this.#series = Array.from<Series | undefined>({ length: placeCount });
+    this.#newest = new Float64Array(this.#isInstant ? placeCount : 0);
+  }
+
+  /**
+   * False when columns do not tell alone what the series are.
+   * @throws AppError QUERY_LIMIT
+   */
+  addHost(columns: HostColumns, samplers: readonly PlannedSampler[]): boolean {
+    for (const sampler of samplers) {
+      const runs = columns.runsOf(sampler.name);
+      if (!(this.#isInstant ? this.#addNewest(runs, sampler) : this.#addAll(runs, sampler))) return false;
+    }
+    if (this.#samples > this.#request.samplesMax) throw tooManySamples(this.#request.samplesMax);
+    return true;
+  }
+
+  finish(): readonly Series[] {
+    const found: Series[] = [];
+    for (const one of this.#series) if (one !== undefined) found.push(one);
+    return found;
+  }
+
+  /** What the newest reading in the range has. */
+  #addNewest(runs: readonly ColumnRun[], sampler: PlannedSampler): boolean {
+    for (let at = runs.length - 1; at >= 0; at--) {
+      const run = runs[at];
+      const row = run?.lastRow(this.#request) ?? -1;
+      if (run === undefined || row < 0) continue;
+      const planned = plannedOf(sampler, run.schema);
+      if (planned === undefined) return false;
+      const { indices, labels, places } = planned;
+      const timestamps = run.timeOf(row);
+      for (let i = 0; i < indices.length; i++) {
+        const value = run.valueAt(indices[i] ?? -1, row);
+        if (value === undefined) continue;
+        const place = places[i] ?? 0;
+        this.#newest[place] = value;
+        const values = this.#newest.subarray(place, place + 1);
+        if (!this.#put(place, { labels: labels[i] ?? Labels.empty, timestamps, values, stale: undefined }))
+          return false;
+      }
+      return true;
+    }
+    return true;
+  }
+
+  #addAll(runs: readonly ColumnRun[], sampler: PlannedSampler): boolean {
+    let last: ColumnRun | undefined;
+    for (const run of runs) {
+      if (run.lastRow(this.#request) < 0) continue;
+      if (last !== undefined) return this.#addInOrder(runs, sampler);
+      last = run;
+    }
+    if (last === undefined) return true;
+    const part = last.part(this.#request);
+    const planned = plannedOf(sampler, last.schema);
+    if (part === undefined || planned === undefined) return false;
+    const { indices, labels, places } = planned;
+    for (const index of indices) if (last.hasGaps(index)) return this.#addInOrder(runs, sampler);
+    for (let i = 0; i < indices.length; i++) {
+      const { values } = last.rows(indices[i] ?? -1, part.low, part.high);
+      const series = {
+        labels: labels[i] ?? Labels.empty,
+        timestamps: part.timesMs,
+        values,
+        stale: undefined,
+      };
+      if (!this.#put(places[i] ?? 0, series)) return false;
+    }
+    return true;
+  }
+
+  /** As `#addAll`, where series begin and end within the range. */
+  #addInOrder(runs: readonly ColumnRun[], sampler: PlannedSampler): boolean {
+    const collector = new SeriesCollector(this.#request.samplesMax - this.#samples);
+    const places = new Map<Labels, number>();
+    let isPlanned = true;
+    const columnsOf = (schema: Schema): readonly Column[] => {
+      const planned = plannedOf(sampler, schema);
+      isPlanned &&= planned !== undefined;
+      return (planned?.indices ?? []).map((index, i) => {
+        const series = collector.series(planned?.labels[i] ?? Labels.empty);
+        places.set(series.labels, planned?.places[i] ?? 0);
+        return { index, series };
+      });
+    };
+    const timeline = new SamplerTimeline({ collector, columnsOf, hasDerivedEnds: true });
+    for (const run of runs) {
+      const part = run.part(this.#request);
+      if (part === undefined) continue;
+      for (const { index, series } of timeline.startRows(run.schema, part.timesMs))
+        timeline.addColumn(series, run.rows(index, part.low, part.high));
+    }
+    for (const grown of collector.grown()) {
+      const place = places.get(grown.labels);
+      if (place === undefined || !this.#put(place, grown.finish(this.#times))) return false;
+    }
+    return isPlanned;
+  }
+
+  /** False when another host or sampler has the same series: they would have to be put together. */
+  #put(place: number, series: Series): boolean {
+    if (this.#series[place] !== undefined) return false;
+    this.#series[place] = series;
+    this.#samples += series.timestamps.length;
+    return true;
+  }
+}
+
+function plannedOf({ schemas }: PlannedSampler, schema: Schema): PlannedSchema | undefined {
+  for (const planned of schemas) if (planned.schema === schema) return planned;
+  return undefined;
+}
