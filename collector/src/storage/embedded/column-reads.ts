@@ -1,5 +1,5 @@
 /**
- * Reads that columns in memory answer alone, which are most of what dashboards ask: where each series of a list of matchers
+ * Reads of hosts that are in memory as columns, which are most of what dashboards ask: where each series of a list of matchers
  * stands, and in which order series are answered, is worked out once for as long as the matchers are known. What is left for
  * a read is to look at the samples.
  */
@@ -7,7 +7,7 @@ import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { Labels } from '../labels.ts';
 import { tooManySamples } from '../limits.ts';
 import type { SelectRequest, Series } from '../storage.ts';
-import { eachSchemaIn, type TimeRange } from './catalogue.ts';
+import { eachSchemaIn, lanesIn, type TimeRange } from './catalogue.ts';
 import { SamplerTimeline, SeriesCollector, type Column } from './collect.ts';
 import type { ColumnRun } from './column-run.ts';
 import { isInstant } from './host-reading.ts';
@@ -40,7 +40,7 @@ interface PlannedHost {
 interface Plan {
   /** With wanted series at any time. */
   readonly hosts: readonly PlannedHost[];
-  /** Without, unless in block files. */
+  /** Without, unless block files have some. */
   readonly others: readonly FoundHost[];
   readonly placeCount: number;
 }
@@ -51,8 +51,17 @@ export interface ColumnRead {
   readonly known: KnownMatch;
   /** What `known` found in the catalogue. */
   readonly hosts: readonly FoundHost[];
-  /** Whether block files have wanted series of a host in the range. */
-  readonly isInFiles: (host: FoundHost) => boolean;
+  /** Whether there are block files with readings of any host in a range. */
+  readonly hasFiles: (range: TimeRange) => boolean;
+}
+
+/** What columns alone say. */
+export interface ColumnAnswer {
+  /** In label order. */
+  readonly series: readonly Series[];
+  readonly samples: number;
+  /** Hosts of which they do not say everything; nothing of these is in `series`. */
+  readonly rest: readonly FoundHost[];
 }
 
 export class ColumnReads {
@@ -64,44 +73,40 @@ export class ColumnReads {
   }
 
   /**
-   * The answer of `Storage.select`; undefined when it takes more than columns that are there.
+   * What `Storage.select` answers for hosts that are in memory; undefined when several of them have the same series.
    * @throws AppError QUERY_LIMIT, QUERY_CANCELED
    */
-  async select(read: ColumnRead, pace: Pace): Promise<readonly Series[] | undefined> {
-    const { request, known, isInFiles } = read;
+  async select(read: ColumnRead, pace: Pace): Promise<ColumnAnswer | undefined> {
+    const { request, known, hosts, hasFiles } = read;
     let plan = this.#plans.get(known);
     if (plan === undefined) {
-      // Not worked out before it can be of use: what is not in memory yet comes there with this very read.
-      if (!read.hosts.every((found) => this.#isAtHand(found, request) || !isInCatalogue(found, request)))
-        return undefined;
-      plan = await makePlan(read.hosts, this.#recent, pace);
+      // Not worked out before it can be of use: this very read brings hosts into memory.
+      if (!hosts.some((found) => this.#columnsFor(found, read) !== undefined))
+        return { series: [], samples: 0, rest: hosts };
+      plan = await makePlan(hosts, this.#recent, pace);
       this.#plans.set(known, plan);
     }
-    for (const found of plan.others)
-      if (!this.#isAtHand(found, request) && isInFiles(found)) return undefined;
+    const rest: FoundHost[] = [];
     const answer = new Answer(plan.placeCount, request);
     for (const { found, samplers } of plan.hosts) {
       if (pace.isDue) await pace.rest();
-      const columns = this.#recent.whole(found.host.agentId, request.fromMs);
-      if (columns === undefined) {
-        if (isInCatalogue(found, request) || isInFiles(found)) return undefined;
-      } else if (!answer.addHost(columns, samplers)) return undefined;
+      const columns = this.#columnsFor(found, read);
+      if (columns === undefined) rest.push(found);
+      else if (!answer.addHost(columns, samplers)) return undefined;
     }
-    return answer.finish();
+    if (hasFiles(request))
+      for (const found of plan.others) if (this.#columnsFor(found, read) === undefined) rest.push(found);
+    return { ...answer.finish(), rest };
   }
 
-  #isAtHand({ host }: FoundHost, { fromMs }: TimeRange): boolean {
-    return this.#recent.whole(host.agentId, fromMs) !== undefined;
+  /** The columns of a host, if they have all that there is of it in the range. */
+  #columnsFor({ host }: FoundHost, { request, hasFiles }: ColumnRead): HostColumns | undefined {
+    const columns = this.#recent.whole(host.agentId);
+    if (columns === undefined || columns.fromMs <= request.fromMs) return columns;
+    // Of a host that is new, nothing may be older.
+    const older = { fromMs: request.fromMs, toMs: columns.fromMs - 1 };
+    return lanesIn(host, older).length === 0 && !hasFiles(older) ? columns : undefined;
   }
-}
-
-/** Whether the host may have wanted series in the range. */
-function isInCatalogue({ by, host, match }: FoundHost, range: TimeRange): boolean {
-  let isThere = false;
-  eachSchemaIn(host, range, (schema) => {
-    isThere ||= by.matching.series(schema, match).length > 0;
-  });
-  return isThere;
 }
 
 const ALWAYS: TimeRange = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
@@ -150,7 +155,7 @@ function compareOpen(left: { readonly labels: Labels }, right: { readonly labels
 function schemasOf({ host }: FoundHost, recent: Pick<RecentColumns, 'whole'>): ReadonlySet<Schema> {
   const schemas = new Set<Schema>();
   eachSchemaIn(host, ALWAYS, (schema) => schemas.add(schema));
-  for (const run of recent.whole(host.agentId, Infinity)?.runs() ?? []) schemas.add(run.schema);
+  for (const run of recent.whole(host.agentId)?.runs() ?? []) schemas.add(run.schema);
   return schemas;
 }
 
@@ -184,10 +189,10 @@ class Answer {
     return true;
   }
 
-  finish(): readonly Series[] {
-    const found: Series[] = [];
-    for (const one of this.#series) if (one !== undefined) found.push(one);
-    return found;
+  finish(): Omit<ColumnAnswer, 'rest'> {
+    const series: Series[] = [];
+    for (const one of this.#series) if (one !== undefined) series.push(one);
+    return { series, samples: this.#samples };
   }
 
   /** What the newest reading in the range has. */

@@ -294,17 +294,22 @@ class Embedded implements EmbeddedStorage {
     const parts = partsOf(view, request, coarsestFor(request.hints));
     const files = parts.flatMap((part) => part.files);
     const onlyInFiles = await this.#hosts.onlyIn(files, known, pace);
-    if (onlyInFiles.length === 0 && parts.every(({ resolution }) => resolution === 'raw')) {
-      const isInFiles = ({ by, host, match }: FoundHost): boolean =>
-        groupsIn(files, host.agentId, { view, range: request }).some(
-          ({ schema }) => by.matching.series(schema, match).length > 0,
-        );
-      const found = await this.#columnReads?.select({ request, known, hosts, isInFiles }, pace);
-      if (found !== undefined) return found;
-    }
-    const collector = new SeriesCollector(request.samplesMax);
-    await this.#collectOf([...hosts, ...onlyInFiles], { request, parts, collector, source });
-    return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
+    const all = [...hosts, ...onlyInFiles];
+    const read = async (some: readonly FoundHost[], samplesBefore: number): Promise<readonly Series[]> => {
+      const collector = new SeriesCollector(request.samplesMax);
+      collector.count(samplesBefore);
+      await this.#collectOf(some, { request, parts, collector, source });
+      return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
+    };
+    if (this.#columnReads === undefined || parts.some(({ resolution }) => resolution !== 'raw'))
+      return read(all, 0);
+    const hasFiles = ({ fromMs, toMs }: TimeRange): boolean =>
+      files.some(({ row }) => row.firstMs <= toMs && row.lastMs >= fromMs);
+    const found = await this.#columnReads.select({ request, known, hosts, hasFiles }, pace);
+    if (found === undefined) return read(all, 0);
+    const rest = [...found.rest, ...onlyInFiles];
+    if (rest.length === 0) return found.series;
+    return mergedSeries(found.series, await read(rest, found.samples)) ?? read(all, 0);
   }
 
   /** Collects what fits of these hosts. */
@@ -423,6 +428,28 @@ async function finished(grown: Iterable<GrowingSeries>, pace: Pace): Promise<rea
     if (pace.isDue) await pace.rest();
   }
   return result;
+}
+
+/** Two lists in label order as one; undefined when a series is in both. */
+function mergedSeries(left: readonly Series[], right: readonly Series[]): readonly Series[] | undefined {
+  if (right.length === 0) return left;
+  const all: Series[] = [];
+  let next = 0;
+  for (const one of left) {
+    for (; next < right.length; next++) {
+      const other = right[next];
+      const order = other === undefined ? 1 : Labels.compare(other.labels, one.labels);
+      if (other === undefined || order > 0) break;
+      if (order === 0) return undefined;
+      all.push(other);
+    }
+    all.push(one);
+  }
+  for (; next < right.length; next++) {
+    const other = right[next];
+    if (other !== undefined) all.push(other);
+  }
+  return all;
 }
 
 function partsOf(view: BlockView, range: TimeRange, coarsest: BlockResolution): readonly ReadPart[] {

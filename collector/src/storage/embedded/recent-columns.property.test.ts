@@ -57,9 +57,21 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom({ kind: 'seal' as const }, { kind: 'reopen' as const }) },
 );
 
-function plain({ labels, timestamps, values, stale }: Series): unknown {
+interface Plain {
+  readonly labels: string;
+  /** Time and value, or the time of a stale marker. */
+  readonly samples: readonly (readonly unknown[])[];
+}
+
+function plain({ labels, timestamps, values, stale }: Series): Plain {
   const samples = Array.from(timestamps, (ms, at) => (stale?.[at] === 1 ? [ms] : [ms, values[at]]));
   return { labels: labels.toString(), samples };
+}
+
+function valuesOnly(all: readonly Plain[]): readonly Plain[] {
+  return all
+    .map(({ labels, samples }) => ({ labels, samples: samples.filter(({ length }) => length === 2) }))
+    .filter(({ samples }) => samples.length > 0);
 }
 
 interface Question {
@@ -123,7 +135,7 @@ test('a store that follows answers as one that keeps nothing in memory, whatever
         hosts.push({ session, heard, lanes });
       }
       const written = new Set<string>();
-      const [ours, theirs]: [unknown[], unknown[]] = [[], []];
+      const [ours, theirs]: [Plain[][], Plain[][]] = [[], []];
       let step = 0;
       for (const one of list) {
         if (one.kind === 'seal') {
@@ -163,7 +175,11 @@ test('a store that follows answers as one that keeps nothing in memory, whatever
       ours.push(await answer(following, all));
       theirs.push(await answer(main.storage, all));
       await main.close();
-      expect(ours).toEqual(theirs);
+      // Where two hosts have a series, the order of hosts says which of them may end it; the values are there in any case.
+      const said = isOneName
+        ? (answers: readonly Plain[][]) => answers.map(valuesOnly)
+        : (answers: unknown) => answers;
+      expect(said(ours)).toEqual(said(theirs));
     },
   );
   await expect(fc.assert(property, { numRuns: 6 })).resolves.toBeUndefined();

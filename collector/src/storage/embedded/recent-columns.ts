@@ -179,10 +179,10 @@ export class RecentColumns {
     this.#fit();
   }
 
-  /** The columns of a host that are there and complete for every sampler from a time on. Not to be kept beyond the turn. */
-  whole(agentId: string, fromMs: number): HostColumns | undefined {
+  /** The columns of a host, if they are there and complete for every sampler. Not to be kept beyond the turn. */
+  whole(agentId: string): HostColumns | undefined {
     const host = this.#hosts.get(agentId);
-    return host !== undefined && host.isWhole && host.fromMs <= fromMs ? host : undefined;
+    return host?.isWhole === true ? host : undefined;
   }
 
   /**
