@@ -163,7 +163,7 @@ function schemasOf({ host }: FoundHost, recent: Pick<RecentColumns, 'whole'>): R
 class Answer {
   readonly #request: SelectRequest;
   readonly #isInstant: boolean;
-  readonly #series: (Series | undefined)[];
+  readonly #series: (Series | undefined)[] = [];
   /** The newest values, for all series of a read of one moment. */
   readonly #newest: Float64Array;
   readonly #times = new JoinedTimes();
@@ -172,7 +172,7 @@ class Answer {
   constructor(placeCount: number, request: SelectRequest) {
     this.#request = request;
     this.#isInstant = isInstant(request.hints);
-    this.#series = Array.from<Series | undefined>({ length: placeCount });
+    for (let place = 0; place < placeCount; place++) this.#series.push(undefined);
     this.#newest = new Float64Array(this.#isInstant ? placeCount : 0);
   }
 
