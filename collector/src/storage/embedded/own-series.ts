@@ -189,7 +189,7 @@ export class OwnSeriesWriter {
     for (const packed of packSchemas(all, () => `own.${lane.nextNumber++}`)) {
       const schema = this.#options.intern(packed.schema);
       const number = Number(schema.sampler.slice('own.'.length));
-      this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, schema));
+      this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, packed.schema));
       lane.schemas.set(number, schema);
       for (const [index, { key }] of packed.labels.entries()) {
         const row = homeless.get(key)?.row;
