@@ -150,7 +150,7 @@ describe('decodeSchema', () => {
       fc.property(arbitrarySchema, fc.array(change, { maxLength: 2 }), (schema, changes) => {
         const bytes = Buffer.from(schema.bytes);
         for (const { at, byte } of changes) bytes[at % bytes.length] = byte;
-        let again = bytes;
+        let again: Buffer = bytes;
         // Bytes that are no schema are refused, which is another test's matter.
         thrownCode(() => (again = withoutBytes(decodeSchema(bytes)).bytes));
         expect(again).toEqual(bytes);
