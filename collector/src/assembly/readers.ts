@@ -45,7 +45,7 @@ export interface QueryThreads {
 export function openQueryThreads(
   { config, clock, log, metrics, onStop }: Basics,
   {
-    dataDir: { paths },
+    dataDir: { paths, changes },
     fleet: { hosts },
     stores: { elsewhere, damaged },
   }: { readonly dataDir: DataDir; readonly fleet: Fleet; readonly stores: Stores },
@@ -53,7 +53,14 @@ export function openQueryThreads(
   const queryLog = new QueryLog(clock);
   const open = ({ threads, ...thread }: Threads): Readers => {
     const limits = limitsPerThread(threads);
-    const settings = { ...thread, journalFile: paths.journal, blocksDir: paths.blocks, limits, elsewhere };
+    const settings = {
+      ...thread,
+      journalFile: paths.journal,
+      journalChanges: changes.shared,
+      blocksDir: paths.blocks,
+      limits,
+      elsewhere,
+    };
     const readers = new Readers({
       clock,
       log,

@@ -208,9 +208,7 @@ export function threadStarter(
     });
     // A thread that idles does not keep a collector from ending.
     worker.unref();
-    worker.on('message', (received: readonly FromThread[]) => {
-      for (const one of received) message(one);
-    });
+    worker.on('message', (received: FromThread) => message(received));
     worker.on('error', (error) => ended(error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', (code) => ended(new Error(`the thread ended with code ${code}`)));
     return {

@@ -14,7 +14,7 @@ import {
   type Journal,
   type PruneResult,
 } from '../../journal/journal.ts';
-import type { JournalReader, JournalSnapshot } from '../../journal/reader.ts';
+import { SnapshotMoved, type JournalReader, type JournalSnapshot } from '../../journal/reader.ts';
 import type { SchemaCache } from '../../journal/schema-cache.ts';
 import { Labels, METRIC_NAME } from '../labels.ts';
 import type {
@@ -271,14 +271,30 @@ class Embedded implements EmbeddedStorage {
     }
   }
 
-  /** Reads from all that is stored at this moment. */
+  /** Reads from all that is stored at this moment; `read` may be called twice. */
   async #onSnapshot<T>(pace: Pace, read: (source: ReadSource) => Promise<T>): Promise<T> {
-    const snapshot = this.#options.reader.snapshot();
-    const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;
+    const { reader } = this.#options;
     try {
-      return await read({ snapshot, view, pace });
+      return await this.#readFrom(reader.snapshot({ isLate: true }), pace, read);
+    } catch (error) {
+      if (!(error instanceof SnapshotMoved)) throw error;
+      return this.#readFrom(reader.snapshot(), pace, read);
+    }
+  }
+
+  async #readFrom<T>(
+    snapshot: JournalSnapshot,
+    pace: Pace,
+    read: (source: ReadSource) => Promise<T>,
+  ): Promise<T> {
+    try {
+      const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;
+      try {
+        return await read({ snapshot, view, pace });
+      } finally {
+        view.release();
+      }
     } finally {
-      view.release();
       snapshot.close();
     }
   }

@@ -5,6 +5,7 @@ import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { JournalChanges } from '../../journal/changes.ts';
 import { openJournalReader } from '../../journal/reader.ts';
 import { SchemaCache } from '../../journal/schema-cache.ts';
 import { gaugeSchema, LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
@@ -89,7 +90,11 @@ test('a store that follows answers as one that keeps nothing in memory', async (
       const main = openTestStorage({ dir: dir.path, wallMs: END_MS, identityOf, windowHosts: 'own' });
       const open = () =>
         createFollowingStorage({
-          reader: openJournalReader({ path: join(dir.path, 'journal.db'), schemas: new SchemaCache() }),
+          reader: openJournalReader({
+            path: join(dir.path, 'journal.db'),
+            schemas: new SchemaCache(),
+            changes: new JournalChanges(main.changes.shared),
+          }),
           identityOf,
           identitiesVersion: () => 0,
           clock: { ...eagerClock(END_MS), wallMs: () => nowMs },
