@@ -6,6 +6,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { jsonLogger, type Logger } from '@rollcall/shared/lib/log.ts';
 import { createApp } from '../app.ts';
 import type { Config } from '../config/load.ts';
+import { configStore } from '../config/remote-file.ts';
 import { enroll } from '../enroll/enroll.ts';
 import { readIdentity, type StoredIdentity } from '../enroll/identity-file.ts';
 import { PrivateDir } from '../enroll/private-dir.ts';
@@ -26,7 +27,8 @@ const ENROLL_BACKOFF = { baseMs: 2_000, factor: 2, maxMs: 60_000 };
  * @throws AppError BAD_CONFIG, DATA_DIR_UNUSABLE, and what enrolment throws for good
  */
 export async function run(config: Config, facts: MachineFacts, terminal: Terminal): Promise<void> {
-  const log = jsonLogger({ clock: systemClock, level: config.logLevel, write: terminal.complain });
+  let { logLevel } = config;
+  const log = jsonLogger({ clock: systemClock, level: () => logLevel, write: terminal.complain });
   const stopped = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopped.abort());
   const dir = PrivateDir.open(config.dataDir);
@@ -43,7 +45,9 @@ export async function run(config: Config, facts: MachineFacts, terminal: Termina
     facts,
     identity,
     dial: webSocketDial({ endpoint, ca: readAuthorities(config.caFile) }),
-    intervalMs: config.intervalMs,
+    local: config,
+    remote: { isAllowed: config.isRemoteConfigAllowed, store: configStore(dir) },
+    setLogLevel: (level) => void (logLevel = level),
     slowIntervalMs: config.slowIntervalMs,
     textfileDir: config.textfileDir,
     spool: {

@@ -166,6 +166,18 @@ export function rotateMessage(parts: {
   ]);
 }
 
+/**
+ * What the signature of CONFIG covers: settings are for one agent.
+ * @param parts.json as it travels
+ */
+export function configMessage(parts: { readonly agentId: Uint8Array; readonly json: Uint8Array }): Buffer {
+  return Buffer.concat([
+    Buffer.from('rollcall.agent.v1/config\0'),
+    exactly(AGENT_ID_BYTES, parts.agentId),
+    sha256(parts.json),
+  ]);
+}
+
 function rawPublicKey(key: KeyObject): Buffer {
   const { x } = key.export({ format: 'jwk' });
   return Buffer.from(x ?? '', 'base64url');
