@@ -60,8 +60,8 @@ export class RolledSeries {
 
   /** @param times puts times together for all series of a read */
   finish(times: JoinedTimes): RolledPoints {
-    // In a file groups stand in the order of their schemas. Those that one after the other stood for a host overlap in
-    // the span of the change, and nowhere else.
+    // In a file of a month all groups of a schema stand together. Schemas that replaced each other overlap in the span of
+    // the change, and nowhere else.
     const parts = this.#parts.sort((left, right) => (left.timesMs[0] ?? 0) - (right.timesMs[0] ?? 0));
     const all = this.#columns(parts, times);
     if (areRising(all, (before, next) => next > before)) {
