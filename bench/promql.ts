@@ -17,13 +17,15 @@ import {
   type Size,
 } from './side-by-side.ts';
 
-const HELP = `npm run bench -- promql [--hosts 100] [--minutes 60] [--interval 10] [--rounds 3]
-                         [--encoding identity] [--json]
+const HELP = `npm run bench -- promql [--hosts 100] [--minutes 60] [--interval 10] [--rounds 9]
+                         [--warm-ups 10] [--only TEXT] [--encoding identity] [--json]
 
   --hosts     hosts, 1 to 1000; each has about 500 series
   --minutes   time that every host has data for; range queries cover it
   --interval  seconds between two readings
   --rounds    times that each query is asked; the median counts
+  --warm-ups  times that all are asked before, as servers are that have run for an hour with dashboards open
+  --only      classes of queries whose name has this text
   --encoding  identity, or gzip, which Grafana asks for
 
 Needs ROLLCALL_CONFORMANCE, prometheus, and for the second comparison victoria-metrics.
@@ -42,8 +44,10 @@ export async function promql(parameters: readonly string[]): Promise<void> {
       hosts: { type: 'string', default: '100' },
       minutes: { type: 'string', default: '60' },
       interval: { type: 'string', default: '10' },
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '9' },
       encoding: { type: 'string', default: 'identity' },
+      'warm-ups': { type: 'string', default: '10' },
+      only: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -57,9 +61,11 @@ export async function promql(parameters: readonly string[]): Promise<void> {
     intervalMs: Number(values.interval) * 1000,
     rounds: Number(values.rounds),
     encoding: values.encoding,
-    isWarmedUp: true,
+    warmUps: Number(values['warm-ups']),
   };
-  const report = await compareBackends(size, queries());
+  const asked = queries().filter(({ kind }) => kind.includes(values.only));
+  if (asked.length === 0) throw new Error(`--only ${values.only}: no class of queries has this in its name`);
+  const report = await compareBackends(size, asked);
   if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   else print(report);
 }

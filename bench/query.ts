@@ -15,13 +15,14 @@ import {
   type Result,
 } from './side-by-side.ts';
 
-const HELP = `npm run bench -- query [--hosts 100] [--hours 24] [--interval 10] [--days 30] [--day-interval 900] [--rounds 5]
-                        [--data DIR] [--load] [--json]
+const HELP = `npm run bench -- query [--hosts 100] [--hours 24] [--interval 10] [--days 30] [--day-interval 900] [--rounds 9]
+                        [--warm-ups 10] [--data DIR] [--load] [--json]
 
   --hosts         hosts, 1 to 1000; each has about 500 series
   --hours         the newest time, with a reading every --interval seconds
   --days          what is before that, counted from the end, with a reading every --day-interval seconds; 0 for none
   --rounds        times that each query is asked; the median counts
+  --warm-ups      times that all are asked before, as servers are that have run for an hour with dashboards open
   --data          folder that keeps what is loaded: the next run of the same size only asks
   --load          load and do not ask
 
@@ -29,7 +30,7 @@ The defaults are the published scale: 432 million samples of a day, and 141 mill
 takes about half an hour of both cores and 2 GB; it may be broken off with Ctrl-C, goes on with the next call, and is not
 needed a second time with --data: within three hours the next run adds what the fleet has measured since. Ten hosts take
 three minutes. Rollcall's samples go through its journal and are sealed, merged and rolled up by its
-own code; the others get them through remote write. Each query is asked once before it is timed. Every answer is compared with that of Prometheus.
+own code; the others get them through remote write. Every answer is compared with that of Prometheus.
 Needs ROLLCALL_CONFORMANCE, prometheus, and for the second comparison victoria-metrics.
 `;
 
@@ -46,7 +47,8 @@ export async function query(parameters: readonly string[]): Promise<void> {
       interval: { type: 'string', default: '10' },
       days: { type: 'string', default: '30' },
       'day-interval': { type: 'string', default: '900' },
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '9' },
+      'warm-ups': { type: 'string', default: '10' },
       data: { type: 'string' },
       load: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -83,7 +85,7 @@ export async function query(parameters: readonly string[]): Promise<void> {
         ...size,
         minutes: Math.ceil((endMs - startMs) / 60_000),
         rounds: Number(values.rounds),
-        isWarmedUp: true,
+        warmUps: Number(values['warm-ups']),
       },
       endMs,
       expected: readings,

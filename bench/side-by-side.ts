@@ -33,8 +33,8 @@ export interface Size {
   readonly minutes: number;
   readonly intervalMs: number;
   readonly rounds: number;
-  /** Ask each query once before any is measured. */
-  readonly isWarmedUp?: boolean;
+  /** How often all queries are asked of all before any is measured, so that compilers and caches are warm. @default 0 */
+  readonly warmUps?: number;
   /** Accept-Encoding of the timed queries: gzip is what Grafana sends. @default identity */
   readonly encoding?: string;
 }
@@ -136,10 +136,12 @@ export async function askAll(comparison: Comparison): Promise<Report> {
     const backends = [rollcall, ...others];
     const clients = backends.map(({ url }) => new QueryClient(url, size.encoding));
     const results: Result[] = [];
-    // Compilers and caches of all of them are warm before anything is measured.
-    for (const query of size.isWarmedUp === true ? queries : []) {
-      const body = formOf(query, { ...size, endMs });
-      for (const client of clients) await client.ask(query, body);
+    for (let round = 0; round < (size.warmUps ?? 0); round++) {
+      progress(`warming up, ${round + 1} of ${size.warmUps} times`);
+      for (const query of queries) {
+        const body = formOf(query, { ...size, endMs });
+        for (const client of clients) await client.ask(query, body);
+      }
     }
     for (const [i, query] of queries.entries()) {
       if (i % 50 === 0) progress(`asked ${i} of ${queries.length} queries`);

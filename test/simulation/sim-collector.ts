@@ -146,7 +146,15 @@ export class SimCollector {
       counters: { count: () => {} },
       addressOf: () => '192.0.2.1',
     });
-    this.#running = { process, state, journal, hosts, presence, gateway, closeStore: () => store?.close() };
+    this.#running = {
+      process,
+      state,
+      journal,
+      hosts,
+      presence,
+      gateway,
+      closeStore: () => void store?.close(),
+    };
     network.listener = { process, gateway };
   }
 
@@ -245,13 +253,13 @@ export class SimCollector {
       changeBlocks: (change) => store.changeBlocks(change),
       deleteAgent: (agent) => store.deleteAgent(agent),
       deleteSealed: (...parameters) => store.deleteSealed(...parameters),
-      reopen: () => {
+      reopen: async () => {
         alive();
         if (disk.isFull) throw new Error('database or disk is full');
-        store.reopen();
+        await store.reopen();
       },
-      close: () => {
-        if (process.isAlive) store.close();
+      close: async () => {
+        if (process.isAlive) await store.close();
       },
     };
   }

@@ -155,14 +155,12 @@ function follow(
       alerting.closeHost(id, `host was ${kind}`);
       vitals.forget(id);
       if (kind !== 'deleted') return;
-      try {
-        journal.deleteAgent(id);
-      } catch (error) {
+      journal.deleteAgent(id).catch((error: unknown) => {
         log.error('data of a deleted host stays until it is too old', {
           hostId: id,
           error: describeError(error),
         });
-      }
+      });
     }),
   );
   onStop(() => alerting.stop());

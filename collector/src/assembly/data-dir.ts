@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { openIdentity } from '../fleet/identity.ts';
+import { JournalChanges } from '../journal/changes.ts';
 import type { SealableJournal } from '../journal/journal.ts';
 import { openJournal } from '../journal/open-journal.ts';
 import { openJournalReader, type JournalReader } from '../journal/reader.ts';
+import { threadedStore } from '../journal/threaded-store.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
 import { prepareDataDir } from '../state/data-dir.ts';
 import type { Database } from '../state/database.ts';
@@ -20,6 +22,8 @@ export interface DataDir {
   readonly reader: JournalReader;
   /** Of journal and reader together, so that each schema is in memory once. */
   readonly schemas: SchemaCache;
+  /** Of the journal. */
+  readonly changes: JournalChanges;
   /** Where the files are, for threads that open them on their own. */
   readonly paths: {
     readonly state: string;
@@ -43,6 +47,7 @@ export function openDataDir({ config, clock, log, randomBytes, onStop }: Basics)
   onStop(() => state.close());
 
   const schemas = new SchemaCache();
+  const changes = new JournalChanges();
   const journal = openJournal({
     path: paths.journal,
     clock,
@@ -50,9 +55,11 @@ export function openDataDir({ config, clock, log, randomBytes, onStop }: Basics)
     randomBytes,
     yieldToLoop: nextTurn,
     schemas,
+    changes,
+    wrapStore: (store) => threadedStore(store, { path: paths.journal, changes, clock }),
   });
   onStop(() => journal.close());
-  const reader = openJournalReader({ path: paths.journal, schemas });
+  const reader = openJournalReader({ path: paths.journal, schemas, changes });
   onStop(() => reader.close());
-  return { identity, state, journal, reader, schemas, paths };
+  return { identity, state, journal, reader, schemas, changes, paths };
 }

@@ -110,7 +110,7 @@ test('exactly the records of the window go, by position or lane by lane, and the
           // So far apart that they are deleted lane by lane.
           foundToPos: (gone.at(-1)?.pos ?? 0) + (isDense ? 0 : 10_000),
         };
-        journal.changeBlocks({ add: [], remove: [], seal });
+        await journal.changeBlocks({ add: [], remove: [], seal });
         expect((await journal.deleteSealed(forever)).rows).toBe(gone.length);
         expect(rowsIn(path)).toEqual(left);
         const { lanes: books, open } = booksOf(path);

@@ -133,13 +133,13 @@ export interface SealableJournal extends Journal {
    * Changes the catalogue of blocks, all of it or nothing. Whoever reads from now on sees it.
    * @throws AppError STORAGE_UNAVAILABLE: nobody knows whether it happened; read the catalogue to find out
    */
-  changeBlocks(change: BlockChange): void;
+  changeBlocks(change: BlockChange): Promise<void>;
   /**
    * Notes that all data of an agent is to go: its records with the next `deleteSealed`, its samples in blocks when those are
    * written anew. Its id must never be used again.
    * @throws AppError STORAGE_UNAVAILABLE
    */
-  deleteAgent(agentId: string): void;
+  deleteAgent(agentId: string): Promise<void>;
   /**
    * Deletes the records that blocks have replaced, in steps of a few milliseconds. Not to be called again before it is
    * done, nor together with `prune`.

@@ -12,6 +12,7 @@ import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { BlockChange } from './blocks.ts';
 import type { ReceiveTime } from './apply.ts';
+import type { JournalChanges } from './changes.ts';
 import { ClockGuard } from './clock-guard.ts';
 import { CommitGroup } from './group.ts';
 import {
@@ -48,6 +49,8 @@ export interface JournalOptions {
   readonly yieldToLoop: () => Promise<void>;
   /** Shared with the reader, so that each schema is in memory once. */
   readonly schemas?: SchemaCache;
+  /** Told of everything that changes in the database. */
+  readonly changes?: JournalChanges;
   /** Puts something between the journal and its database; tests inject faults here. */
   readonly wrapStore?: (store: JournalStore) => JournalStore;
 }
@@ -56,7 +59,7 @@ export interface JournalOptions {
 export function openJournal(options: JournalOptions): SealableJournal {
   const schemas = options.schemas ?? new SchemaCache();
   const newStoreId = options.randomBytes(16).toString('hex');
-  const store = openSqliteStore({ path: options.path, newStoreId, schemas });
+  const store = openSqliteStore({ path: options.path, newStoreId, schemas, changes: options.changes });
   return new StoreJournal(options.wrapStore?.(store) ?? store, schemas, options);
 }
 
@@ -157,19 +160,19 @@ class StoreJournal implements SealableJournal, SessionHost {
     return this.#deleteInSteps((rows) => this.#store.prune(olderThanMs, rows, this.#keptAfterPos), signal);
   }
 
-  changeBlocks(change: BlockChange): void {
+  async changeBlocks(change: BlockChange): Promise<void> {
     if (this.#unavailable !== undefined) throw this.#unavailableError(this.#unavailable);
     try {
-      this.#store.changeBlocks(change);
+      await this.#store.changeBlocks(change);
     } catch (error) {
       throw this.#unavailableError(describeError(error));
     }
   }
 
-  deleteAgent(agentId: string): void {
+  async deleteAgent(agentId: string): Promise<void> {
     if (this.#unavailable !== undefined) throw this.#unavailableError(this.#unavailable);
     try {
-      this.#store.deleteAgent({ agentId, deletedMs: this.#options.clock.wallMs() });
+      await this.#store.deleteAgent({ agentId, deletedMs: this.#options.clock.wallMs() });
       this.#lostSamples.delete(agentId);
     } catch (error) {
       throw this.#unavailableError(describeError(error));
@@ -190,7 +193,10 @@ class StoreJournal implements SealableJournal, SessionHost {
   }
 
   /** Repeats `step` with as many rows as fit in a few milliseconds, until it says that it is done. */
-  async #deleteInSteps(step: (rows: number) => PruneStep, signal: AbortSignal): Promise<PruneResult> {
+  async #deleteInSteps(
+    step: (rows: number) => Promise<PruneStep>,
+    signal: AbortSignal,
+  ): Promise<PruneResult> {
     const { clock, yieldToLoop } = this.#options;
     let pruned = { rows: 0, bytes: 0 };
     let limit: number = JOURNAL_LIMITS.pruneRows;
@@ -198,7 +204,7 @@ class StoreJournal implements SealableJournal, SessionHost {
       if (signal.aborted || this.#isClosed) throw new AppError('QUERY_CANCELED', 'pruning was stopped');
       if (this.#unavailable !== undefined) throw this.#unavailableError(this.#unavailable);
       const startMs = clock.monoMs();
-      const { rows, bytes, samples, isDone } = this.#deleteStep(() => step(limit));
+      const { rows, bytes, samples, isDone } = await this.#deleteStep(() => step(limit));
       this.#held.rows -= rows;
       this.#held.bytes -= bytes;
       this.#held.samples -= samples;
@@ -218,7 +224,7 @@ class StoreJournal implements SealableJournal, SessionHost {
     await this.#settle();
     this.#probeTimer?.cancel();
     for (const session of this.#sessions.values()) session.close();
-    this.#store.close();
+    await this.#store.close();
   }
 
   #holdReason(): string | undefined {
@@ -385,16 +391,16 @@ class StoreJournal implements SealableJournal, SessionHost {
   #probeLater(attempt: number): void {
     const random = (): number => this.#options.randomBytes(4).readUInt32LE() / 2 ** 32;
     const delayMs = PROBE_MS_MIN + backoffDelayMs(PROBE_BACKOFF, attempt, random);
-    this.#probeTimer = this.#options.clock.setTimer(delayMs, () => this.#probe(attempt), {
+    this.#probeTimer = this.#options.clock.setTimer(delayMs, () => void this.#probe(attempt), {
       isBackground: true,
     });
   }
 
-  #probe(attempt: number): void {
+  async #probe(attempt: number): Promise<void> {
     if (this.#isClosed) return;
     try {
-      this.#store.reopen();
-      this.#recovered();
+      await this.#store.reopen();
+      if (!this.#isClosed) this.#recovered();
     } catch (error) {
       this.#options.log.debug('journal still cannot be written', { error: describeError(error) });
       this.#probeLater(attempt + 1);
@@ -430,9 +436,9 @@ class StoreJournal implements SealableJournal, SessionHost {
     });
   }
 
-  #deleteStep(step: () => PruneStep): PruneStep {
+  async #deleteStep(step: () => Promise<PruneStep>): Promise<PruneStep> {
     try {
-      return step();
+      return await step();
     } catch (error) {
       throw this.#unavailableError(describeError(error));
     }

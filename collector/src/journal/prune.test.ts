@@ -109,7 +109,7 @@ test('keeps what somebody has to read yet, however old it is', async () => {
     foundFromPos: 1_002,
     foundToPos: 3_003,
   };
-  journal.changeBlocks({ add: [], remove: [], seal });
+  await journal.changeBlocks({ add: [], remove: [], seal });
   journal.keepAfter(3_002);
   expect((await journal.deleteSealed(forever)).rows).toBe(0);
   journal.keepAfter(3_003);
@@ -122,7 +122,7 @@ test('takes a hundred rows at least, however slow the disk is', async () => {
   const { journal, nowMs, store, clock } = await start(join(dir.path, 'journal.db'));
   const range = { fromMs: 0, toMs: nowMs + 200_000, lastPos: 3_003 };
   const seal = { ...range, rows: 3_003, samples: 3_000, foundFromPos: 1, foundToPos: 3_003 };
-  journal.changeBlocks({ add: [], remove: [], seal });
+  await journal.changeBlocks({ add: [], remove: [], seal });
   let slowMs = clock.monoMs();
   clock.monoMs = () => (slowMs += 1_000);
   expect((await journal.deleteSealed(forever)).rows).toBe(3_003);

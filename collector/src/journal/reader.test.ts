@@ -1,7 +1,8 @@
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openJournalReader, type JournalSnapshot } from './reader.ts';
+import { JournalChanges } from './changes.ts';
+import { openJournalReader, SnapshotMoved, type JournalSnapshot } from './reader.ts';
 import { gaugeSchema, LaneWriter, valuesBlock } from './testing/lane-writer.ts';
 import { openHeardSession, openTestJournal } from './testing/test-journal.ts';
 
@@ -102,6 +103,32 @@ test('many snapshots may be open at the same time', async () => {
   const snapshots = Array.from({ length: 10 }, () => reader.snapshot());
   for (const snapshot of snapshots) expect(times(snapshot, 1, 0, nowMs + 9)).toHaveLength(1);
   for (const snapshot of snapshots) snapshot.close();
+  await close();
+});
+
+test('one that comes late says nothing else than one that was taken at once, or that it does not know', async () => {
+  using dir = tempDir();
+  const path = join(dir.path, 'journal.db');
+  const { changes, schemas, tick, commit, nowMs, close } = await start(path);
+  const reader = openJournalReader({ path, schemas, changes: new JournalChanges(changes.shared) });
+  tick(1);
+  await commit();
+  reader.snapshot().close();
+  const late = [reader.snapshot({ isLate: true }), reader.snapshot({ isLate: true })] as const;
+  expect(times(late[0], 1, 0, nowMs + 9)).toEqual([nowMs + 1]);
+  tick(2);
+  await commit();
+  expect([reader.lastPos(), late[0].lastPos, late[1].lastPos]).toEqual([3, 2, 2]);
+  expect(times(late[0], 1, 0, nowMs + 9)).toEqual([nowMs + 1]);
+  expect(() => times(late[1], 1, 0, nowMs + 9)).toThrow(SnapshotMoved);
+  // Nothing is known of what came since, so this one asks at once.
+  const next = reader.snapshot({ isLate: true });
+  tick(3);
+  await commit();
+  expect([next.lastPos, times(next, 1, 0, nowMs + 9)]).toEqual([3, [nowMs + 1, nowMs + 2]]);
+  for (const snapshot of [...late, next]) snapshot.close();
+  expect(() => next.countAfter(0, 9)).toThrow('after it was closed');
+  reader.close();
   await close();
 });
 

@@ -15,6 +15,7 @@ import {
   type SealedRange,
 } from './blocks.ts';
 import { prepareBusiestRead, type BusiestRequest, type ToldProcesses } from './busiest.ts';
+import type { JournalChanges } from './changes.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
 import { prepareGapRead, type DeclaredGap, type GapsRequest } from './gaps.ts';
 import type { SchemaCache } from './schema-cache.ts';
@@ -68,7 +69,10 @@ export interface TickRange {
   readonly toMs: number;
 }
 
-/** The journal as it was at one moment; later commits and deletions do not change it. */
+/**
+ * The journal as it was at one moment; later commits and deletions do not change it. One that was asked for as `isLate` throws
+ * SnapshotMoved from its methods when the journal has changed since.
+ */
 export interface JournalSnapshot {
   /** Position of the newest record that was ever stored, 0 when there was none. */
   readonly lastPos: number;
@@ -115,8 +119,12 @@ export interface JournalSnapshot {
 }
 
 export interface JournalReader {
-  /** @throws AppError STORAGE_UNAVAILABLE */
-  snapshot(): JournalSnapshot;
+  /**
+   * @param options.isLate asks the database only when something is read from the snapshot, which most queries do not need: what
+   *   they look at is in memory. Whoever gets SnapshotMoved then begins anew with a snapshot that is not late
+   * @throws AppError STORAGE_UNAVAILABLE
+   */
+  snapshot(options?: { readonly isLate: boolean }): JournalSnapshot;
   /** Position of the newest record that is durable, 0 before the first; a snapshot costs several times as much. */
   lastPos(): number;
   /** What agents declared as lost, told last first. */
@@ -129,19 +137,39 @@ export interface JournalReader {
   close(): void;
 }
 
+/** The journal has changed since the snapshot was taken, and the database was not asked before. */
+export class SnapshotMoved extends Error {
+  constructor() {
+    super('the journal has changed since the snapshot was taken: begin anew');
+  }
+}
+
 /** Connections kept open between reads. */
 const IDLE_CONNECTIONS_MAX = 4;
+
+/** What a snapshot knows before anything else is read from it. */
+interface Head {
+  readonly lastPos: number;
+  readonly blocksVersion: number;
+  readonly sealed: readonly (SealedRange & { readonly samples: number })[];
+}
 
 /**
  * @param path the file of a journal that is open
  * @param schemas shared with the journal, so that each schema is in memory once
+ * @param changes of the journal: as long as they are the same, what was read last is not read again
  * @throws AppError STORAGE_UNAVAILABLE
  */
 export function openJournalReader(options: {
   readonly path: string;
   readonly schemas: SchemaCache;
+  readonly changes?: JournalChanges;
 }): JournalReader {
+  const { schemas, changes } = options;
   const idle: Connection[] = [];
+  /** With the count of changes from before it was read. */
+  let newest: { readonly count: number; readonly head: Head } | undefined;
+  const known = (): Head | undefined => (newest?.count === changes?.count ? newest?.head : undefined);
   const acquire = (): Connection => idle.pop() ?? connect(options.path);
   const release = (connection: Connection): void => {
     if (idle.length < IDLE_CONNECTIONS_MAX) idle.push(connection);
@@ -149,11 +177,17 @@ export function openJournalReader(options: {
   };
   release(acquire());
   return {
-    snapshot: () => {
-      const connection = acquire();
-      return new Snapshot(connection, options.schemas, () => release(connection));
+    snapshot({ isLate } = { isLate: false }) {
+      const head = isLate ? known() : undefined;
+      if (head !== undefined) return new Snapshot({ acquire, release, schemas, head });
+      const count = changes?.count;
+      const snapshot = new Snapshot({ acquire, release, schemas });
+      if (count !== undefined) newest = { count, head: snapshot.head };
+      return snapshot;
     },
     lastPos() {
+      const head = known();
+      if (head !== undefined) return head.lastPos;
       const connection = acquire();
       const row = connection.lastPos.get();
       release(connection);
@@ -266,27 +300,60 @@ function connect(path: string): Connection {
   }
 }
 
-class Snapshot implements JournalSnapshot {
-  readonly lastPos: number;
-  readonly blocksVersion: number;
-  readonly sealedSamples: number;
-  readonly #sealed: readonly SealedRange[];
-  readonly #connection: Connection;
-  readonly #schemas: SchemaCache;
-  readonly #release: () => void;
-  #isOpen = true;
+interface SnapshotPorts {
+  acquire(this: void): Connection;
+  release(this: void, connection: Connection): void;
+  readonly schemas: SchemaCache;
+  /** What is to be found when the database is asked; unless given it is asked at once. */
+  readonly head?: Head;
+}
 
-  constructor(connection: Connection, schemas: SchemaCache, release: () => void) {
-    this.#connection = connection;
-    this.#schemas = schemas;
-    this.#release = release;
+class Snapshot implements JournalSnapshot {
+  readonly head: Head;
+  readonly #ports: SnapshotPorts;
+  /** In a transaction; undefined as long as nothing was read. */
+  #open: Connection | undefined;
+  #isClosed = false;
+
+  constructor(ports: SnapshotPorts) {
+    this.#ports = ports;
+    this.head = ports.head ?? this.#begin().head;
+  }
+
+  get lastPos(): number {
+    return this.head.lastPos;
+  }
+
+  get blocksVersion(): number {
+    return this.head.blocksVersion;
+  }
+
+  get sealedSamples(): number {
+    return this.head.sealed.reduce((sum, { samples }) => sum + samples, 0);
+  }
+
+  get #sealed(): readonly SealedRange[] {
+    return this.head.sealed;
+  }
+
+  get #connection(): Connection {
+    if (this.#open !== undefined) return this.#open;
+    if (this.#isClosed) throw new TypeError('a snapshot is read after it was closed');
+    const { connection, head } = this.#begin();
+    const isSame = head.lastPos === this.lastPos && head.blocksVersion === this.blocksVersion;
+    // Ranges come with a block and go one by one without one.
+    if (!isSame || head.sealed.length !== this.head.sealed.length) throw new SnapshotMoved();
+    return connection;
+  }
+
+  /** Begins a transaction; the first read fixes what it sees. */
+  #begin(): { readonly connection: Connection; readonly head: Head } {
+    const connection = this.#ports.acquire();
     connection.begin.run();
-    // The first read fixes what the transaction sees.
-    this.lastPos = countOf(connection.lastPos.get(), 'pos');
-    this.blocksVersion = connection.blocks.version();
-    const sealed = connection.blocks.sealed();
-    this.#sealed = sealed;
-    this.sealedSamples = sealed.reduce((sum, { samples }) => sum + samples, 0);
+    this.#open = connection;
+    const lastPos = countOf(connection.lastPos.get(), 'pos');
+    const blocksVersion = connection.blocks.version();
+    return { connection, head: { lastPos, blocksVersion, sealed: connection.blocks.sealed() } };
   }
 
   deletedAgents(): readonly DeletedAgent[] {
@@ -356,7 +423,7 @@ class Snapshot implements JournalSnapshot {
   }
 
   schemaByHash(hash: string): HashedSchema | undefined {
-    const known = this.#schemas.get(hash);
+    const known = this.#ports.schemas.get(hash);
     if (known !== undefined) return known;
     const row = this.#connection.schemaByHash.get(Buffer.from(hash, 'hex'));
     return row === undefined ? undefined : this.#schema(hash, countOf(row, 'id'));
@@ -388,20 +455,22 @@ class Snapshot implements JournalSnapshot {
   }
 
   close(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#connection.commit.run();
-    this.#release();
+    this.#isClosed = true;
+    const connection = this.#open;
+    this.#open = undefined;
+    if (connection === undefined) return;
+    connection.commit.run();
+    this.#ports.release(connection);
   }
 
   #schema(hash: string, schemaId: number): HashedSchema {
-    const known = this.#schemas.get(hash);
+    const known = this.#ports.schemas.get(hash);
     if (known !== undefined) return known;
     const row = this.#connection.schema.get(schemaId);
     if (row === undefined)
       throw new AppError('STORAGE_UNAVAILABLE', `schema ${schemaId} is not in the journal`);
     // The permissive rules: the schema was judged by its origin's rules when it came.
-    return this.#schemas.intern(decodeSchema(blobOf(row, 'bytes'), 'collector'));
+    return this.#ports.schemas.intern(decodeSchema(blobOf(row, 'bytes'), 'collector'));
   }
 }
 

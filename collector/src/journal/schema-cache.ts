@@ -4,6 +4,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import {
   decodeSchema,
   hashSchema,
+  withoutBytes,
   type HashedSchema,
   type SchemaOrigin,
 } from '@rollcall/shared/protocol/schema.ts';
@@ -27,27 +28,31 @@ export class SchemaCache {
   /**
    * The schema with these canonical bytes. The hosts of a fleet declare the same ones: each is read once, by the rules of
    * its origin, and then known by its hash.
-   * @param bytes copied where they are kept
+   * @param bytes nothing is kept of them
    * @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED, as `decodeSchema`; RECORD_UNDECODABLE when an agent would make
    *   what the collector says of its host
    */
   decode(bytes: Buffer, origin: SchemaOrigin): HashedSchema {
     const known = this.get(hashSchema(bytes));
     if (known !== undefined && (origin === 'collector' || this.#ofAgents.has(known))) return known;
-    const decoded = decodeSchema(Buffer.from(bytes), origin);
+    const decoded = decodeSchema(bytes, origin);
     if (origin === 'agent') refuseForeignVoice(decoded);
     const schema = this.intern(decoded);
     if (origin === 'agent') this.#ofAgents.add(schema);
     return schema;
   }
 
-  /** The one object for this content: the one that is already there, or `schema` itself. */
+  /**
+   * The one object for this content. It has no bytes of its own: the collector's series of ten thousand hosts are described
+   * by a hundred MiB of them, which are written once and then never asked for.
+   */
   intern(schema: HashedSchema): HashedSchema {
     const known = this.get(schema.hash);
     if (known !== undefined) return known;
-    this.#byHash.set(schema.hash, new WeakRef(schema));
-    this.#gone.register(schema, schema.hash);
-    return schema;
+    const lean = withoutBytes(schema);
+    this.#byHash.set(lean.hash, new WeakRef(lean));
+    this.#gone.register(lean, lean.hash);
+    return lean;
   }
 }
 

@@ -7,6 +7,7 @@ import { decodeBootTimes } from './boot-time.ts';
 import { prepareBlockWrites, type BlockChange, type BlockWrites, type DeletedAgent } from './blocks.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
 import { JOURNAL_MIGRATIONS } from './migrations.ts';
+import type { JournalChanges } from './changes.ts';
 import { blobOf, countOf, numberOf, textOf } from './columns.ts';
 import type { SchemaCache } from './schema-cache.ts';
 import { prepareWrites, type Writes } from './sqlite-writes.ts';
@@ -45,6 +46,7 @@ export function openSqliteStore(options: {
   readonly path: string;
   readonly newStoreId: string;
   readonly schemas: SchemaCache;
+  readonly changes?: JournalChanges | undefined;
 }): JournalStore {
   return new SqliteStore(options);
 }
@@ -53,6 +55,7 @@ class SqliteStore implements JournalStore {
   readonly storeId: string;
   readonly #path: string;
   readonly #schemas: SchemaCache;
+  readonly #changes: JournalChanges | undefined;
   #database: Database;
   #reads: Reads;
   #writes: Writes;
@@ -62,8 +65,10 @@ class SqliteStore implements JournalStore {
     readonly path: string;
     readonly newStoreId: string;
     readonly schemas: SchemaCache;
+    readonly changes?: JournalChanges | undefined;
   }) {
     this.#path = options.path;
+    this.#changes = options.changes;
     this.#schemas = options.schemas;
     this.#database = openJournalDatabase(this.#path);
     const { connection } = this.#database;
@@ -122,9 +127,8 @@ class SqliteStore implements JournalStore {
     return new Map(rows.map((row) => [countOf(row, 'reason'), countOf(row, 'samples')]));
   }
 
-  // oxlint-disable-next-line typescript/require-await -- asynchronous at the border; see store.ts
-  async commit(batch: CommitBatch): Promise<void> {
-    this.#database.transaction(() => this.#writes.write(batch));
+  commit(batch: CommitBatch): Promise<void> {
+    return this.#change(() => this.#writes.write(batch));
   }
 
   samplesAfter(pos: number): ReturnType<JournalStore['samplesAfter']> {
@@ -135,23 +139,24 @@ class SqliteStore implements JournalStore {
     }));
   }
 
-  prune(olderThanMs: number, rows: number, keptAfterPos: number): PruneStep {
-    return this.#database.transaction(() => this.#writes.prune(olderThanMs, rows, keptAfterPos));
+  prune(olderThanMs: number, rows: number, keptAfterPos: number): Promise<PruneStep> {
+    return this.#change(() => this.#writes.prune(olderThanMs, rows, keptAfterPos));
   }
 
-  changeBlocks(change: BlockChange): void {
-    this.#database.transaction(() => this.#blocks.change(change));
+  changeBlocks(change: BlockChange): Promise<void> {
+    return this.#change(() => this.#blocks.change(change));
   }
 
-  deleteAgent(agent: DeletedAgent): void {
-    this.#database.transaction(() => this.#blocks.deleteAgent(agent));
+  deleteAgent(agent: DeletedAgent): Promise<void> {
+    return this.#change(() => this.#blocks.deleteAgent(agent));
   }
 
-  deleteSealed(rows: number, keptAfterPos: number): PruneStep {
-    return this.#database.transaction(() => this.#blocks.deleteSealed(rows, keptAfterPos));
+  deleteSealed(rows: number, keptAfterPos: number): Promise<PruneStep> {
+    return this.#change(() => this.#blocks.deleteSealed(rows, keptAfterPos));
   }
 
-  reopen(): void {
+  // oxlint-disable-next-line typescript/require-await -- asynchronous at the border; see store.ts
+  async reopen(): Promise<void> {
     try {
       this.#database.close();
     } catch {
@@ -162,7 +167,7 @@ class SqliteStore implements JournalStore {
       this.#reads = prepareReads(this.#database);
       this.#writes = prepareWrites(this.#database);
       this.#blocks = prepareBlockWrites(this.#database.connection);
-      this.#database.transaction(() => this.#writes.probe());
+      this.#transaction(() => this.#writes.probe());
     } catch (error) {
       throw new AppError('STORAGE_UNAVAILABLE', `write to ${this.#path}: ${describeError(error)}`, {
         cause: error,
@@ -171,8 +176,22 @@ class SqliteStore implements JournalStore {
     }
   }
 
-  close(): void {
+  // oxlint-disable-next-line typescript/require-await -- asynchronous at the border; see store.ts
+  async close(): Promise<void> {
     this.#database.close();
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- what fails rejects
+  async #change<T>(work: () => T): Promise<T> {
+    return this.#transaction(work);
+  }
+
+  #transaction<T>(work: () => T): T {
+    try {
+      return this.#database.transaction(work);
+    } finally {
+      this.#changes?.add();
+    }
   }
 
   #toSchemaNumber(row: Row): SchemaNumber {

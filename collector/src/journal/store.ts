@@ -1,6 +1,6 @@
 /**
- * What the journal asks of its database. A commit is asynchronous at this border, so that it may move to a worker where
- * fsync is slow; reads are small and synchronous.
+ * What the journal asks of its database. Whatever changes it is asynchronous at this border, because it takes place in a thread
+ * (threaded-store.ts); changes take place in the order in which they are asked for. Reads are small and synchronous.
  */
 import type { ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
@@ -75,7 +75,7 @@ export interface RejectRow {
   readonly text: string;
   readonly samples: number;
   readonly receivedMs: number;
-  readonly head: Buffer;
+  readonly head: Uint8Array;
 }
 
 /** A schema under its number in a lane. */
@@ -90,6 +90,12 @@ export interface SchemaNumber {
   readonly lastMs: number | undefined;
 }
 
+/** What the database keeps of a schema under its number. */
+export type DeclaredSchema = Omit<SchemaNumber, 'schema'> & {
+  readonly laneId: number;
+  readonly schema: Pick<HashedSchema, 'hash' | 'sampler'> & { readonly bytes: Uint8Array };
+};
+
 /** Everything that one commit writes, or nothing of it. */
 export interface CommitBatch {
   readonly marks: readonly LaneMark[];
@@ -99,7 +105,7 @@ export interface CommitBatch {
   readonly records: readonly RecordRow[];
   readonly gaps: readonly GapRow[];
   readonly rejects: readonly RejectRow[];
-  readonly schemas: readonly (SchemaNumber & { readonly laneId: number })[];
+  readonly schemas: readonly DeclaredSchema[];
 }
 
 export interface StoreTotals {
@@ -132,19 +138,20 @@ export interface JournalStore extends LaneLookup {
   /** Rows of samples that were stored after `pos`, for a commit that failed although it arrived. */
   samplesAfter(pos: number): readonly (RecordRow & { readonly agentId: string; readonly epochId: string })[];
   /** Deletes at most `rows` records older than `olderThanMs`, none after position `keptAfterPos`. */
-  prune(olderThanMs: number, rows: number, keptAfterPos: number): PruneStep;
+  prune(olderThanMs: number, rows: number, keptAfterPos: number): Promise<PruneStep>;
   /** Changes the catalogue of blocks in one transaction. */
-  changeBlocks(change: BlockChange): void;
+  changeBlocks(change: BlockChange): Promise<void>;
   /** Notes that the data of an agent is to go. */
-  deleteAgent(agent: DeletedAgent): void;
+  deleteAgent(agent: DeletedAgent): Promise<void>;
   /**
    * Deletes at most `rows` records that blocks have replaced, or whose agent was deleted. A range of sealed records waits
    * as a whole while one of them may lie after position `keptAfterPos`.
    */
-  deleteSealed(rows: number, keptAfterPos: number): PruneStep;
-  /** Opens the database anew and proves with a commit that it can be written. Throws while it cannot. */
-  reopen(): void;
-  close(): void;
+  deleteSealed(rows: number, keptAfterPos: number): Promise<PruneStep>;
+  /** Opens the database anew and proves with a commit that it can be written. Rejects while it cannot. */
+  reopen(): Promise<void>;
+  /** Resolves when everything that was asked for is done. */
+  close(): Promise<void>;
 }
 
 export interface PruneStep {

@@ -36,6 +36,19 @@ describe('the query log', () => {
     expect(log.slowest()).toHaveLength(1);
   });
 
+  it('says what it keeps of a query, for others to keep as well', async () => {
+    const clock = new FakeClock();
+    const log = new QueryLog(clock);
+    const finished = { isRange: false, endedMs: clock.wallMs(), samples: 0, error: null };
+    for (let durationMs = 2; durationMs < 52; durationMs++)
+      expect(log.note({ ...finished, text: 'slow', durationMs })).toBeDefined();
+    expect(log.note({ ...finished, text: 'quick', durationMs: 1 })).toBeUndefined();
+    expect(log.note({ ...finished, text: '\u001bslower', durationMs: 99 })?.text).toBe('slower');
+    // Nobody asked meanwhile, and all of them are too old.
+    await clock.advance(86_460_000);
+    expect(log.note({ ...finished, endedMs: clock.wallMs(), text: 'quick', durationMs: 1 })).toBeDefined();
+  });
+
   it('says why a query failed, hands the error on, and cuts and cleans long texts', async () => {
     const log = new QueryLog(new FakeClock());
     const failing = (reason: Error) =>

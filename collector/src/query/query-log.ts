@@ -5,7 +5,7 @@ import { cleanText } from '@rollcall/shared/lib/text.ts';
 
 /** A query that has ended. */
 export interface FinishedQuery {
-  /** Its text, cut and cleaned. */
+  /** Its text; of those that are kept, cut and cleaned. */
   readonly text: string;
   readonly isRange: boolean;
   /** When it ended, UTC milliseconds. */
@@ -20,6 +20,8 @@ export interface FinishedQuery {
 
 const KEPT_MAX = 50;
 const AGE_MS_MAX = 86_400_000;
+/** How often it forgets the oldest though nobody asks. */
+const LOOK_MS = 60_000;
 const TEXT_LENGTH_MAX = 1_000;
 
 /** May be used by several engines. */
@@ -27,6 +29,8 @@ export class QueryLog {
   readonly #clock: Clock;
   /** Slowest first. */
   #kept: FinishedQuery[] = [];
+  /** Nobody is too old before, on the monotonic clock. */
+  #nextLookMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -44,9 +48,17 @@ export class QueryLog {
     return watchQuery(query, work, { clock: this.#clock, note: (finished) => this.note(finished) });
   }
 
-  /** Takes in a query that has ended. */
-  note(query: FinishedQuery): void {
-    if (this.#isAmongSlowest(query.durationMs)) this.#keep(query);
+  /** Takes in a query that has ended, and gives it as it is kept; undefined when others were slower. */
+  note(query: FinishedQuery): FinishedQuery | undefined {
+    const nowMs = this.#clock.monoMs();
+    if (nowMs >= this.#nextLookMs) {
+      this.slowest();
+      this.#nextLookMs = nowMs + LOOK_MS;
+    }
+    if (!this.#isAmongSlowest(query.durationMs)) return undefined;
+    const kept = { ...query, text: cleanText(query.text.slice(0, TEXT_LENGTH_MAX), TEXT_LENGTH_MAX) };
+    this.#keep(kept);
+    return kept;
   }
 
   #isAmongSlowest(durationMs: number): boolean {
@@ -85,7 +97,7 @@ export async function watchQuery<T>(
     throw thrown;
   } finally {
     note({
-      text: cleanText(text.slice(0, TEXT_LENGTH_MAX), TEXT_LENGTH_MAX),
+      text,
       isRange,
       endedMs: clock.wallMs(),
       durationMs: clock.monoMs() - startMs,

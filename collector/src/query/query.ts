@@ -165,8 +165,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const timeoutMs = Math.min(run.timeoutMs ?? Infinity, limits.timeoutMs);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'query timed out in expression evaluation');
   const budget = new SampleBudget(limits.samplesMax, engine.pool);
-  const work = async (deadline: AbortSignal): Promise<QueryResult> => {
-    const both = AbortSignal.any([signal, deadline]);
+  const work = async (stop: AbortSignal): Promise<QueryResult> => {
     const notes = new Notes(run.text);
     const evaluation = createEvaluator(invariants, {
       startMs: run.grid.startMs,
@@ -177,18 +176,18 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
       budget,
       notes,
       steps: engine.steps,
-      pacer: new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: both }),
-      series: new SeriesSource({ storage: engine.storage, budget, signal: both }),
+      pacer: new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: stop }),
+      series: new SeriesSource({ storage: engine.storage, budget, signal: stop }),
     });
     try {
-      const value = await engine.gate.run(both, () => evaluateRoot(expr, run, evaluation));
+      const value = await engine.gate.run(stop, () => evaluateRoot(expr, run, evaluation));
       refuseManySeries(value, limits);
       return { value, warnings: notes.warnings, infos: notes.infos };
     } finally {
       budget.release();
     }
   };
-  const inTime = (): Promise<QueryResult> => withDeadline(clock, { timeoutMs, onTimeout }, work);
+  const inTime = (): Promise<QueryResult> => withDeadline(clock, { timeoutMs, onTimeout, signal }, work);
   const { text, isRange } = run;
   return engine.log?.watch({ text, isRange, samples: () => budget.loaded }, inTime) ?? inTime();
 }

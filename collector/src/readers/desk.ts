@@ -21,7 +21,7 @@ export interface DeskPorts {
   readonly places: PiecePlaces;
   /** Takes over the labels of hosts. */
   learn(this: void, hosts: readonly HostEntry[]): void;
-  /** Sends a message; the buffers in `moved` belong to the receiver afterwards. */
+  /** Sends a message, which wakes the collector; the buffers in `moved` belong to the receiver afterwards. */
   post(this: void, message: FromThread, moved?: readonly ArrayBuffer[]): void;
 }
 
@@ -64,16 +64,17 @@ export class Desk {
     this.#running.set(id, running);
     try {
       await this.#ports.storage.catchUp();
-      await this.#settle(id, question, running);
+      const isSaid = await this.#say(id, question, running);
+      if (!isSaid) this.#ports.post({ kind: 'settled', id });
     } catch (error) {
       this.#ports.post({ kind: 'failed', id, error: packError(error) });
     } finally {
       this.#running.delete(id);
-      this.#ports.post({ kind: 'settled', id });
     }
   }
 
-  async #settle(id: number, question: Question, running: Running): Promise<void> {
+  /** Says the whole answer. @returns false when somebody left before its end */
+  async #say(id: number, question: Question, running: Running): Promise<boolean> {
     const { engine, answers, post } = this.#ports;
     const { signal } = running.left;
     switch (question.kind) {
@@ -85,7 +86,7 @@ export class Desk {
             : await engine.range(question.text, question.options, signal);
         const labelsHash = question.kind === 'value-instant' ? question.labelsHash : undefined;
         post({ kind: 'value', id, result: packResult(result, labelsHash) });
-        return;
+        return true;
       }
       case 'instant':
         return this.#send(id, await answers.instant(question.text, question.options, signal), running);
@@ -110,29 +111,30 @@ export class Desk {
   /**
    * Sends pieces, each but the first when it is asked for, so that a slow client does not fill the memory of the collector.
    * One more is ready then.
+   * @returns false when somebody left before the last one
    */
-  async #send(id: number, { data, warnings, infos }: JsonAnswer, running: Running): Promise<void> {
+  async #send(id: number, { data, warnings, infos }: JsonAnswer, running: Running): Promise<boolean> {
     let asked: Promise<void> | undefined;
-    const send = async (draft: Draft, isLast: boolean): Promise<void> => {
+    const send = async (draft: Draft, isLast: boolean): Promise<boolean> => {
       await asked;
-      if (running.left.signal.aborted) return;
+      if (running.left.signal.aborted) return false;
       const isFirst = asked === undefined;
       asked = new Promise((resolve) => (running.more = resolve));
       const { piece, moved } = draft.finish();
       if (isFirst) this.#ports.post({ kind: 'first', id, warnings, infos, piece, isLast }, moved);
       else this.#ports.post({ kind: 'piece', id, piece, isLast }, moved);
+      return true;
     };
     let draft = new Draft(this.#ports.places);
     try {
       for await (const part of data) {
         const bytes = typeof part === 'string' ? ENCODER.encode(part) : part;
         for (let start = draft.add(bytes, 0); start < bytes.length; start = draft.add(bytes, start)) {
-          await send(draft, false);
-          if (running.left.signal.aborted) return;
+          if (!(await send(draft, false)) || running.left.signal.aborted) return false;
           draft = new Draft(this.#ports.places);
         }
       }
-      await send(draft, true);
+      return await send(draft, true);
     } finally {
       draft.discard();
     }

@@ -16,6 +16,8 @@ export interface ThreadSettings {
   /** Of this thread alone. */
   readonly pieces: SharedPieces;
   readonly journalFile: string;
+  /** Of a JournalChanges. */
+  readonly journalChanges: SharedArrayBuffer;
   /** Folder of the block files. */
   readonly blocksDir: string;
   readonly limits: QueryLimits;
@@ -82,7 +84,10 @@ export type ToThread =
   /** Nobody waits for the answer any more. */
   | { readonly kind: 'leave'; readonly id: number };
 
-/** What a thread says; it comes in lists, in order. */
+/**
+ * What a thread says, in order. A value, a failure and the last piece are the last word on a question: nothing of it is left
+ * in the thread then.
+ */
 export type FromThread =
   | { readonly kind: 'value'; readonly id: number; readonly result: PackedResult }
   /** The first piece of an answer. */
@@ -96,7 +101,7 @@ export type FromThread =
     }
   | { readonly kind: 'piece'; readonly id: number; readonly piece: Piece; readonly isLast: boolean }
   | { readonly kind: 'failed'; readonly id: number; readonly error: PlainError }
-  /** Nothing of the question is left in the thread; the last word on it, whatever came before. */
+  /** The last word on a question whose answer nobody waited for to its end. */
   | { readonly kind: 'settled'; readonly id: number }
   | { readonly kind: 'noted'; readonly query: FinishedQuery }
   /** A block file is damaged; reads go on without the part. */

@@ -172,20 +172,26 @@ export class Reader {
         this.#options.damaged(message.text, message.file);
         return;
       case 'settled':
-        this.#unsettled.get(message.id)?.cancel();
-        this.#unsettled.delete(message.id);
+        this.#settle(message.id);
         return;
       case 'failed':
+        this.#settle(message.id);
         this.#asked.get(message.id)?.reject(unpackError(message.error));
         return;
       case 'value':
       case 'first':
       case 'piece': {
+        if (message.kind === 'value' || message.isLast) this.#settle(message.id);
         const asked = this.#asked.get(message.id);
         if (asked !== undefined) asked.resolve(message);
         else if (message.kind !== 'value') freePiece(message.piece, this.#port.places);
       }
     }
+  }
+
+  #settle(id: number): void {
+    this.#unsettled.get(id)?.cancel();
+    this.#unsettled.delete(id);
   }
 
   #end(reason: Error | undefined): void {

@@ -380,7 +380,6 @@ describe('several threads', () => {
       id: 1,
       result: { value: { kind: 'scalar', timeMs: 0, value: 1 }, warnings: [], infos: [] },
     });
-    reply(0, { kind: 'settled', id: 1 });
     await first;
     const second = readers.engine.instant('1', { timeMs: 0 }, NEVER).catch(() => undefined);
     expect(started).toHaveLength(1);

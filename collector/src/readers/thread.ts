@@ -4,10 +4,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import { JournalChanges } from '../journal/changes.ts';
 import { openJournalReader } from '../journal/reader.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
 import { createAnswers } from '../query/answers.ts';
-import { watchQuery } from '../query/query-log.ts';
+import { QueryLog, watchQuery, type FinishedQuery } from '../query/query-log.ts';
 import { createQueryEngine } from '../query/query.ts';
 import { followElsewhere } from '../storage/open-reader.ts';
 import { openFollowingReader } from '../storage/open.ts';
@@ -21,20 +22,17 @@ const settings: ThreadSettings = workerData;
 // Linux counts this per thread; elsewhere it would be the whole collector that steps back.
 if (process.platform === 'linux') setPriority(settings.niceness);
 
-/** What was posted in this turn of the loop; each message of its own would wake the collector. */
-let posted: { readonly messages: FromThread[]; readonly moved: ArrayBuffer[] } | undefined;
-
 function post(message: FromThread, moved: readonly ArrayBuffer[] = []): void {
-  if (posted === undefined) {
-    posted = { messages: [], moved: [] };
-    void nextTurn().then(() => {
-      const { messages, moved: buffers } = posted ?? { messages: [], moved: [] };
-      posted = undefined;
-      port.postMessage(messages, buffers);
-    });
-  }
-  posted.messages.push(message);
-  posted.moved.push(...moved);
+  if (moved.length === 0) port.postMessage(message);
+  else port.postMessage(message, [...moved]);
+}
+
+/** Only what may be among the slowest of all threads is told. */
+const slowest = new QueryLog(systemClock);
+
+function note(query: FinishedQuery): void {
+  const kept = slowest.note(query);
+  if (kept !== undefined) post({ kind: 'noted', query: kept });
 }
 
 /** An hour is sealed ten minutes after its end: what is older than this stands in block files, which are cheap to read. */
@@ -43,7 +41,11 @@ const WINDOW_MS = 4_500_000;
 const identities = new Map<string, readonly (readonly [string, string])[]>();
 let identitiesVersion = 0;
 const own = openFollowingReader({
-  reader: openJournalReader({ path: settings.journalFile, schemas: new SchemaCache() }),
+  reader: openJournalReader({
+    path: settings.journalFile,
+    schemas: new SchemaCache(),
+    changes: new JournalChanges(settings.journalChanges),
+  }),
   identityOf: (agentId) => identities.get(agentId),
   identitiesVersion: () => identitiesVersion,
   clock: systemClock,
@@ -62,10 +64,7 @@ const engine = createQueryEngine({
   storage,
   clock: systemClock,
   limits: settings.limits,
-  log: {
-    watch: (query, work) =>
-      watchQuery(query, work, { clock: systemClock, note: (done) => post({ kind: 'noted', query: done }) }),
-  },
+  log: { watch: (query, work) => watchQuery(query, work, { clock: systemClock, note }) },
 });
 const answers = createAnswers({ engine, storage, extent: () => own.stats(), clock: systemClock });
 const places = new PiecePlaces(settings.pieces);

@@ -165,6 +165,27 @@ describe('withDeadline', () => {
     expect(reason).toMatchObject({ message: 'too late' });
   });
 
+  it('hands on what another signal says, before and during the work, and forgets it afterwards', async () => {
+    const clock = new FakeClock();
+    const left = new AbortController();
+    const options = { timeoutMs: 10, onTimeout, signal: left.signal };
+    const untilAborted = (signal: AbortSignal): Promise<unknown> =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason)));
+    const work = withDeadline(clock, options, untilAborted);
+    left.abort(new Error('the client left'));
+    expect(await work).toMatchObject({ message: 'the client left' });
+    const late = withDeadline(clock, options, (signal) => Promise.resolve(signal.reason));
+    expect(await late).toMatchObject({ message: 'the client left' });
+    const open = new AbortController();
+    let inner: AbortSignal | undefined;
+    await withDeadline(clock, { ...options, signal: open.signal }, (signal) => {
+      inner = signal;
+      return Promise.resolve();
+    });
+    open.abort();
+    expect([inner?.aborted, clock.timerCount]).toEqual([false, 0]);
+  });
+
   it('passes on the failure of the work', async () => {
     const clock = new FakeClock();
     const work = withDeadline(clock, { timeoutMs: 10, onTimeout }, async () => {

@@ -103,14 +103,19 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 
 /**
  * Settles like `work`, or rejects with `onTimeout()` when that takes longer than `timeoutMs`. The work itself is
- * told through the signal that it gets; whether it stops is up to it.
+ * told through the signal that it gets; whether it stops is up to it. The same signal tells it when `signal` is aborted.
  */
 export async function withDeadline<T>(
   clock: Clock,
-  options: { readonly timeoutMs: number; readonly onTimeout: () => Error },
+  options: { readonly timeoutMs: number; readonly onTimeout: () => Error; readonly signal?: AbortSignal },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  const { signal } = options;
+  // Not `AbortSignal.any`: what it makes is kept track of with weak references, which takes longer than a small query.
   const controller = new AbortController();
+  const follow = (): void => controller.abort(signal?.reason);
+  if (signal?.aborted) follow();
+  else signal?.addEventListener('abort', follow, { once: true });
   let timer: Timer | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = clock.setTimer(options.timeoutMs, () => {
@@ -123,6 +128,7 @@ export async function withDeadline<T>(
     return await Promise.race([work(controller.signal), deadline]);
   } finally {
     timer?.cancel();
+    signal?.removeEventListener('abort', follow);
   }
 }
 

@@ -71,36 +71,36 @@ export class FaultyStore implements JournalStore {
     return this.#store.samplesAfter(pos);
   }
 
-  prune(olderThanMs: number, rows: number, keptAfterPos: number): PruneStep {
+  async prune(olderThanMs: number, rows: number, keptAfterPos: number): Promise<PruneStep> {
     if (this.#isBroken) throw diskFull();
     return this.#store.prune(olderThanMs, rows, keptAfterPos);
   }
 
-  changeBlocks(change: BlockChange): void {
+  async changeBlocks(change: BlockChange): Promise<void> {
     const fault = this.#faults.shift();
     if (this.#isBroken || fault === 'lost') throw diskFull();
-    this.#store.changeBlocks(change);
+    await this.#store.changeBlocks(change);
     if (fault === 'arrived') throw diskFull();
   }
 
-  deleteAgent(agent: DeletedAgent): void {
+  async deleteAgent(agent: DeletedAgent): Promise<void> {
     if (this.#isBroken) throw diskFull();
-    this.#store.deleteAgent(agent);
+    await this.#store.deleteAgent(agent);
   }
 
-  deleteSealed(rows: number, keptAfterPos: number): PruneStep {
+  async deleteSealed(rows: number, keptAfterPos: number): Promise<PruneStep> {
     if (this.#isBroken) throw diskFull();
     this.deletions.push(rows);
     return this.#store.deleteSealed(rows, keptAfterPos);
   }
 
-  reopen(): void {
+  async reopen(): Promise<void> {
     if (this.#isBroken) throw diskFull();
-    this.#store.reopen();
+    await this.#store.reopen();
   }
 
-  close(): void {
-    this.#store.close();
+  close(): Promise<void> {
+    return this.#store.close();
   }
 }
 

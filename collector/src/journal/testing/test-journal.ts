@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { JournalChanges } from '../changes.ts';
 import type { Journal, JournalSession, SealableJournal } from '../journal.ts';
 import { openJournal } from '../open-journal.ts';
 import { SchemaCache } from '../schema-cache.ts';
@@ -12,6 +13,7 @@ export interface TestJournal {
   readonly journal: SealableJournal;
   readonly clock: FakeClock;
   readonly schemas: SchemaCache;
+  readonly changes: JournalChanges;
   readonly store: FaultyStore;
   /** Lets the open group be committed. */
   readonly commit: () => Promise<void>;
@@ -19,6 +21,7 @@ export interface TestJournal {
 
 export function openTestJournal(path = ':memory:', clock = new FakeClock()): TestJournal {
   const schemas = new SchemaCache();
+  const changes = new JournalChanges();
   const stores: FaultyStore[] = [];
   const journal = openJournal({
     path,
@@ -27,6 +30,7 @@ export function openTestJournal(path = ':memory:', clock = new FakeClock()): Tes
     randomBytes,
     yieldToLoop: nextTurn,
     schemas,
+    changes,
     wrapStore(store) {
       const faulty = new FaultyStore(store);
       stores.push(faulty);
@@ -35,7 +39,7 @@ export function openTestJournal(path = ':memory:', clock = new FakeClock()): Tes
   });
   const [store] = stores;
   if (store === undefined) throw new Error('the journal opened no store');
-  return { journal, clock, schemas, store, commit: () => clock.advance(50) };
+  return { journal, clock, schemas, changes, store, commit: () => clock.advance(50) };
 }
 
 export interface HeardSession {

@@ -14,7 +14,7 @@ import {
   type Journal,
   type PruneResult,
 } from '../../journal/journal.ts';
-import type { JournalReader, JournalSnapshot } from '../../journal/reader.ts';
+import { SnapshotMoved, type JournalReader, type JournalSnapshot } from '../../journal/reader.ts';
 import type { SchemaCache } from '../../journal/schema-cache.ts';
 import { Labels, METRIC_NAME } from '../labels.ts';
 import type {
@@ -31,6 +31,7 @@ import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SeriesCollector, type Column } from './collect.ts';
 import type { GrowingSeries } from './growing-series.ts';
+import { ColumnReads } from './column-reads.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
@@ -128,6 +129,7 @@ class Embedded implements EmbeddedStorage {
   readonly #window: RecentWindow;
   readonly #hasAgentsInWindow: boolean;
   readonly #recent: RecentColumns | undefined;
+  readonly #columnReads: ColumnReads | undefined;
   readonly #blocks: BlockSet | undefined;
   readonly #own: OwnSeriesWriter;
   readonly #stopListening: () => void;
@@ -151,6 +153,7 @@ class Embedded implements EmbeddedStorage {
       options.windowHosts === 'columns'
         ? new RecentColumns(this.#limits, options.clock, snapshot.lastPos)
         : undefined;
+    this.#columnReads = this.#recent && new ColumnReads(this.#recent);
     const own = catalogue.hosts.get(COLLECTOR_AGENT_ID);
     // Of a host that is left out nothing ever comes in.
     const newHostFromMs = this.#hasAgentsInWindow ? sealedToMs : Number.POSITIVE_INFINITY;
@@ -179,11 +182,7 @@ class Embedded implements EmbeddedStorage {
     if (request.matchers.length === 0) throw new AppError('BAD_REQUEST', 'select needs at least one matcher');
     if (request.fromMs > request.toMs) return [];
     const pace = this.#pace(signal);
-    return this.#onSnapshot(pace, async (source) => {
-      const collector = new SeriesCollector(request.samplesMax);
-      await this.#collect(request, collector, source);
-      return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
-    });
+    return this.#onSnapshot(pace, (source) => this.#selectIn(request, source));
   }
 
   async series(request: LabelsRequest, signal: AbortSignal): Promise<readonly Labels[]> {
@@ -277,14 +276,30 @@ class Embedded implements EmbeddedStorage {
     }
   }
 
-  /** Reads from all that is stored at this moment. */
+  /** Reads from all that is stored at this moment; `read` may be called twice. */
   async #onSnapshot<T>(pace: Pace, read: (source: ReadSource) => Promise<T>): Promise<T> {
-    const snapshot = this.#options.reader.snapshot();
-    const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;
+    const { reader } = this.#options;
     try {
-      return await read({ snapshot, view, pace });
+      return await this.#readFrom(reader.snapshot({ isLate: true }), pace, read);
+    } catch (error) {
+      if (!(error instanceof SnapshotMoved)) throw error;
+      return this.#readFrom(reader.snapshot(), pace, read);
+    }
+  }
+
+  async #readFrom<T>(
+    snapshot: JournalSnapshot,
+    pace: Pace,
+    read: (source: ReadSource) => Promise<T>,
+  ): Promise<T> {
+    try {
+      const view = this.#blocks?.view(snapshot) ?? NO_BLOCKS;
+      try {
+        return await read({ snapshot, view, pace });
+      } finally {
+        view.release();
+      }
     } finally {
-      view.release();
       snapshot.close();
     }
   }
@@ -294,14 +309,29 @@ class Embedded implements EmbeddedStorage {
     return new Pace({ clock, turnMs: this.#limits.turnMs, yieldToLoop, signal });
   }
 
-  async #collect(request: SelectRequest, collector: SeriesCollector, source: ReadSource): Promise<void> {
+  async #selectIn(request: SelectRequest, source: ReadSource): Promise<readonly Series[]> {
     const { view, pace } = source;
     const known = this.#hosts.known(request.matchers);
-    const inCatalogue = await this.#hosts.inCatalogue(known, pace);
+    const hosts = await this.#hosts.inCatalogue(known, pace);
     const parts = partsOf(view, request, coarsestFor(request.hints));
     const files = parts.flatMap((part) => part.files);
     const onlyInFiles = await this.#hosts.onlyIn(files, known, pace);
-    await this.#collectOf([...inCatalogue, ...onlyInFiles], { request, parts, collector, source });
+    const all = [...hosts, ...onlyInFiles];
+    const read = async (some: readonly FoundHost[], samplesBefore: number): Promise<readonly Series[]> => {
+      const collector = new SeriesCollector(request.samplesMax);
+      collector.count(samplesBefore);
+      await this.#collectOf(some, { request, parts, collector, source });
+      return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
+    };
+    if (this.#columnReads === undefined || parts.some(({ resolution }) => resolution !== 'raw'))
+      return read(all, 0);
+    const hasFiles = ({ fromMs, toMs }: TimeRange): boolean =>
+      files.some(({ row }) => row.firstMs <= toMs && row.lastMs >= fromMs);
+    const found = await this.#columnReads.select({ request, known, hosts, hasFiles }, pace);
+    if (found === undefined) return read(all, 0);
+    const rest = [...found.rest, ...onlyInFiles];
+    if (rest.length === 0) return found.series;
+    return mergedSeries(found.series, await read(rest, found.samples)) ?? read(all, 0);
   }
 
   /** Collects what fits of these hosts. */
@@ -426,6 +456,28 @@ async function finished(grown: Iterable<GrowingSeries>, pace: Pace): Promise<rea
     if (pace.isDue) await pace.rest();
   }
   return result;
+}
+
+/** Two lists in label order as one; undefined when a series is in both. */
+function mergedSeries(left: readonly Series[], right: readonly Series[]): readonly Series[] | undefined {
+  if (right.length === 0) return left;
+  const all: Series[] = [];
+  let next = 0;
+  for (const one of left) {
+    for (; next < right.length; next++) {
+      const other = right[next];
+      const order = other === undefined ? 1 : Labels.compare(other.labels, one.labels);
+      if (other === undefined || order > 0) break;
+      if (order === 0) return undefined;
+      all.push(other);
+    }
+    all.push(one);
+  }
+  for (; next < right.length; next++) {
+    const other = right[next];
+    if (other !== undefined) all.push(other);
+  }
+  return all;
 }
 
 function partsOf(view: BlockView, range: TimeRange, coarsest: BlockResolution): readonly ReadPart[] {

@@ -176,7 +176,7 @@ export function timelines(
 }
 
 /** Only the newest sample of each series matters; see SelectHints. */
-function isInstant(hints: SelectHints | undefined): boolean {
+export function isInstant(hints: SelectHints | undefined): boolean {
   return hints !== undefined && (hints.stepMs ?? 0) === 0 && hints.rangeMs === undefined;
 }
 

@@ -195,7 +195,7 @@ test('a host that was deleted is gone at once, and nothing of the others, wherev
     async act(store, mortal) {
       await store.seal(2 * HOUR_MS, BASE_MS);
       unknown.add(HOST);
-      store.journal.deleteAgent(HOST);
+      await store.journal.deleteAgent(HOST);
       await store.sealMortally(mortal, 2 * HOUR_MS, nowMs);
     },
     async check(store, isDone) {

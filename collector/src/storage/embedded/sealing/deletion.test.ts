@@ -36,7 +36,7 @@ test('its records and its samples in blocks go, those of the others stay', async
   await seal(HOUR_MS);
   const before = await read();
   expect(before.map(([instance]) => instance)).toEqual(['a', 'b']);
-  journal.deleteAgent(HOSTS[0]);
+  await journal.deleteAgent(HOSTS[0]);
   // Soon after it blocks stay as they are, in case more hosts are deleted.
   await seal(HOUR_MS, BASE_MS + 1);
   expect(await read()).toHaveLength(2);

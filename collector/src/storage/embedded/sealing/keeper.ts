@@ -96,7 +96,7 @@ export class BlockKeeper {
   async round(): Promise<void> {
     const { journal, workshop } = this.#options;
     const { signal } = this.#controller;
-    this.#expire();
+    await this.#expire();
     await journal.deleteSealed(signal);
     try {
       await this.#sealAll(signal);
@@ -116,7 +116,7 @@ export class BlockKeeper {
       const file = this.#fileName('raw');
       const result = await workshop.run({ kind: 'seal', file, windowMs, endMs }, signal);
       if (result.kind === 'idle') break;
-      journal.changeBlocks({ add: this.#dated(result.blocks), remove: [], seal: result.seal });
+      await journal.changeBlocks({ add: this.#dated(result.blocks), remove: [], seal: result.seal });
       await journal.deleteSealed(signal);
     }
     this.#sealedEndMs = endMs;
@@ -147,7 +147,7 @@ export class BlockKeeper {
         const task = { kind: 'merge' as const, window: job.window, inputs, outputs };
         const result = await workshop.run(task, signal);
         const blocks = result.kind === 'made' ? result.blocks : [];
-        journal.changeBlocks({ add: this.#dated(blocks), remove: job.replaced });
+        await journal.changeBlocks({ add: this.#dated(blocks), remove: job.replaced });
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== 'BLOCK_DAMAGED') throw error;
         // What is whole in them can still be read; as they are they stay until they are too old.
@@ -162,14 +162,14 @@ export class BlockKeeper {
   }
 
   /** Lets go what is too old or too much, and holds the journal while the disk is nearly full. */
-  #expire(): void {
+  async #expire(): Promise<void> {
     const { clock, disk, dir, journal, log } = this.#options;
     const { retention, reserveBytes } = this.#settings;
     const missing = reserveBytes - disk.space(dir).freeBytes;
     const rows = this.#rows();
     const remove = planExpiry(rows, clock.wallMs(), { retention, bytesToFree: Math.max(0, missing) });
     if (remove.length > 0) {
-      journal.changeBlocks({ add: [], remove });
+      await journal.changeBlocks({ add: [], remove });
       log.info('old samples were removed', { blocks: remove.length });
     }
     if (missing > 0) this.#sweep();

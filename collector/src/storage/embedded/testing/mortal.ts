@@ -59,9 +59,9 @@ export class Mortal {
   /** The part of the journal that the keeper uses. Death may come after a change as well, before it is told. */
   journal(journal: SealableJournal): Pick<SealableJournal, 'changeBlocks' | 'deleteSealed' | 'hold'> {
     return {
-      changeBlocks: (change) => {
+      changeBlocks: async (change) => {
         this.#step('change');
-        journal.changeBlocks(change);
+        await journal.changeBlocks(change);
         this.#step('changed');
       },
       deleteSealed: async (signal) => {

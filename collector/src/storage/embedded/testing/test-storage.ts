@@ -8,6 +8,7 @@ import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import type { SealableJournal } from '../../../journal/journal.ts';
 import { openJournal } from '../../../journal/open-journal.ts';
 import { openJournalReader, type JournalReader } from '../../../journal/reader.ts';
+import { JournalChanges } from '../../../journal/changes.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
 import { FaultyStore } from '../../../journal/testing/faulty-store.ts';
 import { BlockSet } from '../block-set.ts';
@@ -32,6 +33,7 @@ export interface TestStorage {
   readonly storage: EmbeddedStorage;
   readonly journal: SealableJournal;
   readonly reader: JournalReader;
+  readonly changes: JournalChanges;
   readonly store: FaultyStore;
   /** Folder of the block files. */
   readonly blocksDir: string;
@@ -58,6 +60,7 @@ export function openTestStorage(options: {
   const path = join(options.dir, 'journal.db');
   const clock = eagerClock(options.wallMs);
   const schemas = new SchemaCache();
+  const changes = new JournalChanges();
   const stores: FaultyStore[] = [];
   const journal = openJournal({
     path,
@@ -66,6 +69,7 @@ export function openTestStorage(options: {
     randomBytes,
     yieldToLoop: nextTurn,
     schemas,
+    changes,
     wrapStore(inner) {
       const faulty = new FaultyStore(inner);
       stores.push(faulty);
@@ -74,7 +78,7 @@ export function openTestStorage(options: {
   });
   const [store] = stores;
   if (store === undefined) throw new Error('the journal opened no store');
-  const reader = openJournalReader({ path, schemas });
+  const reader = openJournalReader({ path, schemas, changes });
   const dir = join(options.dir, 'blocks');
   const disk = options.disk ?? nodeDisk;
   const yieldToLoop = options.yieldToLoop ?? nextTurn;
@@ -109,7 +113,7 @@ export function openTestStorage(options: {
     await journal.close();
     reader.close();
   };
-  return { storage, journal, reader, store, blocksDir: dir, seal, sealMortally, close };
+  return { storage, journal, reader, changes, store, blocksDir: dir, seal, sealMortally, close };
 }
 
 function unexpectedDamage(text: string): void {
