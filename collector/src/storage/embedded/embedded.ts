@@ -33,7 +33,7 @@ import { SeriesCollector, type Column } from './collect.ts';
 import type { GrowingSeries } from './growing-series.ts';
 import { ColumnReads } from './column-reads.ts';
 import { HostBlocks } from './host-blocks.ts';
-import { filesIn, groupsIn } from './host-groups.ts';
+import { filesIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
 import { HostSearch } from './host-search.ts';
 import { JoinedTimes } from './joined-times.ts';
@@ -47,6 +47,7 @@ import { RecentColumns } from './recent-columns.ts';
 import { coarsestFor, segmentsOf } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { storeStats } from './stats.ts';
+import { SchemaLists, wantedGroups } from './stored-groups.ts';
 import { RecentWindow } from './window.ts';
 
 export interface EmbeddedOptions {
@@ -113,7 +114,12 @@ interface Collecting {
   readonly only?: ReadonlySet<string>;
 }
 
-const NO_BLOCKS: BlockView = { blocks: [], schemaOf: () => undefined, release: () => {} };
+const NO_BLOCKS: BlockView = {
+  blocks: [],
+  schemas: { schemaOf: () => undefined, lists: new SchemaLists() },
+  sources: () => [],
+  release: () => {},
+};
 
 class Embedded implements EmbeddedStorage {
   readonly capabilities = { isDurable: true, hasStaleMarkers: true };
@@ -338,13 +344,15 @@ class Embedded implements EmbeddedStorage {
     for (const found of hosts) {
       if (pace.isDue) await pace.rest();
       const { host } = found;
-      const groups = parts.map((part) => groupsIn(part.files, host.agentId, { view, range: part.read }));
+      const stored = parts.map((part) =>
+        part.sources.map((file) => file.hostGroups(host.agentId, view.schemas)),
+      );
       const samplers = new Set<string>();
       const look = (schema: Schema): void => {
         if (found.by.matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
       };
       eachSchemaIn(host, request, look);
-      for (const ofPart of groups) for (const { schema } of ofPart) look(schema);
+      for (const schemas of new Set(stored.flat().map((one) => one.schemas))) schemas.forEach(look);
       if (samplers.size === 0) continue;
       const columnsOf = (schema: Schema): Column[] => {
         const { indices, labels } = seriesOf(schema, found);
@@ -363,7 +371,7 @@ class Embedded implements EmbeddedStorage {
       const reading = { host, samplers, columnsOf, columns, request, collector, readings, pace };
       const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
       for (const [at, part] of parts.entries()) {
-        const wanted = (groups[at] ?? []).filter(({ schema }) => samplers.has(schema.sampler));
+        const wanted = wantedGroups(stored[at] ?? [], samplers, part.read);
         if (part.resolution === 'raw')
           await addSamples(reading, { range: part.range, groups: wanted, timelineOf });
         else await addRollupPart(reading, { part, groups: wanted });
@@ -395,7 +403,11 @@ class Embedded implements EmbeddedStorage {
         if (found === undefined) continue;
         const schemas = new Set<Schema>();
         eachSchemaIn(host, request, (schema) => schemas.add(schema));
-        for (const { schema } of groupsIn(files, host.agentId, { view, range: request })) schemas.add(schema);
+        for (const file of files) {
+          const { all } = file.hostGroups(host.agentId, view.schemas);
+          for (const { group, schema } of all)
+            if (group.firstMs <= request.toMs && group.lastMs >= request.fromMs) schemas.add(schema);
+        }
         for (const schema of schemas) {
           const indices = by.matching.series(schema, found.match);
           if (indices.length > 0) take(schema, indices, found);
@@ -474,7 +486,8 @@ function partsOf(view: BlockView, range: TimeRange, coarsest: BlockResolution): 
     const { resolution } = segment;
     const spanMs = resolution === 'raw' ? 0 : ROLLUP_MS[resolution];
     const read = { fromMs: segment.range.fromMs - spanMs, toMs: segment.range.toMs };
-    return { ...segment, read, files: filesIn(view, { resolution, range: read }) };
+    const files = filesIn(view, { resolution, range: read });
+    return { ...segment, read, files, sources: view.sources(files) };
   });
 }
 
