@@ -51,7 +51,7 @@ export function prepareWrites({ connection }: Database): Writes {
     write(batch) {
       for (const entry of batch.schemas) {
         const hash = Buffer.from(entry.schema.hash, 'hex');
-        // A fleet declares the same few again and again; their bytes have to be made first.
+        // A fleet declares the same few again and again.
         if (schemaId.get(hash) === undefined) schema.run(hash, entry.schema.bytes);
         number.run(
           entry.laneId,
