@@ -9,6 +9,9 @@ import {
   type SchemaOrigin,
 } from '@rollcall/shared/protocol/schema.ts';
 
+/** How the names of the samplers begin under which the collector stores its own series. */
+export const OWN_SAMPLER = 'own.';
+
 /**
  * Interns schemas. It holds them weakly: a schema stays as long as a lane, a query or the recent window uses it, so the
  * cache needs no bound of its own.
@@ -28,14 +31,14 @@ export class SchemaCache {
   /**
    * The schema with these canonical bytes. The hosts of a fleet declare the same ones: each is read once, by the rules of
    * its origin, and then known by its hash.
-   * @param bytes nothing is kept of them
+   * @param bytes copied where they are kept
    * @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED, as `decodeSchema`; RECORD_UNDECODABLE when an agent would make
    *   what the collector says of its host
    */
   decode(bytes: Buffer, origin: SchemaOrigin): HashedSchema {
     const known = this.get(hashSchema(bytes));
     if (known !== undefined && (origin === 'collector' || this.#ofAgents.has(known))) return known;
-    const decoded = decodeSchema(bytes, origin);
+    const decoded = decodeSchema(Buffer.from(bytes), origin);
     if (origin === 'agent') refuseForeignVoice(decoded);
     const schema = this.intern(decoded);
     if (origin === 'agent') this.#ofAgents.add(schema);
@@ -43,16 +46,16 @@ export class SchemaCache {
   }
 
   /**
-   * The one object for this content. It has no bytes of its own: the collector's series of ten thousand hosts are described
-   * by a hundred MiB of them, which are written once and then never asked for.
+   * The one object for this content. Of the collector's own ones it has no bytes: those of ten thousand hosts would be seventy
+   * MiB, written once and hardly asked for again. Those of agents are few, and asked for by each host that comes.
    */
   intern(schema: HashedSchema): HashedSchema {
     const known = this.get(schema.hash);
     if (known !== undefined) return known;
-    const lean = withoutBytes(schema);
-    this.#byHash.set(lean.hash, new WeakRef(lean));
-    this.#gone.register(lean, lean.hash);
-    return lean;
+    const kept = schema.sampler.startsWith(OWN_SAMPLER) ? withoutBytes(schema) : schema;
+    this.#byHash.set(kept.hash, new WeakRef(kept));
+    this.#gone.register(kept, kept.hash);
+    return kept;
   }
 }
 

@@ -10,6 +10,7 @@ import { decodeRecord, encodeRecord, RECORD_KIND } from '@rollcall/shared/protoc
 import { encodeSamples, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import { encodeSchemaBody, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import { COLLECTOR_AGENT_ID, type Journal, type JournalSession } from '../../journal/journal.ts';
+import { OWN_SAMPLER } from '../../journal/schema-cache.ts';
 import type { Labels } from '../labels.ts';
 import type { AppendResult, AppendSample, AppendSeries, RejectReason } from '../storage.ts';
 import { ownCode } from './block.ts';
@@ -208,9 +209,9 @@ export class OwnSeriesWriter {
     }
     const wallMs = Math.max(0, timesMs[0] ?? 0);
     const all = [...homeless.values()].map((one) => one.labels);
-    for (const packed of packSchemas(all, () => `own.${lane.nextNumber++}`)) {
+    for (const packed of packSchemas(all, () => `${OWN_SAMPLER}${lane.nextNumber++}`)) {
       const schema = this.#options.intern(packed.schema);
-      const number = Number(schema.sampler.slice('own.'.length));
+      const number = Number(schema.sampler.slice(OWN_SAMPLER.length));
       this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, packed.schema));
       lane.schemas.set(number, schema);
       for (const [index, { key }] of packed.labels.entries()) {
