@@ -199,6 +199,9 @@ export class Feed {
   }
 }
 
+/** For objects that were just made. By default it is 192 MiB on large machines, and never given back. */
+const NURSERY_MIB = 48;
+
 /** Starts real threads. */
 export function feedThreadStarter(
   settings: FeedSettings,
@@ -207,7 +210,7 @@ export function feedThreadStarter(
   return ({ message, ended }) => {
     const worker = new Worker(new URL('./thread.ts', import.meta.url), {
       workerData: settings,
-      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: NURSERY_MIB },
     });
     worker.unref();
     let failure: Error | undefined;

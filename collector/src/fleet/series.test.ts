@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { openState } from '../state/state.ts';
 import type { AppendSeries } from '../storage/storage.ts';
@@ -79,6 +80,25 @@ describe('FleetSeries', () => {
     const samples = batches.flat().flatMap((one) => one.samples);
     expect(samples).toHaveLength(401 * 7);
     expect(new Set(samples.map(({ timeMs }) => timeMs))).toEqual(new Set([clock.wallMs()]));
+  });
+
+  it('makes the next piece of a large fleet only when the store is done with one before', async () => {
+    const { series, hosts, draft, store } = setUp();
+    for (let i = 0; i < 900; i++) {
+      const hostId = i.toString(16).padStart(32, '0');
+      hosts.admit(hosts.insert({ id: hostId, ...draft, publicKey: randomBytes(32), hostName: `h${i}` }));
+    }
+    let waiting = 0;
+    const most: number[] = [];
+    store.append = async () => {
+      most.push(++waiting);
+      await nextTurn();
+      waiting--;
+    };
+    await series.write();
+    expect(most.length).toBeGreaterThan(3);
+    expect(Math.max(...most)).toBe(2);
+    expect(waiting).toBe(0);
   });
 
   it('says nothing about up while nothing is known', async () => {

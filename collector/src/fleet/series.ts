@@ -17,6 +17,8 @@ const STATES: readonly HostState[] = ['unknown', 'up', 'suspect', 'down', 'plann
 const HOST_KIND = 'server';
 /** Series of one append, of some hundred and fifty hosts: each append waits for a commit, and new ones are placed in one turn. */
 const SERIES_PER_APPEND = 1_400;
+/** Appends that wait for the store: one that is written and one that is next. */
+const PIECES_WAITING_MAX = 2;
 
 /** The labels of one host's series, made once. */
 interface HostSeries {
@@ -70,9 +72,12 @@ export class FleetSeries {
     try {
       const appended: Promise<unknown>[] = [];
       for (const piece of this.#round()) {
-        appended.push(append(piece));
-        // Told below, together with the others.
-        appended.at(-1)?.catch(() => undefined);
+        // All of a large fleet at once would wait for so long that the engine takes them for something to keep.
+        if (appended.length === PIECES_WAITING_MAX) await appended.shift();
+        const one = append(piece);
+        appended.push(one);
+        // Told above or below, when it is its turn.
+        one.catch(() => undefined);
         await yieldToLoop();
       }
       await Promise.all(appended);

@@ -68,4 +68,18 @@ describe('the hosts as alerting looks at them', () => {
     await clock.advance(500);
     expect(watched.list()[0]?.newestDataMs).toBe(5_000);
   });
+
+  it('are the same objects in the next list, but for those of which something came', async () => {
+    const { clock, watched, add, tick } = stage();
+    add('a');
+    add('b');
+    const before = watched.list();
+    tick('b', 5_000);
+    await clock.advance(500);
+    const after = watched.list();
+    expect(after).not.toBe(before);
+    expect(after[0]).toBe(before[0]);
+    expect(after[1]).toMatchObject({ id: 'b', newestDataMs: 5_000 });
+    expect(before[1]?.newestDataMs).toBeNull();
+  });
 });

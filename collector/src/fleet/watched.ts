@@ -53,12 +53,18 @@ export class WatchedHosts {
 
   #listNow(): readonly WatchedHost[] {
     const { hosts, presence, vitals } = this.#options;
-    return Array.from(presence.all(), ([id, state]) => ({
-      id,
-      name: hosts.get(id)?.name ?? id,
-      state,
-      sinceMs: presence.now(id).sinceMs,
-      newestDataMs: vitals.newestDataMs(id),
-    }));
+    const before = this.#last.list;
+    return Array.from(presence.all(), ([id, state], at) => {
+      const { sinceMs } = presence.now(id);
+      const newestDataMs = vitals.newestDataMs(id);
+      const known = before[at];
+      // Twice a second all of them anew, most of them as they were, would be garbage that has grown old.
+      const isSame =
+        known?.id === id &&
+        known.state === state &&
+        known.sinceMs === sinceMs &&
+        known.newestDataMs === newestDataMs;
+      return isSame ? known : { id, name: hosts.get(id)?.name ?? id, state, sinceMs, newestDataMs };
+    });
   }
 }

@@ -15,6 +15,14 @@ test('equal schemas become one object, different ones do not', () => {
   expect(cache.intern(other)).toBe(other);
 });
 
+test("the collector's own schemas are kept without their bytes, which are made when they are asked for", () => {
+  const schema = gaugeSchema('own.1', { load: [] });
+  const known = new SchemaCache().intern(schema);
+  expect(known.hash).toBe(schema.hash);
+  expect(known.bytes).toEqual(schema.bytes);
+  expect(known.bytes).not.toBe(known.bytes);
+});
+
 test('a schema is read once, however many hosts declare it', () => {
   const cache = new SchemaCache();
   const { bytes, hash } = gaugeSchema('cpu', { load: [] });

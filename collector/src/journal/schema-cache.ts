@@ -4,9 +4,13 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import {
   decodeSchema,
   hashSchema,
+  withoutBytes,
   type HashedSchema,
   type SchemaOrigin,
 } from '@rollcall/shared/protocol/schema.ts';
+
+/** How the names of the samplers begin under which the collector stores its own series. */
+export const OWN_SAMPLER = 'own.';
 
 /**
  * Interns schemas. It holds them weakly: a schema stays as long as a lane, a query or the recent window uses it, so the
@@ -41,13 +45,17 @@ export class SchemaCache {
     return schema;
   }
 
-  /** The one object for this content: the one that is already there, or `schema` itself. */
+  /**
+   * The one object for this content. Of the collector's own ones it has no bytes: those of ten thousand hosts would be seventy
+   * MiB, written once and hardly asked for again. Those of agents are few, and asked for by each host that comes.
+   */
   intern(schema: HashedSchema): HashedSchema {
     const known = this.get(schema.hash);
     if (known !== undefined) return known;
-    this.#byHash.set(schema.hash, new WeakRef(schema));
-    this.#gone.register(schema, schema.hash);
-    return schema;
+    const kept = schema.sampler.startsWith(OWN_SAMPLER) ? withoutBytes(schema) : schema;
+    this.#byHash.set(kept.hash, new WeakRef(kept));
+    this.#gone.register(kept, kept.hash);
+    return kept;
   }
 }
 

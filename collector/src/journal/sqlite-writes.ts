@@ -34,9 +34,8 @@ export function prepareWrites({ connection }: Database): Writes {
   const quarantine = connection.prepare(
     `UPDATE rejects SET head = NULL WHERE id <= (SELECT max(id) FROM rejects) - ? AND head IS NOT NULL`,
   );
-  const schema = connection.prepare(
-    `INSERT INTO schemas (hash, bytes) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING`,
-  );
+  const schema = connection.prepare(`INSERT INTO schemas (hash, bytes) VALUES (?, ?)`);
+  const schemaId = connection.prepare(`SELECT id FROM schemas WHERE hash = ?`);
   const number = connection.prepare(
     `INSERT INTO schema_numbers (lane, number, schema, sampler, declared_seq, first_ms, last_ms)
      VALUES (?, ?, (SELECT id FROM schemas WHERE hash = ?), ?, ?, ?, ?)
@@ -52,7 +51,12 @@ export function prepareWrites({ connection }: Database): Writes {
     write(batch) {
       for (const entry of batch.schemas) {
         const hash = Buffer.from(entry.schema.hash, 'hex');
-        schema.run(hash, entry.schema.bytes);
+        // A fleet declares the same few again and again; their bytes have to be made first.
+        if (schemaId.get(hash) === undefined) {
+          const { bytes } = entry.schema;
+          if (bytes === undefined) throw new TypeError(`schema ${entry.schema.hash} came without its bytes`);
+          schema.run(hash, bytes);
+        }
         number.run(
           entry.laneId,
           entry.number,

@@ -192,19 +192,24 @@ export class Readers implements Answers {
 /** What a thread may use besides the arrays of samples, which the limits on samples bound. */
 export interface ThreadMemory {
   readonly heapMiB: number;
+  /** Of it for objects that were just made, which the thread never gives back; undefined for what the engine thinks best. */
+  readonly nurseryMiB: number | undefined;
 }
 
 /** Starts real threads. */
 export function threadStarter(
   settings: Omit<ThreadSettings, 'pieces'>,
-  { heapMiB }: ThreadMemory,
+  { heapMiB, nurseryMiB }: ThreadMemory,
 ): StartThread {
   return ({ message, ended }: ThreadEvents): ThreadPort => {
     const pieces = sharedPieces();
     const workerData: ThreadSettings = { ...settings, pieces };
     const worker = new Worker(new URL('./thread.ts', import.meta.url), {
       workerData,
-      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
+      resourceLimits: {
+        maxOldGenerationSizeMb: heapMiB,
+        ...(nurseryMiB === undefined ? {} : { maxYoungGenerationSizeMb: nurseryMiB }),
+      },
     });
     // A thread that idles does not keep a collector from ending.
     worker.unref();

@@ -2,7 +2,6 @@
  * Ed25519 keys (RFC 8032) in the forms that the protocol uses: 32 raw bytes for public keys, 64 for signatures, and
  * the exact bytes that each signature covers. docs/protocol.md lists them.
  */
-import assert from 'node:assert/strict';
 import {
   createHash,
   createPrivateKey,
@@ -12,6 +11,7 @@ import {
   verify,
   type KeyObject,
 } from 'node:crypto';
+import { assert } from '../lib/assert.ts';
 import { AppError } from '../lib/errors.ts';
 
 /** A raw Ed25519 public key. */
@@ -185,7 +185,7 @@ function rawPublicKey(key: KeyObject): Buffer {
 
 /** Without fixed lengths the end of one part could pass for the start of the next. */
 function exactly(length: number, bytes: Uint8Array): Uint8Array {
-  assert.equal(bytes.length, length, 'length of a signed part');
+  assert(bytes.length === length, 'length of a signed part');
   return bytes;
 }
 

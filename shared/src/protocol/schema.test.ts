@@ -9,6 +9,7 @@ import {
   decodeSchema,
   decodeSchemaBody,
   encodeSchemaBody,
+  withoutBytes,
   type HashedSchema,
   type SchemaMetric,
 } from './schema.ts';
@@ -140,6 +141,21 @@ describe('decodeSchema', () => {
       fc.property(arbitrarySchema, (schema) => {
         expect(decodeSchema(Buffer.from(schema.bytes))).toEqual(schema);
       }),
+    );
+  });
+
+  it('takes nothing that would be encoded otherwise', () => {
+    const change = fc.record({ at: fc.nat(), byte: fc.integer({ min: 0, max: 255 }) });
+    fc.assert(
+      fc.property(arbitrarySchema, fc.array(change, { maxLength: 2 }), (schema, changes) => {
+        const bytes = Buffer.from(schema.bytes);
+        for (const { at, byte } of changes) bytes[at % bytes.length] = byte;
+        let again: Buffer = bytes;
+        // Bytes that are no schema are refused, which is another test's matter.
+        thrownCode(() => (again = withoutBytes(decodeSchema(bytes)).bytes));
+        expect(again).toEqual(bytes);
+      }),
+      { numRuns: 1_000 },
     );
   });
 

@@ -120,14 +120,47 @@ export function createSchema(
   const metrics = draft.metrics
     .map((metric) => ({ ...metric, series: metric.series.toSorted(compareSeries) }))
     .sort((left, right) => compareUtf8(left.name, right.name));
+  // Decoding what was just written checks every rule in the one place that knows them.
+  return decodeSchema(encodeSchema({ ...draft, metrics }), origin);
+}
+
+/** The canonical bytes of a schema whose content is in canonical order. */
+function encodeSchema({ sampler, intervalMs, metrics }: Omit<Schema, 'seriesCount'>): Buffer {
   const writer = new ByteWriter();
   writer.u8(FORMAT);
-  writer.text(draft.sampler);
-  writer.varint(draft.intervalMs);
+  writer.text(sampler);
+  writer.varint(intervalMs);
   writer.varint(metrics.length);
   for (const metric of metrics) writeMetric(writer, metric);
-  // Decoding what was just written checks every rule in the one place that knows them.
-  return decodeSchema(writer.copy(), origin);
+  return writer.copy();
+}
+
+/**
+ * The same schema for whoever keeps many and seldom needs their canonical bytes, which are as large as all else in them: it
+ * encodes them anew each time that they are asked for.
+ */
+export function withoutBytes(schema: HashedSchema): HashedSchema {
+  return new LeanSchema(schema);
+}
+
+class LeanSchema implements HashedSchema {
+  readonly sampler: string;
+  readonly intervalMs: number;
+  readonly metrics: readonly SchemaMetric[];
+  readonly seriesCount: number;
+  readonly hash: string;
+
+  constructor({ sampler, intervalMs, metrics, seriesCount, hash }: HashedSchema) {
+    this.sampler = sampler;
+    this.intervalMs = intervalMs;
+    this.metrics = metrics;
+    this.seriesCount = seriesCount;
+    this.hash = hash;
+  }
+
+  get bytes(): Buffer {
+    return encodeSchema(this);
+  }
 }
 
 /**

@@ -10,12 +10,13 @@ import { decodeRecord, encodeRecord, RECORD_KIND } from '@rollcall/shared/protoc
 import { encodeSamples, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import { encodeSchemaBody, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import { COLLECTOR_AGENT_ID, type Journal, type JournalSession } from '../../journal/journal.ts';
+import { OWN_SAMPLER } from '../../journal/schema-cache.ts';
 import type { Labels } from '../labels.ts';
-import type { AppendResult, AppendSeries, RejectReason } from '../storage.ts';
+import type { AppendResult, AppendSample, AppendSeries, RejectReason } from '../storage.ts';
 import { ownCode } from './block.ts';
 import { EMBEDDED_LIMITS } from './limits.ts';
 import { isStorable, packSchemas } from './own-schemas.ts';
-import { OwnSeriesTable, type OwnPlace } from './own-table.ts';
+import { OwnSeriesTable } from './own-table.ts';
 
 /** Times that a record can carry. */
 const TIME_MS_MAX = 2 ** 48 - 1;
@@ -29,11 +30,34 @@ export interface LastSample {
   readonly isStale: boolean;
 }
 
-interface Point {
-  /** Of its series in the table of the lane. */
-  readonly row: number;
-  readonly labels: Labels;
-  readonly sample: LastSample;
+/**
+ * Samples on their way into the lane, in columns: a rule over ten thousand hosts brings as many at once, and as objects they
+ * live for just so long that the engine takes them for something to keep.
+ */
+class Points {
+  /** Of their series in the table of the lane. */
+  readonly rows: number[] = [];
+  readonly labels: Labels[] = [];
+  readonly timesMs: number[] = [];
+  readonly values: number[] = [];
+  readonly stale: boolean[] = [];
+
+  get size(): number {
+    return this.rows.length;
+  }
+
+  add(row: number, labels: Labels, { timeMs, value, isStale = false }: AppendSample): void {
+    this.rows.push(row);
+    this.labels.push(labels);
+    this.timesMs.push(timeMs);
+    this.values.push(value);
+    this.stale.push(isStale);
+  }
+
+  /** Indices of points by their times, oldest first. */
+  byTime(): readonly (readonly [timeMs: number, indices: readonly number[]])[] {
+    return [...indicesBy(this.timesMs)].sort(([left], [right]) => left - right);
+  }
 }
 
 interface OwnLane {
@@ -101,7 +125,7 @@ export class OwnSeriesWriter {
 
   async #append(batch: readonly AppendSeries[]): Promise<AppendResult> {
     const lane = await this.#openLane();
-    const points: Point[] = [];
+    const points = new Points();
     let accepted = 0;
     const rejected: { labels: Labels; timeMs: number; reason: RejectReason }[] = [];
     try {
@@ -113,19 +137,18 @@ export class OwnSeriesWriter {
         if (unknown.length > 0) await this.#addSeries(lane, unknown);
         for (const [index, { labels, samples }] of part.entries()) {
           const row = known[index] ?? lane.series.row(labels.key);
-          for (const { timeMs, value, isStale = false } of samples) {
-            const sample = { timeMs, value, isStale };
-            const verdict = row === undefined ? 'invalid_labels' : judge(lane.series.last(row), sample);
+          for (const sample of samples) {
+            const verdict = row === undefined ? 'invalid_labels' : judge(lane.series, row, sample);
             if (verdict === 'same' || verdict === 'new') accepted++;
-            else rejected.push({ labels, timeMs, reason: verdict });
+            else rejected.push({ labels, timeMs: sample.timeMs, reason: verdict });
             if (verdict !== 'new' || row === undefined) continue;
             lane.series.setLast(row, sample);
-            points.push({ row, labels, sample });
+            points.add(row, labels, sample);
           }
         }
         if (part.length === SERIES_PER_TURN) await this.#options.yieldToLoop();
       }
-      if (points.length > 0) await this.#write(lane, points);
+      if (points.size > 0) await this.#write(lane, points);
     } catch (error) {
       // What the journal has of this lane is unknown now; a fresh one starts without doubt.
       this.#dropLane(lane);
@@ -157,12 +180,11 @@ export class OwnSeriesWriter {
     }
   }
 
-  async #write(lane: OwnLane, points: readonly Point[]): Promise<void> {
+  async #write(lane: OwnLane, points: Points): Promise<void> {
     await this.#place(lane, points);
-    const byTime = Map.groupBy(points, ({ sample }) => sample.timeMs);
     let values = 0;
-    for (const [timeMs, list] of [...byTime].sort(([left], [right]) => left - right)) {
-      for (const blocks of toBlocks(lane, list)) {
+    for (const [timeMs, indices] of points.byTime()) {
+      for (const blocks of toBlocks(lane, points, indices)) {
         // Not after the last one: its commit must find that somebody waits for it.
         if (values >= VALUES_PER_TURN) {
           await this.#options.yieldToLoop();
@@ -179,17 +201,18 @@ export class OwnSeriesWriter {
   }
 
   /** Gives new series a place, and writes the schemas for it, each in a turn of its own. */
-  async #place(lane: OwnLane, points: readonly Point[]): Promise<void> {
-    const homeless = new Map<string, Point>();
-    for (const point of points) {
-      if (lane.series.place(point.row) === undefined) homeless.set(point.labels.key, point);
+  async #place(lane: OwnLane, { rows, labels, timesMs }: Points): Promise<void> {
+    const homeless = new Map<string, { readonly row: number; readonly labels: Labels }>();
+    for (const [at, row] of rows.entries()) {
+      const one = labels[at];
+      if (one !== undefined && !lane.series.hasPlace(row)) homeless.set(one.key, { row, labels: one });
     }
-    const wallMs = Math.max(0, points[0]?.sample.timeMs ?? 0);
-    const all = [...homeless.values()].map(({ labels }) => labels);
-    for (const packed of packSchemas(all, () => `own.${lane.nextNumber++}`)) {
+    const wallMs = Math.max(0, timesMs[0] ?? 0);
+    const all = [...homeless.values()].map((one) => one.labels);
+    for (const packed of packSchemas(all, () => `${OWN_SAMPLER}${lane.nextNumber++}`)) {
       const schema = this.#options.intern(packed.schema);
-      const number = Number(schema.sampler.slice('own.'.length));
-      this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, schema));
+      const number = Number(schema.sampler.slice(OWN_SAMPLER.length));
+      this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, packed.schema));
       lane.schemas.set(number, schema);
       for (const [index, { key }] of packed.labels.entries()) {
         const row = homeless.get(key)?.row;
@@ -249,39 +272,33 @@ export class OwnSeriesWriter {
   }
 }
 
-/** Whether a sample is new, the same as the newest one, or not to be stored. */
-function judge(last: LastSample | undefined, sample: LastSample): RejectReason | 'new' | 'same' {
-  const { timeMs, value, isStale } = sample;
+/** Whether a sample is new, the same as the newest one of its series, or not to be stored. */
+function judge(series: OwnSeriesTable, row: number, sample: AppendSample): RejectReason | 'new' | 'same' {
+  const { timeMs, value, isStale = false } = sample;
   if (!Number.isInteger(timeMs) || timeMs < 0 || timeMs > TIME_MS_MAX) {
     throw new AppError(
       'BAD_REQUEST',
       `sample time ${timeMs} is not a whole number of milliseconds since 1970`,
     );
   }
-  if (last === undefined || timeMs > last.timeMs) return 'new';
+  const last = series.isBehind(row, timeMs) ? undefined : series.last(row);
+  if (last === undefined) return 'new';
   if (timeMs < last.timeMs) return 'out_of_order';
   const isSame = isStale === last.isStale && (isStale || Object.is(value, last.value));
   return isSame ? 'same' : 'duplicate_timestamp';
 }
 
-/** A value on its way into a block. */
-interface PlacedPoint extends OwnPlace {
-  readonly sample: LastSample;
-}
-
 /** Blocks for points of one time, in portions that fit in a record. */
 function* toBlocks(
   { series, schemas }: Pick<OwnLane, 'series' | 'schemas'>,
-  points: readonly Point[],
+  points: Points,
+  indices: readonly number[],
 ): Iterable<readonly ValuesBlock[]> {
-  const placed = points.map(({ row, sample }): PlacedPoint => {
-    const place = series.place(row);
-    if (place === undefined) throw new Error('a point has no place in a schema');
-    return { ...place, sample };
-  });
   let blocks: ValuesBlock[] = [];
   let count = 0;
-  for (const [number, list] of Map.groupBy(placed, (point) => point.number)) {
+  const numbers = indices.map((at) => series.numberOf(points.rows[at] ?? 0));
+  for (const [number, places] of indicesBy(numbers)) {
+    const list = places.map((place) => indices[place] ?? 0);
     const schema = schemas.get(number);
     if (schema === undefined) throw new Error(`lane has no schema ${number}`);
     const isFull =
@@ -291,27 +308,48 @@ function* toBlocks(
       blocks = [];
       count = 0;
     }
-    blocks.push(toBlock(number, schema, list));
+    blocks.push(toBlock(number, schema, { series, points, indices: list }));
     count += list.length;
   }
   if (blocks.length > 0) yield blocks;
 }
 
 /** A block for points of one schema. */
-function toBlock(schemaNumber: number, schema: HashedSchema, points: readonly PlacedPoint[]): ValuesBlock {
+function toBlock(
+  schemaNumber: number,
+  schema: HashedSchema,
+  {
+    series,
+    points,
+    indices,
+  }: { readonly series: OwnSeriesTable; readonly points: Points; readonly indices: readonly number[] },
+): ValuesBlock {
   const values = new Float64Array(schema.seriesCount);
   const present = new Uint8Array(schema.seriesCount);
   const errors: { index: number; code: number }[] = [];
-  for (const { index, sample } of points) {
-    const code = ownCode(sample.value, sample.isStale);
+  for (const at of indices) {
+    const index = series.indexOf(points.rows[at] ?? 0);
+    const value = points.values[at] ?? Number.NaN;
+    const code = ownCode(value, points.stale[at] === true);
     if (code === undefined) {
-      values[index] = sample.value;
+      values[index] = value;
       present[index] = 1;
     } else {
       errors.push({ index, code });
     }
   }
   return { kind: 'values', schemaNumber, schema, offsetMs: 0, values, present, errors };
+}
+
+/** Indices of equal numbers, in the order of their first ones. */
+function indicesBy(numbers: readonly number[]): ReadonlyMap<number, readonly number[]> {
+  const found = new Map<number, number[]>();
+  for (const [at, number] of numbers.entries()) {
+    const list = found.get(number);
+    if (list === undefined) found.set(number, [at]);
+    else list.push(at);
+  }
+  return found;
 }
 
 function samplesBody(blocks: readonly ValuesBlock[]): Buffer {

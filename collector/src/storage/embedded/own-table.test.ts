@@ -13,6 +13,9 @@ const places: fc.Arbitrary<OwnPlace> = fc.record({
   index: fc.integer({ min: 0, max: 65_535 }),
 });
 
+const placeOf = (table: OwnSeriesTable, row: number): OwnPlace | undefined =>
+  table.hasPlace(row) ? { number: table.numberOf(row), index: table.indexOf(row) } : undefined;
+
 it('keeps the newest sample and the place of each of very many series', () => {
   const series = fc.record({
     last: fc.option(samples, { nil: undefined }),
@@ -31,7 +34,7 @@ it('keeps the newest sample and the place of each of very many series', () => {
       }
       const found = list.map((_, i) => {
         const row = table.row(`series ${i}`) ?? -1;
-        return { last: table.last(row), place: table.place(row) };
+        return { last: table.last(row), place: placeOf(table, row) };
       });
       expect(found).toEqual(list.map(({ last, next, place }) => ({ last: next ?? last, place })));
       expect(table.size).toBe(list.length);
@@ -45,5 +48,19 @@ it('knows nothing of a series that was not added', () => {
   const table = new OwnSeriesTable();
   table.add('known', undefined);
   expect(table.row('unknown')).toBeUndefined();
-  expect([table.last(0), table.place(0), table.newestMs()]).toEqual([undefined, undefined, 0]);
+  expect([table.last(0), placeOf(table, 0), table.newestMs()]).toEqual([undefined, undefined, 0]);
+  expect(() => table.numberOf(0)).toThrow('no place');
+});
+
+it('knows whether a sample is newer than all of its series', () => {
+  const table = new OwnSeriesTable();
+  table.add('a', undefined);
+  table.add('b', { timeMs: 5_000, value: 1, isStale: true });
+  expect([0, 4_999, 5_000, 5_001].map((timeMs) => table.isBehind(0, timeMs))).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ]);
+  expect([4_999, 5_000, 5_001].map((timeMs) => table.isBehind(1, timeMs))).toEqual([false, false, true]);
 });

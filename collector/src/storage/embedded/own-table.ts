@@ -2,6 +2,7 @@
  * The series of a lane of the collector's own, in columns: a large fleet has hundreds of thousands of them, and as objects
  * they would be most of what the engine has to look at whenever it collects garbage.
  */
+import type { AppendSample } from '../storage.ts';
 import type { LastSample } from './own-series.ts';
 
 /** Where a series stands in its lane. */
@@ -50,16 +51,33 @@ export class OwnSeriesTable {
     return { timeMs, value: this.#values[row] ?? Number.NaN, isStale: this.#stale[row] === 1 };
   }
 
-  setLast(row: number, { timeMs, value, isStale }: LastSample): void {
+  /** Whether all samples of the series, if there are any, are older than the time. */
+  isBehind(row: number, timeMs: number): boolean {
+    const newestMs = this.#timesMs[row] ?? Number.NaN;
+    return Number.isNaN(newestMs) || newestMs < timeMs;
+  }
+
+  setLast(row: number, { timeMs, value, isStale = false }: AppendSample): void {
     this.#timesMs[row] = timeMs;
     this.#values[row] = value;
     this.#stale[row] = isStale ? 1 : 0;
   }
 
-  /** Undefined until the first sample is on its way. */
-  place(row: number): OwnPlace | undefined {
+  /** False until the first sample is on its way. */
+  hasPlace(row: number): boolean {
+    return (this.#numbers[row] ?? NOWHERE) !== NOWHERE;
+  }
+
+  /** Number of its schema in the lane. @throws Error while it has no place */
+  numberOf(row: number): number {
     const number = this.#numbers[row] ?? NOWHERE;
-    return number === NOWHERE ? undefined : { number, index: this.#indexes[row] ?? 0 };
+    if (number === NOWHERE) throw new Error('a point has no place in a schema');
+    return number;
+  }
+
+  /** Its place in the schema. */
+  indexOf(row: number): number {
+    return this.#indexes[row] ?? 0;
   }
 
   setPlace(row: number, { number, index }: OwnPlace): void {

@@ -7,6 +7,9 @@ import { AppError, describeError, isErrorCode } from '@rollcall/shared/lib/error
 import type { Task, TaskResult, Workshop } from './tasks.ts';
 import { threadAnswerSchema, type ThreadPlace } from './thread-messages.ts';
 
+/** For the same reasons as those of threads that answer queries. */
+const HEAP_LIMITS = { maxOldGenerationSizeMb: 1_792, maxYoungGenerationSizeMb: 48 };
+
 export function threadWorkshop(place: ThreadPlace): Workshop {
   return new ThreadWorkshop(place);
 }
@@ -23,6 +26,7 @@ class ThreadWorkshop implements Workshop {
     if (signal.aborted) throw stopped();
     const worker = (this.#worker ??= new Worker(new URL('./thread.ts', import.meta.url), {
       workerData: this.#place,
+      resourceLimits: HEAP_LIMITS,
     }));
     let isWhole = false;
     try {
