@@ -12,7 +12,11 @@ import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { decodeRecord } from '@rollcall/shared/protocol/record.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { ALERTING_LIMITS } from '../collector/src/alerting/limits.ts';
 import { GroupEvaluator } from '../collector/src/alerting/rule-files/group.ts';
+import { indexHosts, observeExpression } from '../collector/src/alerting/rules/observe.ts';
+import { pacedByHold } from '../collector/src/alerting/rules/schedule.ts';
+import { stockRules } from '../collector/src/alerting/rules/stock.ts';
 import { readStockRules } from '../collector/src/alerting/stock-rules/stock-rules.ts';
 import type { JournalSession } from '../collector/src/journal/journal.ts';
 import { openJournal } from '../collector/src/journal/open-journal.ts';
@@ -188,16 +192,17 @@ async function evaluate({
 }): Promise<GroupCost[]> {
   const engine = createQueryEngine({ storage: reading, clock: systemClock });
   const never = new AbortController().signal;
+  const query = async (expression: string, timeMs: number) => {
+    await reading.catchUp();
+    const { value } = await engine.instant(expression, { timeMs }, never);
+    return value.kind === 'vector' ? value.samples : [];
+  };
   const groups = readStockRules(nodeDisk).flatMap(({ name, groups: ofFile }) =>
     ofFile.map((group) => ({
       name: `${name} ${group.name}`,
       group,
       evaluator: new GroupEvaluator(group, {
-        async query(expression, timeMs) {
-          await reading.catchUp();
-          const { value } = await engine.instant(expression, { timeMs }, never);
-          return value.kind === 'vector' ? value.samples : [];
-        },
+        query,
         append: async (series) => void (await writing.append(series)),
       }),
     })),
@@ -217,6 +222,22 @@ async function evaluate({
     });
     const { intervalMs = 60_000 } = group;
     costs.push({ group: name, rules: group.rules.length, intervalMs, cpuMs, share: cpuMs / intervalMs });
+  }
+  for (const rule of stockRules()) {
+    if (rule.source !== 'expression' || !rule.id.includes(only)) continue;
+    const hosts = indexHosts([]);
+    const observe = async (nowMs: number): Promise<void> =>
+      void (await observeExpression(rule, {
+        hosts,
+        instances: [],
+        nowMs,
+        limits: ALERTING_LIMITS,
+        query: (expression) => query(expression, nowMs),
+      }));
+    await observe(endMs);
+    const cpuMs = await cpuMsOf(() => observe(endMs + 1_000));
+    const intervalMs = pacedByHold(rule, ALERTING_LIMITS)?.intervalMs ?? ALERTING_LIMITS.evaluationIntervalMs;
+    costs.push({ group: `settings ${rule.id}`, rules: 1, intervalMs, cpuMs, share: cpuMs / intervalMs });
   }
   return costs;
 }

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
-import { inAscii, withoutFacades, withTlsOnDemand } from './agent.ts';
+import { builtAgent, inAscii, withoutFacades, withoutHttp } from './agent.ts';
 
 it('takes single names out of the modules of Node.js', () => {
   const code = [
@@ -26,18 +27,33 @@ it('writes letters outside of ASCII as escapes that mean the same', async () => 
   expect(module).toMatchObject({ all: ['ü…\u{1F600}', true, 'µ1'] });
 });
 
-it('loads TLS when it is used', () => {
-  const code = 'const https = __require("https");\nconst tls = __require("tls");';
-  const loaded: string[] = [];
-  const load = (name: string) => {
-    loaded.push(name);
-    return { request: 'https.request', connect: (options: string) => `connected ${options}` };
-  };
-  // oxlint-disable-next-line typescript/no-implied-eval -- the code under test is text
-  const use = new Function('__require', `${withTlsOnDemand(code)}\nreturn { https, tls };`);
-  const used: unknown = use(load);
-  expect(loaded).toEqual([]);
-  expect(used).toMatchObject({ https: { request: 'https.request' } });
-  expect(new Set(loaded)).toEqual(new Set(['https']));
-  expect(() => withTlsOnDemand('const other = 1;')).toThrow('the agent has no line const https');
+it('takes HTTP out of the WebSocket library', () => {
+  const code = 'const { websocketMask, websocketUnmask } = __require("http");';
+  expect(withoutHttp(`a\n${code}\nb`)).toBe(
+    'a\nconst websocketMask = undefined, websocketUnmask = undefined;\nb',
+  );
+  expect(() => withoutHttp('const other = 1;')).toThrow('the agent has no line const { websocketMask');
+});
+
+/** Says what of Node.js was loaded when the program ends. */
+const WATCHER = `process.on('exit', () => process.stdout.write('\\n' + process.moduleLoadList.join('\\n')));`;
+
+it('loads no more of Node.js than it needs all day', { timeout: 90_000 }, () => {
+  const watcher = `data:text/javascript,${encodeURIComponent(WATCHER)}`;
+  const output = execFileSync(process.execPath, ['--import', watcher, builtAgent(), '--version'], {
+    encoding: 'utf8',
+  });
+  const loaded = output.split('\n').map((line) => line.replace('NativeModule ', ''));
+  expect(loaded).toEqual(expect.arrayContaining(['net', 'crypto', 'zlib']));
+  const unwanted = [
+    'http',
+    '_http_client',
+    'https',
+    'tls',
+    'http2',
+    'assert',
+    'perf_hooks',
+    'worker_threads',
+  ];
+  expect(loaded.filter((name) => unwanted.includes(name))).toEqual([]);
 });

@@ -9,21 +9,12 @@ import { join, resolve } from 'node:path';
 const ROOT = resolve(import.meta.dirname, '..');
 const DIST = join(ROOT, 'agent/dist');
 const PROGRAM = join(DIST, 'rollcall-agent.mjs');
+const CONFIG = join(ROOT, 'deploy/rolldown.config.ts');
 const BUILD_MS_MAX = 60_000;
 /** Stands in the file that holds the WebSocket library. */
 const WEB_SOCKET = '// node_modules/ws/';
-/** Where that library loads TLS, and what it then uses. */
-const TLS_LOADS = [
-  [
-    'const https = __require("https");',
-    'const https = { get request() { return __require("https").request; } };',
-  ],
-  [
-    'const tls = __require("tls");',
-    'const tls = { connect: (options) => __require("tls").connect(options) };',
-  ],
-] as const;
-
+/** Where that library asks HTTP for two functions that a later Node.js may have, and does without when there are none. */
+const HTTP_LOAD = 'const { websocketMask, websocketUnmask } = __require("http");';
 /**
  * The agent's program, an absolute path. Builds it first when it is not up to date.
  * @throws Error when the build fails; what is wrong stands on standard error
@@ -31,26 +22,16 @@ const TLS_LOADS = [
 export function builtAgent(): string {
   if (existsSync(PROGRAM) && statSync(PROGRAM).mtimeMs > Math.max(...sources().map(modifiedMs)))
     return PROGRAM;
-  const entries = ['agent/bin/rollcall-agent.mjs', 'agent/src/inventory/child.ts'];
   const result = spawnSync(
     process.execPath,
-    [
-      join(ROOT, 'node_modules/rolldown/bin/cli.mjs'),
-      ...entries,
-      `--dir=${DIST}`,
-      '--platform=node',
-      '--format=esm',
-      '--no-comments',
-      '--entryFileNames=[name].mjs',
-      '--chunkFileNames=[name].mjs',
-    ],
+    [join(ROOT, 'node_modules/rolldown/bin/cli.mjs'), '--config', CONFIG],
     { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'], timeout: BUILD_MS_MAX },
   );
   if (result.status !== 0) throw new Error('the agent could not be built; run "npm ci" and try again');
   for (const name of readdirSync(DIST)) {
     const path = join(DIST, name);
     const code = inAscii(withoutFacades(readFileSync(path, 'utf8')));
-    writeFileSync(path, code.includes(WEB_SOCKET) ? withTlsOnDemand(code) : code);
+    writeFileSync(path, code.includes(WEB_SOCKET) ? withoutHttp(code) : code);
   }
   return PROGRAM;
 }
@@ -74,14 +55,12 @@ export function withoutFacades(code: string): string {
 }
 
 /**
- * The same program, in which the WebSocket library loads TLS when it connects with it: 3 MiB for agents that do not.
+ * The same program, in which the WebSocket library does not load HTTP, which is 1.5 MiB and used for nothing.
  * @throws Error when the library does not load it where it did: look what it does now
  */
-export function withTlsOnDemand(code: string): string {
-  return TLS_LOADS.reduce((result, [load, onDemand]) => {
-    if (!result.includes(load)) throw new Error(`the agent has no line ${load} any more`);
-    return result.replace(load, onDemand);
-  }, code);
+export function withoutHttp(code: string): string {
+  if (!code.includes(HTTP_LOAD)) throw new Error(`the agent has no line ${HTTP_LOAD} any more`);
+  return code.replace(HTTP_LOAD, 'const websocketMask = undefined, websocketUnmask = undefined;');
 }
 
 /**
@@ -110,9 +89,8 @@ function sources(): readonly string[] {
   const files = ['agent/src', 'agent/bin', 'shared/src'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }),
   );
-  return files
-    .filter((entry) => entry.isFile() && /\.m?[jt]s$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name));
+  const code = files.filter((entry) => entry.isFile() && /\.m?[jt]s$/.test(entry.name));
+  return [import.meta.filename, CONFIG, ...code.map((entry) => join(entry.parentPath, entry.name))];
 }
 
 function modifiedMs(path: string): number {

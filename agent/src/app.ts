@@ -1,9 +1,17 @@
 /** Puts the agent together: the only file that names the concrete parts. */
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { background } from '@rollcall/shared/lib/background.ts';
 import { sleep, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
-import type { Logger } from '@rollcall/shared/lib/log.ts';
+import type { Logger, LogLevel } from '@rollcall/shared/lib/log.ts';
+import {
+  settingsInForce,
+  type LocalSettings,
+  type SettingsInForce,
+  type ShownSetting,
+} from './config/in-force.ts';
+import { RemoteConfig, type ConfigStore } from './config/remote-config.ts';
 import type { Host } from './host/host.ts';
 import { LocalHost, MACHINE_ROOTS } from './host/local-host.ts';
 import { CHECKOUT_CHILD } from './inventory/collect.ts';
@@ -42,6 +50,8 @@ export interface SamplingOptions {
   readonly textfileDir?: string | undefined;
   /** Is shown the processes; nobody is without it. */
   readonly watch?: ProcessWatch | undefined;
+  /** Names of samplers that do not run. @default none */
+  readonly disabledSamplers?: readonly string[];
   /** The name of the one sampler that runs; all without it. */
   readonly only?: string;
 }
@@ -56,12 +66,23 @@ export function createWatch(clock: Clock, excludedSections: readonly string[]): 
 
 /** Takes the readings that are sent; `show` prints them. */
 export function createTicks(options: SamplingOptions): TickTaker {
-  const { clock, host, facts, intervalMs, slowIntervalMs = intervalMs, only, watch } = options;
+  const {
+    clock,
+    host,
+    facts,
+    intervalMs,
+    slowIntervalMs = intervalMs,
+    only,
+    watch,
+    disabledSamplers,
+  } = options;
   const agent = { version: facts.agentVersion, arch: facts.os.arch, os: facts.os.platform };
   const mountTimeoutMs = samplerTimeoutMs(intervalMs) * MOUNT_TIMEOUT_RATIO;
   const textfileDir = options.textfileDir === undefined ? undefined : resolve(options.textfileDir);
   const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs, textfileDir, watch });
-  const chosen = samplers.filter(({ name }) => only === undefined || name === only);
+  const chosen = samplers.filter(({ name }) =>
+    only === undefined ? disabledSamplers?.includes(name) !== true : name === only,
+  );
   return new TickTaker({ clock, host, samplers: chosen, intervalMs, slowIntervalMs });
 }
 
@@ -79,7 +100,11 @@ export interface AppOptions {
   readonly facts: MachineFacts;
   readonly identity: IdentityStore;
   readonly dial: Dial;
-  readonly intervalMs: number;
+  /** As they are set on this machine. */
+  readonly local: LocalSettings;
+  /** Where settings of the collector are kept, and whether any are taken. */
+  readonly remote: { readonly isAllowed: boolean; readonly store: ConfigStore };
+  readonly setLogLevel: (level: LogLevel) => void;
   /** Least time between readings of slow samplers. */
   readonly slowIntervalMs: number;
   /** Folder of text files with metrics of others, undefined for none. */
@@ -99,6 +124,8 @@ export interface AppStatus {
   readonly spool: SpoolStats;
   /** The busiest programs of the last minutes, the newest last. */
   readonly processes: readonly DatedSnapshot[];
+  /** What holds of the settings that a collector may change. */
+  readonly settings: readonly ShownSetting[];
 }
 
 /** An agent that samples and sends from `start` to `stop`; each is called once. */
@@ -116,14 +143,13 @@ export interface App {
  * @throws AppError DATA_DIR_UNUSABLE when another agent uses the folder
  */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { clock, log, facts, intervalMs, slowIntervalMs, textfileDir } = options;
+  const { clock, log, facts, identity, slowIntervalMs, textfileDir } = options;
   const lock = await lockDir(options.spool.dataDir);
   const opened = openSpool(options);
   const { spool } = opened;
   const host = new LocalHost(MACHINE_ROOTS);
   const { excludedSections } = options;
   const watch = createWatch(clock, excludedSections);
-  const ticks = createTicks({ clock, host, facts, intervalMs, slowIntervalMs, textfileDir, watch });
   const snapshots = (): readonly DatedSnapshot[] => watch?.snapshots ?? [];
   const vitals = new NewestVitals();
   const report = new ProcessReport({
@@ -131,7 +157,41 @@ export async function createApp(options: AppOptions): Promise<App> {
     cpuCount: availableParallelism(),
     append: (event) => noteEvent(spool, clock, event),
   });
-  const scheduler = new Scheduler({ clock, log, ticks: observed(ticks, vitals, report), spool, intervalMs });
+  const sampling = ({ intervalMs, disabledSamplers }: SettingsInForce) => {
+    const ticks = createTicks({
+      clock,
+      host,
+      facts,
+      intervalMs,
+      slowIntervalMs,
+      textfileDir,
+      watch,
+      disabledSamplers,
+    });
+    return { ticks: observed(ticks, vitals, report), intervalMs };
+  };
+  let isStopping = false;
+  let retuned: Promise<void> = Promise.resolve();
+  const remote: RemoteConfig = new RemoteConfig({
+    clock,
+    log,
+    ...identity.identity,
+    ...options.remote,
+    ticks: () => scheduler.counts(),
+    note: (answer) => noteEvent(spool, clock, { kind: 'config', answer }),
+    apply() {
+      const before = inForce;
+      inForce = currentSettings(options.local, remote);
+      options.setLogLevel(inForce.logLevel);
+      if (isSamplingAlike(before, inForce)) return;
+      const wanted = inForce;
+      retuned = retuned.then(() => (isStopping ? undefined : scheduler.retune(sampling(wanted))));
+      background(log, 'retune', retuned);
+    },
+  });
+  let inForce = currentSettings(options.local, remote);
+  options.setLogLevel(inForce.logLevel);
+  const scheduler = new Scheduler({ clock, log, spool, ...sampling(inForce) });
   const inventory = new Inventory({ clock, log, command: CHECKOUT_CHILD, excludedSections });
   const uplink = new Uplink({
     ...options,
@@ -139,6 +199,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     inventory,
     gatherMs: GATHER_MS,
     vitals: () => vitals.current(),
+    settings: remote,
   });
   return {
     start() {
@@ -148,6 +209,9 @@ export async function createApp(options: AppOptions): Promise<App> {
       inventory.start();
     },
     async stop() {
+      isStopping = true;
+      remote.stop();
+      await retuned;
       await Promise.all([inventory.stop(), scheduler.stop()]);
       noteStop(spool, clock);
       // What is not safe yet would not be sent.
@@ -158,9 +222,32 @@ export async function createApp(options: AppOptions): Promise<App> {
       host.close();
       lock.release();
     },
-    status: () => ({ uplink: uplink.stats(), spool: spool.stats(), processes: snapshots() }),
+    status: () => ({
+      uplink: uplink.stats(),
+      spool: spool.stats(),
+      processes: snapshots(),
+      settings: inForce.shown,
+    }),
     hungCalls: () => host.pendingCalls,
   };
+}
+
+/** What holds now, and who set it. */
+function currentSettings(
+  local: LocalSettings,
+  { version, trialVersion, settings }: Pick<RemoteConfig, 'version' | 'trialVersion' | 'settings'>,
+): SettingsInForce {
+  const name =
+    trialVersion === undefined
+      ? `collector, version ${version ?? 0}`
+      : `collector, version ${trialVersion}, on trial`;
+  return settingsInForce(local, { settings, name });
+}
+
+function isSamplingAlike(left: SettingsInForce, right: SettingsInForce): boolean {
+  return (
+    left.intervalMs === right.intervalMs && left.disabledSamplers.join() === right.disabledSamplers.join()
+  );
 }
 
 /** Takes the same ticks, of which the vitals are kept, and what the machine is busy with is told. */

@@ -48,7 +48,7 @@ async function runCommand(line: CommandLine): Promise<number> {
   const isJson = line.switches.has('json');
   switch (line.command) {
     case 'run':
-      await run(config, machineFacts(config.hostName), terminal);
+      while ((await run(config, machineFacts(config.hostName), terminal)) === 'enrolled') startAnew();
       process.exit(0);
     case 'enroll':
       await enrollOnce(config, {
@@ -84,4 +84,11 @@ async function runCommand(line: CommandLine): Promise<number> {
     case undefined:
       throw new AppError('BAD_CONFIG', 'no command given; see rollcall-agent --help');
   }
+}
+
+/** Starts the program once more, in this process; does nothing where the system has no such call. */
+function startAnew(): void {
+  if (process.platform === 'win32') return;
+  const parameters = [...process.execArgv, ...process.argv.slice(1)];
+  process.execve?.(process.execPath, [process.execPath, ...parameters]);
 }

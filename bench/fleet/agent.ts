@@ -47,7 +47,7 @@ export class SimulatedAgent {
     this.#identityStore = memoryIdentityStore(options.identity);
     this.#seriesCount = seriesCountOf(options.samplers);
     const endpoint = parseEndpoint(options.url, { isInsecureAllowed: false });
-    this.#cable = new Cable(webSocketDial({ endpoint, ca: undefined }));
+    this.#cable = new Cable(webSocketDial({ clock: machineClock, randomBytes, endpoint, ca: undefined }));
   }
 
   /**

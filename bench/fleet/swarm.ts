@@ -100,7 +100,7 @@ class Swarm {
         randomBytes,
         spool: agent.spool,
         identity: memoryIdentityStore(agent.identity),
-        dial: webSocketDial({ endpoint, ca: undefined }),
+        dial: webSocketDial({ clock: machineClock, randomBytes, endpoint, ca: undefined }),
         facts: {
           hostName: agent.name,
           bootId: SHARED_BOOT,

@@ -77,6 +77,7 @@ export function sampleDetail(host: HostSummary): HostDetail {
     machineId: '0f1e2d3c4b5a69788796a5b4c3d2e1f0',
     bootId: '3f0c1c1e-6f7b-4ec9-9f0c-2b6a5d1e0f11',
     lostSamples: host.openIncidentCount > 1 ? { spool_full: 1204, clock_jump: 3 } : {},
+    config: null,
     inventorySections: sampleInventory(0).map((section) => section.name),
   };
 }

@@ -18,6 +18,8 @@ const OF_LOG: readonly (readonly [name: string, text: RegExp])[] = [
   ['rollback of the collector noticed', /warn the store of the collector is older than its agents/],
   ['epoch rotated', /"reason":"a new epoch begins"/],
   ['generation higher than offered', /unexpected generation .*"verdict":"ahead"/],
+  ['settings in force', /agent \d+ info settings of the collector are in force/],
+  ['settings given up', /agent \d+ warn settings of the collector were given up/],
   ['key changed', /collector info agent has a new key/],
   ['other key tried', /"reason":"the collector does not know this key of the agent; trying another one"/],
   ['suspend noticed', /info machine was suspended/],
@@ -29,6 +31,8 @@ const OF_LOG: readonly (readonly [name: string, text: RegExp])[] = [
 const REQUIRED: readonly string[] = [
   ...OF_LOG.map(([name]) => name),
   'new key asked for',
+  'settings wanted',
+  'settings offered',
   'agent died at a write',
   'clock of 1970 set right',
   'tick stored by the boot clock',

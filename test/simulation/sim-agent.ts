@@ -3,6 +3,7 @@
  * every fault that a machine can have is a method of it.
  */
 import { LocalHost, MACHINE_ROOTS } from '../../agent/src/host/local-host.ts';
+import { RemoteConfig, type StoredConfig } from '../../agent/src/config/remote-config.ts';
 import type { IdentityStore, SessionFacts } from '../../agent/src/link/identity.ts';
 import { ringOf, type KeyRing } from '../../agent/src/link/key-ring.ts';
 import { Uplink } from '../../agent/src/link/uplink.ts';
@@ -12,6 +13,7 @@ import { DurableSpool } from '../../agent/src/spool/durable.ts';
 import { MemorySpool } from '../../agent/src/spool/memory.ts';
 import type { Spool } from '../../agent/src/spool/spool.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { openConfig, type AgentSettings } from '@rollcall/shared/protocol/agent-config.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { Ledger, type Tick } from './ledger.ts';
@@ -36,13 +38,18 @@ export interface SimAgentOptions {
   /** Whom it says to be, with keys of its own; it knows all that stands beside the key. */
   readonly victim?: SimAgent;
   readonly failed: (check: string, detail: string) => void;
+  /** It samples by these from now on. */
+  readonly settingsUsed: (
+    agent: SimAgent,
+    used: { readonly version: number; readonly settings: AgentSettings },
+  ) => void;
 }
 
-/** What may go wrong when an agent stores its keys. */
-export const KEY_TROUBLES = ['failure', 'death before', 'death after'] as const;
+/** What may go wrong when an agent stores its keys, or settings of the collector. */
+export const STORE_TROUBLES = ['failure', 'death before', 'death after'] as const;
 
-interface KeyTrouble {
-  readonly kind: (typeof KEY_TROUBLES)[number];
+interface StoreTrouble {
+  readonly kind: (typeof STORE_TROUBLES)[number];
   /** How many times it works before. */
   storesLeft: number;
 }
@@ -68,6 +75,7 @@ interface Running {
   readonly spool: Spool;
   readonly scheduler: Scheduler;
   readonly uplink: Uplink;
+  readonly remote: RemoteConfig;
   /** Number of its first tick in the ledger. */
   readonly firstTick: number;
   /** When it was started, by the time that its machine was able to run. */
@@ -93,11 +101,22 @@ export class SimAgent {
   #facts: SessionFacts = { generation: 0, storeId: '', binding: 'none' };
   #ring: KeyRing;
   #hasKeyFailed = false;
-  #keyTrouble: KeyTrouble | undefined;
-  #image: { readonly disk: SimDisk; readonly facts: SessionFacts; readonly ticks: number } | undefined;
+  #keyTrouble: StoreTrouble | undefined;
+  /** What is on its disk of settings of the collector. */
+  #config: StoredConfig = { current: null, trial: null };
+  #configTrouble: StoreTrouble | undefined;
+  #image:
+    | {
+        readonly disk: SimDisk;
+        readonly facts: SessionFacts;
+        readonly config: StoredConfig;
+        readonly ticks: number;
+      }
+    | undefined;
   #running: Running | undefined;
   #boots = 0;
   #isRetired = false;
+  #isStopping = false;
 
   constructor(options: SimAgentOptions) {
     const { number, plan, network } = options;
@@ -113,6 +132,7 @@ export class SimAgent {
     if (original !== undefined) {
       this.disk.restore(original.disk);
       this.#facts = original.#facts;
+      this.#config = original.#config;
       this.hasForked = true;
     }
     // With the tiny limits four changes fill an epoch, and a collector wants no more than one a minute.
@@ -143,7 +163,7 @@ export class SimAgent {
   }
 
   /** Somebody wants it to have a new key; it looks at its next start. */
-  askForNewKey(trouble: KeyTrouble | undefined): void {
+  askForNewKey(trouble: StoreTrouble | undefined): void {
     this.#ring = { ...this.#ring, sinceMs: 0 };
     this.#keyTrouble = trouble;
   }
@@ -176,7 +196,7 @@ export class SimAgent {
   /** Starts the agent; does nothing when it runs. */
   start(): void {
     if (this.#running !== undefined || this.#isRetired) return;
-    const { plan, network, agentId, collectorKey, victim } = this.#options;
+    const { network, agentId, collectorKey, victim } = this.#options;
     if (victim !== undefined) this.#facts = victim.#facts;
     const process = new Process(this.machine);
     const { clock } = process;
@@ -185,18 +205,12 @@ export class SimAgent {
     const randomBytes = this.#random.bytes;
     const spool = this.#openSpool(process, log);
     if (!process.isAlive) return this.#options.died(this);
-    const ticks = new TickTaker({
-      clock,
-      host: HOST,
-      samplers: [this.ledger.sampler()],
-      intervalMs: plan.intervalMs,
-    });
+    const remote = this.#remoteConfig(process, log, () => scheduler);
     const scheduler = new Scheduler({
       clock,
       log,
-      ticks,
+      ...this.#sampling(process, remote.settings),
       spool: this.#witnessed(spool, process),
-      intervalMs: plan.intervalMs,
     });
     const identity: IdentityStore = {
       identity: { agentId, collectorKeys: [collectorKey] },
@@ -222,11 +236,73 @@ export class SimAgent {
         os: { platform: 'linux', name: 'Debian', kernel: '6.1', arch: 'x64' },
       },
       inventory: { sections: () => [], onChange: () => {} },
+      settings: remote,
     });
     const [firstTick, startedAtMs] = [this.ledger.ticks.length, this.machine.activeMs];
-    this.#running = { process, spool, scheduler, uplink, firstTick, startedAtMs };
+    this.#isStopping = false;
+    this.#running = { process, spool, scheduler, uplink, remote, firstTick, startedAtMs };
     uplink.start();
     scheduler.start();
+  }
+
+  /** The next change of its settings meets this. */
+  expectConfigTrouble(trouble: StoreTrouble): void {
+    this.#configTrouble = trouble;
+  }
+
+  /** Of the settings of the collector that are in force for good, 0 for none; undefined while it does not run. */
+  get configVersion(): number | undefined {
+    return this.#running?.remote.version;
+  }
+
+  #sampling(process: Process, { intervalMs = this.#options.plan.intervalMs }: AgentSettings) {
+    const samplers = [this.ledger.sampler()];
+    return { ticks: new TickTaker({ clock: process.clock, host: HOST, samplers, intervalMs }), intervalMs };
+  }
+
+  #remoteConfig(process: Process, log: Logger, scheduler: () => Scheduler): RemoteConfig {
+    const { agentId, collectorKey, settingsUsed, failed } = this.#options;
+    const collectorKeys = [collectorKey];
+    let retuned = Promise.resolve();
+    const remote: RemoteConfig = new RemoteConfig({
+      clock: process.clock,
+      log,
+      agentId,
+      collectorKeys,
+      isAllowed: true,
+      store: { read: () => this.#config, write: (stored) => this.#storeConfig(process, stored) },
+      ticks: () => scheduler().counts(),
+      note: () => {},
+      apply: (settings) => {
+        if (!process.isAlive) return;
+        settingsUsed(this, { version: remote.trialVersion ?? remote.version ?? 0, settings });
+        retuned = retuned.then(() =>
+          process.isAlive && !this.#isStopping
+            ? scheduler().retune(this.#sampling(process, settings))
+            : undefined,
+        );
+      },
+    });
+    const { current } = this.#config;
+    const opened = current === null ? undefined : openConfig(current, { agentId, collectorKeys });
+    const storedVersion = opened?.kind === 'document' ? opened.document.version : 0;
+    if (remote.version !== storedVersion)
+      failed('a start finds what was kept', `${this.name}: ${remote.version} and not ${storedVersion}`);
+    settingsUsed(this, { version: remote.version ?? 0, settings: remote.settings });
+    return remote;
+  }
+
+  /** All of it or nothing; a trouble comes once. */
+  #storeConfig(process: Process, stored: StoredConfig): void {
+    if (!process.isAlive) return;
+    const trouble = this.#configTrouble;
+    const kind = trouble !== undefined && trouble.storesLeft-- === 0 ? trouble.kind : undefined;
+    if (kind !== undefined) this.#configTrouble = undefined;
+    if (kind === 'failure') throw new AppError('DATA_DIR_UNUSABLE', 'cannot write remote-config.json');
+    if (kind !== 'death before') this.#config = stored;
+    if (kind === undefined) return;
+    this.kill();
+    this.#options.died(this);
   }
 
   /** All keys or none; a trouble comes once. */
@@ -384,7 +460,12 @@ export class SimAgent {
 
   /** Remembers what is on the disk now. */
   saveImage(): void {
-    this.#image = { disk: this.disk.copy(), facts: this.#facts, ticks: this.ledger.ticks.length };
+    this.#image = {
+      disk: this.disk.copy(),
+      facts: this.#facts,
+      config: this.#config,
+      ticks: this.ledger.ticks.length,
+    };
   }
 
   /** The machine is as it was at the image, in the same boot; the agent must not run. */
@@ -393,6 +474,7 @@ export class SimAgent {
     if (image === undefined) return;
     this.disk.restore(image.disk);
     this.#facts = image.facts;
+    this.#config = image.config;
     this.hasForked = true;
     this.ledger.excuse(
       'taken after the image that the machine was set back to',
@@ -417,6 +499,8 @@ export class SimAgent {
   async stop(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
+    this.#isStopping = true;
+    running.remote.stop();
     await running.scheduler.stop();
     this.#checkCounts(running);
     await running.uplink.stop();

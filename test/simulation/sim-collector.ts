@@ -1,6 +1,8 @@
 /** The product's collector on simulated ports and real databases, which outlive its processes and can be set back. */
 import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { AgentConfigs } from '../../collector/src/fleet/agent-configs.ts';
+import { AgentConfigStore, settingsText } from '../../collector/src/fleet/config-store.ts';
 import { Hosts } from '../../collector/src/fleet/hosts.ts';
 import { Inventory } from '../../collector/src/fleet/inventory.ts';
 import { PRESENCE_DEFAULTS, PresenceWatch } from '../../collector/src/fleet/presence.ts';
@@ -13,6 +15,7 @@ import type { JournalStore } from '../../collector/src/journal/store.ts';
 import { openDatabase, type Database } from '../../collector/src/state/database.ts';
 import { openState } from '../../collector/src/state/state.ts';
 import { sleep } from '@rollcall/shared/lib/clock.ts';
+import type { AgentSettings } from '@rollcall/shared/protocol/agent-config.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { Machine, Process } from './machine.ts';
@@ -95,6 +98,29 @@ export class SimCollector {
     return this.#running?.hosts;
   }
 
+  /** What the command line does while the collector runs: settings for one host, or for all. */
+  want(hostId: string | undefined, settings: AgentSettings): void {
+    const state = this.#running?.state;
+    if (state === undefined) return;
+    const store = new AgentConfigStore(state);
+    if (hostId === undefined) store.wantOfAll(settings);
+    else store.wantOf(hostId, settings);
+  }
+
+  /** Whether the host has what is wanted of it under the version that its agent names, or has refused it. */
+  hasSettled(hostId: string, agentVersion: number): boolean {
+    const state = this.#running?.state;
+    if (state === undefined) return false;
+    const store = new AgentConfigStore(state);
+    const { stage, released } = store.fleet();
+    const wanted = settingsText({ ...released, ...store.wantedOf(hostId) });
+    const offer = store.offerOf(hostId);
+    if (stage === 'ring') return false;
+    if (offer === undefined) return wanted === '{}' && agentVersion === 0;
+    const isInForce = offer.state === 'applied' && offer.version === agentVersion;
+    return offer.settings === wanted && (isInForce || offer.state === 'rejected');
+  }
+
   get journal(): Journal | undefined {
     return this.#running?.journal;
   }
@@ -143,6 +169,7 @@ export class SimCollector {
       presence,
       vitals,
       inventory: new Inventory({ database: state, clock }),
+      configs: new AgentConfigs({ database: state, clock, log, identity, hosts, counted: () => {} }),
       counters: { count: () => {} },
       addressOf: () => '192.0.2.1',
     });

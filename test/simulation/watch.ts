@@ -1,6 +1,9 @@
 /** Looks at every message and now and then at the world, for what must hold at any time. */
+import { decodeConfigAck, type AgentSettings } from '@rollcall/shared/protocol/agent-config.ts';
 import { decodeFrame, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
 import { decodeHello, decodeWelcome } from '@rollcall/shared/protocol/handshake.ts';
+import { SIGNATURE_BYTES } from '@rollcall/shared/protocol/identity.ts';
+import { JsonReader, parseJsonObject } from '@rollcall/shared/protocol/json.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { decodeAck, decodeBatch, decodeError } from '@rollcall/shared/protocol/messages.ts';
 import { RECORD_KIND, type WireRecord } from '@rollcall/shared/protocol/record.ts';
@@ -43,6 +46,10 @@ export class Watch implements Tap {
   readonly #heardAtMs = new Map<string, number>();
   /** Checksums of the records that were sent, by machine, epoch and number. */
   readonly #sent = new Map<string, number>();
+  /** Settings that the collector has sent, by host and version, as JSON. */
+  readonly #settings = new Map<string, string>();
+  /** The version of settings that an agent named last, in a HELLO or as applied. */
+  readonly #configVersions = new Map<SimAgent, number>();
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -53,8 +60,48 @@ export class Watch implements Tap {
     return this.#heardAtMs.get(hostId) ?? Number.NEGATIVE_INFINITY;
   }
 
+  /** An agent goes by these settings now: they must be what the collector has sent it under this version. */
+  settingsUsed(
+    { hostId, name }: SimAgent,
+    used: { readonly version: number; readonly settings: AgentSettings },
+  ): void {
+    const { version } = used;
+    const settings = JSON.stringify(used.settings);
+    const sent = version === 0 ? '{}' : this.#settings.get(`${hostId}/${version}`);
+    if (settings !== sent)
+      this.#options.failed(
+        'only settings that were sent are used',
+        `${name}: ${settings} as ${version}, ${sent} was sent`,
+      );
+  }
+
+  #configSent({ agent }: LineFacts, body: Buffer): void {
+    const reader = new JsonReader(parseJsonObject(body.subarray(SIGNATURE_BYTES)), 'CONFIG');
+    const version = reader.integer('version', 1);
+    const key = `${agent.hostId}/${version}`;
+    const text = JSON.stringify(reader.rawObject('settings'));
+    this.#options.mark('settings offered');
+    if ((this.#settings.get(key) ?? text) !== text)
+      this.#options.failed('one version is one document', `${agent.name}: version ${version}`);
+    this.#settings.set(key, text);
+  }
+
+  #checkConfigVersion(agent: SimAgent, version: number): void {
+    const before = this.#configVersions.get(agent) ?? 0;
+    if (version < before && !agent.hasForked)
+      this.#options.failed('settings only go forward', `${agent.name}: from ${before} to ${version}`);
+    this.#configVersions.set(agent, version);
+  }
+
   sentByAgent(line: Line, bytes: Buffer): void {
     const frame = decodeFrame(Buffer.from(bytes));
+    if (frame.type === MESSAGE.HELLO)
+      this.#checkConfigVersion(this.#of(line).agent, decodeHello(frame.body).content.configVersion ?? 0);
+    if (frame.type === MESSAGE.CONFIG_ACK) {
+      const { outcome, version } = decodeConfigAck(frame.body);
+      this.#options.mark(`settings ${outcome}`);
+      if (outcome === 'applied') this.#checkConfigVersion(this.#of(line).agent, version);
+    }
     if (frame.type !== MESSAGE.BATCH) return;
     const facts = this.#of(line);
     const { epochId, records } = decodeBatch(frame);
@@ -95,6 +142,7 @@ export class Watch implements Tap {
     const facts = this.#of(line);
     if (frame.type === MESSAGE.WELCOME) this.#welcomeSent(facts, frame.body);
     if (frame.type === MESSAGE.ACK) this.#ackSent(line, facts, frame.body);
+    if (frame.type === MESSAGE.CONFIG) this.#configSent(facts, frame.body);
     if (frame.type === MESSAGE.REJECT) this.#options.mark('record rejected');
     if (frame.type === MESSAGE.ERROR) {
       const { code, text } = decodeError(frame.body);

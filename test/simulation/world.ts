@@ -13,7 +13,7 @@ import { Network } from './network.ts';
 import { judge, type Verdict } from './oracle.ts';
 import type { Plan } from './plan.ts';
 import { Random } from './random.ts';
-import { KEY_TROUBLES, SimAgent, type SimAgentOptions } from './sim-agent.ts';
+import { STORE_TROUBLES, SimAgent, type SimAgentOptions } from './sim-agent.ts';
 import { prepareTemplate, SimCollector } from './sim-collector.ts';
 import { readStored, WatermarkProbe } from './stored.ts';
 import { Timeline } from './timeline.ts';
@@ -43,6 +43,10 @@ const BEGIN_IN_1970_RATIO = 0.1;
 /** Share of the seeds in which agents get a new key, and of these agents in which something goes wrong with it. */
 const NEW_KEYS_RATIO = 0.2;
 const KEY_TROUBLE_RATIO = 0.5;
+/** Share of the seeds in which somebody changes settings of agents, how often, and how often an agent then has trouble to keep them. */
+const NEW_SETTINGS_RATIO = 0.2;
+const NEW_SETTINGS_MAX = 4;
+const SETTINGS_TROUBLE_RATIO = 0.5;
 /** Above that of any agent and clone. */
 const IMPOSTOR_NUMBER = 99;
 const LOG_LINES = 400;
@@ -99,6 +103,7 @@ class World {
   #probe: WatermarkProbe | undefined;
   #violation: Outcome['violation'];
   #isDone = false;
+  #hasNewSettings = false;
 
   constructor(plan: Plan, folder: string) {
     const { seed } = plan;
@@ -178,6 +183,7 @@ class World {
     this.#maybeSendImpostor();
     this.#maybeBeginIn1970();
     this.#maybeChangeKeys();
+    this.#maybeChangeSettings();
     for (const { atMs, fault } of plan.injections) {
       this.#timeline.at(atMs, () => {
         this.#note(`-- ${fault}`);
@@ -337,6 +343,8 @@ class World {
   /** Both ends agree: an agent that just woke up may believe in a session with a collector of which nothing is left. */
   #isDelivered(agent: SimAgent): boolean {
     if (!agent.isSettled) return false;
+    if (this.#hasNewSettings && !this.#collector.hasSettled(agent.hostId, agent.configVersion ?? 0))
+      return false;
     const epochs = agent.spool?.epochs() ?? [];
     return epochs.every(({ id, next }) => (this.#probe?.watermark(agent.hostId, id) ?? 0) >= next - 1);
   }
@@ -344,7 +352,10 @@ class World {
   #unsettled(): string {
     return this.#agents
       .filter((agent) => !this.#isDelivered(agent))
-      .map((agent) => `${agent.name} is ${agent.phase}: ${JSON.stringify(agent.spool?.epochs())}`)
+      .map(
+        (agent) =>
+          `${agent.name} is ${agent.phase}: settings ${agent.configVersion}, ${JSON.stringify(agent.spool?.epochs())}`,
+      )
       .join('; ');
   }
 
@@ -356,6 +367,7 @@ class World {
       collectorKey: COLLECTOR_KEYS.publicKey,
       log: (line) => this.#note(line),
       failed: (check, detail) => this.#fail(check, detail),
+      settingsUsed: (agent, used) => this.#watch.settingsUsed(agent, used),
       died: (agent) => {
         this.#mark('agent died at a write');
         this.#timeline.after(RESTART_MS, () => agent.start());
@@ -407,7 +419,7 @@ class World {
     const random = new Random(this.#plan.seed, 'keys');
     if (!random.isTrue(NEW_KEYS_RATIO)) return;
     for (const agent of this.#agents) {
-      const trouble = { kind: random.pick(KEY_TROUBLES), storesLeft: random.integer(0, 2) };
+      const trouble = { kind: random.pick(STORE_TROUBLES), storesLeft: random.integer(0, 2) };
       const hasTrouble = random.isTrue(KEY_TROUBLE_RATIO);
       this.#timeline.at(random.next() * this.#plan.safetyMs, () => {
         if (agent.isRetired || !agent.isRunning) return;
@@ -415,6 +427,28 @@ class World {
         agent.kill();
         agent.askForNewKey(hasTrouble ? trouble : undefined);
         this.#timeline.after(RESTART_MS, () => agent.start());
+      });
+    }
+  }
+
+  /** From a stream of its own, too. */
+  #maybeChangeSettings(): void {
+    const { seed, safetyMs, faults, intervalMs: ownMs } = this.#plan;
+    const random = new Random(seed, 'settings');
+    if (!random.isTrue(NEW_SETTINGS_RATIO)) return;
+    this.#hasNewSettings = true;
+    // Where series change with the ticks, quicker ones would be more change than a collector takes.
+    const paces = [1_000, 2_000, 5_000, 20_000].filter((ms) => !faults.has('changing series') || ms >= ownMs);
+    for (let count = random.integer(1, NEW_SETTINGS_MAX); count > 0; count--) {
+      const agent = random.isTrue(0.5) ? undefined : random.pick(this.#agents);
+      const settings = random.isTrue(0.2) ? {} : { intervalMs: random.pick(paces) };
+      const hasTrouble = random.isTrue(SETTINGS_TROUBLE_RATIO);
+      const trouble = { kind: random.pick(STORE_TROUBLES), storesLeft: random.integer(0, 2) };
+      this.#timeline.at(random.next() * safetyMs, () => {
+        this.#mark('settings wanted');
+        this.#note(`-- wanted of ${agent?.name ?? 'all'}: ${JSON.stringify(settings)}`);
+        if (hasTrouble) (agent ?? random.pick(this.#agents)).expectConfigTrouble(trouble);
+        this.#collector.want(agent?.hostId, settings);
       });
     }
   }

@@ -323,7 +323,8 @@ export const BANS: readonly Ban[] = [
       'agent/src/host/local-service.ts',
       // A name in the kernel that stands for a lock; nothing is ever sent.
       'agent/src/spool/lock.ts',
-      'agent/src/link/socket.ts',
+      'agent/src/link/frames.ts',
+      'agent/src/link/opening.ts',
       'collector/src/alerting/notify',
       'collector/src/api',
       'collector/src/checks',

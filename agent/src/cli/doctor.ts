@@ -4,6 +4,7 @@ import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { redactUrl } from '@rollcall/shared/lib/secret.ts';
 import type { Config } from '../config/load.ts';
+import type { SettingsInForce } from '../config/in-force.ts';
 import { readIdentity } from '../enroll/identity-file.ts';
 import { PrivateDir } from '../enroll/private-dir.ts';
 import { CHECKOUT_CHILD, collectInventory } from '../inventory/collect.ts';
@@ -13,6 +14,7 @@ import { probeCollector } from './collector-probe.ts';
 import { collectorFindings, inventoryFindings, isBad, type Finding, type FindingState } from './findings.ts';
 import { readAuthorities } from './inputs.ts';
 import { checkSamplers } from './sampler-findings.ts';
+import { settingsText, storedSettings } from './stored-settings.ts';
 import { backlogText, readAgentStatus } from './status.ts';
 import { formatTable, spanText, type Colour, type Terminal } from './terminal.ts';
 
@@ -26,9 +28,11 @@ const COLOURS: Readonly<Record<FindingState, Colour>> = {
 
 /** Prints the findings; returns 1 when one of them has failed, else 0. */
 export async function doctor(config: Config, isJson: boolean, terminal: Terminal): Promise<number> {
+  const settings = storedSettings(config, terminal);
   const findings = [
-    ...(await checkSamplers({ ...config, facts: machineFacts(config.hostName) })),
+    ...(await checkSamplers({ ...config, ...settings, facts: machineFacts(config.hostName) })),
     ...(await checkInventory(config)),
+    settingsFinding(settings),
     ...(await checkAgent(config)),
   ];
   const failed = findings.filter(isBad).length;
@@ -44,6 +48,10 @@ export async function doctor(config: Config, isJson: boolean, terminal: Terminal
     terminal.print(failed === 0 ? 'All is well.\n' : `${failed} of ${findings.length} checks failed.\n`);
   }
   return failed === 0 ? 0 : 1;
+}
+
+function settingsFinding({ shown }: SettingsInForce): Finding {
+  return { group: 'agent', name: 'settings', state: 'ok', detail: settingsText(shown) };
 }
 
 async function checkInventory({ excludedSections }: Config): Promise<Finding[]> {

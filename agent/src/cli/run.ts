@@ -6,6 +6,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { jsonLogger, type Logger } from '@rollcall/shared/lib/log.ts';
 import { createApp } from '../app.ts';
 import type { Config } from '../config/load.ts';
+import { configStore } from '../config/remote-file.ts';
 import { enroll } from '../enroll/enroll.ts';
 import { readIdentity, type StoredIdentity } from '../enroll/identity-file.ts';
 import { PrivateDir } from '../enroll/private-dir.ts';
@@ -21,18 +22,28 @@ import type { Terminal } from './terminal.ts';
 const ENROLL_BACKOFF = { baseMs: 2_000, factor: 2, maxMs: 60_000 };
 
 /**
- * Returns when the agent was asked to stop and has delivered what it could. The process must then be ended: a mount that
- * hangs keeps a thread of the pool, and with it the process, busy for ever.
+ * Returns `stopped` when the agent was asked to stop and has delivered what it could. The process must then be ended: a mount
+ * that hangs keeps a thread of the pool, and with it the process, busy for ever. Returns `enrolled` when the agent has enrolled
+ * itself and shall be run again, in a fresh process where there can be one: what enrolment loads, HTTP above all, would stay
+ * for as long as the agent runs.
  * @throws AppError BAD_CONFIG, DATA_DIR_UNUSABLE, and what enrolment throws for good
  */
-export async function run(config: Config, facts: MachineFacts, terminal: Terminal): Promise<void> {
-  const log = jsonLogger({ clock: systemClock, level: config.logLevel, write: terminal.complain });
+export async function run(
+  config: Config,
+  facts: MachineFacts,
+  terminal: Terminal,
+): Promise<'enrolled' | 'stopped'> {
+  let { logLevel } = config;
+  const log = jsonLogger({ clock: systemClock, level: () => logLevel, write: terminal.complain });
   const stopped = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopped.abort());
+  // Without a listener, SIGUSR1 would open Node's debugger to everybody on this machine, or end the agent.
+  process.on('SIGUSR1', () => log.info('SIGUSR1 has no meaning here'));
   const dir = PrivateDir.open(config.dataDir);
-  const identity =
-    readIdentity(dir) ?? (await enrollPatiently(config, { dir, facts, log, signal: stopped.signal }));
-  if (identity === undefined) return;
+  const known = readIdentity(dir);
+  const identity = known ?? (await enrollPatiently(config, { dir, facts, log, signal: stopped.signal }));
+  if (identity === undefined || stopped.signal.aborted) return 'stopped';
+  if (known === undefined) return 'enrolled';
   const endpoint = config.endpoint ?? parseEndpoint(identity.url, { isInsecureAllowed: config.isInsecure });
   const isLocal = isLoopback(new URL(endpoint.connectUrl).hostname);
   if (!endpoint.isSecure && !isLocal)
@@ -42,8 +53,10 @@ export async function run(config: Config, facts: MachineFacts, terminal: Termina
     log,
     facts,
     identity,
-    dial: webSocketDial({ endpoint, ca: readAuthorities(config.caFile) }),
-    intervalMs: config.intervalMs,
+    dial: webSocketDial({ clock: systemClock, randomBytes, endpoint, ca: readAuthorities(config.caFile) }),
+    local: config,
+    remote: { isAllowed: config.isRemoteConfigAllowed, store: configStore(dir) },
+    setLogLevel: (level) => void (logLevel = level),
     slowIntervalMs: config.slowIntervalMs,
     textfileDir: config.textfileDir,
     spool: {
@@ -78,6 +91,7 @@ export async function run(config: Config, facts: MachineFacts, terminal: Termina
   log.info('agent stopped');
   // Even process.exit waits for a thread that hangs in the kernel, and whoever stopped us would wait with it.
   if (app.hungCalls() > 0) process.kill(process.pid, 'SIGKILL');
+  return 'stopped';
 }
 
 /** Tries until it is enrolled or the answer is final; undefined when the agent was stopped meanwhile. */

@@ -18,6 +18,8 @@ export interface SamplerCheckOptions {
   readonly facts: MachineFacts;
   readonly intervalMs: number;
   readonly textfileDir: string | undefined;
+  /** Names of samplers that do not run. */
+  readonly disabledSamplers: readonly string[];
 }
 
 export async function checkSamplers(options: SamplerCheckOptions): Promise<Finding[]> {

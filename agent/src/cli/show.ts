@@ -12,6 +12,7 @@ import { lookAtProcesses } from '../samplers/processes/processes.linux.ts';
 import type { ProcessWatch } from '../samplers/processes/watch.ts';
 import { machineFacts, readSmallFile } from '../self/facts.ts';
 import { showJson, showText } from '../self/show.ts';
+import { storedSettings } from './stored-settings.ts';
 import type { Terminal } from './terminal.ts';
 
 export async function show(config: Config, isJson: boolean, terminal: Terminal): Promise<void> {
@@ -23,9 +24,18 @@ export async function show(config: Config, isJson: boolean, terminal: Terminal):
     manifest.file(path, text === undefined ? 'absent' : 'ok');
     return text;
   });
-  const { intervalMs, textfileDir, excludedSections } = config;
+  const { textfileDir, excludedSections } = config;
+  const { intervalMs, disabledSamplers, shown: settings } = storedSettings(config, terminal);
   const watch = createWatch(systemClock, excludedSections);
-  const ticks = createTicks({ clock: systemClock, host, facts, intervalMs, textfileDir, watch });
+  const ticks = createTicks({
+    clock: systemClock,
+    host,
+    facts,
+    intervalMs,
+    textfileDir,
+    watch,
+    disabledSamplers,
+  });
   // The tick is the second look; what was used in between is what `run` counts in a minute.
   if (watch !== undefined) lookFirst(host, watch);
   const inventory = await readInventory(config, terminal);
@@ -34,6 +44,7 @@ export async function show(config: Config, isJson: boolean, terminal: Terminal):
   const { sections, missing } = inventory;
   const shown = {
     facts,
+    settings,
     tick,
     sections,
     missing,

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { JsonReader, parseJsonObject, type JsonObject } from '@rollcall/shared/protocol/json.ts';
 import { processFields, readProcesses } from '@rollcall/shared/protocol/processes.ts';
+import type { ShownSetting } from '../config/in-force.ts';
 import type { PrivateDir } from '../enroll/private-dir.ts';
 import type { AppStatus } from '../app.ts';
 import { SNAPSHOTS_MAX, type DatedSnapshot } from '../samplers/processes/watch.ts';
@@ -15,7 +16,8 @@ const STATUS_FILE = 'status.json';
 const FORMAT = 1;
 /** Time between two writings. */
 export const STATUS_INTERVAL_MS = 30_000;
-const TEXT_MAX = 2_048;
+const TEXT_MAX = 4_096;
+const SETTINGS_MAX = 16;
 
 /** Times are wall clock in milliseconds; null when it has not happened or is not so. */
 export interface StatusReport {
@@ -33,6 +35,8 @@ export interface StatusReport {
   readonly oldestWaitingMs: number | null;
   readonly samplesDropped: number;
   readonly isSpoolDurable: boolean;
+  /** What holds of the settings that a collector may change. */
+  readonly settings: readonly ShownSetting[];
   /** The busiest programs of the last minutes, the newest last; what is told when the machine is under strain. */
   readonly processes: readonly DatedSnapshot[];
 }
@@ -79,7 +83,7 @@ export class StatusWriter {
 
   #write(): void {
     const { clock, dir, running, status } = this.#options;
-    const { uplink, spool, processes } = status();
+    const { uplink, spool, processes, settings } = status();
     const report: StatusReport = {
       ...running,
       startedMs: this.#startedMs,
@@ -93,6 +97,7 @@ export class StatusWriter {
       oldestWaitingMs: spool.oldestUnackedMs ?? null,
       samplesDropped: spool.samplesDropped,
       isSpoolDurable: spool.isDurable,
+      settings,
       processes,
     };
     const content = `${JSON.stringify(contentOf(report), null, 2)}\n`;
@@ -146,12 +151,23 @@ function parseStatus(text: string): StatusReport | undefined {
       oldestWaitingMs: optional('oldestWaitingMs'),
       samplesDropped: reader.integer('samplesDropped', 0),
       isSpoolDurable: json['isSpoolDurable'] === true,
+      settings: readSettings(reader),
       processes: readSnapshots(reader),
     };
   } catch {
     // Damaged, or of another version: it is rewritten within half a minute, and nothing depends on it.
     return undefined;
   }
+}
+
+/** Nor does an agent from before a collector could set anything. */
+function readSettings(reader: JsonReader): readonly ShownSetting[] {
+  if (reader.isNull('settings')) return [];
+  return reader.objectList('settings', SETTINGS_MAX).map((each) => ({
+    key: each.text('key', TEXT_MAX),
+    value: each.text('value', TEXT_MAX),
+    origin: each.text('origin', TEXT_MAX),
+  }));
 }
 
 /** An agent from before there were any does not tell them. */

@@ -29,6 +29,7 @@ const STATUS: AppStatus = {
     samplesDropped: 0,
   },
   processes: [],
+  settings: [{ key: 'interval', value: '30s', origin: 'collector, version 3' }],
 };
 
 const PROGRAM = { name: 'postgres', count: 4, pid: 812, cpus: 1.25, memoryBytes: 430_000_000 } as const;
@@ -59,6 +60,7 @@ describe('the status file', () => {
       pid: process.pid,
       phase: 'LIVE',
       connectedSinceMs: 1_000,
+      settings: STATUS.settings,
       lastAckMs: null,
       recordsWaiting: 7,
       oldestWaitingMs: 900,
@@ -146,6 +148,7 @@ describe('statusText', () => {
     samplesDropped: 12,
     isSpoolDurable: true,
     processes: [],
+    settings: [{ key: 'interval', value: '30s', origin: 'collector, version 3' }],
   };
   const options = { dataDir: '/var/lib/x', nowMs: 3_600_000, paint: (_: string, text: string) => text };
 
@@ -154,6 +157,7 @@ describe('statusText', () => {
     expect(text).toContain('running as process 7 since 1970-01-01T00:00:00Z (60 min ago)');
     expect(text).toContain('0.0.9 runs, 0.1.0 is installed; restart it');
     expect(text).toContain('not connected (IDLE)');
+    expect(text).toContain('interval 30s (collector, version 3)');
     expect(text).toMatch(
       /60 records, 23.4 KiB of 64.0 MiB on disk; the oldest that waits is\s+of 10 min ago/,
     );

@@ -6,6 +6,7 @@ import type { Config } from '../config/load.ts';
 import { PrivateDir } from '../enroll/private-dir.ts';
 import { programText } from '../self/program-text.ts';
 import { AGENT_VERSION } from '../self/version.ts';
+import { settingsText } from './stored-settings.ts';
 import { readStatus, STATUS_INTERVAL_MS, type StatusReport } from './status-file.ts';
 import { bytesText, counted, formatTable, spanText, type TableRow, type Terminal } from './terminal.ts';
 
@@ -87,6 +88,7 @@ export function statusText(
           ? 'nothing'
           : `${counted(report.samplesDropped, 'sample')} since it was started`,
     },
+    ...(report.settings.length === 0 ? [] : [{ cells: ['settings'], text: settingsText(report.settings) }]),
     ...busiestRows(report, ago),
     { cells: ['as of'], text: ago(report.writtenMs) },
   ];

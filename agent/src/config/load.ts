@@ -3,21 +3,20 @@
  * key, where its value came from, the value, and what is allowed. Nothing connects or is created here.
  */
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
-import type { LogLevel } from '@rollcall/shared/lib/log.ts';
 import type { Secret } from '@rollcall/shared/lib/secret.ts';
 import { parseEndpoint, type Endpoint } from '../link/endpoint.ts';
+import type { LocalSettings } from './in-force.ts';
 import { OPTION_LIST, OPTIONS, variableNames, type Option } from './options.ts';
 import { parseYamlSubset, type YamlNode } from './yaml-subset.ts';
 
-export interface Config {
+export interface Config extends LocalSettings {
   /** The collector; undefined when it is known from the enrolment only. */
   readonly endpoint: Endpoint | undefined;
   readonly token: Secret | undefined;
   readonly dataDir: string;
-  readonly intervalMs: number;
   readonly slowIntervalMs: number;
   readonly textfileDir: string | undefined;
-  readonly logLevel: LogLevel;
+  readonly isRemoteConfigAllowed: boolean;
   readonly isInsecure: boolean;
   readonly caFile: string | undefined;
   readonly hostName: string | undefined;
@@ -58,6 +57,9 @@ export function loadConfig(sources: ConfigSources): Config {
     slowIntervalMs: values.one(OPTIONS.slowInterval) ?? 0,
     textfileDir: values.one(OPTIONS.textfileDir),
     logLevel: values.one(OPTIONS.logLevel) ?? 'info',
+    disabledSamplers: values.list(OPTIONS.disableSampler),
+    isRemoteConfigAllowed: values.one(OPTIONS.remoteConfig) ?? true,
+    origins: values.origins(),
     isInsecure,
     caFile: values.one(OPTIONS.caFile),
     hostName: values.one(OPTIONS.hostName),
@@ -112,6 +114,11 @@ class Values {
         const value = this.#parse(option, found, text);
         return value === undefined ? [] : [value];
       });
+  }
+
+  /** Where each setting comes from that is set, by key. */
+  origins(): ReadonlyMap<string, string> {
+    return new Map(Array.from(this.#found, ([key, { origin }]) => [key, origin]));
   }
 
   endpoint(isInsecureAllowed: boolean): Endpoint | undefined {

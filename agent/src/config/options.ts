@@ -7,6 +7,12 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { LogLevel } from '@rollcall/shared/lib/log.ts';
 import { redactUrl, Secret } from '@rollcall/shared/lib/secret.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
+import {
+  INTERVAL_MS_MAX,
+  INTERVAL_MS_MIN,
+  isSamplerName,
+  logLevelOf,
+} from '@rollcall/shared/protocol/agent-config.ts';
 import { TOKEN_PATTERN } from '@rollcall/shared/protocol/enroll.ts';
 
 /** One setting; `T` is what its text is parsed to. */
@@ -29,8 +35,6 @@ export interface Option<T> {
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-const INTERVAL_MS_MIN = 1_000;
-const INTERVAL_MS_MAX = 3_600_000;
 const UNIT_BYTES: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 const SPOOL_BYTES_MIN = 1024 ** 2;
 const SPOOL_BYTES_MAX = 16 * 1024 ** 3;
@@ -90,16 +94,27 @@ export const OPTIONS = {
     help: 'How much is written to standard error.',
     parse: logLevel,
   }),
+  disableSampler: option('disable-sampler', {
+    shape: 'name, repeatable',
+    arity: 'list',
+    help: 'A sampler that does not run, for example arp; rollcall-agent show names them.',
+    parse: (text) => {
+      if (isSamplerName(text)) return text;
+      throw mustBe('the name of a sampler');
+    },
+  }),
+  remoteConfig: option('remote-config', {
+    shape: 'true or false',
+    fallback: 'true',
+    help: 'Whether the collector may set interval, disable-sampler and log-level where they are not set here. Nothing else can be set from there.',
+    parse: booleanOf,
+  }),
   insecure: option('insecure', {
     shape: 'true or false',
     fallback: 'false',
     arity: 'switch',
     help: 'Allow http:// to another machine: anyone on the way can read what is sent. Certificates are always verified.',
-    parse: (text) => {
-      if (text === 'true') return true;
-      if (text === 'false') return false;
-      throw mustBe('true or false');
-    },
+    parse: booleanOf,
   }),
   caFile: option('ca-file', {
     shape: 'file',
@@ -180,15 +195,15 @@ function interval(text: string): number {
 }
 
 function logLevel(text: string): LogLevel {
-  switch (text) {
-    case 'debug':
-    case 'info':
-    case 'warn':
-    case 'error':
-      return text;
-    default:
-      throw mustBe('debug, info, warn or error');
-  }
+  const level = logLevelOf(text);
+  if (level === undefined) throw mustBe('debug, info, warn or error');
+  return level;
+}
+
+function booleanOf(text: string): boolean {
+  if (text === 'true') return true;
+  if (text === 'false') return false;
+  throw mustBe('true or false');
 }
 
 function mustBe(allowed: string): AppError {

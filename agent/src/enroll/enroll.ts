@@ -1,5 +1,5 @@
 /** Enrolment: trades a token for an identity. Done once per machine, over plain HTTP requests. */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { withDeadline, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Secret } from '@rollcall/shared/lib/secret.ts';
@@ -127,7 +127,8 @@ function send(
 ): Promise<Reply> {
   const { endpoint, ca } = options;
   return new Promise((resolve, reject) => {
-    const open = endpoint.isSecure ? process.getBuiltinModule('node:https').request : httpRequest;
+    // Loaded here: an agent that is enrolled needs neither (docs/decisions/0082).
+    const { request: open } = process.getBuiltinModule(endpoint.isSecure ? 'node:https' : 'node:http');
     const request = open(endpoint.enrollUrl, {
       method: 'POST',
       agent: false,

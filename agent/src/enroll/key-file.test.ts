@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { generateIdentity, importIdentity } from '@rollcall/shared/protocol/identity.ts';
+import { fingerprint, generateIdentity, importIdentity } from '@rollcall/shared/protocol/identity.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
-import { ringOf, type KeyRing } from '../link/key-ring.ts';
+import { initialSigning, ringOf, stepKeys, type KeyRing } from '../link/key-ring.ts';
 import { askForNewKey, readKeyRing, writeKeyRing } from './key-file.ts';
 import { PrivateDir } from './private-dir.ts';
 
@@ -54,5 +54,24 @@ describe('agent.key', () => {
     expect(readKeyRing(dir)?.sinceMs).toBe(0);
     writeKeyRing(dir, { ...ringOf(a), sinceMs: 9 });
     expect(readKeyRing(dir)?.sinceMs).toBe(9);
+  });
+
+  it('remembers that a new one was asked for while the next one waits, until that is the current one', () => {
+    using temp = tempDir();
+    const dir = PrivateDir.open(temp.path);
+    writeKeyRing(dir, { ...ringOf(a), sinceMs: 7, next: b });
+    askForNewKey(dir);
+    const ring = readKeyRing(dir) ?? ringOf(c);
+    expect([ring.sinceMs, ring.isAskedAgain]).toEqual([7, true]);
+    // Whatever is stored before that does not answer the request.
+    writeKeyRing(dir, { ...ring, previous: c });
+    expect(readKeyRing(dir)?.isAskedAgain).toBe(true);
+    const stored = stepKeys(initialSigning(ring), { kind: 'stored', fingerprint: fingerprint(b.publicKey) });
+    const changed = stepKeys(stored, { kind: 'welcome', wallMs: 9 }).ring;
+    expect([changed.current, changed.sinceMs]).toEqual([b, 0]);
+    writeKeyRing(dir, changed);
+    expect(readKeyRing(dir)).toMatchObject({ sinceMs: 0, next: null });
+    writeKeyRing(dir, { ...ringOf(b), sinceMs: 10 });
+    expect(readKeyRing(dir)?.sinceMs).toBe(10);
   });
 });

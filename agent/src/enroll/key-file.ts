@@ -17,7 +17,8 @@ const PEM = '(-----BEGIN PRIVATE KEY-----\\n[A-Za-z0-9+/=\\n]+-----END PRIVATE K
 const LAYOUT = new RegExp(`^${PEM}(?:since (\\d{1,15})\\n)?(?:next\\n${PEM})?(?:previous\\n${PEM})?$`);
 
 /**
- * The keys in the folder, undefined when there are none. When a new one was asked for, the current one is as old as can be.
+ * The keys in the folder, undefined when there are none. When a new one was asked for, the current one is as old as can be; when
+ * another one waits to be used already, that was made before somebody asked, so it is as old as can be once it is current.
  * @throws AppError DATA_DIR_UNUSABLE; AUTH_FAILED when the file is damaged
  */
 export function readKeyRing(dir: PrivateDir): KeyRing | undefined {
@@ -28,15 +29,17 @@ export function readKeyRing(dir: PrivateDir): KeyRing | undefined {
     throw new AppError('AUTH_FAILED', `${dir.path}/${KEY_FILE} is damaged; enrol with --force`);
   const [, current = '', since, next, previous] = match;
   const sinceMs = since === undefined ? null : Number(since);
+  const isAsked = dir.read(ASKED_FILE) !== undefined;
   return {
     current: importIdentity(current),
-    sinceMs: dir.read(ASKED_FILE) === undefined ? sinceMs : 0,
+    sinceMs: isAsked && next === undefined ? 0 : sinceMs,
     next: next === undefined ? null : importIdentity(next),
     previous: previous === undefined ? null : importIdentity(previous),
+    ...(isAsked && next !== undefined ? { isAskedAgain: true } : {}),
   };
 }
 
-/** Replaces all keys in the folder; what was asked for is done then. @throws AppError DATA_DIR_UNUSABLE */
+/** Replaces all keys in the folder; what was asked for is done then, or stands in them. @throws AppError DATA_DIR_UNUSABLE */
 export function writeKeyRing(dir: PrivateDir, ring: KeyRing): void {
   const { current, sinceMs, next, previous } = ring;
   const parts = [
@@ -46,7 +49,7 @@ export function writeKeyRing(dir: PrivateDir, ring: KeyRing): void {
     section('previous', previous),
   ];
   dir.write(KEY_FILE, parts.join(''));
-  dir.remove(ASKED_FILE);
+  if (ring.isAskedAgain !== true) dir.remove(ASKED_FILE);
 }
 
 /** Has the agent change its key when it starts next. @throws AppError DATA_DIR_UNUSABLE */

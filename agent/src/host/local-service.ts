@@ -2,7 +2,8 @@
  * Asks a service on this machine that speaks HTTP behind a Unix socket. Only to read: the method is always GET, there is no
  * body, and nothing of the answer but its content is used.
  */
-import { request, type IncomingMessage } from 'node:http';
+import { existsSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { systemErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { HostError, type HostErrorKind } from './host.ts';
 
@@ -35,7 +36,12 @@ export interface ServiceRequest {
 export function askService(socketPath: string, { target, signal }: ServiceRequest): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const what = `ask ${socketPath} for ${target}`;
-    const asked = request({
+    if (!existsSync(socketPath)) {
+      reject(new HostError('absent', `${what}: no such socket`));
+      return;
+    }
+    // Loaded here: most machines have nobody to ask (docs/decisions/0082).
+    const asked = process.getBuiltinModule('node:http').request({
       socketPath,
       path: target,
       method: 'GET',

@@ -1,5 +1,5 @@
 /** The machine as the inventory's process reads it; everything is noted in a manifest. */
-import assert from 'node:assert/strict';
+import { assert } from '@rollcall/shared/lib/assert.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { HostError, type Host } from '../host/host.ts';
 import { COMMANDS } from './commands.ts';
@@ -25,10 +25,7 @@ export function localSource({ host, clock, manifest }: LocalSourceOptions): Sour
     host: recordingHost(host, manifest),
     async run(name, operand) {
       const { operand: shape, ...command } = COMMANDS[name];
-      assert.ok(
-        shape === undefined ? operand === undefined : shape.test(operand ?? ''),
-        `operand of ${name}`,
-      );
+      assert(shape === undefined ? operand === undefined : shape.test(operand ?? ''), `operand of ${name}`);
       const args = operand === undefined ? command.args : [...command.args, operand];
       const shown = [command.program, ...args].join(' ');
       const limits = {

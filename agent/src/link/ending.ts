@@ -108,7 +108,11 @@ export function closeCodeAfter(event: Extract<SessionEvent, { kind: 'violation' 
 }
 
 /** What a close of the collector means to the agent. */
-export function afterClose({ code, hasOtherKey }: Extract<SessionEvent, { kind: 'closed' }>): Ending {
+export function afterClose({
+  code,
+  hasOtherKey,
+  isKeyUnderWay = false,
+}: Extract<SessionEvent, { kind: 'closed' }>): Ending {
   if (hasOtherKey === true) {
     return {
       ...endedBy('the collector does not know this key of the agent; trying another one'),
@@ -118,7 +122,8 @@ export function afterClose({ code, hasOtherKey }: Extract<SessionEvent, { kind: 
   switch (code) {
     case CLOSE_CODE.PROTOCOL_ERROR:
     case CLOSE_CODE.LIMIT_EXCEEDED:
-      return { ...endedBy('the collector found a protocol error'), isRecordFault: true };
+      // Keys are offered rarely, so a record that is at fault is met again without one.
+      return { ...endedBy('the collector found a protocol error'), isRecordFault: !isKeyUnderWay };
     case CLOSE_CODE.AUTH_FAILED: {
       const reason = 'the collector does not know this agent; enrol it again if this does not end';
       return { ...endedBy(reason), isAlarm: true, backoffMsMax: UNKNOWN_AGENT_MS_MAX };

@@ -1,6 +1,7 @@
 /** The agent's half of the handshake: what it answers to a CHALLENGE, and what it accepts as a WELCOME. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { CONFIG_FEATURE } from '@rollcall/shared/protocol/agent-config.ts';
 import {
   decodeWelcome,
   encodeHello,
@@ -74,9 +75,12 @@ export function answerChallenge(
     /** The keys to sign with. */
     readonly keys: Identity;
     readonly vitals: Vitals | null;
+    /** Of the settings of the collector that are in force; undefined when none are taken. */
+    readonly configVersion: number | undefined;
   },
 ): { readonly body: Buffer; readonly handshake: Handshake } {
-  const { channelBinding, agentNonce, spool, clock, facts, identity } = options;
+  const { channelBinding, agentNonce, spool, clock, facts, identity, configVersion } = options;
+  const isConfigRead = challenge.features?.includes(CONFIG_FEATURE) === true && configVersion !== undefined;
   const version = Math.min(challenge.versionMax, PROTOCOL_VERSION);
   const epochs = spool.epochs();
   const { bytesHeld, isDurable } = spool.stats();
@@ -84,7 +88,12 @@ export function answerChallenge(
   const body = encodeHello(
     {
       version,
-      features: [PACK_FEATURE, COLUMNS_FEATURE, ROTATE_FEATURE],
+      features: [
+        PACK_FEATURE,
+        COLUMNS_FEATURE,
+        ROTATE_FEATURE,
+        ...(configVersion === undefined ? [] : [CONFIG_FEATURE]),
+      ],
       agentId: identity.identity.agentId,
       nonce: agentNonce,
       generation,
@@ -99,6 +108,7 @@ export function answerChallenge(
       agentVersion: facts.agentVersion,
       os: facts.os,
       vitals: options.vitals,
+      ...(isConfigRead ? { configVersion } : {}),
     },
     { identity: options.keys, collectorNonce: challenge.nonce, channelBinding },
   );

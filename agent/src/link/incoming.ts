@@ -35,6 +35,8 @@ export interface Incoming {
   readonly complaint?: string;
   /** Fingerprint of the key that the collector says it has stored. */
   readonly storedKey?: string;
+  /** The body of a CONFIG, of which nothing was checked; a view into the message. */
+  readonly config?: Buffer;
 }
 
 /** What is known of a record that the collector consumed without storing it. */
@@ -87,8 +89,9 @@ function decode(bytes: Buffer, context: IncomingContext): Incoming {
     }
     case MESSAGE.KEY_OK:
       return { event: { kind: 'heard' }, storedKey: decodeKeyOk(body) };
-    // Configuration from the collector is not taken by this version, and nothing asks for the time.
     case MESSAGE.CONFIG:
+      return { event: { kind: 'heard' }, config: body };
+    // Nothing asks for the time.
     case MESSAGE.TIME_REPLY:
       return { event: { kind: 'heard' } };
     case MESSAGE.HELLO:

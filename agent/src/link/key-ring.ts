@@ -27,6 +27,8 @@ export interface KeyRing {
   readonly next: Identity | null;
   /** The one before; still of use when the collector is set back to a backup. */
   readonly previous: Identity | null;
+  /** A new key was asked for while `next` was there already: it is due again as soon as it is current. @default false */
+  readonly isAskedAgain?: boolean;
 }
 
 /** Tried in this order, round and round. */
@@ -111,7 +113,7 @@ function rolesOf(ring: KeyRing): readonly Role[] {
 function afterWelcome({ ring, signer }: Signing, wallMs: number): KeyRing {
   const { current, next, previous } = ring;
   if (signer === 'next' && next !== null) {
-    return { current: next, sinceMs: wallMs, next: null, previous: current };
+    return { current: next, sinceMs: ring.isAskedAgain === true ? 0 : wallMs, next: null, previous: current };
   }
   // The collector is as it was before the change, so the change begins anew.
   if (signer === 'previous' && previous !== null) {

@@ -97,6 +97,8 @@ export type SessionEvent =
       readonly code: number;
       /** The collector does not know the key of our HELLO, and we have another one. @default false */
       readonly hasOtherKey?: boolean;
+      /** A new key was offered and not answered, so that may be what the collector found wrong. @default false */
+      readonly isKeyUnderWay?: boolean;
     }
   | { readonly kind: 'challenge'; readonly challenge: Challenge }
   /** A WELCOME whose signature was verified. */

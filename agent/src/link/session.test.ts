@@ -416,7 +416,7 @@ describe('coming back', () => {
 describe('a record that no session gets past', () => {
   const refusal: SessionEvent = { kind: 'closed', code: CLOSE_CODE.PROTOCOL_ERROR };
 
-  function refuse(from: SessionState | undefined, times: number): ReturnType<typeof run> {
+  function refuse(from: SessionState | undefined, times: number, how = refusal): ReturnType<typeof run> {
     let result: ReturnType<typeof run> | undefined;
     for (let i = 0; i < times; i++) {
       const state = run(SENT.slice(1), {
@@ -424,7 +424,7 @@ describe('a record that no session gets past', () => {
         phase: 'DIAL',
         wakeAtMs: 1e9,
       });
-      result = run([refusal], state.state);
+      result = run([how], state.state);
     }
     if (result === undefined) throw new Error('at least once');
     return result;
@@ -433,6 +433,14 @@ describe('a record that no session gets past', () => {
   it('is given up after five sessions in a row', () => {
     expect(kinds(refuse(undefined, 4).effects)).not.toContain('giveUp');
     expect(refuse(undefined, 5).effects).toContainEqual({ kind: 'giveUp', epochId: NOW, seq: 1 });
+  });
+
+  it('is not blamed for a session in which a new key was offered and not answered', () => {
+    const overKey = { ...refusal, isKeyUnderWay: true };
+    expect(kinds(refuse(undefined, 10, overKey).effects)).not.toContain('giveUp');
+    const afterKeys = refuse(undefined, 4, overKey).state;
+    expect(kinds(refuse(afterKeys, 4).effects)).not.toContain('giveUp');
+    expect(kinds(refuse(afterKeys, 5).effects)).toContain('giveUp');
   });
 
   it('is the only one for an hour', () => {

@@ -8,7 +8,7 @@ import {
   isVouchedFor,
   ROTATE_FEATURE,
 } from '@rollcall/shared/protocol/key-rotation.ts';
-import { decodeBye } from '@rollcall/shared/protocol/messages.ts';
+import { CLOSE_CODE, decodeBye } from '@rollcall/shared/protocol/messages.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
 import { MemorySpool } from '../spool/memory.ts';
@@ -97,12 +97,30 @@ describe('an agent', () => {
   });
 
   it('offers the same key again when nobody said that it was stored', async () => {
-    const { clock, network, offers } = await setUp(KEY_AGE_MS_MAX);
+    const { clock, network, spool, offers } = await setUp(KEY_AGE_MS_MAX);
     network.cut();
     await clock.advance(10_000);
+    expect(offers()).toHaveLength(1);
+    await clock.advance(300_000);
+    appendTick(spool, [cpu]);
+    await clock.advance(1_000);
     expect(offers().map(({ publicKey }) => publicKey.toString('hex'))).toEqual(
       Array.from({ length: 2 }, () => offers()[0]?.publicKey.toString('hex')),
     );
+  });
+
+  it('offers it once in five minutes to a collector that ends the session over it', async () => {
+    const { clock, collector, spool, offers, uplink } = await setUp(KEY_AGE_MS_MAX);
+    for (let minutes = 0; minutes < 60; minutes++) {
+      const before = offers().length;
+      appendTick(spool, [cpu]);
+      await clock.advance(30_000);
+      if (minutes === 0 || offers().length > before) collector.close(CLOSE_CODE.PROTOCOL_ERROR);
+      await clock.advance(30_000);
+    }
+    expect(offers().length).toBeGreaterThan(6);
+    expect(offers().length).toBeLessThan(14);
+    expect(uplink.stats().sessions).toBeGreaterThan(6);
   });
 
   it('is not moved by a word about a key that it never offered', async () => {

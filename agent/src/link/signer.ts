@@ -18,6 +18,8 @@ import {
 
 /** Time between attempts to store a new key. */
 const RETRY_MS = 3_600_000;
+/** Least time between offers, however often the collector is met: one that ends the session over each must not be met so for ever. */
+const OFFER_MS_MIN = 300_000;
 /** And between changes, whatever the wall clock says: a collector that is set back should know the last key but one. */
 const CHANGE_MS_MIN = 86_400_000;
 
@@ -34,6 +36,7 @@ export class Signer {
   #storedRing: KeyRing;
   /** No key is made before. */
   #nextAtMonoMs = Number.NEGATIVE_INFINITY;
+  #offeredMonoMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SignerOptions) {
     this.#options = options;
@@ -72,9 +75,11 @@ export class Signer {
   /** The KEY_NEXT that is to be sent in this session; undefined when there is none. */
   offer(): Buffer | undefined {
     const { clock, identity } = this.#options;
+    if (clock.monoMs() - this.#offeredMonoMs < OFFER_MS_MIN) return undefined;
     if (!wantsNext(this.#signing.ring, clock.wallMs()) || !this.#hasNext()) return undefined;
     const { current, next } = this.#signing.ring;
     if (next === null) return undefined;
+    this.#offeredMonoMs = clock.monoMs();
     return encodeKeyNext({ agentId: identity.identity.agentId, old: current, next });
   }
 

@@ -1,11 +1,15 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { systemClock } from '@rollcall/shared/lib/clock.ts';
+import { systemClock, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
 import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
 import { generateIdentity } from '@rollcall/shared/protocol/identity.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { SUBPROTOCOL } from '@rollcall/shared/protocol/version.ts';
 import { appendTick, currentEpoch, testSchema } from '../spool/conformance.ts';
 import { MemorySpool } from '../spool/memory.ts';
 import { parseEndpoint } from './endpoint.ts';
@@ -15,14 +19,24 @@ import { FakeCollector } from './testing/fake-collector.ts';
 import { startWsServer, testCertificate, type WsServerOptions } from './testing/ws-server.ts';
 import { Uplink } from './uplink.ts';
 
+/** RFC 6455, section 1.3. */
+const WEB_SOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
 const cleanups: (() => void)[] = [];
 afterEach(() => {
   for (const cleanup of cleanups.splice(0).reverse()) cleanup();
 });
 
-function dialTo(url: string, ca?: string): Dial {
-  return webSocketDial({ endpoint: parseEndpoint(url, { isInsecureAllowed: false }), ca });
+function dialTo(url: string, ca?: string, clock: Clock = systemClock): Dial {
+  const endpoint = parseEndpoint(url, { isInsecureAllowed: false });
+  return webSocketDial({ clock, randomBytes, endpoint, ca });
 }
+
+/** Timers fire after a hundredth of their time. */
+const hastyClock: Clock = {
+  ...systemClock,
+  setTimer: (delayMs, callback, options) => systemClock.setTimer(delayMs / 100, callback, options),
+};
 
 async function serve(options: WsServerOptions): Promise<string> {
   const server = await startWsServer(options);
@@ -54,6 +68,14 @@ function watch(dial: Dial): {
   };
   cleanups.push(() => socket.terminate());
   return { socket, events, until };
+}
+
+/** Writes each piece in a packet of its own. */
+async function slowly(transport: Duplex, pieces: readonly string[]): Promise<void> {
+  for (const piece of pieces) {
+    await new Promise((resolve) => transport.write(piece, 'latin1', resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 async function waitFor(isReached: () => boolean): Promise<void> {
@@ -115,11 +137,137 @@ describe('a socket', () => {
     ],
     ['HTTP/1.1 429 Slow\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n', 'refused 429 undefined'],
     ['garbage', 'failed COLLECTOR_UNREACHABLE'],
+    [`HTTP/1.1 503 Busy\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 'failed COLLECTOR_UNREACHABLE'],
+    [
+      'HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+      'failed COLLECTOR_UNREACHABLE',
+    ],
   ])('tells of an answer that is no upgrade: %j', async (answer, expected) => {
     const { events, until } = watch(dialTo(await serve({ onUpgrade: (transport) => transport.end(answer) })));
     await until(expected);
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(events).toEqual([expected]);
+  });
+
+  it('reads an answer that comes a byte at a time, with the first frame right behind it', async () => {
+    const onUpgrade = (transport: Duplex, { headers }: IncomingMessage): void => {
+      const accept = createHash('sha1').update(`${headers['sec-websocket-key']}${WEB_SOCKET_GUID}`);
+      const answer = `HTTP/1.1 101 \r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: ${SUBPROTOCOL}\r\nSec-WebSocket-Accept: ${accept.digest('base64')}\r\n\r\n`;
+      void slowly(transport, [
+        ...answer.slice(0, -4).split(''),
+        `${answer.slice(-4)}\x82\x02hi\x82\x03`,
+        'you',
+      ]);
+    };
+    const { events, until } = watch(dialTo(await serve({ onUpgrade })));
+    await until('received you');
+    expect(events).toEqual(['opened', 'received hi', 'received you']);
+  });
+
+  it('fails when the answer takes too long, whether something comes of it or not', async () => {
+    for (const answer of ['', 'HTTP/1.1 101 Switching Protocols\r\n']) {
+      let transport: Duplex | undefined;
+      const onUpgrade = (opened: Duplex): void => {
+        transport = opened;
+        opened.write(answer);
+        const drip = setInterval(() => opened.write('X'), 5);
+        opened.on('error', () => {}).on('close', () => clearInterval(drip));
+      };
+      const { events, until } = watch(dialTo(await serve({ onUpgrade }), undefined, hastyClock));
+      await until('failed COLLECTOR_UNREACHABLE');
+      await waitFor(() => transport?.destroyed ?? false);
+      expect(events).toHaveLength(1);
+    }
+  });
+
+  it('fails later when it is given up before it is open', async () => {
+    for (const giveUp of [(socket: Socket) => socket.terminate(), (socket: Socket) => socket.close(1000)]) {
+      const { socket, events, until } = watch(dialTo(await serve({})));
+      giveUp(socket);
+      giveUp(socket);
+      socket.send(Buffer.from('early'));
+      socket.ping();
+      expect([events, socket.bufferedBytes]).toEqual([[], 0]);
+      await until('failed COLLECTOR_UNREACHABLE');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(events).toHaveLength(1);
+    }
+  });
+
+  it('puts fragments together, up to as many as the wire allows', async () => {
+    const fragments = (count: number) => (socket: WebSocket) => {
+      for (let i = 1; i <= count; i++) socket.send(Buffer.from('x'), { fin: i === count });
+    };
+    const most = LIMITS.fragmentsPerMessage;
+    const { until } = watch(dialTo(await serve({ onSocket: fragments(most) })));
+    await until(`received ${'x'.repeat(most)}`);
+    const over = watch(dialTo(await serve({ onSocket: fragments(most + 1) })));
+    expect(await over.until('closed 1006')).toEqual(['opened', 'closed 1006']);
+  });
+
+  it.each([
+    ['a mask', '\x82\x81abcdx'],
+    ['a reserved bit', '\xc2\x01x'],
+    ['an unknown kind', '\x83\x01x'],
+    ['a continuation of nothing', '\x80\x01x'],
+    ['a close code that nobody may send', '\x88\x02\x03\xed'],
+  ])('ends when a frame has %s', async (_what, bytes) => {
+    let code = 0;
+    const onSocket = (socket: WebSocket, request: IncomingMessage): void => {
+      socket.on('close', (theirs) => (code = theirs));
+      request.socket.write(bytes, 'latin1');
+    };
+    const { events, until } = watch(dialTo(await serve({ onSocket })));
+    await until('closed 1006');
+    await waitFor(() => code !== 0);
+    expect([events, code]).toEqual([['opened', 'closed 1006'], 1002]);
+  });
+
+  it('closes in order, after what was sent', async () => {
+    const seen: string[] = [];
+    const onSocket = (socket: WebSocket): void => {
+      socket.on('message', () => seen.push('message'));
+      socket.on('close', (code) => seen.push(`closed ${code}`));
+    };
+    const { socket, events, until } = watch(dialTo(await serve({ onSocket })));
+    await until('opened');
+    socket.send(Buffer.alloc(200_000));
+    socket.close(4000);
+    socket.close(4001);
+    socket.send(Buffer.from('late'));
+    await until('closed 4000');
+    await waitFor(() => seen.length === 2);
+    expect(seen).toEqual(['message', 'closed 4000']);
+    expect(events.filter((event) => event.startsWith('closed'))).toHaveLength(1);
+  });
+
+  it('answers the code with which the other end closes', async () => {
+    let answer = 0;
+    const onSocket = (socket: WebSocket): void => {
+      socket.on('close', (code) => (answer = code));
+      socket.close(4411);
+    };
+    await watch(dialTo(await serve({ onSocket }))).until('closed 4411');
+    await waitFor(() => answer !== 0);
+    expect(answer).toBe(4411);
+  });
+
+  it('does not wait for ever for the other end to close', async () => {
+    const onSocket = (_socket: WebSocket, request: IncomingMessage): void => void request.socket.pause();
+    const { socket, until } = watch(dialTo(await serve({ onSocket }), undefined, hastyClock));
+    await until('opened');
+    socket.close(4000);
+    expect(await until('closed 1006')).toEqual(['opened', 'closed 1006']);
+  });
+
+  it('ends when it is pinged faster than it can answer', async () => {
+    const pings = (count: number) => (_socket: WebSocket, request: IncomingMessage) => {
+      request.socket.write(Buffer.from('\x89\x00'.repeat(count), 'latin1'));
+    };
+    const { events } = watch(dialTo(await serve({ onSocket: pings(8) })));
+    await waitFor(() => events.length === 9);
+    expect(events).not.toContain('closed 1006');
+    await watch(dialTo(await serve({ onSocket: pings(9) }))).until('closed 1006');
   });
 
   it('fails when nobody listens or another protocol is spoken', async () => {
@@ -178,7 +326,6 @@ describe('the uplink over a real socket', () => {
         );
       },
     });
-    const randomBytes = (count: number): Buffer => Buffer.alloc(count, 3);
     const spool = new MemorySpool({ clock: systemClock, bootId: 'boot', randomBytes });
     const identity = memoryIdentityStore({
       agentId: Buffer.alloc(16, 1),

@@ -1,10 +1,11 @@
-/** The socket as a port, and the one implementation that talks to the network. Only this file knows the library. */
+/** The socket as a port, and the one implementation that talks to the network. */
+import type { Socket as Transport } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { WebSocket } from 'ws';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, systemErrorCode } from '@rollcall/shared/lib/errors.ts';
-import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
-import { SUBPROTOCOL } from '@rollcall/shared/protocol/version.ts';
 import type { Endpoint } from './endpoint.ts';
+import { Frames } from './frames.ts';
+import { Opening } from './opening.ts';
 
 /** What a socket tells. `refused`, `failed` and `closed` end it: exactly one of them comes, and nothing after it. */
 export interface SocketEvents {
@@ -41,8 +42,6 @@ export type Dial = (events: SocketEvents) => Socket;
 const CHANNEL_BINDING_BYTES = 32;
 const CHANNEL_BINDING_LABEL = 'EXPORTER-Channel-Binding';
 const RETRY_AFTER_MS_MAX = 3_600_000;
-const ABNORMAL_CLOSE = 1006;
-const CLOSE_MS_MAX = 5_000;
 const CERTIFICATE_ERROR = /CERT|^UNABLE_TO_|SELF_SIGNED|HOSTNAME_MISMATCH|^CRL_/;
 
 /** The channel binding of a TLS 1.3 socket (RFC 9266), undefined for any other. */
@@ -62,75 +61,52 @@ export function isCertificateError(error: unknown): boolean {
   return CERTIFICATE_ERROR.test(systemErrorCode(error) ?? '');
 }
 
-/**
- * Connects over the network. Certificates are always verified.
- * @param options.ca certificate authorities in PEM form to trust instead of the system's
- */
-export function webSocketDial(options: {
+export interface DialOptions {
+  readonly clock: Clock;
+  readonly randomBytes: (count: number) => Buffer;
   readonly endpoint: Endpoint;
+  /** Certificate authorities in PEM form to trust instead of the system's. */
   readonly ca: string | undefined;
-}): Dial {
-  const settings = {
-    perMessageDeflate: false,
-    maxPayload: LIMITS.messageBytes,
-    maxFragments: LIMITS.fragmentsPerMessage,
-    maxBufferedChunks: 4_096,
-    maxPendingAutoPongs: 8,
-    handshakeTimeout: LIMITS.handshakeMs,
-    closeTimeout: CLOSE_MS_MAX,
-    followRedirects: false,
-    rejectUnauthorized: true,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
-  };
-  return (events) =>
-    new NetworkSocket(new WebSocket(options.endpoint.connectUrl, [SUBPROTOCOL], settings), events);
+}
+
+/** Connects over the network. Certificates are always verified. */
+export function webSocketDial(options: DialOptions): Dial {
+  return (events) => new NetworkSocket(options, events);
 }
 
 class NetworkSocket implements Socket {
-  readonly #socket: WebSocket;
+  readonly #clock: Clock;
   readonly #events: SocketEvents;
+  readonly #opening: Opening;
   #transport: unknown;
-  #isOpen = false;
+  /** There once the connection is open. */
+  #frames: Frames | undefined;
   #isOver = false;
 
-  constructor(socket: WebSocket, events: SocketEvents) {
-    this.#socket = socket;
+  constructor({ clock, randomBytes, endpoint, ca }: DialOptions, events: SocketEvents) {
+    this.#clock = clock;
     this.#events = events;
-    socket.on('upgrade', (response) => {
-      this.#transport = response.socket;
-    });
-    socket.on('open', () => {
-      this.#isOpen = true;
-      events.opened();
-    });
-    socket.on('message', (content, isBinary) => {
-      // Text has no place in the protocol; an empty message is refused like any other that has no header.
-      if (!this.#isOver) events.received(isBinary && Buffer.isBuffer(content) ? content : Buffer.alloc(0));
-    });
-    socket.on('ping', () => this.#heard());
-    socket.on('pong', () => this.#heard());
-    socket.on('unexpected-response', (_request, response) => {
-      const { statusCode = 0, headers } = response;
-      this.#end(() => events.refused({ statusCode, retryAfterMs: retryAfterMs(headers['retry-after']) }));
-      socket.terminate();
-    });
-    socket.on('error', (error) => this.#onError(error));
-    socket.on('close', (code) => this.#end(() => events.closed(code)));
+    this.#opening = new Opening(
+      { clock, randomBytes, url: endpoint.connectUrl, ca },
+      {
+        upgraded: (transport, rest) => this.#open(transport, rest),
+        refused: ({ statusCode, retryAfter }) =>
+          this.#end(() => events.refused({ statusCode, retryAfterMs: retryAfterMs(retryAfter) })),
+        failed: (cause) => this.#fail(cause),
+      },
+    );
   }
 
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#frames?.bufferedBytes ?? 0;
   }
 
   send(bytes: Buffer): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.#socket.send(bytes, { binary: true }, () => {
-      if (!this.#isOver) this.#events.drained();
-    });
+    this.#frames?.send(bytes);
   }
 
   ping(): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.ping();
+    this.#frames?.ping();
   }
 
   channelBinding(): Buffer | undefined {
@@ -138,29 +114,40 @@ class NetworkSocket implements Socket {
   }
 
   close(code: number): void {
-    this.#socket.close(code);
+    if (this.#frames === undefined) this.#opening.abort();
+    else this.#frames.close(code);
   }
 
   terminate(): void {
-    this.#socket.terminate();
+    if (this.#frames === undefined) this.#opening.abort();
+    else this.#frames.terminate();
   }
 
-  #heard(): void {
-    if (!this.#isOver) this.#events.heard();
+  #open(transport: Transport, rest: Buffer): void {
+    this.#transport = transport;
+    this.#frames = new Frames(transport, {
+      clock: this.#clock,
+      events: {
+        // Text has no place in the protocol; an empty message is refused like any other that has no header.
+        message: (bytes, isBinary) => this.#events.received(isBinary ? bytes : Buffer.alloc(0)),
+        heard: () => this.#events.heard(),
+        written: () => {
+          if (!this.#isOver) this.#events.drained();
+        },
+        ended: (code) => this.#end(() => this.#events.closed(code)),
+      },
+    });
+    this.#events.opened();
+    this.#frames.receive(rest);
   }
 
-  #onError(error: Error): void {
-    if (this.#isOpen) {
-      this.#end(() => this.#events.closed(ABNORMAL_CLOSE));
-      this.#socket.terminate();
-      return;
-    }
-    const isCertificate = isCertificateError(error);
+  #fail(cause: Error): void {
+    const isCertificate = isCertificateError(cause);
     const code = isCertificate ? 'COLLECTOR_UNTRUSTED' : 'COLLECTOR_UNREACHABLE';
     const what = isCertificate
       ? "the collector's certificate is not trusted"
       : 'cannot connect to the collector';
-    this.#end(() => this.#events.failed(new AppError(code, what, { cause: error, isRetryable: true })));
+    this.#end(() => this.#events.failed(new AppError(code, what, { cause, isRetryable: true })));
   }
 
   #end(report: () => void): void {

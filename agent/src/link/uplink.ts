@@ -7,6 +7,11 @@ import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { LogFields, Logger } from '@rollcall/shared/lib/log.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
+import {
+  CONFIG_FEATURE,
+  encodeConfigAck,
+  type ConfigAnswer,
+} from '@rollcall/shared/protocol/agent-config.ts';
 import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
 import {
   encodeFrame,
@@ -51,12 +56,24 @@ export interface UplinkOptions {
   readonly dial: Dial;
   readonly facts: AgentFacts;
   readonly inventory: InventorySource;
+  /** Takes settings of the collector. @default none are taken */
+  readonly settings?: SettingsDesk;
   /** Newest readings, null when there are none yet. @default none */
   readonly vitals?: () => Vitals | null;
   /** Least time between sending two new records, while which they gather. @default 0: each at once */
   readonly gatherMs?: number;
   /** Accept a weaker binding to the TLS session than this collector once had. @default false */
   readonly isDowngradeAllowed?: boolean;
+}
+
+/** Who judges settings of the collector. */
+export interface SettingsDesk {
+  /** Of those in force, 0 for none; undefined when none are taken. */
+  readonly version: number | undefined;
+  /** The body of a CONFIG; nothing about it is known. */
+  offered(body: Buffer): void;
+  /** Called with the fate of each document, once it is known. */
+  onAnswer(listener: (answer: ConfigAnswer) => void): void;
 }
 
 export interface UplinkStats {
@@ -87,6 +104,10 @@ interface Link {
   packing: Packing;
   /** Whether the collector takes a new key of ours, and was not offered one yet. */
   isKeyWanted: boolean;
+  /** A new key of ours was offered and not answered. */
+  isKeyUnderWay: boolean;
+  /** Whether the collector wants to hear what becomes of its settings. */
+  isConfigHeard: boolean;
   readonly inventory: InventorySender;
   readonly vitals: VitalsSender;
   isWaitingToSend: boolean;
@@ -124,6 +145,8 @@ export class Uplink {
   #connectedSinceMs: number | undefined;
   #lastAckMs: number | undefined;
   readonly #layouts = new SchemaLayouts();
+  /** Became known while nobody listened. One is enough: the collector asks for the newest of its settings only. */
+  #unsentAnswer: ConfigAnswer | undefined;
   #stats = { sessions: 0, batchesSent: 0, bytesSent: 0, recordsRejected: 0, samplesRejected: 0 };
 
   constructor(options: UplinkOptions) {
@@ -136,9 +159,10 @@ export class Uplink {
 
   /** Connects within 5 s and from then on whenever it can. */
   start(): void {
-    const { spool, inventory } = this.#options;
+    const { spool, inventory, settings } = this.#options;
     spool.onAppend(() => this.#gather.come());
     inventory.onChange(() => this.#dispatch({ kind: 'inventoryChanged' }));
+    settings?.onAnswer((answer) => this.#answerConfig(answer));
     this.#setTimer();
   }
 
@@ -215,6 +239,13 @@ export class Uplink {
     this.#said.clear();
     this.#options.log.info('connected to the collector');
     this.#offerKey();
+    if (this.#unsentAnswer !== undefined) this.#answerConfig(this.#unsentAnswer);
+  }
+
+  #answerConfig(answer: ConfigAnswer): void {
+    const isHeard = this.#state.phase === 'LIVE' && this.#link?.isConfigHeard === true;
+    this.#unsentAnswer = isHeard ? undefined : answer;
+    if (isHeard) this.#link?.socket.send(encodeConfigAck(answer));
   }
 
   /** Once in a session, as soon as the key is due. */
@@ -224,6 +255,7 @@ export class Uplink {
     const offer = this.#signer.offer();
     if (offer === undefined) return;
     link.isKeyWanted = false;
+    link.isKeyUnderWay = true;
     link.socket.send(offer);
   }
 
@@ -325,7 +357,8 @@ export class Uplink {
       closed: (code) => {
         const isRefused =
           code === CLOSE_CODE.AUTH_FAILED && this.#link === link && link.handshake !== undefined;
-        ended({ kind: 'closed', code, hasOtherKey: isRefused && this.#signer.refused() });
+        const hasOtherKey = isRefused && this.#signer.refused();
+        ended({ kind: 'closed', code, hasOtherKey, isKeyUnderWay: link.isKeyUnderWay });
       },
     };
     const { dial, clock, spool, vitals = () => null } = this.#options;
@@ -336,6 +369,8 @@ export class Uplink {
       helloMonoMs: 0,
       packing: 'none',
       isKeyWanted: false,
+      isKeyUnderWay: false,
+      isConfigHeard: false,
       inventory: new InventorySender(socket),
       vitals: new VitalsSender({ clock, spool, vitals, socket }),
       isWaitingToSend: false,
@@ -357,7 +392,7 @@ export class Uplink {
 
   #receive(link: Link, bytes: Buffer): void {
     const { spool, identity, isDowngradeAllowed = false } = this.#options;
-    const { event, reject, complaint, collectorMs, storedKey } = readMessage(bytes, {
+    const { event, reject, complaint, collectorMs, storedKey, config } = readMessage(bytes, {
       spool,
       identity,
       isDowngradeAllowed,
@@ -366,14 +401,18 @@ export class Uplink {
     if (event.kind === 'welcome') {
       link.packing = packingOf(event.features);
       link.isKeyWanted = event.features.includes(ROTATE_FEATURE);
+      link.isConfigHeard = event.features.includes(CONFIG_FEATURE);
       this.#signer.welcomed();
     }
     if (collectorMs !== undefined) this.#compareClocks(link, collectorMs);
     if (reject !== undefined) this.#noteReject(reject);
     if (complaint !== undefined)
       this.#report('warn', 'the collector reports an error', { reason: complaint });
+    if (storedKey !== undefined) link.isKeyUnderWay = false;
     this.#dispatch(event);
     if (storedKey !== undefined && this.#signer.isStored(storedKey)) this.#dispatch({ kind: 'keyStored' });
+    // Nobody who has not proved who it is gets as far as having a signature checked.
+    if (config !== undefined && this.#state.phase === 'LIVE') this.#options.settings?.offered(config);
   }
 
   /** The collector refuses records that are far off its own clock, and whoever reads them is misled before that. */
@@ -412,6 +451,7 @@ export class Uplink {
       identity,
       keys: this.#signer.keys,
       vitals: link.vitals.forHello(),
+      configVersion: this.#options.settings?.version,
     });
     link.handshake = handshake;
     link.helloMonoMs = clock.monoMs();

@@ -2,7 +2,7 @@
  * The layout of a sampler's readings: which series it emits in which order, and where each stands in the canonical
  * order of its schema. Building one is dear (sorting, hashing); it is kept until the sampler emits something else.
  */
-import assert from 'node:assert';
+import { assert } from '@rollcall/shared/lib/assert.ts';
 import type { MetricDefinition } from '@rollcall/shared/catalogue/definition.ts';
 import { metricDefinition, type MetricName } from '@rollcall/shared/catalogue/metrics.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';

@@ -380,3 +380,99 @@ describe('Readings of files', () => {
     );
   });
 });
+
+describe('Readings of lines', () => {
+  /** One tick in which each line of each file, `cpu=value` words, is added unless it is what it was. */
+  function read(readings: Readings, files: Readonly<Record<string, string>>) {
+    const parsed: string[] = [];
+    const counts: number[] = [];
+    readings.begin();
+    for (const [path, text] of Object.entries(files)) {
+      const count = readings.addLines(path, text, (from, end, number) => {
+        const line = text.slice(from, end);
+        parsed.push(`${path}${number} ${line}`);
+        for (const word of line.split(' ').filter((each) => each !== '')) {
+          const [cpu = '', value = ''] = word.split('=');
+          if (value === 'unknown') readings.dropUnknown();
+          else readings.add('node_cpu_seconds_total', Number(value), cpu, `${path}${number}`);
+        }
+      });
+      counts.push(count);
+    }
+    const lines = readings.finish().flatMap((part) => formatValues(part));
+    const values = lines.map((line) => /cpu="(.*)",mode="(.*)"} (.*)/.exec(line)?.slice(1).join(' '));
+    return { parsed, counts, values };
+  }
+
+  it('parses only those that changed, and keeps the values of the others', () => {
+    const readings = create();
+    expect(read(readings, { a: '0=1\n1=2\n2=3\n' }).parsed).toEqual(['a0 0=1', 'a1 1=2', 'a2 2=3']);
+    expect(read(readings, { a: '0=1\n1=200\n2=3\n' })).toEqual({
+      parsed: ['a1 1=200'],
+      counts: [3],
+      values: ['0 a0 1', '1 a1 200', '2 a2 3'],
+    });
+    expect(read(readings, { a: '0=1\n1=200\n2=4\n' }).parsed).toEqual(['a2 2=4']);
+    expect(read(readings, { a: '0=1\n1=200\n2=4\n' }).parsed).toEqual([]);
+  });
+
+  it('parses everything behind a line that has other series than before', () => {
+    const readings = create();
+    const lines = ['0=1', '1=2', '2=3', ''];
+    read(readings, { a: lines.join('\n') });
+    for (const instead of ['7=2', '1=2 3=4', '']) {
+      const text = ['0=1', instead, '2=3', ''].join('\n');
+      const after = read(readings, { a: text });
+      expect(after.parsed).toEqual([`a1 ${instead}`, 'a2 2=3']);
+      expect(after.values).toEqual(read(create(), { a: text }).values);
+      read(readings, { a: lines.join('\n') });
+    }
+  });
+
+  it('parses what stands at another place, in another file, or behind another file', () => {
+    const readings = create();
+    read(readings, { a: '0=1\n', b: '0=3\n' });
+    expect(read(readings, { b: '0=3\n' }).values).toEqual(['0 b0 3']);
+    expect(read(readings, { a: '0=3\n', b: '0=3\n' }).values).toEqual(['0 a0 3', '0 b0 3']);
+    expect(read(readings, { a: '0=3\n0=3\n', b: '0=3\n' }).values).toEqual(['0 a0 3', '0 a1 3', '0 b0 3']);
+  });
+
+  it('takes no line for known that could go on, or that told of more than values', () => {
+    const readings = create();
+    read(readings, { a: '0=1\n1=2' });
+    expect(read(readings, { a: '0=1\n1=25\n' }).values).toEqual(['0 a0 1', '1 a1 25']);
+    for (let i = 0; i < 3; i++) read(readings, { a: '0=1\n1=unknown\n' });
+    expect(readings.dropped.unknown).toBe(3);
+  });
+
+  it('does not rely on a tick that was not finished', () => {
+    const readings = create();
+    read(readings, { a: '0=1\n' });
+    readings.begin();
+    readings.add('node_cpu_seconds_total', 99, '0', 'a0');
+    expect(read(readings, { a: '0=1\n' })).toEqual({ parsed: ['a0 0=1'], counts: [1], values: ['0 a0 1'] });
+  });
+
+  it('gives the same values as without it, whatever changes', () => {
+    const value = fc.constantFrom('0', '1', '10', '0.123', 'Infinity', 'unknown');
+    const word = fc.tuple(fc.nat(2), value).map((pair) => pair.join('='));
+    const line = fc.uniqueArray(word, { maxLength: 2, selector: (each) => each[0] });
+    const file = fc.array(line, { maxLength: 4 }).chain((lines) => {
+      const text = lines.map((words) => words.join(' ')).join('\n');
+      return fc.constantFrom(text, `${text}\n`);
+    });
+    fc.assert(
+      fc.property(
+        fc.array(fc.dictionary(fc.constantFrom('a', 'b'), file), { minLength: 2, maxLength: 8 }),
+        (ticks) => {
+          const readings = create();
+          for (const files of ticks) {
+            const told = read(readings, files);
+            const fresh = read(create(), files);
+            expect([told.values, told.counts]).toEqual([fresh.values, fresh.counts]);
+          }
+        },
+      ),
+    );
+  });
+});

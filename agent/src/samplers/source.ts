@@ -24,3 +24,26 @@ export const NO_SOURCE: Source = {
   limit: 0,
   tick: 0,
 };
+
+/** What one call of `addLines` added in the tick before, line by line. */
+export interface LinesSource {
+  path: string;
+  text: string;
+  /** How many values there were in front of it. */
+  from: number;
+  /** Per line where the text goes on behind it … */
+  readonly ends: number[];
+  /** … how many values there were behind it … */
+  readonly tos: number[];
+  /** … and 1 when it must be parsed again, for it added something else than values. */
+  readonly hasOther: number[];
+  /** Lines of the text. */
+  lineCount: number;
+  /** Number of that tick. */
+  tick: number;
+}
+
+/** Before the first tick. */
+export function noLines(): LinesSource {
+  return { path: '', text: '', from: 0, ends: [], tos: [], hasOther: [], lineCount: 0, tick: 0 };
+}

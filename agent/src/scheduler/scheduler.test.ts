@@ -90,6 +90,27 @@ class Bench {
   }
 }
 
+describe('retuning', () => {
+  it('goes on at another pace with other samplers, and counts go on', async () => {
+    const [before, after] = [countingSampler(), countingSampler()];
+    const bench = new Bench([before]);
+    bench.scheduler.start();
+    await bench.clock.advance(25_000);
+    const { clock, scheduler } = bench;
+    const ticks = new TickTaker({ clock, host: new FakeHost(), samplers: [after], intervalMs: 2_000 });
+    await scheduler.retune({ ticks, intervalMs: 2_000 });
+    await clock.advance(5_000);
+    expect([before.runs, after.runs]).toEqual([3, 3]);
+    expect(scheduler.counts()).toEqual({
+      due: 6,
+      taken: 6,
+      missed: { overrun: 0, suspended: 0, no_storage: 0 },
+    });
+    await scheduler.stop();
+    expect(clock.timerCount).toBe(0);
+  });
+});
+
 describe('Scheduler', () => {
   it('takes the first tick at once and then one each interval without drift', async () => {
     const sampler = countingSampler();

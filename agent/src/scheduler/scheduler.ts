@@ -65,9 +65,9 @@ interface Clocks {
 export class Scheduler {
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #ticks: Pick<TickTaker, 'takeTick'>;
+  #ticks: Pick<TickTaker, 'takeTick'>;
   readonly #spool: TickSpool;
-  readonly #intervalMs: number;
+  #intervalMs: number;
   readonly #failures: FailureLog;
   readonly #writer = new ByteWriter(16 * 1024);
 
@@ -117,6 +117,14 @@ export class Scheduler {
     this.#timer?.cancel();
     this.#timer = undefined;
     await this.#running;
+  }
+
+  /** Goes on with other ticks once the one under way is in the spool; the first of them comes at once. Counts go on. */
+  async retune({ ticks, intervalMs }: Pick<SchedulerOptions, 'ticks' | 'intervalMs'>): Promise<void> {
+    await this.stop();
+    this.#ticks = ticks;
+    this.#intervalMs = intervalMs;
+    this.start();
   }
 
   counts(): TickCounts {

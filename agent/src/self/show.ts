@@ -14,6 +14,8 @@ import { programText } from './program-text.ts';
 
 export interface Shown {
   readonly facts: MachineFacts;
+  /** What holds of the settings that a collector may change, and who set it. */
+  readonly settings: readonly { readonly key: string; readonly value: string; readonly origin: string }[];
   readonly tick: Tick;
   readonly sections: readonly CanonicalSection[];
   readonly missing: readonly MissingSection[];
@@ -23,8 +25,14 @@ export interface Shown {
 }
 
 /** Metrics in the text format of Prometheus, each inventory section as JSON, then what was read. */
-export function showText({ facts, tick, sections, missing, manifest, processes }: Shown): string {
-  const lines = ['# machine', JSON.stringify(facts, null, 2)];
+export function showText({ facts, settings, tick, sections, missing, manifest, processes }: Shown): string {
+  const lines = [
+    '# machine',
+    JSON.stringify(facts, null, 2),
+    '',
+    '# settings that a collector may change, and who set them',
+    ...settings.map(({ key, value, origin }) => `${key}: ${value}  (${origin})`),
+  ];
   for (const result of tick.results) {
     lines.push('', `# metrics of ${result.sampler}`, ...linesOf(result));
   }
@@ -55,7 +63,7 @@ export function showText({ facts, tick, sections, missing, manifest, processes }
 }
 
 /** The same as one JSON object: facts, metrics and failures by sampler, inventory by section, programs or null, manifest. */
-export function showJson({ facts, tick, sections, missing, manifest, processes }: Shown): string {
+export function showJson({ facts, settings, tick, sections, missing, manifest, processes }: Shown): string {
   const metrics: Record<string, readonly string[]> = {};
   const failures: Record<string, string> = {};
   for (const result of tick.results) {
@@ -63,7 +71,16 @@ export function showJson({ facts, tick, sections, missing, manifest, processes }
     else failures[result.sampler] = describeError(result.error);
   }
   const inventory = Object.fromEntries(sections.map((section) => [section.name, contentOf(section)]));
-  const shown = { facts, metrics, failures, inventory, processes: processes ?? null, missing, manifest };
+  const shown = {
+    facts,
+    settings,
+    metrics,
+    failures,
+    inventory,
+    processes: processes ?? null,
+    missing,
+    manifest,
+  };
   return `${JSON.stringify(shown, null, 2)}\n`;
 }
 

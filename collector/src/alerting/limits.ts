@@ -2,6 +2,9 @@
 export const ALERTING_LIMITS = {
   /** Pause between two evaluations of all rules. */
   evaluationIntervalMs: 5_000,
+  /** A rule with an expression of the collector's own is looked at so often within its hold time, and at least at this pause. */
+  looksPerHold: 10,
+  lookPauseMsMax: 60_000,
   /** Samples are looked at this long after the first of them came, for rules without hold time … */
   quickDelayMs: 50,
   /** … and then not again for this long, … */
@@ -26,6 +29,8 @@ export const ALERTING_LIMITS = {
   alertSeriesIntervalMs: 15_000,
   /** Hosts that are named one by one when evidence is looked for; beyond it the whole fleet is asked. */
   evidenceHostsMax: 100,
+  /** Hosts that a rule names when it asks more closely; beyond it the whole fleet is asked. */
+  suspectHostsMax: 200,
   /** Pending and firing alerts of one rule; further ones are not tracked, but counted. */
   instancesPerRuleMax: 10_000,
 

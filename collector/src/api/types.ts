@@ -66,6 +66,24 @@ export interface HostsAnswer {
   readonly counts: Readonly<Record<HostState, number>>;
 }
 
+/** Settings that the collector has offered to the agent of a host, and what the agent said. */
+export interface HostConfig {
+  /** Grows with each change. */
+  readonly version: number;
+  /** What is null is left to the agent. */
+  readonly settings: {
+    readonly intervalMs: number | null;
+    readonly disabledSamplers: readonly string[] | null;
+    readonly logLevel: string | null;
+  };
+  readonly state: 'offered' | 'applied' | 'rejected';
+  /** Why they were rejected, as docs/protocol.md lists it, and the agent's own words; '' otherwise. */
+  readonly reason: string;
+  readonly text: string;
+  /** When the state became so. */
+  readonly changedMs: number;
+}
+
 /** `GET /v1/hosts/:id` */
 export interface HostDetail extends HostSummary {
   readonly machineId: string | null;
@@ -73,6 +91,8 @@ export interface HostDetail extends HostSummary {
   /** Samples that were lost and declared as such since enrolment, by reason. */
   readonly lostSamples: Readonly<Record<string, number>>;
   readonly inventorySections: readonly string[];
+  /** null when nothing was ever set for the host. */
+  readonly config: HostConfig | null;
 }
 
 /** One part of a host's inventory, as the agent sent it. */

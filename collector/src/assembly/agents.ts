@@ -10,7 +10,7 @@ import type { Fleet } from './fleet.ts';
 export function openGateway(
   { clock, log, random, randomBytes, metrics, onStop }: Basics,
   { identity, journal }: DataDir,
-  { hosts, presence, vitals, inventory }: Fleet,
+  { hosts, presence, vitals, inventory, configs }: Fleet,
 ): Gateway {
   const gateway = createGateway({
     clock,
@@ -23,6 +23,7 @@ export function openGateway(
     presence,
     vitals,
     inventory,
+    configs,
     counters: { count: (name, reason, by) => metrics.increment(`rollcall_gateway_${name}`, { reason }, by) },
     addressOf: (request) => request.socket.remoteAddress ?? '',
   });

@@ -1,5 +1,6 @@
 /** The hosts: who is enrolled, who is there, and what they are. */
 import type { Config } from '../config/options.ts';
+import { AgentConfigs } from '../fleet/agent-configs.ts';
 import { Hosts } from '../fleet/hosts.ts';
 import { Inventory } from '../fleet/inventory.ts';
 import { PRESENCE_DEFAULTS, PresenceWatch, type PresenceWatchSettings } from '../fleet/presence.ts';
@@ -15,10 +16,14 @@ export interface Fleet {
   readonly inventory: Inventory;
   readonly vitals: FleetVitals;
   readonly watched: WatchedHosts;
+  readonly configs: AgentConfigs;
 }
 
 /** Presence and newest readings follow the journal from here on. */
-export function openFleet({ config, clock, log, onStop }: Basics, { state, journal }: DataDir): Fleet {
+export function openFleet(
+  { config, clock, log, metrics, onStop }: Basics,
+  { state, journal, identity }: DataDir,
+): Fleet {
   const hosts = new Hosts({ database: state, clock, log });
   hosts.start();
   onStop(() => hosts.close());
@@ -41,6 +46,14 @@ export function openFleet({ config, clock, log, onStop }: Basics, { state, journ
     inventory,
     vitals,
     watched: new WatchedHosts({ clock, hosts, presence, vitals }),
+    configs: new AgentConfigs({
+      database: state,
+      clock,
+      log,
+      identity,
+      hosts,
+      counted: (outcome, reason) => metrics.increment('rollcall_agent_config_total', { outcome, reason }),
+    }),
   };
 }
 

@@ -10,6 +10,7 @@ import { EXPORT_FORMATS } from '../transfer/formats.ts';
 // Types alone: what a command does is loaded when it is called, so that scripts do not wait for the rest.
 import type { QueryFormat, QueryOptions } from './query.ts';
 import type { ExportOptions } from './export.ts';
+import type { ConfigFlags, ConfigScope } from './agent-config.ts';
 import type { AgainstOptions } from './verify-against.ts';
 import type { RulesReport } from './rules.ts';
 import type { Asked, BacktestTimes } from './rules-remote.ts';
@@ -320,6 +321,48 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
   withdraw.action(async (id: string) => {
     const { revokeAccessToken } = await import('./access.ts');
     print(revokeAccessToken(configOf(withdraw)['data-dir'], id));
+  });
+
+  const agentConfig = program
+    .command('agent-config')
+    .description('settings that agents take from the collector where they have none of their own');
+  const scoped = (command: Command): Command =>
+    command.option('--host <name>', 'one host').option('--all', 'all hosts, of which a few try it first');
+  const setting = scoped(
+    withConfig(
+      agentConfig.command('set').description('change what is wanted of a host, or of all'),
+      'data-dir',
+    ),
+  );
+  setting
+    .option('--interval <span>', 'time between readings, 1s to 1h')
+    .option('--disable-sampler <names>', 'samplers that do not run, with commas; "none" for none')
+    .option('--log-level <level>', 'debug, info, warn or error')
+    .addHelpText(
+      'after',
+      examples([
+        'rollcall-collector agent-config set --host web-1 --log-level debug',
+        'rollcall-collector agent-config set --all --interval 30s --disable-sampler arp,systemd',
+      ]),
+    )
+    .action(async (options: ConfigScope & ConfigFlags) => {
+      const { setAgentConfig } = await import('./agent-config.ts');
+      print(setAgentConfig(configOf(setting)['data-dir'], options, options));
+    });
+  const clearing = scoped(
+    withConfig(agentConfig.command('clear').description('leave everything to the agents again'), 'data-dir'),
+  );
+  clearing.action(async (options: ConfigScope) => {
+    const { clearAgentConfig } = await import('./agent-config.ts');
+    print(clearAgentConfig(configOf(clearing)['data-dir'], options));
+  });
+  const showing = withConfig(
+    agentConfig.command('show').description('what is wanted, and what agents said to it'),
+    'data-dir',
+  ).option('--host <name>', 'one host');
+  showing.action(async (options: ConfigScope & { readonly json?: boolean }) => {
+    const { showAgentConfig } = await import('./agent-config.ts');
+    print(showAgentConfig(configOf(showing)['data-dir'], options, options.json ?? false));
   });
 
   const backup = withConfig(

@@ -10,6 +10,7 @@ import type {
   InventorySection,
 } from '../api/types.ts';
 import type { Labels } from '../storage/labels.ts';
+import type { AgentConfigs } from './agent-configs.ts';
 import type { Host, Hosts } from './hosts.ts';
 import type { Inventory } from './inventory.ts';
 import { inventoryChanges } from './inventory-changes.ts';
@@ -34,6 +35,7 @@ export interface FleetViewOptions {
   readonly presence: PresenceWatch;
   readonly vitals: FleetVitals;
   readonly inventory: Inventory;
+  readonly configs: Pick<AgentConfigs, 'of'>;
   /** Open incidents by host id; a host without one is not in it. */
   readonly openIncidents: () => ReadonlyMap<string, number>;
   /** Samples lost and declared, by reason. */
@@ -64,7 +66,7 @@ export class FleetView {
   }
 
   get(hostId: string): HostDetail | undefined {
-    const { hosts, inventory, lostSamples, openIncidents } = this.#options;
+    const { hosts, inventory, configs, lostSamples, openIncidents } = this.#options;
     const host = hosts.get(hostId);
     if (host === undefined) return undefined;
     return {
@@ -73,6 +75,7 @@ export class FleetView {
       bootId: host.bootId,
       lostSamples: lostSamples(hostId),
       inventorySections: inventory.sectionNames(hostId),
+      config: configs.of(hostId),
     };
   }
 

@@ -5,6 +5,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawData } from 'ws';
+import { CONFIG_FEATURE, encodeConfig } from '@rollcall/shared/protocol/agent-config.ts';
 import { AppError, describeError, systemErrorCode, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { decodeFrame } from '@rollcall/shared/protocol/frame.ts';
 import type { Hello } from '@rollcall/shared/protocol/handshake.ts';
@@ -64,6 +65,7 @@ export class Connection implements InventoryPeer {
   readonly #events: SessionEvent[] = [];
   #isRunning = false;
   #isPaused = false;
+  #configVersion: number | undefined;
 
   constructor(shared: GatewayShared, peer: Peer) {
     this.#shared = shared;
@@ -92,6 +94,16 @@ export class Connection implements InventoryPeer {
   get isOpen(): boolean {
     const { kind } = this.#session;
     return kind === 'greeted' || kind === 'live' || kind === 'throttled';
+  }
+
+  /** Of the settings that the agent has in force, 0 for none; undefined when it takes none, or is not there. */
+  get configVersion(): number | undefined {
+    return this.isOpen ? this.#configVersion : undefined;
+  }
+
+  /** @param signed body of CONFIG */
+  offerConfig(signed: Buffer): void {
+    if (this.isOpen) this.#send(encodeConfig(signed));
   }
 
   /** Feeds an event to the session. Events that arise meanwhile wait for their turn. */
@@ -195,7 +207,7 @@ export class Connection implements InventoryPeer {
   }
 
   #perform(effect: SessionEffect): void {
-    const { clock, presence, hosts, vitals, intake } = this.#shared;
+    const { clock, presence, hosts, vitals, intake, configs } = this.#shared;
     switch (effect.kind) {
       case 'judgeHello':
         return this.#orEnd(() => this.#judgeHello(effect.body));
@@ -223,6 +235,11 @@ export class Connection implements InventoryPeer {
           if (host === undefined) return;
           if (storeOffer(this.#shared, host, effect.offer)) this.#send(encodeKeyOk(effect.offer.publicKey));
         });
+      case 'configAnswer':
+        if (effect.answer.outcome === 'applied' && this.#configVersion !== undefined) {
+          this.#configVersion = effect.answer.version;
+        }
+        return configs.answered(this.#agentId, effect.answer);
       case 'vitals':
         return vitals.announced(this.#agentId, effect.vitals);
       case 'inventoryHave':
@@ -334,7 +351,7 @@ export class Connection implements InventoryPeer {
   }
 
   #welcome(effect: Extract<SessionEffect, { kind: 'welcome' }>): void {
-    const { identity, journal, clock, presence, vitals, counters } = this.#shared;
+    const { identity, journal, clock, presence, vitals, counters, configs } = this.#shared;
     const login = this.#login;
     if (login === undefined) return;
     const welcome = welcomeFrame(login.hello, {
@@ -349,10 +366,14 @@ export class Connection implements InventoryPeer {
     });
     // Ten thousand idle connections need neither of them again.
     this.#login = undefined;
+    this.#configVersion = login.hello.features.includes(CONFIG_FEATURE)
+      ? (login.hello.configVersion ?? 0)
+      : undefined;
     this.#collectorNonce = Buffer.alloc(0);
     this.#send(welcome);
     counters.count('sessions_total', '');
     presence.welcomed(this.#agentId, login.hello.upMs);
+    if (this.#configVersion !== undefined) configs.joined(this.#agentId, this.#configVersion);
     if (login.hello.vitals !== null) vitals.announced(this.#agentId, login.hello.vitals);
   }
 

@@ -9,7 +9,7 @@ export const GATEWAY_COUNTERS = {
   socket_errors_total: 'sockets that failed below the protocol, by error code of the socket',
   generations_total: 'logins with an unexpected generation: behind (refused), ahead (accepted), restored',
   keys_total:
-    'changes of the keys of agents: offered (and stored), promoted (the agent has logged in with it), refused',
+    'changes of the keys of agents: offered (and stored), promoted (the agent has logged in with it), deferred (too soon after others), refused',
   deferred_messages_total:
     'messages that waited for a later turn of the event loop, because this one was used up; the reason is empty',
   batches_total: 'batches of records; the reason is empty',

@@ -11,7 +11,8 @@ import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { CLOSE_CODE } from '@rollcall/shared/protocol/messages.ts';
 import { SUBPROTOCOL } from '@rollcall/shared/protocol/version.ts';
-import { TokenBucket } from '../fleet/buckets.ts';
+import { KeyedBuckets, TokenBucket } from '../fleet/buckets.ts';
+import type { AgentConfigs, ConfigPeers } from '../fleet/agent-configs.ts';
 import type { Hosts } from '../fleet/hosts.ts';
 import { InventoryIntake } from '../fleet/inventory-intake.ts';
 import type { Inventory } from '../fleet/inventory.ts';
@@ -23,6 +24,7 @@ import { Connection } from './connection.ts';
 import type { GatewayCounters } from './counters.ts';
 import { EpochRate } from './epoch-rate.ts';
 import { HelloJudge } from './hello.ts';
+import { NEW_KEYS } from './new-key.ts';
 import type { Peer } from './peer.ts';
 import type { GatewayShared } from './shared.ts';
 import { Slices } from './slices.ts';
@@ -52,6 +54,8 @@ const LOGINS_UNDER_WAY_MIN = 250;
 const POOL_FULL_RATIO = 0.75;
 /** Agents whose new epochs are counted at a time. */
 const EPOCH_RATE_AGENTS_MAX = 10_000;
+/** Agents whose new keys are counted at a time; a thousandth of a fleet changes its key in an hour. */
+const KEY_RATE_AGENTS_MAX = 1_000;
 const WINDOW_SMALL_BYTES = 4 * 1024;
 /** For who waits for a turn: at least one record, whatever its size. */
 const TRICKLE_BYTES = 1024;
@@ -91,6 +95,7 @@ export interface GatewayOptions {
   readonly presence: PresenceWatch;
   readonly vitals: FleetVitals;
   readonly inventory: Inventory;
+  readonly configs: AgentConfigs;
   readonly counters: GatewayCounters;
   /** The peer's address as failures are counted by; differs from the socket's behind a trusted proxy. */
   readonly addressOf: (request: IncomingMessage) => string;
@@ -135,6 +140,11 @@ class AgentGateway implements Gateway {
   readonly #connections = new Set<Connection>();
   /** The newest connection of each agent that has proved who it is. */
   readonly #byAgent = new Map<string, Connection>();
+  readonly #configPeers: ConfigPeers = {
+    ids: () => this.#takingSettings(),
+    versionOf: (agentId) => this.#byAgent.get(agentId)?.configVersion,
+    offer: (agentId, signed) => this.#byAgent.get(agentId)?.offerConfig(signed),
+  };
   readonly #stopHosts: () => void;
   #pendingBytes = 0;
   #logins = 0;
@@ -159,6 +169,7 @@ class AgentGateway implements Gateway {
       turns: this.#turns,
       slices: new Slices(clock, () => options.counters.count('deferred_messages_total', '')),
       epochRate: this.#epochRate,
+      keyRate: new KeyedBuckets(NEW_KEYS, KEY_RATE_AGENTS_MAX),
       advanceTurns: () => this.#advanceTurns(),
       addPendingBytes: (bytes) => {
         this.#pendingBytes += bytes;
@@ -314,8 +325,13 @@ class AgentGateway implements Gateway {
     this.#logins = 0;
     this.#advanceTurns();
     this.#intake.tick(nowMonoMs);
+    this.#options.configs.tick(this.#configPeers);
     this.#roundTimer?.cancel();
     this.#tickConnections(this.#connections.values());
+  }
+
+  *#takingSettings(): Generator<string> {
+    for (const [agentId, { configVersion }] of this.#byAgent) if (configVersion !== undefined) yield agentId;
   }
 
   /** Looks at the time for the next connections of a round, and for the others in later turns. */

@@ -1,4 +1,5 @@
 /** The two messages of the handshake that the collector sends. */
+import { CONFIG_FEATURE } from '@rollcall/shared/protocol/agent-config.ts';
 import { encodeFrame, FRAME_FLAG_JSON, MESSAGE } from '@rollcall/shared/protocol/frame.ts';
 import {
   encodeChallenge,
@@ -13,7 +14,7 @@ import { COLUMNS_FEATURE, PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '@rollcall/shared/protocol/version.ts';
 
 /** What this collector can do beyond the version. */
-const FEATURES: readonly string[] = [PACK_FEATURE, COLUMNS_FEATURE, ROTATE_FEATURE];
+const FEATURES: readonly string[] = [PACK_FEATURE, COLUMNS_FEATURE, ROTATE_FEATURE, CONFIG_FEATURE];
 
 /** @param channelBinding empty where both ends do not share a TLS session */
 export function challengeFrame(identity: Identity, nonce: Buffer, channelBinding: Buffer): Buffer {
@@ -23,6 +24,7 @@ export function challengeFrame(identity: Identity, nonce: Buffer, channelBinding
     nonce,
     binding: channelBinding.length > 0 ? 'exporter' : 'none',
     keys: [fingerprint(identity.publicKey)],
+    features: [CONFIG_FEATURE],
   });
   return encodeFrame({ type: MESSAGE.CHALLENGE, flags: FRAME_FLAG_JSON, body: [challenge] });
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
 import { fingerprint, generateIdentity } from '@rollcall/shared/protocol/identity.ts';
 import { decodeKeyOk, encodeKeyNext, ROTATE_FEATURE } from '@rollcall/shared/protocol/key-rotation.ts';
-import { decodeError } from '@rollcall/shared/protocol/messages.ts';
+import { decodeError, encodeTime } from '@rollcall/shared/protocol/messages.ts';
 import { helloFrame, helloOf } from './testing/test-agent.ts';
 import { startTestGateway, type TestHost } from './testing/test-gateway.ts';
 
@@ -44,6 +44,22 @@ describe('a new key', () => {
     expect(await refusal(test, host)).toBe(4401);
     await test.login(renewed);
     expect([test.counts.get('keys_total offered'), test.counts.get('keys_total promoted')]).toEqual([1, 1]);
+  });
+
+  it('is stored four times at once and then once a minute, without ending the session', async () => {
+    await using test = await startTestGateway();
+    const host = test.addHost();
+    const offer = async (isStored: boolean) => {
+      const { agent } = await test.login(host);
+      agent.send(encodeKeyNext({ agentId: host.agentId, old: host.identity, next: generateIdentity() }));
+      agent.send(encodeTime(1));
+      await agent.next(isStored ? MESSAGE.KEY_OK : MESSAGE.TIME_REPLY);
+    };
+    for (let i = 0; i < 4; i++) await offer(true);
+    await offer(false);
+    expect([test.counts.get('keys_total offered'), test.counts.get('keys_total deferred')]).toEqual([4, 1]);
+    await test.clock.advance(60_000);
+    await offer(true);
   });
 
   it('may be offered again, or another one instead, when the agent does not know whether it was stored', async () => {

@@ -7,19 +7,30 @@ import type { GatewayShared } from './shared.ts';
 
 type Shared = Pick<GatewayShared, 'hosts' | 'counters' | 'log'>;
 
+/** Keys of one agent that are stored: some at once, then one a minute. Each is a write to the disk; an agent needs one a month. */
+export const NEW_KEYS = { burst: 4, perSecond: 1 / 60 };
+
 /**
  * Verifies and stores the next key of an agent. Both keys are good then.
- * @returns whether it is stored, durably; when it cannot be at the moment, the agent offers it again in its next session
+ * @returns whether it is stored, durably; when it cannot be at the moment, or comes too soon after others, the agent offers it again in its next session
  * @throws AppError PROTOCOL_ERROR when the key is a host's already or is not vouched for
  */
-export function storeOffer(shared: Shared, host: Host, offer: KeyOffer): boolean {
-  const { hosts, counters } = shared;
+export function storeOffer(
+  shared: Shared & Pick<GatewayShared, 'keyRate' | 'clock'>,
+  host: Host,
+  offer: KeyOffer,
+): boolean {
+  const { hosts, counters, keyRate, clock } = shared;
   const signer = { agentId: Buffer.from(host.id, 'hex'), publicKey: host.publicKey };
   const owner = hosts.ownerOfKey(offer.publicKey);
   const isAgain = owner === host.id && host.nextPublicKey?.equals(offer.publicKey) === true;
   if ((owner !== undefined && !isAgain) || !isVouchedFor(offer, signer)) {
     counters.count('keys_total', 'refused');
     throw new AppError('PROTOCOL_ERROR', 'the new key is in use, or not signed by the old one and by itself');
+  }
+  if (!isAgain && !keyRate.take(host.id, clock.monoMs())) {
+    counters.count('keys_total', 'deferred');
+    return false;
   }
   if (!isAgain && !store(shared, host.id, afterOffer(host, offer.publicKey))) return false;
   counters.count('keys_total', 'offered');

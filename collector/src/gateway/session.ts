@@ -6,6 +6,7 @@
  *   LIVE ⇄ THROTTLED (no credit left)          any ─ error, farewell, newer session ─► CLOSING
  */
 import { AppError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
+import { decodeConfigAck, type ConfigAnswer } from '@rollcall/shared/protocol/agent-config.ts';
 import { FRAME_FLAG_PACKED, MESSAGE, type Frame } from '@rollcall/shared/protocol/frame.ts';
 import {
   decodeVitals,
@@ -120,6 +121,8 @@ export type SessionEffect =
   | { readonly kind: 'confirmGeneration'; readonly generation: number }
   /** Verify the agent's next key and store it, then say so; answer with `end` when it cannot be had. */
   | { readonly kind: 'keyNext'; readonly offer: KeyOffer }
+  /** What became of settings that were offered. */
+  | { readonly kind: 'configAnswer'; readonly answer: ConfigAnswer }
   | { readonly kind: 'vitals'; readonly vitals: Vitals }
   | { readonly kind: 'inventoryHave'; readonly hashes: SectionHashes }
   | { readonly kind: 'inventoryChunk'; readonly chunk: InventoryChunk }
@@ -284,6 +287,8 @@ function effectsOf(session: OpenSession, frame: Frame): SessionStep {
       return only({ kind: 'inventoryHave', hashes: decodeInventoryHave(body) });
     case MESSAGE.INV_FULL:
       return only({ kind: 'inventoryChunk', chunk: decodeInventoryChunk(body) });
+    case MESSAGE.CONFIG_ACK:
+      return only({ kind: 'configAnswer', answer: decodeConfigAck(body) });
     case MESSAGE.TIME:
       return only({ kind: 'timeReply', t0: decodeTime(body) });
     case MESSAGE.GEN_ACK: {
@@ -299,9 +304,8 @@ function effectsOf(session: OpenSession, frame: Frame): SessionStep {
     }
     case MESSAGE.BYE:
       return { session: CLOSING, effects: [{ kind: 'farewell', reason: decodeBye(body) }] };
-    // HELLO comes once; the others are ours to send, or answer what this version never asks.
+    // HELLO comes once; the others are ours to send.
     case MESSAGE.HELLO:
-    case MESSAGE.CONFIG_ACK:
     case MESSAGE.CHALLENGE:
     case MESSAGE.WELCOME:
     case MESSAGE.ACK:

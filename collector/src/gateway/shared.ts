@@ -2,6 +2,8 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
+import type { AgentConfigs } from '../fleet/agent-configs.ts';
+import type { KeyedBuckets } from '../fleet/buckets.ts';
 import type { Hosts } from '../fleet/hosts.ts';
 import type { InventoryIntake } from '../fleet/inventory-intake.ts';
 import type { PresenceWatch } from '../fleet/presence.ts';
@@ -23,6 +25,7 @@ export interface GatewayShared {
   readonly hosts: Hosts;
   readonly presence: PresenceWatch;
   readonly vitals: FleetVitals;
+  readonly configs: AgentConfigs;
   readonly intake: InventoryIntake;
   readonly judge: HelloJudge;
   readonly counters: GatewayCounters;
@@ -33,6 +36,8 @@ export interface GatewayShared {
   readonly turns: Turns<Connection>;
   readonly slices: Slices<Connection>;
   readonly epochRate: EpochRate;
+  /** New keys by host. */
+  readonly keyRate: KeyedBuckets;
   /** Lets those have their turns for whom there is room now. */
   advanceTurns(): void;
   /** Bytes that came or were stored, over all agents. */

@@ -100,4 +100,53 @@ describe('turns', () => {
       }),
     );
   });
+
+  /**
+   * Forty hosts with backlogs that never end, some of them on slow lines, and a round each 50 ms as the gateway makes it with
+   * commits. What is judged is what a host can see: how long it waited, and what share it got.
+   */
+  function rush(turns: Turns<number>, speeds: readonly number[]) {
+    const stepMs = 50;
+    const hosts = speeds.map((bytesPerStep) => ({
+      bytesPerStep,
+      served: 0,
+      waitsSinceMs: 0,
+      longestWaitMs: 0,
+    }));
+    for (let nowMs = 0; nowMs < 120_000; nowMs += stepMs) {
+      turns.advance(nowMs);
+      // Another one is heard first each time: who ends in the same moment has no order of its own.
+      const first = Math.floor((nowMs / stepMs) * 7);
+      for (let i = 0; i < hosts.length; i++) {
+        const key = (first + i) % hosts.length;
+        const host = hosts[key];
+        if (host === undefined) continue;
+        turns.want(key, nowMs);
+        if (!turns.holds(key)) {
+          host.longestWaitMs = Math.max(host.longestWaitMs, nowMs - host.waitsSinceMs);
+          continue;
+        }
+        host.waitsSinceMs = nowMs;
+        host.served += host.bytesPerStep;
+        turns.spend(key, host.bytesPerStep, nowMs);
+      }
+    }
+    return hosts;
+  }
+
+  it.each([
+    ['quick', () => turnBytes / 4],
+    ['slow', () => turnBytes / 1_000],
+    ['quick and slow', (key: number) => (key % 2 === 0 ? turnBytes / 4 : turnBytes / 1_000)],
+  ])('go round among forty hosts that are %s', (_what, speedOf) => {
+    const speeds = Array.from({ length: 40 }, (_unused, key) => speedOf(key));
+    const hosts = rush(new Turns<number>(), speeds);
+    // Everybody in front may take a whole turn, and so many have theirs at a time.
+    const waitMsMax = Math.ceil(40 / turnsMax) * (turnMs + 100);
+    expect(Math.max(...hosts.map(({ longestWaitMs }) => longestWaitMs))).toBeLessThanOrEqual(waitMsMax);
+    for (const speed of new Set(speeds)) {
+      const served = hosts.filter(({ bytesPerStep }) => bytesPerStep === speed).map((host) => host.served);
+      expect(Math.min(...served) / Math.max(...served)).toBeGreaterThan(0.5);
+    }
+  });
 });

@@ -51,8 +51,12 @@ export function prepareWrites({ connection }: Database): Writes {
     write(batch) {
       for (const entry of batch.schemas) {
         const hash = Buffer.from(entry.schema.hash, 'hex');
-        // A fleet declares the same few again and again.
-        if (schemaId.get(hash) === undefined) schema.run(hash, entry.schema.bytes);
+        // A fleet declares the same few again and again; their bytes have to be made first.
+        if (schemaId.get(hash) === undefined) {
+          const { bytes } = entry.schema;
+          if (bytes === undefined) throw new TypeError(`schema ${entry.schema.hash} came without its bytes`);
+          schema.run(hash, bytes);
+        }
         number.run(
           entry.laneId,
           entry.number,

@@ -40,8 +40,14 @@ export interface PackedBatch extends Omit<CommitBatch, 'records'> {
 
 const NUMBERS_PER_RECORD = 9;
 
-/** Both buffers are made for the receiver. */
-export function packBatch({ records, schemas, rejects, ...rest }: CommitBatch): PackedBatch {
+/**
+ * Both buffers are made for the receiver.
+ * @param stored hashes of schemas that the database has: their bytes, which would have to be made first, are left out
+ */
+export function packBatch(
+  { records, schemas, rejects, ...rest }: CommitBatch,
+  stored: ReadonlySet<string>,
+): PackedBatch {
   const numbers = new Float64Array(records.length * NUMBERS_PER_RECORD);
   const bytes = new Uint8Array(records.reduce((sum, record) => sum + record.bytes.length, 0));
   let at = 0;
@@ -62,10 +68,14 @@ export function packBatch({ records, schemas, rejects, ...rest }: CommitBatch): 
   // Copies, because what is sent of a view is the whole buffer behind it; and a schema is much more than what is stored of it.
   return {
     ...rest,
-    schemas: schemas.map(({ schema: { hash, sampler, bytes: own }, ...entry }) => ({
-      ...entry,
-      schema: { hash, sampler, bytes: new Uint8Array(own) },
-    })),
+    schemas: schemas.map(({ schema, ...entry }) => {
+      const { hash, sampler } = schema;
+      const own = stored.has(hash) ? undefined : schema.bytes;
+      return {
+        ...entry,
+        schema: { hash, sampler, bytes: own === undefined ? undefined : new Uint8Array(own) },
+      };
+    }),
     rejects: rejects.map((row) => ({ ...row, head: new Uint8Array(row.head) })),
     numbers,
     bytes,

@@ -93,7 +93,8 @@ export interface SchemaNumber {
 /** What the database keeps of a schema under its number. */
 export type DeclaredSchema = Omit<SchemaNumber, 'schema'> & {
   readonly laneId: number;
-  readonly schema: Pick<HashedSchema, 'hash' | 'sampler'> & { readonly bytes: Uint8Array };
+  /** Bytes may be left out of what the database has for certain. */
+  readonly schema: Pick<HashedSchema, 'hash' | 'sampler'> & { readonly bytes: Uint8Array | undefined };
 };
 
 /** Everything that one commit writes, or nothing of it. */

@@ -106,6 +106,32 @@ test('what a thread commits is acknowledged once it is there, and known to reade
   await again.journal.close();
 });
 
+test('a schema is stored however often it is declared, also when it was deleted in between', async () => {
+  using dir = tempDir();
+  const path = join(dir.path, 'journal.db');
+  const { journal, store } = open(path);
+  const schemas = [1, 2].map((number) => ({
+    laneId: 1,
+    number,
+    schema: SCHEMA,
+    declaredSeq: number,
+    firstMs: undefined,
+    lastMs: undefined,
+  }));
+  const connection = new DatabaseSync(path);
+  connection.exec('PRAGMA busy_timeout = 5000');
+  const stored = (): unknown => connection.prepare('SELECT hash, bytes FROM schemas').all().length;
+  await store.commit({ ...NOTHING, schemas: schemas.slice(0, 1) });
+  await store.commit({ ...NOTHING, schemas: schemas.slice(1) });
+  expect(stored()).toBe(1);
+  connection.exec('PRAGMA foreign_keys = OFF; DELETE FROM schema_numbers; DELETE FROM schemas');
+  await store.prune(0, 1, 0);
+  await store.commit({ ...NOTHING, schemas });
+  expect(stored()).toBe(1);
+  connection.close();
+  await journal.close();
+});
+
 test('a change that fails leaves nothing behind, and the next one finds a database that can be written', async () => {
   using dir = tempDir();
   const { journal, store } = open(join(dir.path, 'journal.db'));

@@ -24,6 +24,9 @@ export function threadedStore(
   return new ThreadedStore(store, { path, changes: changes.shared }, clock);
 }
 
+/** Schemas that are known to be in the database; beyond that all are forgotten, and sent once more. */
+const STORED_MAX = 50_000;
+
 /** A thread that has nothing more to do ends within this time, or is ended. */
 const END_MS = 5_000;
 
@@ -37,6 +40,8 @@ class ThreadedStore implements JournalStore {
   readonly #place: StorePlace;
   readonly #clock: Clock;
   #thread: StoreThread;
+  /** Hashes of schemas that the database has. A new set begins with each deletion, which may take some of them. */
+  #stored = new Set<string>();
   #reopening: Promise<void> = Promise.resolve();
 
   constructor(store: JournalStore, place: StorePlace, clock: Clock) {
@@ -79,27 +84,35 @@ class ThreadedStore implements JournalStore {
   }
 
   async commit(batch: CommitBatch): Promise<void> {
-    const packed = packBatch(batch);
+    const stored = this.#stored;
+    const packed = packBatch(batch, stored);
     await this.#thread.ask({ kind: 'commit', batch: packed }, [packed.numbers.buffer, packed.bytes.buffer]);
+    if (stored.size + batch.schemas.length > STORED_MAX) stored.clear();
+    for (const { schema } of batch.schemas) stored.add(schema.hash);
   }
 
   prune(olderThanMs: number, rows: number, keptAfterPos: number): Promise<PruneStep> {
+    this.#stored = new Set();
     return this.#thread.step({ kind: 'prune', olderThanMs, rows, keptAfterPos });
   }
 
   async changeBlocks(change: BlockChange): Promise<void> {
+    this.#stored = new Set();
     await this.#thread.ask({ kind: 'changeBlocks', change });
   }
 
   async deleteAgent(agent: DeletedAgent): Promise<void> {
+    this.#stored = new Set();
     await this.#thread.ask({ kind: 'deleteAgent', agent });
   }
 
   deleteSealed(rows: number, keptAfterPos: number): Promise<PruneStep> {
+    this.#stored = new Set();
     return this.#thread.step({ kind: 'deleteSealed', rows, keptAfterPos });
   }
 
   reopen(): Promise<void> {
+    this.#stored = new Set();
     // A thread whose commit failed may hold a transaction, so it is gone before the database is tried.
     this.#reopening = this.#thread
       .end(this.#clock)

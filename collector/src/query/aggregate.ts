@@ -1,10 +1,10 @@
 /** Aggregations: groups of series become one series each, or, with `topk`, lose members. */
 import type { AggregateNode, Aggregator } from './ast.ts';
-import { NAME_LABELS } from '../storage/labels.ts';
+import { cutOf, NAME_LABELS } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
 import { accumulators } from './accumulators.ts';
 import { countValues } from './count-values.ts';
-import { vectorOf } from './columns.ts';
+import { ONE_PRESENT, vectorOf } from './columns.ts';
 import type { Column, Grid, Value, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
@@ -64,6 +64,7 @@ export async function evaluateAggregate(
     case 'group':
     case 'stddev':
     case 'stdvar':
+      if (grid.count === 1) return accumulateOnce(operator, input.columns, groupLabels, ev);
       return accumulate(operator, await groupsOf(input.columns, groupLabels, ev), grid, ev);
   }
 }
@@ -80,11 +81,15 @@ interface Grouper {
 }
 
 function grouper({ grouping, isWithout }: Pick<AggregateNode, 'grouping' | 'isWithout'>): Grouper {
-  const names = new Set(grouping);
-  if (!isWithout) return { labels: (labels) => labels.pick(names), key: (labels) => labels.pickKey(names) };
-  for (const name of NAME_LABELS) names.add(name);
-  return { labels: (labels) => labels.omit(names), key: (labels) => labels.omitKey(names) };
+  const cut = isWithout ? cutOf([...grouping, ...NAME_LABELS], false) : cutOf(grouping, true);
+  const { names } = cut;
+  return {
+    labels: (labels) => (isWithout ? labels.omit(names) : labels.pick(names)),
+    key: (labels) => labels.cutKey(cut),
+  };
 }
+
+type AccumulatedOperator = Exclude<Aggregator, 'count_values' | 'topk' | 'bottomk' | 'quantile'>;
 
 async function groupsOf(
   columns: readonly Column[],
@@ -103,8 +108,45 @@ async function groupsOf(
   return [...groups.values()];
 }
 
+/** As `accumulate`, at one time: all groups in one accumulator. */
+async function accumulateOnce(
+  operator: AccumulatedOperator,
+  columns: readonly Column[],
+  groupLabels: Grouper,
+  ev: Evaluation,
+): Promise<VectorValue> {
+  const places = new Map<string, number>();
+  const groups: { readonly labels: Labels; isNameMarked: boolean }[] = [];
+  const placeOf = new Int32Array(columns.length);
+  for (const [at, { labels, isNameMarked }] of columns.entries()) {
+    const key = groupLabels.key(labels);
+    let place = places.get(key);
+    if (place === undefined) {
+      place = groups.length;
+      places.set(key, place);
+      groups.push({ labels: groupLabels.labels(labels), isNameMarked: false });
+    }
+    const group = groups[place];
+    // See isMarked.
+    if (isNameMarked && group !== undefined) group.isNameMarked = true;
+    placeOf[at] = place;
+    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
+  }
+  const accumulator = accumulators[operator](groups.length);
+  for (const [at, { values, present }] of columns.entries())
+    if (present[0] === 1) accumulator.addAt(placeOf[at] ?? 0, values[0] ?? NaN);
+  const { values, present } = accumulator.finish();
+  const result: Column[] = [];
+  for (const [place, { labels, isNameMarked }] of groups.entries()) {
+    if (present[place] !== 1) continue;
+    const value = values.subarray(place, place + 1);
+    result.push({ labels, values: value, present: ONE_PRESENT, isNameMarked });
+  }
+  return vectorOf(result);
+}
+
 async function accumulate(
-  operator: Exclude<Aggregator, 'count_values' | 'topk' | 'bottomk' | 'quantile'>,
+  operator: AccumulatedOperator,
   groups: readonly Group[],
   grid: Grid,
   ev: Evaluation,

@@ -1,7 +1,7 @@
 /** Arithmetic, comparison and unary operators. */
 import type { BinaryNode, ComparisonOperator, UnaryNode } from './ast.ts';
 import { isComparison, isSetOperator } from './ast.ts';
-import { hasAny, vectorOf } from './columns.ts';
+import { ColumnRoom, hasAny, vectorOf } from './columns.ts';
 import type { Column, Grid, ScalarValue, Value, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { joinVectors } from './joins.ts';
@@ -80,11 +80,14 @@ interface MixedOperands {
 }
 
 async function vectorWithScalar(
-  { operator, returnsBool }: BinaryNode,
+  expr: BinaryNode,
   { vector, scalar, isVectorLeft }: MixedOperands,
   ev: Evaluation,
 ): Promise<VectorValue> {
+  const { operator, returnsBool } = expr;
   const isFilter = isComparison(operator) && !returnsBool;
+  if (vector.columns[0]?.values.length === 1)
+    return oneWithScalar(expr, { vector, scalar, isVectorLeft }, ev);
   const columns: Column[] = [];
   for (const column of vector.columns) {
     if (ev.pacer.spend(column.values.length)) await ev.pacer.pause();
@@ -96,6 +99,34 @@ async function vectorWithScalar(
     }
   }
   const named = isFilter ? columns : await withoutNames(columns, ev);
+  return vectorOf(named, vector.isOrdered);
+}
+
+/** The same at one time. */
+async function oneWithScalar(
+  { operator, returnsBool }: BinaryNode,
+  { vector, scalar, isVectorLeft }: MixedOperands,
+  ev: Evaluation,
+): Promise<VectorValue> {
+  const holds = isComparison(operator) && !returnsBool ? comparisons[operator] : undefined;
+  const combine = holds === undefined ? numberOperator(operator) : undefined;
+  const other = scalar.values[0] ?? NaN;
+  const room = new ColumnRoom(1);
+  const columns: Column[] = [];
+  for (const column of vector.columns) {
+    if (ev.pacer.spend(1)) await ev.pacer.pause();
+    const { labels, values, present, isNameMarked } = column;
+    if (present[0] !== 1) continue;
+    const own = values[0] ?? NaN;
+    if (holds !== undefined) {
+      if (isVectorLeft ? holds(own, other) : holds(other, own)) columns.push(column);
+    } else if (combine !== undefined) {
+      const result = room.values();
+      result[0] = isVectorLeft ? combine(own, other) : combine(other, own);
+      columns.push({ labels, values: result, present, isNameMarked });
+    }
+  }
+  const named = holds === undefined ? await withoutNames(columns, ev) : columns;
   return vectorOf(named, vector.isOrdered);
 }
 

@@ -47,6 +47,9 @@ export interface StringValue {
 /** What an expression yields, range vectors excepted. */
 export type Value = ScalarValue | VectorValue | StringValue;
 
+/** That there is a value at the only time of a grid, for all columns that have one. */
+export const ONE_PRESENT = Uint8Array.of(1);
+
 /** A vector of these columns. */
 export function vectorOf(columns: readonly Column[], isOrdered = false): VectorValue {
   return { kind: 'vector', columns, isOrdered };

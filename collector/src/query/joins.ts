@@ -5,7 +5,7 @@
 import { Labels } from '../storage/labels.ts';
 import type { ArithmeticOperator, BinaryNode, ComparisonOperator, Matching } from './ast.ts';
 import { isComparison } from './ast.ts';
-import { hasAny, vectorOf } from './columns.ts';
+import { ColumnRoom, hasAny, ONE_PRESENT, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import { executionError } from './errors.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -27,6 +27,10 @@ interface Join {
   readonly grid: Grid;
   /** The many side is the right operand. */
   readonly isSwapped: boolean;
+  /** Names of `on` or `ignoring`. */
+  readonly names: ReadonlySet<string>;
+  /** For the values of results. */
+  readonly room: ColumnRoom;
   /** The name goes at once, or is marked to go from the final result. */
   readonly dropsName: boolean;
   readonly marksName: boolean;
@@ -50,6 +54,8 @@ export async function joinVectors(expr: JoinNode, sides: JoinSides, ev: Evaluati
     matching,
     grid,
     isSwapped,
+    names: new Set(matching.labels),
+    room: new ColumnRoom(grid.count),
     dropsName: !isComparison(operator) || (returnsBool && !ev.isNameRemovalDelayed),
     marksName: returnsBool && ev.isNameRemovalDelayed,
   };
@@ -61,11 +67,22 @@ export async function joinVectors(expr: JoinNode, sides: JoinSides, ev: Evaluati
   // One to one, the labels of a result tell its match group, so results of different groups differ.
   let mayRepeat = matching.manySide !== 'none';
   for (const [key, manyGroup] of await groupByMatch(many, matching, ev)) {
-    const columns = await joinGroup(manyGroup, oneGroups.get(key) ?? [], join, ev);
+    const oneGroup = oneGroups.get(key);
+    if (oneGroup === undefined) continue;
+    const [manyOnly, oneOnly] = [manyGroup[0], oneGroup[0]];
+    if (manyGroup.length === 1 && oneGroup.length === 1 && manyOnly && oneOnly) {
+      // Nearly always; a promise for each series would take longer than the rest.
+      const column = joinPair(manyOnly, oneOnly, join);
+      if (column !== undefined) result.push(column);
+      if (ev.pacer.spend(grid.count + LABELS_WORK)) await ev.pacer.pause();
+      continue;
+    }
+    const columns = await joinGroup(manyGroup, oneGroup, join, ev);
     if (columns.length > 1) mayRepeat = true;
     for (const column of columns) result.push(column);
     ev.budget.checkSize(result.length, grid);
   }
+  ev.budget.checkSize(result.length, grid);
   return vectorOf(mayRepeat ? await mergeDuplicates(result, ev) : result);
 }
 
@@ -100,7 +117,7 @@ async function joinGroup(
   for (const many of manyGroup) {
     for (const one of oneGroup) {
       const column = joinPair(many, one, join);
-      if (hasAny(column.present)) results.push(column);
+      if (column !== undefined) results.push(column);
       if (ev.pacer.spend(join.grid.count + LABELS_WORK)) await ev.pacer.pause();
     }
   }
@@ -119,13 +136,30 @@ function refuseOverlap(columns: readonly Column[]): void {
   }
 }
 
-function joinPair(many: Column, one: Column, join: Join): Column {
+/** Undefined when there is no value at any time. */
+function joinPair(many: Column, one: Column, join: Join): Column | undefined {
   const { operator, returnsBool, grid, isSwapped } = join;
-  const [left, right] = isSwapped ? [one, many] : [many, one];
-  const values = new Float64Array(grid.count);
-  const present = new Uint8Array(grid.count);
+  const left = isSwapped ? one : many;
+  const right = isSwapped ? many : one;
   const holds = isComparison(operator) ? comparisons[operator] : undefined;
   const combine = isComparison(operator) ? undefined : arithmetic[operator];
+  const isNameMarked = join.marksName || (!join.dropsName && many.isNameMarked);
+  if (grid.count === 1) {
+    if (left.present[0] !== 1 || right.present[0] !== 1) return undefined;
+    const [a, b] = [left.values[0] ?? NaN, right.values[0] ?? NaN];
+    const isTrue = holds === undefined || holds(a, b);
+    if (!isTrue && !returnsBool) return undefined;
+    const values = join.room.values();
+    values[0] = combine !== undefined ? combine(a, b) : returnsBool ? Number(isTrue) : a;
+    return {
+      labels: resultLabels(many.labels, one.labels, join),
+      values,
+      present: ONE_PRESENT,
+      isNameMarked,
+    };
+  }
+  const values = join.room.values();
+  const present = new Uint8Array(grid.count);
   for (let i = 0; i < grid.count; i++) {
     if (left.present[i] !== 1 || right.present[i] !== 1) continue;
     const [a, b] = [left.values[i] ?? NaN, right.values[i] ?? NaN];
@@ -134,17 +168,17 @@ function joinPair(many: Column, one: Column, join: Join): Column {
     present[i] = 1;
     values[i] = combine !== undefined ? combine(a, b) : returnsBool ? Number(isTrue) : a;
   }
-  const isNameMarked = join.marksName || (!join.dropsName && many.isNameMarked);
+  if (!hasAny(present)) return undefined;
   return { labels: resultLabels(many.labels, one.labels, join), values, present, isNameMarked };
 }
 
 /** Labels of a result: those of the many side, cut to what was matched (one-to-one) or extended by `group_x(...)`. */
-function resultLabels(many: Labels, one: Labels, { dropsName, matching }: Join): Labels {
-  const { isOn, labels, manySide, include } = matching;
+function resultLabels(many: Labels, one: Labels, { dropsName, matching, names }: Join): Labels {
+  const { isOn, manySide, include } = matching;
   const base = dropsName ? many.withoutName() : many;
   if (manySide === 'none') {
-    const names = new Set(labels);
-    return isOn ? base.pick(names) : base.omit(names);
+    if (isOn) return base.pick(names);
+    return names.size === 0 ? base : base.omit(names);
   }
   if (include.length === 0) return base;
   // An empty value removes the label, which is right when the one side does not have it.

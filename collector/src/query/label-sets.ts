@@ -47,17 +47,16 @@ function joined(first: Column, second: Column, conflict: string): Column {
 export async function withoutNames(columns: readonly Column[], ev: Evaluation): Promise<readonly Column[]> {
   if (ev.isNameRemovalDelayed) return columns.map((column) => ({ ...column, isNameMarked: true }));
   const bare: Column[] = [];
-  for (const column of columns) {
-    bare.push({ ...column, labels: column.labels.withoutName() });
-    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
-  }
   const firstName = columns[0]?.labels.metricName;
   // Series of one name stay different without it, which spares comparing them all; unless more than the name went.
-  const stayDifferent = columns.every(
-    ({ labels }, i) =>
-      labels.metricName === firstName &&
-      labels.size - (bare[i]?.labels.size ?? 0) === (firstName === '' ? 0 : 1),
-  );
+  let stayDifferent = true;
+  for (const { labels, values, present, isNameMarked } of columns) {
+    const kept = labels.withoutName();
+    bare.push({ labels: kept, values, present, isNameMarked });
+    stayDifferent &&=
+      labels.metricName === firstName && labels.size - kept.size === (firstName === '' ? 0 : 1);
+    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
+  }
   return stayDifferent ? bare : mergeDuplicates(bare, ev);
 }
 

@@ -1,5 +1,5 @@
 /** Which labels decide that a series of one side belongs to a series of the other. */
-import { NAME_LABELS } from '../storage/labels.ts';
+import { cutOf, NAME_LABELS } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
 import type { Matching } from './ast.ts';
 import type { Column } from './columns.ts';
@@ -21,12 +21,9 @@ export function matchingLabels({ isOn, labels }: Matching): (series: Labels) => 
 
 /** The text of those labels. */
 export function matchingKey({ isOn, labels }: Matching): (series: Labels) => string {
-  if (isOn) {
-    const names = new Set(labels);
-    return (series) => series.pickKey(names);
-  }
-  const names = new Set([...labels, ...NAME_LABELS]);
-  return (series) => series.omitKey(names);
+  if (!isOn && labels.length === 0) return (series) => series.withoutName().key;
+  const cut = isOn ? cutOf(labels, true) : cutOf([...labels, ...NAME_LABELS], false);
+  return (series) => series.cutKey(cut);
 }
 
 /** Puts each column under the text of its matching labels. */

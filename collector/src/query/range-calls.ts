@@ -1,7 +1,7 @@
 /** Calls of functions over a range: moves one window per series along the steps. */
 import type { CallNode } from './ast.ts';
 import { typeOf } from './check.ts';
-import { ColumnRoom, hasAny, timeAt, vectorOf } from './columns.ts';
+import { ColumnRoom, hasAny, ONE_PRESENT, timeAt, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
@@ -43,6 +43,54 @@ export async function evaluateRangeCall(
   const vector = await evaluateRange(rangeArg, grid, ev, call.name);
   ev.budget.checkSize(vector.series.length, grid);
   noteOddities(call, { vector, params }, ev);
+  const columns =
+    grid.count === 1
+      ? await lookOnce(range, { vector, params, grid }, ev)
+      : await moveWindows(range, { vector, params, grid }, ev);
+  return vectorOf(range.keepsName ? await mergeDuplicates(columns, ev) : await withoutNames(columns, ev));
+}
+
+/** What a function over a range is called with. */
+interface RangeArguments {
+  readonly vector: RangeVector;
+  readonly params: readonly Float64Array[];
+  readonly grid: Grid;
+}
+
+/** At one time: a window for each series, and nothing to prepare for the next one. */
+async function lookOnce(
+  range: RangeFunction,
+  { vector, params, grid }: RangeArguments,
+  ev: Evaluation,
+): Promise<readonly Column[]> {
+  const { series: all, rangeMs, windowEndsMs } = vector;
+  const endMs = windowEndsMs[0] ?? NaN;
+  const timeMs = timeAt(grid, 0);
+  const current = Float64Array.from(params, (param) => param[0] ?? NaN);
+  const room = new ColumnRoom(1);
+  const columns: Column[] = [];
+  for (const series of all) {
+    const { labels, isNameMarked, timestamps, values } = series;
+    let to = timestamps.length;
+    while (to > 0 && (timestamps[to - 1] ?? NaN) > endMs) to--;
+    let from = 0;
+    while (from < to && (timestamps[from] ?? NaN) <= endMs - rangeMs) from++;
+    if (to - from >= range.samplesMin) {
+      const apply = range.once ?? range.start(series);
+      const found = room.values();
+      found[0] = apply({ timestamps, values, from, to, endMs, rangeMs, timeMs, params: current });
+      columns.push({ labels, values: found, present: ONE_PRESENT, isNameMarked });
+    }
+    if (ev.pacer.spend(to - from + 1)) await ev.pacer.pause();
+  }
+  return columns;
+}
+
+async function moveWindows(
+  range: RangeFunction,
+  { vector, params, grid }: RangeArguments,
+  ev: Evaluation,
+): Promise<readonly Column[]> {
   const columns: Column[] = [];
   const positions = new StepPositions(vector.windowEndsMs, vector.rangeMs, ev.steps);
   const room = new ColumnRoom(grid.count);
@@ -51,7 +99,7 @@ export async function evaluateRangeCall(
     const column = await moveWindow(series, range, { vector, params, grid, steps, room }, ev);
     if (hasAny(column.present)) columns.push(column);
   }
-  return vectorOf(range.keepsName ? await mergeDuplicates(columns, ev) : await withoutNames(columns, ev));
+  return columns;
 }
 
 /** Values that a window moves over before its work is counted. */
@@ -66,13 +114,7 @@ async function moveWindow(
     grid,
     steps,
     room,
-  }: {
-    readonly vector: RangeVector;
-    readonly params: readonly Float64Array[];
-    readonly grid: Grid;
-    readonly steps: StepWindows;
-    readonly room: ColumnRoom;
-  },
+  }: RangeArguments & { readonly steps: StepWindows; readonly room: ColumnRoom },
   ev: Evaluation,
 ): Promise<Column> {
   const { labels, isNameMarked, timestamps, values } = series;

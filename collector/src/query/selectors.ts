@@ -6,7 +6,7 @@ import type { Matcher } from '../storage/matcher.ts';
 import type { SelectHints, Series } from '../storage/storage.ts';
 import { unwrapParens } from './ast.ts';
 import type { Expr, SelectorNode, SubqueryNode, TimeShift } from './ast.ts';
-import { ColumnRoom, hasAny, timeAt, vectorOf } from './columns.ts';
+import { ColumnRoom, hasAny, ONE_PRESENT, timeAt, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { StepPositions, type StepWindows } from './step-positions.ts';
@@ -67,6 +67,7 @@ export async function evaluateSelector(
     hints: { stepMs: grid.count > 1 ? grid.stepMs : 0 },
   });
   ev.budget.checkSize(series.length, grid);
+  if (grid.count === 1) return newestOnce(series, { timeMs: firstOf(timesMs), wanted }, ev);
   const columns: Column[] = [];
   const positions = new StepPositions(timesMs, ev.lookbackMs, ev.steps);
   const room = new ColumnRoom(grid.count);
@@ -80,6 +81,34 @@ export async function evaluateSelector(
     if (ev.pacer.spend(grid.count + one.timestamps.length)) await ev.pacer.pause();
   }
   return vectorOf(columns);
+}
+
+/** The newest sample of each series at one time, unless it is a stale marker; without arrays of their own for most. */
+async function newestOnce(
+  series: readonly Series[],
+  { timeMs, wanted }: { readonly timeMs: number; readonly wanted: 'values' | 'timestamps' },
+  ev: Evaluation,
+): Promise<VectorValue> {
+  const columns: Column[] = [];
+  for (const { labels, timestamps, values, stale } of series) {
+    if (ev.pacer.spend(1)) await ev.pacer.pause();
+    let newest = timestamps.length - 1;
+    while (newest >= 0 && (timestamps[newest] ?? NaN) > timeMs) newest--;
+    const newestMs = timestamps[newest] ?? -Infinity;
+    if (newestMs <= timeMs - ev.lookbackMs || stale?.[newest] === 1) continue;
+    columns.push({
+      labels,
+      values: wanted === 'values' ? only(values, newest) : Float64Array.of(newestMs / 1000),
+      present: ONE_PRESENT,
+      isNameMarked: false,
+    });
+  }
+  return vectorOf(columns);
+}
+
+/** One of the values, in an array of its own. */
+function only(values: Float64Array, at: number): Float64Array {
+  return values.length === 1 ? values : values.subarray(at, at + 1);
 }
 
 /** The last sample of each window, where none is a stale marker: nearly always. */
@@ -132,13 +161,14 @@ export async function evaluateRange(
 }
 
 function withoutStale({ labels, timestamps, values, stale, counts }: Series): RangeSeries {
-  const isLive = (_: number, i: number): boolean => stale?.[i] !== 1;
+  if (stale === undefined) return { labels, isNameMarked: false, timestamps, values, counts };
+  const isLive = (_: number, i: number): boolean => stale[i] !== 1;
   return {
     labels,
     isNameMarked: false,
-    timestamps: stale === undefined ? timestamps : timestamps.filter(isLive),
-    values: stale === undefined ? values : values.filter(isLive),
-    counts: stale === undefined ? counts : counts?.filter(isLive),
+    timestamps: timestamps.filter(isLive),
+    values: values.filter(isLive),
+    counts: counts?.filter(isLive),
   };
 }
 

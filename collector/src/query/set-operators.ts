@@ -45,6 +45,7 @@ async function masked(
   ev: Evaluation,
 ): Promise<readonly Column[]> {
   const keyOf = matchingKey(matching);
+  if (grid.count === 1) return filteredOnce(columns, partners, { keyOf, keepsMatched }, ev);
   const masks = await presenceByMatch(partners, keyOf, grid, ev);
   const result: Column[] = [];
   for (const column of columns) {
@@ -60,6 +61,28 @@ async function masked(
     }
     if (hasAny(present)) result.push({ ...column, present });
     if (ev.pacer.spend(grid.count + LABELS_WORK)) await ev.pacer.pause();
+  }
+  return result;
+}
+
+/** The same at one time, where a column is there or not. */
+async function filteredOnce(
+  columns: readonly Column[],
+  partners: readonly Column[],
+  { keyOf, keepsMatched }: Pick<Mask, 'keepsMatched'> & { readonly keyOf: ReturnType<typeof matchingKey> },
+  ev: Evaluation,
+): Promise<readonly Column[]> {
+  const keys = new Set<string>();
+  for (const { labels, present } of partners) {
+    if (present[0] === 1) keys.add(keyOf(labels));
+    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
+  }
+  // Without partners there is nothing to look up.
+  if (keys.size === 0) return keepsMatched ? [] : columns;
+  const result: Column[] = [];
+  for (const column of columns) {
+    if (keys.has(keyOf(column.labels)) === keepsMatched) result.push(column);
+    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
   }
   return result;
 }

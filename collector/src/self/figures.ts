@@ -11,6 +11,10 @@ export const FLEET_COUNTERS = {
     help: 'Enrolment attempts; outcome is enrolled, repeated, refused, slow_down or unavailable.',
     labels: ['outcome'],
   },
+  rollcall_agent_config_total: {
+    help: 'Settings for agents; outcome is offered, applied, rejected (for a reason), or unasked: an answer to what was not offered.',
+    labels: ['outcome', 'reason'],
+  },
   rollcall_fleet_series_rounds_total: {
     help: 'Rounds of writing up and host states; outcome is written, skipped or failed.',
     labels: ['outcome'],

@@ -5,6 +5,7 @@ import { accessMigration } from './migrations/0003-access.ts';
 import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
+import { agentConfigMigration } from './migrations/0011-agent-config.ts';
 import { feedMigration } from './migrations/0009-feed.ts';
 import { keyRotationMigration } from './migrations/0010-key-rotation.ts';
 import { onCallMigration } from './migrations/0007-on-call.ts';
@@ -22,6 +23,7 @@ const MIGRATIONS: readonly Migration[] = [
   onCallMigration,
   feedMigration,
   keyRotationMigration,
+  agentConfigMigration,
 ];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */

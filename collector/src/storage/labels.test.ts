@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Labels } from './labels.ts';
+import { cutOf, Labels } from './labels.ts';
 
 const names = fc.constantFrom('__name__', 'A', 'a', 'b', 'instance', 'z', '\u{1f600}', '\uffee');
 const sets = fc.dictionary(names, fc.constantFrom('', 'x', 'y', '1:x'));
@@ -15,7 +15,9 @@ it('changes and filters as if the set were made anew', () => {
       const omitted = Labels.from(entries.filter(([key]) => !some.has(key)));
       expect(labels.pick(some).flat).toEqual(picked.flat);
       expect(labels.omit(some).flat).toEqual(omitted.flat);
-      expect([labels.pickKey(some), labels.omitKey(some)]).toEqual([picked.key, omitted.key]);
+      const keys = [true, false].map((isKept) => labels.cutKey(cutOf(wanted, isKept)));
+      expect(keys).toEqual([picked.key, omitted.key]);
+      expect(labels.cutKey(cutOf(wanted, false))).toBe(omitted.key);
       expect(labels.with(name, value).flat).toEqual(Labels.of({ ...object, [name]: value }).flat);
       expect(labels.withoutName().flat).toEqual(Labels.of({ ...object, __name__: '' }).flat);
       expect(Labels.ofFlat(labels.flat).key).toBe(labels.key);

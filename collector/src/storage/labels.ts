@@ -7,12 +7,38 @@ export const METRIC_NAME = '__name__';
 /** The name with the type and the unit that newer senders write beside it: what drops the name drops them too. */
 export const NAME_LABELS: ReadonlySet<string> = new Set([METRIC_NAME, '__type__', '__unit__']);
 
+/** A choice of labels: those with one of the names, or all others. */
+export interface LabelCut {
+  readonly names: ReadonlySet<string>;
+  readonly isKept: boolean;
+}
+
+/** Queries write few lists of names, and the same ones again and again. */
+const CUTS_MAX = 256;
+const cuts = new Map<string, LabelCut>();
+
+/** The cut of these names; the same object for the same list, so that label sets can remember what it gave. */
+export function cutOf(names: readonly string[], isKept: boolean): LabelCut {
+  const key = JSON.stringify([isKept, names]);
+  let cut = cuts.get(key);
+  if (cut === undefined) {
+    if (cuts.size === CUTS_MAX) cuts.clear();
+    cut = { names: new Set(names), isKept };
+    cuts.set(key, cut);
+  }
+  return cut;
+}
+
 export class Labels {
   static readonly empty = new Labels([]);
 
   /** name, value, name, value …, sorted by name; no empty values. */
   readonly #flat: readonly string[];
   #key: string | undefined;
+  /** What was asked for last: a selector finds the same label sets again, and they are mostly matched in the same way. */
+  #bare: Labels | undefined;
+  #cut: LabelCut | undefined;
+  #cutKey = '';
 
   private constructor(flat: readonly string[]) {
     this.#flat = flat;
@@ -103,19 +129,19 @@ export class Labels {
     return this.#filtered(names, false);
   }
 
-  /** The `key` of `pick(names)`, without making it. */
-  pickKey(names: ReadonlySet<string>): string {
-    return this.#filteredKey(names, true);
+  /** The `key` of the labels that a cut leaves, without making them. Cheap when the same cut is asked for again. */
+  cutKey(cut: LabelCut): string {
+    if (this.#cut !== cut) {
+      this.#cutKey = this.#filteredKey(cut.names, cut.isKept);
+      this.#cut = cut;
+    }
+    return this.#cutKey;
   }
 
-  /** The `key` of `omit(names)`, without making it. */
-  omitKey(names: ReadonlySet<string>): string {
-    return this.#filteredKey(names, false);
-  }
-
-  /** All labels but the metric name, and its type and unit. */
+  /** All labels but the metric name, and its type and unit. Made once. */
   withoutName(): Labels {
-    return this.#filtered(NAME_LABELS, false);
+    this.#bare ??= this.#filtered(NAME_LABELS, false);
+    return this.#bare;
   }
 
   /** A plain object in label order, as the Prometheus API prints it. */

@@ -2,8 +2,8 @@
  * Inventory sections in canonical form: keys sorted, no undefined, numbers as JSON prints them. Equal content gives
  * equal bytes, so a section travels only when it changed.
  */
-import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { assert } from '../lib/assert.ts';
 import { compareUtf8 } from '../lib/text.ts';
 
 /** Anything JSON can hold. */
@@ -35,7 +35,7 @@ export const NOT_READABLE = 'not readable';
 
 /** The canonical form of a section. A name that the protocol does not allow is a bug and throws. */
 export function canonicalSection(section: InventorySection): CanonicalSection {
-  assert.match(section.name, SECTION_NAME_PATTERN, 'name of an inventory section');
+  assert(SECTION_NAME_PATTERN.test(section.name), 'name of an inventory section');
   const bytes = Buffer.from(canonicalJson(section.content));
   return { name: section.name, bytes, hash: sectionHash(bytes) };
 }

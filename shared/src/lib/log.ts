@@ -29,16 +29,19 @@ const UNSAFE_IN_JSON = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu;
  */
 export function jsonLogger(options: {
   readonly clock: Clock;
-  readonly level: LogLevel;
+  /** A function is asked for each event, so that the level may change. */
+  readonly level: LogLevel | (() => LogLevel);
   readonly write: (line: string) => void;
 }): Logger {
-  const at = (level: LogLevel) => {
-    if (ORDER[level] < ORDER[options.level]) return () => {};
-    return (message: string, fields?: LogFields): void => {
+  const { level: wanted } = options;
+  const levelNow = typeof wanted === 'function' ? wanted : () => wanted;
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields?: LogFields): void => {
+      if (ORDER[level] < ORDER[levelNow()]) return;
       const time = new Date(options.clock.wallMs()).toISOString();
       options.write(`${jsonLine({ time, level, message }, fields)}\n`);
     };
-  };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 

@@ -1,4 +1,5 @@
 /** The body of an event record: what happened to the agent itself, and which programs kept its machine busy. */
+import { readConfigAnswer, type ConfigAnswer } from './agent-config.ts';
 import { LIMITS } from './limits.ts';
 import { jsonBytes, JsonReader, parseJsonObject } from './json.ts';
 import { processFields, readProcesses, type ProcessSnapshot } from './processes.ts';
@@ -16,6 +17,8 @@ export type AgentEvent =
       readonly isDamaged: boolean;
     }
   | { readonly kind: 'stop' }
+  /** Settings of the collector came into force, or did not. */
+  | { readonly kind: 'config'; readonly answer: ConfigAnswer }
   /** The machine is under strain; the record's time is the end of the span. */
   | ({ readonly kind: 'processes' } & ProcessSnapshot);
 
@@ -28,6 +31,8 @@ export function encodeEvent(event: AgentEvent): Buffer {
     }
     case 'stop':
       return jsonBytes({ event: 'stop' });
+    case 'config':
+      return jsonBytes({ event: 'config', ...event.answer });
     case 'processes':
       return jsonBytes({ event: 'processes', ...processFields(event) });
   }
@@ -50,6 +55,8 @@ export function decodeEvent(body: Buffer): AgentEvent | undefined {
       };
     case 'stop':
       return { kind: 'stop' };
+    case 'config':
+      return { kind: 'config', answer: readConfigAnswer(reader) };
     case 'processes':
       return { kind: 'processes', ...readProcesses(reader) };
     default:

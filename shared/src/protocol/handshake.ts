@@ -34,6 +34,8 @@ export interface Challenge {
   readonly binding: ChannelBinding;
   /** Fingerprints of the collector's identity keys. */
   readonly keys: readonly string[];
+  /** What a HELLO may speak of that not every collector of this version reads. @default none */
+  readonly features?: readonly string[];
 }
 
 /** One run of record numbers within one boot of the agent's operating system. */
@@ -93,6 +95,8 @@ export interface Hello {
   readonly agentVersion: string;
   readonly os: OsFacts;
   readonly vitals: Vitals | null;
+  /** Of the settings of the collector that are in force, 0 for none; only for a collector whose CHALLENGE names `config`. */
+  readonly configVersion?: number;
 }
 
 /** What the collector has of an epoch. */
@@ -132,6 +136,7 @@ export function encodeChallenge(challenge: Challenge): Buffer {
     nonce: challenge.nonce.toString('base64url'),
     binding: challenge.binding,
     keys: challenge.keys,
+    ...(challenge.features === undefined ? {} : { features: challenge.features }),
   });
 }
 
@@ -152,6 +157,7 @@ export function decodeChallenge(body: Uint8Array): Challenge {
     nonce: reader.bytes('nonce', NONCE_BYTES),
     binding,
     keys: reader.textList('keys', LIMITS.identityKeys, 64),
+    ...(reader.isNull('features') ? {} : { features: reader.textList('features', 64, 32) }),
   };
 }
 
@@ -185,6 +191,7 @@ export function encodeHello(
       arch: hello.os.arch,
     },
     vitals: hello.vitals === null ? null : finiteVitals(hello.vitals),
+    ...(hello.configVersion === undefined ? {} : { configVersion: hello.configVersion }),
   });
   const signature = signBytes(
     signing.identity,
@@ -241,6 +248,7 @@ export function decodeHello(body: Buffer): SignedBody<Hello> {
       arch: os.text('arch', 32),
     },
     vitals: reader.isNull('vitals') ? null : readVitals(reader.object('vitals')),
+    ...(reader.isNull('configVersion') ? {} : { configVersion: reader.integer('configVersion', 0, U48_MAX) }),
   };
   os.finish();
   reader.finish();

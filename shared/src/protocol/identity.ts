@@ -2,7 +2,6 @@
  * Ed25519 keys (RFC 8032) in the forms that the protocol uses: 32 raw bytes for public keys, 64 for signatures, and
  * the exact bytes that each signature covers. docs/protocol.md lists them.
  */
-import assert from 'node:assert/strict';
 import {
   createHash,
   createPrivateKey,
@@ -12,6 +11,7 @@ import {
   verify,
   type KeyObject,
 } from 'node:crypto';
+import { assert } from '../lib/assert.ts';
 import { AppError } from '../lib/errors.ts';
 
 /** A raw Ed25519 public key. */
@@ -166,6 +166,18 @@ export function rotateMessage(parts: {
   ]);
 }
 
+/**
+ * What the signature of CONFIG covers: settings are for one agent.
+ * @param parts.json as it travels
+ */
+export function configMessage(parts: { readonly agentId: Uint8Array; readonly json: Uint8Array }): Buffer {
+  return Buffer.concat([
+    Buffer.from('rollcall.agent.v1/config\0'),
+    exactly(AGENT_ID_BYTES, parts.agentId),
+    sha256(parts.json),
+  ]);
+}
+
 function rawPublicKey(key: KeyObject): Buffer {
   const { x } = key.export({ format: 'jwk' });
   return Buffer.from(x ?? '', 'base64url');
@@ -173,7 +185,7 @@ function rawPublicKey(key: KeyObject): Buffer {
 
 /** Without fixed lengths the end of one part could pass for the start of the next. */
 function exactly(length: number, bytes: Uint8Array): Uint8Array {
-  assert.equal(bytes.length, length, 'length of a signed part');
+  assert(bytes.length === length, 'length of a signed part');
   return bytes;
 }
 

@@ -57,6 +57,9 @@ export const LIMITS = {
   recordAgeMs: 15 * 86_400_000,
   recordFutureMs: 600_000,
   enrollBytes: 16 * 1024,
+  /** The JSON of a CONFIG, and the samplers that it may name. */
+  configBytes: 4 * 1024,
+  disabledSamplers: 64,
   /** Keys of a collector that an agent pins or is told of. */
   identityKeys: 4,
 } as const;

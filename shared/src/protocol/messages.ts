@@ -5,7 +5,7 @@
  *
  * Longer than most files: a flat list of small pairs, which is easier to search whole than in pieces.
  */
-import assert from 'node:assert/strict';
+import { assert } from '../lib/assert.ts';
 import { AppError, isErrorCode, type ErrorCode } from '../lib/errors.ts';
 import { ByteReader, ByteWriter } from '../lib/varint.ts';
 import {
@@ -457,6 +457,6 @@ export function encodeJsonFrame(type: MessageType, value: unknown): Buffer {
 }
 
 function epochBytes(epochId: string): Buffer {
-  assert.match(epochId, EPOCH_ID_PATTERN, 'epoch id');
+  assert(EPOCH_ID_PATTERN.test(epochId), 'epoch id');
   return Buffer.from(epochId, 'hex');
 }

@@ -2,8 +2,8 @@
  * The record: unit of storage, sending, acknowledgement and loss. The same bytes stand in the agent's spool, on the
  * wire and in the collector's journal. docs/protocol.md draws the header of 34 bytes.
  */
-import assert from 'node:assert/strict';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { assert } from '../lib/assert.ts';
 import { crc32 } from '../lib/crc.ts';
 import { AppError } from '../lib/errors.ts';
 import { readU48 } from '../lib/varint.ts';

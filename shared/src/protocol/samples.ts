@@ -3,7 +3,7 @@
  * are written metric by metric, each as the difference to the metric's previous one. Long, because the two directions of
  * one format are best read side by side.
  */
-import assert from 'node:assert/strict';
+import { assert } from '../lib/assert.ts';
 import { AppError } from '../lib/errors.ts';
 import { ByteReader, type ByteWriter } from '../lib/varint.ts';
 import { LIMITS } from './limits.ts';
@@ -219,9 +219,9 @@ export function readBlockCount(reader: ByteReader): number {
 
 function writeBlock(writer: ByteWriter, block: ValuesBlock): void {
   const { schema, values, present, errors } = block;
-  assert.equal(values.length, schema.seriesCount, 'one value per series of the schema');
+  assert(values.length === schema.seriesCount, 'one value per series of the schema');
   if (present !== undefined)
-    assert.equal(present.length, schema.seriesCount, 'one flag per series of the schema');
+    assert(present.length === schema.seriesCount, 'one flag per series of the schema');
   writer.u8(
     (present === undefined ? BLOCK_FLAG.ALL_PRESENT : 0) | (errors.length > 0 ? BLOCK_FLAG.ERRORS : 0),
   );

@@ -4,6 +4,15 @@
  */
 import { AppError } from '../lib/errors.ts';
 import {
+  decodeConfigAck,
+  encodeConfig,
+  encodeConfigAck,
+  openConfig,
+  signConfig,
+  type ConfigAnswer,
+  type ConfigDocument,
+} from '../protocol/agent-config.ts';
+import {
   decodeEnrollAnswer,
   decodeEnrollRequest,
   encodeEnrollAnswer,
@@ -237,6 +246,18 @@ const WIDE: ValuesBlock = {
   errors: [],
 };
 
+const CONFIG: ConfigDocument = {
+  agentId: HANDSHAKE.agentId,
+  version: WALL_MS,
+  settings: { intervalMs: 30_000, disabledSamplers: ['arp', 'cpu'], logLevel: 'debug' },
+};
+const CONFIG_REJECTED: ConfigAnswer = {
+  outcome: 'rejected',
+  version: WALL_MS,
+  reason: 'health',
+  text: '9 of 60 readings were missed',
+};
+
 const GAP = {
   to: 1_000_000,
   reason: GAP_REASON.DISK_FULL,
@@ -358,6 +379,14 @@ export const WIRE_EXAMPLES: readonly WireExample[] = [
     decodeKeyNext,
   ),
   ofBody('key-ok', encodeKeyOk(NEXT_KEYS.publicKey), fingerprint(NEXT_KEYS.publicKey), decodeKeyOk),
+  ofBody(
+    'config',
+    encodeConfig(signConfig(CONFIG, HANDSHAKE.collector)),
+    { kind: 'document', document: CONFIG },
+    (body) =>
+      openConfig(body, { agentId: HANDSHAKE.agentId, collectorKeys: [HANDSHAKE.collector.publicKey] }),
+  ),
+  ofBody('config-ack', encodeConfigAck(CONFIG_REJECTED), CONFIG_REJECTED, decodeConfigAck),
   ofBody('bye', messages.encodeBye('reboot'), 'reboot', messages.decodeBye),
   ofBody(
     'ack',

@@ -45,10 +45,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${JOURNAL}/sqlite-store.ts`,
-        from: `this.#database.transaction(() => this.#writes.write(batch));`,
+        from: `return this.#change(() => this.#writes.write(batch));`,
         to: `const late = this.late ?? [];
     this.late = batch.records;
-    this.#database.transaction(() => this.#writes.write({ ...batch, records: late }));`,
+    return this.#change(() => this.#writes.write({ ...batch, records: late }));`,
       },
     ],
   },
@@ -706,6 +706,39 @@ export const MUTANTS: readonly Mutant[] = [
         from: `    instanceRows.deleteByIncident(incidentId);
     return rows.end(`,
         to: `    return rows.end(`,
+      },
+    ],
+  },
+  {
+    name: 'settings: a trial is in force at the next start',
+    edits: [
+      {
+        file: 'agent/src/config/remote-config.ts',
+        from: `this.#current = current === null ? undefined : this.#opened(current);`,
+        to: `const newest = trial?.signed ?? current;
+    this.#current = newest === null ? undefined : this.#opened(newest);`,
+      },
+    ],
+  },
+  {
+    name: 'settings: told before they are kept',
+    emphasis: ['kill agent', 'cut'],
+    edits: [
+      {
+        file: 'agent/src/config/remote-config.ts',
+        from: `if (!this.#store({ current: bytes, trial: null })) {`,
+        to: `if (bytes.length === 0) {`,
+      },
+    ],
+  },
+  {
+    name: 'settings: the collector does not go above an agent that is ahead',
+    emphasis: ['collector rollback'],
+    edits: [
+      {
+        file: 'collector/src/fleet/agent-configs.ts',
+        from: `Math.max(nowMs, (before?.version ?? 0) + 1, agentVersion + 1);`,
+        to: `(before?.version ?? 0) + 1;`,
       },
     ],
   },

@@ -1,6 +1,7 @@
 /** Readers for the answers of Rollcall's own API, one per shape of `collector/src/api/types.ts`. */
 import type {
   ErrorAnswer,
+  HostConfig,
   HostDetail,
   HostOs,
   HostState,
@@ -53,6 +54,7 @@ export const readHostDetail: Read<HostDetail> = (value, path) => {
     bootId: field('bootId', nullable(text)),
     lostSamples: field('lostSamples', recordOf(finite)),
     inventorySections: field('inventorySections', listOf(text)),
+    config: field('config', nullable(readConfig)),
   };
 };
 
@@ -110,6 +112,27 @@ const readHost: Read<HostSummary> = (value, path) => {
     agentVersion: field('agentVersion', nullable(text)),
     vitals: field('vitals', nullable(readVitals)),
     openIncidentCount: field('openIncidentCount', finite),
+  };
+};
+
+const readConfig: Read<HostConfig> = (value, path) => {
+  const field = fieldsOf(value, path);
+  return {
+    version: field('version', finite),
+    settings: field('settings', readSettings),
+    state: field('state', oneOf(['offered', 'applied', 'rejected'])),
+    reason: field('reason', text),
+    text: field('text', text),
+    changedMs: field('changedMs', finite),
+  };
+};
+
+const readSettings: Read<HostConfig['settings']> = (value, path) => {
+  const field = fieldsOf(value, path);
+  return {
+    intervalMs: field('intervalMs', nullable(finite)),
+    disabledSamplers: field('disabledSamplers', nullable(listOf(text))),
+    logLevel: field('logLevel', nullable(text)),
   };
 };
 

@@ -46,6 +46,8 @@ export interface FakeCollectorSettings {
   versionMax: number;
   /** What WELCOME names. */
   features: readonly string[];
+  /** What CHALLENGE names. */
+  challengeFeatures: readonly string[] | undefined;
   /** By this key it knows the agent. */
   agentKey: Buffer;
   /** Answers a HELLO that another key signed as a real one does; otherwise such a HELLO is a fault. */
@@ -91,6 +93,7 @@ export class FakeCollector {
       versionMin: 1,
       versionMax: 1,
       features: [],
+      challengeFeatures: undefined,
       signer: this.identity,
     };
   }
@@ -99,10 +102,11 @@ export class FakeCollector {
   connected(end: CollectorEnd, channelBinding: Buffer = Buffer.alloc(0)): void {
     this.#end = end;
     this.#channelBinding = channelBinding;
-    const { versionMin, versionMax, binding } = this.settings;
+    const { versionMin, versionMax, binding, challengeFeatures: features } = this.settings;
+    const challenge = { versionMin, versionMax, nonce: this.#nonce, binding, keys: [] };
     this.#json(
       MESSAGE.CHALLENGE,
-      encodeChallenge({ versionMin, versionMax, nonce: this.#nonce, binding, keys: [] }),
+      encodeChallenge(features === undefined ? challenge : { ...challenge, features }),
     );
   }
 

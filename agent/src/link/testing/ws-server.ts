@@ -33,7 +33,7 @@ export interface WsServerOptions {
   /** Each new connection. */
   readonly onSocket?: (socket: WebSocket, request: IncomingMessage) => void;
   /** Answers the upgrade in place of the WebSocket server. */
-  readonly onUpgrade?: (transport: Duplex) => void;
+  readonly onUpgrade?: (transport: Duplex, request: IncomingMessage) => void;
   /** Answers requests that are no upgrades. */
   readonly onRequest?: RequestListener;
   /** @default the agent's */
@@ -50,7 +50,7 @@ export async function startWsServer(options: WsServerOptions): Promise<WsServer>
   });
   if (options.onRequest !== undefined) http.on('request', options.onRequest);
   http.on('upgrade', (request: IncomingMessage, transport: Duplex, head: Buffer) => {
-    if (options.onUpgrade !== undefined) options.onUpgrade(transport);
+    if (options.onUpgrade !== undefined) options.onUpgrade(transport, request);
     else server.handleUpgrade(request, transport, head, (socket) => options.onSocket?.(socket, request));
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));

@@ -1,6 +1,6 @@
 /** Disk counters from /proc/diskstats. */
 import type { Sampler } from '../sampler.ts';
-import { DISK_METRICS, parseDisks } from './disk.ts';
+import { DISK_METRICS, parseDisk } from './disk.ts';
 
 const PATH = '/proc/diskstats';
 
@@ -8,10 +8,11 @@ export const diskSampler: Sampler = {
   name: 'disk',
   metrics: DISK_METRICS,
   sample(host, readings) {
-    readings.addFrom(PATH, host.read(PATH), (bytes) => {
-      for (const { device, values } of parseDisks(bytes.toString())) {
-        for (const { metric, value } of values) readings.add(metric, value, device);
-      }
+    const text = host.read(PATH).toString();
+    readings.addLines(PATH, text, (from, end) => {
+      const disk = parseDisk(text.slice(from, end));
+      if (disk === undefined) return;
+      for (const { metric, value } of disk.values) readings.add(metric, value, disk.device);
     });
   },
 };

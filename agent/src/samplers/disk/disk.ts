@@ -66,28 +66,24 @@ export interface Disk {
 }
 
 /**
- * The disks of /proc/diskstats in its order, without partitions and the like. None is a valid answer.
+ * The disk of a line of /proc/diskstats; undefined for partitions and the like.
  * @throws ParseError
  */
-export function parseDisks(text: string): readonly Disk[] {
-  const disks: Disk[] = [];
-  for (const line of text.split('\n')) {
-    const match = LINE.exec(line);
-    if (match === null) {
-      if (line.trim() === '') continue;
-      throw new ParseError(`parse /proc/diskstats: ${JSON.stringify(line.slice(0, 80))}`);
-    }
-    const [start, device = ''] = match;
-    if (EXCLUDED.test(device)) continue;
-    const numbers = parseNumbers(line, { from: start.length, end: line.length, what: '/proc/diskstats' });
-    if (numbers.length < COLUMNS_MIN) {
-      throw new ParseError(`parse /proc/diskstats: ${numbers.length} columns for ${device.slice(0, 80)}`);
-    }
-    const values = COLUMNS.slice(0, numbers.length).map(({ metric, times, per }, i) => ({
-      metric,
-      value: ((numbers[i] ?? 0) * times) / per,
-    }));
-    disks.push({ device, values });
+export function parseDisk(line: string): Disk | undefined {
+  const match = LINE.exec(line);
+  if (match === null) {
+    if (line.trim() === '') return undefined;
+    throw new ParseError(`parse /proc/diskstats: ${JSON.stringify(line.slice(0, 80))}`);
   }
-  return disks;
+  const [start, device = ''] = match;
+  if (EXCLUDED.test(device)) return undefined;
+  const numbers = parseNumbers(line, { from: start.length, end: line.length, what: '/proc/diskstats' });
+  if (numbers.length < COLUMNS_MIN) {
+    throw new ParseError(`parse /proc/diskstats: ${numbers.length} columns for ${device.slice(0, 80)}`);
+  }
+  const values = COLUMNS.slice(0, numbers.length).map(({ metric, times, per }, i) => ({
+    metric,
+    value: ((numbers[i] ?? 0) * times) / per,
+  }));
+  return { device, values };
 }

@@ -3,8 +3,16 @@
  * in brief, and the last ones not at all. What else the kernel knows of a device is in `link`.
  */
 import type { Sampler } from '../sampler.ts';
-import { DETAILED_DEVICES_MAX, DEVICES_MAX, NETWORK_COUNTERS, parseNetworkDevices } from './network.ts';
+import {
+  checkHeadings,
+  DETAILED_DEVICES_MAX,
+  DEVICES_MAX,
+  HEADING_LINES,
+  NETWORK_COUNTERS,
+  parseNetworkDevice,
+} from './network.ts';
 
+const PATH = '/proc/net/dev';
 const ALL = NETWORK_COUNTERS.map((metric, column) => ({ metric, column }));
 /** What is told of devices beyond DETAILED_DEVICES_MAX. */
 const BRIEF = ALL.filter(({ metric }) => /_(bytes|packets|errs|drop)_total$/.test(metric));
@@ -13,11 +21,18 @@ export const networkSampler: Sampler = {
   name: 'network',
   metrics: NETWORK_COUNTERS,
   sample(host, readings) {
-    const devices = parseNetworkDevices(host.read('/proc/net/dev').toString());
-    devices.slice(0, DEVICES_MAX).forEach(({ device, counters }, place) => {
-      const told = place < DETAILED_DEVICES_MAX ? ALL : BRIEF;
-      told.forEach(({ metric, column }) => readings.add(metric, counters[column] ?? Number.NaN, device));
+    const text = host.read(PATH).toString();
+    checkHeadings(text);
+    readings.addLines(PATH, text, (from, end, line) => {
+      const place = line - HEADING_LINES;
+      if (place < 0 || from === end) return;
+      if (place >= DEVICES_MAX) {
+        readings.dropOverLimit(BRIEF.length);
+        return;
+      }
+      const { device, counters } = parseNetworkDevice(text.slice(from, end));
+      for (const { metric, column } of place < DETAILED_DEVICES_MAX ? ALL : BRIEF)
+        readings.add(metric, counters[column] ?? Number.NaN, device);
     });
-    readings.dropOverLimit(Math.max(0, devices.length - DEVICES_MAX) * BRIEF.length);
   },
 };

@@ -26,7 +26,8 @@ export const NETWORK_COUNTERS = [
 export const DETAILED_DEVICES_MAX = 48;
 /** Devices that anything is told of: hosts of very many containers have two for each. */
 export const DEVICES_MAX = 200;
-const HEADER_LINES = 2;
+/** Lines before the first device. */
+export const HEADING_LINES = 2;
 
 export interface NetworkDevice {
   readonly device: string;
@@ -39,18 +40,29 @@ export interface NetworkDevice {
  * @throws ParseError
  */
 export function parseNetworkDevices(text: string): readonly NetworkDevice[] {
-  const lines = text.split('\n');
-  if (lines.length <= HEADER_LINES || !(lines[1] ?? '').includes('|bytes')) {
-    throw new ParseError('parse /proc/net/dev: the two lines of headings are missing');
-  }
-  return lines
-    .slice(HEADER_LINES)
+  checkHeadings(text);
+  return text
+    .split('\n')
+    .slice(HEADING_LINES)
     .filter((line) => line !== '')
-    .map(parseLine);
+    .map(parseNetworkDevice);
 }
 
-/** A name may hold colons (`eth0:1`), the numbers do not, and may follow the colon without a space. */
-function parseLine(line: string): NetworkDevice {
+/** That the text begins with the two lines of headings. @throws ParseError */
+export function checkHeadings(text: string): void {
+  const first = text.indexOf('\n');
+  const second = first === -1 ? -1 : text.indexOf('\n', first + 1);
+  const bytes = text.indexOf('|bytes', first);
+  if (second === -1 || bytes === -1 || bytes > second) {
+    throw new ParseError('parse /proc/net/dev: the two lines of headings are missing');
+  }
+}
+
+/**
+ * One line below the headings. A name may hold colons (`eth0:1`), the numbers do not, and may follow the colon without a space.
+ * @throws ParseError
+ */
+export function parseNetworkDevice(line: string): NetworkDevice {
   const colon = line.lastIndexOf(':');
   const device = line.slice(0, Math.max(0, colon)).trim();
   const counters = parseNumbers(line, { from: colon + 1, end: line.length, what: '/proc/net/dev' });

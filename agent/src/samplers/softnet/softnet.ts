@@ -1,6 +1,6 @@
 /** Parses /proc/net/softnet_stat. Source: softnet_seq_show in net/core/net-procfs.c of Linux. */
 import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
-import { lines, ParseError, parseHexadecimal, words } from '../parse.ts';
+import { ParseError, parseHexadecimal, words } from '../parse.ts';
 
 interface Column {
   readonly index: number;
@@ -35,23 +35,21 @@ export interface Softnet {
 }
 
 /**
- * One per processor.
+ * What a line says of one processor.
+ * @param number of the line, from 0
  * @throws ParseError
  */
-export function parseSoftnet(bytes: Buffer): readonly Softnet[] {
-  const rows = lines(bytes).map(words);
-  if (rows.length === 0) throw new ParseError('parse /proc/net/softnet_stat: it is empty');
-  return rows.map((row, line) => {
-    if (row.length < COLUMNS_MIN) {
-      throw new ParseError(`parse /proc/net/softnet_stat: ${row.length} columns in line ${line + 1}`);
-    }
-    const number = (index: number): number => parseHexadecimal(row[index], '/proc/net/softnet_stat');
-    return {
-      cpu: String(CPU_COLUMN < row.length ? number(CPU_COLUMN) : line),
-      values: COLUMNS.filter(({ index }) => index < row.length).map(({ index, metric }) => ({
-        metric,
-        value: number(index),
-      })),
-    };
-  });
+export function parseSoftnet(line: string, number: number): Softnet {
+  const row = words(line);
+  if (row.length < COLUMNS_MIN) {
+    throw new ParseError(`parse /proc/net/softnet_stat: ${row.length} columns in line ${number + 1}`);
+  }
+  const column = (index: number): number => parseHexadecimal(row[index], '/proc/net/softnet_stat');
+  return {
+    cpu: String(CPU_COLUMN < row.length ? column(CPU_COLUMN) : number),
+    values: COLUMNS.filter(({ index }) => index < row.length).map(({ index, metric }) => ({
+      metric,
+      value: column(index),
+    })),
+  };
 }

@@ -24,7 +24,7 @@ import {
 import type { LoadedRule } from './load.ts';
 import { observeFileRule } from './observe-file.ts';
 import { indexHosts, isJudgeable, observeExpression, observePresence, type Observation } from './observe.ts';
-import { GroupSchedule } from './schedule.ts';
+import { GroupSchedule, pacedByHold } from './schedule.ts';
 import { alertLabels, type ExpressionRule, type FileAlertRule } from './rule.ts';
 
 export interface RuleEvaluatorOptions {
@@ -114,7 +114,8 @@ export class RuleEvaluator {
     this.#alerting = alertingRules(book);
     for (const id of this.#alerting.keys()) if (!this.#instances.has(id)) this.#instances.set(id, new Map());
     this.#quickSteps = quickSteps(book);
-    this.#schedule.retain(book.groups);
+    const paced = book.rules.flatMap(({ rule }) => pacedByHold(rule, this.#options.limits) ?? []);
+    this.#schedule.retain([...book.groups, ...paced]);
     return [...this.#instances.keys()].filter((id) => !this.#alerting.has(id));
   }
 
@@ -221,6 +222,8 @@ export class RuleEvaluator {
     for (const loaded of this.#book.rules) {
       const { rule } = loaded;
       if (rule.source !== 'expression') continue;
+      const paced = pacedByHold(rule, this.#options.limits);
+      if (paced !== undefined && !this.#schedule.isDue(paced, this.#options.clock.monoMs())) continue;
       await this.#run(rule.id, async () => this.#settle(loaded, await this.#observe(rule)));
       if (this.#abort.signal.aborted) return;
     }
@@ -274,7 +277,7 @@ export class RuleEvaluator {
       hosts: indexHosts(hosts.list()),
       instances: this.instancesOf(rule.id),
       nowMs,
-      dataAgeMsMax: limits.dataAgeMsMax,
+      limits,
       query: this.#query(rule.id, nowMs),
     });
   }

@@ -5,7 +5,7 @@ import { DISK_FULL } from '../testing/world.ts';
 import type { HostPresence } from '../ports.ts';
 import type { FiringInstance } from './instance.ts';
 import { indexHosts, observeExpression, type Observation } from './observe.ts';
-import { instanceKey } from './rule.ts';
+import { instanceKey, type ExpressionRule } from './rule.ts';
 
 const NOW = 1_000_000;
 
@@ -24,19 +24,22 @@ function firing(labels: Readonly<Record<string, string>>, of: HostPresence | nul
   };
 }
 
-type Results = Partial<Record<'raise' | 'clear' | 'exists' | 'witness', readonly Record<string, string>[]>>;
+type Results = Partial<
+  Record<'raise' | 'suspects' | 'clear' | 'exists' | 'witness', readonly Record<string, string>[]>
+>;
 
 async function observe(
   results: Results,
   hosts: readonly HostPresence[],
   instances: readonly FiringInstance[] = [],
+  rule: ExpressionRule = DISK_FULL,
 ): Promise<Observation & { readonly queries: readonly string[] }> {
   const queries: string[] = [];
-  const observation = await observeExpression(DISK_FULL, {
+  const observation = await observeExpression(rule, {
     hosts: indexHosts(hosts),
     instances,
     nowMs: NOW,
-    dataAgeMsMax: 120_000,
+    limits: { dataAgeMsMax: 120_000, suspectHostsMax: 2 },
     query: async (expression) => {
       queries.push(expression);
       const found = Object.entries(results).find(([name]) => name === expression)?.[1] ?? [];
@@ -57,6 +60,18 @@ describe('observeExpression', () => {
       'witness',
     ]);
     expect((await observe({}, [host('a', 'down')], [watched])).queries).toEqual(['raise']);
+  });
+
+  it('asks hosts under suspicion alone, nobody without one, and the whole fleet when there are many', async () => {
+    const rule: ExpressionRule = { ...DISK_FULL, suspects: 'suspects' };
+    const hosts = ['a.b', 'c', 'd'].map((name) => host(name));
+    const queries = async (...names: readonly string[]) => {
+      const suspects = names.map((instance) => ({ instance }));
+      return (await observe({ suspects, raise: [{ instance: 'c' }] }, hosts, [], rule)).queries;
+    };
+    expect(await queries()).toEqual(['suspects']);
+    expect(await queries('a.b', 'a.b', 'c')).toEqual(['suspects', String.raw`raise{instance=~"a\\.b|c"}`]);
+    expect(await queries('a.b', 'c', 'd')).toEqual(['suspects', 'raise']);
   });
 
   it('counts label sets that differ only in the metric name or come twice once', async () => {

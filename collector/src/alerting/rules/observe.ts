@@ -2,6 +2,7 @@
 import { Labels } from '../../storage/labels.ts';
 import type { EvaluatedSample, HostPresence } from '../ports.ts';
 import type { Instance, Subject } from './instance.ts';
+import { ofHosts } from './rewrite.ts';
 import { instanceKey, isInScope, type ExpressionRule, type PresenceRule } from './rule.ts';
 
 /** The condition holds for `subject`. */
@@ -108,7 +109,7 @@ export interface ExpressionInput {
   /** What the rule watches already. */
   readonly instances: readonly Instance[];
   readonly nowMs: number;
-  readonly dataAgeMsMax: number;
+  readonly limits: { readonly dataAgeMsMax: number; readonly suspectHostsMax: number };
   readonly query: (expression: string) => Promise<readonly EvaluatedSample[]>;
 }
 
@@ -118,12 +119,12 @@ export interface ExpressionInput {
  * @throws whatever a query throws; then nothing is known, and nothing may change
  */
 export async function observeExpression(rule: ExpressionRule, input: ExpressionInput): Promise<Observation> {
-  const { hosts, instances, nowMs, dataAgeMsMax, query } = input;
+  const { hosts, instances, nowMs, limits, query } = input;
   const isFresh = (subject: Subject): boolean =>
-    subject.host === null || isJudgeable(hosts.byId.get(subject.host.id), nowMs, dataAgeMsMax);
+    subject.host === null || isJudgeable(hosts.byId.get(subject.host.id), nowMs, limits.dataAgeMsMax);
 
   const raised = new Map<string, Raised>();
-  for (const [key, { subject, value }] of bySubject(rule, hosts, await query(rule.raise))) {
+  for (const [key, { subject, value }] of bySubject(rule, hosts, await raisedBy(rule, input))) {
     if (isFresh(subject)) raised.set(key, { subject, value, sinceMs: null });
   }
   const doubtful = instances.filter(({ subject }) => !raised.has(subject.key) && isFresh(subject));
@@ -141,6 +142,17 @@ export async function observeExpression(rule: ExpressionRule, input: ExpressionI
     else if (witnesses.has(host?.name ?? '')) sights.set(subject.key, { kind: 'gone' });
   }
   return { raised, sights };
+}
+
+/** The result of `raise`; the whole fleet is asked only when too many hosts are under suspicion. */
+async function raisedBy(
+  { raise, suspects }: ExpressionRule,
+  { query, limits }: ExpressionInput,
+): Promise<readonly EvaluatedSample[]> {
+  if (suspects === undefined) return query(raise);
+  const names = new Set((await query(suspects)).map(({ labels }) => labels.get('instance')));
+  if (names.size === 0) return [];
+  return query(names.size <= limits.suspectHostsMax ? ofHosts(raise, names) : raise);
 }
 
 /**

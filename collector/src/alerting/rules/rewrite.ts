@@ -1,7 +1,8 @@
 /** Changes expressions of rules node by node. */
-import { isComparison, type Expr } from '../../query/ast.ts';
+import { isComparison, type Expr, type SelectorNode } from '../../query/ast.ts';
 import { parseQuery } from '../../query/parse.ts';
 import { printExpr } from '../../query/print.ts';
+import { patternOf } from '../../storage/matcher.ts';
 
 /**
  * The same tree with every node replaced by what `change` makes of it, children first.
@@ -49,5 +50,25 @@ export function withLevels(expression: string, levels: ReadonlyMap<number, numbe
         ? { ...expr, left: levelOf(expr.left), right: levelOf(expr.right) }
         : expr,
     ),
+  );
+}
+
+/**
+ * The expression asked of these hosts alone; for one in which series of different hosts never meet, the same result for
+ * them.
+ * @param names values of the label `instance`, at least one
+ * @throws AppError BAD_QUERY
+ */
+export function ofHosts(expression: string, names: Iterable<string>): string {
+  const matcher = { name: 'instance', operator: '=~', value: patternOf([...names]) } as const;
+  const narrowed = (selector: SelectorNode): SelectorNode => ({
+    ...selector,
+    matchers: [...selector.matchers, matcher],
+  });
+  return printExpr(
+    mapExpr(parseQuery(expression), (expr) => {
+      if (expr.kind === 'selector') return narrowed(expr);
+      return expr.kind === 'range' ? { ...expr, selector: narrowed(expr.selector) } : expr;
+    }),
   );
 }

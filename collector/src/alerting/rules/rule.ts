@@ -56,6 +56,11 @@ export interface PresenceRule extends RuleBase {
 export interface ExpressionRule extends RuleBase {
   readonly source: 'expression';
   readonly raise: string;
+  /**
+   * Finds, for little, at least the hosts of which `raise` finds something: only these are asked then, and nobody while
+   * there is none. Not to be had where `raise` brings series of different hosts together.
+   */
+  readonly suspects?: string;
   /** The label sets for which the alert may end. What is in neither result stays as it is (hysteresis). */
   readonly clear: string;
   /** Every label set that the rule could judge; one that is missing here is on its way to "gone". */

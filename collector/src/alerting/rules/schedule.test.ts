@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GroupSchedule } from './schedule.ts';
+import { GroupSchedule, pacedByHold } from './schedule.ts';
 
 const group = (key: string, { file = 'a.yml', intervalMs = 60_000 } = {}) => ({ key, file, intervalMs });
 
@@ -40,5 +40,18 @@ describe('GroupSchedule', () => {
     schedule.isDue(group('b'), 0);
     schedule.retain([group('b')]);
     expect([schedule.isDue(group('a'), 1), schedule.isDue(group('b'), 1)]).toEqual([true, false]);
+  });
+});
+
+describe('pacedByHold', () => {
+  const limits = { evaluationIntervalMs: 5_000, looksPerHold: 10, lookPauseMsMax: 60_000 };
+  const cases: readonly (readonly [name: string, forMs: number, intervalMs: number | undefined])[] = [
+    ['looks each time without a hold time', 0, undefined],
+    ['looks each time while a part of the hold time is shorter than that', 50_000, undefined],
+    ['looks ten times within the hold time', 300_000, 30_000],
+    ['waits no longer for a long one', 86_400_000, 60_000],
+  ];
+  it.each(cases)('%s', (_, forMs, intervalMs) => {
+    expect(pacedByHold({ id: 'A', forMs }, limits)?.intervalMs).toBe(intervalMs);
   });
 });

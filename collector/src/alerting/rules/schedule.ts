@@ -1,8 +1,25 @@
 /** When each group of rules is due. Groups of one pace are spread over it, so that they do not all come at once. */
 import { crc32 } from '@rollcall/shared/lib/crc.ts';
 import type { LoadedGroup } from './book.ts';
+import type { Rule } from './rule.ts';
 
 type Paced = Pick<LoadedGroup, 'key' | 'file' | 'intervalMs'>;
+
+/**
+ * How often a rule on settings is looked at, which is a part of the time for which its condition must hold.
+ * @returns undefined for a rule that is looked at in each round
+ */
+export function pacedByHold(
+  { id, forMs }: Pick<Rule, 'id' | 'forMs'>,
+  limits: {
+    readonly evaluationIntervalMs: number;
+    readonly looksPerHold: number;
+    readonly lookPauseMsMax: number;
+  },
+): Paced | undefined {
+  const intervalMs = Math.min(forMs / limits.looksPerHold, limits.lookPauseMsMax);
+  return intervalMs > limits.evaluationIntervalMs ? { key: id, file: id, intervalMs } : undefined;
+}
 
 export class GroupSchedule {
   /** When each group is due next, on the monotonic clock, by key. */

@@ -88,6 +88,7 @@ function filesystemAlmostFull(settings: StockRuleSettings): ExpressionRule {
     threshold: raiseRatio,
     recovery: clearRatio,
     raise: perMount(`${USED} > ${raiseRatio} and ${SAME} ${AVAILABLE} < ${raiseBytes}`),
+    suspects: `${AVAILABLE} < ${raiseBytes}`,
     clear: perMount(`${USED} and ${SAME} (${USED} < ${clearRatio} or ${SAME} ${AVAILABLE} > ${clearBytes})`),
     // Without the filters: a full file system that turns read-only is not gone.
     exists: perMount('node_filesystem_size_bytes{job="node"}'),

@@ -12,6 +12,7 @@ import type { Answers } from '../../query/answers.ts';
 import { Pacer } from '../../query/evaluation.ts';
 import { scopeGuard } from '../auth/guard.ts';
 import type { TokenVerdict } from '../auth/tokens.ts';
+import { atMost } from './at-most.ts';
 import type { REMOTE_COUNTERS, RemoteCounters } from './counters.ts';
 import { REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
 import { Senders } from './senders.ts';
@@ -30,9 +31,6 @@ export interface RemoteOptions extends WritePorts {
 }
 
 const CONTENT_TYPE = 'application/x-protobuf';
-/** How long a sender that is one too many waits at least. */
-const RETRY_SECONDS = 1;
-
 /** Status by code; what is not listed is our fault. 5xx makes a sender try again, every 4xx makes it give up. */
 const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   BAD_REQUEST: 400,
@@ -139,21 +137,6 @@ function refuseWrongType(request: Request, response: Response, next: NextFunctio
     .status(415)
     .type('text/plain')
     .send(`Content-Type ${CONTENT_TYPE} (version 1.0) and Content-Encoding snappy are expected\n`);
-}
-
-/** Lets so many requests in at a time, before any of their body is read. */
-function atMost(count: number): RequestHandler {
-  let running = 0;
-  return (_request, response, next) => {
-    if (running >= count) {
-      response.set('Retry-After', String(RETRY_SECONDS));
-      next(new AppError('SLOW_DOWN', `${count} requests are being served already: try again later`));
-      return;
-    }
-    running++;
-    response.once('close', () => running--);
-    next();
-  };
 }
 
 function counting(counters: RemoteCounters, name: keyof typeof REMOTE_COUNTERS): RequestHandler {

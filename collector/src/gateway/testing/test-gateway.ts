@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { generateIdentity, type Identity } from '@rollcall/shared/protocol/identity.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
+import { AgentConfigs } from '../../fleet/agent-configs.ts';
 import { Hosts } from '../../fleet/hosts.ts';
 import { Inventory } from '../../fleet/inventory.ts';
 import { PRESENCE_DEFAULTS, PresenceWatch } from '../../fleet/presence.ts';
@@ -34,6 +35,17 @@ export async function startTestGateway(options: { readonly isTls?: boolean } = {
   const inventory = new Inventory({ database, clock });
   const vitals = new FleetVitals();
   const counts = new Map<string, number>();
+  const configs = new AgentConfigs({
+    database,
+    clock,
+    log,
+    identity,
+    hosts,
+    counted: (outcome, reason) => {
+      const key = `config ${outcome} ${reason}`.trim();
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    },
+  });
   const gateway = createGateway({
     clock,
     log,
@@ -45,6 +57,7 @@ export async function startTestGateway(options: { readonly isTls?: boolean } = {
     presence,
     vitals,
     inventory,
+    configs,
     counters: {
       count(name, reason, by = 1) {
         const key = `${name} ${reason}`.trim();
@@ -90,6 +103,7 @@ export async function startTestGateway(options: { readonly isTls?: boolean } = {
     presence,
     inventory,
     vitals,
+    configs,
     counts,
     gateway,
     port,

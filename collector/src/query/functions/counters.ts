@@ -5,11 +5,17 @@ import type { RangeFunction, Window } from './window.ts';
 
 /** By name; those of counters add back what a reset took away. */
 export const counterFunctions: Readonly<Record<string, RangeFunction>> = {
-  rate: { samplesMin: 2, keepsName: false, start: (series) => counterIncrease(series, { isRate: true }) },
+  rate: {
+    samplesMin: 2,
+    keepsName: false,
+    start: (series) => counterIncrease(series, { isRate: true }),
+    once: (window) => increaseOf(window, counted(window), { isRate: true }),
+  },
   increase: {
     samplesMin: 2,
     keepsName: false,
     start: (series) => counterIncrease(series, { isRate: false }),
+    once: (window) => increaseOf(window, counted(window), { isRate: false }),
   },
   delta: overWindow((window) => {
     const { values, from, to } = window;
@@ -46,18 +52,33 @@ function counterIncrease(
   // Windows only move forward, and so does the first reset that lies in them.
   let firstReset = 0;
   return (window) => {
-    const { values, from, to, rangeMs } = window;
+    const { values, from, to } = window;
     let difference = (values[to - 1] ?? NaN) - (values[from] ?? NaN);
     while ((resets[firstReset] ?? Infinity) <= from) firstReset++;
     for (let r = firstReset; (resets[r] ?? Infinity) < to; r++) {
       difference += values[(resets[r] ?? 0) - 1] ?? NaN;
     }
-    // Zero (or minus zero) to whatever it is extrapolated: most counters stand still most of the time.
-    if (difference === 0) return difference;
-    // Operations in the order of Prometheus, so that results are equal to the last digit.
-    const factor = extrapolation(window, { isCounter: true, difference });
-    return difference * (isRate ? factor / (rangeMs / 1000) : factor);
+    return increaseOf(window, difference, { isRate });
   };
+}
+
+/** What a counter has counted from the first sample of a window to the last, resets added in order of time as above. */
+function counted({ values, from, to }: Window): number {
+  let difference = (values[to - 1] ?? NaN) - (values[from] ?? NaN);
+  for (let i = from + 1; i < to; i++) {
+    const before = values[i - 1] ?? NaN;
+    if ((values[i] ?? NaN) < before) difference += before;
+  }
+  return difference;
+}
+
+/** What it counted, extrapolated to the whole window, and per second for a rate. */
+function increaseOf(window: Window, difference: number, { isRate }: { readonly isRate: boolean }): number {
+  // Zero (or minus zero) to whatever it is extrapolated: most counters stand still most of the time.
+  if (difference === 0) return difference;
+  // Operations in the order of Prometheus, so that results are equal to the last digit.
+  const factor = extrapolation(window, { isCounter: true, difference });
+  return difference * (isRate ? factor / (window.rangeMs / 1000) : factor);
 }
 
 /** Indices of the samples that are lower than the one before. */

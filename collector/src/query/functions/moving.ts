@@ -35,6 +35,18 @@ export function movingExtreme(isBetter: (value: number, other: number) => boolea
   };
 }
 
+/** The same for a single window. */
+export function extremeOf(isBetter: (value: number, other: number) => boolean): WindowFunction {
+  return ({ values, from, to }) => {
+    let best = NaN;
+    for (let i = from; i < to; i++) {
+      const value = values[i] ?? NaN;
+      if (!Number.isNaN(value) && (Number.isNaN(best) || !isBetter(best, value))) best = value;
+    }
+    return best;
+  };
+}
+
 /** The values of a window in order, NaN first. */
 export class SortedWindow {
   #sorted = new Float64Array(64);

@@ -1,8 +1,8 @@
 /** The `*_over_time` functions: statistics of the values in a window. */
 import { nextCorrection, quantile, quantileOfSorted, StableMean } from '../numeric.ts';
-import { movingExtreme, SortedWindow } from './moving.ts';
+import { extremeOf, movingExtreme, SortedWindow } from './moving.ts';
 import { overWindow } from './window.ts';
-import type { RangeFunction, Window } from './window.ts';
+import type { RangeFunction, Window, WindowFunction } from './window.ts';
 
 /** By name. */
 export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
@@ -12,8 +12,8 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
     keepsName: false,
     start: ({ counts }) => (counts === undefined ? mean : (window) => weightedMean(window, counts)),
   },
-  min_over_time: { samplesMin: 1, keepsName: false, start: () => movingExtreme((a, b) => a < b) },
-  max_over_time: { samplesMin: 1, keepsName: false, start: () => movingExtreme((a, b) => a > b) },
+  min_over_time: extreme((a, b) => a < b),
+  max_over_time: extreme((a, b) => a > b),
   count_over_time: {
     samplesMin: 1,
     keepsName: false,
@@ -55,6 +55,11 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
     },
   },
 };
+
+function extreme(isBetter: (value: number, other: number) => boolean): RangeFunction {
+  const start = (): WindowFunction => movingExtreme(isBetter);
+  return { samplesMin: 1, keepsName: false, start, once: extremeOf(isBetter) };
+}
 
 /** Neumaier's sum; see CompensatedSum, of which this is the inner loop written out. */
 function sum(window: Window): number {

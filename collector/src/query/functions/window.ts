@@ -27,6 +27,8 @@ export interface RangeFunction {
   readonly keepsName: boolean;
   /** Makes the function for one series, where it may prepare what all windows share. */
   start(this: void, series: RangeSeries): WindowFunction;
+  /** The same for a single window of a series, without preparation; absent where there is none to be spared. */
+  readonly once?: WindowFunction;
 }
 
 /** A range function without preparation that drops the name. */

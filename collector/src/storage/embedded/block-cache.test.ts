@@ -25,9 +25,9 @@ function counting<T>(make: () => T) {
 }
 
 it('reads groups, times and columns once, and tells columns and streams apart', () => {
-  const file = new BlockCache(1e6).ofFile(1);
+  const file = new BlockCache(1e6).ofFile();
   const [one] = [group('a')];
-  const groups = counting(() => [one]);
+  const groups = counting(() => ({ all: [], bySampler: new Map(), schemas: [] }));
   expect(file.groups('a', groups.read)).toBe(file.groups('a', groups.read));
   const times = counting(() => new Float64Array(100));
   expect(file.times(one, times.read)).toBe(file.times(one, times.read));
@@ -41,7 +41,7 @@ it('reads groups, times and columns once, and tells columns and streams apart', 
 
 it('keeps a column that never changes as one number', () => {
   const cache = new BlockCache(1e6);
-  const file = cache.ofFile(1);
+  const file = cache.ofFile();
   const one = group('a');
   file.column(one, { index: 0, stream: 0, wanted: undefined }, constant);
   expect(cache.bytes).toBeLessThan(400);
@@ -59,7 +59,7 @@ it('keeps a column that never changes as one number', () => {
 
 it('forgets the host that was not read for longest when it is full', () => {
   const cache = new BlockCache(3_000);
-  const file = cache.ofFile(1);
+  const file = cache.ofFile();
   const column = counting(rising);
   const read = (host: Group) => file.column(host, { index: 0, stream: 0, wanted: undefined }, column.read);
   const [a, b, c] = [group('a'), group('b'), group('c')];
@@ -76,7 +76,7 @@ it('forgets the host that was not read for longest when it is full', () => {
 
 it('does not keep what could not be read, nor anything of a file that is gone', () => {
   const cache = new BlockCache(1e6);
-  const [first, second] = [cache.ofFile(1), cache.ofFile(11)];
+  const [first, second] = [cache.ofFile(), cache.ofFile()];
   const one = group('a');
   expect(first.column(one, { index: 0, stream: 0, wanted: undefined }, () => undefined)).toBeUndefined();
   expect(first.column(one, { index: 0, stream: 0, wanted: undefined }, rising)).toEqual(rising());
@@ -91,7 +91,7 @@ it('does not keep what could not be read, nor anything of a file that is gone', 
 });
 
 it('reads whole segments, once for all the rows in them', () => {
-  const file = new BlockCache(1e6).ofFile(1);
+  const file = new BlockCache(1e6).ofFile();
   const one = { ...group('a'), segmentRows: [40, 40, 20] };
   const asked: unknown[] = [];
   const read = (fromRow: number, toRow: number) =>
@@ -119,13 +119,13 @@ it('reads whole segments, once for all the rows in them', () => {
 it('does not keep columns of whole weeks', () => {
   const cache = new BlockCache(1e9);
   cache
-    .ofFile(1)
+    .ofFile()
     .column({ ...group('a'), rowCount: 60_480 }, { index: 0, stream: 0, wanted: undefined }, rising);
   expect(cache.bytes).toBe(0);
 });
 
 it('knows of a stream that a column does not have', () => {
-  const file = new BlockCache(1e6).ofFile(1);
+  const file = new BlockCache(1e6).ofFile();
   const one = group('a');
   const absent = counting(() => 'absent' as const);
   for (let time = 0; time < 3; time++)
@@ -135,7 +135,7 @@ it('knows of a stream that a column does not have', () => {
 
 it('begins anew with a host that was too much at once', () => {
   const cache = new BlockCache(1_500);
-  const file = cache.ofFile(1);
+  const file = cache.ofFile();
   const column = counting(rising);
   const one = group('a');
   for (const index of [0, 1, 0, 1])

@@ -5,6 +5,7 @@
 import { ConstantRows } from './constant-rows.ts';
 import type { ColumnValues, Group } from './format/group.ts';
 import type { RowRange } from './format/reader.ts';
+import type { HostGroups } from './stored-groups.ts';
 
 /** Memory of the objects around a column or an array of times, about. */
 const OVERHEAD_BYTES = 160;
@@ -22,12 +23,34 @@ interface KeptColumn {
 /** A column that has no such stream, which is as well to know without looking again. */
 const ABSENT = 'absent';
 
+/** Streams of a column, at most; makes one number of a column's and its stream's. */
+const STREAMS_MAX = 8;
+
+/** What is kept of a group. */
+class GroupEntry {
+  times: Float64Array | undefined;
+  /** Whole columns by their number and that of the stream. */
+  readonly whole = new Map<number, KeptColumn | typeof ABSENT>();
+  /** The same, and by rows. */
+  readonly pieces = new Map<string, KeptColumn | typeof ABSENT>();
+}
+
 class HostEntry {
-  groups: readonly Group[] | undefined;
-  readonly times = new Map<Group, Float64Array>();
-  /** By number of the column and of its stream, and by rows. */
-  readonly columns = new Map<Group, Map<string, KeptColumn | typeof ABSENT>>();
+  readonly ofGroup = new Map<Group, GroupEntry>();
+  groups: HostGroups | undefined;
   bytes = 0;
+  /** Takes it out of its file. */
+  readonly forget: () => void;
+
+  constructor(forget: () => void) {
+    this.forget = forget;
+  }
+
+  of(group: Group): GroupEntry {
+    let entry = this.ofGroup.get(group);
+    if (entry === undefined) this.ofGroup.set(group, (entry = new GroupEntry()));
+    return entry;
+  }
 }
 
 /** Which rows of which column, of which stream; all rows unless said. */
@@ -39,7 +62,8 @@ export interface ColumnPlace {
 
 /** What is kept of one file. */
 export interface FileCache {
-  groups(hostId: string, read: () => readonly Group[] | undefined): readonly Group[] | undefined;
+  /** @param read gives undefined for what is damaged */
+  groups(hostId: string, read: () => HostGroups | undefined): HostGroups | undefined;
   times(group: Group, read: () => Float64Array | undefined): Float64Array | undefined;
   /** @param read gives `absent` for a stream that the column does not have, and undefined for what is damaged */
   column(
@@ -55,9 +79,9 @@ export interface FileCache {
 export class BlockCache {
   readonly #bytesMax: number;
   /** In order of use, oldest first. */
-  readonly #entries = new Map<string, HostEntry>();
+  readonly #entries = new Set<HostEntry>();
   /** The entry that was used last. */
-  #newest: { readonly fileId: number; readonly hostId: string; readonly entry: HostEntry } | undefined;
+  #newest: HostEntry | undefined;
   readonly #constants = new ConstantRows();
   #bytes = 0;
 
@@ -70,64 +94,62 @@ export class BlockCache {
     return this.#bytes;
   }
 
-  /** @param fileId never used for another file */
-  ofFile(fileId: number): FileCache {
+  ofFile(): FileCache {
+    const hosts = new Map<string, HostEntry>();
     return {
       groups: (hostId, read) => {
-        const entry = this.#entry(fileId, hostId);
+        const entry = this.#entry(hosts, hostId);
         if (entry.groups !== undefined) return entry.groups;
         const groups = read();
         entry.groups = groups;
-        if (groups !== undefined) this.#grow(entry, groups.length * OVERHEAD_BYTES);
+        if (groups !== undefined) this.#grow(entry, groups.all.length * OVERHEAD_BYTES);
         return groups;
       },
       times: (group, read) => {
-        const entry = this.#entry(fileId, group.hostId);
-        const known = entry.times.get(group);
-        if (known !== undefined) return known;
+        const entry = this.#entry(hosts, group.hostId);
+        const ofGroup = entry.of(group);
+        if (ofGroup.times !== undefined) return ofGroup.times;
         const times = read();
         if (times === undefined) return undefined;
-        entry.times.set(group, times);
+        ofGroup.times = times;
         this.#grow(entry, times.byteLength + OVERHEAD_BYTES);
         return times;
       },
       column: (group, { index, stream, wanted }, read) => {
         if (group.rowCount > ROWS_MAX) return present(read(wanted));
+        const entry = this.#entry(hosts, group.hostId);
         // As a chart moves on it looks at other rows of the same segments, which are decoded as a whole anyway.
         const rows = wanted === undefined ? undefined : wholeSegments(group, wanted);
-        const entry = this.#entry(fileId, group.hostId);
-        let columns = entry.columns.get(group);
-        if (columns === undefined) entry.columns.set(group, (columns = new Map()));
-        const key = `${index}/${stream}/${rows?.fromRow ?? ''}/${rows?.toRow ?? ''}`;
-        const known = columns.get(key);
+        const number = index * STREAMS_MAX + stream;
+        const { whole, pieces } = entry.of(group);
+        const key = rows === undefined ? '' : `${number}/${rows.fromRow}/${rows.toRow}`;
+        const known = rows === undefined ? whole.get(number) : pieces.get(key);
         if (known !== undefined) return known === ABSENT ? undefined : this.#unpacked(known);
         const column = read(rows);
         if (column === undefined) return undefined;
-        if (column === ABSENT) {
-          columns.set(key, ABSENT);
-          this.#grow(entry, OVERHEAD_BYTES);
-          return undefined;
-        }
-        const kept = packed(column);
-        columns.set(key, kept);
-        const valueBytes = typeof kept.values === 'number' ? 0 : kept.values.byteLength;
-        this.#grow(entry, valueBytes + (kept.states?.byteLength ?? 0) + OVERHEAD_BYTES);
-        return column;
+        const kept = column === ABSENT ? ABSENT : packed(column);
+        if (rows === undefined) whole.set(number, kept);
+        else pieces.set(key, kept);
+        this.#grow(entry, bytesOf(kept));
+        return present(column);
       },
       close: () => {
-        for (const key of this.#entries.keys()) if (key.startsWith(`${fileId}/`)) this.#drop(key);
+        for (const entry of hosts.values()) this.#drop(entry);
       },
     };
   }
 
-  #entry(fileId: number, hostId: string): HostEntry {
+  #entry(hosts: Map<string, HostEntry>, hostId: string): HostEntry {
+    let entry = hosts.get(hostId);
+    if (entry === undefined) {
+      entry = new HostEntry(() => hosts.delete(hostId));
+      hosts.set(hostId, entry);
+    }
     // What is wanted of a host stands together, and the newest entry is the last one already.
-    if (this.#newest?.fileId === fileId && this.#newest.hostId === hostId) return this.#newest.entry;
-    const key = `${fileId}/${hostId}`;
-    const entry = this.#entries.get(key) ?? new HostEntry();
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    this.#newest = { fileId, hostId, entry };
+    if (this.#newest === entry) return entry;
+    this.#entries.delete(entry);
+    this.#entries.add(entry);
+    this.#newest = entry;
     return entry;
   }
 
@@ -136,34 +158,42 @@ export class BlockCache {
   }
 
   #grow(entry: HostEntry, bytes: number): void {
+    // It was given up while it was read.
+    if (!this.#entries.has(entry)) return;
     entry.bytes += bytes;
     this.#bytes += bytes;
-    for (const key of this.#entries.keys()) {
+    for (const oldest of this.#entries) {
       if (this.#bytes <= this.#bytesMax) return;
-      this.#drop(key);
+      this.#drop(oldest);
     }
   }
 
-  #drop(key: string): void {
-    const entry = this.#entries.get(key);
-    this.#bytes -= entry?.bytes ?? 0;
-    this.#entries.delete(key);
-    if (this.#newest?.entry === entry) this.#newest = undefined;
+  #drop(entry: HostEntry): void {
+    this.#bytes -= entry.bytes;
+    this.#entries.delete(entry);
+    entry.forget();
+    if (this.#newest === entry) this.#newest = undefined;
   }
+}
+
+function bytesOf(kept: KeptColumn | typeof ABSENT): number {
+  if (kept === ABSENT) return OVERHEAD_BYTES;
+  const valueBytes = typeof kept.values === 'number' ? 0 : kept.values.byteLength;
+  return valueBytes + (kept.states?.byteLength ?? 0) + OVERHEAD_BYTES;
 }
 
 function present(column: ColumnValues | typeof ABSENT | undefined): ColumnValues | undefined {
   return column === ABSENT ? undefined : column;
 }
 
-/** The rows of all segments that have wanted ones. */
-function wholeSegments({ segmentRows }: Group, { fromRow, toRow }: RowRange): RowRange {
+/** The rows of all segments that have wanted ones; undefined for all rows. */
+function wholeSegments({ segmentRows, rowCount }: Group, { fromRow, toRow }: RowRange): RowRange | undefined {
   const whole = { fromRow: 0, toRow: 0 };
   for (const rows of segmentRows) {
     if (whole.toRow <= fromRow) whole.fromRow = whole.toRow;
     if (whole.toRow < toRow) whole.toRow += rows;
   }
-  return whole;
+  return whole.fromRow === 0 && whole.toRow === rowCount ? undefined : whole;
 }
 
 function packed({ values, states }: ColumnValues): KeptColumn {

@@ -5,6 +5,13 @@ import type { BlockRow } from '../../journal/blocks.ts';
 import type { FileCache } from './block-cache.ts';
 import type { ColumnValues, Group } from './format/group.ts';
 import { BlockReader, type RowRange } from './format/reader.ts';
+import {
+  hostGroupsOf,
+  type GroupSource,
+  type HostGroup,
+  type HostGroups,
+  type SchemaSource,
+} from './stored-groups.ts';
 
 export interface BlockFileOptions {
   readonly disk: Disk;
@@ -20,7 +27,7 @@ export interface BlockFileOptions {
  * Damage is reported and not thrown: what is damaged reads as if it were not there. A disk that cannot be read at the
  * moment is no damage, and throws.
  */
-export class BlockFile {
+export class BlockFile implements GroupSource {
   readonly row: BlockRow;
   /** Views that hold it. */
   holders = 0;
@@ -52,10 +59,25 @@ export class BlockFile {
     return this.#readable()?.hostIds() ?? [];
   }
 
-  groups(hostId: string): readonly Group[] {
-    const read = () => this.#attempt((reader) => reader.groups(hostId));
+  get lastPos(): number {
+    return this.row.lastPos;
+  }
+
+  /** What it has of a host; a group whose schema is lost is left out. Not to be changed. */
+  hostGroups(hostId: string, schemas: SchemaSource): HostGroups {
+    let found = NO_GROUPS;
+    // Only what is whole may be kept.
+    const read = (): HostGroups | undefined => {
+      const groups = this.#attempt((reader) => reader.groups(hostId));
+      const all = (groups ?? []).flatMap((group): HostGroup[] => {
+        const schema = schemas.schemaOf(group.schemaHash);
+        return schema === undefined ? [] : [{ file: this, group, schema }];
+      });
+      found = all.length === 0 ? NO_GROUPS : hostGroupsOf(all, schemas);
+      return all.length === groups?.length ? found : undefined;
+    };
     const { cache } = this.#options;
-    return (cache === undefined ? read() : cache.groups(hostId, read)) ?? [];
+    return (cache === undefined ? read() : cache.groups(hostId, read)) ?? found;
   }
 
   /** Times of the rows of a group, undefined when it is damaged; not to be changed. */
@@ -134,6 +156,8 @@ export class BlockFile {
     this.#options.damaged(error);
   }
 }
+
+const NO_GROUPS: HostGroups = { all: [], bySampler: new Map(), schemas: [] };
 
 function isDamage(error: unknown): boolean {
   return error instanceof AppError && (error.code === 'BLOCK_DAMAGED' || error.code === 'DATABASE_TOO_NEW');

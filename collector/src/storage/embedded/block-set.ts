@@ -10,13 +10,17 @@ import type { BlockRow } from '../../journal/blocks.ts';
 import type { JournalSnapshot } from '../../journal/reader.ts';
 import { BlockCache } from './block-cache.ts';
 import { BlockFile } from './block-file.ts';
+import { RollupRun } from './rollup-run.ts';
+import { SchemaLists, type SchemaSource } from './stored-groups.ts';
 
 /** The blocks that a snapshot of the journal names. */
 export interface BlockView {
   /** In order of their windows. */
   readonly blocks: readonly BlockFile[];
-  /** The schema behind a hash in a block; undefined when the catalogue has lost it, which only damage can cause. */
-  schemaOf(hash: string): HashedSchema | undefined;
+  /** For `hostGroups` of the files. */
+  readonly schemas: SchemaSource;
+  /** What files of one resolution have: they themselves, or one that reads them as one. */
+  sources(files: readonly BlockFile[]): readonly (BlockFile | RollupRun)[];
   /** Called once, when the read is done. */
   release(): void;
 }
@@ -34,12 +38,18 @@ export interface BlockSetOptions {
 /** Bytes of directories that stay in memory, of all files together. */
 const DIRECTORIES_BYTES_MAX = 128 * 1024 * 1024;
 
+/** Rows of files that are read as one: charts of a fleet have a few lengths, and all move on by a day at midnight. */
+const RUNS_MAX = 8;
+
 export class BlockSet {
   readonly #options: BlockSetOptions;
   readonly #files = new Map<number, BlockFile>();
   readonly #schemas = new Map<string, HashedSchema>();
   readonly #reported = new Set<string>();
   readonly #cache: BlockCache | undefined;
+  readonly #lists = new SchemaLists();
+  /** Rollups that were read as one, by the numbers of their files; in order of use, oldest first. */
+  readonly #runs = new Map<string, RollupRun>();
   #version = Number.NaN;
   #blocks: readonly BlockFile[] = [];
   #uses = 0;
@@ -60,7 +70,8 @@ export class BlockSet {
     for (const block of blocks) block.holders++;
     return {
       blocks,
-      schemaOf: (hash) => this.#schemaOf(hash, snapshot),
+      schemas: { schemaOf: (hash) => this.#schemaOf(hash, snapshot), lists: this.#lists },
+      sources: (files) => this.#sources(files),
       release: () => {
         for (const block of blocks) this.#release(block);
       },
@@ -82,6 +93,8 @@ export class BlockSet {
       return block;
     });
     for (const block of before) this.#release(block);
+    const inForce = new Set(this.#blocks);
+    for (const [key, run] of this.#runs) if (!run.files.every((file) => inForce.has(file))) this.#forget(key);
     // Schemas that are still in use are asked for again.
     this.#schemas.clear();
     this.#version = snapshot.blocksVersion;
@@ -94,10 +107,28 @@ export class BlockSet {
       path: join(dir, row.file),
       damaged: (error) => this.#report(describeError(error), row.file),
       used: (file) => this.#used(file),
-      ...(this.#cache === undefined ? {} : { cache: this.#cache.ofFile(row.id) }),
+      ...(this.#cache === undefined ? {} : { cache: this.#cache.ofFile() }),
     });
     this.#files.set(row.id, block);
     return block;
+  }
+
+  /** Rollups are read as one where that can be remembered; samples are not, because each hour brings another file. */
+  #sources(files: readonly BlockFile[]): readonly (BlockFile | RollupRun)[] {
+    const isRolledUp = files.length > 1 && files.every(({ row }) => row.resolution !== 'raw');
+    if (this.#cache === undefined || !isRolledUp) return files;
+    const key = files.map(({ row }) => row.id).join(' ');
+    const run = this.#runs.get(key) ?? new RollupRun(files, this.#cache.ofFile());
+    this.#runs.delete(key);
+    this.#runs.set(key, run);
+    const [oldest] = this.#runs.keys();
+    if (this.#runs.size > RUNS_MAX && oldest !== undefined) this.#forget(oldest);
+    return [run];
+  }
+
+  #forget(key: string): void {
+    this.#runs.get(key)?.close();
+    this.#runs.delete(key);
   }
 
   #release(block: BlockFile): void {

@@ -1,9 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Labels } from '../labels.ts';
-import { SeriesCollector } from './collect.ts';
+import { createSchema } from '@rollcall/shared/protocol/schema.ts';
+import { STATE, type Block } from './block.ts';
+import { SamplerTimeline, SeriesCollector } from './collect.ts';
 import { GrowingSeries } from './growing-series.ts';
 import { JoinedTimes } from './joined-times.ts';
+import { Readings } from './readings.ts';
 
 const LABELS = Labels.of({ __name__: 'm' });
 
@@ -85,3 +88,81 @@ test('the sample over the limit is refused', () => {
   collector.count();
   expect(() => collector.count()).toThrow(expect.objectContaining({ code: 'QUERY_LIMIT' }));
 });
+
+const SCHEMAS = ['a', 'b'].map((value) =>
+  createSchema({
+    sampler: 's',
+    intervalMs: 10,
+    metrics: [
+      {
+        name: 'm',
+        unit: '',
+        type: 'gauge',
+        encoding: 'integer',
+        scale: 0,
+        labelNames: ['x'],
+        series: [[value], ['both']],
+      },
+    ],
+  }),
+);
+
+/** The series of readings, as runs or one by one. */
+function seriesOf(
+  blocks: readonly Block[],
+  { inRuns, hasDerivedEnds }: { readonly inRuns: boolean; readonly hasDerivedEnds: boolean },
+) {
+  const collector = new SeriesCollector(10_000);
+  const timeline = new SamplerTimeline({
+    collector,
+    hasDerivedEnds,
+    columnsOf: ({ metrics }) =>
+      (metrics[0]?.series ?? []).map(([x = ''], index) => ({
+        index,
+        series: collector.series(Labels.of({ __name__: 'm', x })),
+      })),
+  });
+  const readings = new Readings(0);
+  for (const block of blocks) readings.insert(block);
+  if (inRuns) timeline.addRuns(readings.runs(0, 1e9, 1e9));
+  else for (const block of blocks) timeline.add(block);
+  const times = new JoinedTimes();
+  return Array.from(collector.grown(), (series) => series.finish(times));
+}
+
+test('readings that come in runs make the same series as one by one', () => {
+  const state = fc.constantFrom(STATE.PRESENT, STATE.PRESENT, STATE.PRESENT, STATE.ABSENT, STATE.STALE);
+  const states = fc.option(fc.tuple(state, state), { nil: undefined, freq: 2 });
+  const reading = fc.record({ schema: fc.constantFrom(0, 0, 0, 1), states, gap: fc.constantFrom(1, 1, 5) });
+  fc.assert(
+    fc.property(fc.array(reading, { maxLength: 40 }), fc.boolean(), (list, hasDerivedEnds) => {
+      let timeMs = 0;
+      const blocks = list.flatMap((one, i): Block[] => {
+        const schema = SCHEMAS[one.schema];
+        timeMs += one.gap;
+        const values = Float64Array.of(i, -i);
+        return schema === undefined
+          ? []
+          : [{ schema, timeMs, pos: i + 1, values, states: one.states && Uint8Array.from(one.states) }];
+      });
+      expect(seriesOf(blocks, { inRuns: true, hasDerivedEnds })).toEqual(
+        seriesOf(blocks, { inRuns: false, hasDerivedEnds }),
+      );
+    }),
+  );
+});
+
+test.each([[undefined], [Uint8Array.of(STATE.PRESENT, STATE.PRESENT)]])(
+  'series of one sampler that come in runs share their times',
+  (states) => {
+    const [schema] = SCHEMAS;
+    if (schema === undefined) throw new Error('no schema');
+    const blocks = Array.from({ length: 10 }, (_, i) => {
+      const values = Float64Array.of(i, -i);
+      return { schema, timeMs: 10 * i, pos: i + 1, values, states };
+    });
+    const [first, second] = seriesOf(blocks, { inRuns: true, hasDerivedEnds: false });
+    expect(first?.values).toHaveLength(10);
+    expect(second?.timestamps).toBe(first?.timestamps);
+  },
+);

@@ -9,6 +9,7 @@ import type { Labels } from '../labels.ts';
 import { tooManySamples } from '../limits.ts';
 import { STATE, type Block } from './block.ts';
 import { GrowingSeries } from './growing-series.ts';
+import { joined } from './joined-times.ts';
 import { blocksOf, type ReadingRun } from './readings.ts';
 
 /** The series of a read while it grows. */
@@ -109,38 +110,69 @@ export class SamplerTimeline {
    * @throws AppError QUERY_LIMIT
    */
   addRuns(runs: readonly ReadingRun[]): void {
-    let rowsLeft = 0;
-    for (const { timesMs } of runs) rowsLeft += timesMs.length;
-    for (const run of runs) {
-      // Nearly always all of them are of one schema.
-      if (this.columnsOf(run.schema) !== this.#current)
-        for (const { series } of this.columnsOf(run.schema)) series.reserve(rowsLeft);
-      this.#addRun(run);
-      rowsLeft -= run.timesMs.length;
+    let at = 0;
+    for (let run = runs[0]; run !== undefined; run = runs[at]) {
+      const end = this.#endOfFull(runs, at);
+      if (end === at) this.#addRun(run);
+      else this.#addFull(run.schema, runs.slice(at, end));
+      at = Math.max(end, at + 1);
+    }
+  }
+
+  /** Behind the last of the runs from `at` on that are of one schema, without gaps, and after what was added before. */
+  #endOfFull(runs: readonly ReadingRun[], at: number): number {
+    let lastMs = this.#lastMs;
+    let end = at;
+    for (const { schema, states, timesMs } of runs.slice(at)) {
+      const isNext = (timesMs[0] ?? Number.NEGATIVE_INFINITY) > lastMs;
+      if (schema !== runs[at]?.schema || states !== undefined || !isNext) break;
+      lastMs = timesMs.at(-1) ?? lastMs;
+      end++;
+    }
+    return end;
+  }
+
+  /** Adds runs where every series has every value: all of them share their times, and one array holds their values. */
+  #addFull(schema: Schema, runs: readonly ReadingRun[]): void {
+    const parts = runs.map(({ timesMs }) => timesMs);
+    const times = parts.length === 1 && parts[0] !== undefined ? parts[0] : joined(parts);
+    const columns = this.startRows(schema, times);
+    this.#collector.count(times.length * columns.length);
+    const room = new Float64Array(times.length * columns.length);
+    let from = 0;
+    for (const { index, series } of columns) {
+      let to = from;
+      for (const run of runs) {
+        run.copySeries(index, room, to);
+        to += run.timesMs.length;
+      }
+      series.pushAll(times, room.subarray(from, to));
+      from = to;
     }
   }
 
   #addRun(run: ReadingRun): void {
     const { schema, timesMs, states } = run;
-    if ((timesMs[0] ?? 0) <= this.#lastMs) {
+    if (states === undefined || (timesMs[0] ?? 0) <= this.#lastMs) {
       for (const block of blocksOf(run)) this.add(block);
       return;
     }
-    const { seriesCount } = schema;
-    const values = new Float64Array(states === undefined ? 0 : timesMs.length);
+    const values = new Float64Array(timesMs.length);
+    const ofColumn = new Uint8Array(timesMs.length);
+    const kept = new KeptRows(timesMs.length);
     for (const { index, series } of this.startRows(schema, timesMs)) {
-      if (states === undefined) {
-        this.#collector.count(timesMs.length);
-        series.pushColumn(run, index);
+      run.copySeries(index, values);
+      for (let row = 0, at = index; row < ofColumn.length; row++, at += schema.seriesCount)
+        ofColumn[row] = states[at] ?? STATE.ABSENT;
+      const isPlain =
+        !ofColumn.includes(STATE.STALE) && !(this.#hasDerivedEnds && ofColumn.includes(STATE.ABSENT));
+      if (!isPlain) {
+        this.addColumn(series, { values, states: ofColumn });
         continue;
       }
-      run.copySeries(index, values);
-      for (let row = 0, at = index; row < timesMs.length; row++, at += seriesCount) {
-        const state = states[at];
-        if (state === STATE.PRESENT) this.#push(series, timesMs[row] ?? 0, values[row] ?? Number.NaN, false);
-        else if (state === STATE.STALE || (this.#hasDerivedEnds && series.isLive))
-          this.#push(series, timesMs[row] ?? 0, Number.NaN, true);
-      }
+      const found = kept.of(timesMs, values, ofColumn);
+      this.#collector.count(found.timesMs.length);
+      series.pushAll(found.timesMs, found.values);
     }
   }
 
@@ -204,5 +236,36 @@ export class SamplerTimeline {
       this.#columns.set(schema, columns);
     }
     return columns;
+  }
+}
+
+/** What is left of columns without the rows that a series is not in; what one rule records has the same rows. */
+class KeptRows {
+  readonly #times: Float64Array;
+  readonly #values: Float64Array;
+  #newest: Float64Array = new Float64Array(0);
+
+  constructor(rowsMax: number) {
+    this.#times = new Float64Array(rowsMax);
+    this.#values = new Float64Array(rowsMax);
+  }
+
+  /** @returns arrays of its own; the times are those of the call before when they are equal */
+  of(
+    timesMs: Float64Array,
+    values: Float64Array,
+    states: Uint8Array,
+  ): { readonly timesMs: Float64Array; readonly values: Float64Array } {
+    let length = 0;
+    let isSame = true;
+    for (let row = 0; row < states.length; row++) {
+      if (states[row] !== STATE.PRESENT) continue;
+      const timeMs = timesMs[row] ?? Number.NaN;
+      if (this.#newest[length] !== timeMs) isSame = false;
+      this.#times[length] = timeMs;
+      this.#values[length++] = values[row] ?? Number.NaN;
+    }
+    if (!isSame || this.#newest.length !== length) this.#newest = this.#times.slice(0, length);
+    return { timesMs: this.#newest, values: this.#values.slice(0, length) };
   }
 }

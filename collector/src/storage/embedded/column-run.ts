@@ -47,6 +47,8 @@ export class ColumnRun {
   #bytes: number;
   /** What was asked for lately, newest first. */
   #parts: RunPart[] = [];
+  /** The time that was asked for last, for all series of a read and for the next one. */
+  #time: { readonly row: number; readonly timesMs: Float64Array } | undefined;
 
   constructor(schema: Schema) {
     this.schema = schema;
@@ -92,6 +94,7 @@ export class ColumnRun {
     if (low === 0) return;
     this.#length -= low;
     this.#parts = [];
+    this.#time = undefined;
     this.#move(low, Math.max(ROWS_MIN, this.#length));
   }
 
@@ -106,6 +109,24 @@ export class ColumnRun {
       this.#parts = [part, ...this.#parts.slice(0, PARTS_KEPT - 1)];
     }
     return part;
+  }
+
+  /** The last row in a range (both ends inclusive), -1 when there is none. */
+  lastRow({ fromMs, toMs }: TimeRange): number {
+    // Whoever asks for the newest nearly always asks now.
+    const row = this.lastMs <= toMs ? this.#length - 1 : this.#firstAtLeast(toMs + 1) - 1;
+    return (this.#timesMs[row] ?? Number.NEGATIVE_INFINITY) >= fromMs ? row : -1;
+  }
+
+  /** The time of a row, alone; not to be changed. The same array when the same row is asked for again. */
+  timeOf(row: number): Float64Array {
+    if (this.#time?.row !== row) this.#time = { row, timesMs: this.#timesMs.subarray(row, row + 1) };
+    return this.#time.timesMs;
+  }
+
+  /** Whether a series may be absent in some row. */
+  hasGaps(index: number): boolean {
+    return this.#columns[index]?.states !== undefined;
   }
 
   /** A series in the rows from `low` on and before `high`; not to be changed. */

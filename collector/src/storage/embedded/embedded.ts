@@ -31,8 +31,9 @@ import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SeriesCollector, type Column } from './collect.ts';
 import type { GrowingSeries } from './growing-series.ts';
+import { ColumnReads } from './column-reads.ts';
 import { HostBlocks } from './host-blocks.ts';
-import { filesIn, groupsIn } from './host-groups.ts';
+import { filesIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
 import { HostSearch } from './host-search.ts';
 import { JoinedTimes } from './joined-times.ts';
@@ -46,6 +47,7 @@ import { RecentColumns } from './recent-columns.ts';
 import { coarsestFor, segmentsOf } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { storeStats } from './stats.ts';
+import { SchemaLists, wantedGroups } from './stored-groups.ts';
 import { RecentWindow } from './window.ts';
 
 export interface EmbeddedOptions {
@@ -112,7 +114,12 @@ interface Collecting {
   readonly only?: ReadonlySet<string>;
 }
 
-const NO_BLOCKS: BlockView = { blocks: [], schemaOf: () => undefined, release: () => {} };
+const NO_BLOCKS: BlockView = {
+  blocks: [],
+  schemas: { schemaOf: () => undefined, lists: new SchemaLists() },
+  sources: () => [],
+  release: () => {},
+};
 
 class Embedded implements EmbeddedStorage {
   readonly capabilities = { isDurable: true, hasStaleMarkers: true };
@@ -122,6 +129,7 @@ class Embedded implements EmbeddedStorage {
   readonly #window: RecentWindow;
   readonly #hasAgentsInWindow: boolean;
   readonly #recent: RecentColumns | undefined;
+  readonly #columnReads: ColumnReads | undefined;
   readonly #blocks: BlockSet | undefined;
   readonly #own: OwnSeriesWriter;
   readonly #stopListening: () => void;
@@ -145,6 +153,7 @@ class Embedded implements EmbeddedStorage {
       options.windowHosts === 'columns'
         ? new RecentColumns(this.#limits, options.clock, snapshot.lastPos)
         : undefined;
+    this.#columnReads = this.#recent && new ColumnReads(this.#recent);
     const own = catalogue.hosts.get(COLLECTOR_AGENT_ID);
     // Of a host that is left out nothing ever comes in.
     const newHostFromMs = this.#hasAgentsInWindow ? sealedToMs : Number.POSITIVE_INFINITY;
@@ -173,11 +182,7 @@ class Embedded implements EmbeddedStorage {
     if (request.matchers.length === 0) throw new AppError('BAD_REQUEST', 'select needs at least one matcher');
     if (request.fromMs > request.toMs) return [];
     const pace = this.#pace(signal);
-    return this.#onSnapshot(pace, async (source) => {
-      const collector = new SeriesCollector(request.samplesMax);
-      await this.#collect(request, collector, source);
-      return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
-    });
+    return this.#onSnapshot(pace, (source) => this.#selectIn(request, source));
   }
 
   async series(request: LabelsRequest, signal: AbortSignal): Promise<readonly Labels[]> {
@@ -304,14 +309,29 @@ class Embedded implements EmbeddedStorage {
     return new Pace({ clock, turnMs: this.#limits.turnMs, yieldToLoop, signal });
   }
 
-  async #collect(request: SelectRequest, collector: SeriesCollector, source: ReadSource): Promise<void> {
+  async #selectIn(request: SelectRequest, source: ReadSource): Promise<readonly Series[]> {
     const { view, pace } = source;
     const known = this.#hosts.known(request.matchers);
-    const inCatalogue = await this.#hosts.inCatalogue(known, pace);
+    const hosts = await this.#hosts.inCatalogue(known, pace);
     const parts = partsOf(view, request, coarsestFor(request.hints));
     const files = parts.flatMap((part) => part.files);
     const onlyInFiles = await this.#hosts.onlyIn(files, known, pace);
-    await this.#collectOf([...inCatalogue, ...onlyInFiles], { request, parts, collector, source });
+    const all = [...hosts, ...onlyInFiles];
+    const read = async (some: readonly FoundHost[], samplesBefore: number): Promise<readonly Series[]> => {
+      const collector = new SeriesCollector(request.samplesMax);
+      collector.count(samplesBefore);
+      await this.#collectOf(some, { request, parts, collector, source });
+      return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
+    };
+    if (this.#columnReads === undefined || parts.some(({ resolution }) => resolution !== 'raw'))
+      return read(all, 0);
+    const hasFiles = ({ fromMs, toMs }: TimeRange): boolean =>
+      files.some(({ row }) => row.firstMs <= toMs && row.lastMs >= fromMs);
+    const found = await this.#columnReads.select({ request, known, hosts, hasFiles }, pace);
+    if (found === undefined) return read(all, 0);
+    const rest = [...found.rest, ...onlyInFiles];
+    if (rest.length === 0) return found.series;
+    return mergedSeries(found.series, await read(rest, found.samples)) ?? read(all, 0);
   }
 
   /** Collects what fits of these hosts. */
@@ -324,13 +344,15 @@ class Embedded implements EmbeddedStorage {
     for (const found of hosts) {
       if (pace.isDue) await pace.rest();
       const { host } = found;
-      const groups = parts.map((part) => groupsIn(part.files, host.agentId, { view, range: part.read }));
+      const stored = parts.map((part) =>
+        part.sources.map((file) => file.hostGroups(host.agentId, view.schemas)),
+      );
       const samplers = new Set<string>();
       const look = (schema: Schema): void => {
         if (found.by.matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
       };
       eachSchemaIn(host, request, look);
-      for (const ofPart of groups) for (const { schema } of ofPart) look(schema);
+      for (const schemas of new Set(stored.flat().map((one) => one.schemas))) schemas.forEach(look);
       if (samplers.size === 0) continue;
       const columnsOf = (schema: Schema): Column[] => {
         const { indices, labels } = seriesOf(schema, found);
@@ -349,7 +371,7 @@ class Embedded implements EmbeddedStorage {
       const reading = { host, samplers, columnsOf, columns, request, collector, readings, pace };
       const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
       for (const [at, part] of parts.entries()) {
-        const wanted = (groups[at] ?? []).filter(({ schema }) => samplers.has(schema.sampler));
+        const wanted = wantedGroups(stored[at] ?? [], samplers, part.read);
         if (part.resolution === 'raw')
           await addSamples(reading, { range: part.range, groups: wanted, timelineOf });
         else await addRollupPart(reading, { part, groups: wanted });
@@ -381,7 +403,11 @@ class Embedded implements EmbeddedStorage {
         if (found === undefined) continue;
         const schemas = new Set<Schema>();
         eachSchemaIn(host, request, (schema) => schemas.add(schema));
-        for (const { schema } of groupsIn(files, host.agentId, { view, range: request })) schemas.add(schema);
+        for (const file of files) {
+          const { all } = file.hostGroups(host.agentId, view.schemas);
+          for (const { group, schema } of all)
+            if (group.firstMs <= request.toMs && group.lastMs >= request.fromMs) schemas.add(schema);
+        }
         for (const schema of schemas) {
           const indices = by.matching.series(schema, found.match);
           if (indices.length > 0) take(schema, indices, found);
@@ -432,13 +458,36 @@ async function finished(grown: Iterable<GrowingSeries>, pace: Pace): Promise<rea
   return result;
 }
 
+/** Two lists in label order as one; undefined when a series is in both. */
+function mergedSeries(left: readonly Series[], right: readonly Series[]): readonly Series[] | undefined {
+  if (right.length === 0) return left;
+  const all: Series[] = [];
+  let next = 0;
+  for (const one of left) {
+    for (; next < right.length; next++) {
+      const other = right[next];
+      const order = other === undefined ? 1 : Labels.compare(other.labels, one.labels);
+      if (other === undefined || order > 0) break;
+      if (order === 0) return undefined;
+      all.push(other);
+    }
+    all.push(one);
+  }
+  for (; next < right.length; next++) {
+    const other = right[next];
+    if (other !== undefined) all.push(other);
+  }
+  return all;
+}
+
 function partsOf(view: BlockView, range: TimeRange, coarsest: BlockResolution): readonly ReadPart[] {
   const rows = view.blocks.map(({ row }) => row);
   return segmentsOf(rows, { fromMs: range.fromMs, toMs: range.toMs }, coarsest).map((segment) => {
     const { resolution } = segment;
     const spanMs = resolution === 'raw' ? 0 : ROLLUP_MS[resolution];
     const read = { fromMs: segment.range.fromMs - spanMs, toMs: segment.range.toMs };
-    return { ...segment, read, files: filesIn(view, { resolution, range: read }) };
+    const files = filesIn(view, { resolution, range: read });
+    return { ...segment, read, files, sources: view.sources(files) };
   });
 }
 

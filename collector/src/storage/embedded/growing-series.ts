@@ -2,7 +2,6 @@
 import type { Labels } from '../labels.ts';
 import type { Series } from '../storage.ts';
 import { joined, type JoinedTimes } from './joined-times.ts';
-import type { ReadingRun } from './readings.ts';
 import type { RollupUse } from './resolution.ts';
 import { RolledSeries } from './rolled-series.ts';
 
@@ -56,7 +55,7 @@ export class GrowingSeries {
     this.isLive = !isStale;
     const at = this.#length;
     this.#noteOrder(timeMs);
-    if (at === this.#timestamps.length) this.#grow(1);
+    if (at === this.#timestamps.length) this.#grow();
     if (isStale) (this.#stale ??= new Set()).add(this.#partsLength + at);
     this.#timestamps[at] = timeMs;
     this.#values[at] = isStale ? Number.NaN : value;
@@ -72,29 +71,6 @@ export class GrowingSeries {
     this.#noteOrder(firstMs);
     this.#closeTail();
     this.#addPart({ timesMs, values });
-    this.#lastMs = timesMs.at(-1) ?? firstMs;
-  }
-
-  /** Makes room for so many samples that will follow. */
-  reserve(count: number): void {
-    const length = this.#length + count;
-    if (length <= this.#timestamps.length) return;
-    this.#timestamps = enlarged(this.#timestamps, length);
-    this.#values = enlarged(this.#values, length);
-  }
-
-  /** Adds one column of rows, all present, with rising times. */
-  pushColumn(run: ReadingRun, index: number): void {
-    const { timesMs } = run;
-    const [firstMs] = timesMs;
-    if (firstMs === undefined) return;
-    this.isLive = true;
-    this.#noteOrder(firstMs);
-    const start = this.#length;
-    if (start + timesMs.length > this.#timestamps.length) this.#grow(timesMs.length);
-    this.#timestamps.set(timesMs, start);
-    run.copySeries(index, this.#values, start);
-    this.#length += timesMs.length;
     this.#lastMs = timesMs.at(-1) ?? firstMs;
   }
 
@@ -138,11 +114,11 @@ export class GrowingSeries {
     this.#length = 0;
   }
 
-  #grow(count: number): void {
+  #grow(): void {
     // Exactly as much at first: most series have one sample, or come as one column. Then in large steps, because many
     // small arrays cost more than the room that is left over.
     const length = this.#length;
-    const capacity = length === 0 ? count : Math.max(GROWN_LENGTH_MIN, length * 2, length + count);
+    const capacity = length === 0 ? 1 : Math.max(GROWN_LENGTH_MIN, length * 2);
     this.#timestamps = enlarged(this.#timestamps, capacity);
     this.#values = enlarged(this.#values, capacity);
   }

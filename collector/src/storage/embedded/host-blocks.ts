@@ -10,9 +10,10 @@ import type { JournalSnapshot, StoredTick } from '../../journal/reader.ts';
 import { toBlock, type Block } from './block.ts';
 import { lanesIn, type CatalogueHost, type CatalogueLane, type TimeRange } from './catalogue.ts';
 import type { Column } from './collect.ts';
-import { newestRows, type HostGroup } from './host-groups.ts';
+import { newestRows } from './host-groups.ts';
 import type { Pace } from './pace.ts';
 import type { ReadingRun } from './readings.ts';
+import type { HostGroup } from './stored-groups.ts';
 import type { RecentWindow } from './window.ts';
 
 /** Rows between two looks at the clock. */

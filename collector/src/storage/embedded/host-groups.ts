@@ -1,20 +1,13 @@
 /** What the block files have of one host in a range, on its way into series. */
-import type { HashedSchema, Schema } from '@rollcall/shared/protocol/schema.ts';
+import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { STATE, type Block } from './block.ts';
 import type { BlockFile } from './block-file.ts';
 import type { BlockView } from './block-set.ts';
 import type { TimeRange } from './catalogue.ts';
 import type { Column, SamplerTimeline } from './collect.ts';
-import type { Group } from './format/group.ts';
 import type { Pace } from './pace.ts';
 import type { Segment } from './resolution.ts';
-
-/** Rows of a host and schema in a block file. */
-export interface HostGroup {
-  readonly file: BlockFile;
-  readonly group: Group;
-  readonly schema: HashedSchema;
-}
+import type { HostGroup } from './stored-groups.ts';
 
 /** Files of a resolution that have readings in the range. */
 export function filesIn(
@@ -24,23 +17,6 @@ export function filesIn(
   return view.blocks.filter(
     ({ row }) => row.resolution === resolution && row.firstMs <= toMs && row.lastMs >= fromMs,
   );
-}
-
-/** The groups of a host with readings in the range, in order of their files. */
-export function groupsIn(
-  files: readonly BlockFile[],
-  hostId: string,
-  { view, range }: { readonly view: BlockView; readonly range: TimeRange },
-): HostGroup[] {
-  const found: HostGroup[] = [];
-  for (const file of files) {
-    for (const group of file.groups(hostId)) {
-      if (group.firstMs > range.toMs || group.lastMs < range.fromMs) continue;
-      const schema = view.schemaOf(group.schemaHash);
-      if (schema !== undefined) found.push({ file, group, schema });
-    }
-  }
-  return found;
 }
 
 /** Rows of a group within a range. */
@@ -211,7 +187,7 @@ function toBlocks({ file, group, schema, timesMs, low, high }: Piece, columns: r
     blocks.push({
       schema,
       timeMs: timesMs[row] ?? 0,
-      pos: file.row.lastPos,
+      pos: file.lastPos,
       values: new Float64Array(schema.seriesCount),
       states: new Uint8Array(schema.seriesCount),
     });

@@ -7,17 +7,21 @@ import type { BlockFile } from './block-file.ts';
 import type { CatalogueHost, TimeRange } from './catalogue.ts';
 import { SamplerTimeline, type Column, type SeriesCollector } from './collect.ts';
 import type { HostBlocks } from './host-blocks.ts';
-import { addInAnyOrder, addInOrder, type HostGroup } from './host-groups.ts';
+import { addInAnyOrder, addInOrder } from './host-groups.ts';
 import { addRollups } from './host-rollups.ts';
 import type { Pace } from './pace.ts';
 import type { HostColumns } from './recent-columns.ts';
 import { blocksOf } from './readings.ts';
 import { rollupUse, type Segment } from './resolution.ts';
+import type { RollupRun } from './rollup-run.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
+import type { HostGroup } from './stored-groups.ts';
 
 /** A part of a read's range with the block files that serve it. */
 export interface ReadPart extends Segment {
   readonly files: readonly BlockFile[];
+  /** The same, as they are read. */
+  readonly sources: readonly (BlockFile | RollupRun)[];
   /** The range in which readings of the files count; rollups serve times that are somewhat later than they are. */
   readonly read: TimeRange;
 }
@@ -172,7 +176,7 @@ export function timelines(
 }
 
 /** Only the newest sample of each series matters; see SelectHints. */
-function isInstant(hints: SelectHints | undefined): boolean {
+export function isInstant(hints: SelectHints | undefined): boolean {
   return hints !== undefined && (hints.stepMs ?? 0) === 0 && hints.rangeMs === undefined;
 }
 

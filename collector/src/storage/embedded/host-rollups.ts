@@ -3,12 +3,14 @@ import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { STATE } from './block.ts';
 import type { TimeRange } from './catalogue.ts';
 import type { Column, SeriesCollector } from './collect.ts';
+import type { ColumnValues } from './format/group.ts';
 import type { GrowingSeries } from './growing-series.ts';
-import { firstAtLeast, type HostGroup } from './host-groups.ts';
+import { firstAtLeast } from './host-groups.ts';
 import type { Pace } from './pace.ts';
 import type { RollupUse } from './resolution.ts';
 import type { RolledPart } from './rolled-series.ts';
 import { ROLLUP } from './sealing/rollup.ts';
+import type { HostGroup } from './stored-groups.ts';
 
 /** How a read takes rollups. */
 export interface RollupRead {
@@ -28,77 +30,85 @@ export interface RollupRead {
  * @throws AppError QUERY_LIMIT, QUERY_CANCELED
  */
 export async function addRollups(groups: readonly HostGroup[], read: RollupRead): Promise<void> {
-  const { use, range, columnsOf, collector, pace } = read;
-  for (const { file, group, schema } of groups) {
-    const all = file.times(group);
-    if (all === undefined) continue;
-    const low = firstAtLeast(all, range.fromMs);
-    const high = firstAtLeast(all, range.toMs + 1);
-    const timesMs = all.subarray(low, high);
-    for (const { index, series } of columnsOf(schema)) {
-      const column = (stream: number) => file.column(group, index, stream);
-      const rows = { timesMs, firstRow: low, column };
-      if (use === 'newest') addNewestOf(series, rows, read);
+  for (const group of groups) await addColumns(group, read.columnsOf(group.schema), read);
+}
+
+async function addColumns(from: HostGroup, columns: readonly Column[], read: RollupRead): Promise<void> {
+  const { use, range, collector, pace } = read;
+  const { file, group, joined } = from;
+  const addParts = async (some: readonly Column[]): Promise<void> => {
+    for (const part of joined?.parts ?? []) await addColumns(part, some, read);
+  };
+  const all = file.times(group);
+  if (all === undefined) return addParts(columns);
+  const low = firstAtLeast(all, range.fromMs);
+  const high = firstAtLeast(all, range.toMs + 1);
+  if (low === high) return;
+  const timesMs = low === 0 && high === all.length ? all : all.subarray(low, high);
+  const starts = joined?.starts ?? NO_STARTS;
+  for (const column of columns) {
+    const { index, series } = column;
+    const rows = streamsOf((stream) => file.column(group, index, stream), use);
+    if (joined?.broken.has(index) === true) await addParts([column]);
+    else if (rows !== undefined) {
+      const part = { ...rows, timesMs, firstRow: low, starts };
+      if (use === 'newest') addNewestOf(series, part, read);
       else {
-        const part = rolledPart(rows, use);
-        if (part === undefined) continue;
-        collector.count(part.presentCount);
-        series.rolled(use).add(part);
+        const presentCount = presentIn(part.states, low, timesMs.length);
+        collector.count(presentCount);
+        series.rolled(use).add({ ...part, presentCount });
       }
-      if (pace.isDue) await pace.rest();
     }
+    if (pace.isDue) await pace.rest();
   }
 }
 
-/** Rollups of one series in one group, as far as they lie in the range that is read. */
-interface RollupRows {
-  readonly timesMs: Float64Array;
-  /** The row that belongs to the first of the times. */
-  readonly firstRow: number;
-  readonly column: (
-    stream: number,
-  ) => { readonly values: Float64Array; readonly states: Uint8Array | undefined } | undefined;
-}
+/** Of a group that is no run of several. */
+const NO_STARTS: readonly number[] = [];
 
-function addNewestOf(
-  series: GrowingSeries,
-  { timesMs, firstRow, column }: RollupRows,
-  read: RollupRead,
-): void {
-  const counts = column(ROLLUP.COUNT);
-  const lasts = column(ROLLUP.LAST);
-  if (counts === undefined || lasts === undefined) return;
-  let wasPresent = false;
-  for (let i = 0, row = firstRow; i < timesMs.length; i++, row++) {
-    const timeMs = timesMs[i] ?? 0;
-    const isPresent = counts.states === undefined || counts.states[row] === STATE.PRESENT;
-    const count = counts.values[row] ?? 0;
-    if (isPresent)
-      addNewest(series, { timeMs, value: lasts.values[row] ?? Number.NaN, hasEnded: count < 0 }, read);
-    else if (wasPresent) addNewest(series, { timeMs, value: Number.NaN, hasEnded: true }, read);
-    wasPresent = isPresent && count >= 0;
-  }
-}
+/** What is taken of a column. */
+type Streams = Pick<RolledPart, 'states' | 'values' | 'isSum' | 'increases' | 'counts'>;
 
-/** The rollups as `use` wants them; undefined when the group has none of the series, or is damaged. */
-function rolledPart({ timesMs, firstRow, column }: RollupRows, use: RollupUse): RolledPart | undefined {
+/** The rollups of a column as `use` wants them; undefined when the group has none of the series, or they are damaged. */
+function streamsOf(
+  column: (stream: number) => ColumnValues | undefined,
+  use: RollupUse,
+): Streams | undefined {
   const counts = column(ROLLUP.COUNT);
   const lasts = column(ROLLUP.LAST);
   if (counts === undefined || lasts === undefined) return undefined;
   const special = streamOf(use);
   const values = (special === undefined ? undefined : column(special)?.values) ?? lasts.values;
-  const { states } = counts;
   return {
-    timesMs,
-    firstRow,
-    presentCount: presentIn(states, firstRow, timesMs.length),
-    states,
+    states: counts.states,
     values,
     // A counter has no sums; its last value has to do for the mean.
     isSum: use === 'mean' && values !== lasts.values,
     increases: use === 'counter' ? column(ROLLUP.INCREASE)?.values : undefined,
     counts: counts.values,
   };
+}
+
+function addNewestOf(
+  series: GrowingSeries,
+  { timesMs, firstRow, starts, states, values, counts }: Streams & Omit<RolledPart, 'presentCount'>,
+  read: RollupRead,
+): void {
+  let wasPresent = false;
+  let nextStart = starts.findIndex((row) => row > firstRow);
+  for (let i = 0, row = firstRow; i < timesMs.length; i++, row++) {
+    if (row === starts[nextStart]) {
+      // What came before says nothing about the rows of another file.
+      wasPresent = false;
+      nextStart++;
+    }
+    const timeMs = timesMs[i] ?? 0;
+    const isPresent = states === undefined || states[row] === STATE.PRESENT;
+    const count = counts[row] ?? 0;
+    if (isPresent) addNewest(series, { timeMs, value: values[row] ?? Number.NaN, hasEnded: count < 0 }, read);
+    else if (wasPresent) addNewest(series, { timeMs, value: Number.NaN, hasEnded: true }, read);
+    wasPresent = isPresent && count >= 0;
+  }
 }
 
 function presentIn(states: Uint8Array | undefined, firstRow: number, rows: number): number {

@@ -30,6 +30,8 @@ const ASKED_MS = 900_000;
 /** How long a host whose readings did not fit is not tried again. */
 const REFUSED_MS = 300_000;
 
+const NO_RUNS: readonly ColumnRun[] = [];
+
 /** Complete from `fromMs` on, without an end, for every sampler or for some. */
 export class HostColumns {
   /** Ticks up to this position are in it. */
@@ -43,6 +45,21 @@ export class HostColumns {
     this.#fromMs = fromMs;
     this.lastPos = lastPos;
     this.#samplers = samplers;
+  }
+
+  /** Whether it is complete for every sampler. */
+  get isWhole(): boolean {
+    return this.#samplers === undefined;
+  }
+
+  /** What it has of a sampler, in order of time; each run has another schema than the one before. */
+  runsOf(sampler: string): readonly ColumnRun[] {
+    return this.#bySampler.get(sampler) ?? NO_RUNS;
+  }
+
+  /** All that it has, in no order. */
+  *runs(): Iterable<ColumnRun> {
+    for (const runs of this.#bySampler.values()) yield* runs;
   }
 
   /** Whether it is complete for these samplers. */
@@ -160,6 +177,12 @@ export class RecentColumns {
     if (!isTaken) this.#forget(tick.agentId, host);
     else if (host.fromMs < this.#clock.wallMs() - SLACK_RATIO * this.#horizonMs) this.#trim(host);
     this.#fit();
+  }
+
+  /** The columns of a host, if they are there and complete for every sampler. Not to be kept beyond the turn. */
+  whole(agentId: string): HostColumns | undefined {
+    const host = this.#hosts.get(agentId);
+    return host?.isWhole === true ? host : undefined;
   }
 
   /**

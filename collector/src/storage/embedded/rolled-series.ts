@@ -10,6 +10,8 @@ export interface RolledPart {
   readonly timesMs: Float64Array;
   /** The row of the columns that belongs to the first of the times. */
   readonly firstRow: number;
+  /** Rows, rising, that do not know the rollup before; so does the first one of all, which may be left out. */
+  readonly starts: readonly number[];
   /** How many of the rows are present. */
   readonly presentCount: number;
   /** STATE per row; undefined when all are present. */
@@ -31,7 +33,7 @@ export interface RolledPoints {
   readonly counts: Float64Array | undefined;
 }
 
-/** All rollups of a series; these arrays are its own, but for the times. */
+/** All rollups of a series. The times and, unless it is a counter, the values may belong to others. */
 interface Columns {
   readonly timesMs: Float64Array;
   readonly values: Float64Array;
@@ -51,26 +53,36 @@ export class RolledSeries {
     this.#use = use;
   }
 
-  /** Adds the rollups of a group; its first one does not know the rollup before. */
+  /** Adds the rollups of a group. */
   add(part: RolledPart): void {
     if (part.presentCount > 0) this.#parts.push(part);
   }
 
   /** @param times puts times together for all series of a read */
   finish(times: JoinedTimes): RolledPoints {
-    const all = this.#columns(times);
-    if (isRising(all)) {
+    // In a file of a month all groups of a schema stand together. Schemas that replaced each other overlap in the span of
+    // the change, and nowhere else.
+    const parts = this.#parts.sort((left, right) => (left.timesMs[0] ?? 0) - (right.timesMs[0] ?? 0));
+    const all = this.#columns(parts, times);
+    if (areRising(all, (before, next) => next > before)) {
       completeIncreases(all);
       return withoutResets(all);
     }
-    const sorted = inOrder(all);
+    const isSorted = areRising(all, (before, next) => next >= before);
+    const sorted = isSorted
+      ? { ...all, timesMs: all.timesMs.slice(), values: all.values.slice() }
+      : inOrder(all);
     completeIncreases(sorted);
     return withoutResets(this.#combined(sorted));
   }
 
   /** What is present of all groups, one behind the other. */
-  #columns(times: JoinedTimes): Columns {
-    const parts = this.#parts;
+  #columns(parts: readonly RolledPart[], times: JoinedTimes): Columns {
+    const [only] = parts;
+    if (only !== undefined && parts.length === 1 && this.#isAsItStands(only)) {
+      const values = only.values.subarray(only.firstRow, only.firstRow + only.timesMs.length);
+      return { timesMs: only.timesMs, values, increases: undefined, counts: undefined, firsts: [0] };
+    }
     const length = parts.reduce((sum, { presentCount }) => sum + presentCount, 0);
     const areAllPresent = parts.every(({ presentCount, timesMs }) => presentCount === timesMs.length);
     const ownTimes = areAllPresent ? undefined : new Float64Array(length);
@@ -80,10 +92,17 @@ export class RolledSeries {
     const firsts: number[] = [];
     let at = 0;
     for (const part of parts) {
-      firsts.push(at);
-      const { timesMs, firstRow, states } = part;
+      const { timesMs, firstRow, starts, states } = part;
+      let nextStart = starts.findIndex((row) => row > firstRow);
+      let isFirst = true;
       for (let i = 0, row = firstRow; i < timesMs.length; i++, row++) {
+        if (row === starts[nextStart]) {
+          isFirst = true;
+          nextStart++;
+        }
         if (states !== undefined && states[row] !== STATE.PRESENT) continue;
+        if (isFirst) firsts.push(at);
+        isFirst = false;
         const value = part.values[row] ?? Number.NaN;
         const count = Math.abs(part.counts[row] ?? 0);
         values[at] = part.isSum ? value / count : value;
@@ -96,6 +115,12 @@ export class RolledSeries {
     }
     const timesMs = ownTimes ?? times.of(parts.map((part) => part.timesMs));
     return { timesMs, values, increases, counts, firsts };
+  }
+
+  /** Whether its values need no arrays of their own. */
+  #isAsItStands({ isSum, states, presentCount, timesMs }: RolledPart): boolean {
+    const isWhole = states === undefined || presentCount === timesMs.length;
+    return isWhole && !isSum && this.#use !== 'counter' && this.#use !== 'mean';
   }
 
   /** Rollups of one time become one: those of two schemas of which one replaced the other within the span. */
@@ -123,9 +148,12 @@ export class RolledSeries {
   }
 }
 
-/** Within a group times always rise. */
-function isRising({ timesMs, firsts }: Columns): boolean {
-  return firsts.every((at) => at === 0 || (timesMs[at] ?? 0) > (timesMs[at - 1] ?? 0));
+/** Within a group times always rise, so only where one begins they may not. */
+function areRising(
+  { timesMs, firsts }: Columns,
+  fits: (beforeMs: number, nextMs: number) => boolean,
+): boolean {
+  return firsts.every((at) => at === 0 || fits(timesMs[at - 1] ?? 0, timesMs[at] ?? 0));
 }
 
 /** Rollups by time, with times of their own; of one time those that came first are first. */

@@ -41,6 +41,16 @@ function Facts({ host }: { readonly host: HostDetail }) {
         <TimeAgo timeMs={host.lastSeenMs} />
       </Fact>
       <Fact label="Agent">{host.agentVersion === null ? '–' : <Foreign text={host.agentVersion} />}</Fact>
+      {host.config === null ? null : (
+        <Fact label="Settings">
+          {host.config.state} <TimeAgo timeMs={host.config.changedMs} />
+          {host.config.text === '' ? null : (
+            <>
+              : <Foreign text={host.config.text} />
+            </>
+          )}
+        </Fact>
+      )}
       <Fact label="Enrolled">
         <TimeAgo timeMs={host.enrolledMs} />
       </Fact>

@@ -11,7 +11,7 @@ import type { Column, Group, GroupColumns, PackedGroup } from '../format/group.t
 import { BlockReader } from '../format/reader.ts';
 import type { BlockWriter } from '../format/writer.ts';
 import { GROUP_ROWS_MAX, joinRows, packRows, type JoinedRows, type RowSource } from './join-rows.ts';
-import { BlockOutput } from './output.ts';
+import { BlockOutput, schemasOfBlock } from './output.ts';
 import { counterColumns, ROLLUP_MS, rollUp, rollUpFurther } from './rollup.ts';
 import type { MadeBlock, Window } from './seal.ts';
 
@@ -162,7 +162,7 @@ class Output {
       bytes: sizeBytes,
       samples: sampleCount,
       checksum,
-      schemas: [...this.#schemas.values()],
+      schemas: schemasOfBlock(this.#schemas.values()),
     };
     return [block];
   }

@@ -1,6 +1,8 @@
 /** Writes a block file so that it is either whole and durable under its name, or not there. */
 import { join } from 'node:path';
 import type { Disk, DiskFile } from '@rollcall/shared/lib/disk.ts';
+import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
+import type { NewBlock } from '../../../journal/blocks.ts';
 import { BlockWriter, type BlockSummary } from '../format/writer.ts';
 import type { BlockHeader } from '../format/block-file.ts';
 
@@ -82,4 +84,12 @@ export class BlockOutput {
     this.#sizeBytes += this.#buffered;
     this.#buffered = 0;
   }
+}
+
+/**
+ * Schemas as a new block tells them. Plain, because a schema of the collector makes its bytes when it is asked for them, and
+ * would come out of a thread without any.
+ */
+export function schemasOfBlock(schemas: Iterable<HashedSchema>): NewBlock['schemas'] {
+  return Array.from(schemas, ({ hash, bytes }) => ({ hash, bytes }));
 }

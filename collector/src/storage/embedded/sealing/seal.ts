@@ -7,7 +7,7 @@ import type { NewBlock, ReplacedRecords } from '../../../journal/blocks.ts';
 import { COLLECTOR_AGENT_ID } from '../../../journal/journal.ts';
 import type { JournalSnapshot, LaneRange } from '../../../journal/reader.ts';
 import { toBlock } from '../block.ts';
-import { BlockOutput, type BlockPlace } from './output.ts';
+import { BlockOutput, schemasOfBlock, type BlockPlace } from './output.ts';
 import { OwnGroups } from './own-groups.ts';
 import { TickColumns, type SchemaGroup } from './tick-columns.ts';
 
@@ -107,7 +107,7 @@ export async function sealWindow(
     bytes: sizeBytes,
     samples: sampleCount,
     checksum,
-    schemas: [...schemas.values()],
+    schemas: schemasOfBlock(schemas.values()),
   };
   return { blocks: [block], seal };
 }

@@ -53,6 +53,8 @@ export function openTestStorage(options: {
   readonly yieldToLoop?: () => Promise<void>;
   readonly disk?: Disk;
   readonly keeper?: Partial<KeeperSettings>;
+  /** As in BlockSetOptions. */
+  readonly cacheBytes?: number;
   readonly damaged?: (text: string, file: string) => void;
 }): TestStorage {
   const path = join(options.dir, 'journal.db');
@@ -92,7 +94,8 @@ export function openTestStorage(options: {
   };
   const seal = (windowMs: number, nowMs = options.wallMs): Promise<void> =>
     sealMortally(new Mortal(Number.POSITIVE_INFINITY), windowMs, nowMs);
-  const blocks = new BlockSet({ disk, dir, damaged: options.damaged ?? unexpectedDamage });
+  const { cacheBytes = 0, damaged = unexpectedDamage } = options;
+  const blocks = new BlockSet({ disk, dir, cacheBytes, damaged });
   const storage = createEmbeddedStorage({
     journal,
     reader,

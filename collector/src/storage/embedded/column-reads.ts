@@ -1,0 +1,288 @@
+/**
+ * Reads of hosts that are in memory as columns, which are most of what dashboards ask: where each series of a list of matchers
+ * stands, and in which order series are answered, is worked out once for as long as the matchers are known. What is left for
+ * a read is to look at the samples.
+ */
+import type { Schema } from '@rollcall/shared/protocol/schema.ts';
+import { Labels } from '../labels.ts';
+import { tooManySamples } from '../limits.ts';
+import type { SelectRequest, Series } from '../storage.ts';
+import { eachSchemaIn, lanesIn, type TimeRange } from './catalogue.ts';
+import { SamplerTimeline, SeriesCollector, type Column } from './collect.ts';
+import type { ColumnRun } from './column-run.ts';
+import { isInstant } from './host-reading.ts';
+import { JoinedTimes } from './joined-times.ts';
+import { seriesOf, type FoundHost, type KnownMatch } from './known-matches.ts';
+import { sortInTurns, type Pace } from './pace.ts';
+import type { HostColumns, RecentColumns } from './recent-columns.ts';
+
+/** The wanted series of a schema of a host. */
+interface PlannedSchema {
+  readonly schema: Schema;
+  readonly indices: readonly number[];
+  readonly labels: readonly Labels[];
+  /** Where each of them stands in the answer; series with equal labels have the same place. */
+  readonly places: Int32Array;
+}
+
+interface PlannedSampler {
+  readonly name: string;
+  readonly schemas: readonly PlannedSchema[];
+}
+
+interface PlannedHost {
+  readonly found: FoundHost;
+  /** Those with wanted series. */
+  readonly samplers: readonly PlannedSampler[];
+}
+
+/** Where everything is that a list of matchers finds. Holds no samples, and stays good when columns come and go. */
+interface Plan {
+  /** With wanted series at any time. */
+  readonly hosts: readonly PlannedHost[];
+  /** Without, unless block files have some. */
+  readonly others: readonly FoundHost[];
+  readonly placeCount: number;
+}
+
+/** What a read asks, and of which hosts. */
+export interface ColumnRead {
+  readonly request: SelectRequest;
+  readonly known: KnownMatch;
+  /** What `known` found in the catalogue. */
+  readonly hosts: readonly FoundHost[];
+  /** Whether there are block files with readings of any host in a range. */
+  readonly hasFiles: (range: TimeRange) => boolean;
+}
+
+/** What columns alone say. */
+export interface ColumnAnswer {
+  /** In label order. */
+  readonly series: readonly Series[];
+  readonly samples: number;
+  /** Hosts of which they do not say everything; nothing of these is in `series`. */
+  readonly rest: readonly FoundHost[];
+}
+
+export class ColumnReads {
+  readonly #recent: Pick<RecentColumns, 'whole'>;
+  readonly #plans = new WeakMap<KnownMatch, Plan>();
+
+  constructor(recent: Pick<RecentColumns, 'whole'>) {
+    this.#recent = recent;
+  }
+
+  /**
+   * What `Storage.select` answers for hosts that are in memory; undefined when several of them have the same series.
+   * @throws AppError QUERY_LIMIT, QUERY_CANCELED
+   */
+  async select(read: ColumnRead, pace: Pace): Promise<ColumnAnswer | undefined> {
+    const { request, known, hosts, hasFiles } = read;
+    let plan = this.#plans.get(known);
+    if (plan === undefined) {
+      // Not worked out before it can be of use: this very read brings hosts into memory.
+      if (!hosts.some((found) => this.#columnsFor(found, read) !== undefined))
+        return { series: [], samples: 0, rest: hosts };
+      plan = await makePlan(hosts, this.#recent, pace);
+      this.#plans.set(known, plan);
+    }
+    const rest: FoundHost[] = [];
+    const answer = new Answer(plan.placeCount, request);
+    for (const { found, samplers } of plan.hosts) {
+      if (pace.isDue) await pace.rest();
+      const columns = this.#columnsFor(found, read);
+      if (columns === undefined) rest.push(found);
+      else if (!answer.addHost(columns, samplers)) return undefined;
+    }
+    if (hasFiles(request))
+      for (const found of plan.others) if (this.#columnsFor(found, read) === undefined) rest.push(found);
+    return { ...answer.finish(), rest };
+  }
+
+  /** The columns of a host, if they have all that there is of it in the range. */
+  #columnsFor({ host }: FoundHost, { request, hasFiles }: ColumnRead): HostColumns | undefined {
+    const columns = this.#recent.whole(host.agentId);
+    if (columns === undefined || columns.fromMs <= request.fromMs) return columns;
+    // Of a host that is new, nothing may be older.
+    const older = { fromMs: request.fromMs, toMs: columns.fromMs - 1 };
+    return lanesIn(host, older).length === 0 && !hasFiles(older) ? columns : undefined;
+  }
+}
+
+const ALWAYS: TimeRange = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
+
+async function makePlan(
+  all: readonly FoundHost[],
+  recent: Pick<RecentColumns, 'whole'>,
+  pace: Pace,
+): Promise<Plan> {
+  const hosts: PlannedHost[] = [];
+  const others: FoundHost[] = [];
+  /** Series without their places yet. */
+  const open: { readonly labels: Labels; readonly places: Int32Array; readonly at: number }[] = [];
+  for (const found of all) {
+    if (pace.isDue) await pace.rest();
+    const bySampler = new Map<string, PlannedSchema[]>();
+    for (const schema of schemasOf(found, recent)) {
+      const { indices, labels } = seriesOf(schema, found);
+      if (indices.length === 0) continue;
+      const places = new Int32Array(indices.length);
+      const planned = { schema, indices, labels, places };
+      const list = bySampler.get(schema.sampler);
+      if (list === undefined) bySampler.set(schema.sampler, [planned]);
+      else list.push(planned);
+      for (const [at, one] of labels.entries()) open.push({ labels: one, places, at });
+    }
+    const samplers = Array.from(bySampler, ([name, schemas]) => ({ name, schemas }));
+    if (samplers.length > 0) hosts.push({ found, samplers });
+    else others.push(found);
+  }
+  let placeCount = 0;
+  let before: Labels | undefined;
+  for (const { labels, places, at } of await sortInTurns(open, compareOpen, pace)) {
+    if (before === undefined || Labels.compare(before, labels) !== 0) placeCount++;
+    before = labels;
+    places[at] = placeCount - 1;
+  }
+  return { hosts, others, placeCount };
+}
+
+function compareOpen(left: { readonly labels: Labels }, right: { readonly labels: Labels }): number {
+  return Labels.compare(left.labels, right.labels);
+}
+
+/** All schemas that the host uses, or of which columns still have readings. */
+function schemasOf({ host }: FoundHost, recent: Pick<RecentColumns, 'whole'>): ReadonlySet<Schema> {
+  const schemas = new Set<Schema>();
+  eachSchemaIn(host, ALWAYS, (schema) => schemas.add(schema));
+  for (const run of recent.whole(host.agentId)?.runs() ?? []) schemas.add(run.schema);
+  return schemas;
+}
+
+/** Series on their way into an answer, each in its place. */
+class Answer {
+  readonly #request: SelectRequest;
+  readonly #isInstant: boolean;
+  readonly #series: (Series | undefined)[] = [];
+  /** The newest values, for all series of a read of one moment. */
+  readonly #newest: Float64Array;
+  readonly #times = new JoinedTimes();
+  #samples = 0;
+
+  constructor(placeCount: number, request: SelectRequest) {
+    this.#request = request;
+    this.#isInstant = isInstant(request.hints);
+    for (let place = 0; place < placeCount; place++) this.#series.push(undefined);
+    this.#newest = new Float64Array(this.#isInstant ? placeCount : 0);
+  }
+
+  /**
+   * False when columns do not tell alone what the series are.
+   * @throws AppError QUERY_LIMIT
+   */
+  addHost(columns: HostColumns, samplers: readonly PlannedSampler[]): boolean {
+    for (const sampler of samplers) {
+      const runs = columns.runsOf(sampler.name);
+      if (!(this.#isInstant ? this.#addNewest(runs, sampler) : this.#addAll(runs, sampler))) return false;
+    }
+    if (this.#samples > this.#request.samplesMax) throw tooManySamples(this.#request.samplesMax);
+    return true;
+  }
+
+  finish(): Omit<ColumnAnswer, 'rest'> {
+    const series: Series[] = [];
+    for (const one of this.#series) if (one !== undefined) series.push(one);
+    return { series, samples: this.#samples };
+  }
+
+  /** What the newest reading in the range has. */
+  #addNewest(runs: readonly ColumnRun[], sampler: PlannedSampler): boolean {
+    for (let at = runs.length - 1; at >= 0; at--) {
+      const run = runs[at];
+      const row = run?.lastRow(this.#request) ?? -1;
+      if (run === undefined || row < 0) continue;
+      const planned = plannedOf(sampler, run.schema);
+      if (planned === undefined) return false;
+      const { indices, labels, places } = planned;
+      const timestamps = run.timeOf(row);
+      for (let i = 0; i < indices.length; i++) {
+        const value = run.valueAt(indices[i] ?? -1, row);
+        if (value === undefined) continue;
+        const place = places[i] ?? 0;
+        this.#newest[place] = value;
+        const values = this.#newest.subarray(place, place + 1);
+        if (!this.#put(place, { labels: labels[i] ?? Labels.empty, timestamps, values, stale: undefined }))
+          return false;
+      }
+      return true;
+    }
+    return true;
+  }
+
+  #addAll(runs: readonly ColumnRun[], sampler: PlannedSampler): boolean {
+    let last: ColumnRun | undefined;
+    for (const run of runs) {
+      if (run.lastRow(this.#request) < 0) continue;
+      if (last !== undefined) return this.#addInOrder(runs, sampler);
+      last = run;
+    }
+    if (last === undefined) return true;
+    const part = last.part(this.#request);
+    const planned = plannedOf(sampler, last.schema);
+    if (part === undefined || planned === undefined) return false;
+    const { indices, labels, places } = planned;
+    for (const index of indices) if (last.hasGaps(index)) return this.#addInOrder(runs, sampler);
+    for (let i = 0; i < indices.length; i++) {
+      const { values } = last.rows(indices[i] ?? -1, part.low, part.high);
+      const series = {
+        labels: labels[i] ?? Labels.empty,
+        timestamps: part.timesMs,
+        values,
+        stale: undefined,
+      };
+      if (!this.#put(places[i] ?? 0, series)) return false;
+    }
+    return true;
+  }
+
+  /** As `#addAll`, where series begin and end within the range. */
+  #addInOrder(runs: readonly ColumnRun[], sampler: PlannedSampler): boolean {
+    const collector = new SeriesCollector(this.#request.samplesMax - this.#samples);
+    const places = new Map<Labels, number>();
+    let isPlanned = true;
+    const columnsOf = (schema: Schema): readonly Column[] => {
+      const planned = plannedOf(sampler, schema);
+      isPlanned &&= planned !== undefined;
+      return (planned?.indices ?? []).map((index, i) => {
+        const series = collector.series(planned?.labels[i] ?? Labels.empty);
+        places.set(series.labels, planned?.places[i] ?? 0);
+        return { index, series };
+      });
+    };
+    const timeline = new SamplerTimeline({ collector, columnsOf, hasDerivedEnds: true });
+    for (const run of runs) {
+      const part = run.part(this.#request);
+      if (part === undefined) continue;
+      for (const { index, series } of timeline.startRows(run.schema, part.timesMs))
+        timeline.addColumn(series, run.rows(index, part.low, part.high));
+    }
+    for (const grown of collector.grown()) {
+      const place = places.get(grown.labels);
+      if (place === undefined || !this.#put(place, grown.finish(this.#times))) return false;
+    }
+    return isPlanned;
+  }
+
+  /** False when another host or sampler has the same series: they would have to be put together. */
+  #put(place: number, series: Series): boolean {
+    if (this.#series[place] !== undefined) return false;
+    this.#series[place] = series;
+    this.#samples += series.timestamps.length;
+    return true;
+  }
+}
+
+function plannedOf({ schemas }: PlannedSampler, schema: Schema): PlannedSchema | undefined {
+  for (const planned of schemas) if (planned.schema === schema) return planned;
+  return undefined;
+}
