@@ -18,13 +18,13 @@ import {
 } from './side-by-side.ts';
 
 const HELP = `npm run bench -- promql [--hosts 100] [--minutes 60] [--interval 10] [--rounds 9]
-                         [--warm-ups 10] [--only TEXT] [--encoding identity] [--json]
+                         [--warm-up 20] [--only TEXT] [--encoding identity] [--json]
 
   --hosts     hosts, 1 to 1000; each has about 500 series
   --minutes   time that every host has data for; range queries cover it
   --interval  seconds between two readings
   --rounds    times that each query is asked; the median counts
-  --warm-ups  times that all are asked before, as servers are that have run for an hour with dashboards open
+  --warm-up   seconds for which each class is asked before, as servers are that have run for an hour with dashboards open
   --only      classes of queries whose name has this text
   --encoding  identity, or gzip, which Grafana asks for
 
@@ -46,7 +46,7 @@ export async function promql(parameters: readonly string[]): Promise<void> {
       interval: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '9' },
       encoding: { type: 'string', default: 'identity' },
-      'warm-ups': { type: 'string', default: '10' },
+      'warm-up': { type: 'string', default: '20' },
       only: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },
     },
@@ -61,7 +61,7 @@ export async function promql(parameters: readonly string[]): Promise<void> {
     intervalMs: Number(values.interval) * 1000,
     rounds: Number(values.rounds),
     encoding: values.encoding,
-    warmUps: Number(values['warm-ups']),
+    warmUpS: Number(values['warm-up']),
   };
   const asked = queries().filter(({ kind }) => kind.includes(values.only));
   if (asked.length === 0) throw new Error(`--only ${values.only}: no class of queries has this in its name`);

@@ -17,13 +17,13 @@ import {
 } from './side-by-side.ts';
 
 const HELP = `npm run bench -- query [--hosts 100] [--hours 24] [--interval 10] [--days 30] [--day-interval 900] [--rounds 9]
-                        [--warm-ups 10] [--data DIR] [--load] [--json]
+                        [--warm-up 20] [--data DIR] [--load] [--json]
 
   --hosts         hosts, 1 to 1000; each has about 500 series
   --hours         the newest time, with a reading every --interval seconds
   --days          what is before that, counted from the end, with a reading every --day-interval seconds; 0 for none
   --rounds        times that each query is asked; the median counts
-  --warm-ups      times that all are asked before, as servers are that have run for an hour with dashboards open
+  --warm-up       seconds for which each class is asked before, as servers are that have run for an hour
   --data          folder that keeps what is loaded: the next run of the same size only asks
   --load          load and do not ask
 
@@ -49,7 +49,7 @@ export async function query(parameters: readonly string[]): Promise<void> {
       days: { type: 'string', default: '30' },
       'day-interval': { type: 'string', default: '900' },
       rounds: { type: 'string', default: '9' },
-      'warm-ups': { type: 'string', default: '10' },
+      'warm-up': { type: 'string', default: '20' },
       data: { type: 'string' },
       load: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -87,7 +87,7 @@ export async function query(parameters: readonly string[]): Promise<void> {
         ...size,
         minutes: Math.ceil((endMs - startMs) / 60_000),
         rounds: Number(values.rounds),
-        warmUps: Number(values['warm-ups']),
+        warmUpS: Number(values['warm-up']),
       },
       endMs,
       expected: readings,

@@ -33,8 +33,8 @@ export interface Size {
   readonly minutes: number;
   readonly intervalMs: number;
   readonly rounds: number;
-  /** How often all queries are asked of all before any is measured, so that compilers and caches are warm. @default 0 */
-  readonly warmUps?: number;
+  /** For how long each class is asked of all before any is measured, so that compilers and caches are warm. @default 0 */
+  readonly warmUpS?: number;
   /** Accept-Encoding of the timed queries: gzip is what Grafana sends. @default identity */
   readonly encoding?: string;
 }
@@ -63,7 +63,7 @@ export interface Result {
   readonly text: string;
   /** Median milliseconds per backend, in their order. */
   readonly ms: readonly number[];
-  /** CPU time of each backend's process for all rounds; the clock of the kernel ticks every 10 ms, so only sums tell. */
+  /** CPU time of each backend's process for all rounds, as an equal part of what its class took. */
   readonly cpuMs: readonly number[];
   /** Of the collector's CPU time that of its event loop, with the helpers of the engine; the rest is the reading threads'. */
   readonly loopCpuMs: number;
@@ -135,17 +135,26 @@ export async function askAll(comparison: Comparison): Promise<Report> {
     const rollcall: Backend = { name: 'rollcall', url: collector.url, pid };
     const backends = [rollcall, ...others];
     const clients = backends.map(({ url }) => new QueryClient(url, size.encoding));
-    const results: Result[] = [];
-    for (let round = 0; round < (size.warmUps ?? 0); round++) {
-      progress(`warming up, ${round + 1} of ${size.warmUps} times`);
-      for (const query of queries) {
-        const body = formOf(query, { ...size, endMs });
-        for (const client of clients) await client.ask(query, body);
-      }
-    }
+    const loaded = { ...size, endMs };
+    const asked: Asked[] = [];
     for (const [i, query] of queries.entries()) {
-      if (i % 50 === 0) progress(`asked ${i} of ${queries.length} queries`);
-      results.push(await timeQuery(query, { backends, clients }, { ...size, endMs }));
+      if (i % 100 === 0) progress(`compared the answers to ${i} of ${queries.length} queries`);
+      asked.push(await compareAnswers(query, backends, loaded));
+    }
+    // Compilers and caches of all of them are warm before anything is measured.
+    for (const [kind, row] of Map.groupBy(asked, ({ query }) => query.kind)) {
+      progress(`warming up: ${kind}`);
+      const endsMs = performance.now() + (size.warmUpS ?? 0) * 1000;
+      while (performance.now() < endsMs)
+        for (const client of clients) for (const { query, body } of row) await client.ask(query, body);
+    }
+    for (let round = 0; round < size.rounds; round++) {
+      progress(`round ${round + 1} of ${size.rounds}`);
+      const order = [...backends.entries()];
+      // Nobody always comes after the one that used the processor's caches most.
+      for (const [i, { pid }] of round % 2 === 0 ? order : order.toReversed())
+        for (const row of Map.groupBy(asked, ({ query }) => query.kind).values())
+          await askInARow(row, { client: clients[i], pid, place: i });
     }
     for (const client of clients) client.close();
     return {
@@ -154,7 +163,7 @@ export async function askAll(comparison: Comparison): Promise<Report> {
       ...size,
       samples: counts[0] ?? Number.NaN,
       backends: backends.map(({ name }) => name),
-      results,
+      results: asked.map(resultOf),
     };
   } finally {
     await collector.stop();
@@ -298,37 +307,68 @@ function formOf(query: Query, size: Size & { readonly endMs: number }): string {
   return form.toString();
 }
 
-async function timeQuery(
+/** A query with what is known of it so far; lists are by backend. */
+interface Asked {
+  readonly query: Query;
+  readonly body: string;
+  readonly answers: readonly QueryAnswer[];
+  readonly elapsedMs: readonly number[][];
+  readonly cpuMs: number[];
+  loopCpuMs: number;
+}
+
+async function compareAnswers(
   query: Query,
-  { backends, clients }: { readonly backends: readonly Backend[]; readonly clients: readonly QueryClient[] },
+  backends: readonly Backend[],
   size: Size & { readonly endMs: number },
-): Promise<Result> {
+): Promise<Asked> {
   const route = query.isInstant ? 'query' : 'query_range';
   const answers: QueryAnswer[] = [];
   for (const { url } of backends)
     answers.push(await ask(url, route, { query: query.text, ...timesOf(query, size) }));
-  const elapsed = backends.map((): number[] => []);
-  const cpuMs = backends.map(() => 0);
-  let loopCpuMs = 0;
-  const body = formOf(query, size);
-  for (let round = 0; round < size.rounds; round++) {
-    const order = [...backends.entries()];
-    // Nobody always comes after the one that used the processor's caches most.
-    for (const [i, { pid }] of round % 2 === 0 ? order : order.toReversed()) {
-      const cpuBefore = cpuSecondsOf(pid);
-      const loopBefore = i === 0 ? loopCpuSecondsOf(pid) : 0;
-      const startMs = performance.now();
-      await clients[i]?.ask(query, body);
-      elapsed[i]?.push(performance.now() - startMs);
-      cpuMs[i] = (cpuMs[i] ?? 0) + (cpuSecondsOf(pid) - cpuBefore) * 1000;
-      if (i === 0) loopCpuMs += (loopCpuSecondsOf(pid) - loopBefore) * 1000;
-    }
+  return {
+    query,
+    body: formOf(query, size),
+    answers,
+    elapsedMs: backends.map(() => []),
+    cpuMs: backends.map(() => 0),
+    loopCpuMs: 0,
+  };
+}
+
+/**
+ * Asks one backend all queries of a class, one after the other as a dashboard does. Its CPU time is that of the whole row,
+ * because the clock of the kernel ticks every 10 ms; each query is given the same part of it.
+ */
+async function askInARow(
+  row: readonly Asked[],
+  {
+    client,
+    pid,
+    place,
+  }: { readonly client: QueryClient | undefined; readonly pid: number; readonly place: number },
+): Promise<void> {
+  const cpuBefore = cpuSecondsOf(pid);
+  const loopBefore = place === 0 ? loopCpuSecondsOf(pid) : 0;
+  for (const { query, body, elapsedMs } of row) {
+    const startMs = performance.now();
+    await client?.ask(query, body);
+    elapsedMs[place]?.push(performance.now() - startMs);
   }
+  const cpuMs = ((cpuSecondsOf(pid) - cpuBefore) * 1000) / row.length;
+  const loopCpuMs = place === 0 ? ((loopCpuSecondsOf(pid) - loopBefore) * 1000) / row.length : 0;
+  for (const one of row) {
+    one.cpuMs[place] = (one.cpuMs[place] ?? 0) + cpuMs;
+    one.loopCpuMs += loopCpuMs;
+  }
+}
+
+function resultOf({ query, answers, elapsedMs, cpuMs, loopCpuMs }: Asked): Result {
   const [ours, theirs] = answers;
   return {
     kind: query.kind,
     text: query.text,
-    ms: elapsed.map(median),
+    ms: elapsedMs.map(median),
     cpuMs,
     loopCpuMs,
     series: answers.map(seriesCount),

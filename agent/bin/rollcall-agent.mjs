@@ -9,7 +9,10 @@ const SWITCHES = [
   '--single-threaded-gc',
   '--v8-pool-size=0',
   '--initial-old-space-size=8',
+  '--disable-sigusr1',
 ];
+/** Small buffers share pieces of memory, which stay as long as one of them does: 64 KiB for a nonce by default. */
+const BUFFER_POOL_BYTES = 8 * 1024;
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 24 || (major === 24 && minor < 15)) {
   process.stderr.write(`rollcall-agent: needs Node.js 24.15 or newer, this is ${process.version}\n`);
@@ -23,5 +26,6 @@ if (major < 24 || (major === 24 && minor < 15)) {
     const environment = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536', ...process.env };
     process.execve(process.execPath, [process.execPath, ...parameters], environment);
   }
+  Buffer.poolSize = BUFFER_POOL_BYTES;
   await import('../src/main.ts');
 }

@@ -101,12 +101,14 @@ it('enrols, reports and says goodbye, without a secret in its log', { timeout: 3
   const parameters = ['run', '--url', world.url, '--data-dir', join(temp.path, 'agent'), '--interval', '1s'];
   const agent = start([...parameters, '--log-level', 'debug'], { ROLLCALL_TOKEN: TOKEN });
   await waitFor(() => (tickCount(world.collector) >= 2 ? true : undefined));
+  agent.kill('SIGUSR1');
   const status = await start(['status', '--data-dir', join(temp.path, 'agent')]).ended;
   expect(status.output).toMatch(new RegExp(`^agent +running as process ${agent.pid} `));
   agent.kill('SIGTERM');
   const { code, output } = await agent.ended;
   expect(code).toBe(0);
   expect(output).toContain('agent stopped');
+  expect(output).not.toContain('Debugger');
   expect(output).not.toContain('sss');
   const { collector } = world;
   expect(collector?.faults).toEqual([]);

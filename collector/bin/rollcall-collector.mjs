@@ -4,7 +4,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 // docs/decisions/0080 and 0084 say what each is for, and what was measured.
 const COUNT_BUFFERS = '--external-memory-accounted-in-global-limit';
-const SMALL_NURSERY = '--max-semi-space-size=16';
+const SMALL_NURSERY = '--max-semi-space-size=32';
 /** With 2 GiB and more the engine lets garbage grow to four times of what is in use, below that to two times. */
 const LIMIT_MIB = 2_000;
 const LIMIT_SWITCH = '--max-old-space-size';

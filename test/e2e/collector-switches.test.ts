@@ -16,7 +16,7 @@ it.runIf(process.platform === 'linux')(
     // The last one wins: what somebody sets stays.
     const collector = await startCollector(dir.path, [], ['env', 'MALLOC_TRIM_THRESHOLD_=4096']);
     const { pid } = collector.child;
-    expect(read(pid, 'cmdline')).toContain('--max-semi-space-size=16');
+    expect(read(pid, 'cmdline')).toContain('--max-semi-space-size=32');
     expect(read(pid, 'environ')).toEqual(
       expect.arrayContaining(['MALLOC_ARENA_MAX=2', 'MALLOC_TRIM_THRESHOLD_=4096']),
     );
@@ -28,6 +28,6 @@ it.runIf(process.platform === 'linux')('leaves the limit of the heap to who sets
   using dir = tempDir();
   const collector = await startCollector(dir.path, [], ['env', 'NODE_OPTIONS=--max-old-space-size=3000']);
   const switches = read(collector.child.pid, 'cmdline').filter((text) => text.startsWith('--max-'));
-  expect(switches).toEqual(['--max-semi-space-size=16']);
+  expect(switches).toEqual(['--max-semi-space-size=32']);
   expect(await collector.stop()).toBe(0);
 });

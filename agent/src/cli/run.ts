@@ -37,6 +37,8 @@ export async function run(
   const log = jsonLogger({ clock: systemClock, level: () => logLevel, write: terminal.complain });
   const stopped = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopped.abort());
+  // Without a listener, SIGUSR1 would open Node's debugger to everybody on this machine, or end the agent.
+  process.on('SIGUSR1', () => log.info('SIGUSR1 has no meaning here'));
   const dir = PrivateDir.open(config.dataDir);
   const known = readIdentity(dir);
   const identity = known ?? (await enrollPatiently(config, { dir, facts, log, signal: stopped.signal }));

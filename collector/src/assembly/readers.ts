@@ -13,7 +13,7 @@ import type { Stores } from './storage.ts';
 const HEAP_MIB = 1_792;
 
 /** The thread for rules fills whatever it gets within a minute: up to 192 MiB on large machines. */
-const RULES_NURSERY_MIB = 48;
+const RULES_NURSERY_MIB = 96;
 
 type Threads = { readonly threads: number; readonly nurseryMiB: number | undefined } & Pick<
   ThreadSettings,

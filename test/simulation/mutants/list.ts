@@ -45,10 +45,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${JOURNAL}/sqlite-store.ts`,
-        from: `this.#database.transaction(() => this.#writes.write(batch));`,
+        from: `return this.#change(() => this.#writes.write(batch));`,
         to: `const late = this.late ?? [];
     this.late = batch.records;
-    this.#database.transaction(() => this.#writes.write({ ...batch, records: late }));`,
+    return this.#change(() => this.#writes.write({ ...batch, records: late }));`,
       },
     ],
   },
