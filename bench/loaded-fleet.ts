@@ -6,7 +6,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path';
 import * as z from 'zod';
 import { conformanceFile } from './board.ts';
-import { DAY_MS, FleetPast, journalTarget, remoteWriteTarget, type LoadTarget } from './fleet/loading.ts';
+import {
+  coarseEndOf,
+  DAY_MS,
+  FleetPast,
+  journalTarget,
+  remoteWriteTarget,
+  type LoadTarget,
+} from './fleet/loading.ts';
 import { loadRecording, type Recording } from './recording.ts';
 import { enrolFleet, hostNames, OFF_GRID_MS, progress, type Other } from './side-by-side.ts';
 
@@ -109,13 +116,28 @@ export class FleetFolder {
     this.#isStopped = true;
   }
 
+  /** Whether Prometheus has to take more portions of the coarse pace. The others take them at any time. */
+  get lacksCoarse(): boolean {
+    const { fineMs, startMs } = this.#past;
+    return coarseEndOf(this.#state.loadedMs['prometheus'] ?? startMs) <= fineMs;
+  }
+
+  /**
+   * Loads what is missing of the time at the coarse pace, but for the last hours of it, into all stores at the same time.
+   * @param others with blocks of `COARSE_BLOCK_MS`
+   * @returns whether that is loaded
+   */
+  loadCoarse(others: readonly Other[]): Promise<boolean> {
+    return this.#loadAll(others, this.#past.fineMs);
+  }
+
   /**
    * Loads what is missing, into all stores at the same time, and then what the fleet has measured since.
    * @returns whether everything is loaded
    */
   async load(others: readonly Other[]): Promise<boolean> {
     for (;;) {
-      if (!(await this.#loadAll(others))) return false;
+      if (!(await this.#loadAll(others, this.#past.endMs))) return false;
       const behindMs = Date.now() - this.#state.endMs;
       if (behindMs <= BEHIND_MS_MAX || behindMs > TOP_UP_MS_MAX) return true;
       this.#state.endMs = wholeMinute(Date.now());
@@ -124,29 +146,31 @@ export class FleetFolder {
     }
   }
 
-  async #loadAll(others: readonly Other[]): Promise<boolean> {
+  /** @param untilMs portions that end later are left out */
+  async #loadAll(others: readonly Other[], untilMs: number): Promise<boolean> {
     const { agentIds, size } = this.#state;
     const past = this.#past;
     const own = (): Promise<LoadTarget> => journalTarget(this.fleet.collectorDir, past, agentIds);
     const names = hostNames(size.hosts);
     const ways = [
-      this.#loadInto('rollcall', own),
+      this.#loadInto('rollcall', untilMs, own),
       ...others.map((other) =>
-        this.#loadInto(other.name, () => Promise.resolve(remoteWriteTarget(other, past, names))),
+        this.#loadInto(other.name, untilMs, () => Promise.resolve(remoteWriteTarget(other, past, names))),
       ),
     ];
     return (await Promise.all(ways)).every((isWhole) => isWhole);
   }
 
-  async #loadInto(name: string, open: () => Promise<LoadTarget>): Promise<boolean> {
+  async #loadInto(name: string, untilMs: number, open: () => Promise<LoadTarget>): Promise<boolean> {
     const { startMs, endMs } = this.#past;
     let fromMs = this.#state.loadedMs[name] ?? startMs;
-    if (fromMs >= endMs) return true;
+    if (fromMs >= untilMs) return true;
     const target = await open();
     try {
       let toldPercent = 0;
       for (const toMs of target.endsMs) {
         if (toMs <= fromMs) continue;
+        if (toMs > untilMs) break;
         if (this.#isStopped) return false;
         await target.load({ fromMs, toMs });
         fromMs = toMs;

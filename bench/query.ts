@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { COARSE_BLOCK_MS } from './fleet/loading.ts';
 import { FleetFolder, type FleetSize } from './loaded-fleet.ts';
 import {
   askAll,
@@ -68,11 +69,12 @@ export async function query(parameters: readonly string[]): Promise<void> {
   using temporary = tempDir();
   const path = values.data ?? temporary.path;
   const folder = await FleetFolder.open(path, size);
+  const stop = (): void => folder.stop();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
+  progress(`${(folder.samples / 1e6).toFixed(0)} million samples in each store`);
+  if (!(await loadCoarse(folder, path))) return;
   const others = await startOthers(path);
   try {
-    const stop = (): void => folder.stop();
-    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
-    progress(`${(folder.samples / 1e6).toFixed(0)} million samples in each store`);
     const isLoaded = await folder.load(others);
     for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, stop);
     if (!isLoaded || values.load) return;
@@ -92,6 +94,17 @@ export async function query(parameters: readonly string[]): Promise<void> {
       collectorFlags: COLLECTOR_FLAGS,
     });
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : tableOf(report));
+  } finally {
+    for (const { program } of others) await program.stop();
+  }
+}
+
+/** Loads what is coarse, where that is missing, into other stores that were started for it. @returns whether it is there */
+async function loadCoarse(folder: FleetFolder, path: string): Promise<boolean> {
+  if (!folder.lacksCoarse) return true;
+  const others = await startOthers(path, COARSE_BLOCK_MS);
+  try {
+    return await folder.loadCoarse(others);
   } finally {
     for (const { program } of others) await program.stop();
   }

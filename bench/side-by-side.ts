@@ -181,8 +181,9 @@ export type Other = Backend & { readonly program: RunningProgram };
 /**
  * Starts Prometheus, and VictoriaMetrics where it is installed.
  * @param folder holds their data
+ * @param blockMs length of the blocks that Prometheus begins with; it takes what is half as much older than the newest sample
  */
-export async function startOthers(folder: string): Promise<readonly Other[]> {
+export async function startOthers(folder: string, blockMs = 7_200_000): Promise<readonly Other[]> {
   const [prometheus, victoria] = [needs('prometheus'), needs('victoria-metrics')];
   if (prometheus.path === null) throw new Error(`cannot compare${prometheus.note}`);
   const config = join(folder, 'prometheus.yml');
@@ -208,6 +209,7 @@ export async function startOthers(folder: string): Promise<readonly Other[]> {
       `--config.file=${config}`,
       `--storage.tsdb.path=${join(folder, 'tsdb')}`,
       '--storage.tsdb.retention.time=10y',
+      `--storage.tsdb.min-block-duration=${blockMs / 60_000}m`,
       '--web.listen-address=ADDRESS',
       '--web.enable-remote-write-receiver',
     ],

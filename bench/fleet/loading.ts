@@ -25,6 +25,10 @@ export const DAY_MS = 24 * HOUR_MS;
 const GRACE_MS = 600_000;
 /** Prometheus takes samples less than an hour older than the newest; hosts follow each other within a portion. */
 const WRITE_PORTION_MS = HOUR_MS;
+/** With `COARSE_BLOCK_MS` half a day. Four readings of a series in a request would cost little more than none. */
+const COARSE_PORTION_MS = 12 * HOUR_MS;
+/** Length of the blocks that Prometheus is to begin with while it is loaded at the coarse pace. */
+export const COARSE_BLOCK_MS = 2 * COARSE_PORTION_MS;
 /** Records of all hosts together that are applied before the journal has to have committed them. */
 const RECORDS_PER_COMMIT = 2_000;
 
@@ -167,7 +171,9 @@ export function remoteWriteTarget(
 ): LoadTarget {
   return {
     name,
-    endsMs: endsOf(past, () => WRITE_PORTION_MS),
+    endsMs: endsOf(past, (timeMs) =>
+      coarseEndOf(timeMs) <= past.fineMs ? COARSE_PORTION_MS : WRITE_PORTION_MS,
+    ),
     async load(portion) {
       for (const body of past.writeRequests(portion, instances)) await post(`${url}/api/v1/write`, body);
     },
@@ -175,6 +181,11 @@ export function remoteWriteTarget(
       if (name === 'victoria-metrics') await fetch(`${url}/internal/force_flush`);
     },
   };
+}
+
+/** The end of the coarse portion that begins with `timeMs`, UTC milliseconds; one that ends in the fine pace is none. */
+export function coarseEndOf(timeMs: number): number {
+  return Math.floor(timeMs / COARSE_PORTION_MS) * COARSE_PORTION_MS + COARSE_PORTION_MS;
 }
 
 async function post(url: string, body: Uint8Array): Promise<void> {
