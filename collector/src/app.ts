@@ -13,6 +13,7 @@ import { openGateway } from './assembly/agents.ts';
 import { openAlerting, startHeartbeat } from './assembly/alerting.ts';
 import { assembleApi } from './assembly/api.ts';
 import type { Basics, Close } from './assembly/basics.ts';
+import { closeAll } from './assembly/close-all.ts';
 import { openDataDir } from './assembly/data-dir.ts';
 import { openFeed } from './assembly/feed.ts';
 import { openFleet } from './assembly/fleet.ts';
@@ -124,8 +125,4 @@ async function open(basics: Basics): Promise<string> {
     hosts: fleet.hosts.count,
   });
   return bound.url;
-}
-
-async function closeAll(closers: Close[]): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close();
 }

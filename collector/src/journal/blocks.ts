@@ -7,7 +7,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { countOf, numberOf, textOf } from './columns.ts';
-import type { PruneStep } from './store.ts';
+import type { Deleted } from './store.ts';
 
 /** Raw samples, or rollups of so much time each. */
 export type BlockResolution = 'raw' | '5m' | '1h';
@@ -124,7 +124,7 @@ export interface BlockWrites {
   change(change: BlockChange): void;
   deleteAgent(agent: DeletedAgent): void;
   /** Deletes at most `rows` sealed records, none of a range that goes beyond position `keptAfterPos`. */
-  deleteSealed(rows: number, keptAfterPos: number): PruneStep;
+  deleteSealed(rows: number, keptAfterPos: number): Deleted;
 }
 
 export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
@@ -249,7 +249,7 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
     `SELECT l.id FROM deleted_agents d JOIN lanes l ON l.agent = d.agent WHERE l.row_count > 0 LIMIT 1`,
   );
   /** Deletes records of agents that were deleted. */
-  const deleteOfAgents = (rows: number): PruneStep => {
+  const deleteOfAgents = (rows: number): Deleted => {
     const row = deletedLane.get();
     if (row === undefined) return { rows: 0, bytes: 0, samples: 0, isDone: true };
     return { ...deleteOfLane(undefined, countOf(row, 'id'), rows), isDone: false };
@@ -290,7 +290,7 @@ function prepareDeleteSealed(prepare: (sql: string) => StatementSync): BlockWrit
 /** Deletes the records of a range behind its `donePos`, up to a position. */
 function prepareDeletePositions(
   prepare: (sql: string) => StatementSync,
-): (range: SealedState, toPos: number) => Omit<PruneStep, 'isDone'> {
+): (range: SealedState, toPos: number) => Omit<Deleted, 'isDone'> {
   const chosen = `pos > ? AND pos <= ? AND time_ms >= ? AND time_ms < ? AND ${SEALED_KINDS}`;
   const sums = prepare(
     `SELECT count(*) AS rows, coalesce(sum(length(bytes)), 0) AS bytes, coalesce(sum(samples), 0) AS samples

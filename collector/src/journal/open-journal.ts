@@ -32,7 +32,7 @@ import { JOURNAL_LIMITS } from './limits.ts';
 import { SchemaCache } from './schema-cache.ts';
 import { Session, type SessionHost } from './session.ts';
 import { openSqliteStore } from './sqlite-store.ts';
-import type { CommitBatch, JournalStore, PruneStep, StoredLane } from './store.ts';
+import type { CommitBatch, JournalStore, OwnStore, PruneStep, StoredLane } from './store.ts';
 
 /** Between attempts to write again after a failed commit. */
 const PROBE_BACKOFF = { baseMs: 1_000, maxMs: 30_000, factor: 2 } as const;
@@ -52,14 +52,15 @@ export interface JournalOptions {
   /** Told of everything that changes in the database. */
   readonly changes?: JournalChanges;
   /** Puts something between the journal and its database; tests inject faults here. */
-  readonly wrapStore?: (store: JournalStore) => JournalStore;
+  readonly wrapStore?: (store: OwnStore) => JournalStore;
 }
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */
 export function openJournal(options: JournalOptions): SealableJournal {
   const schemas = options.schemas ?? new SchemaCache();
   const newStoreId = options.randomBytes(16).toString('hex');
-  const store = openSqliteStore({ path: options.path, newStoreId, schemas, changes: options.changes });
+  const { path, clock, changes } = options;
+  const store = openSqliteStore({ path, clock, newStoreId, schemas, changes });
   return new StoreJournal(options.wrapStore?.(store) ?? store, schemas, options);
 }
 
@@ -197,23 +198,22 @@ class StoreJournal implements SealableJournal, SessionHost {
     step: (rows: number) => Promise<PruneStep>,
     signal: AbortSignal,
   ): Promise<PruneResult> {
-    const { clock, yieldToLoop } = this.#options;
+    const { yieldToLoop } = this.#options;
     let pruned = { rows: 0, bytes: 0 };
     let limit: number = JOURNAL_LIMITS.pruneRows;
     for (;;) {
       if (signal.aborted || this.#isClosed) throw new AppError('QUERY_CANCELED', 'pruning was stopped');
       if (this.#unavailable !== undefined) throw this.#unavailableError(this.#unavailable);
-      const startMs = clock.monoMs();
-      const { rows, bytes, samples, isDone } = await this.#deleteStep(() => step(limit));
+      const { rows, bytes, samples, isDone, tookMs } = await this.#deleteStep(() => step(limit));
       this.#held.rows -= rows;
       this.#held.bytes -= bytes;
       this.#held.samples -= samples;
       pruned = { rows: pruned.rows + rows, bytes: pruned.bytes + bytes };
       if (isDone) return pruned;
-      const isSlow = clock.monoMs() - startMs > JOURNAL_LIMITS.pruneStepMs;
-      limit = isSlow
-        ? Math.max(JOURNAL_LIMITS.pruneRows, Math.floor(limit / 2))
-        : Math.min(JOURNAL_LIMITS.pruneRowsMax, limit * 2);
+      limit =
+        tookMs > JOURNAL_LIMITS.pruneStepMs
+          ? Math.max(JOURNAL_LIMITS.pruneRows, Math.floor(limit / 2))
+          : Math.min(JOURNAL_LIMITS.pruneRowsMax, limit * 2);
       await yieldToLoop();
     }
   }

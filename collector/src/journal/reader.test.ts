@@ -120,7 +120,7 @@ test('one that comes late says nothing else than one that was taken at once, or 
   await commit();
   expect([reader.lastPos(), late[0].lastPos, late[1].lastPos]).toEqual([3, 2, 2]);
   expect(times(late[0], 1, 0, nowMs + 9)).toEqual([nowMs + 1]);
-  expect(() => times(late[1], 1, 0, nowMs + 9)).toThrow(SnapshotMoved);
+  for (const _ of ['first', 'again']) expect(() => times(late[1], 1, 0, nowMs + 9)).toThrow(SnapshotMoved);
   // Nothing is known of what came since, so this one asks at once.
   const next = reader.snapshot({ isLate: true });
   tick(3);

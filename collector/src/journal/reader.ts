@@ -313,6 +313,8 @@ class Snapshot implements JournalSnapshot {
   readonly #ports: SnapshotPorts;
   /** In a transaction; undefined as long as nothing was read. */
   #open: Connection | undefined;
+  /** It was late, and what it knows is not what the database has. */
+  #hasMoved = false;
   #isClosed = false;
 
   constructor(ports: SnapshotPorts) {
@@ -337,12 +339,14 @@ class Snapshot implements JournalSnapshot {
   }
 
   get #connection(): Connection {
-    if (this.#open !== undefined) return this.#open;
     if (this.#isClosed) throw new TypeError('a snapshot is read after it was closed');
+    if (this.#hasMoved) throw new SnapshotMoved();
+    if (this.#open !== undefined) return this.#open;
     const { connection, head } = this.#begin();
     const isSame = head.lastPos === this.lastPos && head.blocksVersion === this.blocksVersion;
     // Ranges come with a block and go one by one without one.
-    if (!isSame || head.sealed.length !== this.head.sealed.length) throw new SnapshotMoved();
+    this.#hasMoved = !isSame || head.sealed.length !== this.head.sealed.length;
+    if (this.#hasMoved) throw new SnapshotMoved();
     return connection;
   }
 

@@ -1,7 +1,8 @@
 /** The journal's database on node:sqlite. Statements are prepared once; a commit is one synchronous transaction. */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { decodeSchema, type HashedSchema } from '@rollcall/shared/protocol/schema.ts';
-import type { SQLOutputValue, StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { openDatabase, type Database } from '../state/database.ts';
 import { decodeBootTimes } from './boot-time.ts';
 import { prepareBlockWrites, type BlockChange, type BlockWrites, type DeletedAgent } from './blocks.ts';
@@ -13,7 +14,8 @@ import type { SchemaCache } from './schema-cache.ts';
 import { prepareWrites, type Writes } from './sqlite-writes.ts';
 import type {
   CommitBatch,
-  JournalStore,
+  Deleted,
+  OwnStore,
   PruneStep,
   RecordRow,
   SchemaNumber,
@@ -36,42 +38,45 @@ interface Reads {
   readonly samplesAfter: StatementSync;
 }
 
+interface SqliteStoreOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly newStoreId: string;
+  readonly schemas: SchemaCache;
+  readonly changes?: JournalChanges | undefined;
+}
+
 /**
  * Opens or creates the database.
  * @param path a file, or `:memory:` where nobody else reads it
  * @param newStoreId 32 hexadecimal digits, used when the database is new
  * @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW
  */
-export function openSqliteStore(options: {
-  readonly path: string;
-  readonly newStoreId: string;
-  readonly schemas: SchemaCache;
-  readonly changes?: JournalChanges | undefined;
-}): JournalStore {
+export function openSqliteStore(options: SqliteStoreOptions): OwnStore {
   return new SqliteStore(options);
 }
 
-class SqliteStore implements JournalStore {
+class SqliteStore implements OwnStore {
   readonly storeId: string;
   readonly #path: string;
+  readonly #clock: Clock;
   readonly #schemas: SchemaCache;
   readonly #changes: JournalChanges | undefined;
   #database: Database;
+  /** By which it reads: that of the database, or one of its own after `reopenToRead`. */
+  #connection: DatabaseSync;
   #reads: Reads;
   #writes: Writes;
   #blocks: BlockWrites;
 
-  constructor(options: {
-    readonly path: string;
-    readonly newStoreId: string;
-    readonly schemas: SchemaCache;
-    readonly changes?: JournalChanges | undefined;
-  }) {
+  constructor(options: SqliteStoreOptions) {
     this.#path = options.path;
+    this.#clock = options.clock;
     this.#changes = options.changes;
     this.#schemas = options.schemas;
     this.#database = openJournalDatabase(this.#path);
     const { connection } = this.#database;
+    this.#connection = connection;
     connection
       .prepare(`INSERT INTO meta (key, value) VALUES ('store_id', ?) ON CONFLICT (key) DO NOTHING`)
       .run(options.newStoreId);
@@ -79,13 +84,13 @@ class SqliteStore implements JournalStore {
       connection.prepare(`SELECT value FROM meta WHERE key = 'store_id'`).get() ?? {},
       'value',
     );
-    this.#reads = prepareReads(this.#database);
+    this.#reads = prepareReads(connection);
     this.#writes = prepareWrites(this.#database);
     this.#blocks = prepareBlockWrites(connection);
   }
 
   totals(): StoreTotals {
-    const { connection } = this.#database;
+    const connection = this.#connection;
     const lanes = connection
       .prepare(
         `SELECT coalesce(sum(row_count), 0) AS row_count, coalesce(sum(row_bytes), 0) AS row_bytes,
@@ -131,7 +136,7 @@ class SqliteStore implements JournalStore {
     return this.#change(() => this.#writes.write(batch));
   }
 
-  samplesAfter(pos: number): ReturnType<JournalStore['samplesAfter']> {
+  samplesAfter(pos: number): ReturnType<OwnStore['samplesAfter']> {
     return this.#reads.samplesAfter.all(pos).map((row) => ({
       ...toRecord(row),
       agentId: textOf(row, 'agent'),
@@ -140,7 +145,7 @@ class SqliteStore implements JournalStore {
   }
 
   prune(olderThanMs: number, rows: number, keptAfterPos: number): Promise<PruneStep> {
-    return this.#change(() => this.#writes.prune(olderThanMs, rows, keptAfterPos));
+    return this.#delete(() => this.#writes.prune(olderThanMs, rows, keptAfterPos));
   }
 
   changeBlocks(change: BlockChange): Promise<void> {
@@ -152,21 +157,18 @@ class SqliteStore implements JournalStore {
   }
 
   deleteSealed(rows: number, keptAfterPos: number): Promise<PruneStep> {
-    return this.#change(() => this.#blocks.deleteSealed(rows, keptAfterPos));
+    return this.#delete(() => this.#blocks.deleteSealed(rows, keptAfterPos));
   }
 
   // oxlint-disable-next-line typescript/require-await -- asynchronous at the border; see store.ts
   async reopen(): Promise<void> {
-    try {
-      this.#database.close();
-    } catch {
-      // It is already closed when the attempt before this one failed half-way.
-    }
+    this.#close();
     try {
       this.#database = openJournalDatabase(this.#path);
-      this.#reads = prepareReads(this.#database);
+      this.#connection = this.#database.connection;
+      this.#reads = prepareReads(this.#connection);
       this.#writes = prepareWrites(this.#database);
-      this.#blocks = prepareBlockWrites(this.#database.connection);
+      this.#blocks = prepareBlockWrites(this.#connection);
       this.#transaction(() => this.#writes.probe());
     } catch (error) {
       throw new AppError('STORAGE_UNAVAILABLE', `write to ${this.#path}: ${describeError(error)}`, {
@@ -178,7 +180,35 @@ class SqliteStore implements JournalStore {
 
   // oxlint-disable-next-line typescript/require-await -- asynchronous at the border; see store.ts
   async close(): Promise<void> {
+    this.#close();
+  }
+
+  probe(): Promise<void> {
+    return this.#change(() => this.#writes.probe());
+  }
+
+  reopenToRead(): void {
+    const connection = new DatabaseSync(this.#path, { readOnly: true, timeout: 5_000 });
+    try {
+      this.#reads = prepareReads(connection);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    this.#close();
+    this.#connection = connection;
+  }
+
+  #close(): void {
+    if (this.#connection.isOpen) this.#connection.close();
     this.#database.close();
+  }
+
+  /** A deletion, with the time that it took. */
+  async #delete(work: () => Deleted): Promise<PruneStep> {
+    const startMs = this.#clock.monoMs();
+    const deleted = await this.#change(work);
+    return { ...deleted, tookMs: this.#clock.monoMs() - startMs };
   }
 
   // oxlint-disable-next-line typescript/require-await -- what fails rejects
@@ -219,7 +249,7 @@ function openJournalDatabase(path: string): Database {
   return database;
 }
 
-function prepareReads({ connection }: Database): Reads {
+function prepareReads(connection: DatabaseSync): Reads {
   const schemaColumns = `n.number, n.schema, n.declared_seq, n.first_ms, n.last_ms, s.hash`;
   return {
     lanes: connection.prepare(`SELECT * FROM lanes WHERE agent = ? ORDER BY id`),

@@ -4,12 +4,12 @@ import type { Database } from '../state/database.ts';
 import { encodeBootTimes } from './boot-time.ts';
 import { countOf, numberOf } from './columns.ts';
 import { JOURNAL_LIMITS } from './limits.ts';
-import type { CommitBatch, GapRow, LaneMark, PruneStep, RecordRow, RejectRow } from './store.ts';
+import type { CommitBatch, Deleted, GapRow, LaneMark, RecordRow, RejectRow } from './store.ts';
 
 export interface Writes {
   write(batch: CommitBatch): void;
   /** Deletes at most `rows` records older than the time, of one lane, none after position `keptAfterPos`. */
-  prune(olderThanMs: number, rows: number, keptAfterPos: number): PruneStep;
+  prune(olderThanMs: number, rows: number, keptAfterPos: number): Deleted;
   /** A write that changes nothing that matters, to see whether writing works. */
   probe(): void;
 }

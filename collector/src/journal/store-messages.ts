@@ -9,8 +9,9 @@ export interface StorePlace {
   readonly changes: SharedArrayBuffer;
 }
 
-/** Something to write. */
+/** Something to write; `probe` writes nothing that matters, to see whether writing works. */
 export type Change =
+  | { readonly kind: 'probe' }
   | { readonly kind: 'commit'; readonly batch: PackedBatch }
   | {
       readonly kind: 'prune';

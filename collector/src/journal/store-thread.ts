@@ -1,5 +1,6 @@
 /** The thread that writes the journal's database. Started by threaded-store.ts only. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import { JournalChanges } from './changes.ts';
 import { SchemaCache } from './schema-cache.ts';
@@ -13,12 +14,17 @@ const { path, changes }: StorePlace = workerData;
 // The collector has opened the database before, so that it has an id.
 const store = openSqliteStore({
   path,
+  clock: systemClock,
   newStoreId: '',
   schemas: new SchemaCache(),
   changes: new JournalChanges(changes),
 });
 
 port.on('message', (message: ToStore) => void take(message));
+// What came next would be answered in its place.
+port.on('messageerror', (error: Error) => {
+  throw error;
+});
 
 async function take(message: ToStore): Promise<void> {
   if (message.kind === 'close') {
@@ -36,6 +42,9 @@ async function take(message: ToStore): Promise<void> {
 
 async function write(change: Change): Promise<PruneStep | undefined> {
   switch (change.kind) {
+    case 'probe':
+      await store.probe();
+      return undefined;
     case 'commit':
       await store.commit(unpackBatch(change.batch));
       return undefined;

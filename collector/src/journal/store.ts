@@ -155,9 +155,22 @@ export interface JournalStore extends LaneLookup {
   close(): Promise<void>;
 }
 
-export interface PruneStep {
+/** A store by itself. The event loop reads by one what a thread writes by another one. */
+export interface OwnStore extends JournalStore {
+  /** Proves with a commit that the database can be written. Rejects while it cannot. */
+  probe(): Promise<void>;
+  /** Opens the database anew, for reading only and without writing anything to it; when that fails the store is as before. */
+  reopenToRead(): void;
+}
+
+export interface Deleted {
   readonly rows: number;
   readonly bytes: number;
   readonly samples: number;
   readonly isDone: boolean;
+}
+
+export interface PruneStep extends Deleted {
+  /** How long it took by itself, without waiting for what was asked for before. */
+  readonly tookMs: number;
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
-import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { silentLogger, type Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { expect, test } from 'vitest';
@@ -30,7 +30,10 @@ const NOTHING: CommitBatch = {
   schemas: [],
 };
 
-function open(path: string): {
+function open(
+  path: string,
+  log: Logger = silentLogger,
+): {
   readonly journal: SealableJournal;
   readonly store: JournalStore;
   readonly changes: JournalChanges;
@@ -40,7 +43,7 @@ function open(path: string): {
   const journal = openJournal({
     path,
     clock: systemClock,
-    log: silentLogger,
+    log,
     randomBytes,
     yieldToLoop: nextTurn,
     changes,
@@ -149,7 +152,8 @@ test('a change that fails leaves nothing behind, and the next one finds a databa
 test('while a commit takes seconds everything else goes on, and the journal does when the database is free', async () => {
   using dir = tempDir();
   const path = join(dir.path, 'journal.db');
-  const { journal } = open(path);
+  let probes = 0;
+  const { journal } = open(path, { ...silentLogger, debug: () => void probes++ });
   const { session, heard } = await openHeardSession(journal, AGENT, [EPOCH]);
   const other = new DatabaseSync(path);
   other.exec('BEGIN IMMEDIATE');
@@ -158,13 +162,15 @@ test('while a commit takes seconds everything else goes on, and the journal does
   // SQLite waits for five seconds.
   expect(await until(() => heard.length > 0)).toBeLessThan(3_000);
   expect([heard, journal.stats().isWritable]).toEqual([['failed'], false]);
+  // As long again for whether it can be written by now.
+  expect(await until(() => probes > 0)).toBeLessThan(3_000);
   other.exec('ROLLBACK');
   other.close();
-  await until(() => journal.stats().isWritable);
+  expect(await until(() => journal.stats().isWritable)).toBeLessThan(3_000);
   const { session: next, heard: heardNext } = await openHeardSession(journal, AGENT, [EPOCH]);
   expect(next.marks[0]?.watermark).toBe(0);
   next.apply(EPOCH, new LaneWriter(EPOCH).schema(1, SCHEMA, systemClock.wallMs()));
   await until(() => heardNext.length > 0);
   expect(heardNext).toEqual([`${EPOCH}:1`]);
   await journal.close();
-});
+}, 60_000);

@@ -6,49 +6,47 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { BlockChange, DeletedAgent } from './blocks.ts';
 import type { JournalChanges } from './changes.ts';
-import type { Change, FromStore, StorePlace, ToStore } from './store-messages.ts';
+import type { FromStore, StorePlace } from './store-messages.ts';
 import { packBatch } from './store-messages.ts';
-import type { CommitBatch, JournalStore, PruneStep } from './store.ts';
+import type { CommitBatch, JournalStore, OwnStore, PruneStep } from './store.ts';
+import { WritingThread, type StartWritingThread } from './writing-thread.ts';
 
 export interface ThreadedStoreOptions {
   readonly path: string;
   readonly changes: JournalChanges;
   readonly clock: Clock;
+  /** @default starts a real thread */
+  readonly start?: StartWritingThread;
 }
 
-/** @param store of the same file, which is not written any more from now on, but by its own `reopen` */
+/** @param store of the same file, which is not written any more from now on */
 export function threadedStore(
-  store: JournalStore,
-  { path, changes, clock }: ThreadedStoreOptions,
+  store: OwnStore,
+  { path, changes, clock, start = workerStarter({ path, changes: changes.shared }) }: ThreadedStoreOptions,
 ): JournalStore {
-  return new ThreadedStore(store, { path, changes: changes.shared }, clock);
+  return new ThreadedStore(store, start, clock);
 }
 
 /** Schemas that are known to be in the database; beyond that all are forgotten, and sent once more. */
 const STORED_MAX = 50_000;
 
-/** A thread that has nothing more to do ends within this time, or is ended. */
-const END_MS = 5_000;
-
-interface Asked {
-  readonly resolve: (step: PruneStep | undefined) => void;
-  readonly reject: (error: Error) => void;
-}
+/** A commit group is bounded by JOURNAL_LIMITS.groupBytes, and a change of blocks is much less. */
+const HEAP_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 48 };
 
 class ThreadedStore implements JournalStore {
-  readonly #store: JournalStore;
-  readonly #place: StorePlace;
+  readonly #store: OwnStore;
+  readonly #start: StartWritingThread;
   readonly #clock: Clock;
-  #thread: StoreThread;
+  #thread: WritingThread | undefined;
   /** Hashes of schemas that the database has. A new set begins with each deletion, which may take some of them. */
   #stored = new Set<string>();
   #reopening: Promise<void> = Promise.resolve();
+  #isClosed = false;
 
-  constructor(store: JournalStore, place: StorePlace, clock: Clock) {
+  constructor(store: OwnStore, start: StartWritingThread, clock: Clock) {
     this.#store = store;
-    this.#place = place;
+    this.#start = start;
     this.#clock = clock;
-    this.#thread = new StoreThread(place);
   }
 
   get storeId(): string {
@@ -86,101 +84,83 @@ class ThreadedStore implements JournalStore {
   async commit(batch: CommitBatch): Promise<void> {
     const stored = this.#stored;
     const packed = packBatch(batch, stored);
-    await this.#thread.ask({ kind: 'commit', batch: packed }, [packed.numbers.buffer, packed.bytes.buffer]);
+    await this.#writing().ask({ kind: 'commit', batch: packed }, [
+      packed.numbers.buffer,
+      packed.bytes.buffer,
+    ]);
     if (stored.size + batch.schemas.length > STORED_MAX) stored.clear();
     for (const { schema } of batch.schemas) stored.add(schema.hash);
   }
 
-  prune(olderThanMs: number, rows: number, keptAfterPos: number): Promise<PruneStep> {
+  async prune(olderThanMs: number, rows: number, keptAfterPos: number): Promise<PruneStep> {
     this.#stored = new Set();
-    return this.#thread.step({ kind: 'prune', olderThanMs, rows, keptAfterPos });
+    return this.#writing().step({ kind: 'prune', olderThanMs, rows, keptAfterPos });
   }
 
   async changeBlocks(change: BlockChange): Promise<void> {
     this.#stored = new Set();
-    await this.#thread.ask({ kind: 'changeBlocks', change });
+    await this.#writing().ask({ kind: 'changeBlocks', change });
   }
 
   async deleteAgent(agent: DeletedAgent): Promise<void> {
     this.#stored = new Set();
-    await this.#thread.ask({ kind: 'deleteAgent', agent });
+    await this.#writing().ask({ kind: 'deleteAgent', agent });
   }
 
-  deleteSealed(rows: number, keptAfterPos: number): Promise<PruneStep> {
+  async deleteSealed(rows: number, keptAfterPos: number): Promise<PruneStep> {
     this.#stored = new Set();
-    return this.#thread.step({ kind: 'deleteSealed', rows, keptAfterPos });
+    return this.#writing().step({ kind: 'deleteSealed', rows, keptAfterPos });
   }
 
   reopen(): Promise<void> {
     this.#stored = new Set();
-    // A thread whose commit failed may hold a transaction, so it is gone before the database is tried.
-    this.#reopening = this.#thread
-      .end(this.#clock)
-      .then(() => this.#store.reopen())
-      .then(() => {
-        this.#thread = new StoreThread(this.#place);
-      });
+    this.#reopening = this.#reopen();
     return this.#reopening;
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#reopening.catch(() => undefined);
-    await this.#thread.end(this.#clock);
+    await this.#thread?.end(this.#clock);
     await this.#store.close();
+  }
+
+  /** Whatever waits for the disk or for a lock does so in the new thread. */
+  async #reopen(): Promise<void> {
+    // A thread whose commit failed may hold a transaction, so it is gone before the database is tried.
+    await this.#thread?.end(this.#clock);
+    this.#thread = new WritingThread(this.#start);
+    await this.#thread.ask({ kind: 'probe' });
+    this.#store.reopenToRead();
+  }
+
+  /** Begins with the first change, so that a collector whose start fails before leaves no thread behind. */
+  #writing(): WritingThread {
+    if (this.#thread === undefined && this.#isClosed) throw new Error('the thread that writes ended');
+    this.#thread ??= new WritingThread(this.#start);
+    return this.#thread;
   }
 }
 
-/** One thread and who waits for it. */
-class StoreThread {
-  readonly #worker: Worker;
-  /** In the order of their questions. */
-  readonly #asked: Asked[] = [];
-  #ended: Error | undefined;
-
-  constructor(place: StorePlace) {
-    this.#worker = new Worker(new URL('./store-thread.ts', import.meta.url), { workerData: place });
-    this.#worker.on('message', (answer: FromStore) => {
-      const asked = this.#asked.shift();
-      if (answer.kind === 'done') asked?.resolve(answer.step);
-      else asked?.reject(new Error(answer.text));
+/** Starts a real one. */
+function workerStarter(place: StorePlace): StartWritingThread {
+  return ({ message, broken, ended }) => {
+    const worker = new Worker(new URL('./store-thread.ts', import.meta.url), {
+      workerData: place,
+      resourceLimits: HEAP_LIMITS,
     });
-    this.#worker.on('error', (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
-    this.#worker.on('exit', (code) => this.#end(new Error(`the thread that writes ended with code ${code}`)));
-  }
-
-  /** Resolves when a change is durable; rejects when nobody knows whether it took place. */
-  ask(change: Change, moved: readonly ArrayBuffer[] = []): Promise<PruneStep | undefined> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    return new Promise((resolve, reject) => {
-      this.#asked.push({ resolve, reject });
-      this.#post({ kind: 'change', change }, moved);
-    });
-  }
-
-  /** The same for a deletion, which always says how far it came. */
-  async step(change: Change): Promise<PruneStep> {
-    const step = await this.ask(change);
-    if (step === undefined) throw new TypeError(`${change.kind} without a step`);
-    return step;
-  }
-
-  /** Lets it finish what it was asked; resolves when it is gone. */
-  async end(clock: Clock): Promise<void> {
-    if (this.#ended !== undefined) return;
-    const exit = new Promise((resolve) => this.#worker.once('exit', resolve));
-    this.#post({ kind: 'close' });
-    const timer = clock.setTimer(END_MS, () => void this.#worker.terminate());
-    await exit;
-    timer.cancel();
-  }
-
-  #post(message: ToStore, moved: readonly ArrayBuffer[] = []): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    this.#worker.postMessage(message, [...moved]);
-  }
-
-  #end(reason: Error): void {
-    this.#ended ??= reason;
-    for (const { reject } of this.#asked.splice(0)) reject(this.#ended);
-  }
+    let reason: Error | undefined;
+    worker.on('message', (answer: FromStore) => message(answer));
+    worker.on('messageerror', (error) => broken(error));
+    // The exit follows.
+    worker.on('error', (error) => (reason = error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', (code) => ended(reason ?? new Error(`the thread that writes ended with code ${code}`)));
+    return {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+      post: (sent, moved) => worker.postMessage(sent, [...moved]),
+      async kill() {
+        await worker.terminate();
+      },
+    };
+  };
 }

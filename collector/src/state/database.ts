@@ -19,6 +19,7 @@ export interface Database {
    * and `work` must not be asynchronous.
    */
   transaction<T>(work: () => T): T;
+  /** May be called more than once. */
   close(): void;
 }
 
@@ -60,7 +61,13 @@ export function openDatabase(path: string, migrations: readonly Migration[]): Da
     connection.close();
     throw error;
   }
-  return { connection, transaction, close: () => connection.close() };
+  return {
+    connection,
+    transaction,
+    close() {
+      if (connection.isOpen) connection.close();
+    },
+  };
 }
 
 function migrate(connection: DatabaseSync, path: string, migrations: readonly Migration[]): void {
