@@ -726,7 +726,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'agent/src/config/remote-config.ts',
-        from: `if (!this.#store({ current: bytes, trial: null })) {`,
+        from: `if (!this.#store({ current: bytes, trial: null, refused: null })) {`,
         to: `if (bytes.length === 0) {`,
       },
     ],
