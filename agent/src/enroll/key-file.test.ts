@@ -50,7 +50,7 @@ describe('agent.key', () => {
     using temp = tempDir();
     const dir = PrivateDir.open(temp.path);
     writeKeyRing(dir, { ...ringOf(a), sinceMs: 7 }, readRequest(dir));
-    askForNewKey(dir);
+    askForNewKey(dir, 1);
     expect(readKeyRing(dir)?.sinceMs).toBe(0);
     writeKeyRing(dir, { ...ringOf(a), sinceMs: 9 }, readRequest(dir));
     expect(readKeyRing(dir)?.sinceMs).toBe(9);
@@ -60,7 +60,7 @@ describe('agent.key', () => {
     using temp = tempDir();
     const dir = PrivateDir.open(temp.path);
     writeKeyRing(dir, { ...ringOf(a), sinceMs: 7, next: b }, readRequest(dir));
-    askForNewKey(dir);
+    askForNewKey(dir, 1);
     const ring = readKeyRing(dir) ?? ringOf(c);
     expect([ring.sinceMs, ring.isAskedAgain]).toEqual([7, true]);
     // Whatever is stored before that does not answer the request.
@@ -78,11 +78,11 @@ describe('agent.key', () => {
   it('keeps a request that came after the start, whatever is stored for an earlier one', () => {
     using temp = tempDir();
     const dir = PrivateDir.open(temp.path);
-    for (const before of [() => {}, () => askForNewKey(dir)]) {
+    for (const before of [() => {}, () => askForNewKey(dir, 1)]) {
       writeKeyRing(dir, { ...ringOf(a), sinceMs: 7 }, readRequest(dir));
       before();
       const request = readRequest(dir);
-      askForNewKey(dir);
+      askForNewKey(dir, 2);
       writeKeyRing(dir, { ...ringOf(b), sinceMs: 9 }, request);
       expect(readKeyRing(dir)?.sinceMs).toBe(0);
     }

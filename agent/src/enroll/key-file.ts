@@ -4,14 +4,13 @@
  *
  *   PEM of the current key ‖ "since <wall clock, ms>" ‖ "next" PEM ‖ "previous" PEM      each on lines of its own
  */
-import { randomUUID } from 'node:crypto';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { exportIdentity, importIdentity, type Identity } from '@rollcall/shared/protocol/identity.ts';
 import type { KeyRing } from '../link/key-ring.ts';
 import type { PrivateDir } from './private-dir.ts';
 
 const KEY_FILE = 'agent.key';
-/** Stands in the folder when somebody asked for a new key; holds what tells this request from others. */
+/** Stands in the folder when somebody asked for a new key; holds when, which tells this request from others. */
 const ASKED_FILE = 'agent.key.asked';
 /** What it holds when the agent itself keeps a request up that it has read as an age of 0, or none was found. */
 const KEPT_REQUEST = '';
@@ -69,9 +68,13 @@ export function writeKeyRing(dir: PrivateDir, ring: KeyRing, request: string): v
   if (!isAskedAgain && dir.read(ASKED_FILE) === request) dir.remove(ASKED_FILE);
 }
 
-/** Has the agent change its key when it starts next. @throws AppError DATA_DIR_UNUSABLE */
-export function askForNewKey(dir: PrivateDir): void {
-  dir.write(ASKED_FILE, randomUUID());
+/**
+ * Has the agent change its key when it starts next.
+ * @param wallMs when somebody asked; tells the request from others
+ * @throws AppError DATA_DIR_UNUSABLE
+ */
+export function askForNewKey(dir: PrivateDir, wallMs: number): void {
+  dir.write(ASKED_FILE, String(wallMs));
 }
 
 function section(name: string, keys: Identity | null): string {
