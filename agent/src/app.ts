@@ -1,9 +1,9 @@
 /** Puts the agent together: the only file that names the concrete parts. */
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { background } from '@rollcall/shared/lib/background.ts';
 import { sleep, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
+import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger, LogLevel } from '@rollcall/shared/lib/log.ts';
 import {
   settingsInForce,
@@ -21,6 +21,7 @@ import type { Dial } from './link/socket.ts';
 import { Uplink, type UplinkStats } from './link/uplink.ts';
 import { createSamplers } from './samplers/list.ts';
 import { ProcessWatch, type DatedSnapshot } from './samplers/processes/watch.ts';
+import { powershell, type Counters } from './samplers/windows/windows.win32.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { samplerTimeoutMs, TickTaker } from './scheduler/tick.ts';
 import type { MachineFacts } from './self/facts.ts';
@@ -50,6 +51,8 @@ export interface SamplingOptions {
   readonly textfileDir?: string | undefined;
   /** Is shown the processes; nobody is without it. */
   readonly watch?: ProcessWatch | undefined;
+  /** Is asked on Windows, see `SamplerOptions`. */
+  readonly counters?: Counters | undefined;
   /** Names of samplers that do not run. @default none */
   readonly disabledSamplers?: readonly string[];
   /** The name of the one sampler that runs; all without it. */
@@ -74,12 +77,20 @@ export function createTicks(options: SamplingOptions): TickTaker {
     slowIntervalMs = intervalMs,
     only,
     watch,
+    counters,
     disabledSamplers,
   } = options;
   const agent = { version: facts.agentVersion, arch: facts.os.arch, os: facts.os.platform };
   const mountTimeoutMs = samplerTimeoutMs(intervalMs) * MOUNT_TIMEOUT_RATIO;
   const textfileDir = options.textfileDir === undefined ? undefined : resolve(options.textfileDir);
-  const samplers = createSamplers(process.platform, { clock, agent, mountTimeoutMs, textfileDir, watch });
+  const samplers = createSamplers(process.platform, {
+    clock,
+    agent,
+    mountTimeoutMs,
+    textfileDir,
+    watch,
+    counters,
+  });
   const chosen = samplers.filter(({ name }) =>
     only === undefined ? disabledSamplers?.includes(name) !== true : name === only,
   );
@@ -151,6 +162,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { excludedSections } = options;
   const watch = createWatch(clock, excludedSections);
   const snapshots = (): readonly DatedSnapshot[] => watch?.snapshots ?? [];
+  const counters = powershell(clock);
   const vitals = new NewestVitals();
   const report = new ProcessReport({
     snapshots,
@@ -166,6 +178,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       slowIntervalMs,
       textfileDir,
       watch,
+      counters,
       disabledSamplers,
     });
     return { ticks: observed(ticks, vitals, report), intervalMs };
@@ -185,8 +198,12 @@ export async function createApp(options: AppOptions): Promise<App> {
       options.setLogLevel(inForce.logLevel);
       if (isSamplingAlike(before, inForce)) return;
       const wanted = inForce;
-      retuned = retuned.then(() => (isStopping ? undefined : scheduler.retune(sampling(wanted))));
-      background(log, 'retune', retuned);
+      // One that fails must not keep later ones, and the stop, from their turn.
+      retuned = retuned
+        .then(() => (isStopping ? undefined : scheduler.retune(sampling(wanted))))
+        .catch((error: unknown) => {
+          log.error('readings do not follow the settings', { error: describeError(error) });
+        });
     },
   });
   let inForce = currentSettings(options.local, remote);
@@ -220,13 +237,15 @@ export async function createApp(options: AppOptions): Promise<App> {
       spool.close();
       await Promise.race([opened.settled(), sleep(clock, SETTLE_MS_MAX)]);
       host.close();
+      counters.close();
       lock.release();
     },
     status: () => ({
       uplink: uplink.stats(),
       spool: spool.stats(),
       processes: snapshots(),
-      settings: inForce.shown,
+      // Not those that were applied last: a trial ends without a change.
+      settings: currentSettings(options.local, remote).shown,
     }),
     hungCalls: () => host.pendingCalls,
   };

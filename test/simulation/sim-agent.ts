@@ -103,7 +103,7 @@ export class SimAgent {
   #hasKeyFailed = false;
   #keyTrouble: StoreTrouble | undefined;
   /** What is on its disk of settings of the collector. */
-  #config: StoredConfig = { current: null, trial: null };
+  #config: StoredConfig = { current: null, trial: null, refused: null };
   #configTrouble: StoreTrouble | undefined;
   #image:
     | {

@@ -1,4 +1,5 @@
 /** `rollcall-agent rotate-key`: asks for a new key before it is due. */
+import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Config } from '../config/load.ts';
 import { readIdentity } from '../enroll/identity-file.ts';
@@ -15,6 +16,6 @@ export function rotateKey(config: Config, terminal: Terminal): void {
   if (readIdentity(dir) === undefined) {
     throw new AppError('BAD_CONFIG', 'this machine is not enrolled, so it has no key to change');
   }
-  askForNewKey(dir);
+  askForNewKey(dir, systemClock.wallMs());
   terminal.print('the agent changes its key when it starts next; if it runs, restart it now\n');
 }

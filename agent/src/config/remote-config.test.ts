@@ -17,6 +17,7 @@ import { configStore } from './remote-file.ts';
 
 const AGENT_ID = Buffer.alloc(16, 1);
 const COLLECTOR = generateIdentity();
+const EMPTY: StoredConfig = { current: null, trial: null, refused: null };
 const SLOW: AgentSettings = { intervalMs: 60_000 };
 const QUICK: AgentSettings = { intervalMs: 1_000, logLevel: 'debug' };
 
@@ -35,8 +36,8 @@ function setUp() {
   const clock = new FakeClock();
   let stoodStillMs = 0;
   const log = fakeLog();
-  let disk: StoredConfig = { current: null, trial: null };
-  let figures: TickFigures = { taken: 0, missed: { overrun: 0, no_storage: 0 } };
+  let disk = EMPTY;
+  let figures: TickFigures = { due: 0, taken: 0, missed: { overrun: 0, no_storage: 0 } };
   let writes = 0;
   let failsAt = -1;
   const answers: ConfigAnswer[] = [];
@@ -71,6 +72,7 @@ function setUp() {
   const tick = (taken: number, overrun = 0, noStorage = 0): void => {
     const { missed } = figures;
     figures = {
+      due: figures.due + Math.max(1, taken + overrun + noStorage),
       taken: figures.taken + taken,
       missed: { overrun: missed.overrun + overrun, no_storage: missed.no_storage + noStorage },
     };
@@ -153,6 +155,44 @@ describe('settings of the collector', () => {
     expect(config.version).toBe(5);
   });
 
+  it('are kept after a minute in which nothing was due, after a standstill too', async () => {
+    const bench = setUp();
+    const config = bench.start();
+    config.offered(signed(5, { intervalMs: 3_600_000 }));
+    await bench.clock.advance(TRIAL_MS);
+    expect(config.version).toBe(5);
+    config.offered(signed(6, { logLevel: 'debug' }));
+    bench.standStill(200_000);
+    await bench.clock.advance(TRIAL_MS);
+    expect(config.trialVersion).toBe(6);
+    await bench.clock.advance(TRIAL_MS);
+    expect(config.version).toBe(6);
+  });
+
+  it('that were refused are refused again without a trial, like all that are older, by a later process too', async () => {
+    const bench = setUp();
+    const first = bench.start();
+    first.offered(signed(5, SLOW));
+    first.offered(signed(6, QUICK));
+    bench.tick(0);
+    await bench.clock.advance(TRIAL_MS);
+    const refusal = bench.answers.at(-1);
+    expect(refusal).toMatchObject({ outcome: 'rejected', version: 6, reason: 'health' });
+    const tried = bench.applied.length;
+    for (const config of [first, bench.start()]) {
+      config.offered(signed(6, QUICK));
+      expect(bench.answers.at(-1)).toEqual(refusal);
+      config.offered(signed(5, SLOW));
+      expect(bench.answers.at(-1)).toMatchObject({ version: 5, reason: 'stale' });
+      expect([config.trialVersion, bench.applied.length]).toEqual([undefined, tried]);
+    }
+    // What comes after it has its chance.
+    const config = bench.start();
+    config.offered(signed(7, SLOW));
+    await goWell(bench);
+    expect([config.version, bench.disk().refused]).toEqual([7, null]);
+  });
+
   it('only go forward', async () => {
     const bench = setUp();
     const config = bench.start();
@@ -219,7 +259,7 @@ describe('settings of the collector', () => {
     const config = bench.start();
     config.offered(body);
     expect(bench.answers).toMatchObject([{ outcome: 'rejected', reason }]);
-    expect([config.version, bench.applied, bench.disk()]).toEqual([0, [], { current: null, trial: null }]);
+    expect([config.version, bench.applied, bench.disk()]).toEqual([0, [], EMPTY]);
   });
 
   it('are neither taken nor used where this machine forbids them', async () => {
@@ -237,7 +277,7 @@ describe('settings of the collector', () => {
 
   it('that somebody wrote into the folder count for nothing', () => {
     const bench = setUp();
-    bench.tamper({ current: signed(5, QUICK, generateIdentity()), trial: null });
+    bench.tamper({ current: signed(5, QUICK, generateIdentity()), trial: null, refused: null });
     const config = bench.start();
     expect([config.version, config.settings]).toEqual([0, {}]);
   });
@@ -288,13 +328,21 @@ describe('remote-config.json', () => {
     using temp = tempDir();
     const dir = PrivateDir.open(temp.path);
     const store = configStore(dir);
-    expect(store.read()).toEqual({ current: null, trial: null });
-    const stored = { current: signed(1, SLOW), trial: { signed: signed(2, QUICK), tries: 2 } };
+    expect(store.read()).toEqual(EMPTY);
+    const refusal = { outcome: 'rejected', version: 1, reason: 'health', text: 'no' } as const;
+    const stored = {
+      current: signed(1, SLOW),
+      trial: { signed: signed(3, QUICK), tries: 2 },
+      refused: { signed: signed(2, QUICK), refusal },
+    };
     store.write(stored);
     expect(configStore(dir).read()).toEqual(stored);
+    // As an older agent left it.
+    dir.write('remote-config.json', '{"format":1,"current":null,"trial":null,"tries":0}');
+    expect(store.read()).toEqual(EMPTY);
     for (const text of ['', '{', '{"format":2}', '{"format":1,"current":7,"trial":null,"tries":0}']) {
       dir.write('remote-config.json', text);
-      expect(store.read()).toEqual({ current: null, trial: null });
+      expect(store.read()).toEqual(EMPTY);
     }
   });
 });

@@ -5,7 +5,7 @@
  *                                                                       └ readings are missed ─► CURRENT(v), rejected
  *
  * A process that ends amid a trial starts with CURRENT(v) and is offered v′ again, TRIES_MAX times in all: settings that kill
- * an agent do so no more often. What is stored is the signed document itself, so a file that somebody changed counts for
+ * an agent do so no more often. What was refused, and what is older than it, is refused again without a trial. What is stored is the signed document itself, so a file that somebody changed counts for
  * nothing. docs/decisions/0087-settings-from-the-collector.md
  */
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
@@ -30,7 +30,11 @@ const TRIES_MAX = 3;
 export interface StoredConfig {
   readonly current: Buffer | null;
   readonly trial: { readonly signed: Buffer; readonly tries: number } | null;
+  /** The newest that was given up: it and older ones are not tried again, whoever keeps sending them. */
+  readonly refused: { readonly signed: Buffer; readonly refusal: Refusal } | null;
 }
+
+export type Refusal = Extract<ConfigAnswer, { outcome: 'rejected' }>;
 
 export interface ConfigStore {
   read(): StoredConfig;
@@ -43,6 +47,7 @@ export interface ConfigStore {
 
 /** Ticks since the start, as the scheduler counts them. */
 export interface TickFigures {
+  readonly due: number;
   readonly taken: number;
   readonly missed: { readonly overrun: number; readonly no_storage: number };
 }
@@ -68,6 +73,10 @@ interface Signed {
   readonly document: ConfigDocument;
 }
 
+interface Refused extends Signed {
+  readonly refusal: Refusal;
+}
+
 interface Trial extends Signed {
   readonly timer: Timer;
   readonly sinceMonoMs: number;
@@ -80,14 +89,17 @@ export class RemoteConfig {
   #trial: Trial | undefined;
   /** Of the document that is or was tried last and is still stored as a trial. */
   #tries: { readonly bytes: Buffer; readonly count: number } | undefined;
+  #refused: Refused | undefined;
   #listener: (answer: ConfigAnswer) => void = () => {};
 
   constructor(options: RemoteConfigOptions) {
     this.#options = options;
     if (!options.isAllowed) return;
-    const { current, trial } = options.store.read();
+    const { current, trial, refused } = options.store.read();
     this.#current = current === null ? undefined : this.#opened(current);
     if (trial !== null) this.#tries = { bytes: trial.signed, count: trial.tries };
+    const opened = refused === null ? undefined : this.#opened(refused.signed);
+    if (refused !== null && opened !== undefined) this.#refused = { ...opened, refusal: refused.refusal };
   }
 
   /** Of the settings that are in force for good, 0 for none; undefined when none are taken. */
@@ -124,6 +136,12 @@ export class RemoteConfig {
     const inForce = current?.document.version ?? 0;
     if (version <= inForce) return this.#refuse(version, 'stale', `version ${inForce} is in force`);
     if (this.#trial?.bytes.equals(body) === true) return;
+    const refused = this.#refused;
+    // Whoever can pass documents on could have them tried for ever.
+    if (refused?.bytes.equals(body) === true) return this.#listener(refused.refusal);
+    const refusedVersion = refused?.document.version ?? 0;
+    if (version <= refusedVersion)
+      return this.#refuse(version, 'stale', `version ${refusedVersion} was refused`);
     this.#try({ bytes: Buffer.from(body), document });
   }
 
@@ -145,14 +163,14 @@ export class RemoteConfig {
     const { version, settings } = signed.document;
     const count = this.#tries?.bytes.equals(signed.bytes) === true ? this.#tries.count : 0;
     if (count >= TRIES_MAX) {
-      this.#refuse(version, 'interrupted', `the agent ended ${count} times while it tried them`);
-      return;
+      const text = `the agent ended ${count} times while it tried them`;
+      this.#giveUp(signed, { outcome: 'rejected', version, reason: 'interrupted', text });
+      return this.#refuse(version, 'interrupted', text);
     }
     this.#trial?.timer.cancel();
     const tries = count + 1;
-    if (!this.#store({ current: this.#current?.bytes ?? null, trial: { signed: signed.bytes, tries } })) {
-      this.#revert(version, 'storage', 'the disk does not take them');
-      return;
+    if (!this.#keep({ trial: { signed: signed.bytes, tries } })) {
+      return this.#revert(signed, 'storage', 'the disk does not take them');
     }
     this.#tries = { bytes: signed.bytes, count: tries };
     log.info('settings of the collector are tried', { version, settings });
@@ -174,32 +192,43 @@ export class RemoteConfig {
     const { version } = document;
     if (clock.monoMs() - sinceMonoMs > TRIAL_MS + STANDSTILL_MS) return this.#look(trial);
     const now = ticks();
+    const due = now.due - before.due;
     const taken = now.taken - before.taken;
     const missed =
       now.missed.overrun - before.missed.overrun + now.missed.no_storage - before.missed.no_storage;
-    if (taken === 0 || missed > taken) {
-      return this.#revert(version, 'health', `${taken} readings were taken with them and ${missed} missed`);
+    // With a long interval nothing may have been due.
+    if ((taken === 0 && due > 0) || missed > taken) {
+      return this.#revert(trial, 'health', `${taken} readings were taken with them and ${missed} missed`);
     }
-    if (!this.#store({ current: bytes, trial: null })) {
-      return this.#revert(version, 'storage', 'the disk does not take them');
+    if (!this.#store({ current: bytes, trial: null, refused: null })) {
+      return this.#revert(trial, 'storage', 'the disk does not take them');
     }
     this.#current = { bytes, document };
     this.#trial = undefined;
     this.#tries = undefined;
+    this.#refused = undefined;
     log.info('settings of the collector are in force', { version });
     this.#tell({ outcome: 'applied', version });
   }
 
   /** Back to what was in force. */
-  #revert(version: number, reason: ConfigRefusal, text: string): void {
+  #revert(signed: Signed, reason: ConfigRefusal, text: string): void {
     const { apply } = this.#options;
+    const { version } = signed.document;
+    const refusal: Refusal = { outcome: 'rejected', version, reason, text };
     this.#trial = undefined;
-    this.#tries = undefined;
-    // When this fails a start finds the trial and does not use it, or finds what is as well signed and newer.
-    this.#store({ current: this.#current?.bytes ?? null, trial: null });
+    this.#giveUp(signed, refusal);
     apply(this.settings);
     this.#options.log.warn('settings of the collector were given up', { version, reason, text });
-    this.#tell({ outcome: 'rejected', version, reason, text });
+    this.#tell(refusal);
+  }
+
+  /** Remembers that the document is not to be tried again. */
+  #giveUp({ bytes, document }: Signed, refusal: Refusal): void {
+    this.#tries = undefined;
+    this.#refused = { bytes, document, refusal };
+    // When this fails a start finds the trial and does not use it, or finds what is as well signed and newer.
+    this.#keep({ trial: null });
   }
 
   /** Nothing has changed. */
@@ -216,6 +245,13 @@ export class RemoteConfig {
       log.warn('cannot note what became of settings', { error: describeError(error) });
     }
     this.#listener(answer);
+  }
+
+  /** Stores this trial beside what is in force and what was refused. */
+  #keep({ trial }: Pick<StoredConfig, 'trial'>): boolean {
+    const refused =
+      this.#refused === undefined ? null : { signed: this.#refused.bytes, refusal: this.#refused.refusal };
+    return this.#store({ current: this.#current?.bytes ?? null, trial, refused });
   }
 
   #store(stored: StoredConfig): boolean {

@@ -16,7 +16,7 @@ import type { Endpoint } from '../link/endpoint.ts';
 import { channelBindingOf, isCertificateError } from '../link/socket.ts';
 import { ringOf } from '../link/key-ring.ts';
 import { writeIdentity, type StoredIdentity } from './identity-file.ts';
-import { readKeyRing, writeKeyRing } from './key-file.ts';
+import { readKeyRing, readRequest, writeKeyRing } from './key-file.ts';
 import type { PrivateDir } from './private-dir.ts';
 
 const REQUEST_MS_MAX = 15_000;
@@ -50,7 +50,7 @@ export async function enroll(options: EnrollOptions): Promise<StoredIdentity> {
   const { dir, endpoint, mustRenewKeys } = options;
   const existing = mustRenewKeys ? undefined : readKeyRing(dir)?.current;
   const keys = existing ?? generateIdentity();
-  if (existing === undefined) writeKeyRing(dir, ringOf(keys));
+  if (existing === undefined) writeKeyRing(dir, ringOf(keys), readRequest(dir));
   let reply = await post(options, { keys, isBound: true });
   // Behind a proxy that ends TLS the collector sees another TLS session than we do, or none.
   if (reply.statusCode === 403 && reply.wasBound) reply = await post(options, { keys, isBound: false });

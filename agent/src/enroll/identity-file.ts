@@ -7,7 +7,7 @@ import { JsonReader, parseJsonObject } from '@rollcall/shared/protocol/json.ts';
 import { AGENT_ID_BYTES, PUBLIC_KEY_BYTES, type Identity } from '@rollcall/shared/protocol/identity.ts';
 import type { IdentityStore, SessionFacts } from '../link/identity.ts';
 import { ringOf, type KeyRing } from '../link/key-ring.ts';
-import { readKeyRing, writeKeyRing } from './key-file.ts';
+import { readKeyRing, readRequest, writeKeyRing } from './key-file.ts';
 import type { PrivateDir } from './private-dir.ts';
 
 const IDENTITY_FILE = 'agent.json';
@@ -35,6 +35,7 @@ export interface StoredIdentity extends IdentityStore {
 export function readIdentity(dir: PrivateDir): StoredIdentity | undefined {
   const text = dir.read(IDENTITY_FILE);
   if (text === undefined) return undefined;
+  const request = readRequest(dir);
   const ring = readKeyRing(dir);
   if (ring === undefined) {
     throw new AppError(
@@ -44,7 +45,7 @@ export function readIdentity(dir: PrivateDir): StoredIdentity | undefined {
   }
   try {
     const { enrolled, facts } = parse(text);
-    return storeOf(dir, { ring, enrolled, facts });
+    return storeOf(dir, { ring, request, enrolled, facts });
   } catch (error) {
     throw new AppError('DATA_DIR_UNUSABLE', `${dir.path}/${IDENTITY_FILE} is damaged; enrol with --force`, {
       cause: error,
@@ -55,16 +56,22 @@ export function readIdentity(dir: PrivateDir): StoredIdentity | undefined {
 /** Stores a fresh identity for the keys that are in the folder. @throws AppError DATA_DIR_UNUSABLE */
 export function writeIdentity(dir: PrivateDir, keys: Identity, enrolled: Enrolled): StoredIdentity {
   const facts: SessionFacts = { generation: 0, storeId: enrolled.storeId, binding: 'none' };
-  const store = storeOf(dir, { ring: ringOf(keys), enrolled, facts });
+  const store = storeOf(dir, { ring: ringOf(keys), request: readRequest(dir), enrolled, facts });
   store.store(facts);
   return store;
 }
 
 function storeOf(
   dir: PrivateDir,
-  content: { readonly ring: KeyRing; readonly enrolled: Enrolled; readonly facts: SessionFacts },
+  content: {
+    readonly ring: KeyRing;
+    /** For a new key, as it was found with the ring. */
+    readonly request: string;
+    readonly enrolled: Enrolled;
+    readonly facts: SessionFacts;
+  },
 ): StoredIdentity {
-  const { enrolled } = content;
+  const { enrolled, request } = content;
   const { agentId, collectorKeys, url } = enrolled;
   let { ring, facts } = content;
   return {
@@ -77,7 +84,7 @@ function storeOf(
     },
     keys: () => ring,
     storeKeys(next) {
-      writeKeyRing(dir, next);
+      writeKeyRing(dir, next, request);
       ring = next;
     },
   };

@@ -10,8 +10,10 @@ import type { KeyRing } from '../link/key-ring.ts';
 import type { PrivateDir } from './private-dir.ts';
 
 const KEY_FILE = 'agent.key';
-/** Stands in the folder when somebody asked for a new key. */
+/** Stands in the folder when somebody asked for a new key; holds when, which tells this request from others. */
 const ASKED_FILE = 'agent.key.asked';
+/** What it holds when the agent itself keeps a request up that it has read as an age of 0, or none was found. */
+const KEPT_REQUEST = '';
 
 const PEM = '(-----BEGIN PRIVATE KEY-----\\n[A-Za-z0-9+/=\\n]+-----END PRIVATE KEY-----\\n)';
 const LAYOUT = new RegExp(`^${PEM}(?:since (\\d{1,15})\\n)?(?:next\\n${PEM})?(?:previous\\n${PEM})?$`);
@@ -39,9 +41,23 @@ export function readKeyRing(dir: PrivateDir): KeyRing | undefined {
   };
 }
 
-/** Replaces all keys in the folder; what was asked for is done then, or stands in them. @throws AppError DATA_DIR_UNUSABLE */
-export function writeKeyRing(dir: PrivateDir, ring: KeyRing): void {
-  const { current, sinceMs, next, previous } = ring;
+/**
+ * What tells the request for a new key in the folder from later ones. Read it before the keys: a request that comes in between is
+ * then done twice rather than never.
+ * @throws AppError DATA_DIR_UNUSABLE
+ */
+export function readRequest(dir: PrivateDir): string {
+  return dir.read(ASKED_FILE) ?? KEPT_REQUEST;
+}
+
+/**
+ * Replaces all keys in the folder; what was asked for is done then, or stands in them.
+ * @param request the one that the keys know of, of `readRequest`; a later one stays
+ * @throws AppError DATA_DIR_UNUSABLE
+ */
+export function writeKeyRing(dir: PrivateDir, ring: KeyRing, request: string): void {
+  const { current, sinceMs, next, previous, isAskedAgain = false } = ring;
+  if (isAskedAgain && dir.read(ASKED_FILE) === undefined) dir.write(ASKED_FILE, request);
   const parts = [
     exportIdentity(current),
     sinceMs === null ? '' : `since ${Math.max(0, Math.round(sinceMs))}\n`,
@@ -49,12 +65,16 @@ export function writeKeyRing(dir: PrivateDir, ring: KeyRing): void {
     section('previous', previous),
   ];
   dir.write(KEY_FILE, parts.join(''));
-  if (ring.isAskedAgain !== true) dir.remove(ASKED_FILE);
+  if (!isAskedAgain && dir.read(ASKED_FILE) === request) dir.remove(ASKED_FILE);
 }
 
-/** Has the agent change its key when it starts next. @throws AppError DATA_DIR_UNUSABLE */
-export function askForNewKey(dir: PrivateDir): void {
-  dir.write(ASKED_FILE, '');
+/**
+ * Has the agent change its key when it starts next.
+ * @param wallMs when somebody asked; tells the request from others
+ * @throws AppError DATA_DIR_UNUSABLE
+ */
+export function askForNewKey(dir: PrivateDir, wallMs: number): void {
+  dir.write(ASKED_FILE, String(wallMs));
 }
 
 function section(name: string, keys: Identity | null): string {

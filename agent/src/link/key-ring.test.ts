@@ -83,6 +83,18 @@ describe('a change of key', () => {
     });
   });
 
+  it.each([
+    ['while the next one waited', { sinceMs: 1, isAskedAgain: true }],
+    ['and the current one is due', { sinceMs: 0 }],
+  ])('that was asked for %s is still due when the collector only knows the one before', (_when, asked) => {
+    let signing = initialSigning({ current: a, next: null, previous: b, ...asked });
+    signing = stepKeys(stepKeys(signing, { kind: 'refused' }), { kind: 'welcome', wallMs: 8 });
+    expect(signing.ring).toMatchObject({ current: b, next: a });
+    signing = stepKeys(signing, { kind: 'stored', fingerprint: fingerprint(a.publicKey) });
+    signing = stepKeys(signing, { kind: 'welcome', wallMs: 9 });
+    expect([signing.ring.current, signing.ring.sinceMs]).toEqual([a, 0]);
+  });
+
   it('tries each key when it is refused, and goes on with that; there is nothing new to try after the first round', () => {
     let signing = initialSigning({ current: a, sinceMs: 1, next: b, previous: c });
     const tried = [];

@@ -117,7 +117,9 @@ function afterWelcome({ ring, signer }: Signing, wallMs: number): KeyRing {
   }
   // The collector is as it was before the change, so the change begins anew.
   if (signer === 'previous' && previous !== null) {
-    return { current: previous, sinceMs: wallMs, next: current, previous: null };
+    const restored = { current: previous, sinceMs: wallMs, next: current, previous: null };
+    // The next one was there already when somebody asked for a new key.
+    return ring.isAskedAgain === true || ring.sinceMs === 0 ? { ...restored, isAskedAgain: true } : restored;
   }
   const { sinceMs } = ring;
   return sinceMs === null || sinceMs > wallMs + CLOCK_ERROR_MS_MAX ? { ...ring, sinceMs: wallMs } : ring;

@@ -48,3 +48,19 @@ it('runs what needs nothing of the system elsewhere', () => {
   }).map(({ name }) => name);
   expect(names).toEqual(['time']);
 });
+
+it('asks the same program of Windows with samplers that are made again', async () => {
+  let questions = 0;
+  const counters = {
+    ask() {
+      questions++;
+      return Promise.resolve('{}');
+    },
+  };
+  using host = new LocalHost(MACHINE_ROOTS);
+  const options = { clock: systemClock, agent: { version: '0', arch: 'x', os: 'win32' }, mountTimeoutMs: 1 };
+  for (const count of [1, 2]) {
+    for (const sampler of createSamplers('win32', { ...options, counters })) await readLines(sampler, host);
+    expect(questions).toBe(count);
+  }
+});

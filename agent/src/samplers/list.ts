@@ -43,7 +43,7 @@ import { udpSampler } from './udp/udp.linux.ts';
 import { unameSampler } from './uname/uname.linux.ts';
 import { plainUnameSampler } from './uname/uname.ts';
 import { vmstatSampler } from './vmstat/vmstat.linux.ts';
-import { windowsSamplers } from './windows/windows.win32.ts';
+import { powershell, windowsSamplers, type Counters } from './windows/windows.win32.ts';
 import { zfsSampler } from './zfs/zfs.linux.ts';
 
 export interface SamplerOptions {
@@ -55,6 +55,8 @@ export interface SamplerOptions {
   readonly textfileDir?: string | undefined;
   /** Is shown every look at the processes, where the system has one. */
   readonly watch?: ProcessWatch | undefined;
+  /** Is asked on Windows; whoever makes samplers again and again hands on the same one. @default a PowerShell that stays with them */
+  readonly counters?: Counters | undefined;
 }
 
 /** The samplers of this operating system; on one that is not supported yet, those that need nothing of it. */
@@ -66,7 +68,8 @@ export function createSamplers(platform: NodeJS.Platform, options: SamplerOption
 function platformSamplers(platform: NodeJS.Platform, options: SamplerOptions): readonly Sampler[] {
   if (platform === 'darwin') return [...macSamplers(options), timeSampler(options.clock)];
   if (platform === 'win32') {
-    return [...windowsSamplers(options.clock), plainUnameSampler, timeSampler(options.clock)];
+    const { clock, counters = powershell(clock) } = options;
+    return [...windowsSamplers(clock, counters), plainUnameSampler, timeSampler(clock)];
   }
   if (platform !== 'linux') return [timeSampler(options.clock)];
   return [...quickSamplers(), ...slowSamplers(options)];

@@ -1,5 +1,6 @@
 import { beforeEach, afterEach, describe, expect, it } from 'vitest';
 import {
+  CONFIG_VERSION_MAX,
   openConfig,
   type AgentSettings,
   type ConfigDocument,
@@ -314,6 +315,97 @@ describe('settings of all hosts', () => {
     apply(idOf(3));
     round();
     expect(wish.fleet().stage).toBe('done');
+  });
+
+  describe('do not wait for ever for a host of the ring', () => {
+    /** Three hosts, of which the first is alone in the ring; `when` comes before the settings or after the ring was filled. */
+    async function rollOut(when: { before?: () => void; after?: () => void }): Promise<void> {
+      enrol(3);
+      when.before?.();
+      wish.wantOfAll(SLOW);
+      round();
+      when.after?.();
+      round();
+      await clock.advance(CONFIG_LIMITS.ringAnswerMs + 1);
+      // Those that can be offered something take it, each time.
+      for (let i = 0; i < 5; i++) for (const id of round()) apply(id);
+    }
+
+    it('that has the highest version in force', async () => {
+      await rollOut({ before: () => void agents.set(idOf(1), CONFIG_VERSION_MAX) });
+      expect(wish.fleet().stage).toBe('done');
+      expect(newest(idOf(1))).toBeUndefined();
+    });
+
+    it('that is deleted', async () => {
+      const remove = (): void => {
+        agents.delete(idOf(1));
+        state.connection.prepare('DELETE FROM hosts WHERE id = ?').run(idOf(1));
+      };
+      await rollOut({ after: remove });
+      expect(wish.fleet()).toMatchObject({ stage: 'done', released: SLOW });
+    });
+
+    it('that is deleted, for which another one steps in at once', () => {
+      enrol(3);
+      wish.wantOfAll(SLOW);
+      expect(round()).toEqual([idOf(1)]);
+      agents.delete(idOf(1));
+      state.connection.prepare('DELETE FROM hosts WHERE id = ?').run(idOf(1));
+      expect(round()).toEqual([idOf(2)]);
+    });
+
+    it('that goes away before its turn, and may come back', async () => {
+      enrol(1_200);
+      for (let i = 60; i <= 1_200; i++) agents.set(idOf(i), undefined);
+      wish.wantOfAll(SLOW);
+      // The ring is larger than a round.
+      const first = round();
+      expect(first).toHaveLength(CONFIG_LIMITS.hostsPerRound);
+      for (const id of first) apply(id);
+      const away = [...agents].flatMap(([id, version]) => (version === 0 ? [id] : []));
+      for (const id of away) agents.delete(id);
+      expect(round()).toEqual([]);
+      const ring = wish.fleet().ring.length;
+      await clock.advance(CONFIG_LIMITS.ringAnswerMs + 1);
+      round();
+      expect(wish.fleet().ring.length).toBeLessThan(ring);
+      for (const id of away) {
+        agents.set(id, 0);
+        configs.joined(id, 0);
+      }
+      for (let i = 0; i < 3; i++) for (const id of round()) apply(id);
+      expect(wish.fleet().stage).toBe('done');
+    });
+
+    it('that is away and of which something else is wanted now', async () => {
+      const change = (): void => {
+        agents.delete(idOf(1));
+        wish.wantOf(idOf(1), LOUD);
+      };
+      await rollOut({ after: change });
+      expect(wish.fleet()).toMatchObject({ stage: 'done', released: SLOW });
+    });
+
+    it('that cannot be told, and does not ask it again before it has logged in anew', async () => {
+      enrol(1);
+      wish.wantOfAll(SLOW);
+      round();
+      agents.set(idOf(1), CONFIG_VERSION_MAX);
+      wish.wantOf(idOf(1), LOUD);
+      round();
+      await clock.advance(CONFIG_LIMITS.ringAnswerMs + 1);
+      round();
+      expect(wish.fleet().ring).toEqual([]);
+      agents.set(idOf(1), 0);
+      round();
+      expect(wish.fleet().ring).toEqual([]);
+      configs.joined(idOf(1), 0);
+      // What it was offered while it tried with the others is taken back first.
+      round();
+      round();
+      expect(wish.fleet().ring).toEqual([idOf(1)]);
+    });
   });
 
   it('go on where they were in a new process', () => {

@@ -54,7 +54,10 @@ export class AgentConfigs {
   readonly #options: AgentConfigsOptions;
   readonly #store: AgentConfigStore;
   #fleet: FleetConfig;
-  #ring: Set<string>;
+  /** Hosts that try first, by when they began to, on the monotonic clock; for all that a process before has left, when this one did. */
+  #ring = new Map<string, number>();
+  /** Left the ring without an offer, and have not logged in since. */
+  readonly #missing = new Set<string>();
   /** Hosts to look at, those first that have waited longest. */
   readonly #due = new Set<string>();
   /** What agents said since the last round, the newest of each. */
@@ -65,11 +68,12 @@ export class AgentConfigs {
     this.#options = options;
     this.#store = new AgentConfigStore(options.database);
     this.#fleet = this.#store.fleet();
-    this.#ring = new Set(this.#fleet.ring);
+    this.#readRing([]);
   }
 
   /** An agent that takes settings has logged in. @param version of those that it has in force, 0 for none */
   joined(hostId: string, version: number): void {
+    this.#missing.delete(hostId);
     // Where nobody ever set anything, logins cost nothing.
     if (version > 0 || this.#fleet.change > 0) this.#due.add(hostId);
   }
@@ -113,13 +117,21 @@ export class AgentConfigs {
   #readChange(peers: ConfigPeers): void {
     const before = this.#fleet;
     this.#fleet = this.#store.fleet();
-    this.#ring = new Set(this.#fleet.ring);
+    const changed = this.#store.hostsChangedAfter(before.change);
+    this.#readRing(changed);
     const waited = [...this.#due];
     this.#due.clear();
-    for (const id of [...this.#store.hostsChangedAfter(before.change), ...before.ring]) this.#due.add(id);
+    for (const id of [...changed, ...before.ring]) this.#due.add(id);
     for (const id of waited) this.#due.add(id);
     if (settingsText(before.released) === settingsText(this.#fleet.released)) return;
     for (const id of peers.ids()) this.#due.add(id);
+  }
+
+  /** @param changed hosts whose time in the ring begins anew */
+  #readRing(changed: readonly string[]): void {
+    const [before, nowMs] = [this.#ring, this.#options.clock.monoMs()];
+    this.#ring = new Map(this.#fleet.ring.map((id) => [id, before.get(id) ?? nowMs]));
+    for (const id of changed) if (this.#ring.has(id)) this.#ring.set(id, nowMs);
   }
 
   #takeAnswers(): void {
@@ -143,16 +155,16 @@ export class AgentConfigs {
 
   /** Fills the ring, and decides when all of it has answered. */
   #advance(peers: ConfigPeers): void {
-    const { hosts, clock, log } = this.#options;
+    const { hosts, log } = this.#options;
     const size = Math.max(1, Math.floor(hosts.count * CONFIG_LIMITS.ringRatio));
     const before = this.#ring.size;
     let [rejected, waiting] = [0, 0];
-    for (const hostId of this.#ring) {
+    for (const [hostId, sinceMs] of this.#ring) {
       const offer = this.#offerInForce(hostId);
       if (offer?.state === 'rejected') rejected++;
       if (offer?.state === 'applied' || offer?.state === 'rejected') continue;
-      const isLate = offer !== undefined && clock.wallMs() - offer.changedMs > CONFIG_LIMITS.ringAnswerMs;
-      if (isLate) this.#leaveRing(hostId);
+      if (this.#isLate(offer, sinceMs)) this.#leaveRing(hostId, offer);
+      else if (offer === undefined && !this.#store.isHost(hostId)) this.#ring.delete(hostId);
       else waiting++;
     }
     if (rejected > size * CONFIG_LIMITS.refusedRatioMax) {
@@ -160,15 +172,24 @@ export class AgentConfigs {
       return this.#settle(peers, 'stopped');
     }
     const joined = this.#fillRing(peers, size);
-    if (joined || this.#ring.size !== before) return this.#save({ ...this.#fleet, ring: [...this.#ring] });
+    if (joined || this.#ring.size !== before)
+      return this.#save({ ...this.#fleet, ring: [...this.#ring.keys()] });
     if (waiting === 0 && this.#ring.size > 0) {
       log.info('settings for all agents are rolled out', { first: this.#ring.size });
       this.#settle(peers, 'done');
     }
   }
 
-  #leaveRing(hostId: string): void {
+  /** Whether a host of the ring has had its time: to answer, or to be there for an offer. */
+  #isLate(offer: Offer | undefined, sinceMs: number): boolean {
+    const { clock } = this.#options;
+    const spentMs = offer === undefined ? clock.monoMs() - sinceMs : clock.wallMs() - offer.changedMs;
+    return spentMs > CONFIG_LIMITS.ringAnswerMs;
+  }
+
+  #leaveRing(hostId: string, offer: Offer | undefined): void {
     this.#ring.delete(hostId);
+    if (offer === undefined) this.#missing.add(hostId);
     this.#due.add(hostId);
   }
 
@@ -177,8 +198,9 @@ export class AgentConfigs {
     for (const hostId of peers.ids()) {
       if (this.#ring.size >= size) break;
       // Whoever was too slow before would be again.
-      if (this.#ring.has(hostId) || this.#isSlow(hostId)) continue;
-      this.#ring.add(hostId);
+      if (this.#ring.has(hostId) || this.#missing.has(hostId) || this.#isSlow(hostId)) continue;
+      if (this.#versionAbove(hostId, peers.versionOf(hostId) ?? 0) === undefined) continue;
+      this.#ring.set(hostId, this.#options.clock.monoMs());
       this.#due.add(hostId);
     }
     return this.#ring.size > before;
@@ -193,7 +215,7 @@ export class AgentConfigs {
 
   #settle(peers: ConfigPeers, stage: 'done' | 'stopped'): void {
     const { wanted, released } = this.#fleet;
-    for (const hostId of stage === 'done' ? peers.ids() : this.#ring) this.#due.add(hostId);
+    for (const hostId of stage === 'done' ? peers.ids() : this.#ring.keys()) this.#due.add(hostId);
     this.#ring.clear();
     this.#save({ ...this.#fleet, stage, released: stage === 'done' ? wanted : released, ring: [] });
   }
@@ -249,11 +271,20 @@ export class AgentConfigs {
       if (before.state === 'applied') this.#store.putOffer(hostId, { ...fresh, version, state: 'offered' });
       return this.#signed(hostId, version, wanted);
     }
-    // An agent may be ahead of a database that was set back, and takes only what is above its own.
-    const version = Math.max(nowMs, (before?.version ?? 0) + 1, agentVersion + 1);
-    if (version > CONFIG_VERSION_MAX) return undefined;
+    const version = this.#versionAbove(hostId, agentVersion);
+    if (version === undefined) return undefined;
     this.#store.putOffer(hostId, { ...fresh, version, state: 'offered' });
     return this.#signed(hostId, version, wanted);
+  }
+
+  /**
+   * The version of a new offer, undefined when there is none left: an agent may say that it has any in force.
+   * It may be ahead of a database that was set back, and takes only what is above its own.
+   */
+  #versionAbove(hostId: string, agentVersion: number): number | undefined {
+    const before = this.#store.offerOf(hostId);
+    const version = Math.max(this.#options.clock.wallMs(), (before?.version ?? 0) + 1, agentVersion + 1);
+    return version > CONFIG_VERSION_MAX ? undefined : version;
   }
 
   #signed(hostId: string, version: number, settings: AgentSettings): Buffer {

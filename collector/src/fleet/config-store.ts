@@ -50,11 +50,13 @@ export class AgentConfigStore {
   readonly #database: Database;
   readonly #offer: StatementSync;
   readonly #change: StatementSync;
+  readonly #isHost: StatementSync;
 
   constructor(database: Database) {
     this.#database = database;
     const { connection } = database;
     this.#offer = connection.prepare('SELECT * FROM agent_config_offers WHERE host_id = ?');
+    this.#isHost = connection.prepare('SELECT 1 FROM hosts WHERE id = ?');
     this.#change = connection.prepare('SELECT change FROM agent_config_fleet');
   }
 
@@ -136,6 +138,10 @@ export class AgentConfigStore {
       )
       .all(change)
       .map((row) => textOf(row, 'host_id'));
+  }
+
+  isHost(hostId: string): boolean {
+    return this.#isHost.get(hostId) !== undefined;
   }
 
   offerOf(hostId: string): Offer | undefined {

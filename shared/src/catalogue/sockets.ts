@@ -137,7 +137,7 @@ export const SOCKET_METRICS = {
     unit: 'count',
     labels: ['state'],
     scale: 0,
-    help: 'TCP sockets by state; bytes in their queues as rx_queued_bytes and tx_queued_bytes.',
+    help: 'TCP sockets by state; bytes in their queues as rx_queued_bytes and tx_queued_bytes; as of at most a minute ago, five where the table is dear to read.',
   }),
   node_udp_queues: gauge({
     unit: 'bytes',

@@ -726,7 +726,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'agent/src/config/remote-config.ts',
-        from: `if (!this.#store({ current: bytes, trial: null })) {`,
+        from: `if (!this.#store({ current: bytes, trial: null, refused: null })) {`,
         to: `if (bytes.length === 0) {`,
       },
     ],
@@ -737,7 +737,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'collector/src/fleet/agent-configs.ts',
-        from: `Math.max(nowMs, (before?.version ?? 0) + 1, agentVersion + 1);`,
+        from: `Math.max(this.#options.clock.wallMs(), (before?.version ?? 0) + 1, agentVersion + 1);`,
         to: `(before?.version ?? 0) + 1;`,
       },
     ],

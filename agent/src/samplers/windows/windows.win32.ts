@@ -42,8 +42,7 @@ export interface Counters {
   ask(signal: AbortSignal): Promise<string>;
 }
 
-/** @param counters what is asked; PowerShell without it */
-export function windowsSamplers(clock: Clock, counters: Counters = powershell(clock)): readonly Sampler[] {
+export function windowsSamplers(clock: Clock, counters: Counters): readonly Sampler[] {
   let shared: { readonly reading: Promise<WindowsReading>; readonly atMs: number } | undefined;
   const read = (signal: AbortSignal): Promise<WindowsReading> => {
     const nowMs = clock.monoMs();
@@ -61,7 +60,8 @@ export function windowsSamplers(clock: Clock, counters: Counters = powershell(cl
   }));
 }
 
-function powershell(clock: Clock): Counters {
+/** PowerShell, which starts with the first question and stays until it is closed: one is enough for a process. */
+export function powershell(clock: Clock): LineProgram {
   const args = ['-NoLogo', '-NoProfile', '-NonInteractive', '-Command', SCRIPT];
   return new LineProgram({ command: { program: POWERSHELL, args }, clock, environment: ENVIRONMENT });
 }
