@@ -225,6 +225,20 @@ describe('answers of an agent', () => {
     expect(counts.get('unasked')).toBe(3);
   });
 
+  it('that puts settings in force which nobody knows any more is heard, and told what is wanted', () => {
+    enrol(1);
+    wish.wantOf(idOf(1), SLOW);
+    round();
+    apply(idOf(1));
+    round();
+    const before = newest(idOf(1))?.version ?? 0;
+    // Tried while the database was set back, so that its login said the version before.
+    agents.set(idOf(1), before + 1_000_000);
+    configs.answered(idOf(1), { outcome: 'applied', version: before + 1_000_000 });
+    expect(round()).toEqual([idOf(1)]);
+    expect(newest(idOf(1))?.version).toBeGreaterThan(before + 1_000_000);
+  });
+
   it('are shown without what could deceive a terminal', () => {
     enrol(1);
     wish.wantOf(idOf(1), SLOW);

@@ -142,6 +142,8 @@ export class AgentConfigs {
       const isOfOffer = answer.version === offer?.version || answer.version === 0;
       if (offer?.state !== 'offered' || !isOfOffer) {
         counted('unasked', '');
+        // It has settings in force that are not known here any more, because the database was set back amid their trial.
+        if (answer.outcome === 'applied') this.#due.add(hostId);
         continue;
       }
       const reason = answer.outcome === 'rejected' ? answer.reason : '';
