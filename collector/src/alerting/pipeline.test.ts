@@ -339,6 +339,27 @@ describe('an expression rule', () => {
     await alerting.stop();
   });
 
+  it('looks again in the next round when a look that is paced by the hold time failed', async () => {
+    const world = new World({ rules: [{ ...DISK_FULL, forMs: 300_000 }] });
+    let looks = 0;
+    let isBroken = true;
+    world.onQuery = () => {
+      looks++;
+      if (isBroken) throw new Error('broken');
+    };
+    const alerting = world.createAlerting();
+    for (const [broken, expected] of [
+      [true, 1],
+      [true, 2],
+      [false, 3],
+      [false, 3],
+    ] as const) {
+      isBroken = broken;
+      await alerting.evaluateOnce();
+      expect(looks).toBe(expected);
+    }
+  });
+
   it('changes nothing when a query fails, and logs that once per change', async () => {
     const world = new World();
     const alerting = await fired(world);

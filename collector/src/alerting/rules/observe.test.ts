@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostState } from '../../api/types.ts';
 import { Labels } from '../../storage/labels.ts';
+import { PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
 import { DISK_FULL } from '../testing/world.ts';
 import type { HostPresence } from '../ports.ts';
 import type { FiringInstance } from './instance.ts';
@@ -72,6 +73,7 @@ describe('observeExpression', () => {
     expect(await queries()).toEqual(['suspects']);
     expect(await queries('a.b', 'a.b', 'c')).toEqual(['suspects', String.raw`raise{instance=~"a\\.b|c"}`]);
     expect(await queries('a.b', 'c', 'd')).toEqual(['suspects', 'raise']);
+    expect(await queries('a'.repeat(PATTERN_LENGTH_MAX), 'c')).toEqual(['suspects', 'raise']);
   });
 
   it('counts label sets that differ only in the metric name or come twice once', async () => {

@@ -144,7 +144,7 @@ export async function observeExpression(rule: ExpressionRule, input: ExpressionI
   return { raised, sights };
 }
 
-/** The result of `raise`; the whole fleet is asked only when too many hosts are under suspicion. */
+/** The result of `raise`; the whole fleet is asked only when hosts under suspicion are too many to be named. */
 async function raisedBy(
   { raise, suspects }: ExpressionRule,
   { query, limits }: ExpressionInput,
@@ -152,7 +152,8 @@ async function raisedBy(
   if (suspects === undefined) return query(raise);
   const names = new Set((await query(suspects)).map(({ labels }) => labels.get('instance')));
   if (names.size === 0) return [];
-  return query(names.size <= limits.suspectHostsMax ? ofHosts(raise, names) : raise);
+  const narrowed = names.size <= limits.suspectHostsMax ? ofHosts(raise, names) : undefined;
+  return query(narrowed ?? raise);
 }
 
 /**

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parseQuery } from '../../query/parse.ts';
+import { parseQuery, QUERY_LENGTH_MAX } from '../../query/parse.ts';
 import { printExpr } from '../../query/print.ts';
-import { mapExpr, withLevels } from './rewrite.ts';
+import { PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
+import { mapExpr, ofHosts, withLevels } from './rewrite.ts';
 
 describe('withLevels', () => {
   const levels = new Map([
@@ -22,6 +23,20 @@ describe('withLevels', () => {
     ['a', 'a'],
   ])('makes of %s', (before, after) => {
     expect(withLevels(before, levels)).toBe(printExpr(parseQuery(after)));
+  });
+});
+
+describe('ofHosts', () => {
+  it('names the hosts in each selector, as long as a query and a pattern may be', () => {
+    expect(ofHosts('rate(a[5m]) + b', ['x.y', 'z'])).toBe(
+      String.raw`rate(a{instance=~"x\\.y|z"}[5m]) + b{instance=~"x\\.y|z"}`,
+    );
+    const long = 'x'.repeat(PATTERN_LENGTH_MAX);
+    expect(ofHosts('a', [long])).toContain(long);
+    expect(ofHosts('a', [`${long}x`])).toBeUndefined();
+    const half = 'x'.repeat(QUERY_LENGTH_MAX / 4);
+    expect(ofHosts('a or b or c', [half])).toContain(half);
+    expect(ofHosts('a or b or c or d', [half])).toBeUndefined();
   });
 });
 

@@ -1,8 +1,8 @@
 /** Changes expressions of rules node by node. */
 import { isComparison, type Expr, type SelectorNode } from '../../query/ast.ts';
-import { parseQuery } from '../../query/parse.ts';
+import { parseQuery, QUERY_LENGTH_MAX } from '../../query/parse.ts';
 import { printExpr } from '../../query/print.ts';
-import { patternOf } from '../../storage/matcher.ts';
+import { PATTERN_LENGTH_MAX, patternOf } from '../../storage/matcher.ts';
 
 /**
  * The same tree with every node replaced by what `change` makes of it, children first.
@@ -57,18 +57,21 @@ export function withLevels(expression: string, levels: ReadonlyMap<number, numbe
  * The expression asked of these hosts alone; for one in which series of different hosts never meet, the same result for
  * them.
  * @param names values of the label `instance`, at least one
+ * @returns undefined when their names make it longer than a query or a pattern may be
  * @throws AppError BAD_QUERY
  */
-export function ofHosts(expression: string, names: Iterable<string>): string {
+export function ofHosts(expression: string, names: Iterable<string>): string | undefined {
   const matcher = { name: 'instance', operator: '=~', value: patternOf([...names]) } as const;
+  if (matcher.value.length > PATTERN_LENGTH_MAX) return undefined;
   const narrowed = (selector: SelectorNode): SelectorNode => ({
     ...selector,
     matchers: [...selector.matchers, matcher],
   });
-  return printExpr(
+  const text = printExpr(
     mapExpr(parseQuery(expression), (expr) => {
       if (expr.kind === 'selector') return narrowed(expr);
       return expr.kind === 'range' ? { ...expr, selector: narrowed(expr.selector) } : expr;
     }),
   );
+  return text.length <= QUERY_LENGTH_MAX ? text : undefined;
 }

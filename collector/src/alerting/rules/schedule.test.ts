@@ -34,6 +34,14 @@ describe('GroupSchedule', () => {
     expect(schedule.isDue(group('a'), 10_000_000)).toBe(false);
   });
 
+  it('gives a group its turn again that came to nothing', () => {
+    const schedule = new GroupSchedule();
+    schedule.isDue(group('a'), 0);
+    expect(schedule.isDue(group('a'), 1)).toBe(false);
+    schedule.retry(group('a'));
+    expect([schedule.isDue(group('a'), 1), schedule.isDue(group('a'), 1)]).toEqual([true, false]);
+  });
+
   it('gives a group that was forgotten its first turn anew', () => {
     const schedule = new GroupSchedule();
     schedule.isDue(group('a'), 0);

@@ -39,6 +39,11 @@ export class GroupSchedule {
     return true;
   }
 
+  /** A turn that came to nothing: the group is due again whenever it is asked for. */
+  retry({ key }: Pick<Paced, 'key'>): void {
+    this.#dueMonoMs.delete(key);
+  }
+
   /** Forgets all groups but these. */
   retain(groups: readonly Paced[]): void {
     const keys = new Set(groups.map(({ key }) => key));

@@ -63,6 +63,8 @@ const SAME = 'on (instance, device, mountpoint)';
 const SIZE = `(node_filesystem_size_bytes{${FILESYSTEMS}} > 0 unless ${SAME} node_filesystem_readonly{job="node"} == 1)`;
 const FREE = 'node_filesystem_free_bytes{job="node"}';
 const AVAILABLE = 'node_filesystem_avail_bytes{job="node"}';
+// Without SAME: operands of USED have all labels in common, too.
+const AVAILABLE_RATIO = `node_filesystem_avail_bytes{${FILESYSTEMS}} / node_filesystem_size_bytes{${FILESYSTEMS}}`;
 // As df computes it: blocks reserved for root are neither used nor available.
 const USED = `((${SIZE} - ${FREE}) / (${SIZE} - ${FREE} + ${AVAILABLE}))`;
 
@@ -71,6 +73,8 @@ function filesystemAlmostFull(settings: StockRuleSettings): ExpressionRule {
   const raiseBytes = settings.filesystemFreeBytesMin;
   const clearRatio = Number((raiseRatio - CLEAR_RATIO_MARGIN).toFixed(6));
   const clearBytes = raiseBytes * CLEAR_FREE_FACTOR;
+  // Above the ratio of use, `avail / size` is below this, whatever is free: `used` is at most the size.
+  const suspectRatio = 1 / raiseRatio - 1;
   // One incident per mount point, also where several devices are mounted on it.
   const perMount = (expression: string): string => `max by (instance, mountpoint) (${expression})`;
   return {
@@ -88,7 +92,7 @@ function filesystemAlmostFull(settings: StockRuleSettings): ExpressionRule {
     threshold: raiseRatio,
     recovery: clearRatio,
     raise: perMount(`${USED} > ${raiseRatio} and ${SAME} ${AVAILABLE} < ${raiseBytes}`),
-    suspects: `${AVAILABLE} < ${raiseBytes}`,
+    suspects: `${AVAILABLE_RATIO} < ${suspectRatio} and ${SAME} ${AVAILABLE} < ${raiseBytes}`,
     clear: perMount(`${USED} and ${SAME} (${USED} < ${clearRatio} or ${SAME} ${AVAILABLE} > ${clearBytes})`),
     // Without the filters: a full file system that turns read-only is not gone.
     exists: perMount('node_filesystem_size_bytes{job="node"}'),

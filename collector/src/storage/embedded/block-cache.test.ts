@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest';
 import { BlockCache } from './block-cache.ts';
+import { gaugeSchema } from '../../journal/testing/lane-writer.ts';
 import type { ColumnValues, Group } from './format/group.ts';
+import { JoinedGroup } from './rollup-run.ts';
+import type { GroupSource } from './stored-groups.ts';
 
 const group = (hostId: string): Group => ({
   hostId,
@@ -142,4 +145,17 @@ it('begins anew with a host that was too much at once', () => {
     expect(file.column(one, { index, stream: 0, wanted: undefined }, column.read)).toEqual(rising());
   expect(cache.bytes).toBeLessThanOrEqual(1_500);
   expect(column.reads()).toBe(4);
+});
+
+it('counts the groups that joined ones are made of', () => {
+  const file: GroupSource = { lastPos: 0, times: () => undefined, column: () => undefined };
+  const one = { file, group: group('a'), schema: gaugeSchema('disk', { free: [] }) };
+  const bytesOf = (all: readonly { readonly joined?: JoinedGroup }[]): number => {
+    const cache = new BlockCache(1e9);
+    const groups = { all: all.map((more) => ({ ...one, ...more })), bySampler: new Map(), schemas: [] };
+    cache.ofFile().groups('a', () => groups);
+    return cache.bytes;
+  };
+  const joined = new JoinedGroup(Array.from({ length: 30 }, () => one));
+  expect(bytesOf([{ joined }])).toBe(31 * bytesOf([{}]));
 });

@@ -102,7 +102,7 @@ export class BlockCache {
         if (entry.groups !== undefined) return entry.groups;
         const groups = read();
         entry.groups = groups;
-        if (groups !== undefined) this.#grow(entry, groups.all.length * OVERHEAD_BYTES);
+        if (groups !== undefined) this.#grow(entry, groupCount(groups) * OVERHEAD_BYTES);
         return groups;
       },
       times: (group, read) => {
@@ -174,6 +174,11 @@ export class BlockCache {
     entry.forget();
     if (this.#newest === entry) this.#newest = undefined;
   }
+}
+
+/** With those that joined ones are made of, which stay in memory with them. */
+function groupCount({ all }: HostGroups): number {
+  return all.reduce((count, { joined }) => count + 1 + (joined?.parts.length ?? 0), 0);
 }
 
 function bytesOf(kept: KeptColumn | typeof ABSENT): number {

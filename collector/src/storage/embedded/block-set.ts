@@ -97,6 +97,7 @@ export class BlockSet {
     for (const [key, run] of this.#runs) if (!run.files.every((file) => inForce.has(file))) this.#forget(key);
     // Schemas that are still in use are asked for again.
     this.#schemas.clear();
+    this.#lists.clear();
     this.#version = snapshot.blocksVersion;
   }
 

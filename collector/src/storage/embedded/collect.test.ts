@@ -166,3 +166,31 @@ test.each([[undefined], [Uint8Array.of(STATE.PRESENT, STATE.PRESENT)]])(
     expect(second?.timestamps).toBe(first?.timestamps);
   },
 );
+
+test('a host does not end what another host of the same name has begun', () => {
+  const collector = new SeriesCollector(100);
+  const metric = (series: readonly (readonly string[])[]) =>
+    createSchema({
+      sampler: 's',
+      intervalMs: 10_000,
+      metrics: [
+        { name: 'm', unit: '', type: 'gauge', encoding: 'float64', scale: 0, labelNames: ['a'], series },
+      ],
+    });
+  const [full, empty] = [metric([['x']]), metric([])];
+  const timeline = () =>
+    new SamplerTimeline({
+      collector,
+      columnsOf: (schema) => (schema === full ? [{ index: 0, series: collector.series(LABELS) }] : []),
+      hasDerivedEnds: true,
+    });
+  const [one, other] = [timeline(), timeline()];
+  const value = { pos: 1, schema: full, values: Float64Array.of(1) };
+  other.add({ ...value, timeMs: 5, states: Uint8Array.of(STATE.PRESENT) });
+  one.add({ ...value, timeMs: 10, states: undefined });
+  other.add({ ...value, timeMs: 15, states: Uint8Array.of(STATE.ABSENT) });
+  other.add({ pos: 2, schema: empty, values: new Float64Array(0), timeMs: 20, states: undefined });
+  expect(collector.series(LABELS).finish(new JoinedTimes()).stale).toBeUndefined();
+  one.add({ ...value, timeMs: 25, states: Uint8Array.of(STATE.ABSENT) });
+  expect(collector.series(LABELS).isLive).toBe(false);
+});

@@ -100,7 +100,7 @@ export class SamplerTimeline {
       const state = states === undefined ? STATE.PRESENT : (states[index] ?? STATE.ABSENT);
       if (state === STATE.PRESENT) this.#push(series, timeMs, values[index] ?? Number.NaN, false);
       else if (state === STATE.STALE) this.#push(series, timeMs, Number.NaN, true);
-      else if (isNext && this.#hasDerivedEnds && series.isLive) this.#push(series, timeMs, Number.NaN, true);
+      else if (isNext && this.#hasDerivedEnds && this.#isLive(series)) this.#push(series, timeMs, Number.NaN, true);
     }
     this.#lastMs = Math.max(this.#lastMs, timeMs);
   }
@@ -146,7 +146,7 @@ export class SamplerTimeline {
         run.copySeries(index, room, to);
         to += run.timesMs.length;
       }
-      series.pushAll(times, room.subarray(from, to));
+      this.#pushAll(series, times, room.subarray(from, to));
       from = to;
     }
   }
@@ -172,7 +172,7 @@ export class SamplerTimeline {
       }
       const found = kept.of(timesMs, values, ofColumn);
       this.#collector.count(found.timesMs.length);
-      series.pushAll(found.timesMs, found.values);
+      this.#pushAll(series, found.timesMs, found.values);
     }
   }
 
@@ -202,14 +202,14 @@ export class SamplerTimeline {
     const timesMs = this.#rowTimes;
     if (states === undefined) {
       this.#collector.count(timesMs.length);
-      series.pushAll(timesMs, values);
+      this.#pushAll(series, timesMs, values);
       return;
     }
     for (let row = 0; row < timesMs.length; row++) {
       const state = states[row];
       const timeMs = timesMs[row] ?? 0;
       if (state === STATE.PRESENT) this.#push(series, timeMs, values[row] ?? Number.NaN, false);
-      else if (state === STATE.STALE || (this.#hasDerivedEnds && series.isLive))
+      else if (state === STATE.STALE || (this.#hasDerivedEnds && this.#isLive(series)))
         this.#push(series, timeMs, Number.NaN, true);
     }
   }
@@ -219,12 +219,23 @@ export class SamplerTimeline {
     if (!this.#hasDerivedEnds || this.#current.length === 0) return;
     const kept = new Set(columns.map(({ series }) => series));
     for (const { series } of this.#current) {
-      if (series.isLive && !kept.has(series)) this.#push(series, timeMs, Number.NaN, true);
+      if (this.#isLive(series) && !kept.has(series)) this.#push(series, timeMs, Number.NaN, true);
     }
+  }
+
+  /** Whether the last sample was a value, and of this timeline. */
+  #isLive(series: GrowingSeries): boolean {
+    return series.isLive && series.source === this;
+  }
+
+  #pushAll(series: GrowingSeries, timesMs: Float64Array, values: Float64Array): void {
+    series.source = this;
+    series.pushAll(timesMs, values);
   }
 
   #push(series: GrowingSeries, timeMs: number, value: number, isStale: boolean): void {
     this.#collector.count();
+    series.source = this;
     series.push(timeMs, value, isStale);
   }
 

@@ -12,7 +12,7 @@ import { SamplerTimeline, SeriesCollector, type Column } from './collect.ts';
 import type { ColumnRun } from './column-run.ts';
 import { isInstant } from './host-reading.ts';
 import { JoinedTimes } from './joined-times.ts';
-import { seriesOf, type FoundHost, type KnownMatch } from './known-matches.ts';
+import { seriesOf, WEIGHT_MAX, type FoundHost, type KnownMatch } from './known-matches.ts';
 import { sortInTurns, type Pace } from './pace.ts';
 import type { HostColumns, RecentColumns } from './recent-columns.ts';
 
@@ -27,17 +27,23 @@ interface PlannedSchema {
 
 interface PlannedSampler {
   readonly name: string;
+  readonly found: FoundHost;
+  /** Those with wanted series that the host used from the time of the plan on. */
   readonly schemas: readonly PlannedSchema[];
 }
 
 interface PlannedHost {
   readonly found: FoundHost;
-  /** Those with wanted series. */
+  /** Those with wanted series, at any time. */
   readonly samplers: readonly PlannedSampler[];
 }
 
-/** Where everything is that a list of matchers finds. Holds no samples, and stays good when columns come and go. */
+/**
+ * Where everything is that a list of matchers finds from some time on. Holds no samples, and stays good when columns come
+ * and go, until a host uses a schema again that it has not used since that time.
+ */
 interface Plan {
+  readonly fromMs: number;
   /** With wanted series at any time. */
   readonly hosts: readonly PlannedHost[];
   /** Without, unless block files have some. */
@@ -73,17 +79,20 @@ export class ColumnReads {
   }
 
   /**
-   * What `Storage.select` answers for hosts that are in memory; undefined when several of them have the same series.
+   * What `Storage.select` answers for hosts that are in memory; undefined when several of them have the same series, or one
+   * has series that were not to be expected.
    * @throws AppError QUERY_LIMIT, QUERY_CANCELED
    */
   async select(read: ColumnRead, pace: Pace): Promise<ColumnAnswer | undefined> {
     const { request, known, hosts, hasFiles } = read;
     let plan = this.#plans.get(known);
-    if (plan === undefined) {
+    if (plan === undefined || plan.fromMs > request.fromMs) {
+      const nothing = { series: [], samples: 0, rest: hosts };
       // Not worked out before it can be of use: this very read brings hosts into memory.
-      if (!hosts.some((found) => this.#columnsFor(found, read) !== undefined))
-        return { series: [], samples: 0, rest: hosts };
-      plan = await makePlan(hosts, this.#recent, pace);
+      if (!hosts.some((found) => this.#columnsFor(found, read) !== undefined)) return nothing;
+      const seriesMax = Math.min(request.samplesMax, PLAN_SERIES_MAX);
+      plan = await makePlan(hosts, { recent: this.#recent, fromMs: request.fromMs, seriesMax }, pace);
+      if (plan === undefined) return nothing;
       this.#plans.set(known, plan);
     }
     const rest: FoundHost[] = [];
@@ -91,8 +100,14 @@ export class ColumnReads {
     for (const { found, samplers } of plan.hosts) {
       if (pace.isDue) await pace.rest();
       const columns = this.#columnsFor(found, read);
-      if (columns === undefined) rest.push(found);
-      else if (!answer.addHost(columns, samplers)) return undefined;
+      if (columns === undefined) {
+        rest.push(found);
+        continue;
+      }
+      const outcome = answer.addHost(columns, samplers);
+      // The next read plans anew.
+      if (outcome === 'unplanned') this.#plans.delete(known);
+      if (outcome !== 'added') return undefined;
     }
     if (hasFiles(request))
       for (const found of plan.others) if (this.#columnsFor(found, read) === undefined) rest.push(found);
@@ -109,33 +124,52 @@ export class ColumnReads {
   }
 }
 
+/** With more series than this a plan would be forgotten as soon as two lists of matchers take turns. */
+const PLAN_SERIES_MAX = WEIGHT_MAX / 2;
 const ALWAYS: TimeRange = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 
+interface Planning {
+  readonly recent: Pick<RecentColumns, 'whole'>;
+  /** First millisecond that is to be read. */
+  readonly fromMs: number;
+  readonly seriesMax: number;
+}
+
+/** Undefined when there are too many series; then no label set was made. */
 async function makePlan(
   all: readonly FoundHost[],
-  recent: Pick<RecentColumns, 'whole'>,
+  { recent, fromMs, seriesMax }: Planning,
   pace: Pace,
-): Promise<Plan> {
-  const hosts: PlannedHost[] = [];
+): Promise<Plan | undefined> {
+  const wanted: { readonly found: FoundHost; readonly bySampler: ReadonlyMap<string, readonly Schema[]> }[] =
+    [];
   const others: FoundHost[] = [];
-  /** Series without their places yet. */
-  const open: { readonly labels: Labels; readonly places: Int32Array; readonly at: number }[] = [];
+  let seriesCount = 0;
   for (const found of all) {
     if (pace.isDue) await pace.rest();
-    const bySampler = new Map<string, PlannedSchema[]>();
-    for (const schema of schemasOf(found, recent)) {
-      const { indices, labels } = seriesOf(schema, found);
-      if (indices.length === 0) continue;
-      const places = new Int32Array(indices.length);
-      const planned = { schema, indices, labels, places };
-      const list = bySampler.get(schema.sampler);
-      if (list === undefined) bySampler.set(schema.sampler, [planned]);
-      else list.push(planned);
-      for (const [at, one] of labels.entries()) open.push({ labels: one, places, at });
-    }
-    const samplers = Array.from(bySampler, ([name, schemas]) => ({ name, schemas }));
-    if (samplers.length > 0) hosts.push({ found, samplers });
+    const { bySampler, count } = wantedSchemas(found, recent, fromMs);
+    seriesCount += count;
+    if (seriesCount > seriesMax) return undefined;
+    if (bySampler.size > 0) wanted.push({ found, bySampler });
     else others.push(found);
+  }
+  const hosts: PlannedHost[] = [];
+  /** Series without their places yet. */
+  const open: { readonly labels: Labels; readonly places: Int32Array; readonly at: number }[] = [];
+  const planned = (schema: Schema, found: FoundHost): PlannedSchema => {
+    const { indices, labels } = seriesOf(schema, found);
+    const places = new Int32Array(indices.length);
+    for (const [at, one] of labels.entries()) open.push({ labels: one, places, at });
+    return { schema, indices, labels, places };
+  };
+  for (const { found, bySampler } of wanted) {
+    if (pace.isDue) await pace.rest();
+    const samplers = Array.from(bySampler, ([name, schemas]) => ({
+      name,
+      found,
+      schemas: schemas.map((schema) => planned(schema, found)),
+    }));
+    hosts.push({ found, samplers });
   }
   let placeCount = 0;
   let before: Labels | undefined;
@@ -144,20 +178,50 @@ async function makePlan(
     before = labels;
     places[at] = placeCount - 1;
   }
-  return { hosts, others, placeCount };
+  return { fromMs, hosts, others, placeCount };
 }
 
 function compareOpen(left: { readonly labels: Labels }, right: { readonly labels: Labels }): number {
   return Labels.compare(left.labels, right.labels);
 }
 
-/** All schemas that the host uses, or of which columns still have readings. */
-function schemasOf({ host }: FoundHost, recent: Pick<RecentColumns, 'whole'>): ReadonlySet<Schema> {
-  const schemas = new Set<Schema>();
-  eachSchemaIn(host, ALWAYS, (schema) => schemas.add(schema));
-  for (const run of recent.whole(host.agentId)?.runs() ?? []) schemas.add(run.schema);
-  return schemas;
+/**
+ * The samplers that have wanted series at any time, since a host may use a schema again; each with those of its schemas
+ * that have some and that were in use from a time on, or of which columns have readings since. And how many series those have.
+ */
+function wantedSchemas(
+  found: FoundHost,
+  recent: Pick<RecentColumns, 'whole'>,
+  fromMs: number,
+): { readonly bySampler: ReadonlyMap<string, readonly Schema[]>; readonly count: number } {
+  const { host } = found;
+  const inUse = new Set<Schema>();
+  eachSchemaIn(host, { ...ALWAYS, fromMs }, (schema) => inUse.add(schema));
+  for (const run of recent.whole(host.agentId)?.runs() ?? []) if (run.lastMs >= fromMs) inUse.add(run.schema);
+  const bySampler = new Map<string, Schema[]>();
+  let count = 0;
+  for (const schema of inUse) {
+    const { length } = found.by.matching.series(schema, found.match);
+    if (length === 0) continue;
+    count += length;
+    const list = bySampler.get(schema.sampler);
+    if (list === undefined) bySampler.set(schema.sampler, [schema]);
+    else list.push(schema);
+  }
+  eachSchemaIn(host, ALWAYS, (schema) => {
+    if (!bySampler.has(schema.sampler) && isWanted(schema, found)) bySampler.set(schema.sampler, []);
+  });
+  return { bySampler, count };
 }
+
+function isWanted(schema: Schema, { by, match }: FoundHost): boolean {
+  return by.matching.series(schema, match).length > 0;
+}
+
+const NOTHING_PLANNED = { indices: [], labels: [], places: new Int32Array(0) };
+
+/** `shared`: several hosts or samplers have the same series. `unplanned`: a schema is in use again. */
+type Outcome = 'added' | 'shared' | 'unplanned';
 
 /** Series on their way into an answer, each in its place. */
 class Answer {
@@ -177,16 +241,17 @@ class Answer {
   }
 
   /**
-   * False when columns do not tell alone what the series are.
+   * After anything but `added` the answer is not to be used.
    * @throws AppError QUERY_LIMIT
    */
-  addHost(columns: HostColumns, samplers: readonly PlannedSampler[]): boolean {
+  addHost(columns: HostColumns, samplers: readonly PlannedSampler[]): Outcome {
     for (const sampler of samplers) {
       const runs = columns.runsOf(sampler.name);
-      if (!(this.#isInstant ? this.#addNewest(runs, sampler) : this.#addAll(runs, sampler))) return false;
+      const outcome = this.#isInstant ? this.#addNewest(runs, sampler) : this.#addAll(runs, sampler);
+      if (outcome !== 'added') return outcome;
     }
     if (this.#samples > this.#request.samplesMax) throw tooManySamples(this.#request.samplesMax);
-    return true;
+    return 'added';
   }
 
   finish(): Omit<ColumnAnswer, 'rest'> {
@@ -196,13 +261,13 @@ class Answer {
   }
 
   /** What the newest reading in the range has. */
-  #addNewest(runs: readonly ColumnRun[], sampler: PlannedSampler): boolean {
+  #addNewest(runs: readonly ColumnRun[], sampler: PlannedSampler): Outcome {
     for (let at = runs.length - 1; at >= 0; at--) {
       const run = runs[at];
       const row = run?.lastRow(this.#request) ?? -1;
       if (run === undefined || row < 0) continue;
       const planned = plannedOf(sampler, run.schema);
-      if (planned === undefined) return false;
+      if (planned === undefined) return 'unplanned';
       const { indices, labels, places } = planned;
       const timestamps = run.timeOf(row);
       for (let i = 0; i < indices.length; i++) {
@@ -212,24 +277,25 @@ class Answer {
         this.#newest[place] = value;
         const values = this.#newest.subarray(place, place + 1);
         if (!this.#put(place, { labels: labels[i] ?? Labels.empty, timestamps, values, stale: undefined }))
-          return false;
+          return 'shared';
       }
-      return true;
+      return 'added';
     }
-    return true;
+    return 'added';
   }
 
-  #addAll(runs: readonly ColumnRun[], sampler: PlannedSampler): boolean {
+  #addAll(runs: readonly ColumnRun[], sampler: PlannedSampler): Outcome {
     let last: ColumnRun | undefined;
     for (const run of runs) {
       if (run.lastRow(this.#request) < 0) continue;
       if (last !== undefined) return this.#addInOrder(runs, sampler);
       last = run;
     }
-    if (last === undefined) return true;
-    const part = last.part(this.#request);
+    if (last === undefined) return 'added';
     const planned = plannedOf(sampler, last.schema);
-    if (part === undefined || planned === undefined) return false;
+    if (planned === undefined) return 'unplanned';
+    const part = last.part(this.#request);
+    if (part === undefined) return 'added';
     const { indices, labels, places } = planned;
     for (const index of indices) if (last.hasGaps(index)) return this.#addInOrder(runs, sampler);
     for (let i = 0; i < indices.length; i++) {
@@ -240,13 +306,13 @@ class Answer {
         values,
         stale: undefined,
       };
-      if (!this.#put(places[i] ?? 0, series)) return false;
+      if (!this.#put(places[i] ?? 0, series)) return 'shared';
     }
-    return true;
+    return 'added';
   }
 
   /** As `#addAll`, where series begin and end within the range. */
-  #addInOrder(runs: readonly ColumnRun[], sampler: PlannedSampler): boolean {
+  #addInOrder(runs: readonly ColumnRun[], sampler: PlannedSampler): Outcome {
     const collector = new SeriesCollector(this.#request.samplesMax - this.#samples);
     const places = new Map<Labels, number>();
     let isPlanned = true;
@@ -266,11 +332,12 @@ class Answer {
       for (const { index, series } of timeline.startRows(run.schema, part.timesMs))
         timeline.addColumn(series, run.rows(index, part.low, part.high));
     }
+    if (!isPlanned) return 'unplanned';
     for (const grown of collector.grown()) {
       const place = places.get(grown.labels);
-      if (place === undefined || !this.#put(place, grown.finish(this.#times))) return false;
+      if (place === undefined || !this.#put(place, grown.finish(this.#times))) return 'shared';
     }
-    return isPlanned;
+    return 'added';
   }
 
   /** False when another host or sampler has the same series: they would have to be put together. */
@@ -282,7 +349,11 @@ class Answer {
   }
 }
 
-function plannedOf({ schemas }: PlannedSampler, schema: Schema): PlannedSchema | undefined {
+/** Undefined when the schema has wanted series that were not planned. */
+function plannedOf(
+  { found, schemas }: PlannedSampler,
+  schema: Schema,
+): Omit<PlannedSchema, 'schema'> | undefined {
   for (const planned of schemas) if (planned.schema === schema) return planned;
-  return undefined;
+  return isWanted(schema, found) ? undefined : NOTHING_PLANNED;
 }

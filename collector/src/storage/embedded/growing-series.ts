@@ -17,8 +17,10 @@ const GROWN_LENGTH_MIN = 32;
 
 export class GrowingSeries {
   readonly labels: Labels;
-  /** The last sample of the source that adds at the moment was a value. */
+  /** The last sample was a value. */
   isLive = false;
+  /** Where the last sample came from: hosts of one name share their series, and none ends what is another's. */
+  source: object | undefined;
   #parts: Part[] = [];
   /** Samples in all parts. */
   #partsLength = 0;

@@ -31,7 +31,7 @@ export interface KnownMatch {
 
 const MATCHES_MAX = 500;
 /** Hosts and label sets in all of them, 300 to 400 bytes each. */
-const WEIGHT_MAX = 100_000;
+export const WEIGHT_MAX = 100_000;
 
 export class KnownMatches {
   /** In the order of their last use, oldest first. */

@@ -56,6 +56,11 @@ export class SchemaLists {
     this.#known.set(key, schemas);
     return schemas;
   }
+
+  /** Lets go of schemas that may be in use no more. */
+  clear(): void {
+    this.#known.clear();
+  }
 }
 
 export function hostGroupsOf(all: readonly HostGroup[], { lists }: Pick<SchemaSource, 'lists'>): HostGroups {
