@@ -224,8 +224,8 @@ export class RuleEvaluator {
       if (rule.source !== 'expression') continue;
       const paced = pacedByHold(rule, this.#options.limits);
       if (paced !== undefined && !this.#schedule.isDue(paced, this.#options.clock.monoMs())) continue;
-      const isDone = await this.#run(rule.id, async () => this.#settle(loaded, await this.#observe(rule)));
-      if (paced !== undefined && !isDone) this.#schedule.retry(paced);
+      await this.#run(rule.id, async () => this.#settle(loaded, await this.#observe(rule)));
+      if (paced !== undefined && this.#health.get(rule.id)?.error !== null) this.#schedule.retry(paced);
       if (this.#abort.signal.aborted) return;
     }
     for (const group of this.#book.groups) {
@@ -240,16 +240,14 @@ export class RuleEvaluator {
     this.#evaluatedMs = this.#options.clock.wallMs();
   }
 
-  /** Evaluates one rule; a failure leaves its alerts as they are. @returns whether it went well */
-  async #run(id: string, evaluate: () => Promise<void>): Promise<boolean> {
+  /** Evaluates one rule; a failure leaves its alerts as they are. */
+  async #run(id: string, evaluate: () => Promise<void>): Promise<void> {
     const startedMs = this.#options.clock.monoMs();
     try {
       await evaluate();
       if (!this.#abort.signal.aborted) this.#onEvaluated(id, null, startedMs);
-      return true;
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#onEvaluated(id, describeError(error), startedMs);
-      return false;
     }
   }
 

@@ -100,7 +100,8 @@ export class SamplerTimeline {
       const state = states === undefined ? STATE.PRESENT : (states[index] ?? STATE.ABSENT);
       if (state === STATE.PRESENT) this.#push(series, timeMs, values[index] ?? Number.NaN, false);
       else if (state === STATE.STALE) this.#push(series, timeMs, Number.NaN, true);
-      else if (isNext && this.#hasDerivedEnds && this.#isLive(series)) this.#push(series, timeMs, Number.NaN, true);
+      else if (isNext && this.#hasDerivedEnds && this.#isLive(series))
+        this.#push(series, timeMs, Number.NaN, true);
     }
     this.#lastMs = Math.max(this.#lastMs, timeMs);
   }
