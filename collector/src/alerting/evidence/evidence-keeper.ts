@@ -171,10 +171,10 @@ export class EvidenceKeeper {
       new AppError('QUERY_TIMEOUT', `evidence: no result within ${timeoutMs} ms`);
     try {
       const expression = historyQuery(expressionOf(rule), labels['instance'] ?? '');
-      const series = await withDeadline(clock, { timeoutMs, onTimeout }, (deadline) => {
-        const stop = AbortSignal.any([deadline, this.#abort.signal]);
-        return evaluateRange(expression, { startMs, endMs: openedMs, stepMs }, stop);
-      });
+      const { signal } = this.#abort;
+      const series = await withDeadline(clock, { timeoutMs, onTimeout, signal }, (stop) =>
+        evaluateRange(expression, { startMs, endMs: openedMs, stepMs }, stop),
+      );
       const own = series.find((one) => isOf(one.labels, labels));
       if (own === undefined) return { problem: 'there is no sample in the hour before' };
       const values: IncidentHistory['values'][number][] = Array.from(

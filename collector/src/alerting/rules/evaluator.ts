@@ -302,8 +302,8 @@ export class RuleEvaluator {
     const onTimeout = (): Error =>
       new AppError('QUERY_TIMEOUT', `evaluate rule ${id}: no result within ${timeoutMs} ms`);
     return (expression: string) =>
-      withDeadline(clock, { timeoutMs, onTimeout }, (deadline) =>
-        evaluate(expression, timeMs, AbortSignal.any([deadline, this.#abort.signal])),
+      withDeadline(clock, { timeoutMs, onTimeout, signal: this.#abort.signal }, (stop) =>
+        evaluate(expression, timeMs, stop),
       );
   }
 
