@@ -311,7 +311,8 @@ function formOf(query: Query, size: Size & { readonly endMs: number }): string {
 interface Asked {
   readonly query: Query;
   readonly body: string;
-  readonly answers: readonly QueryAnswer[];
+  readonly series: readonly number[];
+  readonly difference: AnswerDifference | undefined;
   readonly elapsedMs: readonly number[][];
   readonly cpuMs: number[];
   loopCpuMs: number;
@@ -326,10 +327,13 @@ async function compareAnswers(
   const answers: QueryAnswer[] = [];
   for (const { url } of backends)
     answers.push(await ask(url, route, { query: query.text, ...timesOf(query, size) }));
+  const [ours, theirs] = answers;
   return {
     query,
     body: formOf(query, size),
-    answers,
+    // Not the answers themselves: those about a fleet are megabytes.
+    series: answers.map(seriesCount),
+    difference: ours === undefined || theirs === undefined ? undefined : differenceOf(ours, theirs),
     elapsedMs: backends.map(() => []),
     cpuMs: backends.map(() => 0),
     loopCpuMs: 0,
@@ -363,16 +367,15 @@ async function askInARow(
   }
 }
 
-function resultOf({ query, answers, elapsedMs, cpuMs, loopCpuMs }: Asked): Result {
-  const [ours, theirs] = answers;
+function resultOf({ query, series, difference, elapsedMs, cpuMs, loopCpuMs }: Asked): Result {
   return {
     kind: query.kind,
     text: query.text,
     ms: elapsedMs.map(median),
     cpuMs,
     loopCpuMs,
-    series: answers.map(seriesCount),
-    difference: ours === undefined || theirs === undefined ? undefined : differenceOf(ours, theirs),
+    series,
+    difference,
   };
 }
 
