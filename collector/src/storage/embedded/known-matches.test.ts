@@ -19,15 +19,34 @@ it('forgets what was not asked for longest when there are too many, or they hold
   const matches = new KnownMatches();
   const first = matches.of(named('m0'), '1');
   const second = matches.of(named('m1'), '1');
-  for (let i = 2; i < 500; i++) matches.of(named(`m${i}`), '1');
+  for (let i = 2; i < 3_000; i++) matches.of(named(`m${i}`), '1');
   expect(matches.of(named('m0'), '1')).toBe(first);
   matches.of(named('one more'), '1');
-  expect(matches.size).toBe(500);
+  expect(matches.size).toBe(3_000);
   expect(matches.of(named('m0'), '1')).toBe(first);
   expect(matches.of(named('m1'), '1')).not.toBe(second);
   matches.of(named('m400'), '1').weight = 1_000_000;
   matches.of(named('another'), '1');
   expect(matches.size).toBe(1);
+});
+
+it('shares label sets between matches, until a host may have another name', () => {
+  const schema = gaugeSchema('disk', { free: ['a', 'b'], used: ['a', 'b'] });
+  const matches = new KnownMatches();
+  const host = { agentId: 'x', lanes: new Map() };
+  const found = (name: string, version: string, instance = 'h') => {
+    const by = matches.of(named(name), version);
+    const identity = [['instance', instance]] as const;
+    const match = by.matching.host(identity);
+    if (match === undefined) throw new Error('a host must fit');
+    return seriesOf(schema, { by, host, identity, match, labels: new Map() }).labels;
+  };
+  const all = found('free', '1');
+  const again = found('free', '1');
+  expect(again[0]).toBe(all[0]);
+  expect(matches.of(named('free'), '1').weight).toBe(4 / 16);
+  expect(found('used', '1')[0]).not.toBe(all[0]);
+  expect(found('free', '2', 'renamed')[0]?.get('instance')).toBe('renamed');
 });
 
 it('makes the labels of a host and schema once, and counts them', () => {

@@ -25,17 +25,45 @@ export interface KnownMatch {
   readonly matching: SchemaMatching;
   /** Of the catalogue; undefined until somebody has looked for them. */
   hosts: readonly FoundHost[] | undefined;
-  /** Hosts and label sets that it holds. */
+  /** Hosts and label sets that it holds, those that it shares counted less. */
   weight: number;
+  /** Label sets that all matches have in common; undefined for a match that nobody remembers. */
+  readonly shared: SharedLabels | undefined;
 }
 
-const MATCHES_MAX = 500;
+const MATCHES_MAX = 3_000;
 /** Hosts and label sets in all of them, 300 to 400 bytes each. */
 export const WEIGHT_MAX = 100_000;
+/** Label sets that matches share, of the same size. */
+const SHARED_MAX = 100_000;
+/** What a match holds of a label set that it shares. */
+const SHARED_WEIGHT = 1 / 16;
+
+/**
+ * Label sets of series, each made once however many matches hold it: a board about a fleet names each series in several
+ * queries. When there is no more room, matches make their own.
+ */
+export class SharedLabels {
+  readonly #byHost = new Map<CatalogueHost, Map<Schema, (Labels | undefined)[]>>();
+  #count = 0;
+
+  /** Undefined when it is not known and there is no room. */
+  of({ host, identity }: FoundHost, schema: Schema, index: number): Labels | undefined {
+    let bySchema = this.#byHost.get(host);
+    if (bySchema === undefined) this.#byHost.set(host, (bySchema = new Map()));
+    let list = bySchema.get(schema);
+    if (list === undefined) bySchema.set(schema, (list = []));
+    const known = list[index];
+    if (known !== undefined || this.#count >= SHARED_MAX) return known;
+    this.#count++;
+    return (list[index] = labelsOf(schema, index, identity));
+  }
+}
 
 export class KnownMatches {
   /** In the order of their last use, oldest first. */
   readonly #kept = new Map<string, KnownMatch>();
+  #shared = new SharedLabels();
   #version = '';
 
   get size(): number {
@@ -47,13 +75,16 @@ export class KnownMatches {
    * @param version of the hosts, their names and their schemas; with another one everything is forgotten
    */
   of(matchers: readonly Matcher[], version: string): KnownMatch {
-    if (version !== this.#version) this.#kept.clear();
+    if (version !== this.#version) {
+      this.#kept.clear();
+      this.#shared = new SharedLabels();
+    }
     this.#version = version;
     // Functions do not get into the text: name, operator and value say everything.
     const key = JSON.stringify(matchers);
     let known = this.#kept.get(key);
     if (known === undefined) {
-      known = newMatch(matchers);
+      known = newMatch(matchers, this.#shared);
       this.#fit();
     }
     this.#kept.delete(key);
@@ -74,21 +105,25 @@ export class KnownMatches {
 }
 
 /** A match of which nothing is known yet. */
-export function newMatch(matchers: readonly Matcher[]): KnownMatch {
-  return { matching: new SchemaMatching(matchers), hosts: undefined, weight: 0 };
+export function newMatch(matchers: readonly Matcher[], shared?: SharedLabels): KnownMatch {
+  return { matching: new SchemaMatching(matchers), hosts: undefined, weight: 0, shared };
 }
 
 /** The series of a schema that fit on a host: their places in the schema, and their labels. */
 export function seriesOf(
   schema: Schema,
-  { by, identity, match, labels }: FoundHost,
+  host: FoundHost,
 ): { readonly indices: readonly number[]; readonly labels: readonly Labels[] } {
+  const { by, identity, match, labels } = host;
   const indices = by.matching.series(schema, match);
   let found = labels.get(schema);
   if (found === undefined) {
-    found = indices.map((index) => labelsOf(schema, index, identity));
+    found = indices.map((index) => {
+      const shared = by.shared?.of(host, schema, index);
+      by.weight += shared === undefined ? 1 : SHARED_WEIGHT;
+      return shared ?? labelsOf(schema, index, identity);
+    });
     labels.set(schema, found);
-    by.weight += found.length;
   }
   return { indices, labels: found };
 }
