@@ -43,7 +43,7 @@ const SHARED_WEIGHT = 1 / 16;
  * Label sets of series, each made once however many matches hold it: a board about a fleet names each series in several
  * queries. When there is no more room, matches make their own.
  */
-export class SharedLabels {
+class SharedLabels {
   readonly #byHost = new Map<CatalogueHost, Map<Schema, (Labels | undefined)[]>>();
   #count = 0;
 
