@@ -143,7 +143,8 @@ export async function askAll(comparison: Comparison): Promise<Report> {
       asked.push(await compareAnswers(query, backends, loaded));
     }
     // Compilers and caches of all of them are warm before anything is measured.
-    for (const [kind, row] of Map.groupBy(asked, ({ query }) => query.kind)) {
+    const classes = Map.groupBy(asked, ({ query }) => query.kind);
+    for (const [kind, row] of classes) {
       progress(`warming up: ${kind}`);
       const endsMs = performance.now() + (size.warmUpS ?? 0) * 1000;
       while (performance.now() < endsMs)
@@ -154,8 +155,7 @@ export async function askAll(comparison: Comparison): Promise<Report> {
       const order = [...backends.entries()];
       // Nobody always comes after the one that used the processor's caches most.
       for (const [i, { pid }] of round % 2 === 0 ? order : order.toReversed())
-        for (const row of Map.groupBy(asked, ({ query }) => query.kind).values())
-          await askInARow(row, { client: clients[i], pid, place: i });
+        for (const row of classes.values()) await askInARow(row, { client: clients[i], pid, place: i });
     }
     for (const client of clients) client.close();
     return {

@@ -12,23 +12,14 @@ import type { SealableJournal } from './journal.ts';
 import { openJournal } from './open-journal.ts';
 import { openJournalReader } from './reader.ts';
 import { SchemaCache } from './schema-cache.ts';
-import type { CommitBatch, JournalStore } from './store.ts';
+import type { JournalStore } from './store.ts';
 import { gaugeSchema, LaneWriter, valuesBlock } from './testing/lane-writer.ts';
-import { openHeardSession } from './testing/test-journal.ts';
+import { NOTHING, openHeardSession } from './testing/test-journal.ts';
 import { threadedStore } from './threaded-store.ts';
 
 const AGENT = 'a'.repeat(32);
 const EPOCH = 'e'.repeat(16);
 const SCHEMA = gaugeSchema('cpu', { node_load1: [] });
-const NOTHING: CommitBatch = {
-  marks: [],
-  closedLanes: [],
-  measuredLanes: [],
-  records: [],
-  gaps: [],
-  rejects: [],
-  schemas: [],
-};
 
 function open(
   path: string,

@@ -12,19 +12,10 @@ import { openJournal } from './open-journal.ts';
 import { SchemaCache } from './schema-cache.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import type { FromStore, ToStore } from './store-messages.ts';
-import type { CommitBatch } from './store.ts';
+import { NOTHING } from './testing/test-journal.ts';
 import { threadedStore } from './threaded-store.ts';
 import type { WritingThreadEvents, WritingThreadPort } from './writing-thread.ts';
 
-const NOTHING: CommitBatch = {
-  marks: [],
-  closedLanes: [],
-  measuredLanes: [],
-  records: [],
-  gaps: [],
-  rejects: [],
-  schemas: [],
-};
 const DONE: FromStore = { kind: 'done', step: undefined };
 
 /** Stands for a thread; it ends when it is asked to, and does nothing else by itself. */

@@ -7,7 +7,19 @@ import { JournalChanges } from '../changes.ts';
 import type { Journal, JournalSession, SealableJournal } from '../journal.ts';
 import { openJournal } from '../open-journal.ts';
 import { SchemaCache } from '../schema-cache.ts';
+import type { CommitBatch } from '../store.ts';
 import { FaultyStore } from './faulty-store.ts';
+
+/** A commit that writes nothing. */
+export const NOTHING: CommitBatch = {
+  marks: [],
+  closedLanes: [],
+  measuredLanes: [],
+  records: [],
+  gaps: [],
+  rejects: [],
+  schemas: [],
+};
 
 export interface TestJournal {
   readonly journal: SealableJournal;
