@@ -12,7 +12,7 @@ import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
 import { MemorySpool } from '../spool/memory.ts';
 import { memoryIdentityStore } from './identity.ts';
-import { FakeCollector } from './testing/fake-collector.ts';
+import { FakeCollector, FACTS } from './testing/fake-collector.ts';
 import { FakeNetwork } from './testing/fake-socket.ts';
 import { Uplink, type SettingsDesk } from './uplink.ts';
 
@@ -43,12 +43,7 @@ function setUp(version: number | undefined) {
     spool: new MemorySpool({ clock, bootId: 'boot', randomBytes: (count) => Buffer.alloc(count, 1) }),
     identity: memoryIdentityStore({ agentId: AGENT_ID, keys: KEYS, collectorKeys }),
     dial: network.dial,
-    facts: {
-      hostName: 'web-1',
-      bootId: 'boot',
-      agentVersion: '0.1.0',
-      os: { platform: 'linux', name: 'Linux', kernel: '6', arch: 'x64' },
-    },
+    facts: FACTS,
     inventory: { sections: () => [], onChange: () => {} },
     settings,
   });

@@ -15,7 +15,7 @@ import { MemorySpool } from '../spool/memory.ts';
 import { appendTick, testSchema } from '../spool/conformance.ts';
 import { memoryIdentityStore } from './identity.ts';
 import { ageMsMaxOf, KEY_AGE_MS_MAX, ringOf } from './key-ring.ts';
-import { FakeCollector } from './testing/fake-collector.ts';
+import { FakeCollector, FACTS } from './testing/fake-collector.ts';
 import { FakeNetwork } from './testing/fake-socket.ts';
 import { Uplink } from './uplink.ts';
 
@@ -43,12 +43,7 @@ async function setUp(ageMs: number, features: readonly string[] = [ROTATE_FEATUR
     spool,
     identity,
     dial: network.dial,
-    facts: {
-      hostName: 'web-1',
-      bootId: 'boot',
-      agentVersion: '0.1.0',
-      os: { platform: 'linux', name: 'Linux', kernel: '6', arch: 'x64' },
-    },
+    facts: FACTS,
     inventory: { sections: () => [], onChange: () => {} },
   });
   uplink.start();

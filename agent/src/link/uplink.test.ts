@@ -27,7 +27,7 @@ import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { appendTick, currentEpoch, testSchema } from '../spool/conformance.ts';
 import { MemorySpool } from '../spool/memory.ts';
 import { memoryIdentityStore } from './identity.ts';
-import { FakeCollector } from './testing/fake-collector.ts';
+import { FakeCollector, FACTS } from './testing/fake-collector.ts';
 import { FakeNetwork } from './testing/fake-socket.ts';
 import { Uplink } from './uplink.ts';
 
@@ -56,12 +56,7 @@ function setUp(
     spool,
     identity,
     dial: network.dial,
-    facts: {
-      hostName: 'web-1',
-      bootId: 'boot',
-      agentVersion: '0.1.0',
-      os: { platform: 'linux', name: 'Linux', kernel: '6', arch: 'x64' },
-    },
+    facts: FACTS,
     inventory: { sections: () => sections, onChange: (listener) => void (onChange = listener) },
     vitals: () => ({ load1: 7 }),
     ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),

@@ -25,6 +25,15 @@ import { generateIdentity, helloMessage, verifyBytes } from '@rollcall/shared/pr
 import { CLOSE_CODE, decodeBatch, encodeAck } from '@rollcall/shared/protocol/messages.ts';
 import { RECORD_KIND, recordBody, type WireRecord } from '@rollcall/shared/protocol/record.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
+import type { AgentFacts } from '../handshake.ts';
+
+/** Of a machine on which an agent of a test runs. */
+export const FACTS: AgentFacts = {
+  hostName: 'web-1',
+  bootId: 'boot',
+  agentVersion: '0.1.0',
+  os: { platform: 'linux', name: 'Linux', kernel: '6', arch: 'x64' },
+};
 
 /** One agent's connection as the collector sees it. */
 export interface CollectorEnd {
