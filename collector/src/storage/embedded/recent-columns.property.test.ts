@@ -51,12 +51,10 @@ const ask = fc.record({
 });
 /** A sample of the collector's own. */
 const own = fc.constant({ kind: 'own' as const });
-const rename = fc.record({ kind: fc.constant('rename' as const), host: fc.nat({ max: 1 }) });
 const command = fc.oneof(
   { weight: 12, arbitrary: tick },
   { weight: 6, arbitrary: ask },
   { weight: 1, arbitrary: own },
-  { weight: 1, arbitrary: rename },
   { weight: 1, arbitrary: fc.constantFrom({ kind: 'seal' as const }, { kind: 'reopen' as const }) },
 );
 
@@ -106,9 +104,7 @@ test('a store that follows answers as one that keeps nothing in memory, whatever
     async (list, windowBytes, windowMs, isOneName) => {
       using dir = tempDir();
       let nowMs = BASE_MS;
-      const names = new Map(HOSTS.map((agentId) => [agentId, isOneName ? 'x' : agentId.slice(0, 1)]));
-      let renamed = 0;
-      const identityOf = (agentId: string) => [['a', names.get(agentId) ?? '']] as const;
+      const identityOf = (agentId: string) => [['a', isOneName ? 'x' : agentId.slice(0, 1)]] as const;
       const main = openTestStorage({ dir: dir.path, wallMs: END_MS, identityOf, windowHosts: 'own' });
       const open = () =>
         createFollowingStorage({
@@ -118,7 +114,7 @@ test('a store that follows answers as one that keeps nothing in memory, whatever
             changes: new JournalChanges(main.changes.shared),
           }),
           identityOf,
-          identitiesVersion: () => renamed,
+          identitiesVersion: () => 0,
           clock: { ...eagerClock(END_MS), wallMs: () => nowMs },
           yieldToLoop: nextTurn,
           limits: { windowBytes, windowMs },
@@ -149,9 +145,6 @@ test('a store that follows answers as one that keeps nothing in memory, whatever
       for (const one of list) {
         if (one.kind === 'seal') {
           await main.seal(300_000, nowMs);
-        } else if (one.kind === 'rename') {
-          renamed++;
-          names.set(HOSTS[one.host === 0 ? 0 : 1], isOneName ? 'y' : `${one.host} ${renamed}`);
         } else if (one.kind === 'reopen') {
           following = open();
         } else if (one.kind === 'ask') {
