@@ -3,8 +3,10 @@ import type { Disk, DiskFile } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { BlockRow } from '../../journal/blocks.ts';
 import type { FileCache } from './block-cache.ts';
+import type { RolledUpFile } from './rollup-run.ts';
 import type { ColumnValues, Group } from './format/group.ts';
 import { BlockReader, type RowRange } from './format/reader.ts';
+import { MadeRollups } from './made-rollups.ts';
 import {
   hostGroupsOf,
   type GroupSource,
@@ -29,6 +31,10 @@ export interface BlockFileOptions {
  */
 export class BlockFile implements GroupSource {
   readonly row: BlockRow;
+  /** The same without the cache: for what is put together with others, and kept as a whole. */
+  readonly unkept: RolledUpFile;
+  /** The rollups of a file of samples. */
+  readonly made: RolledUpFile;
   /** Views that hold it. */
   holders = 0;
   /** Number of its last use; files that were not used for long give up their directories first. */
@@ -41,6 +47,15 @@ export class BlockFile implements GroupSource {
   constructor(row: BlockRow, options: BlockFileOptions) {
     this.row = row;
     this.#options = options;
+    this.unkept = {
+      row,
+      lastPos: row.lastPos,
+      groups: (hostId, schemas) => this.#groups(hostId, schemas, this.unkept).all,
+      times: (group) => this.#attempt((reader) => reader.times(group)),
+      column: (group, index, stream, wanted) =>
+        this.#attempt((reader) => reader.column(group, index, stream, wanted)),
+    };
+    this.made = new MadeRollups(this.unkept);
     try {
       this.#file = options.disk.open(options.path, 'read');
     } catch (error) {
@@ -68,13 +83,9 @@ export class BlockFile implements GroupSource {
     let found = NO_GROUPS;
     // Only what is whole may be kept.
     const read = (): HostGroups | undefined => {
-      const groups = this.#attempt((reader) => reader.groups(hostId));
-      const all = (groups ?? []).flatMap((group): HostGroup[] => {
-        const schema = schemas.schemaOf(group.schemaHash);
-        return schema === undefined ? [] : [{ file: this, group, schema }];
-      });
+      const { all, isWhole } = this.#groups(hostId, schemas, this);
       found = all.length === 0 ? NO_GROUPS : hostGroupsOf(all, schemas);
-      return all.length === groups?.length ? found : undefined;
+      return isWhole ? found : undefined;
     };
     const { cache } = this.#options;
     return (cache === undefined ? read() : cache.groups(hostId, read)) ?? found;
@@ -82,9 +93,10 @@ export class BlockFile implements GroupSource {
 
   /** Times of the rows of a group, undefined when it is damaged; not to be changed. */
   times(group: Group): Float64Array | undefined {
-    const read = () => this.#attempt((reader) => reader.times(group));
     const { cache } = this.#options;
-    return cache === undefined ? read() : cache.times(group, read);
+    return cache === undefined
+      ? this.unkept.times(group)
+      : cache.times(group, () => this.unkept.times(group));
   }
 
   /**
@@ -94,7 +106,7 @@ export class BlockFile implements GroupSource {
    */
   column(group: Group, index: number, stream = 0, wanted?: RowRange): ColumnValues | undefined {
     const { cache } = this.#options;
-    if (cache === undefined) return this.#attempt((reader) => reader.column(group, index, stream, wanted));
+    if (cache === undefined) return this.unkept.column(group, index, stream, wanted);
     return cache.column(group, { index, stream, wanted }, (rows) =>
       this.#attempt((reader) => reader.column(group, index, stream, rows) ?? 'absent'),
     );
@@ -109,6 +121,19 @@ export class BlockFile implements GroupSource {
     this.#reader = undefined;
     this.#options.cache?.close();
     this.#file?.close();
+  }
+
+  #groups(
+    hostId: string,
+    schemas: SchemaSource,
+    file: GroupSource,
+  ): { readonly all: readonly HostGroup[]; readonly isWhole: boolean } {
+    const groups = this.#attempt((reader) => reader.groups(hostId));
+    const all = (groups ?? []).flatMap((group): HostGroup[] => {
+      const schema = schemas.schemaOf(group.schemaHash);
+      return schema === undefined ? [] : [{ file, group, schema }];
+    });
+    return { all, isWhole: all.length === groups?.length };
   }
 
   #readable(): BlockReader | undefined {

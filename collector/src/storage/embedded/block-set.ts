@@ -10,7 +10,7 @@ import type { BlockRow } from '../../journal/blocks.ts';
 import type { JournalSnapshot } from '../../journal/reader.ts';
 import { BlockCache } from './block-cache.ts';
 import { BlockFile } from './block-file.ts';
-import { RollupRun } from './rollup-run.ts';
+import { RollupRun, type RolledUpFile } from './rollup-run.ts';
 import { SchemaLists, type SchemaSource } from './stored-groups.ts';
 
 /** The blocks that a snapshot of the journal names. */
@@ -21,6 +21,8 @@ export interface BlockView {
   readonly schemas: SchemaSource;
   /** What files of one resolution have: they themselves, or one that reads them as one. */
   sources(files: readonly BlockFile[]): readonly (BlockFile | RollupRun)[];
+  /** Rollups that are made of files of samples, whose windows do not overlap; undefined where nobody would keep them. */
+  readonly made: ((files: readonly BlockFile[]) => readonly RollupRun[]) | undefined;
   /** Called once, when the read is done. */
   release(): void;
 }
@@ -72,6 +74,7 @@ export class BlockSet {
       blocks,
       schemas: { schemaOf: (hash) => this.#schemaOf(hash, snapshot), lists: this.#lists },
       sources: (files) => this.#sources(files),
+      made: this.#cache === undefined ? undefined : (files) => this.#made(files),
       release: () => {
         for (const block of blocks) this.#release(block);
       },
@@ -93,8 +96,9 @@ export class BlockSet {
       return block;
     });
     for (const block of before) this.#release(block);
-    const inForce = new Set(this.#blocks);
-    for (const [key, run] of this.#runs) if (!run.files.every((file) => inForce.has(file))) this.#forget(key);
+    const inForce = new Set(this.#blocks.map(({ row }) => row));
+    for (const [key, run] of this.#runs)
+      if (!run.files.every(({ row }) => inForce.has(row))) this.#forget(key);
     // Schemas that are still in use are asked for again.
     this.#schemas.clear();
     this.#lists.clear();
@@ -118,13 +122,32 @@ export class BlockSet {
   #sources(files: readonly BlockFile[]): readonly (BlockFile | RollupRun)[] {
     const isRolledUp = files.length > 1 && files.every(({ row }) => row.resolution !== 'raw');
     if (this.#cache === undefined || !isRolledUp) return files;
+    return [
+      this.#run(
+        files.map(({ unkept }) => unkept),
+        this.#cache,
+      ),
+    ];
+  }
+
+  #made(files: readonly BlockFile[]): readonly RollupRun[] {
+    if (this.#cache === undefined || files.length === 0) return [];
+    return [
+      this.#run(
+        files.map(({ made }) => made),
+        this.#cache,
+      ),
+    ];
+  }
+
+  #run(files: readonly RolledUpFile[], cache: BlockCache): RollupRun {
     const key = files.map(({ row }) => row.id).join(' ');
-    const run = this.#runs.get(key) ?? new RollupRun(files, this.#cache.ofFile());
+    const run = this.#runs.get(key) ?? new RollupRun(files, cache.ofFile());
     this.#runs.delete(key);
     this.#runs.set(key, run);
     const [oldest] = this.#runs.keys();
     if (this.#runs.size > RUNS_MAX && oldest !== undefined) this.#forget(oldest);
-    return [run];
+    return run;
   }
 
   #forget(key: string): void {

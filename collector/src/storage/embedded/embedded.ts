@@ -28,11 +28,11 @@ import type {
 } from '../storage.ts';
 import { toBlock } from './block.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
-import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
+import { Catalogue, eachSchemaIn, lanesIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SeriesCollector, type Column } from './collect.ts';
 import type { GrowingSeries } from './growing-series.ts';
 import { ColumnReads } from './column-reads.ts';
-import { HostBlocks } from './host-blocks.ts';
+import { HostBlocks, rowRange } from './host-blocks.ts';
 import { filesIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
 import { HostSearch } from './host-search.ts';
@@ -44,7 +44,7 @@ import { lastSampleOf, matchersOfAll, seriesPerRead } from './own-last.ts';
 import { OwnSeriesWriter, type LastSample } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
 import { RecentColumns } from './recent-columns.ts';
-import { coarsestFor, segmentsOf } from './resolution.ts';
+import { coarsestFor, mayMakeRollups, segmentsOf } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { storeStats } from './stats.ts';
 import { SchemaLists, wantedGroups } from './stored-groups.ts';
@@ -108,6 +108,8 @@ interface ReadSource {
 interface Collecting {
   readonly request: SelectRequest;
   readonly parts: readonly ReadPart[];
+  /** The same without rollups that are made of samples. */
+  readonly fromSamples: readonly ReadPart[];
   readonly collector: SeriesCollector;
   readonly source: ReadSource;
   /** Label keys of those that are wanted among the series that fit. @default all */
@@ -118,6 +120,7 @@ const NO_BLOCKS: BlockView = {
   blocks: [],
   schemas: { schemaOf: () => undefined, lists: new SchemaLists() },
   sources: () => [],
+  made: undefined,
   release: () => {},
 };
 
@@ -313,14 +316,16 @@ class Embedded implements EmbeddedStorage {
     const { view, pace } = source;
     const known = this.#hosts.known(request.matchers);
     const hosts = await this.#hosts.inCatalogue(known, pace);
-    const parts = partsOf(view, request, coarsestFor(request.hints));
+    const coarsest = coarsestFor(request.hints);
+    const parts = partsOf(view, request, coarsest, mayMakeRollups(request.hints));
+    const fromSamples = parts.some(({ isMade }) => isMade) ? partsOf(view, request, coarsest) : parts;
     const files = parts.flatMap((part) => part.files);
     const onlyInFiles = await this.#hosts.onlyIn(files, known, pace);
     const all = [...hosts, ...onlyInFiles];
     const read = async (some: readonly FoundHost[], samplesBefore: number): Promise<readonly Series[]> => {
       const collector = new SeriesCollector(request.samplesMax);
       collector.count(samplesBefore);
-      await this.#collectOf(some, { request, parts, collector, source });
+      await this.#collectOf(some, { request, parts, fromSamples, collector, source });
       return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
     };
     if (this.#columnReads === undefined || parts.some(({ resolution }) => resolution !== 'raw'))
@@ -337,13 +342,21 @@ class Embedded implements EmbeddedStorage {
   /** Collects what fits of these hosts. */
   async #collectOf(
     hosts: readonly FoundHost[],
-    { request, parts, collector, source: { snapshot, view, pace }, only }: Collecting,
+    {
+      request,
+      parts: wholeParts,
+      fromSamples,
+      collector,
+      source: { snapshot, view, pace },
+      only,
+    }: Collecting,
   ): Promise<void> {
     const sealedToMs = sealedTo(view.blocks.map(({ row }) => row));
     const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs });
     for (const found of hosts) {
       if (pace.isDue) await pace.rest();
       const { host } = found;
+      const parts = isLate(host, wholeParts, snapshot) ? fromSamples : wholeParts;
       const stored = parts.map((part) =>
         part.sources.map((file) => file.hostGroups(host.agentId, view.schemas)),
       );
@@ -441,7 +454,7 @@ class Embedded implements EmbeddedStorage {
       const collector = new SeriesCollector(request.samplesMax);
       const parts = partsOf(source.view, range, 'raw');
       const only = new Set(list.map(({ key }) => key));
-      await this.#collectOf([own], { request, parts, collector, source, only });
+      await this.#collectOf([own], { request, parts, fromSamples: parts, collector, source, only });
       return finished(collector.grown(), source.pace);
     });
   }
@@ -480,15 +493,38 @@ function mergedSeries(left: readonly Series[], right: readonly Series[]): readon
   return all;
 }
 
-function partsOf(view: BlockView, range: TimeRange, coarsest: BlockResolution): readonly ReadPart[] {
+function partsOf(
+  view: BlockView,
+  { fromMs, toMs }: TimeRange,
+  coarsest: BlockResolution,
+  mayMake = false,
+): readonly ReadPart[] {
   const rows = view.blocks.map(({ row }) => row);
-  return segmentsOf(rows, { fromMs: range.fromMs, toMs: range.toMs }, coarsest).map((segment) => {
-    const { resolution } = segment;
+  const making = { isAllowed: mayMake && view.made !== undefined };
+  return segmentsOf(rows, { fromMs, toMs }, coarsest, making).map((segment) => {
+    const { resolution, range, isMade } = segment;
+    if (isMade) {
+      const files = filesIn(view, { resolution: 'raw', range });
+      return { ...segment, read: range, files, sources: view.made?.(files) ?? [] };
+    }
     const spanMs = resolution === 'raw' ? 0 : ROLLUP_MS[resolution];
     const read = { fromMs: segment.range.fromMs - spanMs, toMs: segment.range.toMs };
     const files = filesIn(view, { resolution, range: read });
     return { ...segment, read, files, sources: view.sources(files) };
   });
+}
+
+/** Whether the journal has readings of a host that belong between those of which rollups would be made. */
+function isLate(host: CatalogueHost, parts: readonly ReadPart[], snapshot: JournalSnapshot): boolean {
+  return parts.some(
+    ({ isMade, range }) =>
+      isMade &&
+      lanesIn(host, range).some((lane) => {
+        const { laneId, fromMs, toMs } = rowRange(lane, range);
+        const oldestMs = snapshot.oldestSealable(laneId, fromMs);
+        return oldestMs !== undefined && oldestMs <= toMs;
+      }),
+  );
 }
 
 /** From this time on no sample stands in any of the blocks. */

@@ -8,6 +8,8 @@ import { ROLLUP_MS } from './sealing/rollup.ts';
 export interface Segment {
   readonly resolution: BlockResolution;
   readonly range: TimeRange;
+  /** There are only samples, of which the rollups are made when they are read. */
+  readonly isMade: boolean;
 }
 
 /** What is taken from rollups for a read. */
@@ -61,46 +63,77 @@ export function coarsestFor(hints: SelectHints | undefined): BlockResolution {
   return fits(ROLLUP_MS['5m']) ? '5m' : 'raw';
 }
 
+/** Resolution of rollups that are made of samples: windows end five minutes too early at most, and not an hour. */
+export const MADE_RESOLUTION = '5m';
+
+/**
+ * So many of them must lie in a window: they stand for samples that are still there, so they are to blur the ends of it by
+ * little.
+ */
+const MADE_PER_RANGE_MIN = 24;
+
+/** Whether rollups that are made of samples may stand for them; a value per step stays the newest sample. */
+export function mayMakeRollups(hints: SelectHints | undefined): boolean {
+  const rangeMs = hints?.rangeMs ?? 0;
+  return rangeMs >= MADE_PER_RANGE_MIN * ROLLUP_MS[MADE_RESOLUTION] && coarsestFor(hints) !== 'raw';
+}
+
 /**
  * The parts of a range, in order of time: as coarse as allowed where there are such blocks, else finer; where samples are
  * too old to be there any more, the finest rollups that are left.
+ * @param making.isAllowed whether rollups may be made of blocks of samples where there are none
  */
 export function segmentsOf(
   rows: readonly BlockRow[],
   range: TimeRange,
   coarsest: BlockResolution,
+  making: { readonly isAllowed: boolean } = { isAllowed: false },
 ): readonly Segment[] {
   if (range.fromMs > range.toMs) return [];
   const inRange = rows.filter(({ fromMs, toMs }) => fromMs <= range.toMs && toMs > range.fromMs);
-  if (inRange.every(({ resolution }) => resolution === 'raw')) return [{ resolution: 'raw', range }];
+  const apart = making.isAllowed ? blocksApart(rows) : NO_ROWS;
+  const onlyRaw = inRange.every((row) => row.resolution === 'raw' && !apart.has(row));
+  if (onlyRaw) return [{ resolution: 'raw', range, isMade: false }];
   const cuts = new Set([range.fromMs, range.toMs + 1]);
   for (const { fromMs, toMs } of inRange) {
     if (fromMs > range.fromMs) cuts.add(fromMs);
     if (toMs <= range.toMs) cuts.add(toMs);
   }
   const times = [...cuts].sort((left, right) => left - right);
-  const segments: { resolution: BlockResolution; range: { fromMs: number; toMs: number } }[] = [];
+  const segments: (Segment & { range: { fromMs: number; toMs: number } })[] = [];
   for (const [at, fromMs] of times.entries()) {
     const endMs = times[at + 1];
     if (endMs === undefined) break;
-    const there = new Set(
-      inRange.filter((row) => row.fromMs <= fromMs && row.toMs > fromMs).map((row) => row.resolution),
-    );
-    const resolution = chosen(there, coarsest);
+    const here = inRange.filter((row) => row.fromMs <= fromMs && row.toMs > fromMs);
+    const there = new Set<BlockResolution | 'made'>(here.map((row) => row.resolution));
+    if (here.some((row) => apart.has(row))) there.add('made');
+    const choice = PREFERENCES[coarsest].find((one) => there.has(one));
+    const isMade = choice === 'made';
+    // Where no block is, the journal may have something.
+    const resolution = isMade ? MADE_RESOLUTION : (choice ?? 'raw');
     const last = segments.at(-1);
-    if (last?.resolution === resolution) last.range.toMs = endMs - 1;
-    else segments.push({ resolution, range: { fromMs, toMs: endMs - 1 } });
+    if (last?.resolution === resolution && last.isMade === isMade) last.range.toMs = endMs - 1;
+    else segments.push({ resolution, range: { fromMs, toMs: endMs - 1 }, isMade });
   }
   return segments;
 }
 
-const PREFERENCES: Readonly<Record<BlockResolution, readonly BlockResolution[]>> = {
+const PREFERENCES: Readonly<Record<BlockResolution, readonly (BlockResolution | 'made')[]>> = {
   raw: ['raw', '5m', '1h'],
-  '5m': ['5m', 'raw', '1h'],
-  '1h': ['1h', '5m', 'raw'],
+  '5m': ['5m', 'made', 'raw', '1h'],
+  '1h': ['1h', '5m', 'made', 'raw'],
 };
 
-/** Where no block is, the journal may have something. */
-function chosen(there: ReadonlySet<BlockResolution>, coarsest: BlockResolution): BlockResolution {
-  return PREFERENCES[coarsest].find((resolution) => there.has(resolution)) ?? 'raw';
+const NO_ROWS: ReadonlySet<BlockRow> = new Set();
+
+/** Blocks of samples of whose windows no other one has any: late samples stand between others, and no rollup knows where. */
+function blocksApart(rows: readonly BlockRow[]): ReadonlySet<BlockRow> {
+  const raw = rows.filter(({ resolution }) => resolution === 'raw').sort((a, b) => a.fromMs - b.fromMs);
+  const apart = new Set<BlockRow>();
+  let endMs = Number.NEGATIVE_INFINITY;
+  for (const [at, row] of raw.entries()) {
+    if (row.fromMs >= endMs && (raw[at + 1]?.fromMs ?? Number.POSITIVE_INFINITY) >= row.toMs) apart.add(row);
+    endMs = Math.max(endMs, row.toMs);
+  }
+  return apart;
 }

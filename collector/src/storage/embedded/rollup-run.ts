@@ -3,7 +3,7 @@
  * thirty pieces of 24 rows takes many times as long as reading 720 rows that stand together.
  */
 import { STATE } from './block.ts';
-import type { BlockFile } from './block-file.ts';
+import type { BlockRow } from '../../journal/blocks.ts';
 import type { FileCache } from './block-cache.ts';
 import type { ColumnValues, Group } from './format/group.ts';
 import { joined } from './joined-times.ts';
@@ -18,30 +18,30 @@ import {
 /** Groups of one schema, each later than the one before, that are read as one. */
 export class JoinedGroup {
   readonly parts: readonly HostGroup[];
-  /** The row that each part begins with. */
-  readonly starts: readonly number[];
+  /** The row that each part begins with; empty until the times were read. */
+  starts: readonly number[] = [];
   /** Columns of which parts are damaged: those are to be read part by part. */
   readonly broken = new Set<number>();
 
   constructor(parts: readonly HostGroup[]) {
     this.parts = parts;
-    const starts: number[] = [];
-    let row = 0;
-    for (const { group } of parts) {
-      starts.push(row);
-      row += group.rowCount;
-    }
-    this.starts = starts;
   }
 }
 
+/** A file of rollups, or one whose samples are read as such; it keeps nothing of what was read. */
+export interface RolledUpFile extends GroupSource {
+  readonly row: BlockRow;
+  /** What it has of a host, in the order of the file; a group whose schema is lost is left out. */
+  groups(hostId: string, schemas: SchemaSource): readonly HostGroup[];
+}
+
 export class RollupRun implements GroupSource {
-  readonly files: readonly BlockFile[];
+  readonly files: readonly RolledUpFile[];
   readonly #cache: FileCache;
   readonly #joined = new WeakMap<Group, JoinedGroup>();
 
   /** @param files in order of their windows @param cache keeps what was put together; without one this saves nothing */
-  constructor(files: readonly BlockFile[], cache: FileCache) {
+  constructor(files: readonly RolledUpFile[], cache: FileCache) {
     this.files = files;
     this.#cache = cache;
   }
@@ -53,7 +53,7 @@ export class RollupRun implements GroupSource {
   /** What all files have of a host. Not to be changed. */
   hostGroups(hostId: string, schemas: SchemaSource): HostGroups {
     const read = (): HostGroups => {
-      const all = this.files.flatMap((file) => file.hostGroups(hostId, schemas).all);
+      const all = this.files.flatMap((file) => file.groups(hostId, schemas));
       return hostGroupsOf(
         risingRuns(all).map((parts) => this.#join(parts)),
         schemas,
@@ -65,7 +65,10 @@ export class RollupRun implements GroupSource {
   times(group: Group): Float64Array | undefined {
     return this.#cache.times(group, () => {
       const all = this.#partsOf(group).map(({ file, group: part }) => file.times(part));
-      return all.every((times) => times !== undefined) ? joined(all) : undefined;
+      if (!all.every((times) => times !== undefined)) return undefined;
+      const joinedGroup = this.#joined.get(group);
+      if (joinedGroup !== undefined) joinedGroup.starts = startsOf(all);
+      return joined(all);
     });
   }
 
@@ -127,6 +130,15 @@ function risingRuns(all: readonly HostGroup[]): readonly (readonly HostGroup[])[
     newest.set(sampler, begun);
   }
   return runs;
+}
+
+/** The position that each array begins with when they stand one behind the other. */
+function startsOf(arrays: readonly Float64Array[]): readonly number[] {
+  let at = 0;
+  return arrays.map(({ length }) => {
+    at += length;
+    return at - length;
+  });
 }
 
 function joinedColumn(parts: readonly ColumnValues[]): ColumnValues {
