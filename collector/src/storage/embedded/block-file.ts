@@ -23,6 +23,8 @@ export interface BlockFileOptions {
   readonly used: (file: BlockFile) => void;
   /** Keeps what was read lately. */
   readonly cache?: FileCache;
+  /** Keeps the rollups that were made of it. */
+  readonly madeCache?: FileCache;
 }
 
 /**
@@ -55,7 +57,7 @@ export class BlockFile implements GroupSource {
       column: (group, index, stream, wanted) =>
         this.#attempt((reader) => reader.column(group, index, stream, wanted)),
     };
-    this.made = new MadeRollups(this.unkept);
+    this.made = new MadeRollups(this.unkept, options.madeCache);
     try {
       this.#file = options.disk.open(options.path, 'read');
     } catch (error) {
@@ -120,6 +122,7 @@ export class BlockFile implements GroupSource {
   close(): void {
     this.#reader = undefined;
     this.#options.cache?.close();
+    this.#options.madeCache?.close();
     this.#file?.close();
   }
 

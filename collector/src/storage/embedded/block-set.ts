@@ -112,7 +112,7 @@ export class BlockSet {
       path: join(dir, row.file),
       damaged: (error) => this.#report(describeError(error), row.file),
       used: (file) => this.#used(file),
-      ...(this.#cache === undefined ? {} : { cache: this.#cache.ofFile() }),
+      ...(this.#cache === undefined ? {} : { cache: this.#cache.ofFile(), madeCache: this.#cache.ofFile() }),
     });
     this.#files.set(row.id, block);
     return block;

@@ -1,4 +1,7 @@
 /** Rollups that are made of the sealed hours of a day that is not over, next to the samples themselves. */
+import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
+import { nodeDisk, type Disk } from '@rollcall/shared/lib/disk.ts';
 import { createSchema } from '@rollcall/shared/protocol/schema.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -35,6 +38,25 @@ const isSilent = (tick: number): boolean => tick > 150 && tick < 170;
 
 /** Of each reading: its time, the counter, and the gauge. */
 const written: (readonly [number, number, number])[] = [];
+/** Names of the block files of which anything was read. */
+const touched = new Set<string>();
+const disk: Disk = {
+  ...nodeDisk,
+  open(path, how) {
+    const file = nodeDisk.open(path, how);
+    return {
+      sizeBytes: file.sizeBytes,
+      read(target, offsetBytes) {
+        touched.add(basename(path));
+        return file.read(target, offsetBytes);
+      },
+      write: (bytes, offsetBytes) => file.write(bytes, offsetBytes),
+      truncate: (sizeBytes) => file.truncate(sizeBytes),
+      sync: () => file.sync(),
+      close: () => file.close(),
+    };
+  },
+};
 let dir = tempDir();
 let store: TestStorage;
 /** Resolves when everything that was written is committed. */
@@ -82,13 +104,14 @@ afterEach(async () => {
 function opened(cacheBytes: number): TestStorage {
   // The clock is far away, so nothing is read from memory.
   const wallMs = BASE_MS + 30 * HOUR_MS;
-  return openTestStorage({ dir: dir.path, wallMs, identityOf: () => [['instance', 'a']], cacheBytes });
+  return openTestStorage({ dir: dir.path, wallMs, identityOf: () => [['instance', 'a']], cacheBytes, disk });
 }
 
-async function read(name: string, functionName: string, window = { rangeMs: 2 * HOUR_MS, stepMs: HOUR_MS }) {
-  const hints: SelectHints = { ...window, functionName };
+async function read(name: string, functionName: string, other: { rangeMs?: number; toMs?: number } = {}) {
+  const { rangeMs = 2 * HOUR_MS, toMs = BASE_MS + HOURS * HOUR_MS } = other;
+  const hints: SelectHints = { rangeMs, stepMs: HOUR_MS, functionName };
   const matchers = [createMatcher('__name__', '=', name)];
-  const range = { fromMs: BASE_MS, toMs: BASE_MS + HOURS * HOUR_MS, samplesMax: 1e6 };
+  const range = { fromMs: BASE_MS, toMs, samplesMax: 1e6 };
   const [series] = await store.storage.select({ matchers, ...range, hints }, calm);
   const points = Array.from(series?.timestamps ?? [], (timeMs, at) => [timeMs, series?.values[at] ?? NaN]);
   return { points, counts: series?.counts };
@@ -128,7 +151,7 @@ it('knows what a counter rose by, also where it started again', async () => {
 
 it('leaves short windows, and functions of which rollups know nothing, to the samples', async () => {
   const samples = written.map(([timeMs, , gauge]) => [timeMs, gauge]);
-  const short = { rangeMs: HOUR_MS, stepMs: HOUR_MS };
+  const short = { rangeMs: HOUR_MS };
   expect((await read('temperature', 'max_over_time', short)).points).toEqual(samples);
   expect((await read('temperature', 'stddev_over_time')).points).toEqual(samples);
 });
@@ -148,4 +171,21 @@ it('puts late readings between the others, before and after they are sealed', as
   const apart = sealed.filter(([timeMs = 0]) => (timeMs + 1) % SPAN_MS !== 0);
   expect(apart.length).toBeGreaterThan(30);
   expect(apart.every(([timeMs = 0]) => Math.floor((timeMs - BASE_MS) / HOUR_MS) === 2)).toBe(true);
+});
+
+it('makes those of an hour once: when another hour is sealed, only that one is read', async () => {
+  await read('temperature', 'max_over_time');
+  const before = await read('temperature', 'max_over_time');
+  const known = new Set(readdirSync(store.blocksDir));
+  const nextMs = BASE_MS + HOURS * HOUR_MS + 1_234;
+  write(nextMs, 1, 100);
+  await committed();
+  await store.seal(HOUR_MS, NOW_MS + HOUR_MS);
+  touched.clear();
+  const toMs = nextMs + HOUR_MS;
+  const { points } = await read('temperature', 'max_over_time', { toMs });
+  expect(points.slice(0, -1)).toEqual(before.points);
+  expect(points.at(-1)?.[1]).toBe(100);
+  expect(touched.size).toBe(1);
+  expect([...touched].filter((name) => known.has(name))).toEqual([]);
 });

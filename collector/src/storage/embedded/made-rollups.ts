@@ -5,11 +5,12 @@
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
 import type { BlockRow } from '../../journal/blocks.ts';
+import type { FileCache } from './block-cache.ts';
 import type { Column, ColumnValues, Group } from './format/group.ts';
 import { MADE_RESOLUTION } from './resolution.ts';
 import type { RolledUpFile } from './rollup-run.ts';
 import { counterColumns, ROLLUP_MS, rollUp } from './sealing/rollup.ts';
-import type { HostGroup, SchemaSource } from './stored-groups.ts';
+import { hostGroupsOf, type HostGroup, type HostGroups, type SchemaSource } from './stored-groups.ts';
 
 const SPAN_MS = ROLLUP_MS[MADE_RESOLUTION];
 
@@ -21,15 +22,17 @@ interface Samples {
 
 export class MadeRollups implements RolledUpFile {
   readonly #file: RolledUpFile;
+  readonly #cache: FileCache | undefined;
   readonly #samples = new WeakMap<Group, Samples>();
   /** What was read last: all streams of a column are asked for, and then the next column of the same group. */
   #times: { readonly group: Group; readonly timesMs: Float64Array | undefined } | undefined;
   #column: { readonly group: Group; readonly index: number; readonly column: Column | undefined } | undefined;
   #counters: { readonly schema: HashedSchema; readonly isCounter: readonly boolean[] } | undefined;
 
-  /** @param file with samples */
-  constructor(file: RolledUpFile) {
+  /** @param file with samples @param cache keeps what was made: an hour later it is put together with one hour more */
+  constructor(file: RolledUpFile, cache: FileCache | undefined) {
     this.#file = file;
+    this.#cache = cache;
   }
 
   get row(): BlockRow {
@@ -42,22 +45,37 @@ export class MadeRollups implements RolledUpFile {
 
   /** As many rows as the spans from the first to the last; times without a reading have none. */
   groups(hostId: string, schemas: SchemaSource): readonly HostGroup[] {
-    return this.#file.groups(hostId, schemas).map(({ group: samples, schema }) => {
-      const [firstMs, lastMs] = [spanEnd(samples.firstMs), spanEnd(samples.lastMs)];
-      const rowCount = (lastMs - firstMs) / SPAN_MS + 1;
-      const group = { ...samples, firstMs, lastMs, rowCount, segmentRows: [rowCount] };
-      this.#samples.set(group, { group: samples, schema });
-      return { file: this, group, schema };
-    });
+    const read = (): HostGroups => {
+      const all = this.#file.groups(hostId, schemas).map(({ group: samples, schema }): HostGroup => {
+        const [firstMs, lastMs] = [spanEnd(samples.firstMs), spanEnd(samples.lastMs)];
+        const rowCount = (lastMs - firstMs) / SPAN_MS + 1;
+        const group = { ...samples, firstMs, lastMs, rowCount, segmentRows: [rowCount] };
+        this.#samples.set(group, { group: samples, schema });
+        return { file: this, group, schema };
+      });
+      return hostGroupsOf(all, schemas);
+    };
+    return (this.#cache?.groups(hostId, read) ?? read()).all;
   }
 
   times(group: Group): Float64Array | undefined {
+    const make = () => this.#makeTimes(group);
+    return this.#cache === undefined ? make() : this.#cache.times(group, make);
+  }
+
+  column(group: Group, index: number, stream = 0): ColumnValues | undefined {
+    const make = () => this.#makeColumn(group, index, stream);
+    if (this.#cache === undefined) return make();
+    return this.#cache.column(group, { index, stream, wanted: undefined }, make);
+  }
+
+  #makeTimes(group: Group): Float64Array | undefined {
     const samples = this.#samples.get(group);
     const timesMs = samples && this.#timesOf(samples.group);
     return timesMs && rollUp({ ...group, timesMs, columns: [] }, SPAN_MS, NO_COLUMNS).timesMs;
   }
 
-  column(group: Group, index: number, stream = 0): ColumnValues | undefined {
+  #makeColumn(group: Group, index: number, stream: number): ColumnValues | undefined {
     if (this.#column?.group !== group || this.#column.index !== index)
       this.#column = { group, index, column: this.#read(group, index) };
     const { column } = this.#column;
