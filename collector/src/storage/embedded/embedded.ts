@@ -28,11 +28,11 @@ import type {
 } from '../storage.ts';
 import { toBlock } from './block.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
-import { Catalogue, eachSchemaIn, lanesIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
+import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SeriesCollector, type Column } from './collect.ts';
 import type { GrowingSeries } from './growing-series.ts';
 import { ColumnReads } from './column-reads.ts';
-import { HostBlocks, rowRange } from './host-blocks.ts';
+import { hasTicks, HostBlocks } from './host-blocks.ts';
 import { filesIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
 import { HostSearch } from './host-search.ts';
@@ -356,7 +356,9 @@ class Embedded implements EmbeddedStorage {
     for (const found of hosts) {
       if (pace.isDue) await pace.rest();
       const { host } = found;
-      const parts = isLate(host, wholeParts, snapshot) ? fromSamples : wholeParts;
+      // Late readings belong between those of which rollups would be made.
+      const isLate = wholeParts.some(({ isMade, range }) => isMade && hasTicks(snapshot, host, range));
+      const parts = isLate ? fromSamples : wholeParts;
       const stored = parts.map((part) =>
         part.sources.map((file) => file.hostGroups(host.agentId, view.schemas)),
       );
@@ -512,19 +514,6 @@ function partsOf(
     const files = filesIn(view, { resolution, range: read });
     return { ...segment, read, files, sources: view.sources(files) };
   });
-}
-
-/** Whether the journal has readings of a host that belong between those of which rollups would be made. */
-function isLate(host: CatalogueHost, parts: readonly ReadPart[], snapshot: JournalSnapshot): boolean {
-  return parts.some(
-    ({ isMade, range }) =>
-      isMade &&
-      lanesIn(host, range).some((lane) => {
-        const { laneId, fromMs, toMs } = rowRange(lane, range);
-        const oldestMs = snapshot.oldestSealable(laneId, fromMs);
-        return oldestMs !== undefined && oldestMs <= toMs;
-      }),
-  );
 }
 
 /** From this time on no sample stands in any of the blocks. */

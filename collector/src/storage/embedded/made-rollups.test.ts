@@ -180,9 +180,11 @@ it('makes those of an hour once: when another hour is sealed, only that one is r
   const nextMs = BASE_MS + HOURS * HOUR_MS + 1_234;
   write(nextMs, 1, 100);
   await committed();
+  const toMs = nextMs + HOUR_MS;
+  const open = await read('temperature', 'max_over_time', { toMs });
+  expect(open.points).toEqual([...before.points, [nextMs, 100]]);
   await store.seal(HOUR_MS, NOW_MS + HOUR_MS);
   touched.clear();
-  const toMs = nextMs + HOUR_MS;
   const { points } = await read('temperature', 'max_over_time', { toMs });
   expect(points.slice(0, -1)).toEqual(before.points);
   expect(points.at(-1)?.[1]).toBe(100);
