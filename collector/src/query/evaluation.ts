@@ -5,6 +5,7 @@ import type { Series, SelectRequest, StorageReader } from '../storage/storage.ts
 import type { Expr, Span } from './ast.ts';
 import type { Grid, Value } from './columns.ts';
 import { positionText } from './errors.ts';
+import type { GridTimes } from './grid-times.ts';
 import type { StepMemory } from './step-positions.ts';
 
 /** The state of one query. Functions get it to read series, to be stopped in time and to leave notes. */
@@ -23,6 +24,8 @@ export interface Evaluation {
   readonly series: SeriesSource;
   /** Of the engine, for all its queries. */
   readonly steps: StepMemory;
+  /** As `steps`. */
+  readonly times: GridTimes;
   /** Evaluates an expression that is not a range vector. */
   evaluate(this: void, expr: Expr, grid: Grid): Promise<Value>;
 }
@@ -181,12 +184,22 @@ export class Notes {
   }
 }
 
+type SelectionRequest = Omit<SelectRequest, 'samplesMax'>;
+
+/** What a query has read. */
+interface Selection {
+  readonly request: SelectionRequest;
+  /** What it is compared by; undefined until there is a second one. */
+  key: string | undefined;
+  readonly series: readonly Series[];
+}
+
 /** Reads series for a query, the same selection only once. */
 export class SeriesSource {
   readonly #storage: StorageReader;
   readonly #budget: SampleBudget;
   readonly #signal: AbortSignal;
-  readonly #selections = new Map<string, readonly Series[]>();
+  readonly #selections: Selection[] = [];
 
   constructor(options: {
     readonly storage: StorageReader;
@@ -198,13 +211,19 @@ export class SeriesSource {
     this.#signal = options.signal;
   }
 
-  async select(request: Omit<SelectRequest, 'samplesMax'>): Promise<readonly Series[]> {
-    const key = JSON.stringify(request);
-    const known = this.#selections.get(key);
+  async select(request: SelectionRequest): Promise<readonly Series[]> {
+    const known = this.#known(request);
     if (known !== undefined) return known;
     const series = await this.#storage.select({ ...request, samplesMax: this.#budget.left }, this.#signal);
     this.#budget.load(series.reduce((sum, { timestamps }) => sum + timestamps.length, 0));
-    this.#selections.set(key, series);
+    this.#selections.push({ request, key: undefined, series });
     return series;
+  }
+
+  #known(request: SelectionRequest): readonly Series[] | undefined {
+    // Most queries select once, and need no key.
+    if (this.#selections.length === 0) return undefined;
+    const key = JSON.stringify(request);
+    return this.#selections.find((one) => (one.key ??= JSON.stringify(one.request)) === key)?.series;
   }
 }

@@ -12,6 +12,7 @@ import { createEvaluator } from './evaluate.ts';
 import { Notes, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluation.ts';
 import type { Evaluation } from './evaluation.ts';
 import { Gate, inTurns } from './gate.ts';
+import { GridTimes } from './grid-times.ts';
 import { ParsedQueries } from './parsed-queries.ts';
 import type { QueryLog } from './query-log.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
@@ -97,8 +98,13 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const yieldTurn = inTurns(options.yieldTurn ?? nextTurn);
   const queries = new ParsedQueries();
   const steps = new StepMemory();
+  const times = new GridTimes();
   const run = (text: string, grid: Grid, call: RunOptions, signal: AbortSignal) =>
-    runQuery({ ...options, limits, gate, pool, yieldTurn, queries, steps }, { text, grid, ...call }, signal);
+    runQuery(
+      { ...options, limits, gate, pool, yieldTurn, queries, steps, times },
+      { text, grid, ...call },
+      signal,
+    );
   return {
     limits,
     instant(text, { timeMs, ...rest }, signal) {
@@ -156,6 +162,7 @@ interface Engine extends QueryEngineOptions {
   readonly yieldTurn: () => Promise<void>;
   readonly queries: ParsedQueries;
   readonly steps: StepMemory;
+  readonly times: GridTimes;
 }
 
 async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<QueryResult> {
@@ -176,6 +183,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
       budget,
       notes,
       steps: engine.steps,
+      times: engine.times,
       pacer: new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: stop }),
       series: new SeriesSource({ storage: engine.storage, budget, signal: stop }),
     });

@@ -1,7 +1,6 @@
 /** What queries answer, and how columns become that. */
 import { Labels } from '../storage/labels.ts';
 import type { Expr } from './ast.ts';
-import { timeAt } from './columns.ts';
 import type { Grid, Value } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { withoutMarkedNames } from './label-sets.ts';
@@ -78,8 +77,7 @@ export async function toInstant(value: Value, timeMs: number, ev: Evaluation): P
  * @throws AppError as `toInstant`
  */
 export async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promise<QueryValue> {
-  const times = new Float64Array(grid.count);
-  for (let i = 0; i < grid.count; i++) times[i] = timeAt(grid, i);
+  const times = ev.times.of(grid);
   if (value.kind === 'string') throw new TypeError('string in a range query');
   if (value.kind === 'scalar') {
     return { kind: 'matrix', series: [{ labels: Labels.empty, timestamps: times, values: value.values }] };
@@ -141,7 +139,9 @@ class Stretches {
     const key = from * (this.#times.length + 1) + end;
     let stretch = this.#shared.get(key);
     if (stretch === undefined) {
-      stretch = { from, end, timestamps: this.#times.subarray(from, end) };
+      const times = this.#times;
+      const isWhole = from === 0 && end === times.length;
+      stretch = { from, end, timestamps: isWhole ? times : times.subarray(from, end) };
       this.#shared.set(key, stretch);
     }
     return stretch;

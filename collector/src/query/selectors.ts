@@ -38,13 +38,22 @@ function shiftedTimes(shift: TimeShift, grid: Grid, ev: Evaluation): Float64Arra
     const atMs = at.kind === 'time' ? at.timeMs : at.kind === 'start' ? ev.startMs : ev.endMs;
     return new Float64Array(grid.count).fill(atMs - offsetMs);
   }
-  const timesMs = new Float64Array(grid.count);
-  for (let i = 0; i < grid.count; i++) timesMs[i] = timeAt(grid, i) - offsetMs;
-  return timesMs;
+  return ev.times.of(grid, offsetMs);
 }
 
-/** The matchers of a selector, its name among them. */
-export function matchersOf({ name, matchers }: Pick<SelectorNode, 'name' | 'matchers'>): readonly Matcher[] {
+/** Of selectors that are kept with the tree of a query. Without patterns: what those remember has a bound of its own. */
+const plainMatchers = new WeakMap<object, readonly Matcher[]>();
+
+/** The matchers of a selector, its name among them; the same array when a selector without patterns is asked about again. */
+export function matchersOf(selector: Pick<SelectorNode, 'name' | 'matchers'>): readonly Matcher[] {
+  const known = plainMatchers.get(selector);
+  if (known !== undefined) return known;
+  const made = makeMatchers(selector);
+  if (made.every(({ operator }) => operator === '=' || operator === '!=')) plainMatchers.set(selector, made);
+  return made;
+}
+
+function makeMatchers({ name, matchers }: Pick<SelectorNode, 'name' | 'matchers'>): readonly Matcher[] {
   const compiled = matchers.map((matcher) => createMatcher(matcher.name, matcher.operator, matcher.value));
   return name === '' ? compiled : [createMatcher(METRIC_NAME, '=', name), ...compiled];
 }

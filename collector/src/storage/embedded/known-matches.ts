@@ -80,8 +80,7 @@ export class KnownMatches {
       this.#shared = new SharedLabels();
     }
     this.#version = version;
-    // Functions do not get into the text: name, operator and value say everything.
-    const key = JSON.stringify(matchers);
+    const key = keyOf(matchers);
     let known = this.#kept.get(key);
     if (known === undefined) {
       known = newMatch(matchers, this.#shared);
@@ -102,6 +101,16 @@ export class KnownMatches {
       weight -= match.weight;
     }
   }
+}
+
+/** Of lists that somebody still holds: those of a query that is asked again are the same ones. */
+const keys = new WeakMap<readonly Matcher[], string>();
+
+function keyOf(matchers: readonly Matcher[]): string {
+  let key = keys.get(matchers);
+  // Functions do not get into the text: name, operator and value say everything.
+  if (key === undefined) keys.set(matchers, (key = JSON.stringify(matchers)));
+  return key;
 }
 
 /** A match of which nothing is known yet. */
