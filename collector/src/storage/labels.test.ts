@@ -24,3 +24,17 @@ it('changes and filters as if the set were made anew', () => {
     }),
   );
 });
+
+it('tells sets apart by their digests as by their keys', () => {
+  const halves = fc.constantFrom('', 'x', '1:x', '\u{1f600}', '\ud83d', '\ud83e', '\ufffd');
+  const some = fc.dictionary(fc.constantFrom('__name__', 'a', 'b'), halves);
+  fc.assert(
+    fc.property(some, some, (left, right) => {
+      const [one, other] = [Labels.of(left), Labels.of(right)];
+      expect(one.digest === other.digest).toBe(one.key === other.key);
+      expect(one.keyLength).toBe(one.key.length);
+    }),
+    { examples: [[{ a: '\ud83d' }, { a: '\ufffd' }]] },
+  );
+  expect(Labels.of({ a: 'x' }).digest).toHaveLength(16);
+});
