@@ -15,6 +15,8 @@ export interface LabelCut {
 }
 
 const DIGEST_BYTES = 16;
+/** Entries of a label set that are put in order one by one, which takes the square of their number. */
+const INSERTED_MAX = 64;
 
 /** Queries write few lists of names, and the same ones again and again. */
 const CUTS_MAX = 256;
@@ -52,14 +54,8 @@ export class Labels {
    * Label set of `entries`. An empty value means "absent" and is left out; a name given twice keeps its last value.
    */
   static from(entries: Iterable<readonly [string, string]>): Labels {
-    const byName = new Map<string, string>();
-    for (const [name, value] of entries) byName.set(name, value);
-    const names = [...byName.keys()].sort(compareUtf8);
-    const flat: string[] = [];
-    for (const name of names) {
-      const value = byName.get(name);
-      if (value !== undefined && value !== '') flat.push(name, value);
-    }
+    const list = Array.isArray(entries) ? entries : [...entries];
+    const flat = list.length > INSERTED_MAX ? flatOfMany(list) : flatOfFew(list);
     return Labels.ofFlat(fitted(flat));
   }
 
@@ -216,6 +212,29 @@ export class Labels {
     }
     return keyOf(kept);
   }
+}
+
+/** Name, value … of few entries, each put where it belongs: most come in order, and nothing else has to be made. */
+function flatOfFew(entries: readonly (readonly [string, string])[]): string[] {
+  const flat: string[] = [];
+  let hasEmpty = false;
+  for (const [name, value] of entries) {
+    if (value === '') hasEmpty = true;
+    let at = flat.length;
+    while (at > 0 && compareUtf8(flat[at - 2] ?? '', name) > 0) at -= 2;
+    if (at > 0 && flat[at - 2] === name) flat[at - 1] = value;
+    else if (at === flat.length) flat.push(name, value);
+    else flat.splice(at, 0, name, value);
+  }
+  return hasEmpty ? flat.filter((_, at) => flat[at | 1] !== '') : flat;
+}
+
+function flatOfMany(entries: readonly (readonly [string, string])[]): string[] {
+  const byName = new Map(entries);
+  return [...byName.keys()].sort(compareUtf8).flatMap((name) => {
+    const value = byName.get(name) ?? '';
+    return value === '' ? [] : [name, value];
+  });
 }
 
 /**
