@@ -4,7 +4,7 @@
  * sets it stands in.
  */
 import { createHash } from 'node:crypto';
-import { Labels } from '../storage/labels.ts';
+import { fitted, Labels } from '../storage/labels.ts';
 
 /** What can be posted from thread to thread. */
 export interface PackedLabels {
@@ -117,6 +117,6 @@ function unpackSets({ texts, lengths, places }: PackedSets): readonly Labels[] {
   return Array.from(lengths, (length) => {
     const flat: string[] = [];
     for (const end = at + length; at < end; at++) flat.push(texts[places[at] ?? -1] ?? '');
-    return Labels.ofFlat(flat);
+    return Labels.ofFlat(fitted(flat));
   });
 }

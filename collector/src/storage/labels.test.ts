@@ -24,3 +24,30 @@ it('changes and filters as if the set were made anew', () => {
     }),
   );
 });
+
+it('tells sets apart by their digests as by their keys', () => {
+  const halves = fc.constantFrom('', 'x', '1:x', '\u{1f600}', '\ud83d', '\ud83e', '\ufffd');
+  const some = fc.dictionary(fc.constantFrom('__name__', 'a', 'b'), halves);
+  fc.assert(
+    fc.property(some, some, (left, right) => {
+      const [one, other] = [Labels.of(left), Labels.of(right)];
+      expect(one.digest === other.digest).toBe(one.key === other.key);
+      expect(one.keyLength).toBe(one.key.length);
+    }),
+    { examples: [[{ a: '\ud83d' }, { a: '\ufffd' }]] },
+  );
+  expect(Labels.of({ a: 'x' }).digest).toHaveLength(16);
+});
+
+it('takes the last value of a name, and none that is empty, of few labels and of many', () => {
+  const many = fc.integer({ min: 0, max: 99 }).map((at) => `n${at}`);
+  const entry = fc.tuple(fc.oneof(names, many), fc.constantFrom('', 'x', 'y'));
+  fc.assert(
+    fc.property(fc.array(entry, { maxLength: 90, size: 'max' }), (entries) => {
+      const expected = [...new Map(entries)].filter(([, value]) => value !== '');
+      expected.sort(([left], [right]) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
+      expect(Labels.from(entries).flat).toEqual(expected.flat());
+      expect(Labels.from(new Map(entries)).flat).toEqual(expected.flat());
+    }),
+  );
+});

@@ -213,7 +213,7 @@ function recordedLabels(
   const recorded = result.map(({ labels }) =>
     Labels.from([...labels.entries(), [METRIC_NAME, rule.name], ...own]),
   );
-  if (new Set(recorded.map(({ key }) => key)).size < recorded.length) {
+  if (new Set(recorded.map(({ digest }) => digest)).size < recorded.length) {
     throw new AppError(
       'QUERY_FAILED',
       'vector contains metrics with the same labelset after applying rule labels',
@@ -234,13 +234,13 @@ export class SeriesMemory<Source> {
     const series = samples.map(({ labels, value }) => ({ labels, samples: [{ timeMs, value }] }));
     const before = this.#before.get(source) ?? [];
     if (isSameList(samples, before)) return series;
-    const present = new Set(samples.map(({ labels }) => labels.key));
+    const present = new Set(samples.map(({ labels }) => labels.digest));
     this.#before.set(
       source,
       samples.map(({ labels }) => labels),
     );
     const ends = before
-      .filter(({ key }) => !present.has(key))
+      .filter(({ digest }) => !present.has(digest))
       .map((labels) => ({ labels, samples: [{ timeMs, value: NaN, isStale: true }] }));
     return [...series, ...ends];
   }

@@ -112,7 +112,7 @@ interface Collecting {
   readonly fromSamples: readonly ReadPart[];
   readonly collector: SeriesCollector;
   readonly source: ReadSource;
-  /** Label keys of those that are wanted among the series that fit. @default all */
+  /** Digests of the labels of those that are wanted among the series that fit. @default all */
   readonly only?: ReadonlySet<string>;
 }
 
@@ -373,7 +373,7 @@ class Embedded implements EmbeddedStorage {
         const { indices, labels } = seriesOf(schema, found);
         const columns: Column[] = [];
         for (const [at, one] of labels.entries()) {
-          if (only !== undefined && !only.has(one.key)) continue;
+          if (only !== undefined && !only.has(one.digest)) continue;
           columns.push({ index: indices[at] ?? -1, series: collector.series(one) });
         }
         return columns;
@@ -438,7 +438,7 @@ class Embedded implements EmbeddedStorage {
     for (let at = 0; at < series.length; at += perRead) {
       for (const one of await this.#ownSeries(series.slice(at, at + perRead), fromMs)) {
         const last = lastSampleOf(one);
-        if (last !== undefined) found.set(one.labels.key, last);
+        if (last !== undefined) found.set(one.labels.digest, last);
       }
     }
     return found;
@@ -455,7 +455,7 @@ class Embedded implements EmbeddedStorage {
     return this.#onSnapshot(this.#pace(new AbortController().signal), async (source) => {
       const collector = new SeriesCollector(request.samplesMax);
       const parts = partsOf(source.view, range, 'raw');
-      const only = new Set(list.map(({ key }) => key));
+      const only = new Set(list.map(({ digest }) => digest));
       await this.#collectOf([own], { request, parts, fromSamples: parts, collector, source, only });
       return finished(collector.grown(), source.pace);
     });

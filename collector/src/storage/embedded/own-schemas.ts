@@ -17,7 +17,7 @@ export interface PackedSchema {
 
 /** Whether a schema can hold the label set at all: names, lengths and number of its labels. */
 export function isStorable(labels: Labels): boolean {
-  if (labels.key.length > EMBEDDED_LIMITS.ownSeriesBytes) return false;
+  if (labels.keyLength > EMBEDDED_LIMITS.ownSeriesBytes) return false;
   const others = [...labels.entries()].filter(([name]) => name !== METRIC_NAME);
   return isAllowedSeries(labels.metricName, others, 'collector');
 }
@@ -48,7 +48,7 @@ function* portionsOf(all: readonly Labels[]): Iterable<readonly Labels[]> {
       }
       const isFull =
         taken.length === EMBEDDED_LIMITS.ownSeriesPerSchema ||
-        (taken.length > 0 && bytes + labels.key.length > EMBEDDED_LIMITS.ownSchemaBytes);
+        (taken.length > 0 && bytes + labels.keyLength > EMBEDDED_LIMITS.ownSchemaBytes);
       if (isFull) {
         yield taken;
         taken = [];
@@ -56,7 +56,7 @@ function* portionsOf(all: readonly Labels[]): Iterable<readonly Labels[]> {
         bytes = 0;
       }
       shapes.set(name, labels);
-      bytes += labels.key.length;
+      bytes += labels.keyLength;
       taken.push(labels);
     }
     if (taken.length > 0) yield taken;

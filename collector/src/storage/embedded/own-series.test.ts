@@ -76,7 +76,7 @@ test('what was stored before is looked for once for hundreds of series, and only
     newestMs,
     findLast: async (series, fromMs) => {
       asked.push({ count: series.length, fromMs });
-      return new Map(series.map(({ key }) => [key, { timeMs: newestMs, value: 1, isStale: false }]));
+      return new Map(series.map(({ digest }) => [digest, { timeMs: newestMs, value: 1, isStale: false }]));
     },
   });
   const samples = (i: number) => {

@@ -81,7 +81,7 @@ export interface OwnSeriesOptions {
   readonly newestMs: number;
   /** The one object for a schema, so that it is in memory once. */
   readonly intern: (schema: HashedSchema) => HashedSchema;
-  /** By label key, the newest sample at or after the time of those of the series that have one among what is stored. */
+  /** By the digest of its labels, the newest sample at or after the time of those of the series that have one among what is stored. */
   readonly findLast: (series: readonly Labels[], fromMs: number) => Promise<ReadonlyMap<string, LastSample>>;
   /** Resolves in a later turn of the event loop. */
   readonly yieldToLoop: () => Promise<void>;
@@ -131,12 +131,12 @@ export class OwnSeriesWriter {
     try {
       for (let at = 0; at < batch.length; at += SERIES_PER_TURN) {
         const part = batch.slice(at, at + SERIES_PER_TURN);
-        const known = part.map(({ labels }) => lane.series.row(labels.key));
+        const known = part.map(({ labels }) => lane.series.row(labels.digest));
         const unknown = part.filter((_one, index) => known[index] === undefined);
         // Waiting for what is there already would cost more than all the rest.
         if (unknown.length > 0) await this.#addSeries(lane, unknown);
         for (const [index, { labels, samples }] of part.entries()) {
-          const row = known[index] ?? lane.series.row(labels.key);
+          const row = known[index] ?? lane.series.row(labels.digest);
           for (const sample of samples) {
             const verdict = row === undefined ? 'invalid_labels' : judge(lane.series, row, sample);
             if (verdict === 'same' || verdict === 'new') accepted++;
@@ -174,9 +174,9 @@ export class OwnSeriesWriter {
       }
     }
     const lastOf = late.length === 0 ? undefined : await this.#options.findLast(late, fromMs);
-    for (const { key } of storable.map(({ labels }) => labels)) {
+    for (const { digest } of storable.map(({ labels }) => labels)) {
       // A batch may name a series twice.
-      if (lane.series.row(key) === undefined) lane.series.add(key, lastOf?.get(key));
+      if (lane.series.row(digest) === undefined) lane.series.add(digest, lastOf?.get(digest));
     }
   }
 
@@ -205,7 +205,7 @@ export class OwnSeriesWriter {
     const homeless = new Map<string, { readonly row: number; readonly labels: Labels }>();
     for (const [at, row] of rows.entries()) {
       const one = labels[at];
-      if (one !== undefined && !lane.series.hasPlace(row)) homeless.set(one.key, { row, labels: one });
+      if (one !== undefined && !lane.series.hasPlace(row)) homeless.set(one.digest, { row, labels: one });
     }
     const wallMs = Math.max(0, timesMs[0] ?? 0);
     const all = [...homeless.values()].map((one) => one.labels);
@@ -214,8 +214,8 @@ export class OwnSeriesWriter {
       const number = Number(schema.sampler.slice(OWN_SAMPLER.length));
       this.#apply(lane, RECORD_KIND.SCHEMA, wallMs, encodeSchemaBody(number, packed.schema));
       lane.schemas.set(number, schema);
-      for (const [index, { key }] of packed.labels.entries()) {
-        const row = homeless.get(key)?.row;
+      for (const [index, { digest }] of packed.labels.entries()) {
+        const row = homeless.get(digest)?.row;
         if (row !== undefined) lane.series.setPlace(row, { number, index });
       }
       await this.#options.yieldToLoop();

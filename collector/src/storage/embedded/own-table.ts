@@ -30,16 +30,16 @@ export class OwnSeriesTable {
     return this.#rows.size;
   }
 
-  /** The row of a series by its label key, undefined while it is unknown. */
-  row(key: string): number | undefined {
-    return this.#rows.get(key);
+  /** The row of a series by the digest of its labels, undefined while it is unknown. */
+  row(digest: string): number | undefined {
+    return this.#rows.get(digest);
   }
 
   /** Adds a series that has no place yet, once. */
-  add(key: string, last: LastSample | undefined): void {
+  add(digest: string, last: LastSample | undefined): void {
     const row = this.#rows.size;
     if (row === this.#timesMs.length) this.#grow();
-    this.#rows.set(key, row);
+    this.#rows.set(digest, row);
     this.#timesMs[row] = Number.NaN;
     if (last !== undefined) this.setLast(row, last);
   }

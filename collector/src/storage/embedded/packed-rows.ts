@@ -11,6 +11,10 @@
 const FLOAT_WIDTH = 8;
 const HEAD_BYTES = 4;
 
+/** Where a float is put together out of its bytes. */
+const FLOAT = new Float64Array(1);
+const FLOAT_BYTES = new Uint8Array(FLOAT.buffer);
+
 /** Numbers to be packed. */
 export interface RowsSource {
   readonly columnCount: number;
@@ -24,8 +28,7 @@ export interface RowsSource {
 export class PackedRows {
   readonly rowCount: number;
   readonly #powers: Float64Array;
-  /** Two views of one piece of memory. */
-  readonly #floats: Float64Array;
+  /** The only view of its memory: a large fleet has a quarter of a million of them, and a view takes 100 bytes. */
   readonly #bytes: Uint8Array;
 
   /** @param source copied */
@@ -47,9 +50,9 @@ export class PackedRows {
     }
     const floatsAt = columnCount + Math.ceil((columnCount * HEAD_BYTES) / FLOAT_WIDTH);
     const wordCount = floatsAt + floatCount + Math.ceil(distanceBytes / FLOAT_WIDTH);
-    this.#floats = new Float64Array(wordCount);
-    this.#bytes = new Uint8Array(this.#floats.buffer);
-    this.#floats.set(bases.subarray(0, columnCount));
+    const floats = new Float64Array(wordCount);
+    this.#bytes = new Uint8Array(floats.buffer);
+    floats.set(bases.subarray(0, columnCount));
     let floatAt = floatsAt;
     let byteAt = (floatsAt + floatCount) * FLOAT_WIDTH;
     for (let column = 0; column < columnCount; column++) {
@@ -62,7 +65,7 @@ export class PackedRows {
         (isFloat ? floatAt : byteAt) * 16 + width,
       );
       if (isFloat) {
-        this.#floats.set(own, floatAt);
+        floats.set(own, floatAt);
         floatAt += rowCount;
         continue;
       }
@@ -73,7 +76,7 @@ export class PackedRows {
   }
 
   get bytes(): number {
-    return this.#floats.byteLength;
+    return this.#bytes.byteLength;
   }
 
   /** Puts a column, from row `low` on and before row `high`, into `target` from `at` on. */
@@ -86,11 +89,10 @@ export class PackedRows {
     const width = head % 16;
     const place = (head - width) / 16;
     if (width === FLOAT_WIDTH) {
-      for (let row = low, to = at; row < high; row++, to++)
-        target[to] = this.#floats[place + row] ?? Number.NaN;
+      for (let row = low, to = at; row < high; row++, to++) target[to] = this.#readFloat(place + row);
       return;
     }
-    const base = this.#floats[column] ?? Number.NaN;
+    const base = this.#readFloat(column);
     if (width === 0) {
       target.fill(base, at, at + high - low);
       return;
@@ -102,6 +104,14 @@ export class PackedRows {
 
   #writeBytes(at: number, width: number, whole: number): void {
     for (let byte = 0, rest = whole; byte < width; byte++, rest >>>= 8) this.#bytes[at + byte] = rest;
+  }
+
+  /** @param at counted in floats */
+  #readFloat(at: number): number {
+    const bytes = this.#bytes;
+    const from = at * FLOAT_WIDTH;
+    for (let byte = 0; byte < FLOAT_WIDTH; byte++) FLOAT_BYTES[byte] = bytes[from + byte] ?? 0;
+    return FLOAT[0] ?? Number.NaN;
   }
 
   #readBytes(at: number, width: number): number {

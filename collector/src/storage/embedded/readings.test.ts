@@ -80,3 +80,22 @@ function told({ schema, timeMs, pos, values, states }: Block): string {
   const shown = states ?? new Uint8Array(schema.seriesCount).fill(1);
   return `${schema.seriesCount} ${timeMs} ${pos}: ${values.join(' ')} (${shown.join(' ')})`;
 }
+
+test('a chunk that is given up keeps no memory, and runs that were read stay what they are', () => {
+  const [schema] = SCHEMAS;
+  const readings = new Readings(0);
+  const chunks = Array.from({ length: 12 }, (_, at) => {
+    const values = Float64Array.of(at, -at);
+    return readings.insert({ schema, timeMs: at, pos: at, values, states: new Uint8Array([1, 1]) }).made;
+  }).flat();
+  const runs = readings.runs(0, 12, 12);
+  const before = runs.flatMap(blocksOf);
+  expect(before).toHaveLength(12);
+  const empty = chunks.map((chunk) => {
+    readings.remove(chunk);
+    return chunk.bytes;
+  });
+  expect(Math.max(...empty)).toBeLessThanOrEqual(500);
+  expect(readings.runs(0, 12, 12)).toEqual([]);
+  expect(runs.flatMap(blocksOf)).toEqual(before);
+});

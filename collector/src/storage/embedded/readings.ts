@@ -74,7 +74,7 @@ export class ReadingChunk {
   /** Whether it was given up; then it waits only to be taken out of a queue. */
   isGone = false;
   readonly #capacity: number;
-  readonly #states: Uint8Array | undefined;
+  #states: Uint8Array | undefined;
   #rows: Rows;
   #length = 0;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -86,6 +86,14 @@ export class ReadingChunk {
     this.#capacity = capacity;
     this.#states = hasStates ? new Uint8Array(capacity * schema.seriesCount) : undefined;
     this.#rows = { packed: undefined, ...newTail(schema, capacity) };
+  }
+
+  /** Gives it up with its memory: it may wait long in that queue. Runs that were read out of it stay what they are. */
+  leave(): void {
+    this.isGone = true;
+    this.#rows = { packed: undefined, tail: NO_ROWS, stride: this.#rows.stride };
+    this.#states = undefined;
+    this.#length = 0;
   }
 
   /** Memory that it takes, about; changes when it takes something in. */
@@ -328,14 +336,15 @@ export class Readings {
     const row = before.rowsBefore(block);
     const made = [before.part(0, row), chunkFor(block, undefined), before.part(row, before.length)];
     this.#chunks.splice(at - 1, 1, ...made);
-    before.isGone = true;
-    return { made, gone: before, bytes: made.reduce((sum, { bytes }) => sum + bytes, -before.bytes) };
+    const more = made.reduce((sum, { bytes }) => sum + bytes, -before.bytes);
+    before.leave();
+    return { made, gone: before, bytes: more };
   }
 
   /** Gives a chunk up: readings are complete only after it from now on. */
   remove(chunk: ReadingChunk): void {
     this.#chunks = this.#chunks.filter((other) => other !== chunk);
-    chunk.isGone = true;
+    chunk.leave();
     this.fromMs = Math.max(this.fromMs, chunk.lastMs + 1);
   }
 

@@ -76,6 +76,22 @@ test('gives up the oldest arrivals when memory is short, and says from when on i
   expect(times(window, 'b')).toEqual([850]);
 });
 
+test('takes no more memory than it may while chunks grow that began in the same minute', () => {
+  const windowBytes = 40_000;
+  const limits = { windowBytes, windowMs: 1e6, windowLeastMs: 1e6, windowAmpleRatio: 2 };
+  const window = start(limits);
+  const wide = gaugeSchema('cpu', Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`m${at}`, []])));
+  for (let tick = 1; tick <= 64; tick++) {
+    for (let host = 0; host < 10; host++) {
+      const values = Float64Array.from({ length: 20 }, (_, at) => Math.sin(tick * 200 + host * 20 + at));
+      const reading = { ...block(NOW_MS + tick, tick * 10 + host, wide), values };
+      window.add(`host ${host}`, reading);
+    }
+    expect(window.bytes).toBeLessThanOrEqual(windowBytes);
+  }
+  expect(window.bytes).toBeGreaterThan(windowBytes / 4);
+});
+
 test('lets go of what is older than its reach', () => {
   const window = start();
   for (const timeMs of [400, 410, 990]) window.add('a', block(timeMs));

@@ -95,10 +95,11 @@ export class RecentWindow {
       readings.latePos = block.pos;
       return;
     }
-    // What is there grows by chunks, so what is too old or too much is looked for with each of them.
-    if (!this.#insert(readings, block)) return;
-    this.#expire(readings, reachKey(agentId, sampler));
-    this.#evict();
+    // What is too old goes by chunks, so it is looked for with each of them.
+    const hasNewChunk = this.#insert(readings, block);
+    if (hasNewChunk) this.#expire(readings, reachKey(agentId, sampler));
+    // All hosts of a fleet may begin new chunks in the same minute, and the old ones grow until then.
+    if (hasNewChunk || this.#bytes > this.#limits.windowBytes) this.#evict();
   }
 
   /** Somebody wants the newest reading of a sampler, of whatever agent. */
@@ -261,8 +262,8 @@ export class RecentWindow {
   }
 
   #remove({ readings, chunk }: Held): void {
-    readings.remove(chunk);
     this.#bytes -= chunk.bytes;
+    readings.remove(chunk);
     this.#goneInQueue++;
   }
 
