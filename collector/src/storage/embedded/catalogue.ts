@@ -34,6 +34,7 @@ export interface TimeRange {
 
 export class Catalogue {
   readonly #hosts = new Map<string, CatalogueHost>();
+  readonly #metricNames = new Set<string>();
   #version = 0;
 
   /** Grows whenever a host comes or goes, and when one begins to use a schema. */
@@ -43,6 +44,11 @@ export class Catalogue {
 
   get hosts(): ReadonlyMap<string, CatalogueHost> {
     return this.#hosts;
+  }
+
+  /** Of every metric that a host uses; those that nobody uses any more go with the next deletion. */
+  get metricNames(): ReadonlySet<string> {
+    return this.#metricNames;
   }
 
   /** Takes in what the journal had at the start. */
@@ -55,6 +61,7 @@ export class Catalogue {
     }
     for (const { laneId, number, schema, firstMs, lastMs } of uses) {
       byId.get(laneId)?.uses.set(number, { schema, firstMs, lastMs });
+      this.#noteNames(schema);
     }
   }
 
@@ -71,7 +78,10 @@ export class Catalogue {
     for (const block of blocks) {
       lane.offsetMsMax = Math.max(lane.offsetMsMax, Math.abs(block.offsetMs));
       if (block.kind !== 'values') continue;
-      if (!lane.uses.has(block.schemaNumber)) this.#version++;
+      if (!lane.uses.has(block.schemaNumber)) {
+        this.#version++;
+        this.#noteNames(block.schema);
+      }
       addUse(lane, block.schemaNumber, block.schema, timeMs + block.offsetMs);
     }
   }
@@ -90,6 +100,16 @@ export class Catalogue {
       this.#hosts.delete(agentId);
       this.#version++;
     }
+    this.#metricNames.clear();
+    const seen = new Set<Schema>();
+    for (const { lanes } of this.#hosts.values()) {
+      for (const { uses } of lanes.values()) for (const { schema } of uses.values()) seen.add(schema);
+    }
+    for (const schema of seen) this.#noteNames(schema);
+  }
+
+  #noteNames({ metrics }: Schema): void {
+    for (const { name } of metrics) this.#metricNames.add(name);
   }
 
   #host(agentId: string): CatalogueHost {

@@ -47,7 +47,7 @@ import { RecentColumns } from './recent-columns.ts';
 import { coarsestFor, mayMakeRollups, segmentsOf } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { storeStats } from './stats.ts';
-import { SchemaLists, wantedGroups } from './stored-groups.ts';
+import { SchemaLists, wantedGroups, type HostGroups } from './stored-groups.ts';
 import { RecentWindow } from './window.ts';
 
 export interface EmbeddedOptions {
@@ -314,14 +314,16 @@ class Embedded implements EmbeddedStorage {
 
   async #selectIn(request: SelectRequest, source: ReadSource): Promise<readonly Series[]> {
     const { view, pace } = source;
-    const known = this.#hosts.known(request.matchers);
-    const hosts = await this.#hosts.inCatalogue(known, pace);
     const coarsest = coarsestFor(request.hints);
     const parts = partsOf(view, request, coarsest, mayMakeRollups(request.hints));
     const fromSamples = parts.some(({ isMade }) => isMade) ? partsOf(view, request, coarsest) : parts;
     const files = parts.flatMap((part) => part.files);
+    // Most rules ask for something that no host of a fleet has.
+    if (files.length === 0 && !this.#hosts.hasMetric(request.matchers)) return [];
+    const known = this.#hosts.known(request.matchers);
+    const hosts = await this.#hosts.inCatalogue(known, pace);
     const onlyInFiles = await this.#hosts.onlyIn(files, known, pace);
-    const all = [...hosts, ...onlyInFiles];
+    const all = onlyInFiles.length === 0 ? hosts : [...hosts, ...onlyInFiles];
     const read = async (some: readonly FoundHost[], samplesBefore: number): Promise<readonly Series[]> => {
       const collector = new SeriesCollector(request.samplesMax);
       collector.count(samplesBefore);
@@ -353,22 +355,18 @@ class Embedded implements EmbeddedStorage {
   ): Promise<void> {
     const sealedToMs = sealedTo(view.blocks.map(({ row }) => row));
     const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs });
+    const hasSources = wholeParts.some(({ sources }) => sources.length > 0);
     for (const found of hosts) {
       if (pace.isDue) await pace.rest();
       const { host } = found;
       // Late readings belong between those of which rollups would be made.
       const isLate = wholeParts.some(({ isMade, range }) => isMade && hasTicks(snapshot, host, range));
       const parts = isLate ? fromSamples : wholeParts;
-      const stored = parts.map((part) =>
-        part.sources.map((file) => file.hostGroups(host.agentId, view.schemas)),
-      );
-      const samplers = new Set<string>();
-      const look = (schema: Schema): void => {
-        if (found.by.matching.series(schema, found.match).length > 0) samplers.add(schema.sampler);
-      };
-      eachSchemaIn(host, request, look);
-      for (const schemas of new Set(stored.flat().map((one) => one.schemas))) schemas.forEach(look);
-      if (samplers.size === 0) continue;
+      const stored = hasSources
+        ? parts.map((part) => part.sources.map((file) => file.hostGroups(host.agentId, view.schemas)))
+        : [];
+      const samplers = wantedSamplers(found, request, stored);
+      if (samplers === undefined) continue;
       const columnsOf = (schema: Schema): Column[] => {
         const { indices, labels } = seriesOf(schema, found);
         const columns: Column[] = [];
@@ -460,6 +458,22 @@ class Embedded implements EmbeddedStorage {
       return finished(collector.grown(), source.pace);
     });
   }
+}
+
+/** Samplers with series that fit, in a range or in files; undefined when there is none. */
+function wantedSamplers(
+  { host, by, match }: FoundHost,
+  range: TimeRange,
+  stored: readonly (readonly HostGroups[])[],
+): ReadonlySet<string> | undefined {
+  let samplers: Set<string> | undefined;
+  const look = (schema: Schema): void => {
+    if (by.matching.series(schema, match).length > 0) (samplers ??= new Set()).add(schema.sampler);
+  };
+  eachSchemaIn(host, range, look);
+  if (stored.length > 0)
+    for (const schemas of new Set(stored.flat().map((one) => one.schemas))) schemas.forEach(look);
+  return samplers;
 }
 
 /** Series as they are answered, in the order in which they come. */

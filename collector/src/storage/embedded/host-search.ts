@@ -1,9 +1,10 @@
 /** Which hosts a read is about: those of the catalogue and those of which only block files are left, as far as they fit. */
 import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
+import { METRIC_NAME } from '../labels.ts';
 import type { Matcher } from '../matcher.ts';
 import type { BlockFile } from './block-file.ts';
 import type { Catalogue, CatalogueHost } from './catalogue.ts';
-import { KnownMatches, newMatch, type FoundHost, type KnownMatch } from './known-matches.ts';
+import { HOST_WEIGHT, KnownMatches, newMatch, type FoundHost, type KnownMatch } from './known-matches.ts';
 import type { Identity } from './matching.ts';
 import type { Pace } from './pace.ts';
 
@@ -13,6 +14,13 @@ export interface HostNames {
   readonly identitiesVersion?: () => number;
 }
 
+/** A host whose labels are known. */
+interface NamedHost {
+  readonly host: CatalogueHost;
+  readonly identity: Identity;
+  readonly instance: string;
+}
+
 export class HostSearch {
   readonly #names: HostNames;
   readonly #matches = new KnownMatches();
@@ -20,6 +28,8 @@ export class HostSearch {
     BlockFile,
     { readonly version: string; readonly hosts: readonly string[] }
   >();
+  /** The hosts of the catalogue, looked up once for all matchers. */
+  #all: { readonly version: string; readonly hosts: readonly NamedHost[] } | undefined;
   #catalogue: Catalogue;
   #replacements = 0;
 
@@ -51,8 +61,8 @@ export class HostSearch {
    */
   async inCatalogue(known: KnownMatch, pace: Pace): Promise<readonly FoundHost[]> {
     if (known.hosts === undefined) {
-      known.hosts = await this.#fitting(this.#catalogue.hosts.values(), known, pace);
-      known.weight += known.hosts.length;
+      known.hosts = await this.#fitting(this.#everyone(), known, pace);
+      known.weight += known.hosts.length * HOST_WEIGHT;
     }
     return known.hosts;
   }
@@ -60,7 +70,7 @@ export class HostSearch {
   /** The hosts that fit and of which nothing but samples in one of the files is left. */
   onlyIn(files: readonly BlockFile[], known: KnownMatch, pace: Pace): Promise<readonly FoundHost[]> {
     // What they weigh is not that of the catalogue's hosts, for they are not kept.
-    return this.#fitting(this.#hostsOnlyIn(files), { ...known }, pace);
+    return this.#fitting(this.#named(this.#hostsOnlyIn(files)), { ...known }, pace);
   }
 
   /** All hosts with samples, in the catalogue or in one of the files. */
@@ -71,20 +81,50 @@ export class HostSearch {
 
   /** The host with its identity, unless it is not known or its identity does not fit. */
   found(host: CatalogueHost, by: KnownMatch): FoundHost | undefined {
-    const identity = host.agentId === COLLECTOR_AGENT_ID ? [] : this.#names.identityOf(host.agentId);
-    if (identity === undefined) return undefined;
-    const match = by.matching.host(identity);
-    return match === undefined ? undefined : { by, host, identity, match, labels: new Map() };
+    for (const named of this.#named([host])) return foundBy(by, named);
+    return undefined;
   }
 
-  async #fitting(hosts: Iterable<CatalogueHost>, by: KnownMatch, pace: Pace): Promise<readonly FoundHost[]> {
+  /** Whether a host of the catalogue has used a metric with such a name; without matchers of the name, of any name. */
+  hasMetric(matchers: readonly Matcher[]): boolean {
+    const ofName = matchers.filter(({ name }) => name === METRIC_NAME);
+    const { metricNames } = this.#catalogue;
+    const exact = ofName.find(({ operator }) => operator === '=');
+    const isWanted = (name: string): boolean => ofName.every((matcher) => matcher.matches(name));
+    if (exact !== undefined) return metricNames.has(exact.value) && isWanted(exact.value);
+    if (ofName.length === 0) return true;
+    for (const name of metricNames) if (isWanted(name)) return true;
+    return false;
+  }
+
+  async #fitting(hosts: Iterable<NamedHost>, by: KnownMatch, pace: Pace): Promise<readonly FoundHost[]> {
     const all: FoundHost[] = [];
-    for (const host of hosts) {
+    for (const named of hosts) {
       if (pace.isDue) await pace.rest();
-      const found = this.found(host, by);
+      const found = foundBy(by, named);
       if (found !== undefined) all.push(found);
     }
     return all;
+  }
+
+  /**
+   * All hosts of the catalogue with their labels, nearly in the order in which series are answered: what has one series
+   * a host is sorted already.
+   */
+  #everyone(): Iterable<NamedHost> {
+    const { identitiesVersion } = this.#names;
+    const hosts = this.#named(this.#catalogue.hosts.values());
+    if (identitiesVersion === undefined) return hosts;
+    const version = `${identitiesVersion()} ${this.#catalogueVersion}`;
+    if (this.#all?.version !== version) this.#all = { version, hosts: [...hosts].sort(byInstance) };
+    return this.#all.hosts;
+  }
+
+  *#named(hosts: Iterable<CatalogueHost>): Generator<NamedHost> {
+    for (const host of hosts) {
+      const identity = host.agentId === COLLECTOR_AGENT_ID ? [] : this.#names.identityOf(host.agentId);
+      if (identity !== undefined) yield { host, identity, instance: instanceOf(identity) };
+    }
   }
 
   *#hostsOnlyIn(files: readonly BlockFile[]): Iterable<CatalogueHost> {
@@ -114,4 +154,20 @@ export class HostSearch {
   get #catalogueVersion(): string {
     return `${this.#replacements} ${this.#catalogue.version}`;
   }
+}
+
+function foundBy(by: KnownMatch, { host, identity }: NamedHost): FoundHost | undefined {
+  const match = by.matching.host(identity);
+  return match === undefined ? undefined : { by, host, identity, match, labels: undefined };
+}
+
+function instanceOf(identity: Identity): string {
+  for (const [name, value] of identity) if (name === 'instance') return value;
+  return '';
+}
+
+/** Only saves work of who sorts afterwards, so the order of the language does. */
+function byInstance(left: NamedHost, right: NamedHost): number {
+  if (left.instance === right.instance) return 0;
+  return left.instance < right.instance ? -1 : 1;
 }

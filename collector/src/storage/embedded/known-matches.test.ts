@@ -39,12 +39,12 @@ it('shares label sets between matches, until a host may have another name', () =
     const identity = [['instance', instance]] as const;
     const match = by.matching.host(identity);
     if (match === undefined) throw new Error('a host must fit');
-    return seriesOf(schema, { by, host, identity, match, labels: new Map() }).labels;
+    return seriesOf(schema, { by, host, identity, match, labels: undefined }).labels;
   };
   const all = found('free', '1');
   const again = found('free', '1');
   expect(again[0]).toBe(all[0]);
-  expect(matches.of(named('free'), '1').weight).toBe(4 / 16);
+  expect(matches.of(named('free'), '1').weight).toBe(2 * (3 / 4 + 2 / 16));
   expect(found('used', '1')[0]).not.toBe(all[0]);
   expect(found('free', '2', 'renamed')[0]?.get('instance')).toBe('renamed');
 });
@@ -59,7 +59,7 @@ it('makes the labels of a host and schema once, and counts them', () => {
     host: { agentId: 'x', lanes: new Map() },
     identity: [['instance', 'h']],
     match,
-    labels: new Map(),
+    labels: undefined,
   };
   const { indices, labels } = seriesOf(schema, found);
   expect(indices).toHaveLength(2);
@@ -68,5 +68,5 @@ it('makes the labels of a host and schema once, and counts them', () => {
     ['free', 'h'],
   ]);
   expect(seriesOf(schema, found).labels).toBe(labels);
-  expect(by.weight).toBe(2);
+  expect(by.weight).toBe(3 / 4 + 2);
 });

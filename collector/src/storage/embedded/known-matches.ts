@@ -16,8 +16,8 @@ export interface FoundHost {
   readonly host: CatalogueHost;
   readonly identity: Identity;
   readonly match: HostMatch;
-  /** Label sets of the series that fit, in the order of `SchemaMatching.series`. */
-  readonly labels: Map<Schema, readonly Labels[]>;
+  /** Label sets of the series that fit, in the order of `SchemaMatching.series`; made with the first of them. */
+  labels: Map<Schema, readonly Labels[]> | undefined;
 }
 
 /** What one list of matchers finds. */
@@ -32,12 +32,15 @@ export interface KnownMatch {
 }
 
 const MATCHES_MAX = 3_000;
-/** Hosts and label sets in all of them, 300 to 400 bytes each. */
+/** Label sets in all of them, 300 to 400 bytes each, and hosts. */
 export const WEIGHT_MAX = 100_000;
 /** Label sets that matches share, of the same size. */
 const SHARED_MAX = 100_000;
 /** What a match holds of a label set that it shares. */
 const SHARED_WEIGHT = 1 / 16;
+/** What it holds of a host without label sets, and what a list of them weighs besides. */
+export const HOST_WEIGHT = 1 / 4;
+const LIST_WEIGHT = 3 / 4;
 
 /**
  * Label sets of series, each made once however many matches hold it: a board about a fleet names each series in several
@@ -125,14 +128,15 @@ export function seriesOf(
 ): { readonly indices: readonly number[]; readonly labels: readonly Labels[] } {
   const { by, identity, match, labels } = host;
   const indices = by.matching.series(schema, match);
-  let found = labels.get(schema);
+  let found = labels?.get(schema);
   if (found === undefined) {
     found = indices.map((index) => {
       const shared = by.shared?.of(host, schema, index);
       by.weight += shared === undefined ? 1 : SHARED_WEIGHT;
       return shared ?? labelsOf(schema, index, identity);
     });
-    labels.set(schema, found);
+    if (host.labels === undefined) by.weight += LIST_WEIGHT;
+    (host.labels ??= new Map()).set(schema, found);
   }
   return { indices, labels: found };
 }

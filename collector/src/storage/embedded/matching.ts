@@ -18,24 +18,35 @@ export interface HostMatch {
 
 export class SchemaMatching {
   readonly #matchers: readonly Matcher[];
+  /** Of hosts whose identity has none of the labels. */
+  readonly #allOpen: HostMatch;
   readonly #byKey = new Map<string, HostMatch>();
 
   constructor(matchers: readonly Matcher[]) {
     this.#matchers = matchers;
+    this.#allOpen = { matchers, found: new Map() };
   }
 
   /** Undefined when the identity alone rules the host out. Identity labels win over labels of the same name. */
   host(identity: Identity): HostMatch | undefined {
+    // Asked for each host of a fleet with each new question, so nothing is made for the usual answer.
+    let isOpen = true;
+    for (const matcher of this.#matchers) {
+      const own = valueIn(identity, matcher.name);
+      if (own === undefined) continue;
+      if (!matcher.matches(own)) return undefined;
+      isOpen = false;
+    }
+    return isOpen ? this.#allOpen : this.#partlyOpen(identity);
+  }
+
+  #partlyOpen(identity: Identity): HostMatch {
     const open: Matcher[] = [];
     let key = '';
     for (const [index, matcher] of this.#matchers.entries()) {
-      const own = identity.find(([name, value]) => name === matcher.name && value !== '');
-      if (own === undefined) {
-        open.push(matcher);
-        key += `${index},`;
-      } else if (!matcher.matches(own[1])) {
-        return undefined;
-      }
+      if (valueIn(identity, matcher.name) !== undefined) continue;
+      open.push(matcher);
+      key += `${index},`;
     }
     let match = this.#byKey.get(key);
     if (match === undefined) {
@@ -54,6 +65,12 @@ export class SchemaMatching {
     }
     return indices;
   }
+}
+
+/** Undefined when the identity has no such label, or an empty one. */
+function valueIn(identity: Identity, label: string): string | undefined {
+  for (const [name, value] of identity) if (name === label && value !== '') return value;
+  return undefined;
 }
 
 /** The metric and the label values of a series of a schema. */

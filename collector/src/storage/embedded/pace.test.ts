@@ -45,3 +45,18 @@ test.each([0, 1, 1_024, 1_025, 5_000, 8_192])(
     expect(turns.count > 0).toBe(length > 1_024);
   },
 );
+
+test('what is in order is only looked through', async () => {
+  const list = Array.from({ length: 5_000 }, (_, at) => at);
+  const { pace, turns } = restless();
+  let compared = 0;
+  const compare = (left: number, right: number): number => {
+    compared++;
+    return left - right;
+  };
+  expect(await sortInTurns([...list], compare, pace)).toEqual(list);
+  expect(compared).toBe(4_999);
+  expect(turns.count).toBeGreaterThan(3);
+  const last = [...list, -1];
+  expect(await sortInTurns([...last], compare, pace)).toEqual([-1, ...list]);
+});
