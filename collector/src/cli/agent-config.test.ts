@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
@@ -18,6 +19,14 @@ beforeEach(() => {
 afterEach(() => temp[Symbol.dispose]());
 
 describe('agent-config', () => {
+  it('makes no state where no collector ever ran', () => {
+    const other = join(dataDir, 'other');
+    const expected = expect.objectContaining({ code: 'DATA_DIR_UNUSABLE' });
+    expect(() => showAgentConfig(other, {}, false)).toThrow(expected);
+    expect(() => setAgentConfig(other, { all: true }, { interval: '30s' })).toThrow(expected);
+    expect(existsSync(other)).toBe(false);
+  });
+
   it('sets what is wanted, one after another, and takes it back', () => {
     expect(setAgentConfig(dataDir, { host: 'web-1' }, { interval: '30s' })).toBe(
       'wanted of web-1: interval 30s\n',

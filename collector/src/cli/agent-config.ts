@@ -16,7 +16,7 @@ import { AgentConfigStore, settingsOf, type FleetConfig, type Offer } from '../f
 import { formatDuration, parseDuration } from '../query/literals.ts';
 import type { Database } from '../state/database.ts';
 import { table, timeText } from './output.ts';
-import { withState } from './state.ts';
+import { withKnownState } from './state.ts';
 
 /** Whose settings are meant: one host by its name, or all. */
 export interface ConfigScope {
@@ -31,7 +31,7 @@ export interface ConfigFlags {
   readonly logLevel?: string;
 }
 
-/** @throws AppError BAD_CONFIG, NOT_FOUND */
+/** @throws AppError BAD_CONFIG, NOT_FOUND, DATA_DIR_UNUSABLE */
 export function setAgentConfig(dataDir: string, scope: ConfigScope, flags: ConfigFlags): string {
   const change = settingsOfFlags(flags);
   if (Object.keys(change).length === 0) {
@@ -40,14 +40,14 @@ export function setAgentConfig(dataDir: string, scope: ConfigScope, flags: Confi
   return want(dataDir, scope, (before) => ({ ...before, ...change }));
 }
 
-/** @throws AppError BAD_CONFIG, NOT_FOUND */
+/** @throws AppError BAD_CONFIG, NOT_FOUND, DATA_DIR_UNUSABLE */
 export function clearAgentConfig(dataDir: string, scope: ConfigScope): string {
   return want(dataDir, scope, () => ({}));
 }
 
-/** What is wanted, and what each host said to it; of one host alone with --host. @throws AppError NOT_FOUND */
+/** What is wanted, and what each host said to it; of one host alone with --host. @throws AppError NOT_FOUND, DATA_DIR_UNUSABLE */
 export function showAgentConfig(dataDir: string, { host }: ConfigScope, isJson: boolean): string {
-  return withState(dataDir, (state) => {
+  return withKnownState(dataDir, (state) => {
     const store = new AgentConfigStore(state);
     const fleet = store.fleet();
     const hosts = hostsOf(state, host).map(({ id, name }) => {
@@ -67,7 +67,7 @@ export function showAgentConfig(dataDir: string, { host }: ConfigScope, isJson: 
 function want(dataDir: string, scope: ConfigScope, next: (before: AgentSettings) => AgentSettings): string {
   const { host, all = false } = scope;
   if ((host === undefined) !== all) throw new AppError('BAD_CONFIG', 'give --host NAME or --all');
-  return withState(dataDir, (state) => {
+  return withKnownState(dataDir, (state) => {
     const store = new AgentConfigStore(state);
     if (host === undefined) {
       const settings = settingsFields(next(store.fleet().wanted));

@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { EnrolmentTokens } from '../fleet/tokens.ts';
-import { withState } from './state.ts';
+import { withKnownState, withState } from './state.ts';
 import { table, timeText } from './output.ts';
 
 const HOUR_MS = 3_600_000;
@@ -13,7 +13,7 @@ export function createEnrollmentToken(
   dataDir: string,
   options: { readonly uses: number; readonly expiryHours: number; readonly isJson: boolean },
 ): string {
-  return withTokens(dataDir, (tokens) => {
+  return withTokens(withState, dataDir, (tokens) => {
     const { token, summary } = tokens.create({
       creator: userInfo().username,
       lifetimeMs: options.expiryHours * HOUR_MS,
@@ -25,7 +25,7 @@ export function createEnrollmentToken(
 }
 
 export function listEnrollmentTokens(dataDir: string, isJson: boolean): string {
-  return withTokens(dataDir, (tokens) => {
+  return withTokens(withKnownState, dataDir, (tokens) => {
     const all = tokens.list();
     if (isJson) return `${JSON.stringify(all)}\n`;
     return table(
@@ -43,7 +43,7 @@ export function listEnrollmentTokens(dataDir: string, isJson: boolean): string {
 }
 
 export function revokeEnrollmentToken(dataDir: string, id: string): string {
-  return withTokens(dataDir, (tokens) => {
+  return withTokens(withKnownState, dataDir, (tokens) => {
     if (!tokens.revoke(id))
       throw new AppError('NOT_FOUND', `there is no enrolment token ${id} that could be revoked`);
     return `revoked ${id}\n`;
@@ -56,8 +56,8 @@ function stateOf(token: ReturnType<EnrolmentTokens['list']>[number]): string {
   return token.expiresMs <= systemClock.wallMs() ? 'expired' : 'valid';
 }
 
-function withTokens<T>(dataDir: string, work: (tokens: EnrolmentTokens) => T): T {
-  return withState(dataDir, (database) =>
+function withTokens<T>(open: typeof withState, dataDir: string, work: (tokens: EnrolmentTokens) => T): T {
+  return open(dataDir, (database) =>
     work(new EnrolmentTokens({ database, clock: systemClock, randomBytes })),
   );
 }

@@ -153,8 +153,8 @@ export class HostBlocks {
         const { sampler } = block.schema;
         if (!isIn(block, range.fromMs, range.toMs) || seen.has(sampler)) continue;
         seen.add(sampler);
-        if (block.timeMs > (found.get(sampler)?.timeMs ?? Number.NEGATIVE_INFINITY))
-          found.set(sampler, block);
+        const other = found.get(sampler);
+        if (other === undefined || isOlder(other, block)) found.set(sampler, block);
       }
       if (seen.size === samplers.size) break;
       if (this.#pace.isDue) await this.#pace.rest();
@@ -235,6 +235,11 @@ export function decodeTick(
 
 function before(range: TimeRange, endMs = Number.POSITIVE_INFINITY): TimeRange {
   return { fromMs: range.fromMs, toMs: Math.min(range.toMs, endMs - 1) };
+}
+
+/** Of two readings of one moment, as after a clock was set back, the one counts that was written later: as in the window. */
+function isOlder(one: Block, than: Block): boolean {
+  return one.timeMs < than.timeMs || (one.timeMs === than.timeMs && one.pos < than.pos);
 }
 
 function isIn({ timeMs }: Block, fromMs: number, toMs: number): boolean {
