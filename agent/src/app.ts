@@ -23,7 +23,7 @@ import { createSamplers } from './samplers/list.ts';
 import { ProcessWatch, type DatedSnapshot } from './samplers/processes/watch.ts';
 import { powershell, type Counters } from './samplers/windows/windows.win32.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
-import { samplerTimeoutMs, TickTaker } from './scheduler/tick.ts';
+import { samplerTimeoutMs, TickTaker, type Tick } from './scheduler/tick.ts';
 import type { MachineFacts } from './self/facts.ts';
 import { ProcessReport } from './self/process-report.ts';
 import { NewestVitals } from './self/vitals.ts';
@@ -275,12 +275,15 @@ function observed(
   vitals: NewestVitals,
   processes: ProcessReport,
 ): Pick<TickTaker, 'takeTick'> {
+  const note = (tick: Tick): Tick => {
+    vitals.note(tick);
+    processes.afterTick(vitals);
+    return tick;
+  };
   return {
-    async takeTick(report) {
-      const tick = await ticks.takeTick(report);
-      vitals.note(tick);
-      processes.afterTick(vitals);
-      return tick;
+    takeTick(report) {
+      const tick = ticks.takeTick(report);
+      return tick instanceof Promise ? tick.then(note) : note(tick);
     },
   };
 }

@@ -80,7 +80,7 @@ export const OPTIONS = {
   slowInterval: option('slow-interval', {
     shape: 'span, 1s to 1h',
     fallback: '10s',
-    help: 'Least time between readings of what moves slowly or says little about a single second: free space, sensors, protocol counters, facts. Matters only when interval is shorter.',
+    help: 'Least time between readings of what moves slowly or says little about a single second: free space, sensors, load averages, protocol counters, facts. Matters only when interval is shorter.',
     parse: interval,
   }),
   textfileDir: option('textfile-dir', {

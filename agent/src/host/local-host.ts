@@ -295,8 +295,11 @@ const ONE_RECORD =
   /^\/proc\/(stat|meminfo|loadavg|pressure\/[a-z]+|self\/(stat|status|limits)|net\/(snmp|snmp6|netstat|sockstat|sockstat6))$/;
 
 /** Files of /proc whose lines have a few hundred letters at most, however large the machine is. */
-const SHORT_LINES = /^\/proc\/(vmstat|net\/(arp|dev|softnet_stat|(tcp|udp)6?))$/;
+const SHORT_LINES = /^\/proc\/(net\/(arp|dev|softnet_stat|(tcp|udp)6?))$/;
 const SHORT_LINE_BYTES_MAX = 512;
+/** Lines of a name and a number, none of them longer than this. With 180 of them it is nearly a page. */
+const COUNTERS = /^\/proc\/vmstat$/;
+const COUNTER_BYTES_MAX = 80;
 /** Those with longer ones than a page is sure to have room for: a disk with all its partitions, options of mounts, sets of processors. */
 const LONG_LINES = /^\/proc\/(diskstats|schedstat|[^/]+\/mountinfo)$/;
 
@@ -315,6 +318,7 @@ function mannerOf(path: string): Manner {
 
 function lastBytesMaxOf(path: string): number {
   if (ONE_RECORD.test(path)) return Number.POSITIVE_INFINITY;
+  if (COUNTERS.test(path)) return PAGE_BYTES_MIN - COUNTER_BYTES_MAX;
   if (SHORT_LINES.test(path)) return PAGE_BYTES_MIN - SHORT_LINE_BYTES_MAX;
   if (path.startsWith('/proc/') && !LONG_LINES.test(path)) return PAGE_BYTES_MIN / 4;
   return 0;

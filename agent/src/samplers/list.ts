@@ -75,26 +75,26 @@ function platformSamplers(platform: NodeJS.Platform, options: SamplerOptions): r
   return [...quickSamplers(), ...slowSamplers(options)];
 }
 
-/** What is worth a look each second: the load of processors, memory, disks and network. */
+/** What is worth a look each second: the load of processors, memory, disks and network. Decisions 0058 and 0095. */
 function quickSamplers(): readonly Sampler[] {
   const statFile = new StatFile();
   return [
     cpuSampler(statFile),
     memorySampler,
-    loadSampler,
     statSampler(statFile),
     diskSampler,
     networkSampler,
     vmstatSampler,
     pressureSampler,
     schedstatSampler,
-    softnetSampler,
   ];
 }
 
-/** What moves slowly, or says little about a single second. */
+/** What moves slowly, or says little about a single second: the kernel itself makes load averages every 5 s only. */
 function slowSamplers(options: SamplerOptions): readonly Sampler[] {
   const samplers: readonly Sampler[] = [
+    loadSampler,
+    softnetSampler,
     linkSampler(options.clock),
     filefdSampler,
     entropySampler(options.clock),

@@ -475,4 +475,41 @@ describe('Readings of lines', () => {
       ),
     );
   });
+
+  it('counts a line that told of more than values each time, though all around it stands still', () => {
+    const readings = create();
+    for (const text of ['0=1\n0=2\n0=3\n', '0=1\n0=2\n0=3\n', '0=7\n0=unknown\n0=3\n'])
+      read(readings, { a: text });
+    for (const count of [2, 3, 4]) {
+      expect(read(readings, { a: '0=7\n0=unknown\n0=3\n' }).parsed).toEqual(['a1 0=unknown']);
+      expect(readings.dropped.unknown).toBe(count);
+    }
+  });
+
+  it('gives the same values as without it where runs of lines stand still, break and move', () => {
+    const words = fc.constantFrom('0=1', '0=10', '0=100', '0=1 1=2', '0=unknown', '');
+    const edit = fc.record({
+      at: fc.nat(9),
+      to: words,
+      how: fc.constantFrom('set', 'set', 'set', 'insert', 'cut'),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.array(edit, { maxLength: 2 }), { maxLength: 14 }), (ticks) => {
+        const readings = create();
+        const lines = Array.from({ length: 9 }, () => '0=1');
+        for (const edits of [[], [], ...ticks]) {
+          for (const { at, to, how } of edits)
+            lines.splice(at, how === 'insert' ? 0 : 1, ...(how === 'cut' ? [] : [to]));
+          const files = { a: lines.map((line) => `${line}\n`).join('') };
+          const dropped = readings.dropped.unknown;
+          const told = read(readings, files);
+          const other = create();
+          const fresh = read(other, files);
+          expect([told.values, told.counts]).toEqual([fresh.values, fresh.counts]);
+          expect(readings.dropped.unknown - dropped).toBe(other.dropped.unknown);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
 });

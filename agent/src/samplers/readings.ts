@@ -156,7 +156,8 @@ export class Readings {
   /**
    * Adds what a file says line by line: `addLine` parses one and makes all its calls at once, and looks at nothing else than
    * the line and its number. A line that is letter for letter what stood in its place the tick before is not parsed, and its
-   * values stand as they are: of most files a few lines change in a second, and comparing costs a fifth of parsing.
+   * values stand as they are: of most files a few lines change in a second, and comparing costs a fifth of parsing. Lines that
+   * stood together the tick before are compared together.
    * @param path names the content; another name is another content
    * @param addLine gets where the line begins and ends in `text`, without its line break, and its number from 0
    * @returns how many lines there are; a text that ends with a line break has none behind it
@@ -165,7 +166,7 @@ export class Readings {
     const index = this.#linesSourceCount;
     this.#linesSourceCount += 1;
     const source = (this.#linesSources[index] ??= noLines());
-    const { ends, tos, hasOther, text: textBefore } = source;
+    const { ends, tos, hasOther, runs, text: textBefore } = source;
     const isKnown = source.path === path && source.tick === this.#tickFinished && this.#followsPlainTick();
     const linesBefore = isKnown ? source.lineCount : 0;
     // It counts only if `addLine` gets to the end.
@@ -173,23 +174,35 @@ export class Readings {
     let line = 0;
     let fromBefore = 0;
     let toBefore = source.from;
+    /** Where the lines began that stand as they were, -1 behind one that does not. */
+    let runFrom = -1;
     const start = this.#count;
     for (let from = 0; from < text.length; line++) {
       const isLine = line < linesBefore;
-      const endBefore = isLine ? (ends[line] ?? 0) : 0;
-      if (
-        isLine &&
-        hasOther[line] === 0 &&
-        this.#count === toBefore &&
-        this.#changed === undefined &&
-        text.startsWith(textBefore.slice(fromBefore, endBefore), from)
-      ) {
-        from += endBefore - fromBefore;
-        fromBefore = endBefore;
-        toBefore = this.#count = tos[line] ?? 0;
-        ends[line] = from;
-        continue;
+      if (isLine && hasOther[line] === 0 && this.#count === toBefore && this.#changed === undefined) {
+        const last = Math.max(line, (runs[line] ?? 0) - 1);
+        const endBefore = ends[last] ?? 0;
+        if (text.startsWith(textBefore.slice(fromBefore, endBefore), from)) {
+          const shift = from - fromBefore;
+          if (shift !== 0) for (let i = line; i <= last; i++) ends[i] = (ends[i] ?? 0) + shift;
+          from += endBefore - fromBefore;
+          fromBefore = endBefore;
+          toBefore = this.#count = tos[last] ?? 0;
+          if (runFrom === -1) runFrom = line;
+          else runs[line] = 0;
+          line = last;
+          runs[runFrom] = line + 1;
+          continue;
+        }
+        if (last > line) {
+          // One by one then.
+          runs[line--] = 0;
+          continue;
+        }
       }
+      runs[line] = 0;
+      runFrom = -1;
+      const endBefore = isLine ? (ends[line] ?? 0) : 0;
       if (isLine) toBefore = tos[line] ?? 0;
       fromBefore = endBefore;
       const newline = text.indexOf('\n', from);

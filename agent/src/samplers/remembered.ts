@@ -12,12 +12,16 @@ const REST_RATIO = 30_000;
 /**
  * A function that returns what `read` returned, or throws what it threw, at most REMEMBER_MS ago: something dear is not
  * tried again in each tick because it fails.
+ * @param options.keepMs another time than REMEMBER_MS, at most REMEMBER_DEAR_MS
  * @param options.restsWhenDear after a look that took its time, up to REMEMBER_DEAR_MS ago
  */
 export function remembered<T>(
   clock: Clock,
   read: (host: Host) => T,
-  { restsWhenDear = false }: { readonly restsWhenDear?: boolean } = {},
+  {
+    restsWhenDear = false,
+    keepMs = REMEMBER_MS,
+  }: { readonly restsWhenDear?: boolean; readonly keepMs?: number } = {},
 ): (host: Host) => T {
   let kept: { readonly result: () => T; readonly untilMs: number } | undefined;
   return (host) => {
@@ -25,7 +29,7 @@ export function remembered<T>(
     if (kept === undefined || nowMs >= kept.untilMs) {
       const result = outcome(() => read(host));
       const restMs = restsWhenDear ? (clock.monoMs() - nowMs) * REST_RATIO : 0;
-      kept = { result, untilMs: nowMs + Math.min(REMEMBER_DEAR_MS, Math.max(REMEMBER_MS, restMs)) };
+      kept = { result, untilMs: nowMs + Math.min(REMEMBER_DEAR_MS, Math.max(keepMs, restMs)) };
     }
     return kept.result();
   };

@@ -12,7 +12,7 @@ import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import type { FakeHost } from '../host/testing.ts';
 import { createSamplers } from './list.ts';
 import { Readings } from './readings.ts';
-import { REMEMBER_MS } from './remembered.ts';
+import { REMEMBER_DEAR_MS } from './remembered.ts';
 import type { Sampler } from './sampler.ts';
 import { fixtures, readLines } from './testing.ts';
 
@@ -154,7 +154,7 @@ describe.each(NAMES.filter((name) => ELSEWHERE[name] === undefined))('%s', (name
     expect(before.filter((line) => line.startsWith('failed'))).toEqual([]);
     for (const change of changes) {
       change(host, files);
-      await clock.advance(REMEMBER_MS);
+      await clock.advance(REMEMBER_DEAR_MS);
       const after = await told(sampler, host, readings);
       const fresh = await told(named(name, clock), host);
       // What was left out is counted from the start.

@@ -37,6 +37,11 @@ export interface LinesSource {
   readonly tos: number[];
   /** … and 1 when it must be parsed again, for it added something else than values. */
   readonly hasOther: number[];
+  /**
+   * Per line, the one behind those that stood as they were together with it, when it was the first of them; 0 for all others.
+   * Compared together they cost as much as one.
+   */
+  readonly runs: number[];
   /** Lines of the text. */
   lineCount: number;
   /** Number of that tick. */
@@ -45,5 +50,5 @@ export interface LinesSource {
 
 /** Before the first tick. */
 export function noLines(): LinesSource {
-  return { path: '', text: '', from: 0, ends: [], tos: [], hasOther: [], lineCount: 0, tick: 0 };
+  return { path: '', text: '', from: 0, ends: [], tos: [], hasOther: [], runs: [], lineCount: 0, tick: 0 };
 }

@@ -61,9 +61,14 @@ export class SamplerRun {
     this.#readings = new Readings({ sampler: options.sampler.name, intervalMs: options.intervalMs });
   }
 
-  /** A sampler that need not wait has its result at once, so that its time holds nothing of the others'. */
-  take(startMs: number, signal: AbortSignal): SamplerResult | Promise<SamplerResult> {
-    const beganMs = this.#clock.monoMs();
+  /**
+   * A sampler that need not wait has its result at once, so that its time holds nothing of the others'.
+   * @param beganMs now; `startMs` is when the tick began, both of the monotonic clock
+   */
+  take(
+    { startMs, beganMs }: { readonly startMs: number; readonly beganMs: number },
+    signal: AbortSignal,
+  ): SamplerResult | Promise<SamplerResult> {
     const offsetMs = Math.round(beganMs - startMs);
     try {
       const pending = this.#sample(signal);

@@ -133,6 +133,14 @@ describe('Scheduler', () => {
     });
   });
 
+  it('has a tick that waits for nothing in the spool before anything else can happen', () => {
+    const bench = new Bench([countingSampler()]);
+    bench.scheduler.start();
+    expect(bench.spool.records).toHaveLength(1);
+    expect(bench.scheduler.counts().taken).toBe(1);
+    expect(bench.clock.timerCount).toBe(1);
+  });
+
   it('stops, leaves no timer behind, and stops twice without harm', async () => {
     const bench = new Bench([countingSampler()]);
     bench.scheduler.start();

@@ -138,23 +138,49 @@ export class Scheduler {
     this.#due += skipped + 1;
     this.#next += skipped + 1;
     this.#compareClocks();
-    this.#running = this.#takeTick();
-    background(this.#log, 'tick', this.#running);
+    this.#takeTick();
   }
 
-  async #takeTick(): Promise<void> {
+  /**
+   * Where no sampler has to be waited for, all of it happens right here. Then timers that the new record makes needless are
+   * gone before the event loop looks when to wake up next; after a promise, it woke up for one of them.
+   */
+  #takeTick(): void {
     try {
-      const tick = await this.#ticks.takeTick((readings) => this.#report(readings));
+      const tick = this.#ticks.takeTick((readings) => this.#report(readings));
+      if (tick instanceof Promise) {
+        this.#running = tick.then(
+          (taken) => this.#keep(taken),
+          (error: unknown) => this.#lost(error),
+        );
+        background(this.#log, 'tick', this.#running);
+      } else this.#keep(tick);
+    } catch (error) {
+      this.#lost(error);
+    }
+  }
+
+  #keep(tick: Tick): void {
+    try {
       this.#failures.note(tick.results);
       this.#append(tick);
       this.#taken += 1;
       this.#failures.ended('spool');
     } catch (error) {
-      this.#missed.no_storage += 1;
-      // Who knows what of it was told.
-      this.#emptyTold.clear();
-      this.#failures.failed('spool', error);
+      return this.#lost(error);
     }
+    this.#awaitNext();
+  }
+
+  #lost(error: unknown): void {
+    this.#missed.no_storage += 1;
+    // Who knows what of it was told.
+    this.#emptyTold.clear();
+    this.#failures.failed('spool', error);
+    this.#awaitNext();
+  }
+
+  #awaitNext(): void {
     if (this.#isStopped) return;
     const dueMonoMs = this.#startMonoMs + this.#next * this.#intervalMs;
     this.#timer = this.#clock.setTimer(Math.max(0, dueMonoMs - this.#clock.monoMs()), () => this.#onDue());

@@ -78,10 +78,10 @@ export class TickTaker {
 
   /**
    * Runs the samplers that are due, the first time all; never throws for one that fails. Ends within the time that a
-   * sampler gets.
+   * sampler gets, and right away when none of them has to be waited for.
    * @param report adds to the readings about the sampling itself
    */
-  async takeTick(report?: (readings: Readings) => void): Promise<Tick> {
+  takeTick(report?: (readings: Readings) => void): Tick | Promise<Tick> {
     const wallMs = this.#clock.wallMs();
     const bootMs = this.#clock.bootMs();
     const startMs = this.#clock.monoMs();
@@ -89,11 +89,14 @@ export class TickTaker {
     const slow = this.#slow?.isDue(startMs, this.#intervalMs) === true ? this.#slow : undefined;
     const quickEnd = this.#quick.begin(startMs, signal);
     const slowEnd = slow?.begin(startMs, signal);
-    if (quickEnd !== undefined || slowEnd !== undefined) await this.#inTime(Promise.all([quickEnd, slowEnd]));
-    const durationMs = this.#clock.monoMs() - startMs;
-    const results = this.#quick.results(startMs, report);
-    if (slow !== undefined) results.push(...slow.results(startMs, undefined));
-    return { wallMs, bootMs, durationMs, results };
+    const finish = (): Tick => {
+      const durationMs = this.#clock.monoMs() - startMs;
+      const results = this.#quick.results(startMs, report);
+      if (slow !== undefined) results.push(...slow.results(startMs, undefined));
+      return { wallMs, bootMs, durationMs, results };
+    };
+    if (quickEnd === undefined && slowEnd === undefined) return finish();
+    return this.#inTime(Promise.all([quickEnd, slowEnd])).then(finish);
   }
 
   async #inTime(ended: Promise<unknown>): Promise<void> {

@@ -35,9 +35,8 @@ export class Gather {
     const sinceMs = this.#clock.monoMs() - this.#leftMonoMs;
     if (sinceMs >= this.#spanMs - slackMs) this.leave();
     else
-      this.#timer ??= this.#clock.setTimer(this.#spanMs + slackMs - sinceMs, () => this.leave(), {
-        isBackground: true,
-      });
+      // Not in the background: Node.js wakes up for a timer of that kind even when it was cancelled, as most of these are.
+      this.#timer ??= this.#clock.setTimer(this.#spanMs + slackMs - sinceMs, () => this.leave());
   }
 
   /** Whatever waits leaves now. */

@@ -1,8 +1,8 @@
 /**
  * State, link, size, speed and numbers of network devices from /sys/class/net/<device> (nohandler since Linux 4.6,
  * carrier_up_count since 4.16). Every file of /sys costs a call, and some ask the driver, so as few as possible are read
- * each time: settings such as the address once a minute, and what belongs to the link when the link changed or once a
- * minute. Which devices there are says /proc/net/dev; of very many only the first ones are told.
+ * each time: settings such as the address every five minutes, and what belongs to the link when the link changed or with
+ * them. Which devices there are says /proc/net/dev; of very many only the first ones are told.
  */
 import type { MetricWithLabels } from '@rollcall/shared/catalogue/metrics.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
@@ -10,7 +10,7 @@ import type { Host } from '../../host/host.ts';
 import { addSetting, attempt, readFact, readIfPresent, readSetting, type Setting } from '../files.ts';
 import { parseInteger } from '../parse.ts';
 import type { Readings } from '../readings.ts';
-import { remembered } from '../remembered.ts';
+import { remembered, REMEMBER_DEAR_MS } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
 import { DETAILED_DEVICES_MAX, parseNetworkDevices } from '../network/network.ts';
 import { isLoopback, isSwitchedOn, parseFlags, parseSpeed } from './link.ts';
@@ -89,7 +89,7 @@ interface Source {
 }
 
 export function linkSampler(clock: Clock): Sampler {
-  const remembering = remembered(clock, () => new Map<string, Device>());
+  const remembering = remembered(clock, () => new Map<string, Device>(), { keepMs: REMEMBER_DEAR_MS });
   return {
     name: 'link',
     metrics: [

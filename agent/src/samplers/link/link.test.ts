@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { describe, expect, it } from 'vitest';
 import { FakeHost } from '../../host/testing.ts';
+import { REMEMBER_DEAR_MS } from '../remembered.ts';
 import { fixtures, linesOf, readLines } from '../testing.ts';
 import { linkSampler } from './link.linux.ts';
 
@@ -29,4 +30,20 @@ it('leaves out an attribute that has no value, and fails one that is denied', as
   expect(await readLines(linkSampler(new FakeClock()), host)).toContain(
     'node_network_speed_bytes{device="eth0"} 1250000000',
   );
+});
+
+it('reads settings again after five minutes', async () => {
+  const [clock, host] = [new FakeClock(), new FakeHost()];
+  const sampler = linkSampler(clock);
+  host.files.set('/proc/net/dev', DEVICES);
+  const read = async (mtu: number): Promise<string | undefined> => {
+    host.files.set('/sys/class/net/eth0/mtu', `${mtu}\n`);
+    const line = (await readLines(sampler, host)).find((each) => each.includes('_mtu_'));
+    return line?.split(' ').at(-1);
+  };
+  expect(await read(1_500)).toBe('1500');
+  await clock.advance(REMEMBER_DEAR_MS - 1);
+  expect(await read(9_000)).toBe('1500');
+  await clock.advance(1);
+  expect(await read(9_000)).toBe('9000');
 });
