@@ -192,7 +192,7 @@ export function startHeartbeat(
 
 function evaluateWith(engine: QueryEngine): EvaluatePort {
   return async (expression, timeMs, signal) => {
-    const { value } = await engine.instant(expression, { timeMs }, signal);
+    const { value } = await engine.instant(expression, { timeMs, isUnordered: true }, signal);
     if (value.kind !== 'vector') {
       throw new AppError(
         'BAD_CONFIG',
