@@ -131,7 +131,7 @@ export class SampleBudget {
     return Math.min(this.#samplesMax - this.#loaded, this.#pool.left);
   }
 
-  /** Counts samples read from the store; they stay in memory until the query ends. @throws AppError QUERY_LIMIT */
+  /** Counts samples read from the store, as if all stayed in memory until the query ends. @throws AppError QUERY_LIMIT */
   load(count: number): void {
     this.#loaded += count;
     this.#pool.take(count);

@@ -1,6 +1,7 @@
 /**
  * Whether an expression says the same of a fleet when it is evaluated part by part: of some hosts, then of some others. Rules
- * over ten thousand hosts are, and need a small part of the memory then. A host is what the label `instance` says.
+ * over ten thousand hosts are, and need a small part of the memory then. A host is what the label `instance` says. What may
+ * differ are errors: a match that is not unique is one only where the same part has something on the other side.
  */
 import { HOST_LABEL } from '../storage/labels.ts';
 import { unwrapParens, type BinaryNode, type CallNode, type Expr } from './ast.ts';
@@ -51,12 +52,18 @@ function isCallPerHost({ name, args }: CallNode): boolean {
   return some.length > 0 && some.every(isPerHost) && others.every(isSameForAll);
 }
 
-function isBinaryPerHost({ left, right, matching }: BinaryNode): boolean {
+function isBinaryPerHost(expr: BinaryNode): boolean {
+  const { left, right } = expr;
   if (!hasSeries(left)) return isSameForAll(left) && isPerHost(right);
   if (!hasSeries(right)) return isPerHost(left) && isSameForAll(right);
   // Then it is the same on both sides, so a label that is copied changes nothing either.
-  const isMatched = matching === undefined || matching.labels.includes(HOST_LABEL) === matching.isOn;
-  return isMatched && isPerHost(left) && isPerHost(right);
+  return comparesHosts(expr) && isPerHost(left) && isPerHost(right);
+}
+
+/** Whether series of different hosts never match each other. */
+export function comparesHosts({ matching }: BinaryNode): boolean {
+  if (matching === undefined) return true;
+  return matching.isOn === matching.labels.includes(HOST_LABEL);
 }
 
 /** Whether the name of a label that is written is a text, and another one than that of hosts. */

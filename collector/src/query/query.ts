@@ -65,7 +65,8 @@ export interface RangeOptions extends Omit<InstantOptions, 'timeMs' | 'isUnorder
 export interface QueryEngine {
   readonly limits: QueryLimits;
   /**
-   * The result at one time. Vectors come in label order unless the query itself sorts; a range selector gives a matrix.
+   * The result at one time. Vectors come in label order unless the query itself sorts or `isUnordered`; a range selector gives a
+   * matrix.
    * @throws AppError BAD_QUERY, QUERY_FAILED, QUERY_LIMIT, QUERY_TIMEOUT, QUERY_CANCELED, and those of the store
    */
   instant(text: string, options: InstantOptions, signal: AbortSignal): Promise<QueryResult>;
@@ -178,6 +179,8 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const budget = new SampleBudget(limits.samplesMax, engine.pool);
   const work = async (stop: AbortSignal): Promise<QueryResult> => {
     const notes = new Notes(run.text);
+    // One for all parts: each of them alone may be too short to give way.
+    const pacer = new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: stop });
     const evaluate = (part: HostPart | undefined): Promise<QueryValue> => {
       const evaluation = createEvaluator(invariants, {
         startMs: run.grid.startMs,
@@ -189,7 +192,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
         notes,
         steps: engine.steps,
         times: engine.times,
-        pacer: new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: stop }),
+        pacer,
         series: new SeriesSource({ storage: engine.storage, budget, signal: stop, part }),
       });
       return evaluateRoot(expr, run, evaluation);
