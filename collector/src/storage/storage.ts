@@ -93,6 +93,7 @@ export interface FollowingReader extends StorageReader {
    */
   catchUp(): Promise<void>;
   stats(): Promise<StorageStats>;
+  hostParts(): number;
 }
 
 /** The read side of a store that others keep. */

@@ -54,6 +54,8 @@ export class Catalogue {
   /** Takes in what the journal had at the start. */
   load(lanes: Iterable<LaneRange>, uses: Iterable<SchemaUse>): void {
     const byId = new Map<number, CatalogueLane>();
+    // A fleet has few.
+    const seen = new Set<Schema>();
     for (const { laneId, agentId, oldestMs, newestMs, offsetMsMax } of lanes) {
       const lane = { laneId, oldestMs, newestMs, offsetMsMax, uses: new Map<number, UsedSchema>() };
       byId.set(laneId, lane);
@@ -61,8 +63,9 @@ export class Catalogue {
     }
     for (const { laneId, number, schema, firstMs, lastMs } of uses) {
       byId.get(laneId)?.uses.set(number, { schema, firstMs, lastMs });
-      this.#noteNames(schema);
+      seen.add(schema);
     }
+    for (const schema of seen) this.#noteNames(schema);
   }
 
   /** Takes in a tick that was committed. */

@@ -90,6 +90,7 @@ export interface EmbeddedStorage extends Storage {
    * @throws AppError STORAGE_UNAVAILABLE
    */
   refresh(): void;
+  hostParts(): number;
 }
 
 /** @throws AppError STORAGE_UNAVAILABLE when the journal cannot be read */

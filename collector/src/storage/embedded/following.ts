@@ -92,6 +92,10 @@ class Following implements FollowingReader {
     return this.#picture.storage.labelValues(name, request, signal);
   }
 
+  hostParts(): number {
+    return this.#picture.storage.hostParts();
+  }
+
   stats(): Promise<StorageStats> {
     return this.#picture.storage.stats();
   }

@@ -1,0 +1,2 @@
+import './guard.mjs';
+await import('./run-false.ts');
