@@ -10,7 +10,8 @@ import { STREAMS } from '../format/block-file.ts';
 import type { Column, Group, GroupColumns, PackedGroup } from '../format/group.ts';
 import { BlockReader } from '../format/reader.ts';
 import type { BlockWriter } from '../format/writer.ts';
-import { GROUP_ROWS_MAX, joinRows, packRows, type JoinedRows, type RowSource } from './join-rows.ts';
+import { joinTogether, rollUpTogether, takeTurns, type InputRows, type SchemaInputs } from './interleaved.ts';
+import { GROUP_ROWS_MAX, joinRows, packRows, type JoinedRows } from './join-rows.ts';
 import { BlockOutput, schemasOfBlock } from './output.ts';
 import { counterColumns, ROLLUP_MS, rollUp, rollUpFurther } from './rollup.ts';
 import type { MadeBlock, Window } from './seal.ts';
@@ -41,17 +42,16 @@ export async function mergeBlocks(
     .map((row) => new Input(row, options));
   const isRollup = options.inputs.some(({ resolution }) => resolution !== 'raw');
   const outputs = options.outputs.map((output) => new Output(output, options));
+  const hasRollups = outputs.some(({ resolution }) => resolution !== 'raw');
   try {
     for (const hostId of hostsOf(inputs)) {
       if (options.without.has(hostId)) continue;
-      for (const { schemaHash, sources } of sourcesOf(inputs, hostId)) {
-        const schema = snapshot.schemaByHash(schemaHash);
-        if (schema === undefined)
-          throw new AppError(
-            'BLOCK_DAMAGED',
-            `schema ${schemaHash} of host ${hostId} is not in the catalogue`,
-          );
-        addMerged({ hostId, schema }, { sources, isRollup }, outputs);
+      const all = sourcesOf(inputs, hostId, snapshot);
+      const together = hasRollups ? inTurns(all, { hostId, isRollup }) : NO_TURNS;
+      for (const one of all) {
+        const some = together.get(one.schema.sampler);
+        if (some === undefined) addMerged({ hostId, ...one, isRollup }, outputs);
+        else if (some[0] === one) addTogether(hostId, some, { isRollup, outputs });
       }
       await options.yieldToLoop();
     }
@@ -84,10 +84,11 @@ class Input {
     this.reader = new BlockReader(source, row.file);
   }
 
-  source(group: Group): RowSource {
+  source(group: Group, at: Pick<InputRows, 'input' | 'place'>): InputRows {
     const { reader } = this;
     const streamCount = STREAMS[reader.resolution].length;
     return {
+      ...at,
       timesMs: reader.times(group),
       segmentRows: group.segmentRows,
       packed: () => reader.packed(group),
@@ -176,47 +177,117 @@ function hostsOf(inputs: readonly Input[]): readonly string[] {
   return [...new Set(inputs.flatMap(({ reader }) => [...reader.hostIds()]))].sort();
 }
 
-/** What the inputs have of a host, schema by schema. */
+/**
+ * What the inputs have of a host, schema by schema.
+ * @throws AppError BLOCK_DAMAGED
+ */
 function sourcesOf(
   inputs: readonly Input[],
   hostId: string,
-): readonly { readonly schemaHash: string; readonly sources: readonly RowSource[] }[] {
-  const bySchema = new Map<string, RowSource[]>();
-  for (const input of inputs) {
-    for (const group of input.reader.groups(hostId)) {
+  snapshot: JournalSnapshot,
+): readonly SchemaInputs[] {
+  const bySchema = new Map<string, InputRows[]>();
+  for (const [at, input] of inputs.entries()) {
+    for (const [place, group] of input.reader.groups(hostId).entries()) {
+      const source = input.source(group, { input: at, place });
       const sources = bySchema.get(group.schemaHash);
-      if (sources === undefined) bySchema.set(group.schemaHash, [input.source(group)]);
-      else sources.push(input.source(group));
+      if (sources === undefined) bySchema.set(group.schemaHash, [source]);
+      else sources.push(source);
     }
   }
-  return Array.from(bySchema, ([schemaHash, sources]) => ({ schemaHash, sources }));
+  return Array.from(bySchema, ([schemaHash, sources]) => {
+    const schema = snapshot.schemaByHash(schemaHash);
+    if (schema === undefined)
+      throw new AppError('BLOCK_DAMAGED', `schema ${schemaHash} of host ${hostId} is not in the catalogue`);
+    return { schema, sources };
+  });
 }
 
-/** Raw values go over as they are encoded where that is possible; only rollups need them decoded. */
-function addMerged(
-  { hostId, schema }: { readonly hostId: string; readonly schema: HashedSchema },
-  { sources, isRollup }: { readonly sources: readonly RowSource[]; readonly isRollup: boolean },
-  outputs: readonly Output[],
-): void {
-  const packed = isRollup ? undefined : packRows(sources);
-  const frame = { hostId, schemaHash: schema.hash };
-  let joined: GroupColumns | undefined;
+const NO_TURNS: ReadonlyMap<string, readonly SchemaInputs[]> = new Map();
+
+/**
+ * The samplers whose schemas take turns. None of the collector's own: each of its groups has the series of some times, all of
+ * them overlap, and those of a large fleet do not fit into memory together.
+ */
+function inTurns(
+  all: readonly SchemaInputs[],
+  { hostId, isRollup }: { readonly hostId: string; readonly isRollup: boolean },
+): ReadonlyMap<string, readonly SchemaInputs[]> {
+  if (hostId === COLLECTOR_AGENT_ID) return NO_TURNS;
+  const bySampler = Map.groupBy(all, ({ schema }) => schema.sampler);
+  for (const [sampler, schemas] of bySampler) {
+    const sources = schemas.map((one) => one.sources);
+    if (!takeTurns(sources, isRollup)) bySampler.delete(sampler);
+  }
+  return bySampler;
+}
+
+interface Merged extends SchemaInputs {
+  readonly hostId: string;
+  readonly isRollup: boolean;
+}
+
+function addMerged({ hostId, schema, sources, isRollup }: Merged, outputs: readonly Output[]): void {
+  const rows = new MergedRows({ hostId, schema, sources, isRollup });
   let fine: GroupColumns | undefined;
   for (const output of outputs) {
-    if (output.resolution === 'raw' && packed !== undefined) {
-      for (const rows of packed) output.addPacked(schema, { ...frame, ...rows });
-      continue;
-    }
-    joined ??= decoded(frame, schema, joinRows(sources, isRollup));
     if (isRollup || output.resolution === 'raw') {
-      output.add(schema, joined);
+      rows.addTo(output);
       continue;
     }
-    fine ??= rollUp(joined, ROLLUP_MS['5m'], {
+    fine ??= rollUp(rows.joined, ROLLUP_MS['5m'], {
       isCounter: counterColumns(schema, hostId),
       hasDerivedEnds: hostId !== COLLECTOR_AGENT_ID,
     });
     output.add(schema, output.resolution === '5m' ? fine : rollUpFurther(fine, ROLLUP_MS['1h']));
+  }
+}
+
+/** Adds the schemas of a sampler that take turns. */
+function addTogether(
+  hostId: string,
+  schemas: readonly SchemaInputs[],
+  { isRollup, outputs }: { readonly isRollup: boolean; readonly outputs: readonly Output[] },
+): void {
+  if (isRollup) {
+    const joined = joinTogether(hostId, schemas);
+    for (const output of outputs) for (const { schema, group } of joined) output.add(schema, group);
+    return;
+  }
+  const all = schemas.map((one) => new MergedRows({ hostId, ...one, isRollup }));
+  const rolled = rollUpTogether(all.map(({ schema, joined: group }) => ({ schema, group })));
+  for (const output of outputs) {
+    if (output.resolution === 'raw') for (const rows of all) rows.addTo(output);
+    else {
+      const groups = output.resolution === '5m' ? rolled.fine : rolled.coarse;
+      for (const { schema, group } of groups) output.add(schema, group);
+    }
+  }
+}
+
+/** Rows of one schema. Raw values go over as they are encoded where that is possible; only rollups need them decoded. */
+class MergedRows {
+  readonly schema: HashedSchema;
+  readonly #merged: Merged;
+  #joined: GroupColumns | undefined;
+
+  constructor(merged: Merged) {
+    this.schema = merged.schema;
+    this.#merged = merged;
+  }
+
+  get joined(): GroupColumns {
+    const { hostId, schema, sources, isRollup } = this.#merged;
+    this.#joined ??= decoded({ hostId, schemaHash: schema.hash }, schema, joinRows(sources, isRollup));
+    return this.#joined;
+  }
+
+  /** Adds them with the resolution that they have. */
+  addTo(output: Output): void {
+    const { hostId, schema, sources, isRollup } = this.#merged;
+    const packed = isRollup ? undefined : packRows(sources);
+    if (packed === undefined) output.add(schema, this.joined);
+    else for (const rows of packed) output.addPacked(schema, { hostId, schemaHash: schema.hash, ...rows });
   }
 }
 

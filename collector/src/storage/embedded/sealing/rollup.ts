@@ -13,6 +13,9 @@ export const ROLLUP = { COUNT: 0, MIN: 1, MAX: 2, SUM: 3, LAST: 4, INCREASE: 5 }
 /** Spans of the rollups that there are. */
 export const ROLLUP_MS = { '5m': 300_000, '1h': 3_600_000 } as const;
 
+/** Share of a counter's value by which it may seem to have fallen where it stood still. */
+const ROUNDING = 1e-9;
+
 /** Names that the metrics of Prometheus' counters have; pushed series do not say what they are. */
 const COUNTER_NAME = /_(?:total|count|sum|bucket)$/;
 
@@ -25,7 +28,7 @@ export function counterColumns({ metrics }: HashedSchema, hostId: string): reado
 }
 
 /** Rows that a rollup sums up: for each of its spans where they begin, and the time that it is dated with. */
-interface Spans {
+export interface Spans {
   readonly begins: Uint32Array;
   readonly timesMs: Float64Array;
 }
@@ -72,10 +75,13 @@ export function increaseBetween(
   // Its first value, unless the counter started again within it: then that is not known, and not much is lost.
   const first = later.last - later.increase;
   if (first < 0) return 0;
-  return first >= before ? first - before : first;
+  if (first >= before) return first - before;
+  // An increase is a sum of differences: its rounding is no new start.
+  return before - first <= before * ROUNDING ? 0 : first;
 }
 
-function spansOf(timesMs: Float64Array, spanMs: number): Spans {
+/** The spans that have rows. @param timesMs rising */
+export function spansOf(timesMs: Float64Array, spanMs: number): Spans {
   const begins: number[] = [];
   const ends: number[] = [];
   for (let row = 0; row < timesMs.length; row++) {
@@ -122,7 +128,8 @@ class Rolled {
   }
 }
 
-function rollUpColumn(
+/** The rollups of a raw column; options as of `rollUp`. */
+export function rollUpColumn(
   { states, streams }: Column,
   { begins, timesMs }: Spans,
   options: { readonly isCounter: boolean; readonly hasDerivedEnds: boolean },
@@ -174,7 +181,8 @@ function rollUpColumn(
   return rolled.column();
 }
 
-function combineColumn({ states, streams }: Column, { begins, timesMs }: Spans): Column {
+/** The rollups of a column of finer ones. */
+export function combineColumn({ states, streams }: Column, { begins, timesMs }: Spans): Column {
   // In the order of ROLLUP.
   const [counts, mins, maxs, sums, lasts, increases] = streams;
   const rolled = new Rolled(timesMs.length, increases !== undefined);
