@@ -114,12 +114,12 @@ export function joinTogether(hostId: string, schemas: readonly SchemaInputs[]): 
   const own = schemas.map((one) => unionOf(one.sources.map(({ timesMs }) => timesMs)));
   const made = own.map((timesMs, part) => blank(schemas[part], timesMs.length));
   for (const { isCounter, members } of seriesOf(schemas.map(({ schema }) => schema))) {
-    const indexes = new Map(members.map(({ part, index }) => [part, index]));
-    const present = rows.flatMap(({ timeMs, source, row }): PresentRow[] => {
-      const column = source.columns[indexes.get(source.part) ?? -1];
-      if (column === undefined || stateOf(column, row) !== STATE.PRESENT) return [];
-      return [{ timeMs, source, column, row }];
-    });
+    for (const source of sources) source.column = undefined;
+    for (const { part, index } of members)
+      for (const source of sources) if (source.part === part) source.column = source.columns[index];
+    const present = rows.filter(
+      ({ source: { column }, row }) => column !== undefined && stateOf(column, row) === STATE.PRESENT,
+    );
     const { rolled, timesMs, owners } = joinPresent(present, isCounter);
     for (const { part, index } of members) {
       const columnsOf = made[part];
@@ -143,6 +143,8 @@ class Source {
   readonly timesMs: Float64Array;
   /** Undefined where there is nothing of the series. */
   readonly columns: readonly (Column | undefined)[];
+  /** The one of the series that is being joined. */
+  column: Column | undefined;
   readonly part: number;
   readonly #rows: InputRows;
   /** Whether it knows nothing of what was before it, because all other files end before it or begin later. */
@@ -176,21 +178,20 @@ class Source {
   }
 }
 
-interface PresentRow {
+interface SourceRow {
   readonly timeMs: number;
   readonly source: Source;
-  readonly column: Column;
   readonly row: number;
 }
 
 /** One column of all rollups of a series, and of which schema each of them is. */
 function joinPresent(
-  present: readonly PresentRow[],
+  present: readonly SourceRow[],
   isCounter: boolean,
 ): { readonly rolled: Column; readonly timesMs: Float64Array; readonly owners: Int32Array } {
   const streams = Object.values(ROLLUP).map((stream) =>
-    present.some(({ column }) => column.streams[stream] !== undefined)
-      ? Float64Array.from(present, ({ column, row }) => column.streams[stream]?.[row] ?? Number.NaN)
+    present.some(({ source }) => source.column?.streams[stream] !== undefined)
+      ? valuesOf(present, stream)
       : undefined,
   );
   if (isCounter) completeIncreases(streams, present);
@@ -208,8 +209,15 @@ function joinPresent(
   };
 }
 
+function valuesOf(present: readonly SourceRow[], stream: number): Float64Array {
+  const values = new Float64Array(present.length);
+  for (const [at, { source, row }] of present.entries())
+    values[at] = source.column?.streams[stream]?.[row] ?? Number.NaN;
+  return values;
+}
+
 /** Adds to the first increase of each group what the counter rose by since whatever was before. */
-function completeIncreases(streams: Column['streams'], present: readonly PresentRow[]): void {
+function completeIncreases(streams: Column['streams'], present: readonly SourceRow[]): void {
   const lasts = streams[ROLLUP.LAST];
   const increases = streams[ROLLUP.INCREASE];
   if (lasts === undefined || increases === undefined) return;
@@ -261,14 +269,17 @@ function unionColumn(
   );
   for (const { part, rows, column } of members) {
     if (!hasValues(column)) continue;
-    for (const [from, to] of rows.entries()) {
+    for (let from = 0; from < rows.length; from++) {
+      const to = rows[from] ?? 0;
       const state = stateOf(column, from);
       if (states[to] === STATE.PRESENT || state === STATE.ABSENT) continue;
       states[to] = state;
       if (state !== STATE.PRESENT) continue;
       owners[to] = part;
-      for (const [stream, values] of streams.entries())
+      for (let stream = 0; stream < streams.length; stream++) {
+        const values = streams[stream];
         if (values !== undefined) values[to] = column.streams[stream]?.[from] ?? Number.NaN;
+      }
     }
   }
   return { column: { states, streams }, owners };
@@ -289,14 +300,23 @@ function share(
   owners: Int32Array,
   { part, rows }: { readonly part: number; readonly rows: Uint32Array },
 ): Column {
-  const own = Uint8Array.from(rows, (row) => {
+  const own = new Uint8Array(rows.length);
+  for (let to = 0; to < own.length; to++) {
+    const row = rows[to] ?? NOWHERE;
     const state = row === NOWHERE ? STATE.ABSENT : (states?.[row] ?? STATE.PRESENT);
-    return state === STATE.PRESENT && owners[row] !== part ? STATE.ABSENT : state;
-  });
+    own[to] = state === STATE.PRESENT && owners[row] !== part ? STATE.ABSENT : state;
+  }
   return {
     states: own.every((state) => state === STATE.PRESENT) ? undefined : own,
-    streams: streams.map((values) => values && Float64Array.from(rows, (row) => values[row] ?? 0)),
+    streams: streams.map((values) => values && pick(values, rows)),
   };
+}
+
+/** Values of some rows; where there is no row anything will do. */
+function pick(values: Float64Array, rows: Uint32Array): Float64Array {
+  const picked = new Float64Array(rows.length);
+  for (let to = 0; to < picked.length; to++) picked[to] = values[rows[to] ?? 0] ?? 0;
+  return picked;
 }
 
 /** Of no schema. */
@@ -327,9 +347,12 @@ function unionOf(all: readonly Float64Array[]): Float64Array {
 
 /** Where each of the times stands among others, NOWHERE if it does not; both rise. */
 function positionsIn(timesMs: Float64Array, wanted: Float64Array): Uint32Array {
+  const positions = new Uint32Array(wanted.length).fill(NOWHERE);
   let at = 0;
-  return Uint32Array.from(wanted, (timeMs) => {
+  for (let to = 0; to < wanted.length; to++) {
+    const timeMs = wanted[to] ?? 0;
     while (at < timesMs.length && (timesMs[at] ?? 0) < timeMs) at++;
-    return timesMs[at] === timeMs ? at : NOWHERE;
-  });
+    if (timesMs[at] === timeMs) positions[to] = at;
+  }
+  return positions;
 }
