@@ -123,7 +123,12 @@ async function measure(
     await nextTurn();
     if (at % RECORDS_PER_NOTE === 0) note(`${at} of ${lane.records.length} records of each host`);
   }
-  const shared = { identityOf: (id: string) => identities.get(id), clock: systemClock, yieldToLoop };
+  const shared = {
+    identityOf: (id: string) => identities.get(id),
+    identitiesVersion: () => 0,
+    clock: systemClock,
+    yieldToLoop,
+  };
   const blocks = { disk: nodeDisk, dir: join(dir, 'blocks'), damaged() {} };
   const reading = openFollowingReader({
     ...shared,
@@ -194,7 +199,7 @@ async function evaluate({
   const never = new AbortController().signal;
   const query = async (expression: string, timeMs: number) => {
     await reading.catchUp();
-    const { value } = await engine.instant(expression, { timeMs }, never);
+    const { value } = await engine.instant(expression, { timeMs, isUnordered: true }, never);
     return value.kind === 'vector' ? value.samples : [];
   };
   const groups = readStockRules(nodeDisk).flatMap(({ name, groups: ofFile }) =>

@@ -41,12 +41,17 @@ export class Lane {
 
   /**
    * Runs all samplers: those that need not wait one after another right here, the others side by side.
+   * @param times when the tick began, and now, both of the monotonic clock
    * @returns undefined when all have ended, or else what resolves when they have
    */
-  begin(startMs: number, signal: AbortSignal): Promise<void> | undefined {
+  begin(
+    times: { readonly startMs: number; readonly beganMs: number },
+    signal: AbortSignal,
+  ): Promise<void> | undefined {
+    const { startMs } = times;
+    let { beganMs } = times;
     this.#beganMs = startMs;
     // One begins where the one before has ended: to ask the clock costs as much as to read three values.
-    let beganMs = startMs;
     this.#taken = this.#runs.map((run) => {
       const result = run.take({ startMs, beganMs }, signal);
       beganMs = isReady(result) ? beganMs + result.durationMs : this.#clock.monoMs();

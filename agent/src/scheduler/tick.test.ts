@@ -82,6 +82,30 @@ describe('TickTaker', () => {
     expect(clock.timerCount).toBe(0);
   });
 
+  it('charges those that are read less often with their own time only', async () => {
+    const clock = new FakeClock();
+    const taking = (name: string, takesMs: number, pace?: 'slow'): Sampler => ({
+      name,
+      metrics: [],
+      ...(pace === undefined ? {} : { pace }),
+      sample: (_host, readings) => {
+        const monoMs = clock.monoMs();
+        clock.monoMs = () => monoMs + takesMs;
+        readings.add('node_load1', 1);
+      },
+    });
+    const samplers = [taking('quick', 40), taking('slow1', 1, 'slow'), taking('slow2', 2, 'slow')];
+    const paces = { intervalMs: 1_000, slowIntervalMs: 10_000 };
+    const taker = new TickTaker({ clock, host: new FakeHost(), samplers, ...paces });
+    const { results } = await taker.takeTick();
+    const times = results.map(({ sampler, offsetMs, durationMs }) => [sampler, offsetMs, durationMs]);
+    expect(times.filter(([sampler]) => samplers.some(({ name }) => name === sampler))).toEqual([
+      ['quick', 0, 40],
+      ['slow1', 40, 1],
+      ['slow2', 41, 2],
+    ]);
+  });
+
   it('tells what samplers left out, once there is something', async () => {
     let isOdd = false;
     const odd: Sampler = {

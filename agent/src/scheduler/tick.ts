@@ -87,8 +87,8 @@ export class TickTaker {
     const startMs = this.#clock.monoMs();
     const { signal } = this.#controller;
     const slow = this.#slow?.isDue(startMs, this.#intervalMs) === true ? this.#slow : undefined;
-    const quickEnd = this.#quick.begin(startMs, signal);
-    const slowEnd = slow?.begin(startMs, signal);
+    const quickEnd = this.#quick.begin({ startMs, beganMs: startMs }, signal);
+    const slowEnd = slow?.begin({ startMs, beganMs: this.#clock.monoMs() }, signal);
     const finish = (): Tick => {
       const durationMs = this.#clock.monoMs() - startMs;
       const results = this.#quick.results(startMs, report);

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { createQueryEngine } from '../query/query.ts';
+import { inHostParts } from '../storage/testing/host-parts.ts';
 import { Labels } from '../storage/labels.ts';
 import { MemoryStorage } from '../storage/memory/memory.ts';
 import { createAlerting, type Alerting } from './pipeline.ts';
@@ -23,15 +24,16 @@ class FileWorld extends World {
   }
 
   start(): Alerting {
-    const engine = createQueryEngine({ storage: this.storage, clock: this.clock });
+    const storage = inHostParts(this.storage, 3);
+    const engine = createQueryEngine({ storage, clock: this.clock });
     return createAlerting({
       state: this.state,
       clock: this.clock,
       random: () => 0.5,
       log: this.log,
       hosts: { list: () => [...this.hosts.values()] },
-      evaluate: async (expression, timeMs, signal) => {
-        const { value } = await engine.instant(expression, { timeMs }, signal);
+      evaluate: async (expression, timeMs, signal, options) => {
+        const { value } = await engine.instant(expression, { timeMs, ...options }, signal);
         return value.kind === 'vector' ? value.samples : [];
       },
       receivers: [{ name: 'hook', notifier: this.hook }],
@@ -105,6 +107,23 @@ describe('rules of files', () => {
       world.refresh();
       await alerting.evaluateOnce();
       expect(world.statuses(alerting)).toEqual(['resolved cpu of a at 90, 1 known']);
+      await alerting.stop();
+    });
+  });
+
+  it('have texts with hosts in order, though the rule itself takes them in parts', async () => {
+    await inWorld(async (world) => {
+      world.writeRules(
+        RULE.replace(
+          /summary: '.*'/,
+          `summary: '{{ range query "temperature" }}{{ .Labels.instance }} {{ end }}'`,
+        ),
+      );
+      const alerting = world.start();
+      for (const instance of ['c', 'f', 'e', 'b', 'd']) await world.set({ ...HOT, instance }, 20);
+      await world.set(HOT, 90);
+      await alerting.evaluateOnce();
+      expect(world.statuses(alerting)).toEqual(['open a b c d e f']);
       await alerting.stop();
     });
   });

@@ -24,6 +24,12 @@ export interface EvaluatedSample {
   readonly value: number;
 }
 
+/** How an expression is evaluated. */
+export interface EvaluateOptions {
+  /** The order of the samples does not matter; else they come in label order, unless the expression itself sorts. */
+  readonly isUnordered?: boolean;
+}
+
 /**
  * Evaluates a PromQL expression at one instant.
  * @param timeMs UTC milliseconds
@@ -33,6 +39,7 @@ export type EvaluatePort = (
   expression: string,
   timeMs: number,
   signal: AbortSignal,
+  options?: EvaluateOptions,
 ) => Promise<readonly EvaluatedSample[]>;
 
 /** A series of a range query: times in UTC milliseconds, rising, and as many values. */

@@ -191,8 +191,8 @@ export function startHeartbeat(
 }
 
 function evaluateWith(engine: QueryEngine): EvaluatePort {
-  return async (expression, timeMs, signal) => {
-    const { value } = await engine.instant(expression, { timeMs }, signal);
+  return async (expression, timeMs, signal, options) => {
+    const { value } = await engine.instant(expression, { timeMs, ...options }, signal);
     if (value.kind !== 'vector') {
       throw new AppError(
         'BAD_CONFIG',

@@ -1,5 +1,5 @@
 /** Commands that work on the collector's state while it may be running: SQLite lets both in. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { openState, stateFile } from '../state/state.ts';
 import { prepareDataDir } from '../state/data-dir.ts';
@@ -21,9 +21,18 @@ export function withState<T>(dataDir: string, work: (state: Database) => T): T {
  * @throws AppError DATA_DIR_UNUSABLE
  */
 export function withKnownState<T>(dataDir: string, work: (state: Database) => T): T {
-  if (existsSync(stateFile(dataDir))) return withState(dataDir, work);
+  if (!isMissing(stateFile(dataDir))) return withState(dataDir, work);
   throw new AppError(
     'DATA_DIR_UNUSABLE',
     `data folder ${dataDir} belongs to no collector: name another with --data-dir`,
   );
+}
+
+/** False also where nobody may look: then opening it says so. */
+function isMissing(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
 }

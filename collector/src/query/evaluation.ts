@@ -1,7 +1,7 @@
 /** What one running query carries through its evaluation: limits, time, notes for the user, access to the store. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import type { Series, SelectRequest, StorageReader } from '../storage/storage.ts';
+import type { HostPart, Series, SelectRequest, StorageReader } from '../storage/storage.ts';
 import type { Expr, Span } from './ast.ts';
 import type { Grid, Value } from './columns.ts';
 import { positionText } from './errors.ts';
@@ -131,7 +131,7 @@ export class SampleBudget {
     return Math.min(this.#samplesMax - this.#loaded, this.#pool.left);
   }
 
-  /** Counts samples read from the store; they stay in memory until the query ends. @throws AppError QUERY_LIMIT */
+  /** Counts samples read from the store, as if all stayed in memory until the query ends. @throws AppError QUERY_LIMIT */
   load(count: number): void {
     this.#loaded += count;
     this.#pool.take(count);
@@ -184,7 +184,7 @@ export class Notes {
   }
 }
 
-type SelectionRequest = Omit<SelectRequest, 'samplesMax'>;
+type SelectionRequest = Omit<SelectRequest, 'samplesMax' | 'part'>;
 
 /** What a query has read. */
 interface Selection {
@@ -199,13 +199,17 @@ export class SeriesSource {
   readonly #storage: StorageReader;
   readonly #budget: SampleBudget;
   readonly #signal: AbortSignal;
+  readonly #part: HostPart | undefined;
   readonly #selections: Selection[] = [];
 
   constructor(options: {
     readonly storage: StorageReader;
     readonly budget: SampleBudget;
     readonly signal: AbortSignal;
+    /** @default all hosts */
+    readonly part?: HostPart | undefined;
   }) {
+    this.#part = options.part;
     this.#storage = options.storage;
     this.#budget = options.budget;
     this.#signal = options.signal;
@@ -214,7 +218,10 @@ export class SeriesSource {
   async select(request: SelectionRequest): Promise<readonly Series[]> {
     const known = this.#known(request);
     if (known !== undefined) return known;
-    const series = await this.#storage.select({ ...request, samplesMax: this.#budget.left }, this.#signal);
+    const samplesMax = this.#budget.left;
+    const whole = { ...request, samplesMax };
+    const asked = this.#part === undefined ? whole : { ...whole, part: this.#part };
+    const series = await this.#storage.select(asked, this.#signal);
     this.#budget.load(series.reduce((sum, { timestamps }) => sum + timestamps.length, 0));
     this.#selections.push({ request, key: undefined, series });
     return series;

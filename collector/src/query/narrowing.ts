@@ -2,15 +2,15 @@
  * `and` throws away the series on its left that have no partner on its right. When those on the right are of few hosts,
  * the left side need not be read for the others: `predict_linear(x[6h], 3600) and on (instance) y < 0.1`.
  */
+import { HOST_LABEL } from '../storage/labels.ts';
 import { patternOf } from '../storage/matcher.ts';
 import type { BinaryNode, Expr, MatcherNode } from './ast.ts';
 import { isSetOperator } from './ast.ts';
 import { typeOf } from './check.ts';
 import type { Column } from './columns.ts';
+import { comparesHosts } from './host-parts.ts';
 import { rangeFunctions } from './range-calls.ts';
 
-/** The label by which hosts differ. */
-const HOST_LABEL = 'instance';
 /** More hosts than this are not named to the store. */
 const HOSTS_MAX = 200;
 
@@ -68,10 +68,4 @@ function narrowedBinary(expr: BinaryNode, matcher: MatcherNode): Expr {
   if (typeOf(expr.left) === 'scalar') return { ...expr, right: right() };
   // Between vectors, a match that is not unique is an error, of whatever host.
   return expr;
-}
-
-/** Whether series of different hosts never match each other. */
-function comparesHosts({ matching }: BinaryNode): boolean {
-  if (matching === undefined) return true;
-  return matching.isOn === matching.labels.includes(HOST_LABEL);
 }

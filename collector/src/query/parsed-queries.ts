@@ -1,5 +1,7 @@
 /** Dashboards and rules ask the same texts again and again: what is known of a text before it is evaluated is kept. */
 import type { Expr } from './ast.ts';
+import { typeOf } from './check.ts';
+import { isPerHost } from './host-parts.ts';
 import { findInvariants } from './invariants.ts';
 import { parseQuery } from './parse.ts';
 
@@ -8,6 +10,8 @@ export interface ParsedQuery {
   readonly expr: Expr;
   /** Parts that give the same result at every step. */
   readonly invariants: ReadonlySet<Expr>;
+  /** An instant vector that may be evaluated part by part of the fleet. */
+  readonly isPerHost: boolean;
 }
 
 const QUERIES_MAX = 1_000;
@@ -32,7 +36,11 @@ export class ParsedQueries {
       return known;
     }
     const expr = parseQuery(text);
-    const parsed = { expr, invariants: findInvariants(expr) };
+    const parsed = {
+      expr,
+      invariants: findInvariants(expr),
+      isPerHost: typeOf(expr) === 'vector' && isPerHost(expr),
+    };
     if (text.length > TEXT_LENGTH_MAX) return parsed;
     this.#kept.set(text, parsed);
     const [oldest] = this.#kept.keys();

@@ -3,7 +3,7 @@ import { withDeadline } from '@rollcall/shared/lib/clock.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
-import type { StorageReader } from '../storage/storage.ts';
+import type { HostPart, StorageReader } from '../storage/storage.ts';
 import type { Expr } from './ast.ts';
 import { typeOf } from './check.ts';
 import { timeAt } from './columns.ts';
@@ -16,7 +16,7 @@ import { GridTimes } from './grid-times.ts';
 import { ParsedQueries } from './parsed-queries.ts';
 import type { QueryLog } from './query-log.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
-import type { QueryResult, QueryValue } from './results.ts';
+import type { QueryResult, QueryValue, VectorSample } from './results.ts';
 import { StepMemory } from './step-positions.ts';
 
 /** What one query, and all together, may use. */
@@ -49,10 +49,12 @@ export interface InstantOptions {
   readonly lookbackMs?: number;
   /** Shortens the limit of the engine. */
   readonly timeoutMs?: number;
+  /** The order of a vector does not matter: what is said of each host may be worked out for one part of them after another. */
+  readonly isUnordered?: boolean;
 }
 
 /** The steps at which to evaluate a query, UTC milliseconds. */
-export interface RangeOptions extends Omit<InstantOptions, 'timeMs'> {
+export interface RangeOptions extends Omit<InstantOptions, 'timeMs' | 'isUnordered'> {
   readonly startMs: number;
   /** Inclusive, not before `startMs`. */
   readonly endMs: number;
@@ -63,7 +65,8 @@ export interface RangeOptions extends Omit<InstantOptions, 'timeMs'> {
 export interface QueryEngine {
   readonly limits: QueryLimits;
   /**
-   * The result at one time. Vectors come in label order unless the query itself sorts; a range selector gives a matrix.
+   * The result at one time. Vectors come in label order unless the query itself sorts or `isUnordered`; a range selector gives a
+   * matrix.
    * @throws AppError BAD_QUERY, QUERY_FAILED, QUERY_LIMIT, QUERY_TIMEOUT, QUERY_CANCELED, and those of the store
    */
   instant(text: string, options: InstantOptions, signal: AbortSignal): Promise<QueryResult>;
@@ -119,6 +122,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
 
 interface RunOptions {
   readonly isRange: boolean;
+  readonly isUnordered?: boolean;
   readonly lookbackMs?: number;
   readonly timeoutMs?: number;
 }
@@ -166,29 +170,37 @@ interface Engine extends QueryEngineOptions {
 }
 
 async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<QueryResult> {
-  const { expr, invariants } = engine.queries.of(run.text);
+  const { expr, invariants, isPerHost } = engine.queries.of(run.text);
   refuseRangeType(run, expr);
+  const partCount = isPerHost && run.isUnordered === true ? (engine.storage.hostParts?.() ?? 1) : 1;
   const { clock, limits } = engine;
   const timeoutMs = Math.min(run.timeoutMs ?? Infinity, limits.timeoutMs);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'query timed out in expression evaluation');
   const budget = new SampleBudget(limits.samplesMax, engine.pool);
   const work = async (stop: AbortSignal): Promise<QueryResult> => {
     const notes = new Notes(run.text);
-    const evaluation = createEvaluator(invariants, {
-      startMs: run.grid.startMs,
-      endMs: timeAt(run.grid, run.grid.count - 1),
-      lookbackMs: run.lookbackMs ?? engine.lookbackMs ?? DEFAULT_LOOKBACK_MS,
-      subqueryStepMs: engine.subqueryStepMs ?? DEFAULT_SUBQUERY_STEP_MS,
-      isNameRemovalDelayed: engine.isNameRemovalDelayed ?? false,
-      budget,
-      notes,
-      steps: engine.steps,
-      times: engine.times,
-      pacer: new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: stop }),
-      series: new SeriesSource({ storage: engine.storage, budget, signal: stop }),
-    });
+    // One for all parts: each of them alone may be too short to give way.
+    const pacer = new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: stop });
+    const evaluate = (part: HostPart | undefined): Promise<QueryValue> => {
+      const evaluation = createEvaluator(invariants, {
+        startMs: run.grid.startMs,
+        endMs: timeAt(run.grid, run.grid.count - 1),
+        lookbackMs: run.lookbackMs ?? engine.lookbackMs ?? DEFAULT_LOOKBACK_MS,
+        subqueryStepMs: engine.subqueryStepMs ?? DEFAULT_SUBQUERY_STEP_MS,
+        isNameRemovalDelayed: engine.isNameRemovalDelayed ?? false,
+        budget,
+        notes,
+        steps: engine.steps,
+        times: engine.times,
+        pacer,
+        series: new SeriesSource({ storage: engine.storage, budget, signal: stop, part }),
+      });
+      return evaluateRoot(expr, run, evaluation);
+    };
     try {
-      const value = await engine.gate.run(stop, () => evaluateRoot(expr, run, evaluation));
+      const value = await engine.gate.run(stop, () =>
+        partCount > 1 ? inParts(partCount, evaluate) : evaluate(undefined),
+      );
       refuseManySeries(value, limits);
       return { value, warnings: notes.warnings, infos: notes.infos };
     } finally {
@@ -198,6 +210,20 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const inTime = (): Promise<QueryResult> => withDeadline(clock, { timeoutMs, onTimeout, signal }, work);
   const { text, isRange } = run;
   return engine.log?.watch({ text, isRange, samples: () => budget.loaded }, inTime) ?? inTime();
+}
+
+/** One part of the fleet after another, so that only what is said of its hosts is in memory at a time. */
+async function inParts(
+  count: number,
+  evaluate: (part: HostPart) => Promise<QueryValue>,
+): Promise<QueryValue> {
+  const samples: VectorSample[] = [];
+  for (let index = 0; index < count; index++) {
+    const value = await evaluate({ index, count });
+    if (value.kind !== 'vector') throw new TypeError(`a ${value.kind} is not worked out in parts`);
+    for (const sample of value.samples) samples.push(sample);
+  }
+  return { kind: 'vector', samples };
 }
 
 /** A range query evaluates at each step, which only scalars and instant vectors allow. */

@@ -5,6 +5,9 @@ import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 /** The label that carries the metric name. */
 export const METRIC_NAME = '__name__';
 
+/** The label that tells hosts apart. */
+export const HOST_LABEL = 'instance';
+
 /** The name with the type and the unit that newer senders write beside it: what drops the name drops them too. */
 export const NAME_LABELS: ReadonlySet<string> = new Set([METRIC_NAME, '__type__', '__unit__']);
 

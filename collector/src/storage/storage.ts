@@ -38,6 +38,12 @@ export interface SelectHints {
   readonly functionName?: string;
 }
 
+/** Of `count` parts of a fleet, each with about as many hosts, the one at `index`. */
+export interface HostPart {
+  readonly index: number;
+  readonly count: number;
+}
+
 export interface SelectRequest {
   /** All must fit; `__name__` is a label like the others. At least one. */
   readonly matchers: readonly Matcher[];
@@ -48,6 +54,8 @@ export interface SelectRequest {
   /** More samples than this end the read with QUERY_LIMIT. */
   readonly samplesMax: number;
   readonly hints?: SelectHints;
+  /** Only series of these hosts; for adapters that have `hostParts`. @default all */
+  readonly part?: HostPart;
 }
 
 export interface LabelsRequest {
@@ -72,6 +80,8 @@ export interface StorageReader {
   labelNames(request: LabelsRequest, signal: AbortSignal): Promise<readonly string[]>;
   /** Sorted values of label `name` in those series. */
   labelValues(name: string, request: LabelsRequest, signal: AbortSignal): Promise<readonly string[]>;
+  /** In how many parts a question about the whole fleet is asked with least memory. Absent where hosts cannot be chosen. */
+  hostParts?(): number;
 }
 
 /** The read side of a store that is written elsewhere, as a thread sees it that answers queries. */

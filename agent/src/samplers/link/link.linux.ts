@@ -108,8 +108,15 @@ export function linkSampler(clock: Clock): Sampler {
         known.set(device, found);
         addDevice({ host, readings }, found);
       }
+      if (known.size > devices.length) forgetOthers(known, devices);
     },
   };
+}
+
+/** A device that comes back under its name may be another one. */
+function forgetOthers(known: Map<string, Device>, devices: readonly { readonly device: string }[]): void {
+  const listed = new Set(devices.map(({ device }) => device));
+  for (const device of known.keys()) if (!listed.has(device)) known.delete(device);
 }
 
 /** undefined when /sys does not have the device. */

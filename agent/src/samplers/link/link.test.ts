@@ -47,3 +47,18 @@ it('reads settings again after five minutes', async () => {
   await clock.advance(1);
   expect(await read(9_000)).toBe('9000');
 });
+
+it('takes a device that was gone for another one', async () => {
+  const host = new FakeHost();
+  const sampler = linkSampler(new FakeClock());
+  const read = async (devices: string, index: number): Promise<string | undefined> => {
+    host.files.set('/proc/net/dev', devices);
+    host.files.set('/sys/class/net/eth0/ifindex', `${index}\n`);
+    const line = (await readLines(sampler, host)).find((each) => each.includes('_iface_id'));
+    return line?.split(' ').at(-1);
+  };
+  expect(await read(DEVICES, 3)).toBe('3');
+  expect(await read(DEVICES, 9)).toBe('3');
+  expect(await read('x\n|bytes\n', 9)).toBeUndefined();
+  expect(await read(DEVICES, 9)).toBe('9');
+});

@@ -7,7 +7,7 @@ import type { AlertingCounters } from '../counters.ts';
 import type { IncidentStore } from '../incidents/incidents.ts';
 import type { Transition } from '../incidents/transition.ts';
 import type { AlertingLimits } from '../limits.ts';
-import type { EvaluatePort, HostsPort } from '../ports.ts';
+import type { EvaluateOptions, EvaluatePort, HostsPort } from '../ports.ts';
 import { OWN_RULES } from '../outbox/own-incidents.ts';
 import { decide } from './decide.ts';
 import type { Instance } from './instance.ts';
@@ -265,7 +265,8 @@ export class RuleEvaluator {
       this.#settle(step.loaded, await this.#observeFile(step.loaded.rule, timeMs));
       return;
     }
-    const result = await this.#query(step.id, timeMs - group.queryOffsetMs)(step.rule.expr);
+    const query = this.#query(step.id, timeMs - group.queryOffsetMs);
+    const result = await query(step.rule.expr, { isUnordered: true });
     const samples = this.#recordedSeries.of(step.rule, result, group.limit);
     const series = this.#recorded.next(step.id, samples, timeMs);
     if (series.length > 0 && !this.#abort.signal.aborted) await this.#options.append(series);
@@ -301,9 +302,9 @@ export class RuleEvaluator {
     const timeoutMs = limits.evaluationTimeoutMs;
     const onTimeout = (): Error =>
       new AppError('QUERY_TIMEOUT', `evaluate rule ${id}: no result within ${timeoutMs} ms`);
-    return (expression: string) =>
+    return (expression: string, options?: EvaluateOptions) =>
       withDeadline(clock, { timeoutMs, onTimeout, signal: this.#abort.signal }, (stop) =>
-        evaluate(expression, timeMs, stop),
+        evaluate(expression, timeMs, stop, options),
       );
   }
 

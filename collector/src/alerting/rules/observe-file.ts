@@ -5,8 +5,8 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
 import { Labels } from '../../storage/labels.ts';
-import { expandWithQueries, type QueryPort } from '../rule-files/expand.ts';
-import type { EvaluatedSample } from '../ports.ts';
+import { expandWithQueries } from '../rule-files/expand.ts';
+import type { EvaluatedSample, EvaluateOptions } from '../ports.ts';
 import { evidenceQuery } from './evidence.ts';
 import type { Instance, Subject } from './instance.ts';
 import { isJudgeable, type HostIndex, type Observation, type Raised, type Sight } from './observe.ts';
@@ -25,7 +25,7 @@ export interface FileRuleInput {
   };
   readonly externalUrl: string;
   /** Evaluates PromQL at the time of the rule. */
-  readonly query: QueryPort;
+  readonly query: (expression: string, options?: EvaluateOptions) => Promise<readonly EvaluatedSample[]>;
 }
 
 /** Samplers that failed at the last tick: what they read is not gone, it is not known. */
@@ -51,7 +51,9 @@ async function findRaised(rule: FileAlertRule, input: FileRuleInput): Promise<Re
   const firing = new Set(
     input.instances.filter(({ phase }) => phase === 'firing').map(({ subject }) => subject.key),
   );
-  const samples = (await query(rule.expr)).filter(({ labels }) => isInScope(rule.scope, labels));
+  const samples = (await query(rule.expr, { isUnordered: true })).filter(({ labels }) =>
+    isInScope(rule.scope, labels),
+  );
   if (rule.limit > 0 && samples.length > rule.limit) {
     throw new AppError('QUERY_LIMIT', `exceeded limit of ${rule.limit} with ${samples.length} alerts`);
   }

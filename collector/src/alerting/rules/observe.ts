@@ -1,6 +1,6 @@
 /** What one evaluation of a rule saw, with the law of evidence applied: stale data prove nothing. */
 import { Labels } from '../../storage/labels.ts';
-import type { EvaluatedSample, HostPresence } from '../ports.ts';
+import type { EvaluatedSample, EvaluateOptions, HostPresence } from '../ports.ts';
 import type { Instance, Subject } from './instance.ts';
 import { ofHosts } from './rewrite.ts';
 import { instanceKey, isInScope, type ExpressionRule, type PresenceRule } from './rule.ts';
@@ -110,7 +110,7 @@ export interface ExpressionInput {
   readonly instances: readonly Instance[];
   readonly nowMs: number;
   readonly limits: { readonly dataAgeMsMax: number; readonly suspectHostsMax: number };
-  readonly query: (expression: string) => Promise<readonly EvaluatedSample[]>;
+  readonly query: (expression: string, options?: EvaluateOptions) => Promise<readonly EvaluatedSample[]>;
 }
 
 /**
@@ -149,8 +149,10 @@ async function raisedBy(
   { raise, suspects }: ExpressionRule,
   { query, limits }: ExpressionInput,
 ): Promise<readonly EvaluatedSample[]> {
-  if (suspects === undefined) return query(raise);
-  const names = new Set((await query(suspects)).map(({ labels }) => labels.get('instance')));
+  if (suspects === undefined) return query(raise, { isUnordered: true });
+  const names = new Set(
+    (await query(suspects, { isUnordered: true })).map(({ labels }) => labels.get('instance')),
+  );
   if (names.size === 0) return [];
   const narrowed = names.size <= limits.suspectHostsMax ? ofHosts(raise, names) : undefined;
   return query(narrowed ?? raise);

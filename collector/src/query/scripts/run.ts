@@ -3,6 +3,7 @@ import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Labels } from '../../storage/labels.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
+import { inHostParts } from '../../storage/testing/host-parts.ts';
 import { parseQuery } from '../parse.ts';
 import { createQueryEngine } from '../query.ts';
 import type { QueryEngine } from '../query.ts';
@@ -37,6 +38,8 @@ export interface ScriptOptions {
 
 const SAMPLES_MAX = 10_000;
 const RANGE_MARGIN_MS = 60_000;
+/** Parts in which hosts are taken where that gives the same. */
+const HOST_PARTS = 3;
 
 /**
  * Runs all evaluations of a script, also after one failed.
@@ -49,8 +52,13 @@ export async function runScript(
   const newSession = (): Session => {
     const storage = new MemoryStorage();
     const limits = { samplesMax: SAMPLES_MAX };
-    const engine = createQueryEngine({ storage, clock: systemClock, limits, isNameRemovalDelayed });
-    return { storage, engine, nativeSeries: [] };
+    const settings = { clock: systemClock, limits, isNameRemovalDelayed };
+    return {
+      storage,
+      engine: createQueryEngine({ storage, ...settings }),
+      engineOfParts: createQueryEngine({ storage: inHostParts(storage, HOST_PARTS), ...settings }),
+      nativeSeries: [],
+    };
   };
   let session = newSession();
   let passed = 0;
@@ -65,7 +73,7 @@ export async function runScript(
         skipped.set(missing, (skipped.get(missing) ?? 0) + 1);
         continue;
       }
-      const reason = await runEval(command, session.engine);
+      const reason = await runEval(command, session);
       if (reason === undefined) passed++;
       else failures.push({ line: command.line, expr: command.expr, reason });
     }
@@ -88,6 +96,8 @@ function missingFeature(command: EvalCommand, nativeSeries: readonly Labels[]): 
 interface Session {
   readonly storage: MemoryStorage;
   readonly engine: QueryEngine;
+  /** Takes the hosts of the same storage in parts where that gives the same. */
+  readonly engineOfParts: QueryEngine;
   readonly nativeSeries: Labels[];
 }
 
@@ -108,12 +118,21 @@ async function load(command: LoadCommand, { storage, nativeSeries }: Session): P
 }
 
 /** What is wrong, or undefined. */
-async function runEval(command: EvalCommand, engine: QueryEngine): Promise<string | undefined> {
+async function runEval(
+  command: EvalCommand,
+  { engine, engineOfParts }: Session,
+): Promise<string | undefined> {
   const { expr, times } = command;
   if (times.kind === 'range') return judge(command, () => engine.range(expr, times, NEVER));
   for (const variant of variantsOf(expr, times.timeMs)) {
     const wrong = await judge(command, () => engine.instant(variant.expr, variant, NEVER));
     if (wrong !== undefined) return `${wrong} (${variant.expr} at ${variant.timeMs} ms)`;
+    const unordered = { ...variant, isUnordered: true };
+    const wrongInParts = command.isOrdered
+      ? undefined
+      : await judge(command, () => engineOfParts.instant(variant.expr, unordered, NEVER));
+    if (wrongInParts !== undefined)
+      return `${wrongInParts} (hosts in parts: ${variant.expr} at ${variant.timeMs} ms)`;
     // A range query has its own order, and no strings.
     if (command.isOrdered || command.result.kind === 'string' || command.result.kind === 'matrix') continue;
     const wrongInRange = await judge(command, () => middleOfRange(variant, command, engine));

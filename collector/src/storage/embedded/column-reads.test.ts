@@ -45,7 +45,7 @@ function world() {
   const known = newMatch([createMatcher('__name__', '=', 'memory')]);
   const match = known.matching.host([]);
   if (match === undefined) throw new Error('the host is ruled out');
-  const hosts = [{ by: known, host, identity: [], match, labels: new Map() }];
+  const hosts = [{ by: known, host, identity: [], match, part: undefined, labels: new Map() }];
   const read = async (minutes: number, { toMinute = VERSIONS, samplesMax = 1e6, isInstant = true } = {}) => {
     const toMs = toMinute * MINUTE_MS;
     const request = { matchers: [], fromMs: toMs - minutes * MINUTE_MS, toMs, samplesMax };

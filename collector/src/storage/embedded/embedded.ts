@@ -38,8 +38,8 @@ import { addRollupPart, addSamples, timelines, type ReadPart } from './host-read
 import { HostSearch } from './host-search.ts';
 import { JoinedTimes } from './joined-times.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
-import { newMatch, seriesOf, type FoundHost } from './known-matches.ts';
-import { entryOf, labelsOf, type Identity } from './matching.ts';
+import { newMatch, seriesOf, wantedOf, type FoundHost } from './known-matches.ts';
+import { entryOf, labelsOf, labelValueOf, type Identity } from './matching.ts';
 import { lastSampleOf, matchersOfAll, seriesPerRead } from './own-last.ts';
 import { OwnSeriesWriter, type LastSample } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
@@ -188,6 +188,10 @@ class Embedded implements EmbeddedStorage {
     return this.#onSnapshot(pace, (source) => this.#selectIn(request, source));
   }
 
+  hostParts(): number {
+    return Math.max(1, Math.ceil(this.#hosts.catalogue.hosts.size / this.#limits.partHosts));
+  }
+
   async series(request: LabelsRequest, signal: AbortSignal): Promise<readonly Labels[]> {
     const pace = this.#pace(signal);
     const found = new Map<string, Labels>();
@@ -226,7 +230,7 @@ class Embedded implements EmbeddedStorage {
         values.add(own[1]);
         return;
       }
-      for (const index of indices) values.add(valueOf(schema, index, name));
+      for (const index of indices) values.add(labelValueOf(schema, index, name));
     });
     values.delete('');
     return limited([...values].sort(compareUtf8), request.limit);
@@ -320,9 +324,10 @@ class Embedded implements EmbeddedStorage {
     const files = parts.flatMap((part) => part.files);
     // Most rules ask for something that no host of a fleet has.
     if (files.length === 0 && !this.#hosts.hasMetric(request.matchers)) return [];
+    const { part } = request;
     const known = this.#hosts.known(request.matchers);
-    const hosts = await this.#hosts.inCatalogue(known, pace);
-    const onlyInFiles = await this.#hosts.onlyIn(files, known, pace);
+    const hosts = await this.#hosts.inCatalogue(known, pace, part);
+    const onlyInFiles = await this.#hosts.onlyIn(files, known, pace, part);
     const all = onlyInFiles.length === 0 ? hosts : [...hosts, ...onlyInFiles];
     const read = async (some: readonly FoundHost[], samplesBefore: number): Promise<readonly Series[]> => {
       const collector = new SeriesCollector(request.samplesMax);
@@ -330,8 +335,9 @@ class Embedded implements EmbeddedStorage {
       await this.#collectOf(some, { request, parts, fromSamples, collector, source });
       return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
     };
-    if (this.#columnReads === undefined || parts.some(({ resolution }) => resolution !== 'raw'))
-      return read(all, 0);
+    const isRaw = parts.every(({ resolution }) => resolution === 'raw');
+    // What these keep is about whole answers.
+    if (this.#columnReads === undefined || !isRaw || part !== undefined) return read(all, 0);
     const hasFiles = ({ fromMs, toMs }: TimeRange): boolean =>
       files.some(({ row }) => row.firstMs <= toMs && row.lastMs >= fromMs);
     const found = await this.#columnReads.select({ request, known, hosts, hasFiles }, pace);
@@ -462,15 +468,15 @@ class Embedded implements EmbeddedStorage {
 
 /** Samplers with series that fit, in a range or in files; undefined when there is none. */
 function wantedSamplers(
-  { host, by, match }: FoundHost,
+  found: FoundHost,
   range: TimeRange,
   stored: readonly (readonly HostGroups[])[],
 ): ReadonlySet<string> | undefined {
   let samplers: Set<string> | undefined;
   const look = (schema: Schema): void => {
-    if (by.matching.series(schema, match).length > 0) (samplers ??= new Set()).add(schema.sampler);
+    if (wantedOf(schema, found).length > 0) (samplers ??= new Set()).add(schema.sampler);
   };
-  eachSchemaIn(host, range, look);
+  eachSchemaIn(found.host, range, look);
   if (stored.length > 0)
     for (const schemas of new Set(stored.flat().map((one) => one.schemas))) schemas.forEach(look);
   return samplers;
@@ -543,14 +549,6 @@ function endOf(host: CatalogueHost): number {
   let endMs = Number.NEGATIVE_INFINITY;
   for (const lane of host.lanes.values()) endMs = Math.max(endMs, lane.newestMs + lane.offsetMsMax);
   return endMs;
-}
-
-function valueOf(schema: Schema, index: number, name: string): string {
-  const entry = entryOf(schema, index);
-  if (entry === undefined) return '';
-  if (name === METRIC_NAME) return entry.metric.name;
-  const column = entry.metric.labelNames.indexOf(name);
-  return column < 0 ? '' : (entry.values[column] ?? '');
 }
 
 function compareGrown(left: GrowingSeries, right: GrowingSeries): number {

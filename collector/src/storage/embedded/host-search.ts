@@ -1,7 +1,9 @@
 /** Which hosts a read is about: those of the catalogue and those of which only block files are left, as far as they fit. */
 import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
-import { METRIC_NAME } from '../labels.ts';
+import { partIndexOf } from '../host-part.ts';
+import { HOST_LABEL, METRIC_NAME } from '../labels.ts';
 import type { Matcher } from '../matcher.ts';
+import type { HostPart } from '../storage.ts';
 import type { BlockFile } from './block-file.ts';
 import type { Catalogue, CatalogueHost } from './catalogue.ts';
 import { HOST_WEIGHT, KnownMatches, newMatch, type FoundHost, type KnownMatch } from './known-matches.ts';
@@ -18,7 +20,16 @@ export interface HostNames {
 interface NamedHost {
   readonly host: CatalogueHost;
   readonly identity: Identity;
+  /** `''` when its labels do not say it. */
   readonly instance: string;
+}
+
+/** What is found once for all matchers. */
+interface Everyone {
+  readonly version: string;
+  readonly hosts: readonly NamedHost[];
+  /** The same by parts, for as many parts as were asked for last. */
+  parts: readonly (readonly NamedHost[])[];
 }
 
 export class HostSearch {
@@ -29,7 +40,7 @@ export class HostSearch {
     { readonly version: string; readonly hosts: readonly string[] }
   >();
   /** The hosts of the catalogue, looked up once for all matchers. */
-  #all: { readonly version: string; readonly hosts: readonly NamedHost[] } | undefined;
+  #all: Everyone | undefined;
   #catalogue: Catalogue;
   #replacements = 0;
 
@@ -56,10 +67,12 @@ export class HostSearch {
   }
 
   /**
-   * The hosts of the catalogue that fit; looks for them once for each `known`.
+   * The hosts of the catalogue that fit; looks for them once for each `known`, unless only a part of them is wanted.
    * @throws AppError QUERY_CANCELED, as the next
    */
-  async inCatalogue(known: KnownMatch, pace: Pace): Promise<readonly FoundHost[]> {
+  async inCatalogue(known: KnownMatch, pace: Pace, part?: HostPart): Promise<readonly FoundHost[]> {
+    // A part is not kept, and weighs nothing: there are so many hosts that all of them would not be kept either.
+    if (part !== undefined) return this.#fitting(this.#everyoneIn(part), { ...known }, pace, part);
     if (known.hosts === undefined) {
       known.hosts = await this.#fitting(this.#everyone(), known, pace);
       known.weight += known.hosts.length * HOST_WEIGHT;
@@ -68,9 +81,15 @@ export class HostSearch {
   }
 
   /** The hosts that fit and of which nothing but samples in one of the files is left. */
-  onlyIn(files: readonly BlockFile[], known: KnownMatch, pace: Pace): Promise<readonly FoundHost[]> {
+  onlyIn(
+    files: readonly BlockFile[],
+    known: KnownMatch,
+    pace: Pace,
+    part?: HostPart,
+  ): Promise<readonly FoundHost[]> {
+    const hosts = this.#named(this.#hostsOnlyIn(files));
     // What they weigh is not that of the catalogue's hosts, for they are not kept.
-    return this.#fitting(this.#named(this.#hostsOnlyIn(files)), { ...known }, pace);
+    return this.#fitting(part === undefined ? hosts : inPart(hosts, part), { ...known }, pace, part);
   }
 
   /** All hosts with samples, in the catalogue or in one of the files. */
@@ -97,11 +116,16 @@ export class HostSearch {
     return false;
   }
 
-  async #fitting(hosts: Iterable<NamedHost>, by: KnownMatch, pace: Pace): Promise<readonly FoundHost[]> {
+  async #fitting(
+    hosts: Iterable<NamedHost>,
+    by: KnownMatch,
+    pace: Pace,
+    part?: HostPart,
+  ): Promise<readonly FoundHost[]> {
     const all: FoundHost[] = [];
     for (const named of hosts) {
       if (pace.isDue) await pace.rest();
-      const found = foundBy(by, named);
+      const found = foundBy(by, named, part);
       if (found !== undefined) all.push(found);
     }
     return all;
@@ -116,8 +140,25 @@ export class HostSearch {
     const hosts = this.#named(this.#catalogue.hosts.values());
     if (identitiesVersion === undefined) return hosts;
     const version = `${identitiesVersion()} ${this.#catalogueVersion}`;
-    if (this.#all?.version !== version) this.#all = { version, hosts: [...hosts].sort(byInstance) };
+    if (this.#all?.version !== version)
+      this.#all = { version, hosts: [...hosts].sort(byInstance), parts: [] };
     return this.#all.hosts;
+  }
+
+  /** Those of one part, and those that do not say in which part they are. */
+  #everyoneIn(part: HostPart): Iterable<NamedHost> {
+    const hosts = this.#everyone();
+    const all = this.#all;
+    if (all === undefined || all.hosts !== hosts) return inPart(hosts, part);
+    if (all.parts.length !== part.count) {
+      const lists = Array.from({ length: part.count }, (): NamedHost[] => []);
+      for (const named of all.hosts) {
+        if (named.instance === '') for (const list of lists) list.push(named);
+        else lists[partIndexOf(named.instance, part.count)]?.push(named);
+      }
+      all.parts = lists;
+    }
+    return all.parts[part.index] ?? [];
   }
 
   *#named(hosts: Iterable<CatalogueHost>): Generator<NamedHost> {
@@ -156,13 +197,23 @@ export class HostSearch {
   }
 }
 
-function foundBy(by: KnownMatch, { host, identity }: NamedHost): FoundHost | undefined {
+function foundBy(
+  by: KnownMatch,
+  { host, identity, instance }: NamedHost,
+  wanted?: HostPart,
+): FoundHost | undefined {
   const match = by.matching.host(identity);
-  return match === undefined ? undefined : { by, host, identity, match, labels: undefined };
+  const part = instance === '' ? wanted : undefined;
+  return match === undefined ? undefined : { by, host, identity, match, part, labels: undefined };
+}
+
+function* inPart(hosts: Iterable<NamedHost>, { index, count }: HostPart): Iterable<NamedHost> {
+  for (const named of hosts)
+    if (named.instance === '' || partIndexOf(named.instance, count) === index) yield named;
 }
 
 function instanceOf(identity: Identity): string {
-  for (const [name, value] of identity) if (name === 'instance') return value;
+  for (const [name, value] of identity) if (name === HOST_LABEL) return value;
   return '';
 }
 

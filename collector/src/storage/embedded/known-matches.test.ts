@@ -39,7 +39,7 @@ it('shares label sets between matches, until a host may have another name', () =
     const identity = [['instance', instance]] as const;
     const match = by.matching.host(identity);
     if (match === undefined) throw new Error('a host must fit');
-    return seriesOf(schema, { by, host, identity, match, labels: undefined }).labels;
+    return seriesOf(schema, { by, host, identity, match, part: undefined, labels: undefined }).labels;
   };
   const all = found('free', '1');
   const again = found('free', '1');
@@ -59,6 +59,7 @@ it('makes the labels of a host and schema once, and counts them', () => {
     host: { agentId: 'x', lanes: new Map() },
     identity: [['instance', 'h']],
     match,
+    part: undefined,
     labels: undefined,
   };
   const { indices, labels } = seriesOf(schema, found);

@@ -4,10 +4,12 @@
  * or was named anew, and no host began to use a schema.
  */
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
-import type { Labels } from '../labels.ts';
+import { partIndexOf } from '../host-part.ts';
+import { HOST_LABEL, type Labels } from '../labels.ts';
 import type { Matcher } from '../matcher.ts';
+import type { HostPart } from '../storage.ts';
 import type { CatalogueHost } from './catalogue.ts';
-import { labelsOf, SchemaMatching, type HostMatch, type Identity } from './matching.ts';
+import { labelsOf, labelValueOf, SchemaMatching, type HostMatch, type Identity } from './matching.ts';
 
 /** A host that a read is about. */
 export interface FoundHost {
@@ -16,6 +18,8 @@ export interface FoundHost {
   readonly host: CatalogueHost;
   readonly identity: Identity;
   readonly match: HostMatch;
+  /** Of the series those that are wanted, where the host itself does not say in which part of the fleet they are. */
+  readonly part: HostPart | undefined;
   /** Label sets of the series that fit, in the order of `SchemaMatching.series`; made with the first of them. */
   labels: Map<Schema, readonly Labels[]> | undefined;
 }
@@ -121,13 +125,31 @@ export function newMatch(matchers: readonly Matcher[], shared?: SharedLabels): K
   return { matching: new SchemaMatching(matchers), hosts: undefined, weight: 0, shared };
 }
 
+/** Of lists of places that matchings remember, by parts. */
+const partsOfPlaces = new WeakMap<readonly number[], readonly (readonly number[])[]>();
+
+/** Places of the series of a schema that are wanted on a host, rising. */
+export function wantedOf(schema: Schema, { by, match, part }: FoundHost): readonly number[] {
+  const all = by.matching.series(schema, match);
+  if (part === undefined || all.length === 0) return all;
+  let parts = partsOfPlaces.get(all);
+  if (parts?.length !== part.count) {
+    const lists = Array.from({ length: part.count }, (): number[] => []);
+    for (const place of all)
+      lists[partIndexOf(labelValueOf(schema, place, HOST_LABEL), part.count)]?.push(place);
+    partsOfPlaces.set(all, lists);
+    parts = lists;
+  }
+  return parts[part.index] ?? [];
+}
+
 /** The series of a schema that fit on a host: their places in the schema, and their labels. */
 export function seriesOf(
   schema: Schema,
   host: FoundHost,
 ): { readonly indices: readonly number[]; readonly labels: readonly Labels[] } {
-  const { by, identity, match, labels } = host;
-  const indices = by.matching.series(schema, match);
+  const { by, identity, labels } = host;
+  const indices = wantedOf(schema, host);
   let found = labels?.get(schema);
   if (found === undefined) {
     found = indices.map((index) => {

@@ -15,6 +15,8 @@ export const EMBEDDED_LIMITS = {
   windowShortMs: 120_000,
   /** Share of the memory that reads may fill with older ticks; the rest is left to new ones. */
   windowFillRatio: 0.75,
+  /** Hosts of a part of a question about all of them: what is made for it is gone before it counts as old. */
+  partHosts: 500,
   /** Work between two turns of the event loop. */
   turnMs: 10,
   /** Label sets in one answer of `series`. */

@@ -87,6 +87,15 @@ export function entryOf(
   return undefined;
 }
 
+/** The value of a label of a series of a schema, `''` when it has none; without those of its host. */
+export function labelValueOf(schema: Schema, index: number, name: string): string {
+  const entry = entryOf(schema, index);
+  if (entry === undefined) return '';
+  if (name === METRIC_NAME) return entry.metric.name;
+  const column = entry.metric.labelNames.indexOf(name);
+  return column < 0 ? '' : (entry.values[column] ?? '');
+}
+
 /** The label set of a series of a schema on a host. */
 export function labelsOf(schema: Schema, index: number, identity: Identity): Labels {
   const entry = entryOf(schema, index);
