@@ -292,7 +292,7 @@ export class LocalHost implements Host, Disposable {
 
 /** Files of /proc that the kernel writes as one record, which it gives in one piece however long it is: single_open(). */
 const ONE_RECORD =
-  /^\/proc\/(stat|meminfo|loadavg|pressure\/[a-z]+|self\/(stat|status|limits)|net\/(snmp|snmp6|netstat|sockstat|sockstat6))$/;
+  /^\/proc\/(stat|meminfo|loadavg|pressure\/[a-z]+|[0-9]+\/(stat|io)|self\/(stat|status|limits)|net\/(snmp|snmp6|netstat|sockstat|sockstat6))$/;
 
 /** Files of /proc whose lines have a few hundred letters at most, however large the machine is. */
 const SHORT_LINES = /^\/proc\/(net\/(arp|dev|softnet_stat|(tcp|udp)6?))$/;

@@ -8,6 +8,7 @@ import { Receiver, Sender } from 'ws';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { systemErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import type { Wire } from './opening.ts';
 
 // What the package exports and its types leave out; docs of 8.23 in its lib/receiver.js and lib/sender.js.
 declare module 'ws' {
@@ -72,7 +73,7 @@ export class Frames {
   #pendingPongs = 0;
 
   constructor(
-    transport: Transport,
+    { transport, lead }: Wire,
     { clock, events }: { readonly clock: Clock; readonly events: FrameEvents },
   ) {
     this.#transport = transport;
@@ -87,7 +88,7 @@ export class Frames {
     receiver.on('error', (error) => this.#onBrokenFrame(error));
     receiver.on('drain', () => transport.resume());
     transport.setNoDelay();
-    transport.on('data', (chunk: Buffer) => this.receive(chunk));
+    lead((bytes) => this.receive(bytes));
     transport.on('end', () => this.#leave());
     transport.on('close', () => {
       this.#isOpen = false;

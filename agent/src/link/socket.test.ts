@@ -293,6 +293,19 @@ describe('TLS', () => {
     expect(socket.channelBinding()).toEqual(theirs);
   });
 
+  it('carries messages that come in many pieces, with and without it', async () => {
+    for (const server of [{ tls }, {}]) {
+      const messages = [60_000, 3, 20_000].map((length) => randomBytes(length));
+      const onSocket = (socket: WebSocket): void => {
+        for (const message of messages) socket.send(message);
+      };
+      const { events, until } = watch(dialTo(await serve({ ...server, onSocket }), tls.cert));
+      await until('opened');
+      await waitFor(() => events.length === 4);
+      expect(events.slice(1)).toEqual(messages.map((bytes) => `received ${bytes.toString('latin1')}`));
+    }
+  });
+
   it.each([
     ['is signed by nobody we trust', tls, undefined],
     ['is for another name', testCertificate('other'), testCertificate('other').cert],

@@ -1,11 +1,10 @@
 /** The socket as a port, and the one implementation that talks to the network. */
-import type { Socket as Transport } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, systemErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Frames } from './frames.ts';
-import { Opening } from './opening.ts';
+import { Opening, type Wire } from './opening.ts';
 
 /** What a socket tells. `refused`, `failed` and `closed` end it: exactly one of them comes, and nothing after it. */
 export interface SocketEvents {
@@ -89,7 +88,7 @@ class NetworkSocket implements Socket {
     this.#opening = new Opening(
       { clock, randomBytes, url: endpoint.connectUrl, ca },
       {
-        upgraded: (transport, rest) => this.#open(transport, rest),
+        upgraded: (wire, rest) => this.#open(wire, rest),
         refused: ({ statusCode, retryAfter }) =>
           this.#end(() => events.refused({ statusCode, retryAfterMs: retryAfterMs(retryAfter) })),
         failed: (cause) => this.#fail(cause),
@@ -123,9 +122,9 @@ class NetworkSocket implements Socket {
     else this.#frames.terminate();
   }
 
-  #open(transport: Transport, rest: Buffer): void {
-    this.#transport = transport;
-    this.#frames = new Frames(transport, {
+  #open(wire: Wire, rest: Buffer): void {
+    this.#transport = wire.transport;
+    this.#frames = new Frames(wire, {
       clock: this.#clock,
       events: {
         // Text has no place in the protocol; an empty message is refused like any other that has no header.

@@ -7,7 +7,7 @@ import { HostError, isAbsent, type Host } from '../../host/host.ts';
 import { rememberedNumbers, type NumberFile } from '../files.ts';
 import { remembered } from '../remembered.ts';
 import type { Sampler } from '../sampler.ts';
-import { parseProcess, ProcessCounts } from './processes.ts';
+import { fieldsOfStat, parseProcess, parseProcessUse, ProcessCounts } from './processes.ts';
 import type { ProcessWatch } from './watch.ts';
 
 const LIMITS: readonly NumberFile[] = [
@@ -48,8 +48,9 @@ export function lookAtProcesses(host: Host, watch?: ProcessWatch): ProcessCounts
     if (!/^[0-9]+$/.test(name)) continue;
     try {
       const stat = host.readOnce(`/proc/${name}/stat`).toString('latin1');
-      counts.add(parseProcess(stat));
-      watch?.see(host, Number(name), stat);
+      const fields = fieldsOfStat(stat);
+      counts.add(parseProcess(fields));
+      watch?.see(host, Number(name), parseProcessUse(stat, fields));
     } catch (error) {
       // It ended since it was listed.
       if (!isAbsent(error)) throw error;

@@ -1,5 +1,5 @@
 /** Parses /proc/<pid>/stat and io as far as counting processes and finding the busiest needs it. Source: proc_pid_stat(5), proc_pid_io(5). */
-import { ParseError, parseKeyed, parseNumber, words } from '../parse.ts';
+import { ParseError, parseKeyed, parseNumber } from '../parse.ts';
 
 export interface ProcessStat {
   /** The kernel's letter. */
@@ -11,13 +11,33 @@ export interface ProcessStat {
 const STATE = 0;
 const THREADS = 17;
 
-/** @throws ParseError */
-export function parseProcess(text: string): ProcessStat {
-  // The name of the program stands in brackets and may itself hold brackets and spaces.
-  const fields = words(text.slice(text.lastIndexOf(')') + 1));
+/** Of a letter's code, set in small ones. */
+const LOWER_CASE = 0x20;
+const LETTER_A = 0x61;
+const LETTER_Z = 0x7a;
+
+/**
+ * The fields behind the name of the program, as many as are used. There is one space between two of them: do_task_stat in
+ * fs/proc/array.c of Linux.
+ */
+export function fieldsOfStat(text: string): readonly string[] {
+  // The name stands in brackets and may itself hold brackets and spaces.
+  return text.slice(text.lastIndexOf(')') + 2).split(' ', RESIDENT_PAGES + 1);
+}
+
+/**
+ * @param fields those of the file
+ * @throws ParseError
+ */
+export function parseProcess(fields: readonly string[]): ProcessStat {
   const state = fields[STATE] ?? '';
-  if (!/^[A-Za-z]$/.test(state)) throw new ParseError('parse /proc/<pid>/stat: no state');
+  if (!isLetter(state)) throw new ParseError('parse /proc/<pid>/stat: no state');
   return { state, threads: parseNumber(fields[THREADS], '/proc/<pid>/stat') };
+}
+
+function isLetter(text: string): boolean {
+  const code = text.charCodeAt(0) | LOWER_CASE;
+  return text.length === 1 && code >= LETTER_A && code <= LETTER_Z;
 }
 
 /** What a process has used, and what it is called. */
@@ -37,12 +57,14 @@ const START_TIME = 19;
 const RESIDENT_PAGES = 21;
 const FILE = '/proc/<pid>/stat';
 
-/** @throws ParseError */
-export function parseProcessUse(text: string): ProcessUse {
+/**
+ * @param fields those of `text`
+ * @throws ParseError
+ */
+export function parseProcessUse(text: string, fields: readonly string[]): ProcessUse {
   const nameEnd = text.lastIndexOf(')');
   const nameStart = text.indexOf('(');
   if (nameStart === -1 || nameEnd < nameStart) throw new ParseError(`parse ${FILE}: no name`);
-  const fields = words(text.slice(nameEnd + 1));
   return {
     rawName: text.slice(nameStart + 1, nameEnd),
     cpuTicks: parseNumber(fields[USER_TIME], FILE) + parseNumber(fields[SYSTEM_TIME], FILE),

@@ -4,7 +4,7 @@ import { PROGRAMS_MAX } from '@rollcall/shared/protocol/processes.ts';
 import { FakeHost } from '../../host/testing.ts';
 import { readLines } from '../testing.ts';
 import { processesSampler } from './processes.linux.ts';
-import { parsePageBytes, parseProcessIo, parseProcessUse } from './processes.ts';
+import { fieldsOfStat, parsePageBytes, parseProcessIo, parseProcessUse } from './processes.ts';
 import { ProcessWatch, SNAPSHOTS_MAX } from './watch.ts';
 
 interface FakeProcess {
@@ -174,7 +174,7 @@ describe('what of a process is parsed', () => {
   it.each(['', '1 a S 0', '1 (a S 0', ') (', '1 (a) S', `1 (a) S ${'x '.repeat(30)}`])(
     'refuses %j',
     (text) => {
-      expect(() => parseProcessUse(text)).toThrow('parse /proc/<pid>/stat');
+      expect(() => parseProcessUse(text, fieldsOfStat(text))).toThrow('parse /proc/<pid>/stat');
     },
   );
 

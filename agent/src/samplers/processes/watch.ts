@@ -7,7 +7,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { ProcessSnapshot } from '@rollcall/shared/protocol/processes.ts';
 import { HostError, type Host } from '../../host/host.ts';
 import { busiestPrograms, type ProcessShare } from './busiest.ts';
-import { parsePageBytes, parseProcessIo, parseProcessUse, type ProcessIo } from './processes.ts';
+import { parsePageBytes, parseProcessIo, type ProcessIo, type ProcessUse } from './processes.ts';
 
 /** Snapshots that are kept; one is taken a minute. */
 export const SNAPSHOTS_MAX = 10;
@@ -57,14 +57,11 @@ export class ProcessWatch {
     this.#look = { monoMs: this.#clock.monoMs(), processes: new Map(), shares: [], canReadIo };
   }
 
-  /**
-   * @param stat content of /proc/<pid>/stat, bytes as Latin-1
-   * @throws ParseError
-   */
-  see(host: Host, pid: number, stat: string): void {
+  /** The process `pid` and what /proc/<pid>/stat says that it has used. */
+  see(host: Host, pid: number, use: ProcessUse): void {
     const look = this.#look;
     if (look === undefined) return;
-    const { rawName, cpuTicks, startTicks, memoryPages } = parseProcessUse(stat);
+    const { rawName, cpuTicks, startTicks, memoryPages } = use;
     const known = this.#before?.processes.get(pid);
     const before = known?.startTicks === startTicks ? known : undefined;
     // Whatever used no processor has had nothing from a disk either.

@@ -32,7 +32,7 @@ import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './c
 import { SeriesCollector, type Column } from './collect.ts';
 import type { GrowingSeries } from './growing-series.ts';
 import { ColumnReads } from './column-reads.ts';
-import { hasTicks, HostBlocks } from './host-blocks.ts';
+import { HostBlocks } from './host-blocks.ts';
 import { filesIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
 import { HostSearch } from './host-search.ts';
@@ -44,7 +44,7 @@ import { lastSampleOf, matchersOfAll, seriesPerRead } from './own-last.ts';
 import { OwnSeriesWriter, type LastSample } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
 import { RecentColumns } from './recent-columns.ts';
-import { coarsestFor, mayMakeRollups, segmentsOf } from './resolution.ts';
+import { coarsestFor, mayMakeRollups, segmentsOf, type Segment } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { storeStats } from './stats.ts';
 import { SchemaLists, wantedGroups, type HostGroups } from './stored-groups.ts';
@@ -109,8 +109,8 @@ interface ReadSource {
 interface Collecting {
   readonly request: SelectRequest;
   readonly parts: readonly ReadPart[];
-  /** The same without rollups that are made of samples. */
-  readonly fromSamples: readonly ReadPart[];
+  /** The same without rollups that are made of samples; asked for when a host needs it. */
+  readonly fromSamples: () => readonly ReadPart[];
   readonly collector: SeriesCollector;
   readonly source: ReadSource;
   /** Digests of the labels of those that are wanted among the series that fit. @default all */
@@ -321,7 +321,8 @@ class Embedded implements EmbeddedStorage {
     const { view, pace } = source;
     const coarsest = coarsestFor(request.hints);
     const parts = partsOf(view, request, coarsest, mayMakeRollups(request.hints));
-    const fromSamples = parts.some(({ isMade }) => isMade) ? partsOf(view, request, coarsest) : parts;
+    let plain: readonly ReadPart[] | undefined;
+    const fromSamples = (): readonly ReadPart[] => (plain ??= partsOf(view, request, coarsest));
     const files = parts.flatMap((part) => part.files);
     // Most rules ask for something that no host of a fleet has.
     if (files.length === 0 && !this.#hosts.hasMetric(request.matchers)) return [];
@@ -362,18 +363,27 @@ class Embedded implements EmbeddedStorage {
   ): Promise<void> {
     const sealedToMs = sealedTo(view.blocks.map(({ row }) => row));
     const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs });
+    const made = wholeParts.flatMap(({ isMade, range }) => (isMade ? [range] : []));
     const hasSources = wholeParts.some(({ sources }) => sources.length > 0);
+    const storedIn = (parts: readonly ReadPart[], { agentId }: CatalogueHost): (readonly HostGroups[])[] =>
+      hasSources
+        ? parts.map(({ sources }) => sources.map((file) => file.hostGroups(agentId, view.schemas)))
+        : [];
     for (const found of hosts) {
       if (pace.isDue) await pace.rest();
       const { host } = found;
-      // Late readings belong between those of which rollups would be made.
-      const isLate = wholeParts.some(({ isMade, range }) => isMade && hasTicks(snapshot, host, range));
-      const parts = isLate ? fromSamples : wholeParts;
-      const stored = hasSources
-        ? parts.map((part) => part.sources.map((file) => file.hostGroups(host.agentId, view.schemas)))
-        : [];
+      let parts = wholeParts;
+      let stored = storedIn(parts, host);
       const samplers = wantedSamplers(found, request, stored);
       if (samplers === undefined) continue;
+      if (
+        made.length > 0 &&
+        (isInterleaved(stored, samplers) || (await readings.hasAny(host, samplers, made)))
+      ) {
+        // What is late, or of another schema, belongs between the samples of which rollups would be made.
+        parts = fromSamples();
+        stored = storedIn(parts, host);
+      }
       const columnsOf = (schema: Schema): Column[] => {
         const { indices, labels } = seriesOf(schema, found);
         const columns: Column[] = [];
@@ -461,7 +471,7 @@ class Embedded implements EmbeddedStorage {
       const collector = new SeriesCollector(request.samplesMax);
       const parts = partsOf(source.view, range, 'raw');
       const only = new Set(list.map(({ digest }) => digest));
-      await this.#collectOf([own], { request, parts, fromSamples: parts, collector, source, only });
+      await this.#collectOf([own], { request, parts, fromSamples: () => parts, collector, source, only });
       return finished(collector.grown(), source.pace);
     });
   }
@@ -516,6 +526,14 @@ function mergedSeries(left: readonly Series[], right: readonly Series[]): readon
   return all;
 }
 
+/** Whether samplers have rollups that do not know what came before them. */
+function isInterleaved(stored: readonly (readonly HostGroups[])[], samplers: ReadonlySet<string>): boolean {
+  for (const { bySampler } of stored.flat())
+    for (const sampler of samplers)
+      if (bySampler.get(sampler)?.some((one) => one.isInterleaved === true) === true) return true;
+  return false;
+}
+
 function partsOf(
   view: BlockView,
   { fromMs, toMs }: TimeRange,
@@ -524,12 +542,15 @@ function partsOf(
 ): readonly ReadPart[] {
   const rows = view.blocks.map(({ row }) => row);
   const making = { isAllowed: mayMake && view.made !== undefined };
-  return segmentsOf(rows, { fromMs, toMs }, coarsest, making).map((segment) => {
+  const segments = segmentsOf(rows, { fromMs, toMs }, coarsest, making);
+  const samplesOf = ({ range }: Segment) => filesIn(view, { resolution: 'raw', range });
+  // One for all stretches between hours with late samples, since few are kept.
+  const rolledUp = new Set(segments.flatMap((segment) => (segment.isMade ? samplesOf(segment) : [])));
+  const made =
+    rolledUp.size === 0 ? [] : (view.made?.(view.blocks.filter((file) => rolledUp.has(file))) ?? []);
+  return segments.map((segment) => {
     const { resolution, range, isMade } = segment;
-    if (isMade) {
-      const files = filesIn(view, { resolution: 'raw', range });
-      return { ...segment, read: range, files, sources: view.made?.(files) ?? [] };
-    }
+    if (isMade) return { ...segment, read: range, files: samplesOf(segment), sources: made };
     const spanMs = resolution === 'raw' ? 0 : ROLLUP_MS[resolution];
     const read = { fromMs: segment.range.fromMs - spanMs, toMs: segment.range.toMs };
     const files = filesIn(view, { resolution, range: read });

@@ -130,6 +130,20 @@ export class HostBlocks {
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
   }
 
+  /** Whether the journal has readings of some samplers in one of the ranges, which no block has replaced. */
+  async hasAny(
+    host: CatalogueHost,
+    samplers: ReadonlySet<string>,
+    ranges: readonly TimeRange[],
+  ): Promise<boolean> {
+    let isFound = false;
+    for (const range of ranges) {
+      await this.#journal(host, range, samplers, () => (isFound = true));
+      if (isFound) return true;
+    }
+    return false;
+  }
+
   /** Brings into the window what it does not have of the range; the next read finds it there. */
   async #fill(host: CatalogueHost, samplers: ReadonlySet<string>, range: TimeRange): Promise<void> {
     const ticket = this.#window.missing(host.agentId, samplers, range, this.#sealedToMs);
@@ -205,18 +219,6 @@ function hasOverlap(lanes: readonly CatalogueLane[]): boolean {
     const before = lanes[at - 1];
     return before !== undefined && lane.oldestMs - lane.offsetMsMax <= before.newestMs + before.offsetMsMax;
   });
-}
-
-/** Whether the journal has readings of a host in a range that no block has replaced. */
-export function hasTicks(snapshot: JournalSnapshot, host: CatalogueHost, range: TimeRange): boolean {
-  const isOwn = host.agentId === COLLECTOR_AGENT_ID;
-  for (const lane of lanesIn(host, range)) {
-    const schemaOf = schemasOf(lane, undefined);
-    for (const tick of snapshot.ticks(rowRange(lane, range)))
-      if (decodeTick(tick, schemaOf, isOwn).some((block) => isIn(block, range.fromMs, range.toMs)))
-        return true;
-  }
-  return false;
 }
 
 /** The schemas of a lane, all or only those of some samplers. */

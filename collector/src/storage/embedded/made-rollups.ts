@@ -46,12 +46,15 @@ export class MadeRollups implements RolledUpFile {
   /** As many rows as the spans from the first to the last; times without a reading have none. */
   groups(hostId: string, schemas: SchemaSource): readonly HostGroup[] {
     const read = (): HostGroups => {
-      const all = this.#file.groups(hostId, schemas).map(({ group: samples, schema }): HostGroup => {
+      const found = this.#file.groups(hostId, schemas);
+      const interleaved = hostId === COLLECTOR_AGENT_ID ? NO_GROUPS : interleavedOf(found);
+      const all = found.map((one): HostGroup => {
+        const { group: samples, schema } = one;
         const [firstMs, lastMs] = [spanEnd(samples.firstMs), spanEnd(samples.lastMs)];
         const rowCount = (lastMs - firstMs) / SPAN_MS + 1;
         const group = { ...samples, firstMs, lastMs, rowCount, segmentRows: [rowCount] };
         this.#samples.set(group, { group: samples, schema });
-        return { file: this, group, schema };
+        return { file: this, group, schema, isInterleaved: interleaved.has(one) };
       });
       return hostGroupsOf(all, schemas);
     };
@@ -107,6 +110,24 @@ export class MadeRollups implements RolledUpFile {
       this.#counters = { schema, isCounter: counterColumns(schema, hostId) };
     return this.#counters.isCounter;
   }
+}
+
+const NO_GROUPS: ReadonlySet<HostGroup> = new Set();
+
+/** Groups whose times overlap with those of another one of the same sampler. */
+function interleavedOf(all: readonly HostGroup[]): ReadonlySet<HostGroup> {
+  const found = new Set<HostGroup>();
+  for (const some of Map.groupBy(all, ({ schema }) => schema.sampler).values()) {
+    for (const left of some)
+      for (const right of some)
+        if (
+          left !== right &&
+          left.group.firstMs <= right.group.lastMs &&
+          right.group.firstMs <= left.group.lastMs
+        )
+          found.add(left);
+  }
+  return found;
 }
 
 const NO_COLUMNS = { isCounter: [], hasDerivedEnds: false };

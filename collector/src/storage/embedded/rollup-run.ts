@@ -102,7 +102,8 @@ export class RollupRun implements GroupSource {
     };
     const joinedGroup = new JoinedGroup(parts);
     this.#joined.set(group, joinedGroup);
-    return { file: this, group, schema: first.schema, joined: joinedGroup };
+    const isInterleaved = parts.some((part) => part.isInterleaved === true);
+    return { file: this, group, schema: first.schema, joined: joinedGroup, isInterleaved };
   }
 
   #partsOf(group: Group): readonly HostGroup[] {

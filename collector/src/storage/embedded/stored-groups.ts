@@ -22,6 +22,8 @@ export interface HostGroup {
   readonly schema: HashedSchema;
   /** What it is made of, when it is several that are read as one. */
   readonly joined?: JoinedGroup;
+  /** Rows of another schema of its sampler stand between its own: then a rollup of it does not know what came before. */
+  readonly isInterleaved?: boolean;
 }
 
 /** Finds the schemas behind the hashes in a file. */

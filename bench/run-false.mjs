@@ -1,2 +1,0 @@
-import './guard.mjs';
-await import('./run-false.ts');
