@@ -179,8 +179,8 @@ function expectSame(
       const found = rollups[at]?.values ?? [];
       // Where a later reading of any schema is without the series, it has ended.
       const newestMs = times?.findLast((readMs) => readMs <= timeMs) ?? 0;
-      if (times !== undefined)
-        expect((found[ROLLUP.COUNT] ?? 0) < 0).toBe(newestMs > (own.at(-1)?.timeMs ?? 0));
+      const hasEnded = (found[ROLLUP.COUNT] ?? 0) < 0;
+      expect(hasEnded).toBe(times === undefined ? hasEnded : newestMs > (own.at(-1)?.timeMs ?? 0));
       expect(Math.abs(found[ROLLUP.COUNT] ?? 0)).toBe(count);
       expect(found[ROLLUP.LAST]).toBe(values.at(-1));
       if (isCounter) continue;
