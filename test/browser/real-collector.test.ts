@@ -34,7 +34,7 @@ describe.skipIf(chromium.path === null)(`the page on a real collector${chromium.
       flags: ['--interval', '1s'],
     });
     await waitFor('a few seconds of data, so that there is a line to draw', async () => {
-      const query = encodeURIComponent('count_over_time(node_load1[1m]) > 9');
+      const query = encodeURIComponent('count_over_time(node_context_switches_total[1m]) > 9');
       const text = await (await fetch(`${collector.url}/api/v1/query?query=${query}`)).text();
       return text.includes('"node"') ? true : undefined;
     });
