@@ -491,6 +491,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'durable: what lies behind a damage is ignored',
+    emphasis: ['bit rot', 'kill agent', 'cut'],
     edits: [
       {
         file: `${SPOOL}/segment-format.ts`,
