@@ -8,6 +8,7 @@ import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { expect, test } from 'vitest';
 import { JournalChanges } from './changes.ts';
+import type { SealableJournal } from './journal.ts';
 import { openJournal } from './open-journal.ts';
 import { SchemaCache } from './schema-cache.ts';
 import { openSqliteStore } from './sqlite-store.ts';
@@ -64,7 +65,17 @@ function start(folder: string) {
     if (newest === undefined) throw new Error('no thread was started');
     return newest;
   };
-  return { path, clock, changes, inner, store, threads, thread };
+  /** Opens a journal that writes to the store. */
+  const journal = (): SealableJournal =>
+    openJournal({
+      path,
+      clock,
+      log: silentLogger,
+      randomBytes,
+      yieldToLoop: nextTurn,
+      wrapStore: () => store,
+    });
+  return { path, clock, changes, inner, store, threads, thread, journal };
 }
 
 const outcome = (promise: Promise<unknown>): Promise<string> =>
@@ -170,20 +181,11 @@ test('a database that could not be opened anew can be closed', async () => {
 
 test('no thread is started before there is something to write', async () => {
   using dir = tempDir();
-  const { store, threads, inner, path, clock } = start(dir.path);
+  const { store, threads, inner, journal } = start(dir.path);
   inner.totals = () => {
     throw new Error('the database is damaged');
   };
-  const open = (): unknown =>
-    openJournal({
-      path,
-      clock,
-      log: silentLogger,
-      randomBytes,
-      yieldToLoop: nextTurn,
-      wrapStore: () => store,
-    });
-  expect(open).toThrow('the database is damaged');
+  expect(journal).toThrow('the database is damaged');
   await store.close();
   expect(await outcome(store.commit(NOTHING))).toBe('Error: the thread that writes ended');
   expect(threads).toHaveLength(0);
@@ -191,15 +193,8 @@ test('no thread is started before there is something to write', async () => {
 
 test('how much is deleted at once depends on what a step took, not on how long it waited', async () => {
   using dir = tempDir();
-  const { store, thread, path, clock } = start(dir.path);
-  const journal = openJournal({
-    path,
-    clock,
-    log: silentLogger,
-    randomBytes,
-    yieldToLoop: nextTurn,
-    wrapStore: () => store,
-  });
+  const { thread, clock, ...started } = start(dir.path);
+  const journal = started.journal();
   const pruned = journal.prune(0, new AbortController().signal);
   const limits: unknown[] = [];
   for (const tookMs of [1, 1, 9, 1]) {

@@ -3,6 +3,7 @@
  * hour in which it did not fire. Pure.
  */
 import { isComparison, type Expr, type SelectorNode } from '../../query/ast.ts';
+import { comparesHosts } from '../../query/host-parts.ts';
 import { parseQuery } from '../../query/parse.ts';
 import { printExpr } from '../../query/print.ts';
 
@@ -73,11 +74,8 @@ function keepsInstance(expr: Expr): boolean {
       return !OPAQUE_CALLS.has(expr.name) && expr.args.every(keepsInstance);
     case 'aggregate':
       return expr.grouping.includes('instance') !== expr.isWithout && keepsInstance(expr.inner);
-    case 'binary': {
-      const { matching } = expr;
-      const isMatched = matching === undefined || matching.labels.includes('instance') === matching.isOn;
-      return isMatched && keepsInstance(expr.left) && keepsInstance(expr.right);
-    }
+    case 'binary':
+      return comparesHosts(expr) && keepsInstance(expr.left) && keepsInstance(expr.right);
   }
 }
 

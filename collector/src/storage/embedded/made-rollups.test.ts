@@ -2,7 +2,6 @@
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { nodeDisk, type Disk } from '@rollcall/shared/lib/disk.ts';
-import { createSchema } from '@rollcall/shared/protocol/schema.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
@@ -10,6 +9,7 @@ import { openHeardSession } from '../../journal/testing/test-journal.ts';
 import { createMatcher } from '../matcher.ts';
 import type { SelectHints } from '../storage.ts';
 import { openTestStorage, type TestStorage } from './testing/test-storage.ts';
+import { twoSchemas } from './testing/two-schemas.ts';
 
 const HOUR_MS = 3_600_000;
 const SPAN_MS = 300_000;
@@ -19,17 +19,7 @@ const HOURS = 6;
 const NOW_MS = BASE_MS + HOURS * HOUR_MS + 1;
 const calm = new AbortController().signal;
 
-function metric(name: string, type: 'counter' | 'gauge') {
-  return { name, unit: '', type, encoding: 'float64' as const, scale: 0, labelNames: [], series: [[]] };
-}
-
-const schemas = [[], [metric('fans', 'gauge')]].map((more) =>
-  createSchema({
-    sampler: 'disk',
-    intervalMs: INTERVAL_MS,
-    metrics: [metric('read_bytes_total', 'counter'), metric('temperature', 'gauge'), ...more],
-  }),
-);
+const schemas = twoSchemas(INTERVAL_MS, { read_bytes_total: 'counter', temperature: 'gauge' });
 /** The other schema counts between these ticks: from the middle of a span on. */
 const CHANGES = { from: 73, to: 200 };
 /** The counter starts again here: within a span, at the end of one, and with an hour. */

@@ -1,11 +1,11 @@
 /** A sampler that goes back to a schema: a device or a container that comes and goes makes another one each time. */
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
-import { createSchema, type SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
 import { expect, it } from 'vitest';
 import { LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
 import { openHeardSession } from '../../journal/testing/test-journal.ts';
 import { createMatcher } from '../matcher.ts';
 import { openTestStorage } from './testing/test-storage.ts';
+import { twoSchemas } from './testing/two-schemas.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -14,14 +14,8 @@ const BASE_MS = Date.UTC(2026, 5, 1);
 const START = 1e9;
 const NEVER = new AbortController().signal;
 
-function metric(name: string, type: 'counter' | 'gauge'): SchemaMetric {
-  return { name, unit: '', type, encoding: 'float64', scale: 0, labelNames: [], series: [[]] };
-}
-
 /** The same counter, alone and beside something else. */
-const SCHEMAS = [[], [metric('fans', 'gauge')]].map((more) =>
-  createSchema({ sampler: 'disk', intervalMs: MINUTE_MS, metrics: [metric('c_total', 'counter'), ...more] }),
-);
+const SCHEMAS = twoSchemas(MINUTE_MS, { c_total: 'counter' });
 
 it.each([
   { when: 'for one reading', schemaAt: (minute: number) => (minute === 100 ? 1 : 0) },

@@ -1,7 +1,6 @@
 /** Rollups that are read as one, next to the same rollups read file by file. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSchema } from '@rollcall/shared/protocol/schema.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
@@ -9,6 +8,7 @@ import { openHeardSession } from '../../journal/testing/test-journal.ts';
 import { createMatcher } from '../matcher.ts';
 import type { SelectHints, Series } from '../storage.ts';
 import { openTestStorage, type TestStorage } from './testing/test-storage.ts';
+import { twoSchemas } from './testing/two-schemas.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -17,18 +17,8 @@ const INTERVAL_MS = 600_000;
 const DAYS = 4;
 const calm = new AbortController().signal;
 
-function metric(name: string, type: 'counter' | 'gauge') {
-  return { name, unit: '', type, encoding: 'float64' as const, scale: 0, labelNames: [], series: [[]] };
-}
-
 /** With each of these the host replaces its schema once and again, so that one change goes against the order of hashes. */
-const schemas = [[], [metric('fans', 'gauge')]].map((more) =>
-  createSchema({
-    sampler: 'disk',
-    intervalMs: INTERVAL_MS,
-    metrics: [metric('read_bytes_total', 'counter'), metric('temperature', 'gauge'), ...more],
-  }),
-);
+const schemas = twoSchemas(INTERVAL_MS, { read_bytes_total: 'counter', temperature: 'gauge' });
 /** From these ticks on the other schema counts: in the middle of a span, twice. */
 const CHANGES = [(1.51 * DAY_MS) / INTERVAL_MS, (2.26 * DAY_MS) / INTERVAL_MS];
 

@@ -1,11 +1,11 @@
 /** Long charts of a sampler whose schemas take turns, as with a device that comes and goes. */
-import { createSchema } from '@rollcall/shared/protocol/schema.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
 import { openHeardSession } from '../../journal/testing/test-journal.ts';
 import { createMatcher } from '../matcher.ts';
 import { openTestStorage, type TestStorage } from './testing/test-storage.ts';
+import { twoSchemas } from './testing/two-schemas.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -15,17 +15,7 @@ const BASE_MS = Date.UTC(2026, 5, 1);
 const DAY_MINUTES = 6 * 60;
 const calm = new AbortController().signal;
 
-const SCHEMAS = [[], [metric('fans', 'gauge')]].map((more) =>
-  createSchema({
-    sampler: 'disk',
-    intervalMs: MINUTE_MS,
-    metrics: [metric('c_total', 'counter'), metric('heat', 'gauge'), ...more],
-  }),
-);
-
-function metric(name: string, type: 'counter' | 'gauge') {
-  return { name, unit: '', type, encoding: 'float64' as const, scale: 0, labelNames: [], series: [[]] };
-}
+const SCHEMAS = twoSchemas(MINUTE_MS, { c_total: 'counter', heat: 'gauge' });
 
 let dir: ReturnType<typeof tempDir>;
 let store: TestStorage;
