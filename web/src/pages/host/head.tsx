@@ -42,9 +42,9 @@ function KeyTrouble({ host }: { readonly host: HostDetail }) {
   if (host.keyConflictMs === null) return null;
   return (
     <p class="notice is-problem">
-      Its key has been in use on two machines since <TimeAgo timeMs={host.keyConflictMs} />: it was copied, or
-      restored from an image. The one that was behind is shut out and keeps its readings. When it is the right
-      one: <Command words="accept-restored" host={host} />. When you do not know why:{' '}
+      Its key was seen on two machines <TimeAgo timeMs={host.keyConflictMs} />: one is a copy, or came back
+      from an image. The one that was behind is shut out and keeps its readings. When it is the right one:{' '}
+      <Command words="accept-restored" host={host} />. When you do not know why:{' '}
       <Command words="revoke" host={host} />.
     </p>
   );
