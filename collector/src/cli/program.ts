@@ -486,6 +486,19 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
         print(await initStorage(configOf(init), { store, hasRollups, isDryRun, isJson }, systemClock));
       },
     );
+  const refused = withConfig(
+    storage
+      .command('refused')
+      .description('what stores did not take, newest first, and why; the newest thousand of each'),
+    'data-dir',
+  );
+  refused
+    .option('--store <name>', 'only this one; the one of the setting storage is called storage')
+    .addHelpText('after', examples(['rollcall-collector storage refused --store influx']))
+    .action(async (options: { readonly store?: string; readonly json?: boolean }) => {
+      const { listRefused } = await import('./storage-refused.ts');
+      print(listRefused(configOf(refused)['data-dir'], options.store, options.json ?? false));
+    });
   const inspect = withConfig(
     program
       .command('inspect [folder]')
