@@ -80,6 +80,13 @@ it('lets a machine in again that came back from an image, shuts it out, and dele
   const again = run();
   await untilState('up');
 
+  // Its agent was stopped three times with a farewell or a restart: planned, and up for the rest.
+  const availability = host('availability', name, '--range', '1h');
+  expect([availability.status, availability.stdout]).toEqual([
+    0,
+    expect.stringMatching(/^HOST +AVAILABLE .*\n\S+ +\d+\.\d{3} %[^]*\nFROM +FOR +STATE +WHY\n[^]* up /),
+  ]);
+  expect(host('availability', '--from', 'x').stderr).toMatch(/--from x: must be/);
   expect(runCollectorCommand(['host', 'revoke', name, '--url', collector.url]).stderr).toMatch(/token/);
   expect(host('revoke', name).status).toBe(0);
   await waitFor('the agent to hear of it', () => (/revoked/.test(again.output()) ? true : undefined));

@@ -13,7 +13,7 @@ import type { TokenVerdict } from './auth/tokens.ts';
 import type { DirectRoute } from './direct.ts';
 import { createApi, createServer, type ApiPorts } from './server.ts';
 import { suppression } from './testing/suppression.ts';
-import type { HostDetail } from './types.ts';
+import type { Availability, HostDetail } from './types.ts';
 
 const HOST_ID = 'ab'.repeat(16);
 const disposables: (() => void)[] = [];
@@ -51,6 +51,18 @@ const NO_HOSTS: ApiPorts['hosts'] = {
     hostId === HOST_ID
       ? [{ reason: 'age', fromMs, toMs, ticks: limit, samples: 0, isEstimated: false, receivedMs: 1 }]
       : undefined,
+  availability: (hostId, range) =>
+    hostId === HOST_ID ? { ...range, seen: UP_ALL_THE_TIME, corrected: UP_ALL_THE_TIME } : undefined,
+};
+
+const UP_ALL_THE_TIME: Availability = {
+  upMs: 1,
+  downMs: 0,
+  plannedMs: 0,
+  unknownMs: 0,
+  availableRatio: 1,
+  spans: [],
+  omittedSpans: 0,
 };
 
 async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
@@ -58,6 +70,7 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
     log: silentLogger,
     access: { kind: 'loopback' },
     hosts: NO_HOSTS,
+    wallMs: () => 5_000,
     hostChanges: { acceptRestored: () => false, revoke: () => false, delete: () => false },
     incidents: INCIDENTS,
     onCall: {
@@ -399,6 +412,26 @@ describe('hosts', () => {
     const deleted = await ask('DELETE', HOST_ID);
     expect([deleted.status, await deleted.json()]).toEqual([200, { ...HOST, revokedMs: 2 }]);
     expect((await ask('DELETE', HOST_ID)).status).toBe(404);
+  });
+
+  it.each([
+    ['', { fromMs: 0, toMs: 5_000 }],
+    ['?from=1000&to=2000', { fromMs: 1_000, toMs: 2_000 }],
+    ['?from=1000&to=9000', { fromMs: 1_000, toMs: 5_000 }],
+  ])('tell how they were until now at most (%s)', async (query, range) => {
+    const url = await serve();
+    const answer = await fetch(`${url}/v1/hosts/${HOST_ID}/availability${query}`);
+    expect(await answer.json()).toMatchObject({
+      hostId: HOST_ID,
+      ...range,
+      corrected: { availableRatio: 1 },
+    });
+  });
+
+  it.each(['?from=2&to=2', '?from=6000', '?from=x'])('refuse a span without a length (%s)', async (query) => {
+    const url = await serve();
+    expect((await fetch(`${url}/v1/hosts/${HOST_ID}/availability${query}`)).status).toBe(400);
+    expect((await fetch(`${url}/v1/hosts/${'cd'.repeat(16)}/availability`)).status).toBe(404);
   });
 
   it('are listed with those that were shut out when asked so', async () => {

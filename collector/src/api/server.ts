@@ -33,6 +33,8 @@ export interface ApiPorts {
   readonly access: ReadAccess;
   readonly hosts: HostsPort;
   readonly hostChanges: HostChangesPort;
+  /** UTC milliseconds. */
+  readonly wallMs: () => number;
   readonly incidents: IncidentsPort;
   readonly onCall: OnCallPort;
   /** The calendar of a schedule; see `calendarRouter`. */
@@ -88,7 +90,10 @@ export function createApi(ports: ApiPorts): RequestListener {
     guard: mayChange,
     nameOfToken: (id: string) => tokens.nameOf(id) ?? `token ${id}`,
   };
-  app.use('/v1/hosts', hostsRouter(ports.hosts, ports.hostChanges, mayChange));
+  app.use(
+    '/v1/hosts',
+    hostsRouter({ hosts: ports.hosts, changes: ports.hostChanges, mayChange, wallMs: ports.wallMs }),
+  );
   app.use('/v1/incidents', incidentsRouter({ incidents: ports.incidents, ...people }));
   app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...people }));
   app.use('/v1/queries', queriesRouter(ports.queries));

@@ -108,6 +108,40 @@ export interface HostDetail extends HostSummary {
   readonly config: HostConfig | null;
 }
 
+/** A state that a host was in; `reason` as in docs/operations.md. */
+export interface AvailabilitySpan {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly state: HostState;
+  readonly reason: string;
+}
+
+/** How a host was in a span of time, milliseconds. */
+export interface Availability {
+  readonly upMs: number;
+  /** Silent and not proved to have run. */
+  readonly downMs: number;
+  readonly plannedMs: number;
+  /** Nobody could know: the collector was away, or the host was not enrolled yet. */
+  readonly unknownMs: number;
+  /** upMs / (upMs + downMs); `null` when both are 0. */
+  readonly availableRatio: number | null;
+  /** The newest of them, oldest first. */
+  readonly spans: readonly AvailabilitySpan[];
+  readonly omittedSpans: number;
+}
+
+/** `GET /v1/hosts/:id/availability?from=&to=`, UTC milliseconds, the last 30 days without them */
+export interface AvailabilityAnswer {
+  readonly hostId: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** As it was seen at the time. */
+  readonly seen: Availability;
+  /** Corrected by what was proved later: a host that was only cut off was not down. */
+  readonly corrected: Availability;
+}
+
 /** One part of a host's inventory, as the agent sent it. */
 export interface InventorySection {
   readonly name: string;

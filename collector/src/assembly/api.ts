@@ -63,6 +63,7 @@ export function assembleApi(basics: Basics, needs: ApiNeeds): RequestListener {
     access: readAccess(config, tokens),
     hosts: view,
     hostChanges: fleet.hosts,
+    wallMs: () => clock.wallMs(),
     incidents: incidentsPort(alerting),
     onCall,
     calendar: (schedule, token) => onCall.calendar(schedule, token),

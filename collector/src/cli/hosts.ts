@@ -2,8 +2,10 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import * as z from 'zod';
 import { askJson } from './ask-json.ts';
+import { formatDuration } from '../query/literals.ts';
 import { table, timeText } from './output.ts';
 import type { Asked } from './rules-remote.ts';
+import { spanOf, timeOf } from './time.ts';
 
 /** What is asked for at once; the collector gives no more. */
 const PAGE_HOSTS = 5_000;
@@ -20,6 +22,22 @@ const hostShape = z.object({
   agentVersion: z.string().nullable(),
   keyConflictMs: z.number().nullable(),
   revokedMs: z.number().nullable(),
+});
+const availabilityShape = z.object({
+  upMs: z.number(),
+  downMs: z.number(),
+  plannedMs: z.number(),
+  unknownMs: z.number(),
+  availableRatio: z.number().nullable(),
+  spans: z.array(z.object({ fromMs: z.number(), toMs: z.number(), state: z.string(), reason: z.string() })),
+  omittedSpans: z.number(),
+});
+const availabilityAnswerShape = z.object({
+  hostId: z.string(),
+  fromMs: z.number(),
+  toMs: z.number(),
+  seen: availabilityShape,
+  corrected: availabilityShape,
 });
 const pageShape = z.object({ hosts: z.array(hostShape), next: z.string().nullable() });
 
@@ -61,6 +79,70 @@ export async function changeHost(asked: Asked, nameOrId: string, change: HostCha
       await askJson(asked, path, { method: 'DELETE' });
       return `${name} is deleted; its data go by and by, and its agent must enrol to come back\n`;
   }
+}
+
+/** Which span is meant: `--from` and `--to`, or `--range` before `--to`. */
+export interface AvailabilityTimes {
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly range: string;
+}
+
+/**
+ * How much of a span hosts were there: one of them with what happened to it, or all, a line each.
+ * @param nowMs the end of the span when the times name none
+ * @throws AppError BAD_CONFIG, COLLECTOR_UNREACHABLE, UNAUTHORIZED, NOT_FOUND, LIMIT_EXCEEDED
+ */
+export async function showAvailability(
+  asked: Asked,
+  nameOrId: string | undefined,
+  {
+    times,
+    isJson,
+    nowMs,
+  }: { readonly times: AvailabilityTimes; readonly isJson: boolean; readonly nowMs: number },
+): Promise<string> {
+  const toMs = times.to === undefined ? nowMs : timeOf('--to', times.to);
+  const fromMs =
+    times.from === undefined ? toMs - spanOf('--range', times.range) : timeOf('--from', times.from);
+  const hosts = nameOrId === undefined ? await allHosts(asked) : [await hostOf(asked, nameOrId)];
+  const answers: { name: string; answer: z.output<typeof availabilityAnswerShape> }[] = [];
+  for (const { id, name } of hosts) {
+    const path = `/v1/hosts/${id}/availability?from=${Math.max(0, fromMs)}&to=${toMs}`;
+    answers.push({ name, answer: availabilityAnswerShape.parse(await askJson(asked, path)) });
+  }
+  if (isJson) return `${JSON.stringify(answers.map(({ name, answer }) => ({ name, ...answer })))}\n`;
+  const rows = answers.map(({ name, answer: { seen, corrected } }) => [
+    name,
+    percent(corrected.availableRatio),
+    percent(seen.availableRatio),
+    ...[corrected.downMs, corrected.plannedMs, corrected.unknownMs].map(lasting),
+  ]);
+  const head = ['HOST', 'AVAILABLE', 'AS SEEN THEN', 'DOWN', 'PLANNED', 'UNKNOWN'];
+  const [only] = answers;
+  return (
+    table(head, rows) + (nameOrId === undefined || only === undefined ? '' : storyOf(only.answer.corrected))
+  );
+}
+
+function storyOf({ spans, omittedSpans }: z.output<typeof availabilityShape>): string {
+  const rows = spans.map(({ fromMs, toMs, state, reason }) => [
+    timeText(fromMs),
+    lasting(toMs - fromMs),
+    state,
+    reason,
+  ]);
+  const omitted = omittedSpans === 0 ? '' : `${omittedSpans} older spans are left out\n`;
+  return `\n${omitted}${table(['FROM', 'FOR', 'STATE', 'WHY'], rows)}`;
+}
+
+/** Rounded down: 99.9999 % of a month with a second of silence are not 100 %. */
+function percent(ratio: number | null): string {
+  return ratio === null ? '-' : `${(Math.floor(ratio * 100_000) / 1_000).toFixed(3)} %`;
+}
+
+function lasting(spanMs: number): string {
+  return spanMs === 0 ? '-' : formatDuration(Math.max(1, Math.round(spanMs / 1000)) * 1000);
 }
 
 async function allHosts(asked: Asked): Promise<readonly HostLine[]> {

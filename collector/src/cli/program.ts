@@ -13,7 +13,7 @@ import type { ExportOptions } from './export.ts';
 import type { ConfigFlags, ConfigScope } from './agent-config.ts';
 import type { AgainstOptions } from './verify-against.ts';
 import type { RulesReport } from './rules.ts';
-import type { HostChange } from './hosts.ts';
+import type { AvailabilityTimes, HostChange } from './hosts.ts';
 import type { Asked, BacktestTimes } from './rules-remote.ts';
 
 const COLLECTOR_URL_DEFAULT = 'http://127.0.0.1:7655';
@@ -220,7 +220,9 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
       print(await backtestRules(file, options, whom(options), systemClock.wallMs()));
     });
 
-  const host = program.command('host').description('hosts: list them, let one in again, shut out, delete');
+  const host = program
+    .command('host')
+    .description('hosts: list them and how available they were, let one in again, shut out, delete');
   asked(host.command('list'))
     .description('list all hosts with their ids, revoked ones too')
     .option('--json', 'print JSON')
@@ -229,6 +231,30 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
       const { listHosts } = await import('./hosts.ts');
       print(await listHosts(whom(options), options.json ?? false));
     });
+  asked(host.command('availability [host]'))
+    .description('how much of a span hosts were up, as seen then and as known by now')
+    .option('--from <time>', 'seconds since 1970 or like 2026-01-31T12:00:00Z (default: --range before --to)')
+    .option('--to <time>', 'the same (default: now)')
+    .option('--range <span>', 'how far back, without --from', '30d')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples([
+        'rollcall-collector host availability',
+        'rollcall-collector host availability web-1 --range 7d',
+        'rollcall-collector host availability --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --json',
+      ]),
+    )
+    .action(
+      async (
+        name: string | undefined,
+        options: Partial<Asked> & AvailabilityTimes & { readonly json?: boolean },
+      ) => {
+        const { showAvailability } = await import('./hosts.ts');
+        const how = { times: options, isJson: options.json ?? false, nowMs: systemClock.wallMs() };
+        print(await showAvailability(whom(options), name, how));
+      },
+    );
   const change = async (options: Partial<Asked>, name: string, kind: HostChange): Promise<void> => {
     const { changeHost } = await import('./hosts.ts');
     print(await changeHost(whom(options), name, kind));

@@ -1,9 +1,8 @@
 /** `rollcall-collector rules show|backtest`: what a running collector says about rules. */
 import { readFileSync } from 'node:fs';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
-import { parseDuration } from '../query/literals.ts';
 import { askJson } from './ask-json.ts';
-import { timeOf } from './time.ts';
+import { spanOf, timeOf } from './time.ts';
 import * as z from 'zod';
 
 /** Which collector is asked. */
@@ -136,12 +135,6 @@ function readText(fileName: string): string {
   } catch (error) {
     throw new AppError('BAD_CONFIG', `read ${fileName}: ${describeError(error)}`, { cause: error });
   }
-}
-
-function spanOf(flag: string, text: string): number {
-  const spanMs = parseDuration(text);
-  if (spanMs !== undefined && spanMs > 0) return spanMs;
-  throw new AppError('BAD_CONFIG', `${flag} ${text}: must be a span such as 90s, 5m or 30d`);
 }
 
 /** A span in its two largest units. */

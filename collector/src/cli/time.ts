@@ -1,5 +1,6 @@
 /** Times as flags carry them. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { parseDuration } from '../query/literals.ts';
 
 /**
  * UTC milliseconds of Unix seconds or an RFC 3339 time.
@@ -15,4 +16,14 @@ export function timeOf(flag: string, text: string): number {
     );
   }
   return Math.round(timeMs);
+}
+
+/**
+ * Milliseconds of a span as PromQL writes it, more than 0.
+ * @throws AppError BAD_CONFIG
+ */
+export function spanOf(flag: string, text: string): number {
+  const spanMs = parseDuration(text);
+  if (spanMs !== undefined && spanMs > 0) return spanMs;
+  throw new AppError('BAD_CONFIG', `${flag} ${text}: must be a span such as 90s, 5m or 30d`);
 }

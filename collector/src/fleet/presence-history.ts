@@ -2,6 +2,7 @@
  * What is on record of the presence of hosts: each transition when it was seen, and what proved later that a host ran
  * although it could not be seen. "Cut off" is not "down", so reading puts the two together; nothing is ever rewritten.
  */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { HostState } from '../api/types.ts';
 import type { Database } from '../state/database.ts';
 import type { PresenceReason } from './presence-machine.ts';
@@ -9,6 +10,8 @@ import { integerOf, textOf } from './row.ts';
 
 /** Older transitions are forgotten when the collector starts. */
 const HISTORY_MS = 400 * 86_400_000;
+/** More are not read at once: it would hold up everybody else. */
+const ENTRIES_READ_MAX = 10_000;
 /** What waits for a database that does not write. */
 const UNWRITTEN_MAX = 100_000;
 
@@ -102,28 +105,37 @@ export class PresenceHistory {
     this.#evidence.clear();
   }
 
-  /** What is written of a host as it was seen at the time, oldest first; the first entry may begin before the range. */
+  /**
+   * What is written of a host as it was seen at the time, oldest first; the first entry may begin before the range.
+   * @throws AppError LIMIT_EXCEEDED
+   */
   seen(hostId: string, { fromMs, toMs }: Range): PresenceEntry[] {
-    return this.#database.connection
+    const rows = this.#database.connection
       .prepare(
         `SELECT at_ms, state, reason FROM presence_history WHERE host_id = ?1 AND at_ms <= ?3 AND at_ms >= coalesce(
-           (SELECT max(at_ms) FROM presence_history WHERE host_id = ?1 AND at_ms <= ?2), 0) ORDER BY id`,
+           (SELECT max(at_ms) FROM presence_history WHERE host_id = ?1 AND at_ms <= ?2), 0) ORDER BY id LIMIT ?4`,
       )
-      .all(hostId, fromMs, toMs)
-      .map((row) => ({
-        atMs: integerOf(row, 'at_ms'),
-        state: parseState(textOf(row, 'state')),
-        reason: textOf(row, 'reason'),
-      }));
+      .all(hostId, fromMs, toMs, ENTRIES_READ_MAX + 1);
+    if (rows.length > ENTRIES_READ_MAX) {
+      throw new AppError(
+        'LIMIT_EXCEEDED',
+        `the host came and went more than ${ENTRIES_READ_MAX} times in this span: ask for a shorter one`,
+      );
+    }
+    return rows.map((row) => ({
+      atMs: integerOf(row, 'at_ms'),
+      state: parseState(textOf(row, 'state')),
+      reason: textOf(row, 'reason'),
+    }));
   }
 
   /** The same, corrected by everything that is known by now. */
   corrected(hostId: string, range: Range): PresenceEntry[] {
     const evidence = this.#database.connection
       .prepare(
-        'SELECT from_ms, to_ms, proof FROM presence_evidence WHERE host_id = ? AND to_ms >= ? AND from_ms <= ?',
+        'SELECT from_ms, to_ms, proof FROM presence_evidence WHERE host_id = ? AND to_ms >= ? AND from_ms <= ? LIMIT ?',
       )
-      .all(hostId, range.fromMs, range.toMs)
+      .all(hostId, range.fromMs, range.toMs, ENTRIES_READ_MAX)
       .map((row) => ({
         fromMs: integerOf(row, 'from_ms'),
         toMs: integerOf(row, 'to_ms'),

@@ -1,5 +1,6 @@
 /** Hosts as the API shows them: record, presence, newest readings and open incidents put together. */
 import type {
+  AvailabilityAnswer,
   GapRange,
   HostGap,
   HostDetail,
@@ -11,6 +12,7 @@ import type {
   InventorySection,
 } from '../api/types.ts';
 import type { Labels } from '../storage/labels.ts';
+import { availabilityOf } from './availability.ts';
 import type { AgentConfigs } from './agent-configs.ts';
 import type { Host, Hosts } from './hosts.ts';
 import type { Inventory } from './inventory.ts';
@@ -91,6 +93,19 @@ export class FleetView {
     return gaps(hostId, range).map(({ reason, fromMs, toMs, ticks, samples, isEstimated, receivedMs }) => {
       return { reason, fromMs, toMs, ticks, samples, isEstimated, receivedMs };
     });
+  }
+
+  availability(
+    hostId: string,
+    range: { readonly fromMs: number; readonly toMs: number },
+  ): Omit<AvailabilityAnswer, 'hostId'> | undefined {
+    const { hosts, presence } = this.#options;
+    if (hosts.get(hostId) === undefined) return undefined;
+    return {
+      ...range,
+      seen: availabilityOf(presence.seenHistory(hostId, range), range),
+      corrected: availabilityOf(presence.history(hostId, range), range),
+    };
   }
 
   inventory(hostId: string): readonly InventorySection[] | undefined {

@@ -1,11 +1,12 @@
 /**
- * `/v1/hosts`, `/v1/hosts/:id` with `/inventory`, `/changes` and `/gaps`; and what is done to a host: `POST
+ * `/v1/hosts`, `/v1/hosts/:id` with `/inventory`, `/changes`, `/gaps` and `/availability`; and what is done to a host: `POST
  * /v1/hosts/:id/accept-restored`, `POST /v1/hosts/:id/revoke`, `DELETE /v1/hosts/:id`, with a token for everything.
  */
 import { Router, type RequestHandler } from 'express';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { choiceParameter, idParameter, integerParameter, textParameter } from '../parameters.ts';
 import type {
+  AvailabilityAnswer,
   GapRange,
   HostDetail,
   HostGap,
@@ -21,6 +22,7 @@ const PAGE_DEFAULT = 1_000;
 /** Each may take the contents of two sections to compare. */
 const CHANGES_MAX = 100;
 const CHANGES_DEFAULT = 20;
+const AVAILABILITY_MS_DEFAULT = 30 * 86_400_000;
 const GAPS_MAX = 1_000;
 const GAPS_DEFAULT = 100;
 /** Somewhat less than a Date can be. */
@@ -37,6 +39,22 @@ export interface HostsPort {
   changes(hostId: string, limit: number): readonly InventoryChangeSet[] | undefined;
   /** What its agent declared as lost, told last first; undefined when there is no such host. */
   gaps(hostId: string, range: GapRange): readonly HostGap[] | undefined;
+  /**
+   * How it was in a span that has an end; undefined when there is no such host.
+   * @throws AppError LIMIT_EXCEEDED when it came and went too often in it
+   */
+  availability(
+    hostId: string,
+    range: { readonly fromMs: number; readonly toMs: number },
+  ): Omit<AvailabilityAnswer, 'hostId'> | undefined;
+}
+
+export interface HostsRoutes {
+  readonly hosts: HostsPort;
+  readonly changes: HostChangesPort;
+  /** Refuses whoever may not change anything. */
+  readonly mayChange: RequestHandler;
+  readonly wallMs: () => number;
 }
 
 /** What an administrator does to a host; each is false when there is no such host, and durable when it returns. */
@@ -49,7 +67,7 @@ export interface HostChangesPort {
   delete(hostId: string): boolean;
 }
 
-export function hostsRouter(hosts: HostsPort, changes: HostChangesPort, mayChange: RequestHandler): Router {
+export function hostsRouter({ hosts, changes, mayChange, wallMs }: HostsRoutes): Router {
   const router = Router();
   router.get('/', (request, response) => {
     response.json(
@@ -79,6 +97,21 @@ export function hostsRouter(hosts: HostsPort, changes: HostChangesPort, mayChang
     if (fromMs > toMs) throw new AppError('BAD_REQUEST', 'parameter from must not be after to');
     const limit = integerParameter(request, 'limit', { min: 1, max: GAPS_MAX, fallback: GAPS_DEFAULT });
     const answer: HostGapsAnswer = { hostId: id, gaps: found(hosts.gaps(id, { fromMs, toMs, limit }), id) };
+    response.json(answer);
+  });
+  router.get('/:id/availability', (request, response) => {
+    const id = hostId(request.params.id);
+    const nowMs = wallMs();
+    const given = integerParameter(request, 'to', { min: 1, max: TIME_MS_MAX, fallback: nowMs });
+    const toMs = Math.min(given, nowMs);
+    const fallback = Math.max(0, toMs - AVAILABILITY_MS_DEFAULT);
+    const fromMs = integerParameter(request, 'from', { min: 0, max: TIME_MS_MAX, fallback });
+    if (fromMs >= toMs)
+      throw new AppError('BAD_REQUEST', 'parameter from must be before to, and before the present');
+    const answer: AvailabilityAnswer = {
+      hostId: id,
+      ...found(hosts.availability(id, { fromMs, toMs }), id),
+    };
     response.json(answer);
   });
   /** Answers with the host as it is afterwards, and with a deleted one as it was. */
