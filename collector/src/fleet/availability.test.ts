@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HostState } from '../api/types.ts';
 import { availabilityOf, SPANS_MAX } from './availability.ts';
