@@ -39,6 +39,11 @@ export class ReadingRun {
     copyColumn(this.#rows, ROW_HEAD + index, target, { low: this.#low, high, at });
   }
 
+  /** One value of a series. */
+  valueAt(index: number, row: number): number {
+    return numberAt(this.#rows, this.#low + row, ROW_HEAD + index);
+  }
+
   /** A row as a block. */
   blockAt(row: number): Block {
     const { schema, states } = this;
