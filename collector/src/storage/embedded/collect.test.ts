@@ -107,10 +107,10 @@ const SCHEMAS = ['a', 'b'].map((value) =>
   }),
 );
 
-/** The series of readings, as runs or one by one. */
+/** The series of readings: all samples, in runs or one by one, or only the newest ones. */
 function seriesOf(
   blocks: readonly Block[],
-  { inRuns, hasDerivedEnds }: { readonly inRuns: boolean; readonly hasDerivedEnds: boolean },
+  { by, hasDerivedEnds }: { readonly by: 'runs' | 'blocks' | 'newest'; readonly hasDerivedEnds: boolean },
 ) {
   const collector = new SeriesCollector(10_000);
   const timeline = new SamplerTimeline({
@@ -124,30 +124,66 @@ function seriesOf(
   });
   const readings = new Readings(0);
   for (const block of blocks) readings.insert(block);
-  if (inRuns) timeline.addRuns(readings.runs(0, 1e9, 1e9));
+  const runs = readings.runs(0, 1e9, 1e9);
+  if (by === 'runs') timeline.addRuns(runs);
+  else if (by === 'newest') timeline.addNewest(runs);
   else for (const block of blocks) timeline.add(block);
   const times = new JoinedTimes();
   return Array.from(collector.grown(), (series) => series.finish(times));
 }
 
-test('readings that come in runs make the same series as one by one', () => {
-  const state = fc.constantFrom(STATE.PRESENT, STATE.PRESENT, STATE.PRESENT, STATE.ABSENT, STATE.STALE);
-  const states = fc.option(fc.tuple(state, state), { nil: undefined, freq: 2 });
-  const reading = fc.record({ schema: fc.constantFrom(0, 0, 0, 1), states, gap: fc.constantFrom(1, 1, 5) });
-  fc.assert(
-    fc.property(fc.array(reading, { maxLength: 40 }), fc.boolean(), (list, hasDerivedEnds) => {
-      let timeMs = 0;
-      const blocks = list.flatMap((one, i): Block[] => {
-        const schema = SCHEMAS[one.schema];
-        timeMs += one.gap;
+const state = fc.constantFrom(STATE.PRESENT, STATE.PRESENT, STATE.PRESENT, STATE.ABSENT, STATE.STALE);
+
+/** Readings in order of time; what the collector stores of one time may stand in two of them. */
+const readingLists = fc
+  .array(
+    fc.record({
+      schema: fc.constantFrom(0, 0, 0, 1),
+      states: fc.option(fc.tuple(state, state), { nil: undefined, freq: 2 }),
+      gap: fc.constantFrom(1, 1, 5),
+      isInTwo: fc.boolean(),
+    }),
+    { maxLength: 40 },
+  )
+  .map((list) => {
+    let timeMs = 0;
+    let pos = 0;
+    return list.flatMap(({ schema: at, states, gap, isInTwo }, i): Block[] => {
+      const schema = SCHEMAS[at];
+      if (schema === undefined) return [];
+      timeMs += gap;
+      const block = (of: readonly number[] | undefined): Block => {
         const values = Float64Array.of(i, -i);
-        return schema === undefined
-          ? []
-          : [{ schema, timeMs, pos: i + 1, values, states: one.states && Uint8Array.from(one.states) }];
-      });
-      expect(seriesOf(blocks, { inRuns: true, hasDerivedEnds })).toEqual(
-        seriesOf(blocks, { inRuns: false, hasDerivedEnds }),
+        return { schema, timeMs, pos: ++pos, values, states: of && Uint8Array.from(of) };
+      };
+      const [first, second] = states ?? [STATE.PRESENT, STATE.PRESENT];
+      return isInTwo ? [block([first, STATE.ABSENT]), block([STATE.ABSENT, second])] : [block(states)];
+    });
+  });
+
+test('readings that come in runs make the same series as one by one', () => {
+  fc.assert(
+    fc.property(readingLists, fc.boolean(), (blocks, hasDerivedEnds) => {
+      expect(seriesOf(blocks, { by: 'runs', hasDerivedEnds })).toEqual(
+        seriesOf(blocks, { by: 'blocks', hasDerivedEnds }),
       );
+    }),
+  );
+});
+
+test('the newest samples alone are those that come last among all', () => {
+  fc.assert(
+    fc.property(readingLists, (blocks) => {
+      const lastOf = (by: 'blocks' | 'newest') =>
+        seriesOf(blocks, { by, hasDerivedEnds: false })
+          .map(({ labels, timestamps, values, stale }) => ({
+            labels: labels.key,
+            timeMs: timestamps.at(-1),
+            value: values.at(-1),
+            isStale: stale?.at(-1) === 1,
+          }))
+          .sort((left, right) => (left.labels < right.labels ? -1 : 1));
+      expect(lastOf('newest')).toEqual(lastOf('blocks'));
     }),
   );
 });
@@ -161,7 +197,7 @@ test.each([[undefined], [Uint8Array.of(STATE.PRESENT, STATE.PRESENT)]])(
       const values = Float64Array.of(i, -i);
       return { schema, timeMs: 10 * i, pos: i + 1, values, states };
     });
-    const [first, second] = seriesOf(blocks, { inRuns: true, hasDerivedEnds: false });
+    const [first, second] = seriesOf(blocks, { by: 'runs', hasDerivedEnds: false });
     expect(first?.values).toHaveLength(10);
     expect(second?.timestamps).toBe(first?.timestamps);
   },

@@ -152,10 +152,36 @@ export class SamplerTimeline {
     }
   }
 
+  /**
+   * Adds the newest sample of each series that is in one of the runs, for a timeline without derived ends.
+   * @param runs in order of time
+   * @throws AppError QUERY_LIMIT
+   */
+  addNewest(runs: readonly ReadingRun[]): void {
+    const found = new Set<GrowingSeries>();
+    for (const run of runs.toReversed()) {
+      const { schema, timesMs, states } = run;
+      for (const { index, series } of this.columnsOf(schema)) {
+        if (found.has(series)) continue;
+        let row = timesMs.length - 1;
+        let at = row * schema.seriesCount + index;
+        for (; row >= 0 && states?.[at] === STATE.ABSENT; row--) at -= schema.seriesCount;
+        if (row < 0) continue;
+        found.add(series);
+        this.#push(series, timesMs[row] ?? 0, run.valueAt(index, row), states?.[at] === STATE.STALE);
+      }
+    }
+  }
+
   #addRun(run: ReadingRun): void {
     const { schema, timesMs, states } = run;
-    if (states === undefined || (timesMs[0] ?? 0) <= this.#lastMs) {
+    // What overlaps with rows before says nothing about ends. Where none are derived, rows in another order do no harm.
+    if (this.#hasDerivedEnds && (timesMs[0] ?? 0) <= this.#lastMs) {
       for (const block of blocksOf(run)) this.add(block);
+      return;
+    }
+    if (states === undefined) {
+      this.#addFull(schema, [run]);
       return;
     }
     const values = new Float64Array(timesMs.length);

@@ -109,17 +109,22 @@ async function addNewest(
   for (const block of found) takePresent(block, columnsOf(block.schema), collector);
 }
 
-/** Adds the samples of raw blocks, of the journal, and of the window in memory. */
+/** Adds the samples of raw blocks, of the journal, and of the window in memory; of that only the newest where that is asked for. */
 async function addStored(
-  { host, samplers, readings, pace }: HostReading,
+  { host, samplers, readings, pace, request }: HostReading,
   { range, groups, timelineOf }: SamplesSource,
 ): Promise<void> {
   const isOwn = host.agentId === COLLECTOR_AGENT_ID;
   const read = { host, samplers, range };
   if (groups.length === 0) {
+    // What agents sent is asked for otherwise then.
+    const isNewest = isOwn && isInstant(request.hints);
     await readings.read(read, {
       block: (sampler, block) => timelineOf(sampler).add(block),
-      runs: (sampler, runs) => timelineOf(sampler).addRuns(runs),
+      runs(sampler, runs) {
+        if (isNewest) timelineOf(sampler).addNewest(runs);
+        else timelineOf(sampler).addRuns(runs);
+      },
     });
     return;
   }

@@ -39,16 +39,21 @@ export class ReadingRun {
     copyColumn(this.#rows, ROW_HEAD + index, target, { low: this.#low, high, at });
   }
 
+  /** One value of a series. */
+  valueAt(index: number, row: number): number {
+    return numberAt(this.#rows, this.#low + row, ROW_HEAD + index);
+  }
+
   /** A row as a block. */
   blockAt(row: number): Block {
     const { schema, states } = this;
     const { seriesCount } = schema;
-    const [, pos = 0, ...values] = rowOf(this.#rows, this.#low + row);
+    const values = Float64Array.from({ length: seriesCount }, (_, index) => this.valueAt(index, row));
     return {
       schema,
       timeMs: this.timesMs[row] ?? 0,
-      pos,
-      values: Float64Array.from(values),
+      pos: numberAt(this.#rows, this.#low + row, 1),
+      values,
       states: states?.subarray(row * seriesCount, (row + 1) * seriesCount),
     };
   }
@@ -262,11 +267,6 @@ const ONE = new Float64Array(1);
 function numberAt(rows: Rows, row: number, column: number): number {
   copyColumn(rows, column, ONE, { low: row, high: row + 1, at: 0 });
   return ONE[0] ?? Number.NaN;
-}
-
-/** Time, position and values of a row. */
-function rowOf(rows: Rows, row: number): Float64Array {
-  return Float64Array.from({ length: rows.stride }, (_, column) => numberAt(rows, row, column));
 }
 
 function isBefore(rowMs: number, rowPos: number, { timeMs, pos }: Pick<Block, 'timeMs' | 'pos'>): boolean {
