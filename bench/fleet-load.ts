@@ -20,11 +20,13 @@ import {
   rssBytesOf,
 } from './process-figures.ts';
 
-const HELP = `npm run bench -- fleet [--agents 10000] [--backlog-minutes 10] [--live-seconds 40] [--json]
+const HELP = `npm run bench -- fleet [--agents 10000] [--backlog-minutes 10] [--live-seconds 40]
+                                   [--cache-memory SIZE] [--json]
 
   --agents           simulated agents with 203 series every 10 s; 1000 for a quick look
   --backlog-minutes  how long the collector was away when the agents first connect
   --live-seconds     how long the live fleet is watched, each time
+  --cache-memory     the collector's setting of that name, such as 256MiB; left out for its default
 
 10000 agents take at most ten minutes and 1 GB in the folder for temporary files. An act that does not end within two minutes
 is cut off, and the table says how many agents were not live by then. An hour of backlog is six times the default.
@@ -49,6 +51,7 @@ export async function fleetLoad(parameters: readonly string[]): Promise<void> {
       agents: { type: 'string', default: '10000' },
       'backlog-minutes': { type: 'string', default: '10' },
       'live-seconds': { type: 'string', default: '40' },
+      'cache-memory': { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -59,7 +62,10 @@ export async function fleetLoad(parameters: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-bench-'));
   const swarm = new SwarmProcess();
   try {
+    const cacheMemory = values['cache-memory'];
+    const flags = cacheMemory === undefined ? [] : ['--cache-memory', cacheMemory];
     const acts = await play(swarm, folder, {
+      flags,
       agents: Number(values.agents),
       backlogTicks: Math.round(Number(values['backlog-minutes']) * TICKS_PER_MINUTE),
       liveMs: Number(values['live-seconds']) * 1000,
@@ -98,10 +104,16 @@ interface Act {
 async function play(
   swarm: SwarmProcess,
   dataDir: string,
-  size: { readonly agents: number; readonly backlogTicks: number; readonly liveMs: number },
+  size: {
+    readonly agents: number;
+    readonly backlogTicks: number;
+    readonly liveMs: number;
+    /** Further ones of the collector. */
+    readonly flags: readonly string[];
+  },
 ): Promise<Readonly<Record<string, Act>>> {
   const token = createToken(dataDir);
-  const flags = ['--log-level', 'warn', '--listen', `127.0.0.1:${await freePort()}`];
+  const flags = ['--log-level', 'warn', '--listen', `127.0.0.1:${await freePort()}`, ...size.flags];
   // Opening it once makes the folder; the hosts are written into it while it is closed.
   await (await startCollector(dataDir, flags)).stop();
   const tokenId = token.slice('rce1_'.length).split('_', 1)[0] ?? '';

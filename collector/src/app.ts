@@ -24,7 +24,13 @@ import { tlsFiles } from './config/derive.ts';
 import type { Config } from './config/options.ts';
 import { FEED_COUNTERS } from './feed/counters.ts';
 import { feedGauges } from './feed/gauges.ts';
-import { collectorGauges, FLEET_COUNTERS, GATEWAY_TABLE, READER_COUNTERS } from './self/figures.ts';
+import {
+  collectorGauges,
+  FLEET_COUNTERS,
+  GATEWAY_TABLE,
+  READER_COUNTERS,
+  windowGauge,
+} from './self/figures.ts';
 import { scheduleHousekeeping } from './self/housekeeping.ts';
 import { createSelfMetrics } from './self/metrics.ts';
 import { VERSION } from './self/version.ts';
@@ -93,6 +99,10 @@ async function open(basics: Basics): Promise<string> {
       nowMs,
     }),
     ...feedGauges(feed, nowMs),
+    windowGauge(() => ({
+      rules: queries.forRules.windowBytes,
+      people: queries.forPeople.windowBytes,
+    })),
   ]);
 
   const api = assembleApi(basics, { dataDir, fleet, stores, queries, feed, alerts, gateway });

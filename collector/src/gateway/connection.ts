@@ -28,7 +28,14 @@ import { SOCKET_ERRORS } from './counters.ts';
 import { challengeFrame, welcomeFrame } from './handshake.ts';
 import { noteKeyOfLogin, storeOffer } from './new-key.ts';
 import type { Peer, PeerSocket } from './peer.ts';
-import { openSession, step, type Session, type SessionEffect, type SessionEvent } from './session.ts';
+import {
+  isAtRest,
+  openSession,
+  step,
+  type Session,
+  type SessionEffect,
+  type SessionEvent,
+} from './session.ts';
 import type { GatewayShared } from './shared.ts';
 import { SLICE_LIMITS } from './slices.ts';
 
@@ -108,10 +115,13 @@ export class Connection implements InventoryPeer {
 
   /** Feeds an event to the session. Events that arise meanwhile wait for their turn. */
   dispatch(event: SessionEvent): void {
-    this.#events.push(event);
-    if (this.#isRunning) return;
+    if (this.#isRunning) {
+      this.#events.push(event);
+      return;
+    }
     this.#isRunning = true;
     try {
+      this.#run(event);
       for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#run(next);
     } catch (error) {
       this.#fail(error);
@@ -126,9 +136,11 @@ export class Connection implements InventoryPeer {
     const receivedBytes = this.#receivedBytes();
     if (receivedBytes > this.#wholeBytes) this.#unfinishedSinceMonoMs ??= nowMonoMs;
     else this.#unfinishedSinceMonoMs = undefined;
+    const silentMs = nowMonoMs - this.#heardMonoMs;
+    if (this.#unfinishedSinceMonoMs === undefined && isAtRest(this.#session, silentMs)) return;
     this.dispatch({
       kind: 'tick',
-      silentMs: nowMonoMs - this.#heardMonoMs,
+      silentMs,
       unfinishedMs: nowMonoMs - (this.#unfinishedSinceMonoMs ?? nowMonoMs),
       windowBytes: this.#shared.tickWindowBytes(this),
     });

@@ -8,7 +8,14 @@ import {
   encodePackedBatch,
   encodeTime,
 } from '@rollcall/shared/protocol/messages.ts';
-import { openSession, step, type Session, type SessionEffect, type SessionEvent } from './session.ts';
+import {
+  isAtRest,
+  openSession,
+  step,
+  type Session,
+  type SessionEffect,
+  type SessionEvent,
+} from './session.ts';
 import { EPOCH_ID, recordOf } from './testing/test-agent.ts';
 
 const WINDOW = 1_000;
@@ -143,6 +150,15 @@ describe('the session machine', () => {
     }
   });
 
+  it('is at rest while it has credit and hears of its peer', () => {
+    const { session } = afterHandshake(frame(encodeTime(1)));
+    expect(isAtRest(session, 19_999)).toBe(true);
+    expect(isAtRest(session, 20_000)).toBe(false);
+    expect(isAtRest(afterHandshake(applied(5, WINDOW)).session, 0)).toBe(false);
+    for (let done = 0; done < HANDSHAKE.length; done++)
+      expect(isAtRest(play(HANDSHAKE.slice(0, done)).session, 0)).toBe(false);
+  });
+
   it('is defined for every state and event', () => {
     const event: fc.Arbitrary<SessionEvent> = fc.oneof(
       fc.constantFrom<SessionEvent>(
@@ -199,6 +215,9 @@ function violations(
 ): string[] {
   const kinds = effects.map((effect) => effect.kind);
   const found: string[] = [];
+  const isPlainTick = event.kind === 'tick' && event.unfinishedMs === 0;
+  if (isPlainTick && isAtRest(before, event.silentMs) && (after !== before || effects.length > 0))
+    found.push('did something at rest');
   if (RANK[after.kind] < RANK[before.kind]) found.push(`went back from ${before.kind} to ${after.kind}`);
   if (before.kind === 'closing' && event.kind !== 'socketClosed' && kinds.length > 0)
     found.push('acted after the end');

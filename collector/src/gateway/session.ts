@@ -165,6 +165,15 @@ export function step(session: Session, event: SessionEvent, nowMs: number): Sess
   }
 }
 
+/**
+ * Whether a tick would change nothing: a session with credit left, of a peer that was heard of lately. So it is with nearly all
+ * of ten thousand, each second.
+ * @param silentMs since anything came; nothing of a message is unfinished
+ */
+export function isAtRest(session: Session, silentMs: number): boolean {
+  return 'credit' in session && silentMs < PING_AFTER_MS && !isExhausted(session.credit);
+}
+
 function stepHandshake(
   session: Exclude<Session, OpenSession | { kind: 'closing' }>,
   event: Exclude<SessionEvent, { kind: 'socketClosed' }>,

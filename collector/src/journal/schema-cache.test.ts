@@ -23,6 +23,28 @@ test("the collector's own schemas are kept without their bytes, which are made w
   expect(known.bytes).not.toBe(known.bytes);
 });
 
+test("label values that stand in many of the collector's own schemas are in memory once", () => {
+  const cache = new SchemaCache();
+  const metric = { name: 'up', unit: '', type: 'gauge', encoding: 'float64', scale: 0 } as const;
+  const [first, second] = ['own.1', 'own.2'].map((sampler) => {
+    const series = [
+      ['host-1', sampler],
+      ['host-2', 'node'],
+    ];
+    const draft = {
+      sampler,
+      intervalMs: 0,
+      metrics: [{ ...metric, labelNames: ['instance', 'job'], series }],
+    };
+    const made = createSchema(draft, 'collector');
+    const kept = cache.decode(made.bytes, 'collector');
+    expect(kept.bytes).toEqual(made.bytes);
+    return kept.metrics[0]?.series;
+  });
+  expect(first?.[1]).toBe(second?.[1]);
+  expect(first?.[0]).not.toEqual(second?.[0]);
+});
+
 test('a schema is read once, however many hosts declare it', () => {
   const cache = new SchemaCache();
   const { bytes, hash } = gaugeSchema('cpu', { load: [] });

@@ -8,6 +8,7 @@ import {
   type HashedSchema,
   type SchemaOrigin,
 } from '@rollcall/shared/protocol/schema.ts';
+import { TextLists } from './text-lists.ts';
 
 /** How the names of the samplers begin under which the collector stores its own series. */
 export const OWN_SAMPLER = 'own.';
@@ -20,6 +21,8 @@ export class SchemaCache {
   readonly #byHash = new Map<string, WeakRef<HashedSchema>>();
   /** Those that passed the rules for agents, which are the stricter ones. */
   readonly #ofAgents = new WeakSet<HashedSchema>();
+  /** Label values of series in the collector's own ones. */
+  readonly #ownValues = new TextLists();
   readonly #gone = new FinalizationRegistry<string>((hash) => {
     if (this.#byHash.get(hash)?.deref() === undefined) this.#byHash.delete(hash);
   });
@@ -47,15 +50,24 @@ export class SchemaCache {
 
   /**
    * The one object for this content. Of the collector's own ones it has no bytes: those of ten thousand hosts would be seventy
-   * MiB, written once and hardly asked for again. Those of agents are few, and asked for by each host that comes.
+   * MiB, written once and hardly asked for again; and equal label values are one list. Those of agents are few, and asked for by
+   * each host that comes.
    */
   intern(schema: HashedSchema): HashedSchema {
     const known = this.get(schema.hash);
     if (known !== undefined) return known;
-    const kept = schema.sampler.startsWith(OWN_SAMPLER) ? withoutBytes(schema) : schema;
+    const kept = schema.sampler.startsWith(OWN_SAMPLER) ? this.#lean(schema) : schema;
     this.#byHash.set(kept.hash, new WeakRef(kept));
     this.#gone.register(kept, kept.hash);
     return kept;
+  }
+
+  #lean(schema: HashedSchema): HashedSchema {
+    const metrics = schema.metrics.map((metric) => ({
+      ...metric,
+      series: metric.series.map((values) => this.#ownValues.of(values)),
+    }));
+    return withoutBytes({ ...schema, metrics });
   }
 }
 

@@ -104,6 +104,8 @@ export type FromThread =
   /** The last word on a question whose answer nobody waited for to its end. */
   | { readonly kind: 'settled'; readonly id: number }
   | { readonly kind: 'noted'; readonly query: FinishedQuery }
+  /** What its readings in memory take. */
+  | { readonly kind: 'window'; readonly bytes: number }
   /** A block file is damaged; reads go on without the part. */
   | { readonly kind: 'damaged'; readonly text: string; readonly file: string };
 

@@ -60,6 +60,7 @@ export class Reader {
   readonly #unsettled = new Map<number, Timer | undefined>();
   #nextId = 1;
   #hasEnded = false;
+  #windowBytes = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -72,6 +73,11 @@ export class Reader {
   /** Questions that it works on. */
   get load(): number {
     return this.#unsettled.size;
+  }
+
+  /** What its readings in memory took when it last said so. */
+  get windowBytes(): number {
+    return this.#windowBytes;
   }
 
   get hasEnded(): boolean {
@@ -167,6 +173,9 @@ export class Reader {
     switch (message.kind) {
       case 'noted':
         this.#options.noted(message.query);
+        return;
+      case 'window':
+        this.#windowBytes = message.bytes;
         return;
       case 'damaged':
         this.#options.damaged(message.text, message.file);

@@ -104,6 +104,20 @@ async function textOf({ data }: JsonAnswer): Promise<string> {
   return text;
 }
 
+it('tells what the readings of its threads take, until a thread ends', async () => {
+  const { start, started } = silentThread();
+  const readers = readersOn(start);
+  expect(readers.windowBytes).toBe(0);
+  const answer = readers.instant('1', { timeMs: 0, limit: 0 }, NEVER);
+  started[0]?.message({ kind: 'window', bytes: 700 });
+  expect(readers.windowBytes).toBe(700);
+  started[0]?.message({ kind: 'window', bytes: 500 });
+  expect(readers.windowBytes).toBe(500);
+  started[0]?.ended(new Error('out of memory'));
+  await expect(answer).rejects.toThrow('the thread that answered failed');
+  expect(readers.windowBytes).toBe(0);
+});
+
 describe('answers of a thread', () => {
   it('are those of the engine, however many pieces they take', async () => {
     const storage = await storageOf(40, 1_000);

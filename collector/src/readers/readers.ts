@@ -122,6 +122,11 @@ export class Readers implements Answers {
     for (const { unheard } of this.#places) unheard?.set(entry[0], entry);
   }
 
+  /** What the readings in memory of all threads take, by their own count, some seconds ago. */
+  get windowBytes(): number {
+    return this.#places.reduce((sum, { reader }) => sum + (reader?.windowBytes ?? 0), 0);
+  }
+
   /** Ends all threads; questions that are open fail with DRAINING. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -38,6 +38,9 @@ function note(query: FinishedQuery): void {
 /** An hour is sealed ten minutes after its end: what is older than this stands in block files, which are cheap to read. */
 const WINDOW_MS = 4_500_000;
 
+/** How often the thread says what it keeps. */
+const WINDOW_TOLD_MS = 10_000;
+
 const identities = new Map<string, readonly (readonly [string, string])[]>();
 let identitiesVersion = 0;
 const own = openFollowingReader({
@@ -71,6 +74,19 @@ const places = new PiecePlaces(settings.pieces);
 const ports: DeskPorts = { engine, answers, storage: own, places, learn, post };
 const desk = new Desk(ports);
 port.on('message', (message: ToThread) => void desk.receive(message));
+tellWindow(0);
+
+function tellWindow(toldBytes: number): void {
+  systemClock.setTimer(
+    WINDOW_TOLD_MS,
+    () => {
+      const bytes = own.windowBytes;
+      if (bytes !== toldBytes) post({ kind: 'window', bytes });
+      tellWindow(bytes);
+    },
+    { isBackground: true },
+  );
+}
 
 function learn(hosts: readonly HostEntry[]): void {
   identitiesVersion++;

@@ -37,6 +37,16 @@ export const GATEWAY_TABLE: CounterTable = Object.fromEntries(
   ]),
 );
 
+/** What is kept of recent readings. @param read bytes of the threads for rules, and of those for people */
+export function windowGauge(read: () => Readonly<Record<'rules' | 'people', number>>): GaugeRow {
+  return {
+    name: 'rollcall_window_bytes',
+    help: 'Memory of recent readings in reading threads, which cache-memory bounds, by who asks them: rules or people.',
+    label: 'reader',
+    read,
+  };
+}
+
 export interface FigureSources {
   readonly journal: () => JournalStats;
   readonly hosts: () => Readonly<Record<HostState, number>>;

@@ -37,17 +37,24 @@ export function cutOf(names: readonly string[], isKept: boolean): LabelCut {
   return cut;
 }
 
+/** What was made of a label set: a selector finds the same ones again, and they are mostly matched in the same way. */
+interface Made {
+  key: string | undefined;
+  bare: Labels | undefined;
+  /** The cut that was asked for last, and what it gave. */
+  cut: LabelCut | undefined;
+  cutKey: string;
+}
+
+/** A large fleet has a million of them, so each has no more fields, and no more methods of its own, than it must. */
 export class Labels {
   static readonly empty = new Labels([]);
 
   /** name, value, name, value …, sorted by name; no empty values. */
   readonly #flat: readonly string[];
-  #key: string | undefined;
   #digest: string | undefined;
-  /** What was asked for last: a selector finds the same label sets again, and they are mostly matched in the same way. */
-  #bare: Labels | undefined;
-  #cut: LabelCut | undefined;
-  #cutKey = '';
+  /** Most sets in memory are only kept, and none of it is asked for. */
+  #made: Made | undefined;
 
   private constructor(flat: readonly string[]) {
     this.#flat = flat;
@@ -105,8 +112,9 @@ export class Labels {
 
   /** A text that is equal exactly for equal sets. */
   get key(): string {
-    this.#key ??= keyOf(this.#flat);
-    return this.#key;
+    const made = (this.#made ??= nothingMade());
+    made.key ??= keyOf(this.#flat);
+    return made.key;
   }
 
   /** How long `key` is. */
@@ -141,27 +149,29 @@ export class Labels {
 
   /** Only the labels whose names are in `names`. */
   pick(names: ReadonlySet<string>): Labels {
-    return this.#filtered(names, true);
+    return filtered(this, names, true);
   }
 
   /** All labels but those in `names`. */
   omit(names: ReadonlySet<string>): Labels {
-    return this.#filtered(names, false);
+    return filtered(this, names, false);
   }
 
   /** The `key` of the labels that a cut leaves, without making them. Cheap when the same cut is asked for again. */
   cutKey(cut: LabelCut): string {
-    if (this.#cut !== cut) {
-      this.#cutKey = this.#filteredKey(cut.names, cut.isKept);
-      this.#cut = cut;
+    const made = (this.#made ??= nothingMade());
+    if (made.cut !== cut) {
+      made.cutKey = keyOf(flatOfCut(this.#flat, cut.names, cut.isKept));
+      made.cut = cut;
     }
-    return this.#cutKey;
+    return made.cutKey;
   }
 
   /** All labels but the metric name, and its type and unit. Made once. */
   withoutName(): Labels {
-    this.#bare ??= this.#filtered(NAME_LABELS, false);
-    return this.#bare;
+    const made = (this.#made ??= nothingMade());
+    made.bare ??= filtered(this, NAME_LABELS, false);
+    return made.bare;
   }
 
   /** A plain object in label order, as the Prometheus API prints it. */
@@ -195,26 +205,26 @@ export class Labels {
     }
     return a.length - b.length;
   }
+}
 
-  #filtered(names: ReadonlySet<string>, isKept: boolean): Labels {
-    const flat = this.#flat;
-    const kept: string[] = [];
-    for (let i = 0; i < flat.length; i += 2) {
-      const name = flat[i] ?? '';
-      if (names.has(name) === isKept) kept.push(name, flat[i + 1] ?? '');
-    }
-    return kept.length === flat.length ? this : Labels.ofFlat(fitted(kept));
-  }
+function nothingMade(): Made {
+  return { key: undefined, bare: undefined, cut: undefined, cutKey: '' };
+}
 
-  #filteredKey(names: ReadonlySet<string>, isKept: boolean): string {
-    const flat = this.#flat;
-    const kept: string[] = [];
-    for (let i = 0; i < flat.length; i += 2) {
-      const name = flat[i] ?? '';
-      if (names.has(name) === isKept) kept.push(name, flat[i + 1] ?? '');
-    }
-    return keyOf(kept);
+function filtered(labels: Labels, names: ReadonlySet<string>, isKept: boolean): Labels {
+  const { flat } = labels;
+  const kept = flatOfCut(flat, names, isKept);
+  return kept.length === flat.length ? labels : Labels.ofFlat(fitted(kept));
+}
+
+/** Name, value … of the labels whose names are in `names`, or of all others. */
+function flatOfCut(flat: readonly string[], names: ReadonlySet<string>, isKept: boolean): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i] ?? '';
+    if (names.has(name) === isKept) kept.push(name, flat[i + 1] ?? '');
   }
+  return kept;
 }
 
 /** Name, value … of few entries, each put where it belongs: most come in order, and nothing else has to be made. */

@@ -94,6 +94,8 @@ export interface FollowingReader extends StorageReader {
   catchUp(): Promise<void>;
   stats(): Promise<StorageStats>;
   hostParts(): number;
+  /** What the readings take that it keeps in memory, by its own count. */
+  readonly windowBytes: number;
 }
 
 /** The read side of a store that others keep. */

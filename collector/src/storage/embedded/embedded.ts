@@ -91,6 +91,8 @@ export interface EmbeddedStorage extends Storage {
    */
   refresh(): void;
   hostParts(): number;
+  /** As for `FollowingReader`. */
+  readonly windowBytes: number;
 }
 
 /** @throws AppError STORAGE_UNAVAILABLE when the journal cannot be read */
@@ -187,6 +189,10 @@ class Embedded implements EmbeddedStorage {
     if (request.fromMs > request.toMs) return [];
     const pace = this.#pace(signal);
     return this.#onSnapshot(pace, (source) => this.#selectIn(request, source));
+  }
+
+  get windowBytes(): number {
+    return this.#window.bytes + (this.#recent?.bytes ?? 0);
   }
 
   hostParts(): number {

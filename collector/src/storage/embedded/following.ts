@@ -96,6 +96,10 @@ class Following implements FollowingReader {
     return this.#picture.storage.hostParts();
   }
 
+  get windowBytes(): number {
+    return this.#picture.storage.windowBytes;
+  }
+
   stats(): Promise<StorageStats> {
     return this.#picture.storage.stats();
   }

@@ -6,6 +6,7 @@
  * One piece of memory: the least value of each column (float64, as a whole number, or the only value of the column) · per
  * column where its values begin and how many bytes each takes (4 bytes) · floats · distances
  */
+import type { Pieces, Room } from './pieces.ts';
 
 /** Bytes of a value that stays a float. */
 const FLOAT_WIDTH = 8;
@@ -28,11 +29,17 @@ export interface RowsSource {
 export class PackedRows {
   readonly rowCount: number;
   readonly #powers: Float64Array;
-  /** The only view of its memory: a large fleet has a quarter of a million of them, and a view takes 100 bytes. */
+  /** Memory that it may share with others; the only view, because a large fleet has many of them, and a view takes 100 bytes. */
   readonly #bytes: Uint8Array;
+  /** Where its own begin, in floats, and how many they are. */
+  readonly #at: number;
+  readonly #words: number;
 
-  /** @param source copied */
-  constructor(source: RowsSource) {
+  /**
+   * @param source copied
+   * @param pieces where to put it, for rows that are soon given up; absent for memory of its own
+   */
+  constructor(source: RowsSource, pieces?: Pieces) {
     const { columnCount, rowCount, powers } = source;
     this.rowCount = rowCount;
     this.#powers = powers;
@@ -50,9 +57,11 @@ export class PackedRows {
     }
     const floatsAt = columnCount + Math.ceil((columnCount * HEAD_BYTES) / FLOAT_WIDTH);
     const wordCount = floatsAt + floatCount + Math.ceil(distanceBytes / FLOAT_WIDTH);
-    const floats = new Float64Array(wordCount);
-    this.#bytes = new Uint8Array(floats.buffer);
-    floats.set(bases.subarray(0, columnCount));
+    const { floats, bytes, at } = pieces?.take(wordCount) ?? alone(wordCount);
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#words = wordCount;
+    for (let column = 0; column < columnCount; column++) floats[at + column] = bases[column] ?? 0;
     let floatAt = floatsAt;
     let byteAt = (floatsAt + floatCount) * FLOAT_WIDTH;
     for (let column = 0; column < columnCount; column++) {
@@ -65,7 +74,7 @@ export class PackedRows {
         (isFloat ? floatAt : byteAt) * 16 + width,
       );
       if (isFloat) {
-        floats.set(own, floatAt);
+        floats.set(own, at + floatAt);
         floatAt += rowCount;
         continue;
       }
@@ -76,7 +85,12 @@ export class PackedRows {
   }
 
   get bytes(): number {
-    return this.#bytes.byteLength;
+    return this.#words * FLOAT_WIDTH;
+  }
+
+  /** Whether it shares its memory with nobody. */
+  get isAlone(): boolean {
+    return this.#bytes.byteLength === this.#words * FLOAT_WIDTH;
   }
 
   /** Puts a column, from row `low` on and before row `high`, into `target` from `at` on. */
@@ -103,19 +117,21 @@ export class PackedRows {
   }
 
   #writeBytes(at: number, width: number, whole: number): void {
-    for (let byte = 0, rest = whole; byte < width; byte++, rest >>>= 8) this.#bytes[at + byte] = rest;
+    const from = this.#at * FLOAT_WIDTH + at;
+    for (let byte = 0, rest = whole; byte < width; byte++, rest >>>= 8) this.#bytes[from + byte] = rest;
   }
 
   /** @param at counted in floats */
   #readFloat(at: number): number {
     const bytes = this.#bytes;
-    const from = at * FLOAT_WIDTH;
+    const from = (this.#at + at) * FLOAT_WIDTH;
     for (let byte = 0; byte < FLOAT_WIDTH; byte++) FLOAT_BYTES[byte] = bytes[from + byte] ?? 0;
     return FLOAT[0] ?? Number.NaN;
   }
 
-  #readBytes(at: number, width: number): number {
+  #readBytes(from: number, width: number): number {
     const bytes = this.#bytes;
+    const at = this.#at * FLOAT_WIDTH + from;
     let whole = bytes[at] ?? 0;
     if (width > 1) whole |= (bytes[at + 1] ?? 0) << 8;
     if (width > 2) whole |= ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
@@ -154,6 +170,11 @@ function widthOf(distance: number): number {
   if (distance < 0x100) return 1;
   if (distance < 0x1_0000) return 2;
   return distance <= 0xffff_ffff ? 4 : FLOAT_WIDTH;
+}
+
+function alone(wordCount: number): Room {
+  const floats = new Float64Array(wordCount);
+  return { floats, bytes: new Uint8Array(floats.buffer), at: 0 };
 }
 
 const room = { bases: new Float64Array(0), widths: new Uint8Array(0), values: new Float64Array(0) };

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { gaugeSchema } from '../../journal/testing/lane-writer.ts';
 import type { Block } from './block.ts';
-import { blocksOf, Readings } from './readings.ts';
+import { blocksOf, Readings, type ReadingRun } from './readings.ts';
 
 const SCHEMAS = [gaugeSchema('disk', { free: ['a', 'b'] }), gaugeSchema('disk', { free: ['b'] })] as const;
 
@@ -73,6 +73,41 @@ test('what was given stays what it was while more comes in', () => {
   const { oldest } = readings;
   if (oldest !== undefined) readings.remove(oldest);
   expect(before.flatMap(blocksOf).map(told)).toEqual(texts);
+});
+
+test('readings of hosts that come in turns do not touch each other, nor what was read of them before', () => {
+  const [schema] = SCHEMAS;
+  const hosts = Array.from({ length: 40 }, () => new Readings(0));
+  const hasStates = (host: number): boolean => host % 3 === 0;
+  const reading = (host: number, tick: number): Block => ({
+    schema,
+    timeMs: tick,
+    pos: tick * 100 + host,
+    // Of the second value some do not fit in fewer bytes.
+    values: Float64Array.of(host * 1_000 + tick, host % 2 === 0 ? 1 / (tick + host + 1) : host),
+    states: hasStates(host) ? Uint8Array.of(1, tick % 3) : undefined,
+  });
+  const read: { readonly runs: readonly ReadingRun[]; readonly wanted: readonly string[] }[] = [];
+  for (let tick = 0; tick < 70; tick++) {
+    for (const [host, readings] of hosts.entries()) {
+      // Some have been silent for a while.
+      if ((host + Math.floor(tick / 7)) % 5 === 0) continue;
+      readings.insert(reading(host, tick));
+      if ((tick + host) % 6 > 0) continue;
+      const runs = readings.runs(0, 100, 1e6);
+      read.push({ runs, wanted: runs.flatMap(blocksOf).map(({ timeMs }) => told(reading(host, timeMs))) });
+    }
+  }
+  for (const { runs, wanted } of read) expect(runs.flatMap(blocksOf).map(told)).toEqual(wanted);
+});
+
+test('a chunk takes 32 readings of a schema that stays in use, the first ones too', () => {
+  for (const states of [undefined, Uint8Array.of(1, 2)]) {
+    const readings = new Readings(0);
+    for (let at = 0; at < 33; at++)
+      readings.insert({ schema: SCHEMAS[0], timeMs: at, pos: at, values: Float64Array.of(at, -at), states });
+    expect(readings.runs(0, 100, 100).map(({ timesMs }) => timesMs.length)).toEqual([32, 1]);
+  }
 });
 
 /** The states of a reading without any count as all present. */

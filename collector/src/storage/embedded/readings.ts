@@ -1,17 +1,27 @@
 /**
  * Readings of one sampler of one host, packed: a row of values per reading, many rows in one array. A block of its own for
- * each reading would cost several times the memory, and reading one series out of blocks several times the work.
+ * each reading would cost several times the memory, and reading one series out of blocks several times the work. Long, because
+ * a chunk, what is read of it and the list of chunks are one idea.
  */
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { STATE, type Block } from './block.ts';
 import { PackedRows } from './packed-rows.ts';
+import { Pieces } from './pieces.ts';
 
 /** Rows of a chunk: few at first, because some schemas are used only once. */
 const CHUNK_ROWS = { FIRST: 2, MAX: 32 } as const;
 /** The newest rows, which are not packed yet. */
 const TAIL_ROWS_MAX = 4;
-/** Objects around the memory of a chunk, about. */
+/** Objects around the numbers of a chunk, as measured. */
 const CHUNK_BYTES = 500;
+/** What the engine and the C library need besides for memory that a chunk has of its own: its states, and its rows at the end. */
+const OWN_MEMORY_BYTES = 400;
+
+/**
+ * Where the newest rows of all chunks stand, and packed rows that the next ones are added to: both go after some rows, in the
+ * order in which they came, so that a piece does not linger. Memory of its own for each would take as much again.
+ */
+const passing = new Pieces();
 /** What stands before the values of a row: its time and its position. */
 const ROW_HEAD = 2;
 
@@ -62,7 +72,10 @@ export class ReadingRun {
 /** Rows of time, position and values: the older ones packed, the newest one after another. Both only ever replaced. */
 interface Rows {
   readonly packed: PackedRows | undefined;
+  /** Memory in which the newest ones stand from `tailAt` on and before `tailEnd`, beside those of others. */
   readonly tail: Float64Array;
+  readonly tailAt: number;
+  readonly tailEnd: number;
   readonly stride: number;
 }
 
@@ -78,7 +91,7 @@ export class ReadingChunk {
   readonly schema: Schema;
   /** Whether it was given up; then it waits only to be taken out of a queue. */
   isGone = false;
-  readonly #capacity: number;
+  #capacity: number;
   #states: Uint8Array | undefined;
   #rows: Rows;
   #length = 0;
@@ -90,21 +103,23 @@ export class ReadingChunk {
     this.schema = schema;
     this.#capacity = capacity;
     this.#states = hasStates ? new Uint8Array(capacity * schema.seriesCount) : undefined;
-    this.#rows = { packed: undefined, ...newTail(schema, capacity) };
+    this.#rows = withTail(undefined, schema, capacity);
   }
 
   /** Gives it up with its memory: it may wait long in that queue. Runs that were read out of it stay what they are. */
   leave(): void {
     this.isGone = true;
-    this.#rows = { packed: undefined, tail: NO_ROWS, stride: this.#rows.stride };
+    this.#rows = { packed: undefined, ...NO_TAIL, stride: this.#rows.stride };
     this.#states = undefined;
     this.#length = 0;
   }
 
   /** Memory that it takes, about; changes when it takes something in. */
   get bytes(): number {
-    const { packed, tail } = this.#rows;
-    return CHUNK_BYTES + tail.byteLength + (packed?.bytes ?? 0) + (this.#states?.byteLength ?? 0);
+    const { packed, tailAt, tailEnd } = this.#rows;
+    const statesBytes = this.#states === undefined ? 0 : OWN_MEMORY_BYTES + this.#states.byteLength;
+    const packedBytes = packed === undefined ? 0 : packed.bytes + (packed.isAlone ? OWN_MEMORY_BYTES : 0);
+    return CHUNK_BYTES + (tailEnd - tailAt) * Float64Array.BYTES_PER_ELEMENT + packedBytes + statesBytes;
   }
 
   get length(): number {
@@ -123,13 +138,14 @@ export class ReadingChunk {
   push(block: Block): boolean {
     const row = this.#length;
     const { schema, timeMs, pos } = block;
-    if (row === this.#capacity || schema !== this.schema) return false;
+    if (row === CHUNK_ROWS.MAX || schema !== this.schema) return false;
     if (timeMs <= this.#lastMs || pos <= this.#lastPos) return false;
     const { values, states } = block;
     if (states !== undefined && this.#states === undefined) return false;
+    if (row === this.#capacity) this.#grow();
     this.#makeRoom();
-    const { packed, tail, stride } = this.#rows;
-    const at = (row - (packed?.rowCount ?? 0)) * stride;
+    const { packed, tail, tailAt, stride } = this.#rows;
+    const at = tailAt + (row - (packed?.rowCount ?? 0)) * stride;
     tail[at] = timeMs;
     tail[at + 1] = pos;
     tail.set(values, at + ROW_HEAD);
@@ -142,19 +158,11 @@ export class ReadingChunk {
     return true;
   }
 
-  /** Packs all rows; one more cannot be taken in then without more room. */
+  /** Packs all rows, for as long as the chunk stays: no more are expected. */
   pack(): void {
     const { packed, stride } = this.#rows;
-    if (this.#length === (packed?.rowCount ?? 0)) return;
-    const rows = this.#rows;
-    const rowCount = this.#length;
-    const all = new PackedRows({
-      columnCount: stride,
-      rowCount,
-      powers: powersOf(this.schema),
-      copyColumn: (column, target) => copyColumn(rows, column, target, { low: 0, high: rowCount, at: 0 }),
-    });
-    this.#rows = { packed: all, tail: NO_ROWS, stride };
+    if (packed?.isAlone === true && this.#length === packed.rowCount) return;
+    this.#rows = { packed: this.#packed(undefined), ...NO_TAIL, stride };
   }
 
   /** How many rows stand before a reading of this time and position. */
@@ -197,9 +205,10 @@ export class ReadingChunk {
   newest(fromMs: number, toMs: number, lastPos: number): Block | undefined {
     const row = this.#rowsUpTo(toMs, lastPos) - 1;
     if (row < 0 || this.#timeAt(row) < fromMs) return undefined;
-    const { packed, tail, stride } = this.#rows;
-    const at = (row - (packed?.rowCount ?? 0)) * stride;
-    if (at < 0) return this.#run(row, row + 1).blockAt(0);
+    const { packed, tail, tailAt, stride } = this.#rows;
+    const packedRows = packed?.rowCount ?? 0;
+    if (row < packedRows) return this.#run(row, row + 1).blockAt(0);
+    const at = tailAt + (row - packedRows) * stride;
     const { schema } = this;
     const { seriesCount } = schema;
     return {
@@ -213,10 +222,34 @@ export class ReadingChunk {
 
   /** Packs the newest rows when there is no room for one more beside them. */
   #makeRoom(): void {
-    const { tail, stride, packed } = this.#rows;
-    if ((this.#length - (packed?.rowCount ?? 0) + 1) * stride <= tail.length) return;
-    this.pack();
-    this.#rows = { packed: this.#rows.packed, ...newTail(this.schema, this.#capacity - this.#length) };
+    const { tailAt, tailEnd, stride, packed } = this.#rows;
+    const tailRows = this.#length - (packed?.rowCount ?? 0);
+    if ((tailRows + 1) * stride <= tailEnd - tailAt) return;
+    const all = tailRows === 0 ? packed : this.#packed(passing);
+    this.#rows = withTail(all, this.schema, this.#capacity - this.#length);
+  }
+
+  /** Room for more rows: states take their memory at once, the others only as they come. */
+  #grow(): void {
+    const states = this.#states;
+    this.#capacity = states === undefined ? CHUNK_ROWS.MAX : Math.min(CHUNK_ROWS.MAX, this.#capacity * 2);
+    if (states === undefined) return;
+    // A new one, for runs that were read have views of the old one.
+    this.#states = new Uint8Array(this.#capacity * this.schema.seriesCount);
+    this.#states.set(states);
+  }
+
+  #packed(pieces: Pieces | undefined): PackedRows {
+    const rows = this.#rows;
+    const rowCount = this.#length;
+    const source = {
+      columnCount: rows.stride,
+      rowCount,
+      powers: powersOf(this.schema),
+      copyColumn: (column: number, target: Float64Array) =>
+        copyColumn(rows, column, target, { low: 0, high: rowCount, at: 0 }),
+    };
+    return new PackedRows(source, pieces);
   }
 
   #rowsUpTo(toMs: number, lastPos: number): number {
@@ -241,15 +274,17 @@ export class ReadingChunk {
   }
 }
 
-const NO_ROWS = new Float64Array(0);
+const NO_TAIL = { tail: new Float64Array(0), tailAt: 0, tailEnd: 0 } as const;
 
-function newTail(schema: Schema, rowsMax: number): Pick<Rows, 'tail' | 'stride'> {
+function withTail(packed: PackedRows | undefined, schema: Schema, rowsMax: number): Rows {
   const stride = ROW_HEAD + schema.seriesCount;
-  return { tail: new Float64Array(Math.min(TAIL_ROWS_MAX, rowsMax) * stride), stride };
+  const count = Math.min(TAIL_ROWS_MAX, rowsMax) * stride;
+  const { floats, at } = passing.take(count);
+  return { packed, tail: floats, tailAt: at, tailEnd: at + count, stride };
 }
 
 function copyColumn(
-  { packed, tail, stride }: Rows,
+  { packed, tail, tailAt, stride }: Rows,
   column: number,
   target: Float64Array,
   { low, high, at }: { readonly low: number; readonly high: number; readonly at: number },
@@ -257,7 +292,7 @@ function copyColumn(
   const packedRows = packed?.rowCount ?? 0;
   const tailLow = Math.max(low, packedRows);
   if (low < packedRows) packed?.copyColumn(column, target, { low, high: Math.min(high, packedRows), at });
-  let from = (tailLow - packedRows) * stride + column;
+  let from = tailAt + (tailLow - packedRows) * stride + column;
   for (let to = at + tailLow - low; to < at + high - low; to++, from += stride)
     target[to] = tail[from] ?? Number.NaN;
 }
@@ -386,13 +421,11 @@ export function blocksOf(run: ReadingRun): Block[] {
   return Array.from(run.timesMs, (_, row) => run.blockAt(row));
 }
 
-/** A chunk that begins with the block. Where a schema stays in use chunks grow. */
+/** A chunk that begins with the block. After one that is full of the same schema it will be full as well. */
 function chunkFor(block: Block, before: ReadingChunk | undefined): ReadingChunk {
-  const isSame = before?.schema === block.schema && before.length === before.capacity;
-  const hasStates = block.states !== undefined;
-  // States take their memory at once, rows only as they come.
-  const grown = hasStates ? Math.min(CHUNK_ROWS.MAX, (before?.capacity ?? 1) * 2) : CHUNK_ROWS.MAX;
-  const chunk = new ReadingChunk(block.schema, { capacity: isSame ? grown : CHUNK_ROWS.FIRST, hasStates });
+  const isInUse = before?.schema === block.schema && before.length === CHUNK_ROWS.MAX;
+  const capacity = isInUse ? CHUNK_ROWS.MAX : CHUNK_ROWS.FIRST;
+  const chunk = new ReadingChunk(block.schema, { capacity, hasStates: block.states !== undefined });
   chunk.push(block);
   return chunk;
 }

@@ -64,10 +64,11 @@ test('gives the readings of a range, without those that were written after a pos
 test('gives up the oldest arrivals when memory is short, and says from when on it is complete', () => {
   const full = start();
   for (const timeMs of [710, 720, 730, 740]) full.add('a', block(timeMs));
+  full.add('b', block(850));
   const window = start({ windowBytes: full.bytes, windowAmpleRatio: 1 });
   for (const timeMs of [710, 720, 730, 740]) window.add('a', block(timeMs));
-  expect(window.bytes).toBe(full.bytes);
   window.add('b', block(850));
+  expect(window.bytes).toBe(full.bytes);
   window.add('a', block(900, 900, DISK));
   expect(window.bytes).toBeLessThanOrEqual(full.bytes);
   expect(window.coveredFrom('a', 'cpu')).toBe((times(window, 'a')[0] ?? 750) - 9);
