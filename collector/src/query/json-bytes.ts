@@ -2,6 +2,7 @@
  * JSON as bytes in one growing buffer. An answer is mostly numbers, and making a string of each, joining them and encoding
  * the whole takes several times as long as writing their digits.
  */
+import { writeDecimal } from './decimals.ts';
 import { formatSample } from './format.ts';
 import type { Heads } from './time-heads.ts';
 
@@ -82,7 +83,7 @@ export class JsonBytes {
     }
     const start = this.#length;
     if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.#whole(value);
-    else this.#ascii(formatSample(value));
+    else this.#fraction(value);
     newest.value = value;
     newest.start = start;
     newest.end = this.#length;
@@ -99,6 +100,12 @@ export class JsonBytes {
     this.#length = 0;
     this.#newest.value = Number.NaN;
     return piece;
+  }
+
+  #fraction(value: number): void {
+    const end = writeDecimal(value, this.#bytes, this.#length);
+    if (end < 0) this.#ascii(formatSample(value));
+    else this.#length = end;
   }
 
   #ascii(text: string): void {
