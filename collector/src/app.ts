@@ -93,6 +93,7 @@ async function open(basics: Basics): Promise<string> {
     ...collectorGauges({
       journal: () => journal.stats(),
       hosts: () => fleet.presence.counts(),
+      outage: () => fleet.presence.outage(),
       connectedAgents: () => gateway.connectedAgents(),
       connections: () => gateway.connectionCount(),
       alerting: () => alerting.stats(),

@@ -31,6 +31,17 @@ class Watch {
     return this.#parts.presence;
   }
 
+  /** Open incidents of a rule, and how many of them somebody was told of. */
+  open(rule: string): { readonly count: number; readonly told: number } {
+    const incidents = this.#parts.alerting.incidents
+      .list({ status: 'open', hostId: null, limit: 1_000 })
+      .filter((incident) => incident.rule === rule);
+    const told = incidents.filter(({ deliveries }) =>
+      deliveries.some(({ status }) => status === 'delivered'),
+    );
+    return { count: incidents.length, told: told.length };
+  }
+
   /** So many hosts that are up and tick. */
   start(count: number): string[] {
     const ids = Array.from({ length: count }, (_, index) => {
@@ -124,6 +135,9 @@ class Watch {
             sinceMs: presence.now(id).sinceMs,
             newestDataMs: clock.wallMs(),
           })),
+        stateOf: (id) => presence.now(id).state,
+        outage: () => presence.outage(),
+        isInOutage: (id) => presence.isInOutage(id),
       },
       evaluate: async () => [],
       receivers: [{ name: 'hook', notifier: this.hook }],
@@ -131,6 +145,7 @@ class Watch {
       counters: recordingCounters(),
     });
     presence.onChange(() => alerting.nudge());
+    presence.onOutage(() => alerting.nudge());
     alerting.start();
     return { hosts, presence, alerting };
   }
@@ -180,7 +195,7 @@ it.each(['stop', 'crash'] as const)(
     await watch.pass(MINUTE_MS);
     await watch.restart(how, 5_000);
     for (const [index, id] of ids.entries()) {
-      if (index % 20 === 0) await watch.clock.advance(1_000);
+      if (index % 20 === 0) await watch.pass(1_000);
       watch.comeBack(id);
     }
     await watch.pass(5 * MINUTE_MS);
@@ -199,4 +214,145 @@ it('tells of those who do not come back after a restart, when their time is over
   expect(watch.hook.texts).toEqual([]);
   await watch.pass(2 * MINUTE_MS);
   expect(watch.hook.texts.toSorted()).toEqual(['fired host-0 is down', 'fired host-1 is down']);
+});
+
+it('tells once that many hosts vanished together, within 45 seconds, and never of each of them', async () => {
+  const watch = new Watch();
+  const ids = watch.start(40);
+  await watch.pass(MINUTE_MS);
+  for (const id of ids.slice(0, 30)) watch.vanish(id);
+  expect(await watch.untilTold(2 * MINUTE_MS)).toBeLessThanOrEqual(45_000);
+  expect(watch.hook.texts).toEqual(['fired 30 of 40 hosts vanished together']);
+  expect(watch.hook.received[0]?.snapshot).toMatchObject({ severity: 'page', hostId: null, value: 30 });
+  await watch.pass(20 * MINUTE_MS);
+  // They are down and on record, only nobody is told.
+  expect(watch.presence.counts()).toMatchObject({ up: 10, down: 30 });
+  expect(watch.open('HostDown')).toEqual({ count: 60, told: 0 });
+  expect(watch.hook.texts).toHaveLength(1);
+  for (const id of ids.slice(0, 30)) watch.comeBack(id);
+  await watch.pass(MINUTE_MS);
+  expect(watch.hook.texts.slice(1)).toEqual(['resolved 30 of 40 hosts vanished together']);
+  expect(watch.open('HostDown').count).toBe(0);
+});
+
+it('tells of hosts that were down before many vanished, and of those that go alone later', async () => {
+  const watch = new Watch();
+  const ids = watch.start(40);
+  const [before = '', after = '', ...others] = ids;
+  await watch.pass(MINUTE_MS);
+  watch.kill(before);
+  await watch.pass(MINUTE_MS);
+  for (const id of others.slice(0, 20)) watch.kill(id);
+  await watch.pass(5 * MINUTE_MS);
+  watch.kill(after);
+  await watch.pass(5 * MINUTE_MS);
+  expect(watch.hook.texts).toEqual([
+    'fired host-0 is down',
+    'fired 20 of 40 hosts vanished together',
+    'fired host-0 is down and stays down',
+    'fired host-1 is down',
+    'fired host-1 is down and stays down',
+  ]);
+});
+
+it('tells of the few that stay away when the others are back, once these had time to come back too', async () => {
+  const watch = new Watch();
+  const ids = watch.start(40);
+  await watch.pass(MINUTE_MS);
+  for (const id of ids) watch.kill(id);
+  await watch.pass(10 * MINUTE_MS);
+  for (const id of ids.slice(2)) watch.comeBack(id);
+  await watch.pass(MINUTE_MS);
+  expect(watch.hook.texts).toEqual(['fired 40 of 40 hosts vanished together']);
+  await watch.pass(2 * MINUTE_MS);
+  expect(watch.hook.texts.slice(1).toSorted()).toEqual([
+    'fired host-0 is down and stays down',
+    'fired host-1 is down and stays down',
+    'resolved 40 of 40 hosts vanished together',
+  ]);
+});
+
+it('does not take a farewell of many, or fewer than five, for hosts that vanished together', async () => {
+  const watch = new Watch();
+  const ids = watch.start(40);
+  await watch.pass(MINUTE_MS);
+  for (const id of ids.slice(0, 30)) watch.sayGoodbye(id, 'shutdown');
+  await watch.pass(9 * MINUTE_MS);
+  expect(watch.hook.texts).toEqual([]);
+  const small = new Watch();
+  const few = small.start(4);
+  await small.pass(MINUTE_MS);
+  for (const id of few) small.kill(id);
+  await small.pass(MINUTE_MS);
+  expect(small.hook.texts.toSorted()).toEqual([0, 1, 2, 3].map((n) => `fired host-${n} is down`));
+});
+
+it.each(['stop', 'crash'] as const)(
+  'tells once when nobody of a fleet comes back after the collector restarts (%s)',
+  async (how) => {
+    const watch = new Watch();
+    const ids = watch.start(40);
+    const [dead = '', ...others] = ids;
+    await watch.pass(MINUTE_MS);
+    watch.kill(dead);
+    await watch.pass(5 * MINUTE_MS);
+    const told = ['fired host-0 is down', 'fired host-0 is down and stays down'];
+    expect(watch.hook.texts).toEqual(told);
+    await watch.restart(how, 5_000);
+    await watch.pass(20 * MINUTE_MS);
+    // Who was down before is no news, and not counted.
+    expect(watch.hook.texts.slice(2)).toEqual(['fired 39 of 40 hosts vanished together']);
+    expect(watch.hook.received[2]?.snapshot.description).toMatch(
+      /have not come back since the collector started at/,
+    );
+    for (const id of others) watch.comeBack(id);
+    await watch.pass(MINUTE_MS);
+    expect(watch.hook.texts.slice(3)).toEqual(['resolved 39 of 40 hosts vanished together']);
+  },
+);
+
+it.each([
+  ['stop', 2],
+  ['crash', 2],
+  ['stop', 10],
+  ['crash', 10],
+] as const)(
+  'goes on with the one alert when the collector restarts (%s) %i minutes after many vanished',
+  async (how, afterMinutes) => {
+    const watch = new Watch();
+    const ids = watch.start(40);
+    await watch.pass(MINUTE_MS);
+    for (const id of ids.slice(0, 30)) watch.kill(id);
+    await watch.pass(afterMinutes * MINUTE_MS);
+    await watch.restart(how, 30_000);
+    for (const id of ids.slice(30)) watch.comeBack(id);
+    await watch.pass(20 * MINUTE_MS);
+    await watch.restart(how, 30_000);
+    for (const id of ids.slice(30)) watch.comeBack(id);
+    await watch.pass(20 * MINUTE_MS);
+    expect(watch.hook.texts).toEqual(['fired 30 of 40 hosts vanished together']);
+    for (const id of ids.slice(0, 30)) watch.comeBack(id);
+    await watch.pass(MINUTE_MS);
+    expect(watch.hook.texts.slice(1)).toEqual(['resolved 30 of 40 hosts vanished together']);
+    expect(watch.open('HostDown').count).toBe(0);
+  },
+);
+
+it('ends when they come back while the collector restarts, without a further word', async () => {
+  const watch = new Watch();
+  const ids = watch.start(40);
+  await watch.pass(MINUTE_MS);
+  for (const id of ids) watch.kill(id);
+  await watch.pass(10 * MINUTE_MS);
+  await watch.restart('crash', 30_000);
+  for (const id of ids) watch.comeBack(id);
+  await watch.pass(5 * MINUTE_MS);
+  expect(watch.hook.texts).toEqual([
+    'fired 40 of 40 hosts vanished together',
+    'resolved 40 of 40 hosts vanished together',
+  ]);
+  await watch.restart('crash', 30_000);
+  for (const id of ids) watch.comeBack(id);
+  await watch.pass(5 * MINUTE_MS);
+  expect(watch.hook.texts).toHaveLength(2);
 });

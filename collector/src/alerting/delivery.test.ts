@@ -19,7 +19,7 @@ function start(world: World, receiver: HostileReceiver, path: string): Alerting 
     clock,
     random: () => 0.5,
     log: world.log,
-    hosts: { list: () => [...world.hosts.values()] },
+    hosts: world.hostsPort,
     evaluate: async () => [],
     receivers: createReceivers([receiverConfigSchema.parse({ kind: 'webhook', name: 'ops', url })], {
       mail: () => Promise.reject(new Error('no mail')),

@@ -76,7 +76,8 @@ export class Delivery {
     this.maintenance = new Maintenance(kept);
     this.#rows = new OutboxRows(state);
     this.#router = new Router(options.routes ?? [], names);
-    const inhibition = new Inhibition([...SHIPPED_INHIBIT_RULES, ...(options.inhibitRules ?? [])], state);
+    const inhibitRules = [...SHIPPED_INHIBIT_RULES, ...(options.inhibitRules ?? [])];
+    const inhibition = new Inhibition(inhibitRules, state, options.hosts);
     this.#suppressor = anyOf([
       this.silences,
       this.maintenance,

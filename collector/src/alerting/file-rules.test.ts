@@ -31,7 +31,12 @@ class FileWorld extends World {
       clock: this.clock,
       random: () => 0.5,
       log: this.log,
-      hosts: { list: () => [...this.hosts.values()] },
+      hosts: {
+        list: () => [...this.hosts.values()],
+        stateOf: () => 'unknown',
+        outage: () => ({ kind: 'none' }),
+        isInOutage: () => false,
+      },
       evaluate: async (expression, timeMs, signal, options) => {
         const { value } = await engine.instant(expression, { timeMs, ...options }, signal);
         return value.kind === 'vector' ? value.samples : [];

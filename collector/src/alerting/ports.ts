@@ -14,9 +14,31 @@ export interface HostPresence {
   readonly newestDataMs: number | null;
 }
 
+/** Whether many hosts are away together, so that the collector or its network is the likelier cause. */
+export type Outage =
+  /** Not known so soon after the start. */
+  | { readonly kind: 'unclear' }
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'open';
+      /** When the first of them was last heard of, or the collector started; UTC milliseconds. */
+      readonly sinceMs: number;
+      /** They were there before the collector started and did not come back. */
+      readonly isAfterStart: boolean;
+      /** Hosts that vanished together and are away. */
+      readonly awayCount: number;
+      /** All hosts. */
+      readonly hostCount: number;
+    };
+
 export interface HostsPort {
   /** All hosts at this moment; a host that was retired is not among them. */
   list(): readonly HostPresence[];
+  /** The state of one host; `unknown` also of one that there is not. */
+  stateOf(hostId: string): HostState;
+  outage(): Outage;
+  /** Whether a host is away together with many. */
+  isInOutage(hostId: string): boolean;
 }
 
 export interface EvaluatedSample {

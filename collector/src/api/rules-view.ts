@@ -26,7 +26,7 @@ function ruleShape(rule: Rule, file: string, view: RulesView): RuleShape {
     level: levelOf(rule),
     severity,
     file,
-    query: rule.source === 'presence' ? null : rule.source === 'file' ? rule.expr : rule.raise,
+    query: queryOf(rule),
     forMs,
     keepFiringForMs: rule.source === 'file' ? rule.keepFiringForMs : 0,
     threshold,
@@ -36,6 +36,21 @@ function ruleShape(rule: Rule, file: string, view: RulesView): RuleShape {
     alertCount: view.instancesOf(id).length,
     lastError: view.healthOf(id)?.error ?? null,
   };
+}
+
+/** `null` for what no query tells. */
+function queryOf(rule: Rule): string | null {
+  switch (rule.source) {
+    case 'presence':
+    case 'outage':
+      return null;
+    case 'expression':
+      return rule.raise;
+    case 'file':
+      return rule.expr;
+    default:
+      return rule satisfies never;
+  }
 }
 
 function selectorText(matchers: readonly Matcher[]): string {

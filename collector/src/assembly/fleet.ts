@@ -69,11 +69,22 @@ export function onHostEntry(hosts: Hosts, tell: (entry: HostEntry) => void): () 
   });
 }
 
+/** Hosts that vanish together are given so many times the patience with one. */
+const MASS_GRACES = 10;
+/** That they vanished together is told first. */
+const MASS_GRACE_MS_MIN = 15_000;
+
 function presenceSettings(config: Config): PresenceWatchSettings {
+  const { mass } = PRESENCE_DEFAULTS;
+  const graceMs = config['down-grace'];
   return {
     ...PRESENCE_DEFAULTS,
     silenceMs: config['silence-after'],
-    graceMs: config['down-grace'],
+    graceMs,
+    mass: {
+      ...mass,
+      graceMs: Math.max(graceMs, MASS_GRACE_MS_MIN, Math.min(mass.graceMs, MASS_GRACES * graceMs)),
+    },
     plannedMs: config['planned-timeout'],
     startGraceMs: config['start-grace'],
     tickMs: Math.min(PRESENCE_DEFAULTS.tickMs, Math.max(100, config['down-grace'] / 4)),

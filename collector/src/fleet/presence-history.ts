@@ -2,6 +2,7 @@
  * What is on record of the presence of hosts: each transition when it was seen, and what proved later that a host ran
  * although it could not be seen. "Cut off" is not "down", so reading puts the two together; nothing is ever rewritten.
  */
+import type { StatementSync } from 'node:sqlite';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { HostState } from '../api/types.ts';
 import type { Database } from '../state/database.ts';
@@ -36,6 +37,12 @@ export interface Evidence {
   readonly proof: Proof;
 }
 
+/** See `lastStanding`. */
+export type LastStanding =
+  | { readonly kind: 'there' | 'away' }
+  /** Since when, wall clock. */
+  | { readonly kind: 'vanished'; readonly sinceMs: number };
+
 interface Range {
   readonly fromMs: number;
   readonly toMs: number;
@@ -43,6 +50,7 @@ interface Range {
 
 export class PresenceHistory {
   readonly #database: Database;
+  #standing: StatementSync | undefined;
   #transitions: { hostId: string; atMs: number; state: HostState; reason: PresenceReason }[] = [];
   /** By host, proof and beginning. */
   #evidence = new Map<string, { readonly hostId: string; readonly evidence: Evidence }>();
@@ -103,6 +111,23 @@ export class PresenceHistory {
     });
     this.#transitions = [];
     this.#evidence.clear();
+  }
+
+  /**
+   * Where a host was when it was last watched, whatever is unknown since: there, or vanished only then; vanished together
+   * with many; or away, also when nothing is on record.
+   */
+  lastStanding(hostId: string): LastStanding {
+    const row = (this.#standing ??= this.#database.connection.prepare(
+      `SELECT at_ms, state, reason FROM presence_history WHERE host_id = ?
+       AND state <> 'unknown' AND NOT (state = 'suspect' AND reason IN ('never_came', 'planned_over'))
+       ORDER BY at_ms DESC, id DESC LIMIT 1`,
+    )).get(hostId);
+    if (row === undefined) return { kind: 'away' };
+    if (textOf(row, 'reason') === 'vanished_together')
+      return { kind: 'vanished', sinceMs: integerOf(row, 'at_ms') };
+    const state = parseState(textOf(row, 'state'));
+    return { kind: state === 'up' || state === 'suspect' ? 'there' : 'away' };
   }
 
   /**

@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BYE_REASONS } from '@rollcall/shared/protocol/messages.ts';
-import { nextPresence, unknownPresence, type Presence, type PresenceEvent } from './presence-machine.ts';
+import {
+  hasVanished,
+  nextPresence,
+  unknownPresence,
+  type Presence,
+  type PresenceEvent,
+} from './presence-machine.ts';
 
 const SETTINGS = { silenceMs: 30, graceMs: 20, plannedMs: 200 };
 
@@ -22,6 +28,7 @@ function eventOf(name: string): PresenceEvent {
   if (name === 'held') return { kind: 'held', untilMs: 500 };
   if (name === 'maintenance') return { kind: 'maintenance', isOpen: true };
   if (name === 'work is over') return { kind: 'maintenance', isOpen: false };
+  if (name === 'let_go') return { kind: 'let_go' };
   if (name === 'welcomed' || name === 'heard' || name === 'disconnected') return { kind: name };
   return { kind: 'tick' };
 }
@@ -189,7 +196,7 @@ describe('nextPresence', () => {
 
   it('is defined for every state and event, and leaves none without a reason', () => {
     const byes = BYE_REASONS.map((reason) => `bye ${reason}`);
-    const event = fc.constantFrom('welcomed', 'heard', 'disconnected', 'held', 'tick', ...byes);
+    const event = fc.constantFrom('welcomed', 'heard', 'disconnected', 'held', 'let_go', 'tick', ...byes);
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(60), event), { maxLength: 60 }), (steps) => {
         let presence: Presence = unknownPresence('collector_start', 0, 100);
@@ -212,6 +219,11 @@ const STATES = ['unknown', 'up', 'suspect', 'down', 'planned'];
 /** What must hold for every step whatever came before. */
 function isAllowed(before: Presence, name: string, after: Presence, nowMs: number): boolean {
   if (!STATES.includes(after.state) || after.sinceMs < before.sinceMs) return false;
+  // Who vanished together with many is away, was marked as such, and stays so until it is back or let go.
+  if (hasVanished(after) && after.state !== 'suspect' && after.state !== 'down') return false;
+  if (hasVanished(after) && !hasVanished(before) && name !== 'held') return false;
+  if (hasVanished(before) && !hasVanished(after) && !/^(let_go|welcomed|heard|bye .*)$/.test(name))
+    return false;
   if (after.state === before.state)
     return after.state !== 'up' || after.untilMs <= nowMs + SETTINGS.silenceMs;
   // Only the passing of a grace ends in DOWN, and only a sign of life ends DOWN.

@@ -5,6 +5,9 @@
  *      any but UP ── welcomed ──► UP ── silent, or connection gone ──► SUSPECT
  *      any ── farewell ──► PLANNED ── timeout ──► SUSPECT
  *      SUSPECT, DOWN ── maintenance ──► PLANNED ── its end ──► SUSPECT
+ *
+ * A host that vanished together with many others carries that as its reason, from SUSPECT to DOWN and over a restart, until
+ * it is back or let go; see mass-outage.ts.
  */
 import type { ByeReason } from '@rollcall/shared/protocol/messages.ts';
 import type { HostState } from '../api/types.ts';
@@ -31,6 +34,7 @@ export type PresenceReason =
   | 'disconnected'
   | 'never_came'
   | 'grace_over'
+  | 'vanished_together'
   | 'planned_over'
   | 'maintenance'
   | `bye_${ByeReason}`;
@@ -51,8 +55,10 @@ export type PresenceEvent =
   | { readonly kind: 'heard' }
   | { readonly kind: 'disconnected' }
   | { readonly kind: 'bye'; readonly reason: ByeReason }
-  /** Many hosts vanished together: a SUSPECT one must not be called DOWN before `untilMs`. */
+  /** Many hosts vanished together, this SUSPECT one with them: it must not be called DOWN before `untilMs`. */
   | { readonly kind: 'held'; readonly untilMs: number }
+  /** The host is away, but no longer together with many. */
+  | { readonly kind: 'let_go' }
   /** Whether somebody has announced work at the host for this moment. */
   | { readonly kind: 'maintenance'; readonly isOpen: boolean }
   | { readonly kind: 'tick' };
@@ -91,9 +97,15 @@ export function nextPresence(
     case 'bye':
       return afterBye(presence, event.reason, nowMs, settings);
     case 'held':
-      return presence.state === 'suspect' && presence.untilMs < event.untilMs
-        ? { ...presence, untilMs: event.untilMs }
-        : presence;
+      if (presence.state !== 'suspect') return presence;
+      if (hasVanished(presence) && presence.untilMs >= event.untilMs) return presence;
+      return {
+        ...presence,
+        reason: 'vanished_together',
+        untilMs: Math.max(presence.untilMs, event.untilMs),
+      };
+    case 'let_go':
+      return hasVanished(presence) ? { ...presence, reason: reasonAlone(presence.state) } : presence;
     case 'maintenance':
       return event.isOpen
         ? inMaintenance(presence, nowMs, settings)
@@ -101,6 +113,16 @@ export function nextPresence(
     case 'tick':
       return nowMs < presence.untilMs ? presence : afterTimeout(presence, nowMs, settings);
   }
+}
+
+/** Whether the host is away since it vanished together with many others. */
+export function hasVanished({ reason }: Presence): boolean {
+  return reason === 'vanished_together';
+}
+
+function reasonAlone(state: HostState): PresenceReason {
+  if (state === 'down') return 'grace_over';
+  return state === 'unknown' ? 'collector_start' : 'silent';
 }
 
 function staysUp(presence: Presence, nowMs: number, settings: PresenceSettings): Presence {
@@ -160,13 +182,18 @@ function afterTimeout(presence: Presence, nowMs: number, settings: PresenceSetti
   });
   switch (presence.state) {
     case 'unknown':
-      return suspect('never_came');
+      return suspect(hasVanished(presence) ? presence.reason : 'never_came');
     case 'up':
       return suspect('silent');
     case 'planned':
       return suspect('planned_over');
     case 'suspect':
-      return { state: 'down', reason: 'grace_over', sinceMs: nowMs, untilMs: Number.POSITIVE_INFINITY };
+      return {
+        state: 'down',
+        reason: hasVanished(presence) ? presence.reason : 'grace_over',
+        sinceMs: nowMs,
+        untilMs: Number.POSITIVE_INFINITY,
+      };
     case 'down':
       return presence;
   }

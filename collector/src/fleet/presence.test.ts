@@ -198,13 +198,14 @@ describe('PresenceWatch', () => {
     expect(presence.now(single).state).toBe('down');
     for (const id of others.slice(0, 6)) presence.disconnected(id);
     await clock.advance(2_000);
-    expect(presence.isMassSuspect).toBe(true);
+    expect(presence.outage()).toMatchObject({ kind: 'open', awayCount: 6, hostCount: 20 });
+    expect(ids.filter((id) => presence.isInOutage(id))).toEqual(others.slice(0, 6));
     for (let i = 0; i < 29; i++) {
       for (const id of others.slice(6)) presence.heard(id);
       await clock.advance(10_000);
     }
     expect(presence.counts()).toMatchObject({ suspect: 6, down: 1, up: 13 });
-    expect(presence.isMassSuspect).toBe(false);
+    expect(presence.outage().kind).toBe('open');
     await clock.advance(10_000);
     expect(presence.counts()).toMatchObject({ suspect: 0, down: 7 });
   });

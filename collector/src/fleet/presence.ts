@@ -1,6 +1,7 @@
 /**
  * The presence of all hosts: feeds each host's state machine with what the gateway sees and with time, writes the
  * transitions down and tells who listens. Only states are judged here; what they mean for alerts is alerting's matter.
+ * Long, because hosts seen alone and hosts away together are one map with one way to change it.
  */
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
@@ -11,8 +12,19 @@ import type { Database } from '../state/database.ts';
 import type { CommittedSamples } from '../journal/journal.ts';
 import type { Hosts } from './hosts.ts';
 import { LateRecords } from './late-records.ts';
-import { PresenceHistory, type PresenceEntry } from './presence-history.ts';
+import { PresenceHistory, type LastStanding, type PresenceEntry } from './presence-history.ts';
 import {
+  areFew,
+  isMass,
+  nextMass,
+  type MassBeginning,
+  type MassCounts,
+  type MassOutage,
+  type MassSettings,
+  type OutageNow,
+} from './mass-outage.ts';
+import {
+  hasVanished,
   nextPresence,
   unknownPresence,
   type Presence,
@@ -26,14 +38,8 @@ export interface PresenceWatchSettings extends PresenceSettings {
   readonly startGraceMs?: number | undefined;
   /** How often time is looked at. */
   readonly tickMs: number;
-  /** The mass rule: more than this share of the hosts, and at least `hostsMin`, SUSPECT within `windowMs` … */
-  readonly mass: {
-    readonly ratio: number;
-    readonly hostsMin: number;
-    readonly windowMs: number;
-    /** … must have been SUSPECT for so long before they may be called DOWN. */
-    readonly graceMs: number;
-  };
+  /** When hosts are taken to be away together. */
+  readonly mass: MassSettings;
 }
 
 export const PRESENCE_DEFAULTS: PresenceWatchSettings = {
@@ -41,18 +47,31 @@ export const PRESENCE_DEFAULTS: PresenceWatchSettings = {
   graceMs: 30_000,
   plannedMs: 600_000,
   tickMs: 1_000,
-  mass: { ratio: 0.2, hostsMin: 5, windowMs: 60_000, graceMs: 300_000 },
+  mass: {
+    ratio: 0.2,
+    hostsMin: 5,
+    windowMs: 60_000,
+    graceMs: 300_000,
+    fewRatio: 0.05,
+    // Twice the longest pause of an agent between two attempts to connect.
+    settleMs: 120_000,
+  },
 };
 
 /** Logins per second that a slow machine finishes after a restart. */
 const LOGINS_PER_SECOND = 250;
+/** Looks at time that it takes from the end of the start's grace to the verdict on those who did not come. */
+const START_TICKS = 3;
 const SEEN_WRITE_MS = 60_000;
 /** How often the time of the last look is written: what a crash can hide of it. */
 const WATCHED_WRITE_MS = 15_000;
 /** A tick so much too late means that this process stood still, not that the hosts were silent. */
 const STALL_MS = 2_000;
 
+const VANISHING: ReadonlySet<PresenceReason> = new Set(['silent', 'disconnected', 'vanished_together']);
+
 const TICK: PresenceEvent = { kind: 'tick' };
+const LET_GO: PresenceEvent = { kind: 'let_go' };
 const WORK: PresenceEvent = { kind: 'maintenance', isOpen: true };
 const NO_WORK: PresenceEvent = { kind: 'maintenance', isOpen: false };
 
@@ -86,6 +105,8 @@ interface Watched {
   sinceWallMs: number;
   lastSeenMs: number | null;
   writtenSeenMs: number;
+  /** It was there when the collector last ran: that it does not come after the start is news. */
+  readonly isMissed: boolean;
 }
 
 export class PresenceWatch {
@@ -98,13 +119,19 @@ export class PresenceWatch {
   readonly #watched = new Map<string, Watched>();
   readonly #counts: Record<HostState, number> = { unknown: 0, up: 0, suspect: 0, down: 0, planned: 0 };
   readonly #listeners = new Set<(change: PresenceChange) => void>();
+  readonly #massListeners = new Set<() => void>();
   readonly #stopHosts: () => void;
   #stalledMs = 0;
   /** When the next look at time should be. */
   #tickDueMonoMs: number;
   #writtenWatchedMs = 0;
   #revision = 0;
-  #isMass = false;
+  #mass: MassOutage | null = null;
+  /** How many hosts are away that vanished together. */
+  #awayCount = 0;
+  readonly #startedMs: number;
+  /** Until when it is not known who comes back after the start; monotonic. */
+  #unclearUntilMs: number;
   #isWriteFailing = false;
   #timer: Timer | undefined;
   #plannedWork: PlannedWork | undefined;
@@ -126,11 +153,18 @@ export class PresenceWatch {
     this.#lateRecords = new LateRecords((hostId, span) => {
       if (this.#watched.has(hostId)) this.#history.prove(hostId, { ...span, proof: 'records' });
     });
+    this.#startedMs = this.#clock.wallMs();
+    let vanishedMs = this.#startedMs;
     for (const host of this.#hosts.all()) {
-      if (host.revokedMs === null) this.#watch(host.id, 'collector_start', host.lastSeenMs);
+      if (host.revokedMs !== null) continue;
+      const standing = this.#history.lastStanding(host.id);
+      if (standing.kind === 'vanished') vanishedMs = Math.min(vanishedMs, standing.sinceMs);
+      this.#watch(host.id, standing, host.lastSeenMs);
     }
+    this.#unclearUntilMs = this.#nowMs() + this.#startGraceMs + START_TICKS * this.#settings.tickMs;
+    this.#resumeMass(vanishedMs);
     this.#stopHosts = this.#hosts.onChange(({ kind, id }) => {
-      if (kind === 'added') this.#watch(id, 'enrolled', null);
+      if (kind === 'added') this.#watch(id, null, null);
       else this.#unwatch(id, kind === 'revoked');
     });
   }
@@ -191,9 +225,25 @@ export class PresenceWatch {
     return { ...this.#counts };
   }
 
-  /** Whether so many hosts vanished together that the collector or its network is the likelier cause. */
-  get isMassSuspect(): boolean {
-    return this.#isMass;
+  /** Whether many hosts are away together, so that the collector or its network is the likelier cause. */
+  outage(): OutageNow {
+    const isUnclear = this.#nowMs() < this.#unclearUntilMs;
+    if (this.#mass === null) return { kind: isUnclear ? 'unclear' : 'none' };
+    if (this.#mass.isResumed && isUnclear) return { kind: 'unclear' };
+    const { sinceMs, isAfterStart } = this.#mass;
+    return { kind: 'open', sinceMs, isAfterStart, awayCount: this.#awayCount, hostCount: this.#watched.size };
+  }
+
+  /** Whether a host is away together with many. */
+  isInOutage(hostId: string): boolean {
+    const watched = this.#watched.get(hostId);
+    return this.#mass !== null && watched !== undefined && hasVanished(watched.presence);
+  }
+
+  /** Calls `listener` right after an outage of many hosts began or ended. Returns the way to stop. */
+  onOutage(listener: () => void): () => void {
+    this.#massListeners.add(listener);
+    return () => this.#massListeners.delete(listener);
   }
 
   /** Calls `listener` right after each transition. Returns the way to stop. */
@@ -240,6 +290,7 @@ export class PresenceWatch {
     this.#timer = undefined;
     this.#stopHosts();
     this.#listeners.clear();
+    this.#massListeners.clear();
     const atMs = this.#clock.wallMs();
     for (const [hostId, watched] of this.#watched) {
       this.#recordSeen(hostId, watched);
@@ -292,27 +343,51 @@ export class PresenceWatch {
   }
 
   #judgeMass(): void {
-    const { mass } = this.#settings;
+    const { mass: settings } = this.#settings;
     const nowMs = this.#nowMs();
-    const recent: string[] = [];
-    for (const [hostId, { presence }] of this.#watched) {
-      // Those that never came since the start, or said farewell before, did not vanish now.
-      const hasVanished = presence.reason === 'silent' || presence.reason === 'disconnected';
-      if (presence.state === 'suspect' && hasVanished && nowMs - presence.sinceMs <= mass.windowMs)
-        recent.push(hostId);
+    const recent: [string, Watched][] = [];
+    let away = 0;
+    for (const entry of this.#watched) {
+      const [, watched] = entry;
+      if (hasVanished(watched.presence)) away++;
+      if (isMissedSince(watched, nowMs - settings.windowMs)) recent.push(entry);
     }
-    const isMass = recent.length >= mass.hostsMin && recent.length > mass.ratio * this.#watched.size;
-    if (isMass !== this.#isMass) {
-      this.#log.warn(isMass ? 'many hosts vanished together' : 'no more hosts vanish together', {
-        hosts: recent.length,
-      });
+    const isMassNow = isMass({ hosts: this.#watched.size, recent: recent.length, away }, settings);
+    const beginning = beginningOf(recent, this.#startedMs);
+    for (const [hostId, { presence }] of isMassNow ? recent : []) {
+      if (!hasVanished(presence)) away++;
+      this.#step(hostId, { kind: 'held', untilMs: presence.sinceMs + settings.graceMs });
     }
-    this.#isMass = isMass;
-    if (!isMass) return;
-    for (const hostId of recent) {
-      const sinceMs = this.#watched.get(hostId)?.presence.sinceMs ?? nowMs;
-      this.#step(hostId, { kind: 'held', untilMs: sinceMs + mass.graceMs });
+    const counts = { hosts: this.#watched.size, recent: recent.length, away };
+    this.#setMass(nextMass(this.#mass, counts, nowMs, settings, beginning), counts);
+  }
+
+  #setMass(mass: MassOutage | null, { hosts, away }: MassCounts): void {
+    const before = this.#mass;
+    this.#mass = mass;
+    this.#awayCount = away;
+    if ((before === null) === (mass === null)) return;
+    if (mass === null) {
+      // Whoever is still away is told of alone.
+      for (const hostId of this.#watched.keys()) this.#step(hostId, LET_GO);
+      this.#awayCount = 0;
+      this.#unclearUntilMs = Number.NEGATIVE_INFINITY;
     }
+    this.#log.warn(mass === null ? 'hosts are no longer away together' : 'many hosts vanished together', {
+      away,
+      hosts,
+    });
+    for (const listener of this.#massListeners) listener();
+  }
+
+  /** An outage that an earlier run saw goes on: nobody knows yet who is back. */
+  #resumeMass(sinceMs: number): void {
+    const { mass: settings } = this.#settings;
+    const away = [...this.#watched.values()].filter(({ presence }) => hasVanished(presence)).length;
+    const counts = { hosts: this.#watched.size, recent: 0, away };
+    if (!areFew(counts, settings))
+      this.#setMass({ sinceMs, isAfterStart: false, isResumed: true, fewSinceMs: null }, counts);
+    else for (const hostId of this.#watched.keys()) this.#step(hostId, LET_GO);
   }
 
   #step(hostId: string, event: PresenceEvent): void {
@@ -321,8 +396,14 @@ export class PresenceWatch {
     const before = watched.presence;
     const after = nextPresence(before, event, this.#nowMs(), this.#settings);
     watched.presence = after;
-    if (after.state === before.state) return;
+    if (after.state === before.state && after.reason === before.reason) return;
     const atMs = this.#clock.wallMs();
+    if (after.state === before.state) {
+      // Only whether it is away together with many has changed.
+      this.#revision++;
+      if (after.state !== 'unknown') this.#history.note(hostId, atMs, after.state, after.reason);
+      return;
+    }
     watched.sinceWallMs = atMs;
     this.#revision++;
     this.#counts[before.state]--;
@@ -345,18 +426,23 @@ export class PresenceWatch {
     this.#hosts.recordSeen(hostId, lastSeenMs);
   }
 
-  #watch(hostId: string, reason: PresenceReason, lastSeenMs: number | null): void {
-    const graceMs = this.#settings.startGraceMs ?? startGraceMs(this.#hosts.count);
+  /** @param standing where it was when it was last watched, `null` for one that was just enrolled */
+  #watch(hostId: string, standing: LastStanding | null, lastSeenMs: number | null): void {
     const atMs = this.#clock.wallMs();
     this.#watched.set(hostId, {
-      presence: unknownPresence(reason, this.#nowMs(), graceMs),
+      presence: unknownPresence(reasonOf(standing), this.#nowMs(), this.#startGraceMs),
       sinceWallMs: atMs,
       lastSeenMs,
       writtenSeenMs: lastSeenMs ?? 0,
+      isMissed: standing?.kind === 'there',
     });
     this.#revision++;
     this.#counts.unknown++;
-    if (reason === 'enrolled') this.#history.note(hostId, atMs, 'unknown', reason);
+    if (standing === null) this.#history.note(hostId, atMs, 'unknown', 'enrolled');
+  }
+
+  get #startGraceMs(): number {
+    return this.#settings.startGraceMs ?? startGraceMs(this.#hosts.count);
   }
 
   #unwatch(hostId: string, hasHistory: boolean): void {
@@ -392,4 +478,24 @@ export class PresenceWatch {
     const fromMs = Math.max(toMs - uptimeMs, watched.lastSeenMs);
     if (fromMs < toMs) this.#history.prove(hostId, { fromMs, toMs, proof: 'uptime' });
   }
+}
+
+/** Whether a host is missed that was there, and since no earlier than `fromMs`; monotonic. */
+function isMissedSince({ presence: { state, reason, sinceMs }, isMissed }: Watched, fromMs: number): boolean {
+  if (state !== 'suspect' || sinceMs < fromMs) return false;
+  // Who said farewell did not vanish, and that somebody is away who was so before the start is no news.
+  return VANISHING.has(reason) || (reason === 'never_came' && isMissed);
+}
+
+function reasonOf(standing: LastStanding | null): PresenceReason {
+  if (standing === null) return 'enrolled';
+  return standing.kind === 'vanished' ? 'vanished_together' : 'collector_start';
+}
+
+/** What is told of an outage that begins with these hosts, before they are marked as part of it. */
+function beginningOf(hosts: readonly (readonly [string, Watched])[], startedMs: number): MassBeginning {
+  const neverCame = hosts.filter(([, { presence }]) => presence.reason === 'never_came');
+  if (neverCame.length * 2 > hosts.length) return { sinceMs: startedMs, isAfterStart: true };
+  const seenMs = hosts.map(([, { lastSeenMs, sinceWallMs }]) => lastSeenMs ?? sinceWallMs);
+  return { sinceMs: seenMs.reduce((least, ms) => Math.min(least, ms), Infinity), isAfterStart: false };
 }

@@ -2,6 +2,7 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type { HostState } from '../api/types.ts';
 import type { Hosts } from './hosts.ts';
+import type { OutageNow } from './mass-outage.ts';
 import type { PresenceWatch } from './presence.ts';
 import type { FleetVitals } from './vitals.ts';
 
@@ -49,6 +50,21 @@ export class WatchedHosts {
     if (this.#last.revision !== revision || nowMs - this.#last.madeMs >= LIST_MS_MAX)
       this.#last = { list: this.#listNow(), revision, madeMs: nowMs };
     return this.#last.list;
+  }
+
+  /** The state of one host; `unknown` also of one that is not watched. */
+  stateOf(hostId: string): HostState {
+    return this.#options.presence.now(hostId).state;
+  }
+
+  /** Whether many hosts are away together. */
+  outage(): OutageNow {
+    return this.#options.presence.outage();
+  }
+
+  /** Whether a host is away together with many. */
+  isInOutage(hostId: string): boolean {
+    return this.#options.presence.isInOutage(hostId);
   }
 
   #listNow(): readonly WatchedHost[] {

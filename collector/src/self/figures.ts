@@ -1,5 +1,6 @@
 /** What the collector tells about itself on `/metrics` besides the counters of its rooms. */
 import type { AlertingStats } from '../alerting/pipeline.ts';
+import type { Outage } from '../alerting/ports.ts';
 import type { HostState } from '../api/types.ts';
 import { GATEWAY_COUNTERS } from '../gateway/counters.ts';
 import type { JournalStats } from '../journal/journal.ts';
@@ -50,6 +51,7 @@ export function windowGauge(read: () => Readonly<Record<'rules' | 'people', numb
 export interface FigureSources {
   readonly journal: () => JournalStats;
   readonly hosts: () => Readonly<Record<HostState, number>>;
+  readonly outage: () => Outage;
   readonly connectedAgents: () => number;
   readonly connections: () => number;
   readonly alerting: () => AlertingStats;
@@ -64,6 +66,19 @@ export function collectorGauges(sources: FigureSources): readonly GaugeRow[] {
   });
   return [
     { name: 'rollcall_hosts', help: 'Enrolled hosts by state.', label: 'state', read: sources.hosts },
+    {
+      name: 'rollcall_fleet_vanished_together',
+      help: '1 while many hosts are away together, so that the collector or its network is the likelier cause.',
+      read: () => (sources.outage().kind === 'open' ? 1 : 0),
+    },
+    {
+      name: 'rollcall_fleet_vanished_hosts',
+      help: 'Hosts that vanished together and are still away.',
+      read: () => {
+        const outage = sources.outage();
+        return outage.kind === 'open' ? outage.awayCount : 0;
+      },
+    },
     {
       name: 'rollcall_connected_agents',
       help: 'Agents with an established session.',

@@ -37,6 +37,7 @@ export const COLLECTOR_GAUGES: readonly GaugeRow[] = [
       correctedTicks: 0,
     }),
     hosts: () => ({ unknown: 0, up: 1, suspect: 0, down: 0, planned: 0 }),
+    outage: () => ({ kind: 'none' }),
     connectedAgents: () => 1,
     connections: () => 1,
     alerting: () => ({

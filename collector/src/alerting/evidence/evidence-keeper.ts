@@ -225,6 +225,8 @@ function expressionOf(rule: Rule): string {
   switch (rule.source) {
     case 'presence':
       return 'up';
+    case 'outage':
+      return 'count(up == 1)';
     case 'expression':
       return rule.raise;
     case 'file':

@@ -15,6 +15,8 @@ export interface InhibitRule {
   readonly target: readonly LabelMatcher[];
   /** Labels whose values must agree; absent ones agree as empty. `object` for all but those that tell the level. */
   readonly equal: readonly string[] | 'object';
+  /** Only alerts about hosts that are away together with many; all when left out. */
+  readonly among?: 'vanished';
 }
 
 const inhibitRuleConfigSchema = z
@@ -62,6 +64,14 @@ export const SHIPPED_INHIBIT_RULES: readonly InhibitRule[] = [
     target: ['alertname!="HostDown"'],
     equal: ['host_id'],
   }),
+  {
+    ...rule('an outage of many hosts mutes everything about those that vanished in it', {
+      source: ['alertname="HostsVanished"'],
+      target: ['host_id!=""'],
+      equal: [],
+    }),
+    among: 'vanished',
+  },
   // Not its critical level: that it is full within hours is news on top of being rather full.
   rule('a file system that is almost full mutes the forecast that it fills', {
     source: ['alertname="FilesystemAlmostFull"', 'mountpoint!=""'],

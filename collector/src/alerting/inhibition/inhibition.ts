@@ -13,6 +13,7 @@ import {
   type Transition,
 } from '../incidents/transition.ts';
 import { compile, type LabelValues } from '../routing/matchers.ts';
+import type { HostsPort } from '../ports.ts';
 import type { Judge, Suppression, Suppressor } from '../routing/suppression.ts';
 import { targetOf, type Target } from '../routing/target.ts';
 import { equalKey, type InhibitRule } from './inhibit-rules.ts';
@@ -49,9 +50,11 @@ export class Inhibition implements Suppressor {
   /** What the last transaction has changed, if it was committed. */
   #unsettled: readonly Transition[] = [];
   readonly #database: Database;
+  readonly #hosts: HostsPort;
   readonly #isStored: StatementSync;
 
-  constructor(rules: readonly InhibitRule[], database: Database) {
+  constructor(rules: readonly InhibitRule[], database: Database, hosts: HostsPort) {
+    this.#hosts = hosts;
     this.#rules = rules.map((rule) => ({
       rule,
       isSource: compile(rule.source),
@@ -80,7 +83,9 @@ export class Inhibition implements Suppressor {
   at(): Judge {
     // Inside a transaction what it has noted counts, and its end is not known yet.
     if (!this.#database.connection.isTransaction) this.#settle();
-    return { suppressionsOf: (target) => this.#rules.flatMap((rule) => suppressionBy(rule, target)) };
+    return {
+      suppressionsOf: (target) => this.#rules.flatMap((rule) => suppressionBy(rule, target, this.#hosts)),
+    };
   }
 
   /** A transaction that failed has left no trace in the database, and leaves none here. */
@@ -126,8 +131,10 @@ export class Inhibition implements Suppressor {
   }
 }
 
-function suppressionBy(live: LiveRule, { incidentId, labels }: Target): readonly Suppression[] {
+function suppressionBy(live: LiveRule, target: Target, hosts: HostsPort): readonly Suppression[] {
+  const { incidentId, labels } = target;
   if (live.sources.size === 0 || !live.isTarget(labels)) return [];
+  if (live.rule.among === 'vanished' && !isAmongVanished(target, hosts)) return [];
   const sources = live.sources.get(equalKey(live.rule.equal, labels));
   if (sources === undefined) return [];
   const isSource = live.isSource(labels);
@@ -137,4 +144,11 @@ function suppressionBy(live: LiveRule, { incidentId, labels }: Target): readonly
     return [{ kind: 'inhibition', id: source.incidentId, reason }];
   }
   return [];
+}
+
+function isAmongVanished({ hostId, labels }: Target, hosts: HostsPort): boolean {
+  if (hostId === null) return false;
+  if (hosts.isInOutage(hostId)) return true;
+  // That a host is down which has just come back is no news: its incident ends at the next look.
+  return labels['alertname'] === 'HostDown' && hosts.stateOf(hostId) === 'up';
 }

@@ -23,7 +23,7 @@ import {
 } from './book.ts';
 import type { LoadedRule } from './load.ts';
 import { observeFileRule } from './observe-file.ts';
-import { indexHosts, isJudgeable, observeExpression, observePresence, type Observation } from './observe.ts';
+import { indexHosts, isJudgeable, observeExpression, observeHosts, type Observation } from './observe.ts';
 import { GroupSchedule, pacedByHold } from './schedule.ts';
 import { alertLabels, type ExpressionRule, type FileAlertRule } from './rule.ts';
 
@@ -138,11 +138,10 @@ export class RuleEvaluator {
   evaluatePresence(): void {
     for (const loaded of this.#book.rules) {
       const { rule } = loaded;
-      if (rule.source !== 'presence' || this.#abort.signal.aborted) continue;
+      if ((rule.source !== 'presence' && rule.source !== 'outage') || this.#abort.signal.aborted) continue;
       try {
-        const hosts = indexHosts(this.#options.hosts.list());
         const startedMs = this.#options.clock.monoMs();
-        this.#settle(loaded, observePresence(rule, hosts, this.#watchedBy(rule.id).values()));
+        this.#settle(loaded, observeHosts(rule, this.#options.hosts, this.#watchedBy(rule.id).values()));
         this.#onEvaluated(rule.id, null, startedMs);
       } catch (error) {
         this.#onEvaluated(rule.id, describeError(error), this.#options.clock.monoMs());

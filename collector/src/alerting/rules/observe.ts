@@ -1,9 +1,10 @@
 /** What one evaluation of a rule saw, with the law of evidence applied: stale data prove nothing. */
 import { Labels } from '../../storage/labels.ts';
-import type { EvaluatedSample, EvaluateOptions, HostPresence } from '../ports.ts';
+import type { EvaluatedSample, EvaluateOptions, HostPresence, HostsPort, Outage } from '../ports.ts';
+import { sinceText } from '../template/template.ts';
 import type { Instance, Subject } from './instance.ts';
 import { ofHosts } from './rewrite.ts';
-import { instanceKey, isInScope, type ExpressionRule, type PresenceRule } from './rule.ts';
+import { instanceKey, isInScope, type ExpressionRule, type OutageRule, type PresenceRule } from './rule.ts';
 
 /** The condition holds for `subject`. */
 export interface Raised {
@@ -75,11 +76,18 @@ export function isJudgeable(host: HostPresence | undefined, nowMs: number, ageMs
   return host?.state === 'up' && host.newestDataMs !== null && nowMs - host.newestDataMs <= ageMsMax;
 }
 
-export function observePresence(
-  rule: PresenceRule,
-  hosts: HostIndex,
+/** What a rule sees that looks at the hosts themselves; takes no query. */
+export function observeHosts(
+  rule: PresenceRule | OutageRule,
+  hosts: HostsPort,
   instances: Iterable<Instance>,
 ): Observation {
+  return rule.source === 'outage'
+    ? observeOutage(rule, hosts.outage())
+    : observePresence(rule, indexHosts(hosts.list()), instances);
+}
+
+function observePresence(rule: PresenceRule, hosts: HostIndex, instances: Iterable<Instance>): Observation {
   const raised = new Map<string, Raised>();
   const sights = new Map<string, Sight>();
   const watched = new Map<string, Subject>();
@@ -97,6 +105,48 @@ export function observePresence(
     raised.set(subject.key, { subject, value: null, sinceMs: host.newestDataMs ?? host.sinceMs });
   }
   return { raised, sights };
+}
+
+/** The only alert of the rule says how many hosts of how many; it is over when they came back or each was told of. */
+function observeOutage(rule: OutageRule, outage: Outage): Observation {
+  const labels = Labels.of({});
+  const subject: Subject = { key: instanceKey(rule.id, labels, null), labels, host: null };
+  const raised = new Map<string, Raised>();
+  const sights = new Map<string, Sight>();
+  switch (outage.kind) {
+    case 'unclear':
+      break;
+    case 'none':
+      sights.set(subject.key, { kind: 'cleared', value: null });
+      break;
+    case 'open': {
+      const { sinceMs, awayCount } = outage;
+      if (isInScope(rule.scope, labels))
+        raised.set(subject.key, { subject, value: awayCount, sinceMs, texts: textsOf(outage) });
+      break;
+    }
+    default:
+      outage satisfies never;
+  }
+  return { raised, sights };
+}
+
+function textsOf({
+  sinceMs,
+  isAfterStart,
+  awayCount,
+  hostCount,
+}: Outage & { readonly kind: 'open' }): AlertTexts {
+  const since = sinceText(sinceMs);
+  const happened = isAfterStart
+    ? `They were there before and have not come back since the collector started at ${since}.`
+    : `They fell silent together; the first of them was last heard of at ${since}.`;
+  return {
+    title: `${awayCount} of ${hostCount} hosts vanished together`,
+    description:
+      `${happened} Look at the network of the collector, or the collector itself, before you look at hosts. ` +
+      'Nothing is told of each of them while this lasts; it ends when they are back.',
+  };
 }
 
 function subjectOf(rule: PresenceRule, host: HostPresence): Subject {

@@ -49,6 +49,11 @@ export interface PresenceRule extends RuleBase {
   readonly source: 'presence';
 }
 
+/** Fires once while many hosts are away together; its texts are made when it fires. */
+export interface OutageRule extends RuleBase {
+  readonly source: 'outage';
+}
+
 /**
  * Fires for each label set in the result of `raise`. PromQL; the metric name does not count for identity.
  * An empty result ends nothing: that takes one of the other three expressions.
@@ -92,7 +97,7 @@ export interface FileAlertRule extends RuleBase {
   readonly limit: number;
 }
 
-export type Rule = PresenceRule | ExpressionRule | FileAlertRule;
+export type Rule = PresenceRule | OutageRule | ExpressionRule | FileAlertRule;
 
 /** What identifies a rule where its state is kept. */
 export function ruleId(rule: Rule): string {

@@ -30,6 +30,7 @@ describe('stockRules', () => {
     expect(loadRules(stockRules()).map(({ rule }) => rule.id)).toEqual([
       'HostDown',
       'HostDown/crit',
+      'HostsVanished',
       'FilesystemAlmostFull',
     ]);
   });
@@ -41,7 +42,7 @@ describe('stockRules', () => {
   });
 
   it('take their thresholds from the settings and clear with a distance', () => {
-    const [, , filesystem] = stockRules({
+    const [, , , filesystem] = stockRules({
       ...STOCK_RULE_DEFAULTS,
       filesystemUsedRatioMax: 0.8,
       filesystemFreeBytesMin: 1000,
@@ -78,7 +79,7 @@ describe('stockRules', () => {
       const { value } = await engine.instant(expression, { timeMs: 1_000 }, new AbortController().signal);
       return value.kind === 'vector' ? value.samples : [];
     };
-    const [, , rule] = stockRules({ ...STOCK_RULE_DEFAULTS, filesystemFreeBytesMin: 4 });
+    const [, , , rule] = stockRules({ ...STOCK_RULE_DEFAULTS, filesystemFreeBytesMin: 4 });
     if (rule?.source !== 'expression' || rule.suspects === undefined) throw new Error('no suspects');
     const suspects = new Set((await query(rule.suspects)).map(({ labels }) => labels.get('instance')));
     return { rule, query, suspects };

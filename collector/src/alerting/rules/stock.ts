@@ -1,5 +1,5 @@
 /** The rules that are made of settings, and of what no series tells. The others stand in ../stock-rules. */
-import type { ExpressionRule, PresenceRule, Rule } from './rule.ts';
+import type { ExpressionRule, OutageRule, PresenceRule, Rule } from './rule.ts';
 
 const GIB = 2 ** 30;
 
@@ -19,7 +19,7 @@ export const STOCK_RULE_DEFAULTS: StockRuleSettings = {
 
 /** All stock rules with the given thresholds. */
 export function stockRules(settings: StockRuleSettings = STOCK_RULE_DEFAULTS): readonly Rule[] {
-  return [HOST_DOWN, HOST_DOWN_PAGE, filesystemAlmostFull(settings)];
+  return [HOST_DOWN, HOST_DOWN_PAGE, HOSTS_VANISHED, filesystemAlmostFull(settings)];
 }
 
 /** A host is silent. Presence has waited for three missed ticks and its grace, so there is no further hold time. */
@@ -48,6 +48,23 @@ const HOST_DOWN_PAGE: PresenceRule = {
   forMs: PAGE_AFTER_MS,
   labels: { level: 'crit' },
   title: '{{ $labels.instance }} is down and stays down',
+};
+
+/** Hosts that are cut off fall silent one after the other within their interval: after this long most are counted. */
+export const OUTAGE_COUNT_MS = 5_000;
+
+/** One alert for an outage of many hosts, after `HOST_DOWN`: whose host is back is over before this is. */
+const HOSTS_VANISHED: OutageRule = {
+  source: 'outage',
+  id: 'HostsVanished',
+  name: 'HostsVanished',
+  kind: 'uptime',
+  severity: 'page',
+  forMs: OUTAGE_COUNT_MS,
+  labels: { level: 'crit' },
+  title: 'Many hosts vanished together',
+  description: 'The network of the collector, or the collector itself, is the likely cause.',
+  threshold: null,
 };
 
 /** Alerts end three points below the level that raised them, or with a fifth more space than the limit. */

@@ -97,6 +97,7 @@ function noQuery(): never {
   throw new TemplateError('no queries in this text');
 }
 
-function sinceText(sinceMs: number): string {
+/** An instant as `$since` shows it: `2026-03-01 02:00:00 UTC`. @param sinceMs UTC milliseconds */
+export function sinceText(sinceMs: number): string {
   return `${new Date(sinceMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }

@@ -11,7 +11,7 @@ import type { AlertingLimits } from '../limits.ts';
 import type { Notification, Notifier, Receiver, SendResult } from '../notify/notifier.ts';
 import type { OnCallConfig } from '../on-call/config.ts';
 import { createAlerting, type Alerting, type AlertingOptions } from '../pipeline.ts';
-import type { EvaluatedSample, HostPresence } from '../ports.ts';
+import type { EvaluatedSample, HostPresence, HostsPort, Outage } from '../ports.ts';
 import type { ExpressionRule, PresenceRule, Rule } from '../rules/rule.ts';
 
 export const HOST_DOWN: PresenceRule = {
@@ -141,6 +141,16 @@ export class World {
   readonly state: Database;
   readonly hosts = new Map<string, HostPresence>();
   readonly notifiers: ReadonlyMap<string, FakeNotifier>;
+  outage: Outage = { kind: 'none' };
+  /** Names of the hosts that are away together. */
+  readonly vanished = new Set<string>();
+  readonly hostsPort: HostsPort = {
+    list: () => [...this.hosts.values()],
+    stateOf: (hostId) => [...this.hosts.values()].find(({ id }) => id === hostId)?.state ?? 'unknown',
+    outage: () => this.outage,
+    isInOutage: (hostId) =>
+      [...this.hosts.values()].some(({ id, name }) => id === hostId && this.vanished.has(name)),
+  };
   /** The results of the four expressions of `DISK_FULL`, by `instance mountpoint`. */
   readonly raise = new Map<string, number>();
   readonly clear = new Map<string, number>();
@@ -177,7 +187,7 @@ export class World {
       clock: life.clock,
       random: () => 0.5,
       log: this.log,
-      hosts: { list: () => [...this.hosts.values()] },
+      hosts: this.hostsPort,
       evaluate: async (expression, _timeMs, signal) => {
         await this.onQuery(signal);
         return this.#evaluate(expression);

@@ -114,6 +114,7 @@ function expressionsWith(
 ): Partial<Pick<ExpressionRule, 'raise' | 'clear'> & Pick<FileAlertRule, 'expr' | 'annotations'>> {
   switch (rule.source) {
     case 'presence':
+    case 'outage':
       return {};
     case 'expression':
       return { raise: withLevels(rule.raise, levels), clear: withLevels(rule.clear, levels) };

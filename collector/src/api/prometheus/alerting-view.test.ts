@@ -96,6 +96,7 @@ describe('alerting for Prometheus clients', () => {
     expect(shown).toEqual([
       ['HostDown', 'ok', 'firing'],
       ['HostDown', 'ok', 'inactive'],
+      ['HostsVanished', 'ok', 'inactive'],
       ['FilesystemAlmostFull', 'ok', 'inactive'],
       ['a:b', 'ok', false],
       ['Slow', 'ok', 'pending'],

@@ -8,6 +8,8 @@ import type { ActiveAlert, AlertingRule, RecordingRule, RuleGroup } from './rule
 
 /** What a rule about presence says, as far as PromQL can. */
 const PRESENCE_QUERY = 'rollcall_host_state{state="down"} == 1';
+/** What comes closest to it; that hosts vanished within one window is no query. */
+const OUTAGE_QUERY = 'count(rollcall_host_state{state=~"suspect|down"} == 1) > 0';
 
 /** Open incidents as firing alerts, and before them what is pending. */
 export function activeAlerts(view: RulesView, incidents: readonly Incident[]): readonly ActiveAlert[] {
@@ -90,6 +92,8 @@ function queryOf(rule: Rule): string {
   switch (rule.source) {
     case 'presence':
       return PRESENCE_QUERY;
+    case 'outage':
+      return OUTAGE_QUERY;
     case 'expression':
       return rule.raise;
     case 'file':
