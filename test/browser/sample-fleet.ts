@@ -48,6 +48,8 @@ export function sampleHost(index: number, nowMs: number): HostSummary {
     agentVersion: state === 'unknown' ? null : '0.1.0',
     vitals: state === 'unknown' ? null : sampleVitals(index, seenMs),
     openIncidentCount: state === 'down' ? 2 : index % 17 === 3 ? 1 : 0,
+    keyConflictMs: state === 'down' ? nowMs - HOUR_MS : null,
+    revokedMs: null,
   };
 }
 

@@ -13,6 +13,7 @@ import type { TokenVerdict } from './auth/tokens.ts';
 import type { DirectRoute } from './direct.ts';
 import { createApi, createServer, type ApiPorts } from './server.ts';
 import { suppression } from './testing/suppression.ts';
+import type { HostDetail } from './types.ts';
 
 const HOST_ID = 'ab'.repeat(16);
 const disposables: (() => void)[] = [];
@@ -40,23 +41,24 @@ const INCIDENTS: ApiPorts['incidents'] = {
   close: () => {},
 };
 
+const NO_HOSTS: ApiPorts['hosts'] = {
+  list: () => ({ hosts: [], next: null, counts: { unknown: 0, up: 0, suspect: 0, down: 0, planned: 0 } }),
+  get: () => undefined,
+  inventory: (hostId) => (hostId === HOST_ID ? [] : undefined),
+  changes: (hostId, limit) =>
+    hostId === HOST_ID ? [{ section: 'os', atMs: limit, previousMs: 1, changes: [], omitted: 0 }] : undefined,
+  gaps: (hostId, { fromMs, toMs, limit }) =>
+    hostId === HOST_ID
+      ? [{ reason: 'age', fromMs, toMs, ticks: limit, samples: 0, isEstimated: false, receivedMs: 1 }]
+      : undefined,
+};
+
 async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
   const app = createApi({
     log: silentLogger,
     access: { kind: 'loopback' },
-    hosts: {
-      list: () => ({ hosts: [], next: null, counts: { unknown: 0, up: 0, suspect: 0, down: 0, planned: 0 } }),
-      get: () => undefined,
-      inventory: (hostId) => (hostId === HOST_ID ? [] : undefined),
-      changes: (hostId, limit) =>
-        hostId === HOST_ID
-          ? [{ section: 'os', atMs: limit, previousMs: 1, changes: [], omitted: 0 }]
-          : undefined,
-      gaps: (hostId, { fromMs, toMs, limit }) =>
-        hostId === HOST_ID
-          ? [{ reason: 'age', fromMs, toMs, ticks: limit, samples: 0, isEstimated: false, receivedMs: 1 }]
-          : undefined,
-    },
+    hosts: NO_HOSTS,
+    hostChanges: { acceptRestored: () => false, revoke: () => false, delete: () => false },
     incidents: INCIDENTS,
     onCall: {
       now: () => ({ schedules: [] }),
@@ -343,6 +345,76 @@ describe('what needs no login', () => {
     expect((await fetch(`${url}/primary.ics`)).status).toBe(404);
     expect((await fetch(`${url}/primary`)).status).toBe(401);
     expect((await fetch(url)).status).toBe(401);
+  });
+});
+
+describe('hosts', () => {
+  const HOST: HostDetail = {
+    id: HOST_ID,
+    name: 'web',
+    state: 'down',
+    stateSinceMs: 1,
+    lastSeenMs: 1,
+    enrolledMs: 1,
+    os: null,
+    agentVersion: null,
+    vitals: null,
+    openIncidentCount: 0,
+    keyConflictMs: 1,
+    revokedMs: null,
+    machineId: null,
+    bootId: null,
+    lostSamples: {},
+    inventorySections: [],
+    config: null,
+  };
+
+  it('are let in again, shut out and deleted with a token for everything, and answered as they are then', async () => {
+    let host: HostDetail | undefined = HOST;
+    const set = (id: string, next: HostDetail | undefined): boolean => {
+      host = next;
+      return id === HOST_ID;
+    };
+    const url = await serve({
+      hosts: { ...NO_HOSTS, get: (id) => (id === HOST_ID ? host : undefined) },
+      hostChanges: {
+        acceptRestored: (id) => set(id, { ...HOST, keyConflictMs: null }),
+        revoke: (id) => set(id, { ...HOST, revokedMs: 2 }),
+        delete: (id) => set(id, undefined),
+      },
+    });
+    const ask = (method: string, path: string, token = 'good') =>
+      fetch(`${url}/v1/hosts/${path}`, { method, headers: { authorization: `Bearer ${token}` } });
+    for (const token of ['writer', 'none']) {
+      expect((await ask('POST', `${HOST_ID}/revoke`, token)).status).toBe(token === 'none' ? 401 : 403);
+      expect((await ask('DELETE', HOST_ID, token)).status).toBe(token === 'none' ? 401 : 403);
+    }
+    expect(host).toBe(HOST);
+    expect((await ask('POST', `${'cd'.repeat(16)}/revoke`)).status).toBe(404);
+    expect((await ask('DELETE', 'web')).status).toBe(400);
+    expect(await (await ask('POST', `${HOST_ID}/accept-restored`)).json()).toMatchObject({
+      keyConflictMs: null,
+    });
+    expect(await (await ask('POST', `${HOST_ID}/revoke`)).json()).toMatchObject({ revokedMs: 2 });
+    const deleted = await ask('DELETE', HOST_ID);
+    expect([deleted.status, await deleted.json()]).toEqual([200, { ...HOST, revokedMs: 2 }]);
+    expect((await ask('DELETE', HOST_ID)).status).toBe(404);
+  });
+
+  it('are listed with those that were shut out when asked so', async () => {
+    const asked: boolean[] = [];
+    const url = await serve({
+      hosts: {
+        ...NO_HOSTS,
+        list: (page) => {
+          asked.push(page.isRevokedToo);
+          return NO_HOSTS.list(page);
+        },
+      },
+    });
+    for (const query of ['', '?revoked=with', '?revoked=yes'])
+      await fetch(`${url}/v1/hosts${query}`).then((answer) => answer.text());
+    expect(asked).toEqual([false, true]);
   });
 });
 

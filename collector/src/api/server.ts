@@ -15,7 +15,7 @@ import { errorHandler } from './errors.ts';
 import { pageRouter } from './page.ts';
 import { enrollRouter, type EnrollPort } from './routes/enroll.ts';
 import { healthRouter, type ReadinessCheck } from './routes/health.ts';
-import { hostsRouter, type HostsPort } from './routes/hosts.ts';
+import { hostsRouter, type HostChangesPort, type HostsPort } from './routes/hosts.ts';
 import { incidentsRouter, type IncidentsPort } from './routes/incidents.ts';
 import { linksRouter, type LinksPort } from './routes/links.ts';
 import { calendarRouter, onCallRouter, type OnCallPort } from './routes/on-call.ts';
@@ -32,6 +32,7 @@ export interface ApiPorts {
   readonly log: Logger;
   readonly access: ReadAccess;
   readonly hosts: HostsPort;
+  readonly hostChanges: HostChangesPort;
   readonly incidents: IncidentsPort;
   readonly onCall: OnCallPort;
   /** The calendar of a schedule; see `calendarRouter`. */
@@ -87,7 +88,7 @@ export function createApi(ports: ApiPorts): RequestListener {
     guard: mayChange,
     nameOfToken: (id: string) => tokens.nameOf(id) ?? `token ${id}`,
   };
-  app.use('/v1/hosts', hostsRouter(ports.hosts));
+  app.use('/v1/hosts', hostsRouter(ports.hosts, ports.hostChanges, mayChange));
   app.use('/v1/incidents', incidentsRouter({ incidents: ports.incidents, ...people }));
   app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...people }));
   app.use('/v1/queries', queriesRouter(ports.queries));

@@ -56,9 +56,22 @@ export interface HostSummary {
   readonly agentVersion: string | null;
   readonly vitals: HostVitals | null;
   readonly openIncidentCount: number;
+  /** Since when its key is known to be in use on two machines, `null` when it is not; an administrator ends it. */
+  readonly keyConflictMs: number | null;
+  /** When an administrator shut its agent out, `null` when nobody did. */
+  readonly revokedMs: number | null;
 }
 
-/** `GET /v1/hosts?limit=&after=` */
+/** Which hosts are asked for. */
+export interface HostsPage {
+  readonly limit: number;
+  /** `next` of an earlier answer. */
+  readonly after: string | undefined;
+  /** Those whose agents were shut out as well. */
+  readonly isRevokedToo: boolean;
+}
+
+/** `GET /v1/hosts?limit=&after=&revoked=with`; without `revoked` those whose agents were shut out are not in it. */
 export interface HostsAnswer {
   readonly hosts: readonly HostSummary[];
   /** Pass it as `after` for the next page; `null` on the last one. */

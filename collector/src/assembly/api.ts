@@ -62,6 +62,7 @@ export function assembleApi(basics: Basics, needs: ApiNeeds): RequestListener {
     log,
     access: readAccess(config, tokens),
     hosts: view,
+    hostChanges: fleet.hosts,
     incidents: incidentsPort(alerting),
     onCall,
     calendar: (schedule, token) => onCall.calendar(schedule, token),

@@ -6,20 +6,21 @@ import { sendRequest } from './post-form.ts';
 const errorShape = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 /**
- * @param body posted as JSON; a plain GET without it
+ * @param send what is sent: a body as JSON, a method; without either a plain GET, with a body alone a POST
  * @throws AppError BAD_CONFIG for a URL that is none, COLLECTOR_UNREACHABLE, and what the collector answers
  */
 export async function askJson(
   { url, token }: { readonly url: string; readonly token: string | undefined },
   path: string,
-  body?: unknown,
+  send: { readonly method?: 'POST' | 'DELETE'; readonly body?: unknown } = {},
 ): Promise<unknown> {
   const target = URL.parse(path, url);
   if (target === null || !['http:', 'https:'].includes(target.protocol)) {
     throw new AppError('BAD_CONFIG', `--url ${url}: must be an http:// or https:// URL`);
   }
+  const { body, method = body === undefined ? 'GET' : 'POST' } = send;
   const content = body === undefined ? undefined : { type: 'application/json', body: JSON.stringify(body) };
-  const { status, text } = await sendRequest(target, content, token);
+  const { status, text } = await sendRequest(target, { method, content }, token);
   const answer = parsed(text);
   if (status === 200) return answer;
   const refusal = errorShape.safeParse(answer);

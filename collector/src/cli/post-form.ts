@@ -22,16 +22,23 @@ export function postForm(
   token: string | undefined,
 ): Promise<FormAnswer> {
   const body = new URLSearchParams(fields).toString();
-  return sendRequest(url, { type: 'application/x-www-form-urlencoded', body }, token);
+  const content = { type: 'application/x-www-form-urlencoded', body };
+  return sendRequest(url, { method: 'POST', content }, token);
 }
 
 /**
- * The same for any content, and for none: then it is a GET.
+ * The same for any method and content, and for none.
  * @throws AppError COLLECTOR_UNREACHABLE, LIMIT_EXCEEDED
  */
 export function sendRequest(
   url: URL,
-  content: { readonly type: string; readonly body: string } | undefined,
+  {
+    method,
+    content,
+  }: {
+    readonly method: 'GET' | 'POST' | 'DELETE';
+    readonly content: { readonly type: string; readonly body: string } | undefined;
+  },
   token: string | undefined,
 ): Promise<FormAnswer> {
   const headers = {
@@ -40,7 +47,6 @@ export function sendRequest(
       : { 'Content-Type': content.type, 'Content-Length': String(Buffer.byteLength(content.body)) }),
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
   };
-  const method = content === undefined ? 'GET' : 'POST';
   const send = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {

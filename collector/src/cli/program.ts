@@ -13,6 +13,7 @@ import type { ExportOptions } from './export.ts';
 import type { ConfigFlags, ConfigScope } from './agent-config.ts';
 import type { AgainstOptions } from './verify-against.ts';
 import type { RulesReport } from './rules.ts';
+import type { HostChange } from './hosts.ts';
 import type { Asked, BacktestTimes } from './rules-remote.ts';
 
 const COLLECTOR_URL_DEFAULT = 'http://127.0.0.1:7655';
@@ -217,6 +218,37 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     .action(async (file: string, options: Partial<Asked> & BacktestTimes) => {
       const { backtestRules } = await import('./rules-remote.ts');
       print(await backtestRules(file, options, whom(options), systemClock.wallMs()));
+    });
+
+  const host = program.command('host').description('hosts: list them, let one in again, shut out, delete');
+  asked(host.command('list'))
+    .description('list all hosts with their ids, revoked ones too')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples(['rollcall-collector host list']))
+    .action(async (options: Partial<Asked> & { readonly json?: boolean }) => {
+      const { listHosts } = await import('./hosts.ts');
+      print(await listHosts(whom(options), options.json ?? false));
+    });
+  const change = async (options: Partial<Asked>, name: string, kind: HostChange): Promise<void> => {
+    const { changeHost } = await import('./hosts.ts');
+    print(await changeHost(whom(options), name, kind));
+  };
+  asked(host.command('accept-restored <host>'))
+    .description('let a machine in again whose key was refused because it came back from an image')
+    .addHelpText('after', examples(['rollcall-collector host accept-restored web-1']))
+    .action((name: string, options: Partial<Asked>) => change(options, name, 'accept-restored'));
+  asked(host.command('revoke <host>'))
+    .description('shut an agent out for good, at once; the data of its host stay')
+    .addHelpText('after', examples(['rollcall-collector host revoke web-1']))
+    .action((name: string, options: Partial<Asked>) => change(options, name, 'revoke'));
+  asked(host.command('delete <host>'))
+    .description('forget a host and delete its data')
+    .option('--yes', 'it is meant so: nothing brings the data back')
+    .addHelpText('after', examples(['rollcall-collector host delete web-1 --yes']))
+    .action(async (name: string, options: Partial<Asked> & { readonly yes?: boolean }) => {
+      if (options.yes !== true)
+        throw new AppError('BAD_CONFIG', `nothing brings the data of ${name} back: add --yes to delete them`);
+      await change(options, name, 'delete');
     });
 
   const notify = program.command('notify').description('receivers of notifications');
@@ -454,6 +486,19 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
         print(await initStorage(configOf(init), { store, hasRollups, isDryRun, isJson }, systemClock));
       },
     );
+  const refused = withConfig(
+    storage
+      .command('refused')
+      .description('what stores did not take, newest first, and why; the newest thousand of each'),
+    'data-dir',
+  );
+  refused
+    .option('--store <name>', 'only this one; the one of the setting storage is called storage')
+    .addHelpText('after', examples(['rollcall-collector storage refused --store influx']))
+    .action(async (options: { readonly store?: string; readonly json?: boolean }) => {
+      const { listRefused } = await import('./storage-refused.ts');
+      print(listRefused(configOf(refused)['data-dir'], options.store, options.json ?? false));
+    });
   const inspect = withConfig(
     program
       .command('inspect [folder]')

@@ -106,7 +106,7 @@ export async function backtestRules(
   const fromMs =
     times.from === undefined ? toMs - spanOf('--range', times.range) : timeOf('--from', times.from);
   const body = { rules: readText(fileName), fromMs, toMs, stepMs: spanOf('--step', times.step) };
-  const report = backtestShape.parse(await askJson(asked, '/v1/rules/backtest', body));
+  const report = backtestShape.parse(await askJson(asked, '/v1/rules/backtest', { body }));
   const rows = report.rules.flatMap(({ name, labels, severity, alertCount, perWeek, notes }) => [
     [name, labels['level'] ?? '', severity, String(alertCount), perWeek.toFixed(1), notes.join('; ')],
   ]);

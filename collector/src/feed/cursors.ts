@@ -77,12 +77,13 @@ export class Cursors {
     return gone;
   }
 
-  /** Samples that the store did not take, newest first. */
-  deadLetters(store: string): readonly DeadLetter[] {
+  /** Samples that the store, or any of them, did not take, newest first. */
+  deadLetters(store: string | undefined): readonly DeadLetter[] {
     return this.#database.connection
-      .prepare('SELECT * FROM feed_dead_letters WHERE store = ? ORDER BY id DESC')
-      .all(store)
+      .prepare('SELECT * FROM feed_dead_letters WHERE ?1 IS NULL OR store = ?1 ORDER BY id DESC')
+      .all(store ?? null)
       .map((row) => ({
+        store: String(row['store']),
         notedMs: Number(row['noted_ms']),
         labels: String(row['labels']),
         reason: String(row['reason']),
@@ -112,6 +113,7 @@ export class Cursors {
 }
 
 export interface DeadLetter {
+  readonly store: string;
   readonly notedMs: number;
   /** As PromQL writes them; empty when the store did not say which series. */
   readonly labels: string;

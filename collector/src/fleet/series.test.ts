@@ -159,6 +159,22 @@ describe('FleetSeries', () => {
     expect(clock.timerCount).toBe(0);
   });
 
+  it('tells of a key that is in use twice, and of its end', async () => {
+    const { series, hosts, batches, id } = setUp();
+    const conflicts = (): readonly string[] => {
+      const lines = shown(batches.at(-1)).filter((line) => line.startsWith('rollcall_host_key_conflict'));
+      return lines.map((line) => line.replace('rollcall_host_key_conflict{instance="web", job="node"} ', ''));
+    };
+    const seen: (readonly string[])[] = [];
+    const steps = [() => undefined, () => hosts.flagConflict(id), () => hosts.acceptRestored(id)];
+    for (const step of [...steps, () => hosts.revoke(id)]) {
+      step();
+      await series.write();
+      seen.push(conflicts());
+    }
+    expect(seen).toEqual([[], ['1'], ['0'], ['stale']]);
+  });
+
   it('leaves out rounds while the store is busy, and goes on after a failure', async () => {
     const { series, clock, store, outcomes } = setUp();
     const held = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 /**
  * The series about the hosts that no agent can send: `up`, `rollcall_host_state`, `rollcall_host_info`,
  * `rollcall_agent_backlog_seconds` and `rollcall_samples_lost_total`, once per interval for every host, whether it
- * reports or not.
+ * reports or not; and `rollcall_host_key_conflict` for the few whose keys were seen on two machines.
  */
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
@@ -27,6 +27,8 @@ interface HostSeries {
   readonly backlog: Labels;
   readonly lost: Labels;
   readonly states: readonly (readonly [HostState, Labels])[];
+  /** Made with the first conflict since the start; from then on its end is told as well. */
+  conflict: Labels | undefined;
 }
 
 export class FleetSeries {
@@ -95,7 +97,7 @@ export class FleetSeries {
 
   /** The series of all hosts in pieces, each of them worth an append. */
   *#round(): Iterable<readonly AppendSeries[]> {
-    const { clock, presence, newestDataMs, lostSamples } = this.#options;
+    const { clock, hosts, presence, newestDataMs, lostSamples } = this.#options;
     const timeMs = clock.wallMs();
     let batch: AppendSeries[] = [];
     const add = (labels: Labels, value: number): void =>
@@ -112,6 +114,9 @@ export class FleetSeries {
       if (newestMs !== null) add(series.backlog, Math.max(0, timeMs - newestMs) / 1000);
       add(series.lost, sumOf(lostSamples(hostId)));
       for (const [name, labels] of series.states) add(labels, name === state ? 1 : 0);
+      const hasConflict = (hosts.get(hostId)?.conflictMs ?? null) !== null;
+      if (hasConflict) series.conflict ??= this.#labelsOf(hostId, 'rollcall_host_key_conflict');
+      if (series.conflict !== undefined) add(series.conflict, hasConflict ? 1 : 0);
       if (batch.length < SERIES_PER_APPEND) continue;
       yield batch;
       batch = [];
@@ -122,9 +127,11 @@ export class FleetSeries {
 
   /** Stale markers for a host that was retired. */
   #ended(hostId: string, timeMs: number): AppendSeries[] {
-    const { up, info, backlog, lost, states } = this.#seriesOf(hostId);
+    const { up, info, backlog, lost, states, conflict } = this.#seriesOf(hostId);
     this.#byHost.delete(hostId);
-    return [up, info, backlog, lost, ...states.map(([, labels]) => labels)].map((labels) => ({
+    const all = [up, info, backlog, lost, ...states.map(([, labels]) => labels)];
+    if (conflict !== undefined) all.push(conflict);
+    return all.map((labels) => ({
       labels,
       samples: [{ timeMs, value: 0, isStale: true }],
     }));
@@ -133,19 +140,23 @@ export class FleetSeries {
   #seriesOf(hostId: string): HostSeries {
     let series = this.#byHost.get(hostId);
     if (series === undefined) {
-      const identity = this.#options.hosts.identityLabels(hostId);
       const named = (name: string, ...labels: (readonly [string, string])[]): Labels =>
-        Labels.from([...identity, [METRIC_NAME, name], ...labels]);
+        this.#labelsOf(hostId, name, ...labels);
       series = {
         up: named('up'),
         info: named('rollcall_host_info', ['host_id', hostId], ['presence', HOST_KIND]),
         backlog: named('rollcall_agent_backlog_seconds'),
         lost: named('rollcall_samples_lost_total'),
         states: STATES.map((state) => [state, named('rollcall_host_state', ['state', state])] as const),
+        conflict: undefined,
       };
       this.#byHost.set(hostId, series);
     }
     return series;
+  }
+
+  #labelsOf(hostId: string, name: string, ...labels: (readonly [string, string])[]): Labels {
+    return Labels.from([...this.#options.hosts.identityLabels(hostId), [METRIC_NAME, name], ...labels]);
   }
 }
 

@@ -4,6 +4,7 @@ import type {
   HostGap,
   HostDetail,
   HostsAnswer,
+  HostsPage,
   HostState,
   HostSummary,
   InventoryChangeSet,
@@ -51,14 +52,14 @@ export class FleetView {
     this.#options = options;
   }
 
-  /** A page of hosts in name order; revoked ones are left out, so a page may be shorter than asked. */
-  list(page: { readonly limit: number; readonly after: string | undefined }): HostsAnswer {
+  /** A page of hosts in name order; it may be shorter than asked where revoked ones are left out. */
+  list({ isRevokedToo, ...page }: HostsPage): HostsAnswer {
     const { hosts, presence, openIncidents } = this.#options;
     const found = hosts.list(page);
     const incidents = openIncidents();
     return {
       hosts: found.hosts
-        .filter(({ revokedMs }) => revokedMs === null)
+        .filter(({ revokedMs }) => isRevokedToo || revokedMs === null)
         .map((host) => this.#summary(host, incidents)),
       next: found.next,
       counts: presence.counts(),
@@ -128,6 +129,8 @@ export class FleetView {
       agentVersion: host.agentVersion,
       vitals: this.#options.vitals.of(host.id),
       openIncidentCount: incidents.get(host.id) ?? 0,
+      keyConflictMs: host.conflictMs,
+      revokedMs: host.revokedMs,
     };
   }
 }

@@ -113,6 +113,12 @@ export const SELF_METRICS = {
     scale: 0,
     help: '1 for the state that the host is in: unknown, up, suspect, down or planned; 0 for the others.',
   }),
+  rollcall_host_key_conflict: collectorGauge({
+    unit: 'bool',
+    labels: [],
+    scale: 0,
+    help: '1 while the key of the host is known to be in use on two machines, until an administrator ends it; only of hosts that had that.',
+  }),
   rollcall_agent_backlog_seconds: collectorGauge({
     unit: 'seconds',
     labels: [],

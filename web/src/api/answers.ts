@@ -112,6 +112,8 @@ const readHost: Read<HostSummary> = (value, path) => {
     agentVersion: field('agentVersion', nullable(text)),
     vitals: field('vitals', nullable(readVitals)),
     openIncidentCount: field('openIncidentCount', finite),
+    keyConflictMs: field('keyConflictMs', nullable(finite)),
+    revokedMs: field('revokedMs', nullable(finite)),
   };
 };
 

@@ -47,6 +47,8 @@ const host = (id: string): unknown => ({
   agentVersion: null,
   vitals: null,
   openIncidentCount: 0,
+  keyConflictMs: null,
+  revokedMs: null,
 });
 
 test('gives back what it read', async () => {

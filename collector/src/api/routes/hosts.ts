@@ -1,13 +1,17 @@
-/** `/v1/hosts`, `/v1/hosts/:id`, `/v1/hosts/:id/inventory`, `/v1/hosts/:id/changes`, `/v1/hosts/:id/gaps`. */
-import { Router } from 'express';
+/**
+ * `/v1/hosts`, `/v1/hosts/:id` with `/inventory`, `/changes` and `/gaps`; and what is done to a host: `POST
+ * /v1/hosts/:id/accept-restored`, `POST /v1/hosts/:id/revoke`, `DELETE /v1/hosts/:id`, with a token for everything.
+ */
+import { Router, type RequestHandler } from 'express';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { integerParameter, textParameter } from '../parameters.ts';
+import { choiceParameter, idParameter, integerParameter, textParameter } from '../parameters.ts';
 import type {
   GapRange,
   HostDetail,
   HostGap,
   HostGapsAnswer,
   HostsAnswer,
+  HostsPage,
   InventoryChangeSet,
   InventorySection,
 } from '../types.ts';
@@ -25,7 +29,7 @@ const HOST_ID = /^[0-9a-f]{32}$/;
 
 export interface HostsPort {
   /** A page of hosts in name order, after the cursor of an earlier answer. */
-  list(page: { readonly limit: number; readonly after: string | undefined }): HostsAnswer;
+  list(page: HostsPage): HostsAnswer;
   get(hostId: string): HostDetail | undefined;
   /** Latest sections by name; undefined when there is no such host. */
   inventory(hostId: string): readonly InventorySection[] | undefined;
@@ -35,13 +39,24 @@ export interface HostsPort {
   gaps(hostId: string, range: GapRange): readonly HostGap[] | undefined;
 }
 
-export function hostsRouter(hosts: HostsPort): Router {
+/** What an administrator does to a host; each is false when there is no such host, and durable when it returns. */
+export interface HostChangesPort {
+  /** The machine was restored from an image: its next login is accepted with the generation of then. */
+  acceptRestored(hostId: string): boolean;
+  /** Shuts the agent out for ever; the data stay. */
+  revoke(hostId: string): boolean;
+  /** Forgets the host and deletes its data. */
+  delete(hostId: string): boolean;
+}
+
+export function hostsRouter(hosts: HostsPort, changes: HostChangesPort, mayChange: RequestHandler): Router {
   const router = Router();
   router.get('/', (request, response) => {
     response.json(
       hosts.list({
         limit: integerParameter(request, 'limit', { min: 1, max: PAGE_MAX, fallback: PAGE_DEFAULT }),
         after: textParameter(request, 'after', 512),
+        isRevokedToo: choiceParameter(request, 'revoked', ['with', 'without'], 'without') === 'with',
       }),
     );
   });
@@ -66,6 +81,30 @@ export function hostsRouter(hosts: HostsPort): Router {
     const answer: HostGapsAnswer = { hostId: id, gaps: found(hosts.gaps(id, { fromMs, toMs, limit }), id) };
     response.json(answer);
   });
+  /** Answers with the host as it is afterwards, and with a deleted one as it was. */
+  const change =
+    (act: (id: string) => boolean): RequestHandler =>
+    (request, response) => {
+      const id = hostId(idParameter(request));
+      const before = found(hosts.get(id), id);
+      if (!act(id)) found(undefined, id);
+      response.json(hosts.get(id) ?? before);
+    };
+  router.post(
+    '/:id/accept-restored',
+    mayChange,
+    change((id) => changes.acceptRestored(id)),
+  );
+  router.post(
+    '/:id/revoke',
+    mayChange,
+    change((id) => changes.revoke(id)),
+  );
+  router.delete(
+    '/:id',
+    mayChange,
+    change((id) => changes.delete(id)),
+  );
   return router;
 }
 

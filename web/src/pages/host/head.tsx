@@ -21,11 +21,37 @@ export function HostHead({ host }: { readonly host: HostDetail }) {
           </span>
         </span>
       </div>
+      <KeyTrouble host={host} />
       <Facts host={host} />
       <Readings host={host} />
       <LostSamples lost={host.lostSamples} />
     </header>
   );
+}
+
+/** What only an administrator can end, and how. */
+function KeyTrouble({ host }: { readonly host: HostDetail }) {
+  if (host.revokedMs !== null) {
+    return (
+      <p class="notice">
+        Its agent was shut out <TimeAgo timeMs={host.revokedMs} />; its data stay until they are too old or{' '}
+        <Command words="delete" host={host} />.
+      </p>
+    );
+  }
+  if (host.keyConflictMs === null) return null;
+  return (
+    <p class="notice is-problem">
+      Its key was seen on two machines <TimeAgo timeMs={host.keyConflictMs} />: one is a copy, or came back
+      from an image. The one that was behind is shut out and keeps its readings. When it is the right one:{' '}
+      <Command words="accept-restored" host={host} />. When you do not know why:{' '}
+      <Command words="revoke" host={host} />.
+    </p>
+  );
+}
+
+function Command({ words, host }: { readonly words: string; readonly host: HostDetail }) {
+  return <code>{`rollcall-collector host ${words} ${host.id}`}</code>;
 }
 
 function Facts({ host }: { readonly host: HostDetail }) {

@@ -14,6 +14,8 @@ function host(id: string, state: HostState): HostSummary {
     agentVersion: null,
     vitals: null,
     openIncidentCount: 0,
+    keyConflictMs: null,
+    revokedMs: null,
   };
 }
 

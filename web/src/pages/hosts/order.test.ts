@@ -34,6 +34,8 @@ function host(name: string, over: Partial<HostSummary> = {}): HostSummary {
     agentVersion: '0.1.0',
     vitals: noVitals,
     openIncidentCount: 0,
+    keyConflictMs: null,
+    revokedMs: null,
     ...over,
   };
 }
