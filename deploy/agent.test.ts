@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
-import { builtAgent, inAscii, withoutFacades, withoutHttp } from './agent.ts';
+import { builtAgent, inAscii, withoutFacades, withoutHttp, withoutModuleLoader } from './agent.ts';
 
 it('takes single names out of the modules of Node.js', () => {
   const code = [
@@ -35,6 +35,18 @@ it('takes HTTP out of the WebSocket library', () => {
   expect(() => withoutHttp('const other = 1;')).toThrow('the agent has no line const { websocketMask');
 });
 
+it('gives libraries the modules of Node.js without its loader', async () => {
+  const code =
+    'const { createRequire } = process.getBuiltinModule("node:module");\n' +
+    'var __require = (() => createRequire(import.meta.url))();';
+  const lean = withoutModuleLoader(code);
+  expect(lean).not.toMatch('const { createRequire }');
+  const url = `data:text/javascript,${encodeURIComponent(`${lean}\nexport const zlib = __require("zlib");`)}`;
+  const module: unknown = await import(url);
+  expect(module).toMatchObject({ zlib: { constants: { Z_BEST_SPEED: 1 } } });
+  expect(() => withoutModuleLoader('const other = 1;')).toThrow('has no line var __require');
+});
+
 /** Says what of Node.js was loaded when the program ends. */
 const WATCHER = `process.on('exit', () => process.stdout.write('\\n' + process.moduleLoadList.join('\\n')));`;
 
@@ -54,6 +66,7 @@ it('loads no more of Node.js than it needs all day', { timeout: 90_000 }, () => 
     'assert',
     'perf_hooks',
     'worker_threads',
+    'module',
   ];
   expect(loaded.filter((name) => unwanted.includes(name))).toEqual([]);
 });

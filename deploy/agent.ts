@@ -15,6 +15,10 @@ const BUILD_MS_MAX = 60_000;
 const WEB_SOCKET = '// node_modules/ws/';
 /** Where that library asks HTTP for two functions that a later Node.js may have, and does without when there are none. */
 const HTTP_LOAD = 'const { websocketMask, websocketUnmask } = __require("http");';
+/** How rolldown lets a CommonJS library ask for a module. */
+const REQUIRE = 'var __require = (() => createRequire(import.meta.url))();';
+const CREATE_REQUIRE = 'const { createRequire } = process.getBuiltinModule("node:module");\n';
+const RUNTIME = 'rolldown-runtime.mjs';
 /**
  * The agent's program, an absolute path. Builds it first when it is not up to date.
  * @throws Error when the build fails; what is wrong stands on standard error
@@ -31,7 +35,8 @@ export function builtAgent(): string {
   for (const name of readdirSync(DIST)) {
     const path = join(DIST, name);
     const code = inAscii(withoutFacades(readFileSync(path, 'utf8')));
-    writeFileSync(path, code.includes(WEB_SOCKET) ? withoutHttp(code) : code);
+    if (name === RUNTIME) writeFileSync(path, withoutModuleLoader(code));
+    else writeFileSync(path, code.includes(WEB_SOCKET) ? withoutHttp(code) : code);
   }
   return PROGRAM;
 }
@@ -61,6 +66,24 @@ export function withoutFacades(code: string): string {
 export function withoutHttp(code: string): string {
   if (!code.includes(HTTP_LOAD)) throw new Error(`the agent has no line ${HTTP_LOAD} any more`);
   return code.replace(HTTP_LOAD, 'const websocketMask = undefined, websocketUnmask = undefined;');
+}
+
+/**
+ * The same program, in which libraries get Node.js' own modules without `node:module`, which is needed only where
+ * one asks for a package that is not part of the program.
+ * @param code what rolldown puts under all modules, without facades
+ * @throws Error when it does not load that module as it did: look what it does now
+ */
+export function withoutModuleLoader(code: string): string {
+  if (!code.includes(REQUIRE) || !code.startsWith(CREATE_REQUIRE))
+    throw new Error(`the agent's program has no line ${REQUIRE} any more`);
+  return code
+    .replace(CREATE_REQUIRE, '')
+    .replace(
+      REQUIRE,
+      'var __require = (name) => process.getBuiltinModule(name) ?? ' +
+        'process.getBuiltinModule("node:module").createRequire(import.meta.url)(name);',
+    );
 }
 
 /**

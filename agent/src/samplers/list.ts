@@ -84,7 +84,6 @@ function quickSamplers(): readonly Sampler[] {
     statSampler(statFile),
     diskSampler,
     networkSampler,
-    vmstatSampler,
     pressureSampler,
     schedstatSampler,
   ];
@@ -95,6 +94,7 @@ function slowSamplers(options: SamplerOptions): readonly Sampler[] {
   const samplers: readonly Sampler[] = [
     loadSampler,
     softnetSampler,
+    vmstatSampler,
     linkSampler(options.clock),
     filefdSampler,
     entropySampler(options.clock),

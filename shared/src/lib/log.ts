@@ -20,8 +20,9 @@ export interface Logger {
 
 const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-// JSON escapes C0 controls only. DEL, C1 and bidirectional controls can still play tricks on a terminal.
-const UNSAFE_IN_JSON = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu;
+// JSON escapes C0 controls only. DEL, C1 and bidirectional controls can still play tricks on a terminal. In numbers, as in
+// text.ts.
+const UNSAFE_IN_JSON = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * A logger that writes JSON lines to `write`. Control characters of any kind are escaped, so what comes from outside

@@ -19,6 +19,13 @@ describe('cleanText', () => {
     expect(cleanText(text, 100)).toBe(text);
   });
 
+  it('removes what Unicode calls a control or a bidirectional control, and no other unit', () => {
+    const unsafe = /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/u;
+    const units = Array.from({ length: 0x10000 }, (_, unit) => String.fromCharCode(unit));
+    const wrong = units.filter((text) => text.isWellFormed() && isCleanText(text) === unsafe.test(text));
+    expect(wrong).toEqual([]);
+  });
+
   it('never cuts a pair of surrogates', () => {
     expect(cleanText('a🙂b', 2)).toBe('a');
     expect(cleanText('a🙂b', 3)).toBe('a🙂');
