@@ -92,6 +92,10 @@ it('lets a machine in again that came back from an image, shuts it out, and dele
   await waitFor('the agent to hear of it', () => (/revoked/.test(again.output()) ? true : undefined));
   expect(host('list').stdout).toMatch(new RegExp(`${name} +revoked .*shut out `));
   expect((await seriesOf('node_load1')).length).toBe(1);
+  expect(host('accept-restored', name)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('was shut out for good'),
+  });
 
   expect(host('delete', name)).toMatchObject({ status: 2, stderr: expect.stringContaining('add --yes') });
   expect(host('delete', name, '--yes').status).toBe(0);

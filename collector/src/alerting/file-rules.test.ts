@@ -163,6 +163,38 @@ describe('rules of files', () => {
     });
   });
 
+  it.each(['down', 'suspect', 'planned'] as const)(
+    'are raised and ended about a host that is %s where they ask only what the collector knows by itself',
+    async (state) => {
+      await inWorld(async (world) => {
+        world.writeRules(`
+  - {alert: InstanceDown, expr: 'up == 0'}
+  - {alert: Twice, expr: 'rollcall_host_key_conflict == 1'}
+  - {alert: Other, expr: 'up == 0 and on (instance) temperature > 80'}
+`);
+        const alerting = world.start();
+        world.setHost('a', state);
+        await world.set(HOT, 90);
+        const told = { up: 0, rollcall_host_key_conflict: 1 };
+        for (const [name, value] of Object.entries(told))
+          await world.set({ __name__: name, instance: 'a' }, value);
+        await alerting.evaluateOnce();
+        expect(world.statuses(alerting)).toEqual(['open InstanceDown a', 'open Twice a']);
+        await world.clock.advance(10_000);
+        world.setHost('a', 'unknown');
+        await alerting.evaluateOnce();
+        expect(world.statuses(alerting)).toEqual(['open held InstanceDown a', 'open held Twice a']);
+        await world.clock.advance(10_000);
+        world.setHost('a', state);
+        for (const [name, value] of Object.entries(told))
+          await world.set({ __name__: name, instance: 'a' }, 1 - value);
+        await alerting.evaluateOnce();
+        expect(world.statuses(alerting)).toEqual(['resolved InstanceDown a', 'resolved Twice a']);
+        await alerting.stop();
+      });
+    },
+  );
+
   it('wait, and go on firing, for as long as they say', async () => {
     await inWorld(async (world) => {
       world.writeRules(`  - {alert: Hot, expr: temperature > 80, for: 1m, keep_firing_for: 2m}\n`);

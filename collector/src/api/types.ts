@@ -56,7 +56,7 @@ export interface HostSummary {
   readonly agentVersion: string | null;
   readonly vitals: HostVitals | null;
   readonly openIncidentCount: number;
-  /** Since when its key is known to be in use on two machines, `null` when it is not; an administrator ends it. */
+  /** When its key was first seen on two machines, `null` when it was not; an administrator ends it. */
   readonly keyConflictMs: number | null;
   /** When an administrator shut its agent out, `null` when nobody did. */
   readonly revokedMs: number | null;
@@ -108,7 +108,7 @@ export interface HostDetail extends HostSummary {
   readonly config: HostConfig | null;
 }
 
-/** A state that a host was in; `reason` as in docs/operations.md. */
+/** A state that a host was in, and why in a word: `records` and `uptime` are proofs that came later. */
 export interface AvailabilitySpan {
   readonly fromMs: number;
   readonly toMs: number;

@@ -63,7 +63,7 @@ export async function listHosts(asked: Asked, isJson: boolean): Promise<string> 
 
 /**
  * @param nameOrId as `listHosts` shows them
- * @throws AppError BAD_CONFIG, COLLECTOR_UNREACHABLE, UNAUTHORIZED, NOT_FOUND
+ * @throws AppError BAD_CONFIG, COLLECTOR_UNREACHABLE, UNAUTHORIZED, NOT_FOUND, REVOKED
  */
 export async function changeHost(asked: Asked, nameOrId: string, change: HostChange): Promise<string> {
   const { id, name } = await hostOf(asked, nameOrId);
@@ -107,9 +107,16 @@ export async function showAvailability(
     times.from === undefined ? toMs - spanOf('--range', times.range) : timeOf('--from', times.from);
   const hosts = nameOrId === undefined ? await allHosts(asked) : [await hostOf(asked, nameOrId)];
   const answers: { name: string; answer: z.output<typeof availabilityAnswerShape> }[] = [];
+  const troubles: string[] = [];
   for (const { id, name } of hosts) {
     const path = `/v1/hosts/${id}/availability?from=${Math.max(0, fromMs)}&to=${toMs}`;
-    answers.push({ name, answer: availabilityAnswerShape.parse(await askJson(asked, path)) });
+    try {
+      answers.push({ name, answer: availabilityAnswerShape.parse(await askJson(asked, path)) });
+    } catch (error) {
+      // One host that was deleted meanwhile, or came and went too often, keeps nobody from the others' figures.
+      if (hosts.length === 1 || !isOfOneHost(error)) throw error;
+      troubles.push(`${name}: ${error.message}\n`);
+    }
   }
   if (isJson) return `${JSON.stringify(answers.map(({ name, answer }) => ({ name, ...answer })))}\n`;
   const rows = answers.map(({ name, answer: { seen, corrected } }) => [
@@ -120,9 +127,12 @@ export async function showAvailability(
   ]);
   const head = ['HOST', 'AVAILABLE', 'AS SEEN THEN', 'DOWN', 'PLANNED', 'UNKNOWN'];
   const [only] = answers;
-  return (
-    table(head, rows) + (nameOrId === undefined || only === undefined ? '' : storyOf(only.answer.corrected))
-  );
+  const story = nameOrId === undefined || only === undefined ? '' : storyOf(only.answer.corrected);
+  return table(head, rows) + troubles.join('') + story;
+}
+
+function isOfOneHost(error: unknown): error is AppError {
+  return error instanceof AppError && (error.code === 'NOT_FOUND' || error.code === 'LIMIT_EXCEEDED');
 }
 
 function storyOf({ spans, omittedSpans }: z.output<typeof availabilityShape>): string {

@@ -268,7 +268,7 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     .addHelpText('after', examples(['rollcall-collector host revoke web-1']))
     .action((name: string, options: Partial<Asked>) => change(options, name, 'revoke'));
   asked(host.command('delete <host>'))
-    .description('forget a host and delete its data')
+    .description('forget a host and delete what its agent sent')
     .option('--yes', 'it is meant so: nothing brings the data back')
     .addHelpText('after', examples(['rollcall-collector host delete web-1 --yes']))
     .action(async (name: string, options: Partial<Asked> & { readonly yes?: boolean }) => {

@@ -15,7 +15,8 @@ const SHOWN_LENGTH = 120;
 export function listRefused(dataDir: string, store: string | undefined, isJson: boolean): string {
   const letters = withKnownState(dataDir, (state) => new Cursors(state, '').deadLetters(store));
   if (isJson) return `${JSON.stringify(letters)}\n`;
-  if (letters.length === 0) return 'no store refused anything\n';
+  if (letters.length === 0)
+    return `${store === undefined ? 'no store' : `no store called ${store}`} refused anything\n`;
   const rows = letters.map((letter) => [
     timeText(letter.notedMs),
     letter.store,

@@ -102,15 +102,21 @@ describe('Hosts', () => {
   });
 
   it('keeps the mark of a key on two machines until an administrator accepts the restored one', () => {
-    const { add, hosts } = setUp();
+    const { add, hosts, clock, database } = setUp();
     const { id } = add('web');
     hosts.flagConflict(id);
     hosts.setGeneration(id, 9);
+    clock.stepWall(60_000);
+    hosts.flagConflict(id);
     expect(hosts.get(id)).toMatchObject({ conflictMs: Date.UTC(2026, 0, 1), mustRotateEpoch: false });
     expect([hosts.acceptRestored(id), hosts.acceptRestored('nobody')]).toEqual([true, false]);
     expect(hosts.get(id)).toMatchObject({ conflictMs: null, mustRotateEpoch: true });
+    const written = 'SELECT must_rotate_epoch AS must, conflict_ms AS conflict FROM hosts';
+    expect(database.connection.prepare(written).get()).toEqual({ must: 1, conflict: null });
     hosts.finishRestore(id);
     expect(hosts.get(id)?.mustRotateEpoch).toBe(false);
+    hosts.revoke(id);
+    expect(() => hosts.acceptRestored(id)).toThrow(expect.objectContaining({ code: 'REVOKED' }));
   });
 
   it('keeps what could not be written for the next time', () => {

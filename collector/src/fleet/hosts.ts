@@ -6,7 +6,7 @@
  */
 import type { StatementSync } from 'node:sqlite';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
-import { describeError } from '@rollcall/shared/lib/errors.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { cleanText, compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import type { OsFacts } from '@rollcall/shared/protocol/handshake.ts';
@@ -225,18 +225,29 @@ export class Hosts {
 
   /** The key was presented with a generation of the past: it exists twice. Only an administrator takes this back. */
   flagConflict(id: string): void {
-    this.#change(id, { conflictMs: this.#clock.wallMs() });
+    if (this.#byId.get(id)?.conflictMs === null) this.#change(id, { conflictMs: this.#clock.wallMs() });
   }
 
   /**
    * An administrator says that the machine was restored from a snapshot: its next login is accepted whatever its
-   * generation, and told to start a new epoch. False when there is no such host.
+   * generation, and told to start a new epoch. Durable when it returns; false when there is no such host.
+   * @throws AppError REVOKED
+   * @throws when the database cannot be written; nothing has changed then
    */
   acceptRestored(id: string): boolean {
-    const isKnown = this.#byId.has(id);
-    this.#change(id, { mustRotateEpoch: true, conflictMs: null });
-    this.flush();
-    return isKnown;
+    const host = this.#byId.get(id);
+    if (host === undefined) return false;
+    if (host.revokedMs !== null) {
+      throw new AppError(
+        'REVOKED',
+        `${host.name} was shut out for good: delete it, and let its agent enrol anew`,
+      );
+    }
+    this.#database.connection
+      .prepare('UPDATE hosts SET must_rotate_epoch = 1, conflict_ms = NULL WHERE id = ?')
+      .run(id);
+    this.#put({ ...host, mustRotateEpoch: true, conflictMs: null });
+    return true;
   }
 
   /** The restored host has done what it was told. */
@@ -274,7 +285,7 @@ export class Hosts {
     return true;
   }
 
-  /** Forgets the host with its presence and inventory; its samples age out. False when there is no such host. */
+  /** Forgets the host with its presence and inventory; who listens deletes its samples. False when there is no such host. */
   delete(id: string): boolean {
     if (!this.#byId.has(id)) return false;
     this.#database.connection.prepare('DELETE FROM hosts WHERE id = ?').run(id);

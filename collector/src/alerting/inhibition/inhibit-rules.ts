@@ -59,9 +59,10 @@ export const SHIPPED_INHIBIT_RULES: readonly InhibitRule[] = [
     target: ['severity="warning"'],
     equal: 'object',
   }),
+  // But for the reason why its agent may be shut out.
   rule('a host that is down mutes everything else about it', {
     source: ['alertname="HostDown"', 'host_id!=""'],
-    target: ['alertname!="HostDown"'],
+    target: ['alertname!="HostDown"', 'alertname!="KeyInUseTwice"'],
     equal: ['host_id'],
   }),
   {

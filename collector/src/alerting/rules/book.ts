@@ -1,7 +1,7 @@
 /** All rules that are in force at a moment: the collector's own, and the groups of the rule files. */
 import type { NamedRuleFile } from '../rule-files/folder.ts';
 import type { AlertingFileRule, RecordingFileRule, RuleGroup } from '../rule-files/rule-file.ts';
-import { requiredSelectors } from './evidence.ts';
+import { isAboutPresence, requiredSelectors } from './evidence.ts';
 import { loadRules, type LoadedRule } from './load.ts';
 import type { FileAlertRule, Rule } from './rule.ts';
 import { severityOf } from './severity.ts';
@@ -103,6 +103,7 @@ function loadFileRule(id: string, rule: AlertingFileRule, group: RuleGroup): Loa
       recovery: numberIn(sourceOf('recovery')),
       expr: rule.expr,
       evidence: requiredSelectors(rule.expr),
+      isAboutPresence: isAboutPresence(rule.expr),
       queryOffsetMs: group.queryOffsetMs,
       limit: group.limit,
     },

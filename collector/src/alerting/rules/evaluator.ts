@@ -23,7 +23,7 @@ import {
 } from './book.ts';
 import type { LoadedRule } from './load.ts';
 import { observeFileRule } from './observe-file.ts';
-import { indexHosts, isJudgeable, observeExpression, observeHosts, type Observation } from './observe.ts';
+import { indexHosts, isJudgeableBy, observeExpression, observeHosts, type Observation } from './observe.ts';
 import { GroupSchedule, pacedByHold } from './schedule.ts';
 import { alertLabels, type ExpressionRule, type FileAlertRule } from './rule.ts';
 
@@ -204,7 +204,7 @@ export class RuleEvaluator {
       if (hostId === null) return false;
       const host = byId.get(hostId);
       if (rule.source === 'presence') return host?.state !== 'down' && host?.state !== 'up';
-      return !isJudgeable(host, clock.wallMs(), limits.dataAgeMsMax);
+      return !isJudgeableBy(rule, host, { nowMs: clock.wallMs(), ageMsMax: limits.dataAgeMsMax });
     };
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseQuery } from '../../query/parse.ts';
-import { evidenceQuery, requiredSelectors } from './evidence.ts';
+import { evidenceQuery, isAboutPresence, requiredSelectors } from './evidence.ts';
 
 describe('requiredSelectors', () => {
   it.each([
@@ -20,6 +20,20 @@ describe('requiredSelectors', () => {
     ['predict_linear(a[6h], 86400) < 0 and on () count(b) > 1', ['a', 'b']],
   ])('of %s', (expression, expected) => {
     expect(requiredSelectors(expression)).toEqual(expected);
+  });
+});
+
+describe('isAboutPresence', () => {
+  it.each([
+    ['up{job="node"} == 0', true],
+    ['rollcall_host_state{state="down"} == 1 and on (instance) rollcall_host_info', true],
+    ['avg_over_time(up[5m]) < 0.5', true],
+    ['up == 0 and on (instance) node_load1 > 1', false],
+    ['{__name__=~"up"} == 0', false],
+    ['rollcall_agent_backlog_seconds > 60', false],
+    ['vector(1)', false],
+  ])('of %s', (expression, expected) => {
+    expect(isAboutPresence(expression)).toBe(expected);
   });
 });
 

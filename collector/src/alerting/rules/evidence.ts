@@ -14,6 +14,27 @@ export function requiredSelectors(expression: string): readonly string[] {
   return [...selectorsOf(parseQuery(expression))];
 }
 
+/** What the collector itself tells of a host, just as truly while the host is silent. */
+const PRESENCE_METRICS: ReadonlySet<string> = new Set([
+  'up',
+  'rollcall_host_info',
+  'rollcall_host_key_conflict',
+  'rollcall_host_state',
+]);
+
+/**
+ * Whether an expression says of hosts only what the collector knows without them: then their silence leaves nothing open.
+ * @throws AppError BAD_QUERY
+ */
+export function isAboutPresence(expression: string): boolean {
+  const names = metricNames(parseQuery(expression));
+  return names.length > 0 && names.every((name) => PRESENCE_METRICS.has(name));
+}
+
+function metricNames(expr: Expr): readonly string[] {
+  return expr.kind === 'selector' ? [expr.name] : childrenOf(expr).flatMap(metricNames);
+}
+
 function selectorsOf(expr: Expr): ReadonlySet<string> {
   const found = new Set<string>();
   collect(expr, found);

@@ -9,7 +9,7 @@ import { expandWithQueries } from '../rule-files/expand.ts';
 import type { EvaluatedSample, EvaluateOptions } from '../ports.ts';
 import { evidenceQuery } from './evidence.ts';
 import type { Instance, Subject } from './instance.ts';
-import { isJudgeable, type HostIndex, type Observation, type Raised, type Sight } from './observe.ts';
+import { isJudgeableBy, type HostIndex, type Observation, type Raised, type Sight } from './observe.ts';
 import { instanceKey, isInScope, type FileAlertRule } from './rule.ts';
 
 export interface FileRuleInput {
@@ -37,10 +37,10 @@ const FAILING_SAMPLERS = 'group by (instance) (node_scrape_collector_success == 
  */
 export async function observeFileRule(rule: FileAlertRule, input: FileRuleInput): Promise<Observation> {
   const raised = await findRaised(rule, input);
+  const times = { nowMs: input.nowMs, ageMsMax: input.limits.dataAgeMsMax };
   const isWatchable = ({ subject }: Instance): boolean =>
     !raised.has(subject.key) &&
-    (subject.host === null ||
-      isJudgeable(input.hosts.byId.get(subject.host.id), input.nowMs, input.limits.dataAgeMsMax));
+    (subject.host === null || isJudgeableBy(rule, input.hosts.byId.get(subject.host.id), times));
   const doubtful = input.instances.filter(isWatchable).map(({ subject }) => subject);
   if (doubtful.length === 0) return { raised, sights: new Map() };
   return { raised, sights: await findSights(rule, doubtful, input) };
@@ -61,7 +61,7 @@ async function findRaised(rule: FileAlertRule, input: FileRuleInput): Promise<Re
   for (const sample of samples) {
     const name = sample.labels.get('instance');
     const host = (name === '' ? undefined : hosts.byName.get(name)) ?? null;
-    if (host !== null && !isJudgeable(host, nowMs, limits.dataAgeMsMax)) continue;
+    if (host !== null && !isJudgeableBy(rule, host, { nowMs, ageMsMax: limits.dataAgeMsMax })) continue;
     const labels = await labelsOf(rule, sample, input);
     const key = instanceKey(rule.id, labels, host?.id ?? null);
     if (raised.has(key)) {

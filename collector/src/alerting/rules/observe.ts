@@ -72,8 +72,22 @@ export function indexHosts(hosts: readonly HostPresence[]): HostIndex {
 }
 
 /** Whether data of `host` may raise or end an alert: it is up and its newest data are at most `ageMsMax` old. */
-export function isJudgeable(host: HostPresence | undefined, nowMs: number, ageMsMax: number): boolean {
+function isJudgeable(host: HostPresence | undefined, nowMs: number, ageMsMax: number): boolean {
   return host?.state === 'up' && host.newestDataMs !== null && nowMs - host.newestDataMs <= ageMsMax;
+}
+
+/**
+ * Whether a rule may raise or end an alert about `host` now: by data of the host, or by what the collector knows of it, which
+ * is anything only once the host's state is known.
+ */
+export function isJudgeableBy(
+  rule: { readonly source: string; readonly isAboutPresence?: boolean },
+  host: HostPresence | undefined,
+  { nowMs, ageMsMax }: { readonly nowMs: number; readonly ageMsMax: number },
+): boolean {
+  if (rule.source === 'file' && rule.isAboutPresence === true)
+    return host !== undefined && host.state !== 'unknown';
+  return isJudgeable(host, nowMs, ageMsMax);
 }
 
 /** What a rule sees that looks at the hosts themselves; takes no query. */

@@ -86,6 +86,8 @@ export interface FileAlertRule extends RuleBase {
   readonly expr: string;
   /** Selectors without which the condition cannot be judged, as PromQL. */
   readonly evidence: readonly string[];
+  /** It asks only what the collector knows of hosts by itself, so a host that is silent can be judged as well. */
+  readonly isAboutPresence: boolean;
   /** The condition must be seen to be over for this long, in milliseconds, before the alert ends. */
   readonly keepFiringForMs: number;
   /** Labels with their templates; the values may differ from alert to alert. */

@@ -59,11 +59,14 @@ export interface HostsRoutes {
 
 /** What an administrator does to a host; each is false when there is no such host, and durable when it returns. */
 export interface HostChangesPort {
-  /** The machine was restored from an image: its next login is accepted with the generation of then. */
+  /**
+   * The machine was restored from an image: its next login is accepted with the generation of then.
+   * @throws AppError REVOKED
+   */
   acceptRestored(hostId: string): boolean;
   /** Shuts the agent out for ever; the data stay. */
   revoke(hostId: string): boolean;
-  /** Forgets the host and deletes its data. */
+  /** Forgets the host and deletes what its agent sent. */
   delete(hostId: string): boolean;
 }
 
