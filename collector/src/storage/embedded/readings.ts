@@ -126,10 +126,6 @@ export class ReadingChunk {
     return this.#length;
   }
 
-  get capacity(): number {
-    return this.#capacity;
-  }
-
   get lastMs(): number {
     return this.#lastMs;
   }
@@ -161,7 +157,7 @@ export class ReadingChunk {
   /** Packs all rows, for as long as the chunk stays: no more are expected. */
   pack(): void {
     const { packed, stride } = this.#rows;
-    if (packed?.isAlone === true && this.#length === packed.rowCount) return;
+    if (packed?.rowCount === this.#length) return;
     this.#rows = { packed: this.#packed(undefined), ...NO_TAIL, stride };
   }
 
@@ -180,7 +176,7 @@ export class ReadingChunk {
     return this.#timeAt(row) === timeMs && this.#posAt(row) === pos;
   }
 
-  /** A chunk with the rows from `low` on and before `high`, without room for more. */
+  /** A chunk with the rows from `low` on and before `high`; it grows when more is pushed. */
   part(low: number, high: number): ReadingChunk {
     const capacity = high - low;
     const part = new ReadingChunk(this.schema, { capacity, hasStates: this.#states !== undefined });
@@ -371,6 +367,8 @@ export class Readings {
     const row = before.rowsBefore(block);
     const made = [before.part(0, row), chunkFor(block, undefined), before.part(row, before.length)];
     this.#chunks.splice(at - 1, 1, ...made);
+    // Nothing else packs what stands before another chunk, and unpacked it would hold up pieces for as long as it stays.
+    for (const chunk of made) if (chunk !== this.#chunks.at(-1)) chunk.pack();
     const more = made.reduce((sum, { bytes }) => sum + bytes, -before.bytes);
     before.leave();
     return { made, gone: before, bytes: more };
