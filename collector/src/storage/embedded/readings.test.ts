@@ -158,6 +158,8 @@ test('parts of a chunk that others follow do not hold up the memory that passing
   for (let at = 0; at < 8; at++) add(at * 10, at);
   const atTheEnd = add(35, 100);
   expect(atTheEnd.map(isInPiece)).toEqual([false, false, true]);
+  // Nor do they have memory of their own, which is counted as 400 bytes.
+  for (const { bytes } of atTheEnd) expect(bytes).toBeLessThan(500 + 400);
   for (let at = 8; at < 40; at++) add(at * 10, at);
   // What stands before another chunk stays so.
   expect(add(55, 101).map(isInPiece)).toEqual([false, false, false]);
