@@ -27,7 +27,7 @@ export class SchemaCache {
   #goneCount = 0;
   readonly #gone = new FinalizationRegistry<string>((hash) => {
     if (this.#byHash.get(hash)?.deref() === undefined) this.#byHash.delete(hash);
-    // Their values went with them only when nothing else holds them. At most half of what is held is of no use then.
+    // Values of schemas that went are held until all are forgotten; those that are left keep theirs.
     if (++this.#goneCount <= this.#byHash.size) return;
     this.#goneCount = 0;
     this.#ownValues.forget();
