@@ -1,4 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { thrownCode } from '@rollcall/shared/testing/thrown.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { createSchema, decodeSchema } from '@rollcall/shared/protocol/schema.ts';
 import { expect, test } from 'vitest';
 import { SchemaCache } from './schema-cache.ts';
@@ -70,4 +73,37 @@ test('what the collector may declare does not become allowed for agents by being
   expect(thrownCode(() => cache.decode(bytes, 'agent'))).toBe('RECORD_UNDECODABLE');
   expect(cache.decode(bytes, 'collector')).toBe(own);
   expect(thrownCode(() => cache.decode(Buffer.of(9), 'agent'))).toBe('RECORD_UNDECODABLE');
+});
+
+test('an agent may not use the names of the samplers under which the collector stores its own series', () => {
+  const cache = new SchemaCache();
+  const { bytes } = gaugeSchema('own.1', { load: [] });
+  const refused = expect.objectContaining({
+    code: 'RECORD_UNDECODABLE',
+    message: 'sampler own.1 is for the collector to make',
+  });
+  expect(() => cache.decode(bytes, 'agent')).toThrow(refused);
+  cache.decode(bytes, 'collector');
+  expect(() => cache.decode(bytes, 'agent')).toThrow(refused);
+  expect(cache.decode(gaugeSchema('own_1', { load: [] }).bytes, 'agent').sampler).toBe('own_1');
+});
+
+test("label values of the collector's own schemas go when most schemas went", async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  if (typeof collect !== 'function') throw new TypeError('the engine gives no way to collect garbage');
+  const cache = new SchemaCache();
+  const make = (at: number) =>
+    cache.decode(gaugeSchema(`own.${at}`, { load: [`host-${at}`] }).bytes, 'collector');
+  const kept = make(0);
+  const values = Array.from({ length: 20 }, (_, at) => new WeakRef(make(at + 1).metrics[0]?.series[0] ?? []));
+  const left = () => values.filter((list) => list.deref() !== undefined).length;
+  expect(left()).toBe(20);
+  // What goes is told of in later turns.
+  for (let turn = 0; turn < 20 && left() > 0; turn++) {
+    await nextTurn();
+    collect();
+  }
+  expect(left()).toBe(0);
+  expect(cache.get(kept.hash)).toBe(kept);
 });

@@ -10,7 +10,7 @@ import {
 } from '@rollcall/shared/protocol/schema.ts';
 import { TextLists } from './text-lists.ts';
 
-/** How the names of the samplers begin under which the collector stores its own series. */
+/** How the names of the samplers begin under which the collector stores its own series; no agent may use them. */
 export const OWN_SAMPLER = 'own.';
 
 /**
@@ -23,8 +23,14 @@ export class SchemaCache {
   readonly #ofAgents = new WeakSet<HashedSchema>();
   /** Label values of series in the collector's own ones. */
   readonly #ownValues = new TextLists();
+  /** Schemas that went since those values were forgotten. */
+  #goneCount = 0;
   readonly #gone = new FinalizationRegistry<string>((hash) => {
     if (this.#byHash.get(hash)?.deref() === undefined) this.#byHash.delete(hash);
+    // Values of schemas that went are held until all are forgotten; those that are left keep theirs.
+    if (++this.#goneCount <= this.#byHash.size) return;
+    this.#goneCount = 0;
+    this.#ownValues.forget();
   });
 
   get(hash: string): HashedSchema | undefined {
@@ -36,7 +42,7 @@ export class SchemaCache {
    * its origin, and then known by its hash.
    * @param bytes copied where they are kept
    * @throws AppError RECORD_UNDECODABLE, LIMIT_EXCEEDED, as `decodeSchema`; RECORD_UNDECODABLE when an agent would make
-   *   what the collector says of its host
+   *   what the collector says of its host, or use a name of the collector's own samplers
    */
   decode(bytes: Buffer, origin: SchemaOrigin): HashedSchema {
     const known = this.get(hashSchema(bytes));
@@ -49,9 +55,9 @@ export class SchemaCache {
   }
 
   /**
-   * The one object for this content. Of the collector's own ones it has no bytes: those of ten thousand hosts would be seventy
-   * MiB, written once and hardly asked for again; and equal label values are one list. Those of agents are few, and asked for by
-   * each host that comes.
+   * The one object for this content. Of the collector's own ones, which their samplers' names tell, it has no bytes: those of ten
+   * thousand hosts would be seventy MiB, written once and hardly asked for again; and equal label values are one list. Those of
+   * agents are few, and asked for by each host that comes.
    */
   intern(schema: HashedSchema): HashedSchema {
     const known = this.get(schema.hash);
@@ -71,8 +77,13 @@ export class SchemaCache {
   }
 }
 
-/** Agents name metrics freely, for their machines have text files; but none may say of itself that it is up. */
-function refuseForeignVoice({ metrics }: HashedSchema): void {
+/**
+ * Agents name metrics freely, for their machines have text files; but none may say of itself that it is up. Their samplers never
+ * are the collector's own, which are kept in another way.
+ */
+function refuseForeignVoice({ sampler, metrics }: HashedSchema): void {
+  if (sampler.startsWith(OWN_SAMPLER))
+    throw new AppError('RECORD_UNDECODABLE', `sampler ${sampler} is for the collector to make`);
   const metric = metrics.find(({ name }) => isMadeByCollector(name));
   if (metric === undefined) return;
   throw new AppError('RECORD_UNDECODABLE', `metric ${metric.name} is for the collector to make`);

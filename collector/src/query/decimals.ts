@@ -40,7 +40,8 @@ const BITS = new DataView(new ArrayBuffer(8));
 /**
  * Writes a number to `at`, where there is room for 32 bytes.
  * @returns where it ends; -1 for what is left to others: whole, very large and very small numbers, NaN, some powers of two, and
- * one in a hundred thousand of the rest. What stands behind `at` is of no meaning then
+ * what is too close to call: of rates 0 to 10 in a million, of numbers with fractions about a fifth from 10^14 on and nearly
+ * all from 10^15 on. What stands behind `at` is of no meaning then
  *
  * The number is multiplied with a power of ten that makes 17 digits of it. The product is exact, as a sum of two numbers
  * (T. J. Dekker, A floating-point technique for extending the available precision, 1971). Of the multiples of 100, of 10 and of

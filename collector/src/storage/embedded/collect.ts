@@ -153,7 +153,9 @@ export class SamplerTimeline {
   }
 
   /**
-   * Adds the newest sample of each series that is in one of the runs, for a timeline without derived ends.
+   * Adds the newest sample of each series that is in one of the runs, for a timeline without derived ends. Two samples
+   * of a series at one time are not stored; if they were, the one written later would count here, and the earlier one where all
+   * are added.
    * @param runs in order of time
    * @throws AppError QUERY_LIMIT
    */

@@ -327,6 +327,28 @@ describe('an instant query', () => {
     expect(await instant(9_999)).toEqual({});
   });
 
+  test("counts one sample of each of the collector's own series", async () => {
+    const test = start();
+    const samples = Array.from({ length: 50 }, (_, at) => ({ timeMs: BASE_MS + at * 1_000, value: at }));
+    await test.storage.append(
+      ['a', 'b'].map((x) => ({ labels: Labels.of({ __name__: 'made', x }), samples })),
+    );
+    const question = {
+      matchers: [createMatcher('__name__', '=', 'made')],
+      fromMs: BASE_MS,
+      toMs: BASE_MS + 49_000,
+    };
+    // The first read after the start brings them into the window.
+    await test.storage.select({ ...question, samplesMax: 1_000 }, calm);
+    const found = await test.storage.select({ ...question, samplesMax: 2, hints: {} }, calm);
+    expect(found.map(textOf)).toEqual(['49=49', '49=49']);
+    const refused = expect.objectContaining({ code: 'QUERY_LIMIT' });
+    await expect(test.storage.select({ ...question, samplesMax: 1, hints: {} }, calm)).rejects.toEqual(
+      refused,
+    );
+    await expect(test.storage.select({ ...question, samplesMax: 99 }, calm)).rejects.toEqual(refused);
+  });
+
   test('reads the journal once after a restart, and the window from then on', async () => {
     const agent = await Agent.connect(start());
     for (let at = -500_000; at <= 0; at += 10_000) agent.tick(at, cpu(at));

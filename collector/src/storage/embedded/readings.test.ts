@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { gaugeSchema } from '../../journal/testing/lane-writer.ts';
 import type { Block } from './block.ts';
-import { blocksOf, Readings, type ReadingRun } from './readings.ts';
+import { blocksOf, Readings, type ReadingChunk, type ReadingRun } from './readings.ts';
 
 const SCHEMAS = [gaugeSchema('disk', { free: ['a', 'b'] }), gaugeSchema('disk', { free: ['b'] })] as const;
 
@@ -134,3 +134,40 @@ test('a chunk that is given up keeps no memory, and runs that were read stay wha
   expect(readings.runs(0, 12, 12)).toEqual([]);
   expect(runs.flatMap(blocksOf)).toEqual(before);
 });
+
+test('rows of a full chunk have memory of their own as soon as another chunk follows', () => {
+  const [schema] = SCHEMAS;
+  const readings = new Readings(0);
+  const add = (at: number) =>
+    readings.insert({ schema, timeMs: at, pos: at, values: Float64Array.of(at, at), states: undefined });
+  const chunk = add(0).made[0];
+  for (let at = 1; at < 32; at++) add(at);
+  expect(readings.oldest).toBe(chunk);
+  expect(isInPiece(chunk)).toBe(true);
+  add(32);
+  expect(isInPiece(chunk)).toBe(false);
+  // Objects and memory of its own, and per column 12 bytes and 32 small distances, rounded up.
+  expect(chunk?.bytes).toBe(500 + 400 + 8 * (4 + 2 + (4 * 32) / 8));
+});
+
+test('parts of a chunk that others follow do not hold up the memory that passing rows share', () => {
+  const [schema] = SCHEMAS;
+  const readings = new Readings(0);
+  const add = (timeMs: number, pos: number) =>
+    readings.insert({ schema, timeMs, pos, values: Float64Array.of(timeMs, pos), states: undefined }).made;
+  for (let at = 0; at < 8; at++) add(at * 10, at);
+  const atTheEnd = add(35, 100);
+  expect(atTheEnd.map(isInPiece)).toEqual([false, false, true]);
+  // Nor do they have memory of their own, which is counted as 400 bytes.
+  for (const { bytes } of atTheEnd) expect(bytes).toBeLessThan(500 + 400);
+  for (let at = 8; at < 40; at++) add(at * 10, at);
+  // What stands before another chunk stays so.
+  expect(add(55, 101).map(isInPiece)).toEqual([false, false, false]);
+  expect(readings.runs(0, 400, 1_000).flatMap(({ timesMs }) => [...timesMs])).toHaveLength(42);
+});
+
+/** Whether the newest row stands in memory that is shared with others. */
+function isInPiece(chunk: ReadingChunk | undefined): boolean {
+  const newest = chunk?.newest(0, 1e9, 1e9);
+  return newest !== undefined && newest.values.buffer.byteLength > newest.values.byteLength;
+}

@@ -22,6 +22,8 @@ const OWN_MEMORY_BYTES = 400;
  * order in which they came, so that a piece does not linger. Memory of its own for each would take as much again.
  */
 const passing = new Pieces();
+/** Where late rows stand, with what they split: both stay as long as others there, and are too few for memory of their own. */
+const parts = new Pieces();
 /** What stands before the values of a row: its time and its position. */
 const ROW_HEAD = 2;
 
@@ -126,10 +128,6 @@ export class ReadingChunk {
     return this.#length;
   }
 
-  get capacity(): number {
-    return this.#capacity;
-  }
-
   get lastMs(): number {
     return this.#lastMs;
   }
@@ -158,11 +156,14 @@ export class ReadingChunk {
     return true;
   }
 
-  /** Packs all rows, for as long as the chunk stays: no more are expected. */
-  pack(): void {
+  /**
+   * Packs all rows, for as long as the chunk stays: no more are expected.
+   * @param pieces where to put them; absent for memory of its own
+   */
+  pack(pieces?: Pieces): void {
     const { packed, stride } = this.#rows;
-    if (packed?.isAlone === true && this.#length === packed.rowCount) return;
-    this.#rows = { packed: this.#packed(undefined), ...NO_TAIL, stride };
+    if (packed?.rowCount === this.#length) return;
+    this.#rows = { packed: this.#packed(pieces), ...NO_TAIL, stride };
   }
 
   /** How many rows stand before a reading of this time and position. */
@@ -180,7 +181,7 @@ export class ReadingChunk {
     return this.#timeAt(row) === timeMs && this.#posAt(row) === pos;
   }
 
-  /** A chunk with the rows from `low` on and before `high`, without room for more. */
+  /** A chunk with the rows from `low` on and before `high`; it grows when more is pushed. */
   part(low: number, high: number): ReadingChunk {
     const capacity = high - low;
     const part = new ReadingChunk(this.schema, { capacity, hasStates: this.#states !== undefined });
@@ -371,6 +372,8 @@ export class Readings {
     const row = before.rowsBefore(block);
     const made = [before.part(0, row), chunkFor(block, undefined), before.part(row, before.length)];
     this.#chunks.splice(at - 1, 1, ...made);
+    // Nothing else packs what stands before another chunk, and unpacked it would hold up what passes for as long as it stays.
+    for (const chunk of made) if (chunk !== this.#chunks.at(-1)) chunk.pack(parts);
     const more = made.reduce((sum, { bytes }) => sum + bytes, -before.bytes);
     before.leave();
     return { made, gone: before, bytes: more };
