@@ -63,6 +63,21 @@ describe('a corrected history', () => {
     ]);
   });
 
+  it('reads each proof once, however many entries there are', () => {
+    const entries = Array.from({ length: 2_000 }, (_, index) => ({
+      atMs: index * 10,
+      state: 'down' as const,
+      reason: 'grace_over',
+    }));
+    let readCount = 0;
+    const evidence = entries.map(({ atMs }) => {
+      const proof = { ...records(atMs + 2, atMs + 5) };
+      return Object.defineProperty(proof, 'toMs', { get: () => (readCount++, atMs + 5) });
+    });
+    expect(correct(entries, evidence, 20_000)).toHaveLength(6_000);
+    expect(readCount).toBeLessThan(20_000);
+  });
+
   it('says of every moment what was seen, or up where there is proof', () => {
     const state = fc.constantFrom('up' as const, 'suspect' as const, 'down' as const, 'unknown' as const);
     const stories = fc.array(fc.tuple(fc.nat(50), state), { minLength: 1, maxLength: 8 });
