@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { correct, type Evidence, type PresenceEntry } from './presence-history.ts';
+import { openState } from '../state/state.ts';
+import { correct, PresenceHistory, type Evidence, type PresenceEntry } from './presence-history.ts';
 
 const STORY: readonly PresenceEntry[] = [
   { atMs: 0, state: 'up', reason: 'welcomed' },
@@ -103,5 +104,20 @@ describe('a corrected history', () => {
         expect(times).toEqual([...times].sort((left, right) => left - right));
       }),
     );
+  });
+});
+
+describe('PresenceHistory', () => {
+  it('writes nothing of a host that is no more, and is not held up by it', () => {
+    const database = openState(':memory:');
+    const history = new PresenceHistory(database, 0);
+    history.note('gone', 1, 'unknown', 'revoked');
+    history.prove('gone', records(1, 2));
+    history.write(5);
+    expect(history.hasUnwritten).toBe(false);
+    expect(database.connection.prepare('SELECT watched_ms FROM presence_watch').get()).toEqual({
+      watched_ms: 5,
+    });
+    expect(history.seen('gone', { fromMs: 0, toMs: 10 })).toEqual([]);
   });
 });
