@@ -49,6 +49,8 @@ export interface DeliveryOptions {
   readonly newUlid: () => string;
   /** Whether nothing can be said at present about the open incidents of a rule and host. */
   isHeld(this: void, rule: string, hostId: string | null): boolean;
+  /** The incident of an outage of many hosts that goes on, whatever a person has made of it. */
+  outageIncident(this: void): string | undefined;
   /** Adds the rows of transitions that delivery has made, for all but one receiver. Called inside a transaction. */
   route(this: void, transitions: readonly Transition[], exceptReceiver: string | null): void;
   /** Told after such transitions were committed; must call `wake`. */
@@ -77,7 +79,7 @@ export class Delivery {
     this.#rows = new OutboxRows(state);
     this.#router = new Router(options.routes ?? [], names);
     const inhibitRules = [...SHIPPED_INHIBIT_RULES, ...(options.inhibitRules ?? [])];
-    const inhibition = new Inhibition(inhibitRules, state, options.hosts);
+    const inhibition = new Inhibition(inhibitRules, state, options.hosts, options.outageIncident);
     this.#suppressor = anyOf([
       this.silences,
       this.maintenance,

@@ -133,6 +133,8 @@ export class Alerting {
   #brokenFiles = '';
   #tick: Timer | undefined;
   #nudge: Timer | undefined;
+  /** The look at presence at which an outage of many hosts is due to be told. */
+  #outageLook: Timer | undefined;
   /** How long the last look at presence took that a nudge brought about. */
   #nudgeTookMs = 0;
   readonly #quick: QuickLook;
@@ -148,6 +150,7 @@ export class Alerting {
       limits,
       newUlid,
       isHeld: (rule, hostId) => this.#evaluator.holdings()(rule, hostId),
+      outageIncident: () => this.#outageIncident(),
       route: (transitions, exceptReceiver) => this.#enqueue(transitions, exceptReceiver),
       announce: (transitions) => this.#announce(transitions),
     });
@@ -263,6 +266,7 @@ export class Alerting {
     this.#isStopped = true;
     this.#tick?.cancel();
     this.#nudge?.cancel();
+    this.#outageLook?.cancel();
     this.#escalator.stop();
     this.#quick.stop();
     await this.#evaluator.stop();
@@ -285,7 +289,7 @@ export class Alerting {
     this.#nudge = clock.setTimer(delayMs, () => {
       this.#nudge = undefined;
       const startedMs = clock.monoMs();
-      this.#evaluator.evaluatePresence();
+      this.#lookAtPresence();
       this.#nudgeTookMs = clock.monoMs() - startedMs;
     });
   }
@@ -333,11 +337,39 @@ export class Alerting {
     };
   }
 
+  #lookAtPresence(): void {
+    this.#evaluator.evaluatePresence();
+    this.#outageLook?.cancel();
+    this.#outageLook = undefined;
+    const { clock } = this.#options;
+    // However seldom rules are evaluated: that hosts are down must not be told before that they vanished together.
+    for (const { alert, forMs } of this.#outageAlerts()) {
+      const leftMs = alert.sinceMs + forMs - clock.wallMs();
+      // One that is overdue could not be stored; the next tick tries again.
+      if (alert.phase === 'pending' && leftMs > 0)
+        this.#outageLook = clock.setTimer(leftMs, () => this.#lookAtPresence());
+    }
+  }
+
+  /** What is known of an outage of many hosts, at most one; none when its rule is switched off. */
+  #outageAlerts() {
+    return this.#evaluator.book.rules
+      .filter(({ rule }) => rule.source === 'outage')
+      .flatMap(({ rule: { id, forMs } }) =>
+        this.#evaluator.instancesOf(id).map((alert) => ({ alert, forMs })),
+      );
+  }
+
+  #outageIncident(): string | undefined {
+    const [first] = this.#outageAlerts();
+    return first?.alert.phase === 'firing' ? first.alert.incidentId : undefined;
+  }
+
   #onTick(): void {
     const { clock, log } = this.#options;
     this.#tick = clock.setTimer(this.#limits.evaluationIntervalMs, () => this.#onTick());
     this.#lookAtFiles();
-    this.#evaluator.evaluatePresence();
+    this.#lookAtPresence();
     this.#delivery.tick();
     // A slow run is not overtaken by the next one; that one skips its turn instead.
     if (!this.#evaluator.isEvaluatingExpressions) {

@@ -5,7 +5,6 @@ import { inhibitRulesSchema } from './inhibition/inhibit-rules.ts';
 import type { Alerting } from './pipeline.ts';
 import { parseMatcher } from './routing/matchers.ts';
 import { routesSchema } from './routing/route-config.ts';
-import { stockRules } from './rules/stock.ts';
 import { hang, World } from './testing/world.ts';
 
 const MINUTE_MS = 60_000;
@@ -244,58 +243,6 @@ describe('inhibition', () => {
     const labels = { team: 'x' };
     const target = { incidentId: 'i-1', severity: 'page', hostId: null, hostName: null, labels } as const;
     expect(alerting.delivery.suppressions()(target)).toEqual([]);
-  });
-});
-
-describe('an outage of many hosts', () => {
-  const OUTAGE = { kind: 'open', sinceMs: 0, isAfterStart: false, awayCount: 3, hostCount: 4 } as const;
-  const rules = stockRules().filter(({ source }) => source !== 'expression');
-
-  it('is told instead of the hosts that vanished in it, and the others are told', async () => {
-    const world = new World({ rules });
-    const alerting = start(world);
-    world.outage = OUTAGE;
-    for (const name of ['a', 'b', 'c']) world.vanished.add(name);
-    await world.clock.advance(10_000);
-    for (const name of ['a', 'b', 'c', 'd']) world.setHost(name, 'down');
-    await world.clock.advance(5 * MINUTE_MS);
-    expect(world.hook.texts).toEqual([
-      'fired 3 of 4 hosts vanished together',
-      'fired d is down',
-      'fired d is down and stays down',
-    ]);
-    expect(deliveries(alerting).filter((text) => text.startsWith('a '))[0]).toMatch(
-      /^a fired hook suppressed .*muted while "3 of 4 hosts vanished together" lasts \(an outage of many hosts /,
-    );
-    // One that is back has an open incident until the next look at presence, and nobody hears of it.
-    world.setHost('a', 'up');
-    world.vanished.delete('a');
-    alerting.delivery.releaseHeld();
-    await world.clock.advance(10_000);
-    expect(world.hook.texts).toHaveLength(3);
-    world.outage = { kind: 'unclear' };
-    await world.clock.advance(MINUTE_MS);
-    expect(world.hook.texts).toHaveLength(3);
-    world.outage = { kind: 'none' };
-    world.vanished.clear();
-    await world.clock.advance(MINUTE_MS);
-    expect(world.hook.texts.slice(3).toSorted()).toEqual([
-      'fired b is down and stays down',
-      'fired c is down and stays down',
-      'resolved 3 of 4 hosts vanished together',
-    ]);
-    await alerting.stop();
-  });
-
-  it('that nobody is told of, because its rule is off, mutes nothing', async () => {
-    const world = new World({ rules: rules.filter(({ source }) => source !== 'outage') });
-    const alerting = start(world);
-    world.outage = OUTAGE;
-    world.vanished.add('a');
-    world.setHost('a', 'down');
-    await world.clock.advance(10_000);
-    expect(world.hook.texts).toEqual(['fired a is down']);
-    await alerting.stop();
   });
 });
 

@@ -1,6 +1,5 @@
 /** Alerting with what it needs of the other rooms, and what people do with it: links in messages, on-call, rule files. */
 import { join, resolve } from 'node:path';
-import type { Timer } from '@rollcall/shared/lib/clock.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { Heartbeat } from '../alerting/heartbeat/heartbeat.ts';
@@ -16,7 +15,7 @@ import { OnCallView } from '../alerting/on-call/view.ts';
 import { createAlerting, type Alerting } from '../alerting/pipeline.ts';
 import type { EvaluatePort, EvaluateRangePort } from '../alerting/ports.ts';
 import { RuleShelf } from '../alerting/rule-files/rule-shelf.ts';
-import { OUTAGE_COUNT_MS, STOCK_RULE_DEFAULTS, stockRules } from '../alerting/rules/stock.ts';
+import { STOCK_RULE_DEFAULTS, stockRules } from '../alerting/rules/stock.ts';
 import { readStockRules } from '../alerting/stock-rules/stock-rules.ts';
 import { externalUrl } from '../config/derive.ts';
 import { inventoryChanges } from '../fleet/inventory-changes.ts';
@@ -143,22 +142,13 @@ function pipeline(
 
 /** Alerting hears of what happens in the other rooms, and they of planned work. */
 function follow(
-  { clock, log, onStop }: Basics,
+  { log, onStop }: Basics,
   { dataDir: { journal }, fleet: { hosts, presence, vitals } }: AlertingNeeds,
   alerting: Alerting,
 ): void {
   presence.followPlannedWork(plannedWork(alerting.delivery.maintenance, (id) => hosts.get(id)?.name));
   onStop(presence.onChange(() => alerting.nudge()));
-  let whenCounted: Timer | undefined;
-  onStop(
-    presence.onOutage(() => {
-      alerting.nudge();
-      // However seldom rules are evaluated: that hosts are down must not be told before that they vanished together.
-      whenCounted?.cancel();
-      whenCounted = clock.setTimer(OUTAGE_COUNT_MS, () => alerting.nudge(), { isBackground: true });
-    }),
-  );
-  onStop(() => whenCounted?.cancel());
+  onStop(presence.onOutage(() => alerting.nudge()));
   onStop(journal.onCommitted(() => alerting.samplesCame()));
   onStop(
     hosts.onChange(({ kind, id }) => {

@@ -14,7 +14,7 @@ function play(
 ): string {
   return looks
     .map(([nowMs, hosts, recent, away]) => {
-      mass = nextMass(mass, { hosts, recent, away }, nowMs, SETTINGS, BEGINNING);
+      mass = nextMass(mass, { hosts, recent, away, isUnclear: false }, nowMs, SETTINGS, BEGINNING);
       return mass === null ? '-' : 'open';
     })
     .join(' ');
@@ -43,12 +43,24 @@ describe('nextMass', () => {
     );
   });
 
+  it('that an earlier run saw is not over before it is clear who is back, unless all are', () => {
+    const resumed = { ...OPEN, isResumed: true, fewSinceMs: 0 };
+    const few = { hosts: 100, recent: 0, away: 5, isUnclear: true };
+    const next = (counts: MassCounts) => nextMass(resumed, counts, 500_000, SETTINGS, BEGINNING);
+    expect(next(few)).toBe(resumed);
+    expect(next({ ...few, isUnclear: false })).toBe(null);
+    expect(next({ ...few, away: 0 })).toBe(null);
+  });
+
   it('is seen in this run as soon as more vanish in it', () => {
     const resumed = { ...OPEN, isResumed: true };
-    expect(nextMass(resumed, { hosts: 40, recent: 0, away: 30 }, 0, SETTINGS, BEGINNING)).toBe(resumed);
-    expect(nextMass(resumed, { hosts: 40, recent: 9, away: 30 }, 0, SETTINGS, BEGINNING)?.isResumed).toBe(
-      false,
-    );
+    expect(
+      nextMass(resumed, { hosts: 40, recent: 0, away: 30, isUnclear: true }, 0, SETTINGS, BEGINNING),
+    ).toBe(resumed);
+    expect(
+      nextMass(resumed, { hosts: 40, recent: 9, away: 30, isUnclear: true }, 0, SETTINGS, BEGINNING)
+        ?.isResumed,
+    ).toBe(false);
   });
 
   it('never ends while many are away, never lasts when few are for long, and keeps its beginning', () => {
@@ -66,7 +78,8 @@ describe('nextMass', () => {
         for (const { hosts, recentRatio, awayRatio, afterMs } of looks) {
           nowMs += afterMs;
           const recent = Math.floor(recentRatio * hosts);
-          const counts: MassCounts = { hosts, recent, away: Math.max(Math.floor(awayRatio * hosts), recent) };
+          const away = Math.max(Math.floor(awayRatio * hosts), recent);
+          const counts: MassCounts = { hosts, recent, away, isUnclear: false };
           const before: MassOutage | null = mass;
           mass = nextMass(before, counts, nowMs, SETTINGS, { sinceMs: nowMs, isAfterStart: false });
           const isCalm = areFew(counts, SETTINGS) && !isMass(counts, SETTINGS);

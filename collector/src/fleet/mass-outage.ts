@@ -41,6 +41,8 @@ export interface MassCounts {
   readonly recent: number;
   /** Those that vanished together and are still away; those that do so now are among them. */
   readonly away: number;
+  /** The collector has just started, and who is back is not known yet. */
+  readonly isUnclear: boolean;
 }
 
 /** What is told of it. */
@@ -86,5 +88,6 @@ export function nextMass(
     return isSame ? mass : { ...mass, isResumed, fewSinceMs: null };
   }
   if (mass.fewSinceMs === null) return { ...mass, fewSinceMs: nowMs };
+  if (mass.isResumed && counts.isUnclear) return mass;
   return nowMs - mass.fewSinceMs >= settings.settleMs ? null : mass;
 }

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { correct, type Evidence, type PresenceEntry } from './presence-history.ts';
+import { openState } from '../state/state.ts';
+import { correct, PresenceHistory, type Evidence, type PresenceEntry } from './presence-history.ts';
 
 const STORY: readonly PresenceEntry[] = [
   { atMs: 0, state: 'up', reason: 'welcomed' },
@@ -63,6 +64,21 @@ describe('a corrected history', () => {
     ]);
   });
 
+  it('reads each proof once, however many entries there are', () => {
+    const entries = Array.from({ length: 2_000 }, (_, index) => ({
+      atMs: index * 10,
+      state: 'down' as const,
+      reason: 'grace_over',
+    }));
+    let readCount = 0;
+    const evidence = entries.map(({ atMs }) => {
+      const proof = { ...records(atMs + 2, atMs + 5) };
+      return Object.defineProperty(proof, 'toMs', { get: () => (readCount++, atMs + 5) });
+    });
+    expect(correct(entries, evidence, 20_000)).toHaveLength(6_000);
+    expect(readCount).toBeLessThan(20_000);
+  });
+
   it('says of every moment what was seen, or up where there is proof', () => {
     const state = fc.constantFrom('up' as const, 'suspect' as const, 'down' as const, 'unknown' as const);
     const stories = fc.array(fc.tuple(fc.nat(50), state), { minLength: 1, maxLength: 8 });
@@ -88,5 +104,20 @@ describe('a corrected history', () => {
         expect(times).toEqual([...times].sort((left, right) => left - right));
       }),
     );
+  });
+});
+
+describe('PresenceHistory', () => {
+  it('writes nothing of a host that is no more, and is not held up by it', () => {
+    const database = openState(':memory:');
+    const history = new PresenceHistory(database, 0);
+    history.note('gone', 1, 'unknown', 'revoked');
+    history.prove('gone', records(1, 2));
+    history.write(5);
+    expect(history.hasUnwritten).toBe(false);
+    expect(database.connection.prepare('SELECT watched_ms FROM presence_watch').get()).toEqual({
+      watched_ms: 5,
+    });
+    expect(history.seen('gone', { fromMs: 0, toMs: 10 })).toEqual([]);
   });
 });

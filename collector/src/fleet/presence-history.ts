@@ -92,7 +92,8 @@ export class PresenceHistory {
     const { connection } = this.#database;
     this.#database.transaction(() => {
       const transition = connection.prepare(
-        'INSERT INTO presence_history (host_id, at_ms, state, reason) VALUES (?, ?, ?, ?)',
+        `INSERT INTO presence_history (host_id, at_ms, state, reason) SELECT ?1, ?2, ?3, ?4
+         WHERE EXISTS (SELECT 1 FROM hosts WHERE id = ?1)`,
       );
       for (const { hostId, atMs, state, reason } of this.#transitions)
         transition.run(hostId, atMs, state, reason);
@@ -121,7 +122,7 @@ export class PresenceHistory {
     const row = (this.#standing ??= this.#database.connection.prepare(
       `SELECT at_ms, state, reason FROM presence_history WHERE host_id = ?
        AND state <> 'unknown' AND NOT (state = 'suspect' AND reason IN ('never_came', 'planned_over'))
-       ORDER BY at_ms DESC, id DESC LIMIT 1`,
+       ORDER BY id DESC LIMIT 1`,
     )).get(hostId);
     if (row === undefined) return { kind: 'away' };
     if (textOf(row, 'reason') === 'vanished_together')
@@ -208,6 +209,7 @@ export function correct(
   toMs: number,
 ): PresenceEntry[] {
   const result: PresenceEntry[] = [];
+  const proven = withoutOverlap(evidence);
   for (const [index, entry] of entries.entries()) {
     const endMs = entries[index + 1]?.atMs ?? toMs;
     if (entry.state === 'up') {
@@ -215,7 +217,7 @@ export function correct(
       continue;
     }
     let atMs = entry.atMs;
-    for (const { fromMs, toMs: untilMs, proof } of within(evidence, atMs, endMs)) {
+    for (const { fromMs, toMs: untilMs, proof } of within(proven, atMs, endMs)) {
       if (fromMs > atMs) result.push({ ...entry, atMs });
       result.push({ atMs: Math.max(fromMs, atMs), state: 'up', reason: proof });
       atMs = untilMs;
@@ -225,21 +227,34 @@ export function correct(
   return result;
 }
 
-/** The parts of the spans in [fromMs, endMs), in order and without overlap. */
-function within(evidence: readonly Evidence[], fromMs: number, endMs: number): Evidence[] {
-  const sorted = [...evidence]
-    .filter((span) => span.toMs > fromMs && span.fromMs < endMs)
-    .sort((left, right) => left.fromMs - right.fromMs || (left.proof < right.proof ? -1 : 1));
+/** The spans in order, each without what an earlier one covers. */
+function withoutOverlap(evidence: readonly Evidence[]): Evidence[] {
+  const sorted = evidence.toSorted(
+    (left, right) => left.fromMs - right.fromMs || (left.proof < right.proof ? -1 : 1),
+  );
   const parts: Evidence[] = [];
-  let atMs = fromMs;
-  for (const span of sorted) {
-    const beginMs = Math.max(span.fromMs, atMs);
-    const toMs = Math.min(span.toMs, endMs);
-    if (toMs <= beginMs) continue;
-    parts.push({ fromMs: beginMs, toMs, proof: span.proof });
+  let atMs = Number.NEGATIVE_INFINITY;
+  for (const { fromMs, toMs, proof } of sorted) {
+    if (toMs <= Math.max(fromMs, atMs)) continue;
+    parts.push({ fromMs: Math.max(fromMs, atMs), toMs, proof });
     atMs = toMs;
   }
   return parts;
+}
+
+/** The parts of the spans in [fromMs, endMs); they are in order and do not overlap. */
+function* within(spans: readonly Evidence[], fromMs: number, endMs: number): IterableIterator<Evidence> {
+  // A search for each entry rather than one walk: when the clock was set back, entries go back too.
+  let low = 0;
+  for (let high = spans.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if ((spans[middle]?.toMs ?? Infinity) > fromMs) high = middle;
+    else low = middle + 1;
+  }
+  for (let span = spans[low]; span !== undefined && span.fromMs < endMs; span = spans[++low]) {
+    const toMs = Math.min(span.toMs, endMs);
+    yield { fromMs: Math.max(span.fromMs, fromMs), toMs, proof: span.proof };
+  }
 }
 
 const STATES: readonly HostState[] = ['unknown', 'up', 'suspect', 'down', 'planned'];

@@ -181,7 +181,7 @@ describe('nextPresence', () => {
       'up suspect suspect suspect down',
     ],
     [
-      'is not held when it is already down',
+      'stays down when it is down already',
       [
         [100, 'tick'],
         [120, 'tick'],

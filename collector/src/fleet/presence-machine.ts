@@ -55,7 +55,7 @@ export type PresenceEvent =
   | { readonly kind: 'heard' }
   | { readonly kind: 'disconnected' }
   | { readonly kind: 'bye'; readonly reason: ByeReason }
-  /** Many hosts vanished together, this SUSPECT one with them: it must not be called DOWN before `untilMs`. */
+  /** Many hosts vanished together, this one with them: while it is SUSPECT it must not be called DOWN before `untilMs`. */
   | { readonly kind: 'held'; readonly untilMs: number }
   /** The host is away, but no longer together with many. */
   | { readonly kind: 'let_go' }
@@ -97,7 +97,7 @@ export function nextPresence(
     case 'bye':
       return afterBye(presence, event.reason, nowMs, settings);
     case 'held':
-      if (presence.state !== 'suspect') return presence;
+      if (presence.state !== 'suspect' && presence.state !== 'down') return presence;
       if (hasVanished(presence) && presence.untilMs >= event.untilMs) return presence;
       return {
         ...presence,

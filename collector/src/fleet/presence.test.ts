@@ -103,7 +103,8 @@ describe('PresenceWatch', () => {
     const entries = second.presence.history(id, { fromMs: 0, toMs: 1e15 });
     expect(entries.slice(0, lastEntries.length)).toEqual(lastEntries);
     expect(entries.slice(lastEntries.length)).toEqual([
-      { atMs: startMs + 20_000, state: 'unknown', reason: 'collector_gone' },
+      // The last look that was written down.
+      { atMs: startMs + 16_000, state: 'unknown', reason: 'collector_gone' },
     ]);
   });
 
@@ -191,7 +192,7 @@ describe('PresenceWatch', () => {
     await clock.advance(1_000);
     const [single = '', ...others] = ids;
     presence.disconnected(single);
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 7; i++) {
       await clock.advance(10_000);
       for (const id of others) presence.heard(id);
     }
@@ -208,6 +209,78 @@ describe('PresenceWatch', () => {
     expect(presence.outage().kind).toBe('open');
     await clock.advance(10_000);
     expect(presence.counts()).toMatchObject({ suspect: 0, down: 7 });
+  });
+
+  it('counts who vanished within a minute, also those who are down by now', async () => {
+    const { presence, ids, clock } = setUp({ hostCount: 40 });
+    for (const id of ids) presence.welcomed(id);
+    await clock.advance(1_000);
+    for (let goneCount = 1; goneCount <= 9; goneCount++) {
+      presence.disconnected(ids[goneCount - 1] ?? '');
+      for (const id of ids.slice(goneCount)) presence.heard(id);
+      await clock.advance(6_000);
+      expect(presence.outage().kind === 'open').toBe(goneCount === 9);
+    }
+    // Some were called down alone before; from now on they are away together with the others.
+    expect(presence.counts()).toMatchObject({ suspect: 5, down: 4 });
+    expect(presence.outage()).toMatchObject({ awayCount: 9 });
+    expect(ids.filter((id) => presence.isInOutage(id))).toEqual(ids.slice(0, 9));
+  });
+
+  it('does not count hosts at which there is work among those that vanish together', async () => {
+    const { presence, ids, clock } = setUp({ hostCount: 40 });
+    const worked = new Set(ids.slice(0, 30));
+    presence.followPlannedWork(() => (hostId) => worked.has(hostId));
+    for (const id of ids) presence.welcomed(id);
+    await clock.advance(1_000);
+    for (const id of ids.slice(0, 32)) presence.disconnected(id);
+    await clock.advance(2_000);
+    expect(presence.counts()).toMatchObject({ planned: 30, suspect: 2 });
+    expect(presence.outage().kind).not.toBe('open');
+    for (const id of ids.slice(32)) presence.disconnected(id);
+    await clock.advance(2_000);
+    expect(presence.outage()).toMatchObject({ kind: 'open', awayCount: 10 });
+  });
+
+  it('knows after a restart who came back from an outage, also when the clock was set back meanwhile', async () => {
+    const first = setUp({ hostCount: 20 });
+    for (const id of first.ids) first.presence.welcomed(id);
+    await first.clock.advance(1_000);
+    for (const id of first.ids) first.presence.disconnected(id);
+    await first.clock.advance(2_000);
+    expect(first.presence.outage().kind).toBe('open');
+    first.clock.stepWall(-3_600_000);
+    for (const id of first.ids) first.presence.welcomed(id);
+    await first.clock.advance(2_000);
+    first.presence.close();
+    first.hosts.close();
+    const { presence } = setUp({ database: first.database, clock: first.clock });
+    expect(first.ids.filter((id) => presence.isInOutage(id))).toEqual([]);
+  });
+
+  it('writes for everybody when a host is deleted right after it was revoked', async () => {
+    const { presence, add, hosts, database, clock, log } = setUp();
+    const [gone, other] = [add('gone'), add('other')];
+    presence.welcomed(gone);
+    hosts.revoke(gone);
+    hosts.delete(gone);
+    presence.welcomed(other);
+    await clock.advance(2_000);
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    const rows = database.connection.prepare('SELECT host_id, reason FROM presence_history').all();
+    expect(rows).toEqual([
+      { host_id: other, reason: 'enrolled' },
+      { host_id: other, reason: 'welcomed' },
+    ]);
+  });
+
+  it('writes nothing when a history is read and nothing is new', async () => {
+    const { presence, add, database, clock } = setUp();
+    const id = add('web');
+    await clock.advance(1_000);
+    const { changes } = database.connection.prepare('SELECT total_changes() AS changes').get() ?? {};
+    for (let i = 0; i < 10; i++) presence.history(id, { fromMs: 0, toMs: 1e15 });
+    expect(database.connection.prepare('SELECT total_changes() AS changes').get()).toEqual({ changes });
   });
 
   it('stops watching hosts that are revoked or deleted', async () => {

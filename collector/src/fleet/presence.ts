@@ -68,6 +68,7 @@ const WATCHED_WRITE_MS = 15_000;
 /** A tick so much too late means that this process stood still, not that the hosts were silent. */
 const STALL_MS = 2_000;
 
+/** Who said farewell, or whose planned work is over, did not vanish. */
 const VANISHING: ReadonlySet<PresenceReason> = new Set(['silent', 'disconnected', 'vanished_together']);
 
 const TICK: PresenceEvent = { kind: 'tick' };
@@ -107,6 +108,8 @@ interface Watched {
   writtenSeenMs: number;
   /** It was there when the collector last ran: that it does not come after the start is news. */
   readonly isMissed: boolean;
+  /** Since when it is missed that was there, SUSPECT or DOWN by now; monotonic, `null` when it is not. */
+  missedSinceMs: number | null;
 }
 
 export class PresenceWatch {
@@ -257,13 +260,13 @@ export class PresenceWatch {
    * something proved later that it ran. Empty for a host that has no history.
    */
   history(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceEntry[] {
-    this.#write();
+    if (this.#history.hasUnwritten) this.#write();
     return this.#history.corrected(hostId, range);
   }
 
   /** The same as it was seen at the time. */
   seenHistory(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceEntry[] {
-    this.#write();
+    if (this.#history.hasUnwritten) this.#write();
     return this.#history.seen(hostId, range);
   }
 
@@ -319,9 +322,9 @@ export class PresenceWatch {
   #tick(): void {
     const nowMs = this.#nowMs();
     this.#tickDueMonoMs = this.#clock.monoMs() + this.#settings.tickMs;
-    this.#judgeMass();
     const wallMs = this.#clock.wallMs();
     const hasWork = this.#plannedWork?.(wallMs);
+    this.#judgeMass(hasWork);
     for (const [hostId, watched] of this.#watched) {
       const { state, untilMs } = watched.presence;
       // Nearly all hosts, once a second: there, or not missed yet.
@@ -342,23 +345,30 @@ export class PresenceWatch {
     if ((state === 'suspect' || state === 'down') && hasWork) this.#step(hostId, WORK);
   }
 
-  #judgeMass(): void {
+  #judgeMass(hasWork: ((hostId: string) => boolean) | undefined): void {
     const { mass: settings } = this.#settings;
     const nowMs = this.#nowMs();
     const recent: [string, Watched][] = [];
     let away = 0;
     for (const entry of this.#watched) {
-      const [, watched] = entry;
-      if (hasVanished(watched.presence)) away++;
-      if (isMissedSince(watched, nowMs - settings.windowMs)) recent.push(entry);
+      const [hostId, { presence, missedSinceMs }] = entry;
+      if (hasVanished(presence)) away++;
+      const isRecent = missedSinceMs !== null && missedSinceMs >= nowMs - settings.windowMs;
+      // Who is away for planned work is only called so below.
+      if (isRecent && hasWork?.(hostId) !== true) recent.push(entry);
     }
-    const isMassNow = isMass({ hosts: this.#watched.size, recent: recent.length, away }, settings);
+    const found = {
+      hosts: this.#watched.size,
+      recent: recent.length,
+      isUnclear: nowMs < this.#unclearUntilMs,
+    };
+    const isMassNow = isMass({ ...found, away }, settings);
     const beginning = beginningOf(recent, this.#startedMs);
     for (const [hostId, { presence }] of isMassNow ? recent : []) {
       if (!hasVanished(presence)) away++;
       this.#step(hostId, { kind: 'held', untilMs: presence.sinceMs + settings.graceMs });
     }
-    const counts = { hosts: this.#watched.size, recent: recent.length, away };
+    const counts = { ...found, away };
     this.#setMass(nextMass(this.#mass, counts, nowMs, settings, beginning), counts);
   }
 
@@ -384,7 +394,7 @@ export class PresenceWatch {
   #resumeMass(sinceMs: number): void {
     const { mass: settings } = this.#settings;
     const away = [...this.#watched.values()].filter(({ presence }) => hasVanished(presence)).length;
-    const counts = { hosts: this.#watched.size, recent: 0, away };
+    const counts = { hosts: this.#watched.size, recent: 0, away, isUnclear: true };
     if (!areFew(counts, settings))
       this.#setMass({ sinceMs, isAfterStart: false, isResumed: true, fewSinceMs: null }, counts);
     else for (const hostId of this.#watched.keys()) this.#step(hostId, LET_GO);
@@ -399,12 +409,13 @@ export class PresenceWatch {
     if (after.state === before.state && after.reason === before.reason) return;
     const atMs = this.#clock.wallMs();
     if (after.state === before.state) {
-      // Only whether it is away together with many has changed.
+      // Only the reason has changed: whether it is away together with many, or that it said farewell twice.
       this.#revision++;
       if (after.state !== 'unknown') this.#history.note(hostId, atMs, after.state, after.reason);
       return;
     }
     watched.sinceWallMs = atMs;
+    watched.missedSinceMs = missedSince(watched);
     this.#revision++;
     this.#counts[before.state]--;
     this.#counts[after.state]++;
@@ -435,6 +446,7 @@ export class PresenceWatch {
       lastSeenMs,
       writtenSeenMs: lastSeenMs ?? 0,
       isMissed: standing?.kind === 'there',
+      missedSinceMs: null,
     });
     this.#revision++;
     this.#counts.unknown++;
@@ -446,6 +458,8 @@ export class PresenceWatch {
   }
 
   #unwatch(hostId: string, hasHistory: boolean): void {
+    // Also of one that was revoked before: that may not be written yet.
+    if (!hasHistory) this.#history.drop(hostId);
     const watched = this.#watched.get(hostId);
     if (watched === undefined) return;
     this.#counts[watched.presence.state]--;
@@ -453,7 +467,6 @@ export class PresenceWatch {
     this.#revision++;
     this.#lateRecords.forget(hostId);
     if (hasHistory) this.#history.note(hostId, this.#clock.wallMs(), 'unknown', 'revoked');
-    else this.#history.drop(hostId);
   }
 
   #write(): void {
@@ -480,11 +493,16 @@ export class PresenceWatch {
   }
 }
 
-/** Whether a host is missed that was there, and since no earlier than `fromMs`; monotonic. */
-function isMissedSince({ presence: { state, reason, sinceMs }, isMissed }: Watched, fromMs: number): boolean {
-  if (state !== 'suspect' || sinceMs < fromMs) return false;
-  // Who said farewell did not vanish, and that somebody is away who was so before the start is no news.
-  return VANISHING.has(reason) || (reason === 'never_came' && isMissed);
+/** Since when a host is missed that has just changed its state; see `Watched.missedSinceMs`. */
+function missedSince({
+  presence: { state, reason, sinceMs },
+  isMissed,
+  missedSinceMs,
+}: Watched): number | null {
+  if (state === 'down') return missedSinceMs;
+  if (state !== 'suspect') return null;
+  // That somebody is away who was so before the start is no news.
+  return VANISHING.has(reason) || (reason === 'never_came' && isMissed) ? sinceMs : null;
 }
 
 function reasonOf(standing: LastStanding | null): PresenceReason {

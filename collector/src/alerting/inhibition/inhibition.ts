@@ -51,10 +51,18 @@ export class Inhibition implements Suppressor {
   #unsettled: readonly Transition[] = [];
   readonly #database: Database;
   readonly #hosts: HostsPort;
+  readonly #outageIncident: () => string | undefined;
   readonly #isStored: StatementSync;
 
-  constructor(rules: readonly InhibitRule[], database: Database, hosts: HostsPort) {
+  /** @param outageIncident of the alert of an outage that goes on, also when a person has closed it */
+  constructor(
+    rules: readonly InhibitRule[],
+    database: Database,
+    hosts: HostsPort,
+    outageIncident: () => string | undefined = () => undefined,
+  ) {
     this.#hosts = hosts;
+    this.#outageIncident = outageIncident;
     this.#rules = rules.map((rule) => ({
       rule,
       isSource: compile(rule.source),
@@ -83,8 +91,14 @@ export class Inhibition implements Suppressor {
   at(): Judge {
     // Inside a transaction what it has noted counts, and its end is not known yet.
     if (!this.#database.connection.isTransaction) this.#settle();
+    const outageIncident = this.#outageIncident();
     return {
-      suppressionsOf: (target) => this.#rules.flatMap((rule) => suppressionBy(rule, target, this.#hosts)),
+      suppressionsOf: (target) =>
+        this.#rules.flatMap((live) =>
+          live.rule.among === 'vanished'
+            ? suppressionByOutage(live, target, this.#hosts, outageIncident)
+            : suppressionBy(live, target),
+        ),
     };
   }
 
@@ -131,10 +145,24 @@ export class Inhibition implements Suppressor {
   }
 }
 
-function suppressionBy(live: LiveRule, target: Target, hosts: HostsPort): readonly Suppression[] {
+/** An outage mutes as long as it lasts: to close its incident is not to ask for a page of each host. */
+function suppressionByOutage(
+  live: LiveRule,
+  target: Target,
+  hosts: HostsPort,
+  outageIncident: string | undefined,
+): readonly Suppression[] {
+  if (live.sources.size === 0 && outageIncident === undefined) return [];
+  if (!live.isTarget(target.labels) || !isAmongVanished(target, hosts)) return [];
+  const suppressions = suppressionBy(live, target);
+  if (suppressions.length > 0 || outageIncident === undefined) return suppressions;
+  const reason = `muted while hosts are away together (${live.rule.name}; incident ${outageIncident}, closed by a person)`;
+  return [{ kind: 'inhibition', id: outageIncident, reason }];
+}
+
+function suppressionBy(live: LiveRule, target: Target): readonly Suppression[] {
   const { incidentId, labels } = target;
   if (live.sources.size === 0 || !live.isTarget(labels)) return [];
-  if (live.rule.among === 'vanished' && !isAmongVanished(target, hosts)) return [];
   const sources = live.sources.get(equalKey(live.rule.equal, labels));
   if (sources === undefined) return [];
   const isSource = live.isSource(labels);

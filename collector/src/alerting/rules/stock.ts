@@ -51,7 +51,7 @@ const HOST_DOWN_PAGE: PresenceRule = {
 };
 
 /** Hosts that are cut off fall silent one after the other within their interval: after this long most are counted. */
-export const OUTAGE_COUNT_MS = 5_000;
+const OUTAGE_COUNT_MS = 5_000;
 
 /** One alert for an outage of many hosts, after `HOST_DOWN`: whose host is back is over before this is. */
 const HOSTS_VANISHED: OutageRule = {
