@@ -96,6 +96,13 @@ function plain({ labels, timestamps, values, stale }: Series): Plain {
   return { labels: labels.toString(), samples };
 }
 
+/** What every answer to an instant question must have; others may be left out or not, as suits a store. */
+function newestOnly(all: readonly Plain[]): Plain[] {
+  return all
+    .map(({ labels, samples }) => ({ labels, samples: samples.slice(-1) }))
+    .filter(({ samples: [newest] }) => newest?.length === 2);
+}
+
 function valuesOnly(all: readonly Plain[]): readonly Plain[] {
   return all
     .map(({ labels, samples }) => ({ labels, samples: samples.filter(({ length }) => length === 2) }))
@@ -118,7 +125,9 @@ function answer(store: StorageReader, { fromStep, steps, isInstant, metric }: Qu
     samplesMax: 1e6,
     ...(isInstant ? { hints: {} } : {}),
   };
-  return store.select(request, NEVER).then((all) => all.map(plain));
+  return store
+    .select(request, NEVER)
+    .then((all) => (isInstant ? newestOnly(all.map(plain)) : all.map(plain)));
 }
 
 test('a store that follows answers as one that keeps nothing in memory, whatever is at hand', async () => {
