@@ -1,26 +1,9 @@
 /** An outage of many hosts in the whole pipeline: told once, instead of each of them. */
 import { describe, expect, it } from 'vitest';
-import type { Alerting } from './pipeline.ts';
 import { stockRules } from './rules/stock.ts';
-import { World } from './testing/world.ts';
+import { deliveries, start, World } from './testing/world.ts';
 
 const MINUTE_MS = 60_000;
-
-/** All deliveries, oldest incident first, as `host transition receiver status`, with the reason if there is one. */
-function deliveries(alerting: Alerting): readonly string[] {
-  const incidents = [...alerting.incidents.list({ status: 'all', hostId: null, limit: 1_000 })].reverse();
-  return incidents.flatMap(({ hostName, deliveries: rows }) =>
-    rows.map(({ transition, receiver, status, lastError }) =>
-      [hostName, transition, receiver, status, ...(lastError === null ? [] : [lastError])].join(' '),
-    ),
-  );
-}
-
-function start(world: World): Alerting {
-  const alerting = world.createAlerting();
-  alerting.start();
-  return alerting;
-}
 
 describe('an outage of many hosts', () => {
   const OUTAGE = { kind: 'open', sinceMs: 0, isAfterStart: false, awayCount: 3, hostCount: 4 } as const;

@@ -5,26 +5,10 @@ import { inhibitRulesSchema } from './inhibition/inhibit-rules.ts';
 import type { Alerting } from './pipeline.ts';
 import { parseMatcher } from './routing/matchers.ts';
 import { routesSchema } from './routing/route-config.ts';
-import { hang, World } from './testing/world.ts';
+import { deliveries, hang, start, World } from './testing/world.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-
-/** All deliveries, oldest incident first, as `host transition receiver status`, with the reason if there is one. */
-function deliveries(alerting: Alerting): readonly string[] {
-  const incidents = [...alerting.incidents.list({ status: 'all', hostId: null, limit: 1_000 })].reverse();
-  return incidents.flatMap(({ hostName, deliveries: rows }) =>
-    rows.map(({ transition, receiver, status, lastError }) =>
-      [hostName, transition, receiver, status, ...(lastError === null ? [] : [lastError])].join(' '),
-    ),
-  );
-}
-
-function start(world: World): Alerting {
-  const alerting = world.createAlerting();
-  alerting.start();
-  return alerting;
-}
 
 function silence(alerting: Alerting, world: World, matcher: string, durationMs: number) {
   const startsMs = world.clock.wallMs();

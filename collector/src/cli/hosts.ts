@@ -5,7 +5,7 @@ import { askJson } from './ask-json.ts';
 import { formatDuration } from '../query/literals.ts';
 import { table, timeText } from './output.ts';
 import type { Asked } from './rules-remote.ts';
-import { spanOf, timeOf } from './time.ts';
+import { rangeOf, type RangeTimes } from './time.ts';
 
 /** What is asked for at once; the collector gives no more. */
 const PAGE_HOSTS = 5_000;
@@ -81,13 +81,6 @@ export async function changeHost(asked: Asked, nameOrId: string, change: HostCha
   }
 }
 
-/** Which span is meant: `--from` and `--to`, or `--range` before `--to`. */
-export interface AvailabilityTimes {
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-  readonly range: string;
-}
-
 /**
  * How much of a span hosts were there: one of them with what happened to it, or all, a line each.
  * @param nowMs the end of the span when the times name none
@@ -96,15 +89,9 @@ export interface AvailabilityTimes {
 export async function showAvailability(
   asked: Asked,
   nameOrId: string | undefined,
-  {
-    times,
-    isJson,
-    nowMs,
-  }: { readonly times: AvailabilityTimes; readonly isJson: boolean; readonly nowMs: number },
+  { times, isJson, nowMs }: { readonly times: RangeTimes; readonly isJson: boolean; readonly nowMs: number },
 ): Promise<string> {
-  const toMs = times.to === undefined ? nowMs : timeOf('--to', times.to);
-  const fromMs =
-    times.from === undefined ? toMs - spanOf('--range', times.range) : timeOf('--from', times.from);
+  const { fromMs, toMs } = rangeOf(times, nowMs);
   const hosts = nameOrId === undefined ? await allHosts(asked) : [await hostOf(asked, nameOrId)];
   const answers: { name: string; answer: z.output<typeof availabilityAnswerShape> }[] = [];
   const troubles: string[] = [];

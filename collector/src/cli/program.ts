@@ -13,8 +13,9 @@ import type { ExportOptions } from './export.ts';
 import type { ConfigFlags, ConfigScope } from './agent-config.ts';
 import type { AgainstOptions } from './verify-against.ts';
 import type { RulesReport } from './rules.ts';
-import type { AvailabilityTimes, HostChange } from './hosts.ts';
+import type { HostChange } from './hosts.ts';
 import type { Asked, BacktestTimes } from './rules-remote.ts';
+import type { RangeTimes } from './time.ts';
 
 const COLLECTOR_URL_DEFAULT = 'http://127.0.0.1:7655';
 const QUERY_FORMATS = ['table', 'json', 'csv'] as const satisfies readonly QueryFormat[];
@@ -248,7 +249,7 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     .action(
       async (
         name: string | undefined,
-        options: Partial<Asked> & AvailabilityTimes & { readonly json?: boolean },
+        options: Partial<Asked> & RangeTimes & { readonly json?: boolean },
       ) => {
         const { showAvailability } = await import('./hosts.ts');
         const how = { times: options, isJson: options.json ?? false, nowMs: systemClock.wallMs() };

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { askJson } from './ask-json.ts';
-import { spanOf, timeOf } from './time.ts';
+import { rangeOf, spanOf, type RangeTimes } from './time.ts';
 import * as z from 'zod';
 
 /** Which collector is asked. */
@@ -11,10 +11,7 @@ export interface Asked {
   readonly token: string | undefined;
 }
 
-export interface BacktestTimes {
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-  readonly range: string;
+export interface BacktestTimes extends RangeTimes {
   readonly step: string;
 }
 
@@ -101,9 +98,7 @@ export async function backtestRules(
   asked: Asked,
   nowMs: number,
 ): Promise<string> {
-  const toMs = times.to === undefined ? nowMs : timeOf('--to', times.to);
-  const fromMs =
-    times.from === undefined ? toMs - spanOf('--range', times.range) : timeOf('--from', times.from);
+  const { fromMs, toMs } = rangeOf(times, nowMs);
   const body = { rules: readText(fileName), fromMs, toMs, stepMs: spanOf('--step', times.step) };
   const report = backtestShape.parse(await askJson(asked, '/v1/rules/backtest', { body }));
   const rows = report.rules.flatMap(({ name, labels, severity, alertCount, perWeek, notes }) => [

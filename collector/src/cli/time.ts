@@ -27,3 +27,23 @@ export function spanOf(flag: string, text: string): number {
   if (spanMs !== undefined && spanMs > 0) return spanMs;
   throw new AppError('BAD_CONFIG', `${flag} ${text}: must be a span such as 90s, 5m or 30d`);
 }
+
+/** Which span of time is meant: `--from` and `--to`, or `--range` before `--to`. */
+export interface RangeTimes {
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly range: string;
+}
+
+/**
+ * The span in UTC milliseconds.
+ * @param nowMs its end when the times name none
+ * @throws AppError BAD_CONFIG
+ */
+export function rangeOf(
+  { from, to, range }: RangeTimes,
+  nowMs: number,
+): { readonly fromMs: number; readonly toMs: number } {
+  const toMs = to === undefined ? nowMs : timeOf('--to', to);
+  return { fromMs: from === undefined ? toMs - spanOf('--range', range) : timeOf('--from', from), toMs };
+}

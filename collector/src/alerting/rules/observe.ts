@@ -4,7 +4,14 @@ import type { EvaluatedSample, EvaluateOptions, HostPresence, HostsPort, Outage 
 import { sinceText } from '../template/template.ts';
 import type { Instance, Subject } from './instance.ts';
 import { ofHosts } from './rewrite.ts';
-import { instanceKey, isInScope, type ExpressionRule, type OutageRule, type PresenceRule } from './rule.ts';
+import {
+  type Rule,
+  instanceKey,
+  isInScope,
+  type ExpressionRule,
+  type OutageRule,
+  type PresenceRule,
+} from './rule.ts';
 
 /** The condition holds for `subject`. */
 export interface Raised {
@@ -81,12 +88,11 @@ function isJudgeable(host: HostPresence | undefined, nowMs: number, ageMsMax: nu
  * is anything only once the host's state is known.
  */
 export function isJudgeableBy(
-  rule: { readonly source: string; readonly isAboutPresence?: boolean },
+  rule: Rule,
   host: HostPresence | undefined,
   { nowMs, ageMsMax }: { readonly nowMs: number; readonly ageMsMax: number },
 ): boolean {
-  if (rule.source === 'file' && rule.isAboutPresence === true)
-    return host !== undefined && host.state !== 'unknown';
+  if (rule.source === 'file' && rule.isAboutPresence) return host !== undefined && host.state !== 'unknown';
   return isJudgeable(host, nowMs, ageMsMax);
 }
 

@@ -246,3 +246,20 @@ function sampleOf(key: string, value: number): EvaluatedSample {
   const [instance = '', mountpoint = ''] = key.split(' ');
   return { labels: Labels.of({ instance, mountpoint }), value };
 }
+
+/** All deliveries, oldest incident first, as `host transition receiver status`, with the reason if there is one. */
+export function deliveries(alerting: Alerting): readonly string[] {
+  const incidents = [...alerting.incidents.list({ status: 'all', hostId: null, limit: 1_000 })].reverse();
+  return incidents.flatMap(({ hostName, deliveries: rows }) =>
+    rows.map(({ transition, receiver, status, lastError }) =>
+      [hostName, transition, receiver, status, ...(lastError === null ? [] : [lastError])].join(' '),
+    ),
+  );
+}
+
+/** Alerting of a world, evaluating. */
+export function start(world: World): Alerting {
+  const alerting = world.createAlerting();
+  alerting.start();
+  return alerting;
+}
