@@ -57,7 +57,7 @@ export function checkExpr(text: string, expr: Expr): ValueType {
       return 'matrix';
     case 'subquery':
       if (first !== 'vector') {
-        throw at(expr, `subquery is only allowed on instant vector, got ${TYPE_NAMES[first]} instead`);
+        throw at(expr, `subquery is only allowed on instant vector, got ${first} instead`);
       }
       return 'matrix';
     case 'call':
@@ -83,12 +83,7 @@ type At = (place: Pick<Span, 'start'>, reason: string) => AppError;
 function checkSelector(expr: SelectorNode, at: At): void {
   let isSelective = expr.name !== '';
   for (const { name, operator, value } of expr.matchers) {
-    try {
-      if (!createMatcher(name, operator, value).matches('')) isSelective = true;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw at(expr, reason);
-    }
+    if (!createMatcher(name, operator, value).matches('')) isSelective = true;
   }
   if (!isSelective) throw at(expr, 'vector selector must contain at least one non-empty matcher');
 }
@@ -138,6 +133,15 @@ function checkBinary(expr: BinaryNode, { first, second }: SideTypes, at: At): Va
   if (returnsBool && !isComparison(operator)) {
     throw at(atOperator, 'bool modifier can only be used on comparison operators');
   }
+  const areScalars = first === 'scalar' && second === 'scalar';
+  if (areScalars && isComparison(operator) && !returnsBool) {
+    throw at(atOperator, 'comparisons between scalars must use BOOL modifier');
+  }
+  const doubled =
+    matching?.isOn === true && matching.include.find((label) => matching.labels.includes(label));
+  if (doubled !== undefined && doubled !== false) {
+    throw at(atOperator, `label ${quote(doubled)} must not occur in ON and GROUP clause at once`);
+  }
   for (const [node, type] of [
     [left, first],
     [right, second],
@@ -146,31 +150,16 @@ function checkBinary(expr: BinaryNode, { first, second }: SideTypes, at: At): Va
       throw at(node, 'binary expression must contain only scalar and instant vector types');
     }
   }
-  const areScalars = first === 'scalar' && second === 'scalar';
-  if (areScalars && isComparison(operator) && !returnsBool) {
-    throw at(atOperator, 'comparisons between scalars must use BOOL modifier');
-  }
-  if (isSetOperator(operator) && (first === 'scalar' || second === 'scalar')) {
-    throw at(expr, `set operator ${quote(operator)} not allowed in binary scalar expression`);
-  }
-  if (matching !== undefined) checkMatching(expr, { first, second }, at);
-  return areScalars ? 'scalar' : 'vector';
-}
-
-function checkMatching(expr: BinaryNode, { first, second }: SideTypes, at: At): void {
-  const { operator, matching } = expr;
-  if (first === 'scalar' || second === 'scalar') {
+  const isVectorMatching = first === 'vector' && second === 'vector';
+  // With a scalar, `on()` and `ignoring()` without labels mean nothing and are let pass.
+  if (!isVectorMatching && matching !== undefined && matching.labels.length > 0) {
     throw at(expr, 'vector matching only allowed between instant vectors');
   }
-  if (isSetOperator(operator) && matching?.manySide !== 'none') {
+  if (isVectorMatching && isSetOperator(operator) && matching !== undefined && matching.manySide !== 'none') {
     throw at(expr, `no grouping allowed for ${quote(operator)} operation`);
   }
-  if (matching?.isOn !== true) return;
-  const doubled = matching.include.find((label) => matching.labels.includes(label));
-  if (doubled !== undefined) {
-    throw at(
-      { start: expr.operatorStart },
-      `label ${quote(doubled)} must not occur in ON and GROUP clause at once`,
-    );
+  if (isSetOperator(operator) && !isVectorMatching) {
+    throw at(expr, `set operator ${quote(operator)} not allowed in binary scalar expression`);
   }
+  return areScalars ? 'scalar' : 'vector';
 }

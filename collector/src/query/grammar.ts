@@ -61,6 +61,21 @@ export function isUnsupportedWord(word: string): boolean {
   return UNSUPPORTED_WORDS.has(word);
 }
 
+/** Words that Prometheus takes for modifiers even where a function's name would stand. */
+const MODIFIERS: ReadonlySet<string> = new Set([
+  'atan2',
+  'bool',
+  'group_left',
+  'group_right',
+  'ignoring',
+  'on',
+]);
+
+/** Whether the word, in lower case, modifies an operator, so that no call can begin with it. */
+export function isModifier(word: string): boolean {
+  return MODIFIERS.has(word);
+}
+
 const KEYWORDS: ReadonlySet<string> = new Set([
   'offset',
   'by',
@@ -86,7 +101,7 @@ export function describeToken({ kind, text }: Token): string {
     case 'string':
       return `${kind} ${quote(text)}`;
     case 'symbol':
-      return /^[(){}[\],:@]$/.test(text) ? quote(text) : `<op:${text}>`;
+      return /^[(){}[\],:=]$/.test(text) ? quote(text) : `<op:${text}>`;
     case 'word':
       return describeWord(text);
   }

@@ -21,11 +21,17 @@ const DURATION = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d
  * @returns undefined when `text` is not a duration or too long
  */
 export function parseDuration(text: string): number | undefined {
+  const durationMs = parseAnyDuration(text);
+  return durationMs !== undefined && durationMs <= DURATION_MS_MAX ? durationMs : undefined;
+}
+
+/** As `parseDuration`, but however long. */
+export function parseAnyDuration(text: string): number | undefined {
   const parts = text === '' ? null : DURATION.exec(text);
   if (parts === null) return undefined;
   let totalMs = 0;
   for (const [i, [, unitMs]] of UNIT_MS.entries()) totalMs += Number(parts[i + 1] ?? 0) * unitMs;
-  return totalMs <= DURATION_MS_MAX ? totalMs : undefined;
+  return totalMs;
 }
 
 /** A duration as PromQL writes it; `durationMs` is a whole number. Years and weeks only when nothing is left over. */
@@ -97,6 +103,52 @@ export function decodeString(literal: string): string | undefined {
   }
   bytes.push(Buffer.from(body.slice(plainStart)));
   return Buffer.concat(bytes).toString('utf8');
+}
+
+/** How many digits of which base follow these letters. */
+const ESCAPE_DIGITS: Readonly<Record<string, readonly [digits: number, base: number]>> = {
+  x: [2, 16],
+  u: [4, 16],
+  U: [8, 16],
+};
+
+/**
+ * What Prometheus says of the first malformed escape of a string literal, undefined when there is none.
+ * @param text what follows the opening quote; only what stands before the closing one counts
+ */
+export function escapeFault(text: string, quote: string): string | undefined {
+  for (let i = 0; i < text.length && text[i] !== quote && text[i] !== '\n'; i++) {
+    if (text[i] !== '\\') continue;
+    const letter = text[++i];
+    if (letter === undefined) return NOT_TERMINATED;
+    if (letter === quote || 'abfnrtv\\'.includes(letter)) continue;
+    const isOctal = letter >= '0' && letter <= '7';
+    const [count, base] = isOctal ? [3, 8] : (ESCAPE_DIGITS[letter] ?? [0, 0]);
+    if (count === 0) return `unknown escape sequence ${codePointText(text, i)}`;
+    const digitsStart = isOctal ? i : i + 1;
+    for (i = digitsStart; i < digitsStart + count; i++) {
+      const digit = text[i];
+      if (digit === undefined) return NOT_TERMINATED;
+      if (!/[0-9a-f]/i.test(digit) || Number.parseInt(digit, 16) >= base) {
+        return `illegal character ${codePointText(text, i)} in escape sequence`;
+      }
+    }
+    const code = Number.parseInt(text.slice(digitsStart, i--), base);
+    const isSurrogate = code >= 0xd800 && code <= 0xdfff;
+    if (isSurrogate || code > (isOctal ? 0xff : 0x10ffff)) {
+      return 'escape sequence is an invalid Unicode code point';
+    }
+  }
+  return undefined;
+}
+
+const NOT_TERMINATED = 'escape sequence not terminated';
+
+/** `U+0071 'q'` */
+function codePointText(text: string, at: number): string {
+  const code = text.codePointAt(at) ?? 0;
+  const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
+  return code < 0x20 || code === 0x7f ? name : `${name} '${String.fromCodePoint(code)}'`;
 }
 
 function decodeEscape(match: RegExpExecArray, quote: string): Buffer | undefined {

@@ -1,4 +1,7 @@
 /** Parses vector selectors and lists of labels. */
+import type { AppError } from '@rollcall/shared/lib/errors.ts';
+import { METRIC_NAME } from '../storage/labels.ts';
+import { createMatcher } from '../storage/matcher.ts';
 import { NO_SHIFT } from './ast.ts';
 import type { MatcherNode, SelectorNode } from './ast.ts';
 import { quote } from './literals.ts';
@@ -35,28 +38,31 @@ export function parseSelector(tokens: TokenCursor, nameToken: Token | undefined)
   if (tokens.takeSymbol('{')) {
     while (!tokens.isSymbol('}')) {
       const found = parseMatcherOrName(tokens);
-      if (typeof found === 'string') name = onlyName(tokens, { first: name, second: found, start });
-      else matchers.push(found);
+      if (typeof found !== 'string') matchers.push(found);
+      else if (name === '') name = found;
+      else if (nameToken === undefined) matchers.push({ name: METRIC_NAME, operator: '=', value: found });
+      else throw doubledName(tokens, { first: name, second: found, start });
       if (!tokens.takeSymbol(',')) break;
     }
     tokens.expectSymbol('}', 'label matching', '"," or "}"');
   }
-  const named = matchers.find((matcher) => matcher.name === '__name__');
-  if (named !== undefined) onlyName(tokens, { first: name, second: named.value, start });
+  // Between braces a name may be matched more than once; a name in front of them allows no other.
+  const named = nameToken && matchers.find((matcher) => matcher.name === METRIC_NAME);
+  if (named !== undefined) throw doubledName(tokens, { first: name, second: named.value, start });
   return { kind: 'selector', name, matchers, start, end: tokens.previousEnd(), ...NO_SHIFT };
 }
 
-function onlyName(
+function doubledName(
   tokens: TokenCursor,
   { first, second, start }: { readonly first: string; readonly second: string; readonly start: number },
-): string {
-  if (first === '') return second;
+): AppError {
   const reason = `metric name must not be set twice: ${quote(first)} or ${quote(second)}`;
-  throw tokens.error(start, reason);
+  return tokens.error(start, reason);
 }
 
 function parseMatcherOrName(tokens: TokenCursor): MatcherNode | string {
-  const isQuoted = tokens.peek().kind === 'string';
+  const { kind, start } = tokens.peek();
+  const isQuoted = kind === 'string';
   const name = parseLabelName(tokens, 'label matching', 'identifier or "}"');
   const operator = tokens.peek();
   if (isQuoted && (tokens.isSymbol(',') || tokens.isSymbol('}'))) return name;
@@ -68,5 +74,11 @@ function parseMatcherOrName(tokens: TokenCursor): MatcherNode | string {
   const value = tokens.peek();
   if (value.kind !== 'string') throw tokens.unexpected('label matching', 'string');
   tokens.take();
-  return { name, operator: text, value: tokens.string(value) };
+  const matcher: MatcherNode = { name, operator: text, value: tokens.string(value) };
+  try {
+    createMatcher(matcher.name, matcher.operator, matcher.value);
+  } catch (error) {
+    throw tokens.error(start, error instanceof Error ? error.message : String(error));
+  }
+  return matcher;
 }

@@ -1,6 +1,7 @@
 /** Parses what may follow an operand: windows, subqueries, `offset` and `@`. */
 import { NO_SHIFT } from './ast.ts';
 import type { AtModifier, Expr, TimeShift } from './ast.ts';
+import { formatDecimal } from './format.ts';
 import type { TokenCursor } from './token-cursor.ts';
 
 /** Everything that follows an operand and binds to it: ranges, subqueries, `offset` and `@`. */
@@ -47,19 +48,19 @@ function parseOffset(tokens: TokenCursor, expr: Expr): Expr {
 
 function parseAt(tokens: TokenCursor, expr: Expr): Expr {
   tokens.take();
-  const at = parseAtTime(tokens);
+  const at = parseAtTime(tokens, expr);
   return shifted(tokens, expr, '@ modifier', (shift) => {
     if (shift.at !== undefined) throw tokens.error(expr.start, '@ <timestamp> may not be set multiple times');
     return { offsetMs: shift.offsetMs, at };
   });
 }
 
-function parseAtTime(tokens: TokenCursor): AtModifier {
+function parseAtTime(tokens: TokenCursor, expr: Expr): AtModifier {
   const word = tokens.peek();
   if (tokens.isWord('start') || tokens.isWord('end')) {
     tokens.take();
-    tokens.expectSymbol('(', '@', '"("');
-    tokens.expectSymbol(')', '@', '")"');
+    tokens.expectSymbol('(', '@', 'timestamp');
+    tokens.expectSymbol(')', '@', 'timestamp');
     return { kind: word.text.toLowerCase() === 'start' ? 'start' : 'end' };
   }
   const sign = tokens.sign();
@@ -71,9 +72,14 @@ function parseAtTime(tokens: TokenCursor): AtModifier {
   tokens.take();
   const seconds = sign * tokens.number(token);
   if (!(Math.abs(seconds) < AT_SECONDS_LIMIT)) {
-    throw tokens.error(token.start, `timestamp out of bounds for @ modifier: ${seconds}`);
+    throw tokens.error(expr.start, `timestamp out of bounds for @ modifier: ${sixDecimals(seconds)}`);
   }
   return { kind: 'time', timeMs: Math.round(seconds * 1000) };
+}
+
+/** Go's `%f`, of numbers that are whole. */
+function sixDecimals(value: number): string {
+  return Number.isFinite(value) ? `${BigInt(value)}.000000` : formatDecimal(value);
 }
 
 /** `expr` with a changed offset or `@`; on a range it is the selector that carries them. */

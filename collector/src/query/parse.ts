@@ -7,7 +7,13 @@ import { AGGREGATORS, childrenOf, isAggregator } from './ast.ts';
 import type { BinaryNode, Expr, Matching, Span } from './ast.ts';
 import { checkExpr } from './check.ts';
 import { parseError } from './errors.ts';
-import { BINARY_PRECEDENCE, isUnsupportedWord, POWER_PRECEDENCE } from './grammar.ts';
+import {
+  BINARY_PRECEDENCE,
+  describeToken,
+  isModifier,
+  isUnsupportedWord,
+  POWER_PRECEDENCE,
+} from './grammar.ts';
 import { parseGrouping, parseSelector } from './parse-selector.ts';
 import { parseSuffixes } from './parse-suffix.ts';
 import { TokenCursor } from './token-cursor.ts';
@@ -171,6 +177,7 @@ class Parser {
     if (isUnsupportedWord(lower) && (isGrouped || isCalled)) {
       throw this.#tokens.error(start, `"${lower}" is not supported`);
     }
+    if (isCalled && isModifier(lower)) throw this.#tokens.error(start, `unexpected ${describeToken(token)}`);
     if (isCalled) return this.#call(token);
     return parseSelector(this.#tokens, token);
   }

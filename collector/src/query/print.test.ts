@@ -1,19 +1,31 @@
 import { parser as lezerParser } from '@prometheus-io/lezer-promql';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Expr } from './ast.ts';
+import type { Expr, MatcherNode } from './ast.ts';
 import { childrenOf } from './ast.ts';
 import { exprArbitrary } from './testing/expr-arbitrary.ts';
 import { parseQuery } from './parse.ts';
 import { prettyExpr, printExpr } from './print.ts';
 
-/** The tree without positions. */
-function withoutSpans(expr: Expr): unknown {
+/** The tree without positions, and without what means the same: the order of matchers, `ignoring ()`. */
+function withoutSpans(whole: Expr): unknown {
+  const expr = plain(whole);
   const fields = Object.entries(expr).filter(([key]) => !['start', 'end', 'operatorStart'].includes(key));
   const isNode = (value: unknown): value is Expr => childrenOf(expr).some((child) => child === value);
   const strip = (value: unknown): unknown =>
     Array.isArray(value) ? value.map(strip) : isNode(value) ? withoutSpans(value) : value;
   return Object.fromEntries(fields.map(([key, value]) => [key, strip(value)]));
+}
+
+function plain(expr: Expr): Expr {
+  if (expr.kind === 'selector') {
+    const textOf = (matcher: MatcherNode): string => JSON.stringify(matcher);
+    const matchers = expr.matchers.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
+    return { ...expr, matchers };
+  }
+  if (expr.kind !== 'binary') return expr;
+  const { isOn = false, labels = [], manySide = 'none' } = expr.matching ?? {};
+  return !isOn && labels.length === 0 && manySide === 'none' ? { ...expr, matching: undefined } : expr;
 }
 
 describe('printExpr', () => {
@@ -57,7 +69,7 @@ describe('prettyExpr', () => {
   });
 
   it('breaks up long ones', () => {
-    const selector = `node_filesystem_avail_bytes{mountpoint="/",fstype!="tmpfs",device=~"/dev/.*",device!="x"}`;
+    const selector = `node_filesystem_avail_bytes{device!="x",device=~"/dev/.*",fstype!="tmpfs",mountpoint="/"}`;
     const text = `sum by (instance) (${selector}) / on (instance) group_left () count(${selector} > 0)`;
     expect(prettyExpr(parseQuery(text))).toBe(
       [

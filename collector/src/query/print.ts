@@ -1,6 +1,8 @@
 /** Syntax tree back to text: on one line, or indented over several as `format_query` answers. */
+import { METRIC_NAME } from '../storage/labels.ts';
 import { childrenOf, isSetOperator } from './ast.ts';
 import type { AggregateNode, BinaryNode, Expr, MatcherNode, SelectorNode, TimeShift } from './ast.ts';
+import { typeOf } from './check.ts';
 import { formatDecimal } from './format.ts';
 import { formatDuration, isClassicLabelName, quote } from './literals.ts';
 
@@ -73,8 +75,10 @@ function prettyList(exprs: readonly Expr[], level: number): string {
 }
 
 function printSelector({ name, matchers }: SelectorNode): string {
-  const isPlainName = /^[A-Za-z_:][A-Za-z0-9_:]*$/.test(name) && !/^(?:inf|nan)$/i.test(name);
-  const parts = matchers.map(printMatcher);
+  // In front of the braces a name allows no other one.
+  const isOnlyName = matchers.every((matcher) => matcher.name !== METRIC_NAME);
+  const isPlainName = isOnlyName && /^[A-Za-z_:][A-Za-z0-9_:]*$/.test(name) && !/^(?:inf|nan)$/i.test(name);
+  const parts = matchers.map(printMatcher).sort();
   if (name !== '' && !isPlainName) parts.unshift(quote(name));
   const braces = parts.length === 0 && isPlainName ? '' : `{${parts.join(',')}}`;
   return isPlainName ? name + braces : braces;
@@ -103,10 +107,12 @@ function printAggregateHead({ operator, grouping, isWithout }: AggregateNode): s
   return grouping.length === 0 ? operator : `${operator} by ${printLabels(grouping)} `;
 }
 
-function printOperator({ operator, returnsBool, matching }: BinaryNode): string {
+function printOperator({ operator, returnsBool, matching, left, right }: BinaryNode): string {
   const bool = returnsBool ? ' bool' : '';
-  if (matching === undefined) return `${operator}${bool}`;
+  const isOfVectors = typeOf(left) !== 'scalar' && typeOf(right) !== 'scalar';
+  if (matching === undefined || !isOfVectors) return `${operator}${bool}`;
   const { isOn, labels, manySide, include } = matching;
+  if (!isOn && labels.length === 0 && manySide === 'none') return `${operator}${bool}`;
   const on = ` ${isOn ? 'on' : 'ignoring'} ${printLabels(labels)}`;
   const group = manySide === 'none' ? '' : ` group_${manySide} ${printLabels(include)}`;
   return `${operator}${bool}${on}${isSetOperator(operator) ? '' : group}`;

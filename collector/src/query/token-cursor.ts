@@ -2,7 +2,7 @@
 import type { AppError } from '@rollcall/shared/lib/errors.ts';
 import { parseError } from './errors.ts';
 import { describeToken, isUnsupportedWord } from './grammar.ts';
-import { decodeString, DURATION_MS_MAX, parseDuration, parseNumber, quote } from './literals.ts';
+import { decodeString, DURATION_MS_MAX, parseAnyDuration, parseNumber, quote } from './literals.ts';
 import { tokenize } from './tokens.ts';
 import type { Token } from './tokens.ts';
 
@@ -40,15 +40,19 @@ export class TokenCursor {
   /** The value of a number token, of a duration token in seconds. */
   number(token: Token): number {
     if (token.kind === 'duration') {
-      const durationMs = parseDuration(token.text);
+      const durationMs = parseAnyDuration(token.text);
       if (durationMs === undefined) {
         throw this.error(token.start, `not a valid duration string: ${quote(token.text)}`);
       }
+      if (durationMs > DURATION_MS_MAX) throw this.error(token.start, 'duration out of range');
       return durationMs / 1000;
     }
     const value = parseNumber(token.text);
-    if (value === undefined) throw this.error(token.start, `error parsing number: ${quote(token.text)}`);
-    return value;
+    const isTooLarge = value === Infinity && token.kind === 'number';
+    if (value !== undefined && !isTooLarge) return value;
+    const fault = isTooLarge ? 'value out of range' : 'invalid syntax';
+    const reason = `error parsing number: strconv.ParseFloat: parsing ${quote(token.text)}: ${fault}`;
+    throw this.error(token.start, reason);
   }
 
   string(token: Token): string {

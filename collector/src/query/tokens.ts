@@ -1,5 +1,7 @@
 /** Cuts a query into tokens. A fault becomes a token of its own, so that what stands before it is judged first. */
 
+import { escapeFault } from './literals.ts';
+
 /** Words are names and keywords; whether a word is a keyword depends on where it stands. */
 export type TokenKind = 'number' | 'duration' | 'string' | 'word' | 'symbol' | 'error' | 'end';
 
@@ -20,6 +22,8 @@ interface Scan {
   openParens: number;
   isInBraces: boolean;
   isInBrackets: boolean;
+  /** A colon stood between the brackets that are open. */
+  hasColon: boolean;
 }
 
 const BLANK = /(?:[ \t\r\n]+|#[^\n]*)+/y;
@@ -33,7 +37,15 @@ const SYMBOL_IN_BRACES = /=~|!~|!=|[=,}]/y;
 
 /** The tokens of `text`, the last one always of kind `end` or `error`. Takes linear time. */
 export function tokenize(text: string): readonly Token[] {
-  const scan: Scan = { text, tokens: [], position: 0, openParens: 0, isInBraces: false, isInBrackets: false };
+  const scan: Scan = {
+    text,
+    tokens: [],
+    position: 0,
+    openParens: 0,
+    isInBraces: false,
+    isInBrackets: false,
+    hasColon: false,
+  };
   for (;;) {
     scan.position += match(scan, BLANK)?.length ?? 0;
     const isAtEnd = scan.position >= text.length;
@@ -79,6 +91,8 @@ function tokenInBraces(scan: Scan): string | undefined {
 }
 
 function stringToken(scan: Scan, quote: string): string | undefined {
+  const fault = quote === '`' ? undefined : escapeFault(scan.text.slice(scan.position + 1), quote);
+  if (fault !== undefined) return fault;
   const literal = match(scan, STRING);
   if (literal !== undefined) return push(scan, 'string', literal);
   return quote === '`' ? 'unterminated raw string' : 'unterminated quoted string';
@@ -98,11 +112,19 @@ function bracketFault(scan: Scan, symbol: string): string | undefined {
   else if (symbol === '}') return `unexpected character: '}'`;
   else if (symbol === '(') scan.openParens++;
   else if (symbol === ')') {
-    if (scan.openParens === 0) return `unexpected right parenthesis ')'`;
+    if (scan.openParens === 0) {
+      // Prometheus names the place behind it.
+      scan.position++;
+      return `unexpected right parenthesis ')'`;
+    }
     scan.openParens--;
   } else if (symbol === '[') {
     if (scan.isInBrackets) return `unexpected left bracket '['`;
     scan.isInBrackets = true;
+    scan.hasColon = false;
+  } else if (symbol === ':') {
+    if (scan.hasColon) return `unexpected colon ':'`;
+    scan.hasColon = true;
   } else if (symbol === ']') {
     if (!scan.isInBrackets) return `unexpected right bracket ']'`;
     scan.isInBrackets = false;

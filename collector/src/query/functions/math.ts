@@ -53,12 +53,13 @@ export const dateFunctions: Readonly<Record<string, (seconds: number) => number>
   month: onDate((date) => date.getUTCMonth() + 1),
   day_of_month: onDate((date) => date.getUTCDate()),
   day_of_week: onDate((date) => date.getUTCDay()),
+  // `Date.UTC` would take the years 0 to 99 for 1900 to 1999.
   day_of_year: onDate((date) => {
-    const yearStart = Date.UTC(date.getUTCFullYear(), 0, 1);
-    return Math.floor((date.getTime() - yearStart) / 86_400_000) + 1;
+    const yearStartMs = new Date(date).setUTCFullYear(date.getUTCFullYear(), 0, 1);
+    return Math.round((date.getTime() - yearStartMs) / 86_400_000) + 1;
   }),
   days_in_month: onDate((date) =>
-    new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate(),
+    new Date(new Date(date).setUTCFullYear(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate(),
   ),
   hour: onDate((date) => date.getUTCHours()),
   minute: onDate((date) => date.getUTCMinutes()),
