@@ -222,6 +222,7 @@ describe('parseQuery', () => {
     ['info(x)', '1:1: parse error: "info" is not supported'],
     ['rate(x[5m] anchored)', '1:12: parse error: "anchored" is not supported'],
     ['x[5m + 1m]', '1:6: parse error: arithmetic with durations is not supported'],
+    ['x[min(step(), 1m)]', '1:3: parse error: arithmetic with durations is not supported'],
     ['x[step()]', '1:3: parse error: "step" is not supported'],
   ])('refuses %j', (text, message) => {
     expect(() => parseQuery(text)).toThrow(expect.objectContaining({ code: 'BAD_QUERY', message }));

@@ -20,8 +20,9 @@ export interface NotedSeries {
 /** Most values that one line may expand to. */
 const VALUES_MAX = 1_000_000;
 
-const SERIES =
-  /^([A-Za-z_:][\w:]*)?\s*(\{(?:[^"'`}{]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)*\})?(?=\s|$)/;
+const HEAD = /^([A-Za-z_:][\w:]*)?\s*(\{(?:[^"'`}{]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)*\})?/;
+const SERIES = new RegExp(`${HEAD.source}(?=\\s|$)`);
+const STARTED = new RegExp(`${HEAD.source}(?=@st(?:\\s|$))`);
 
 /** @throws AppError BAD_REQUEST */
 export function parseSeriesLine(line: string): NotedSeries {
@@ -29,6 +30,15 @@ export function parseSeriesLine(line: string): NotedSeries {
   const head = SERIES.exec(text)?.[0] ?? '';
   if (head === '') throw new AppError('BAD_REQUEST', `no series at the start of ${JSON.stringify(line)}`);
   return { labels: parseSeries(head), values: parseValues(text.slice(head.length)) };
+}
+
+/**
+ * The series of a line that tells when samples began to count, `name{a="1"}@st -1m _`; undefined for any other line.
+ * @throws AppError BAD_QUERY when it names no series
+ */
+export function startedSeriesOf(line: string): Labels | undefined {
+  const head = STARTED.exec(line.trim())?.[0];
+  return head === undefined ? undefined : parseSeries(head);
 }
 
 /**

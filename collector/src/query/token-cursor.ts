@@ -63,7 +63,8 @@ export class TokenCursor {
 
   refuseDurationArithmetic(): void {
     const { kind, text, start } = this.peek();
-    if (kind === 'symbol' && ['+', '-', '*', '/', '%', '^', '('].includes(text)) {
+    const isSum = kind === 'symbol' && ['+', '-', '*', '/', '%', '^', '('].includes(text);
+    if (isSum || (kind === 'word' && ['min', 'max'].includes(text.toLowerCase()))) {
       throw this.error(start, 'arithmetic with durations is not supported');
     }
   }

@@ -26,14 +26,19 @@ export function needsNative({ expr, result }: EvalCommand, nativeSeries: readonl
   if (NATIVE_FUNCTION.test(expr)) return true;
   const expected = result.kind === 'series' || result.kind === 'matrix' ? result.series : [];
   if (expected.some(({ values }) => values.includes('native'))) return true;
-  if (nativeSeries.length === 0) return false;
+  return readsSeries(expr, nativeSeries);
+}
+
+/** Whether a query selects one of the series; one that does not parse selects none. */
+export function readsSeries(expr: string, series: readonly Labels[]): boolean {
+  if (series.length === 0) return false;
   let tree: Expr;
   try {
     tree = parseSyntax(expr);
   } catch {
     return false;
   }
-  return readsAny(tree, nativeSeries);
+  return readsAny(tree, series);
 }
 
 function readsAny(expr: Expr, series: readonly Labels[]): boolean {

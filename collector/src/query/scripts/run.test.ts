@@ -92,6 +92,33 @@ describe('the runner itself', () => {
     });
   });
 
+  it('skips series that say when they began to count', async () => {
+    const script =
+      'load 1m\n  c{a="1"}@st _ -30s-1mx2\n  c{a="1"} 0+1x3\n  c{a="2"} 0+1x3\n\n' +
+      'eval instant at 2m increase(c[2m])\n\neval instant at 2m c{a="2"}\n  c{a="2"} 2\n';
+    expect(await run(script)).toEqual({
+      passed: 1,
+      skipped: new Map([['start timestamps', 1]]),
+      failures: [],
+    });
+  });
+
+  const WARNS = `${DATA}eval instant at 0m quantile(2, m)\n`;
+  it.each([
+    ['lets a warning pass', '', []],
+    ['refuses a warning', '  expect no_warn\n', [expect.stringMatching(/unexpected warning/)]],
+    [
+      'wants each of several warnings',
+      '  expect warn\n  expect warn msg: nope\n',
+      [expect.stringMatching(/not among/)],
+    ],
+    ['wants no warning beside those that it names', '  expect warn regex: PromQL.*got 2\n', []],
+  ])('%s in scripts with lines of expect', async (_name, lines, reasons) => {
+    const modern = `${WARNS}${lines}  {} Inf\n\neval instant at 0m m{a="1"}\n  expect no_warn\n  m{a="1"} 1\n`;
+    const { failures } = await run(modern);
+    expect(failures.map((failure) => failure.reason)).toEqual(reasons);
+  });
+
   it.each([
     'nonsense',
     'load',

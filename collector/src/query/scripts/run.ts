@@ -9,9 +9,9 @@ import { createQueryEngine } from '../query.ts';
 import type { QueryEngine } from '../query.ts';
 import type { QueryResult, QueryValue } from '../results.ts';
 import { mismatch } from './compare.ts';
-import { nativeSeriesOf, needsNative } from './native.ts';
+import { nativeSeriesOf, needsNative, readsSeries } from './native.ts';
 import { parseScript } from './script.ts';
-import type { EvalCommand, Expectation, LoadCommand } from './script.ts';
+import type { EvalCommand, Expectation, LoadCommand, NoteExpectation } from './script.ts';
 import { variantsOf } from './variants.ts';
 import type { Variant } from './variants.ts';
 
@@ -58,6 +58,7 @@ export async function runScript(
       engine: createQueryEngine({ storage, ...settings }),
       engineOfParts: createQueryEngine({ storage: inHostParts(storage, HOST_PARTS), ...settings }),
       nativeSeries: [],
+      startedSeries: [],
     };
   };
   let session = newSession();
@@ -68,7 +69,7 @@ export async function runScript(
     if (command.kind === 'clear') session = newSession();
     else if (command.kind === 'load') await load(command, session);
     else {
-      const missing = missingFeature(command, session.nativeSeries);
+      const missing = missingFeature(command, session);
       if (missing !== undefined) {
         skipped.set(missing, (skipped.get(missing) ?? 0) + 1);
         continue;
@@ -82,8 +83,9 @@ export async function runScript(
 }
 
 /** What an evaluation needs that Rollcall does not have, undefined when there is nothing. */
-function missingFeature(command: EvalCommand, nativeSeries: readonly Labels[]): string | undefined {
+function missingFeature(command: EvalCommand, { nativeSeries, startedSeries }: Session): string | undefined {
   if (needsNative(command, nativeSeries)) return 'native histograms';
+  if (readsSeries(command.expr, startedSeries)) return 'start timestamps';
   try {
     parseQuery(command.expr);
     return undefined;
@@ -99,10 +101,12 @@ interface Session {
   /** Takes the hosts of the same storage in parts where that gives the same. */
   readonly engineOfParts: QueryEngine;
   readonly nativeSeries: Labels[];
+  readonly startedSeries: Labels[];
 }
 
-async function load(command: LoadCommand, { storage, nativeSeries }: Session): Promise<void> {
+async function load(command: LoadCommand, { storage, nativeSeries, startedSeries }: Session): Promise<void> {
   nativeSeries.push(...nativeSeriesOf(command));
+  startedSeries.push(...command.startedSeries);
   // Of two lines with the same series in one load the later counts.
   const bySeries = new Map(command.series.map((series) => [series.labels.key, series]));
   await storage.append(
@@ -170,7 +174,7 @@ async function middleOfRange(
 }
 
 async function judge(command: EvalCommand, run: () => Promise<QueryResult>): Promise<string | undefined> {
-  const { failure, warning, info, refusesInfo } = command;
+  const { failure } = command;
   let result: QueryResult;
   try {
     result = await run();
@@ -179,13 +183,24 @@ async function judge(command: EvalCommand, run: () => Promise<QueryResult>): Pro
     return meets(failure, [error.message]) ? undefined : `other error than expected: ${error.message}`;
   }
   if (failure !== undefined) return 'no error';
-  const { warnings, infos } = result;
-  if (warning === undefined && warnings.length > 0) return `unexpected warning: ${warnings.join('; ')}`;
-  if (warning !== undefined && !meets(warning, warnings))
-    return `expected warning not among: ${warnings.join('; ')}`;
-  if (info !== undefined && !meets(info, infos)) return `expected info not among: ${infos.join('; ')}`;
-  if (refusesInfo && infos.length > 0) return `unexpected info: ${infos.join('; ')}`;
-  return mismatch(result.value, command);
+  return (
+    wrongNotes('warning', result.warnings, command.warnings) ??
+    wrongNotes('info', result.infos, command.infos) ??
+    mismatch(result.value, command)
+  );
+}
+
+function wrongNotes(
+  kind: 'warning' | 'info',
+  notes: readonly string[],
+  { wanted, areRefused }: NoteExpectation,
+): string | undefined {
+  const all = notes.join('; ');
+  if (areRefused && notes.length > 0) return `unexpected ${kind}: ${all}`;
+  if (!wanted.every((one) => meets(one, notes))) return `expected ${kind} not among: ${all}`;
+  if (wanted.length === 0) return undefined;
+  const stray = notes.find((note) => !wanted.some((one) => meets(one, [note])));
+  return stray === undefined ? undefined : `unexpected ${kind}: ${stray}`;
 }
 
 function meets({ test }: Expectation, texts: readonly string[]): boolean {

@@ -1,7 +1,8 @@
 /** Reads PromQL test scripts: data to load, queries to run, results to expect. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { decodeString, parseDuration } from '../literals.ts';
-import { parseSeriesLine, signedNumber } from '../series-notation.ts';
+import type { Labels } from '../../storage/labels.ts';
+import { parseSeriesLine, signedNumber, startedSeriesOf } from '../series-notation.ts';
 import type { NotedSeries } from '../series-notation.ts';
 
 /** Series to store; the first value of each stands at time 0. */
@@ -10,6 +11,8 @@ export interface LoadCommand {
   readonly line: number;
   readonly stepMs: number;
   readonly series: readonly NotedSeries[];
+  /** Series whose samples say when they began to count, which we do not keep. */
+  readonly startedSeries: readonly Labels[];
   /** Prometheus would also make native histograms from the buckets; we load the buckets. */
   readonly makesNative: boolean;
 }
@@ -17,6 +20,13 @@ export interface LoadCommand {
 /** A note or error that must appear; `test` is undefined when its text does not matter. */
 export interface Expectation {
   readonly test: ((text: string) => boolean) | undefined;
+}
+
+/** What must and must not be among the warnings or infos of a result. */
+export interface NoteExpectation {
+  /** Each must be met by a note; where there are any, each note must meet one. */
+  readonly wanted: readonly Expectation[];
+  readonly areRefused: boolean;
 }
 
 /** What an evaluation must give. */
@@ -40,10 +50,9 @@ export interface EvalCommand {
     | { readonly kind: 'instant'; readonly timeMs: number }
     | { readonly kind: 'range'; readonly startMs: number; readonly endMs: number; readonly stepMs: number };
   readonly failure: Expectation | undefined;
-  readonly warning: Expectation | undefined;
-  readonly info: Expectation | undefined;
+  readonly warnings: NoteExpectation;
+  readonly infos: NoteExpectation;
   readonly isOrdered: boolean;
-  readonly refusesInfo: boolean;
   readonly result: ExpectedResult;
 }
 
@@ -58,9 +67,11 @@ interface Block {
 
 /** @throws AppError BAD_REQUEST naming the line */
 export function parseScript(text: string): readonly Command[] {
+  // Scripts from before there were lines of `expect` have no other way to allow a warning than by naming it.
+  const refusesWarnings = !/^\s*expect\s/im.test(text);
   return blocksOf(text).map((block) => {
     try {
-      return parseBlock(block);
+      return parseBlock(block, refusesWarnings);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new AppError('BAD_REQUEST', `line ${block.line}: ${reason}`, { cause: error });
@@ -90,7 +101,7 @@ const INSTANT = /^eval(?:_(fail|warn|ordered|info))?\s+instant\s+(?:at\s+(\S+)\s
 const RANGE = /^eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)$/i;
 const LOAD = /^load(_with_nhcb)?\s+(\S+)$/i;
 
-function parseBlock({ line, head, body }: Block): Command {
+function parseBlock({ line, head, body }: Block, refusesWarnings: boolean): Command {
   if (/^clear$/i.test(head)) return { kind: 'clear', line };
   const load = LOAD.exec(head);
   if (load !== null) {
@@ -99,7 +110,8 @@ function parseBlock({ line, head, body }: Block): Command {
       kind: 'load',
       line,
       stepMs,
-      series: body.map(parseSeriesLine),
+      series: body.filter((text) => startedSeriesOf(text) === undefined).map(parseSeriesLine),
+      startedSeries: body.flatMap((text) => startedSeriesOf(text) ?? []),
       makesNative: load[1] !== undefined,
     };
   }
@@ -108,7 +120,7 @@ function parseBlock({ line, head, body }: Block): Command {
     const [, suffix, time = '0', expr = ''] = instant;
     return evalCommand(
       { line, head, body },
-      { expr, suffix, times: { kind: 'instant', timeMs: duration(time) } },
+      { expr, suffix, refusesWarnings, times: { kind: 'instant', timeMs: duration(time) } },
     );
   }
   const range = RANGE.exec(head);
@@ -120,7 +132,7 @@ function parseBlock({ line, head, body }: Block): Command {
       endMs: duration(to),
       stepMs: duration(step),
     } as const;
-    return evalCommand({ line, head, body }, { expr, suffix, times });
+    return evalCommand({ line, head, body }, { expr, suffix, refusesWarnings, times });
   }
   throw new AppError('BAD_REQUEST', `unknown command: ${head}`);
 }
@@ -131,14 +143,22 @@ const FAIL_TEXT = /^expected_fail_(message|regexp)\s+(.+)$/i;
 
 function evalCommand(
   { line, body }: Block,
-  { expr, suffix, times }: Pick<EvalCommand, 'expr' | 'times'> & { readonly suffix: string | undefined },
+  {
+    expr,
+    suffix,
+    refusesWarnings,
+    times,
+  }: Pick<EvalCommand, 'expr' | 'times'> & {
+    readonly suffix: string | undefined;
+    readonly refusesWarnings: boolean;
+  },
 ): EvalCommand {
   const tag = suffix?.toLowerCase();
   let failure = tag === 'fail' ? ANY : undefined;
-  let warning = tag === 'warn' ? ANY : undefined;
-  let info = tag === 'info' ? ANY : undefined;
+  const warnings = tag === 'warn' ? [ANY] : [];
+  const infos = tag === 'info' ? [ANY] : [];
   let isOrdered = tag === 'ordered';
-  let refusesInfo = false;
+  const refused = { warnings: refusesWarnings && warnings.length === 0 && !isOrdered, infos: false };
   let special: { readonly kind: string; readonly rest: string } | undefined;
   const results: string[] = [];
   for (const text of body) {
@@ -148,14 +168,25 @@ function evalCommand(
       failure = expectation(`${failText[1] === 'message' ? 'msg' : 'regex'}: ${failText[2]}`);
     else if (kind === undefined) results.push(text);
     else if (kind === 'fail') failure = expectation(rest);
-    else if (kind === 'warn') warning = expectation(rest);
-    else if (kind === 'info') info = expectation(rest);
+    else if (kind === 'warn') warnings.push(expectation(rest));
+    else if (kind === 'info') infos.push(expectation(rest));
     else if (kind === 'ordered') isOrdered = true;
-    else if (kind === 'no_info') refusesInfo = true;
-    else if (kind !== 'no_warn') special = { kind, rest };
+    else if (kind === 'no_info') refused.infos = true;
+    else if (kind === 'no_warn') refused.warnings = true;
+    else special = { kind, rest };
   }
   const result = expectedResult(results, special);
-  return { kind: 'eval', line, expr, times, failure, warning, info, isOrdered, refusesInfo, result };
+  return {
+    kind: 'eval',
+    line,
+    expr,
+    times,
+    failure,
+    warnings: { wanted: warnings, areRefused: refused.warnings },
+    infos: { wanted: infos, areRefused: refused.infos },
+    isOrdered,
+    result,
+  };
 }
 
 function expectedResult(
