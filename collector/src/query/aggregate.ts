@@ -1,4 +1,5 @@
 /** Aggregations: groups of series become one series each, or, with `topk`, lose members. */
+import { unwrapParens } from './ast.ts';
 import type { AggregateNode, Aggregator } from './ast.ts';
 import { cutOf, NAME_LABELS } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
@@ -10,6 +11,7 @@ import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
 import { LABELS_WORK } from './label-sets.ts';
 import { quantile } from './numeric.ts';
+import { printExpr } from './print.ts';
 import { pickRanked } from './rank.ts';
 
 /** The series that an aggregation puts together. */
@@ -40,7 +42,8 @@ export async function evaluateAggregate(
         ...expr,
         grouping: expr.isWithout ? expr.grouping : [...expr.grouping, labelName],
       });
-      return countValues(input.columns, { labelName, groupLabels: extended.labels, grid }, ev);
+      const labelText = expr.param === undefined ? '' : printExpr(unwrapParens(expr.param));
+      return countValues(input.columns, { labelName, labelText, groupLabels: extended.labels, grid }, ev);
     }
     case 'topk':
     case 'bottomk':

@@ -41,6 +41,8 @@ export interface NumberNode extends Span {
 export interface StringNode extends Span {
   readonly kind: 'string';
   readonly value: string;
+  /** As written, where that says bytes that `value` cannot hold. */
+  readonly literal?: string;
 }
 
 /** `name{a="1"} offset 5m @ 100`: per series the newest sample. */

@@ -10,6 +10,8 @@ import { isClassicLabelName } from './literals.ts';
 /** What to count, and how series are grouped. */
 export interface ValueCount {
   readonly labelName: string;
+  /** The name in quotes, for errors. */
+  readonly labelText: string;
   /** Labels of the group of a series that already carries the value as a label. */
   readonly groupLabels: (labels: Labels) => Labels;
   readonly grid: Grid;
@@ -18,10 +20,10 @@ export interface ValueCount {
 /** @throws AppError QUERY_FAILED on a bad label name; QUERY_LIMIT when there are too many distinct values */
 export async function countValues(
   columns: readonly Column[],
-  { labelName, groupLabels, grid }: ValueCount,
+  { labelName, labelText, groupLabels, grid }: ValueCount,
   ev: Evaluation,
 ): Promise<VectorValue> {
-  if (!isClassicLabelName(labelName)) throw executionError(`invalid label name "${labelName}"`);
+  if (!isClassicLabelName(labelName)) throw executionError(`invalid label name ${labelText}`);
   const results = new Map<string, Column>();
   for (const column of columns) {
     const byValue = new Map<number | string, Column>();

@@ -201,6 +201,9 @@ function escapeCodePoint(code: number): string {
     : `\\u${code.toString(16).padStart(4, '0')}`;
 }
 
+/** What `decodeString` makes of bytes that are no UTF-8. */
+export const NO_CHARACTER = '\ufffd';
+
 /** Whether a label of this name can be written without quotes. */
 export function isClassicLabelName(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);

@@ -4,7 +4,7 @@
  */
 import type { AppError } from '@rollcall/shared/lib/errors.ts';
 import { AGGREGATORS, childrenOf, isAggregator } from './ast.ts';
-import type { BinaryNode, Expr, Matching, Span } from './ast.ts';
+import type { BinaryNode, Expr, Matching, SelectorNode, Span } from './ast.ts';
 import { checkExpr } from './check.ts';
 import { parseError } from './errors.ts';
 import {
@@ -14,6 +14,7 @@ import {
   isUnsupportedWord,
   POWER_PRECEDENCE,
 } from './grammar.ts';
+import { NO_CHARACTER } from './literals.ts';
 import { parseGrouping, parseSelector } from './parse-selector.ts';
 import { parseSuffixes } from './parse-suffix.ts';
 import { TokenCursor } from './token-cursor.ts';
@@ -30,13 +31,25 @@ export const NESTING_MAX = 500;
  * @throws AppError BAD_QUERY
  */
 export function parseSyntax(text: string): Expr {
-  if (text.length > QUERY_LENGTH_MAX) {
-    throw parseError(text, 0, `query has ${text.length} characters, at most ${QUERY_LENGTH_MAX} are allowed`);
-  }
+  refuseLongText(text);
   const parser = new Parser(text);
   const expr = parser.query();
   refuseDeepTree(text, expr);
   return expr;
+}
+
+/**
+ * The selector `name{a="b"}`, without range, `offset` and `@`.
+ * @throws AppError BAD_QUERY
+ */
+export function parseMetricSelector(text: string): SelectorNode {
+  refuseLongText(text);
+  return new Parser(text).metricSelector();
+}
+
+function refuseLongText(text: string): void {
+  if (text.length <= QUERY_LENGTH_MAX) return;
+  throw parseError(text, 0, `query has ${text.length} characters, at most ${QUERY_LENGTH_MAX} are allowed`);
 }
 
 /** Chains of operators and suffixes make deep trees without any recursion in the parser. */
@@ -67,6 +80,19 @@ class Parser {
     const expr = this.#binary(1);
     if (this.#tokens.peek().kind !== 'end') throw this.#tokens.unexpected();
     return expr;
+  }
+
+  /** A selector and nothing else. */
+  metricSelector(): SelectorNode {
+    const token = this.#tokens.peek();
+    if (token.kind === 'end') throw this.#tokens.unexpected();
+    const isNumber = ['inf', 'nan'].includes(token.text.toLowerCase());
+    const isName = token.kind === 'word' && !isNumber;
+    if (isName) this.#tokens.take();
+    else if (!this.#tokens.isSymbol('{')) throw this.#tokens.unexpected();
+    const selector = parseSelector(this.#tokens, isName ? token : undefined);
+    if (this.#tokens.peek().kind !== 'end') throw this.#tokens.unexpected();
+    return selector;
   }
 
   /** Operands joined by operators that bind at least as strongly as `precedenceMin`. */
@@ -143,7 +169,7 @@ class Parser {
         return { kind: 'number', value: this.#tokens.number(token), start, end };
       case 'string':
         this.#tokens.take();
-        return { kind: 'string', value: this.#tokens.string(token), start, end };
+        return this.#string(token);
       case 'word':
         return this.#word(token);
       case 'symbol':
@@ -154,6 +180,12 @@ class Parser {
       case 'end':
         throw this.#tokens.unexpected();
     }
+  }
+
+  #string(token: Token): Expr {
+    const value = this.#tokens.string(token);
+    const literal = value.includes(NO_CHARACTER) ? { literal: token.text } : {};
+    return { kind: 'string', value, ...literal, start: token.start, end: token.end };
   }
 
   #paren(): Expr {

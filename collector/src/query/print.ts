@@ -12,7 +12,7 @@ export function printExpr(expr: Expr): string {
     case 'number':
       return formatDecimal(expr.value);
     case 'string':
-      return quote(expr.value);
+      return expr.literal ?? quote(expr.value);
     case 'selector':
       return printSelector(expr) + printShift(expr);
     case 'range':

@@ -4,8 +4,7 @@ import { Labels } from '../storage/labels.ts';
 import { fitsAll } from '../storage/matcher.ts';
 import type { Matcher } from '../storage/matcher.ts';
 import type { LabelsRequest } from '../storage/storage.ts';
-import { parseError } from './errors.ts';
-import { parseSyntax } from './parse.ts';
+import { parseMetricSelector } from './parse.ts';
 import { matchersOf } from './selectors.ts';
 
 /** Which series to list. */
@@ -16,15 +15,11 @@ export type SeriesSelector = readonly Matcher[];
 
 /**
  * The matchers of `name{a="b"}`.
- * @throws AppError BAD_QUERY when the text is no plain selector; BAD_REQUEST on a bad regular expression, or when every
- *   matcher would also fit a series without labels
+ * @throws AppError BAD_QUERY when the text is no plain selector; BAD_REQUEST when every matcher would also fit a series
+ *   without labels
  */
 export function parseSeriesSelector(text: string): SeriesSelector {
-  const expr = parseSyntax(text);
-  if (expr.kind !== 'selector' || expr.offsetMs !== undefined || expr.at !== undefined) {
-    throw parseError(text, 0, 'a series selector is expected here');
-  }
-  const matchers = matchersOf(expr);
+  const matchers = matchersOf(parseMetricSelector(text));
   if (matchers.every(({ matches }) => matches(''))) {
     throw new AppError('BAD_REQUEST', 'match[] must contain at least one non-empty matcher');
   }

@@ -85,10 +85,24 @@ export class Parameters {
       try {
         return parseSeriesSelector(text);
       } catch (error) {
-        throw invalidParameter('match[]', error instanceof Error ? error.message : String(error), error);
+        // Not the query of this request, which errors of queries would be taken for.
+        throw new AppError('BAD_REQUEST', messageOf(error), { cause: error });
       }
     });
   }
+
+  /** As `matcherSets`, with errors that name the parameter. */
+  namedMatcherSets(): readonly SeriesSelector[] {
+    try {
+      return this.matcherSets();
+    } catch (error) {
+      throw invalidParameter('match[]', messageOf(error), error);
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;

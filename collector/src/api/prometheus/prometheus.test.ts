@@ -479,6 +479,16 @@ describe('series and labels', () => {
     expect(await get('/label/nothing/values')).toEqual(success([]));
   });
 
+  it.each([
+    ['U__in_73_tance', ['a', 'b']],
+    ['U______name____', ['load', 'odd', 'up']],
+    // No escapes: a name of its own.
+    ['U__instance_', []],
+    ['U__in_d800_tance', []],
+  ])('takes the escaped label name %s', async (name, values) => {
+    expect(await get(`/label/${name}/values`)).toEqual(success(values));
+  });
+
   it('cuts lists to the limit and says so', async () => {
     const notes = { warnings: ['results truncated due to limit'] };
     expect(await get('/label/__name__/values', { limit: '1' })).toEqual(success(['load'], notes));
@@ -497,11 +507,16 @@ describe('series and labels', () => {
       { 'match[]': 'up{' },
       'invalid parameter "match[]": 1:4: parse error: unexpected end of input inside braces',
     ],
+    ['/series', { 'match[]': 'up[5m]' }, 'invalid parameter "match[]": 1:3: parse error: unexpected "["'],
     [
-      '/labels',
-      { 'match[]': 'rate(up[5m])' },
-      'invalid parameter "match[]": 1:1: parse error: a series selector is expected here',
+      '/series',
+      { 'match[]': 'up offset 5m' },
+      'invalid parameter "match[]": 1:4: parse error: unexpected <offset>',
     ],
+    ['/labels', { 'match[]': 'rate(up[5m])' }, '1:5: parse error: unexpected "("'],
+    ['/labels', { 'match[]': '1' }, '1:1: parse error: unexpected number "1"'],
+    ['/labels', { 'match[]': '' }, '1:1: parse error: unexpected end of input'],
+    ['/label/job/values', { 'match[]': '{}' }, 'match[] must contain at least one non-empty matcher'],
     [
       '/labels',
       { start: 'x' },

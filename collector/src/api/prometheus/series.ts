@@ -2,7 +2,7 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { isClassicLabelName } from '../../query/literals.ts';
 import type { Answers } from '../../query/answers.ts';
-import type { CatalogueRequest } from '../../query/series-selector.ts';
+import type { CatalogueRequest, SeriesSelector } from '../../query/series-selector.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
@@ -27,7 +27,9 @@ export async function seriesList(
   if (parameters.list('match[]').length === 0) {
     throw new AppError('BAD_REQUEST', 'no match[] parameter provided');
   }
-  return listed(parameters, (request) => answers.series(request, signal));
+  // Prometheus names the parameter here, and in the lists below it does not.
+  const matcherSets = (): readonly SeriesSelector[] => parameters.namedMatcherSets();
+  return listed(parameters, (request) => answers.series(request, signal), matcherSets);
 }
 
 /**
@@ -50,18 +52,35 @@ export async function labelValues(
   if (!isClassicLabelName(name)) {
     throw new AppError('BAD_REQUEST', `invalid label name: ${JSON.stringify(name)}`);
   }
-  return listed(parameters, (request) => answers.labelValues(name, request, signal));
+  const plainName = unescapedName(name);
+  return listed(parameters, (request) => answers.labelValues(plainName, request, signal));
+}
+
+/**
+ * The name of which `U__service_2e_name` is the escaped form, as clients write names that a path may not hold: `_2e_` is a
+ * character, `__` an underscore. Anything else is a name as it stands. Source: Prometheus, UTF-8 guide, "escaping".
+ */
+function unescapedName(name: string): string {
+  const [, escaped] = /^U__((?:[A-Za-z0-9]|__|_[0-9a-f]{1,6}_)+)$/.exec(name) ?? [];
+  if (escaped === undefined) return name;
+  const codes = [...escaped.matchAll(/_([0-9a-f]{1,6})_/g)].map(([, hex]) => Number.parseInt(hex ?? '', 16));
+  const isBad = codes.some((code) => code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff));
+  if (isBad) return name;
+  return escaped.replace(/__|_([0-9a-f]{1,6})_/g, (_whole, hex?: string) =>
+    hex === undefined ? '_' : String.fromCodePoint(Number.parseInt(hex, 16)),
+  );
 }
 
 /** Everything between `start` and `end`; nothing when they are in the wrong order. */
 async function listed(
   parameters: Parameters,
   read: (request: CatalogueRequest) => Promise<Answer>,
+  readMatchers = (): readonly SeriesSelector[] => parameters.matcherSets(),
 ): Promise<Answer> {
   const limit = parameters.limit('limit');
   const fromMs = parameters.timeMs('start', TIME_MS_MIN);
   const toMs = parameters.timeMs('end', TIME_MS_MAX);
-  const matcherSets = parameters.matcherSets();
+  const matcherSets = readMatchers();
   return toMs < fromMs ? answer([]) : read({ matcherSets, fromMs, toMs, limit });
 }
 
