@@ -9,6 +9,7 @@ describe('parseDuration', () => {
     ['1h30m', 5_400_000],
     ['1y2w3d4h5m6s7ms', 33_019_506_007],
     ['0s', 0],
+    ['0', 0],
     ['', undefined],
     ['5', undefined],
     ['m', undefined],

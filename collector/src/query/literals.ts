@@ -17,7 +17,8 @@ export const DURATION_MS_MAX = 9_223_372_036_854;
 const DURATION = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
 
 /**
- * Milliseconds of a duration such as `1h30m`; units from large to small, each at most once.
+ * Milliseconds of a duration such as `1h30m`; units from large to small, each at most once. `0` needs none, as in the
+ * files of Prometheus.
  * @returns undefined when `text` is not a duration or too long
  */
 export function parseDuration(text: string): number | undefined {
@@ -27,6 +28,7 @@ export function parseDuration(text: string): number | undefined {
 
 /** As `parseDuration`, but however long. */
 export function parseAnyDuration(text: string): number | undefined {
+  if (text === '0') return 0;
   const parts = text === '' ? null : DURATION.exec(text);
   if (parts === null) return undefined;
   let totalMs = 0;

@@ -4,7 +4,7 @@ import { hasAny, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import { executionError } from './errors.ts';
 import type { Evaluation } from './evaluation.ts';
-import { formatDecimal } from './format.ts';
+import { formatExponent } from './format.ts';
 
 /** Which values win, and how many. */
 export interface Ranking {
@@ -46,7 +46,7 @@ export async function pickRanked(
 function wholeCounts(counts: Float64Array): Float64Array {
   return counts.map((count) => {
     if (!(count < INT64_LIMIT && count >= -INT64_LIMIT)) {
-      throw executionError(`Scalar value ${formatDecimal(count)} overflows int64`);
+      throw executionError(`Scalar value ${formatExponent(count)} overflows int64`);
     }
     return Math.max(0, Math.trunc(count));
   });

@@ -43,6 +43,11 @@ groups:
     expect(b?.rules[0]).toMatchObject({ kind: 'recording', name: 'x:y', expr: 'sum(up)' });
   });
 
+  it('takes 0 for a span without a unit', () => {
+    const [group] = parseRuleFile(rule('alert: A\nexpr: up\nfor: 0\nkeep_firing_for: 0'), 'x.yml');
+    expect(group?.rules[0]).toMatchObject({ forMs: 0, keepFiringForMs: 0 });
+  });
+
   it.each(['', 'groups:', 'groups: []', '# nothing\n'])('takes %j for a file without rules', (text) => {
     expect(readRuleFile(text)).toEqual({ groups: [], problems: [] });
   });
