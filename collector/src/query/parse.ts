@@ -209,9 +209,18 @@ class Parser {
     if (isUnsupportedWord(lower) && (isGrouped || isCalled)) {
       throw this.#tokens.error(start, `"${lower}" is not supported`);
     }
-    if (isCalled && isModifier(lower)) throw this.#tokens.error(start, `unexpected ${describeToken(token)}`);
+    if (isModifier(lower) && this.#startsOperand()) {
+      throw this.#tokens.error(start, `unexpected ${describeToken(token)}`);
+    }
     if (isCalled) return this.#call(token);
     return parseSelector(this.#tokens, token);
+  }
+
+  /** Whether what comes next can only begin an operand, so that the word before it names no metric. */
+  #startsOperand(): boolean {
+    const { kind, text } = this.#tokens.peek();
+    if (kind !== 'word') return kind === 'number' || kind === 'string' || (kind === 'symbol' && text === '(');
+    return this.#peekOperator() === undefined && !this.#tokens.isWord('offset');
   }
 
   #call(name: Token): Expr {

@@ -84,6 +84,7 @@ function tokenInBraces(scan: Scan): string | undefined {
   const label = match(scan, LABEL);
   if (label !== undefined) return push(scan, 'word', label);
   const symbol = match(scan, SYMBOL_IN_BRACES);
+  if (scan.text.charAt(scan.position) === '{') return `unexpected left brace '{'`;
   if (symbol === undefined)
     return `unexpected character inside braces: '${characterAt(scan, scan.position)}'`;
   if (symbol === '}') scan.isInBraces = false;
