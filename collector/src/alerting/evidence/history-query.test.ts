@@ -14,7 +14,7 @@ describe('the query for the history of a condition', () => {
     ['x > 5 unless on (instance) y', 'x{instance="a"}'],
     ['a / b > 0.9', 'a{instance="a"} / b{instance="a"}'],
     ['max by (instance, mountpoint) (x > 5)', 'max by (instance, mountpoint) (x{instance="a"})'],
-    ['rate(x{job="node"}[5m]) > 1', 'rate(x{job="node",instance="a"}[5m])'],
+    ['rate(x{job="node"}[5m]) > 1', 'rate(x{instance="a",job="node"}[5m])'],
     ['x > y', 'x{instance="a"}'],
     // What the comparison does not decide alone stays as it is.
     ['x > 5 or y > 3', 'x{instance="a"} > 5 or y{instance="a"} > 3'],
