@@ -94,7 +94,8 @@ export class LaneSpool implements Spool {
       records.push(record);
       bytes += record.length;
     }
-    return { epochId, records, nextSeq: fromSeq + records.length };
+    const nextSeq = fromSeq + records.length;
+    return { epochId, records, nextSeq, isEnd: nextSeq > this.held };
   }
 
   crcOf(_epochId: string, seq: number): number | undefined {

@@ -1,6 +1,6 @@
 /**
- * Frames of a WebSocket over a connection that is open, with the end of it (RFC 6455, sections 5 to 7). ws reads and writes
- * them; its own client, which loads HTTP for as long as the agent runs, stays outside (docs/decisions/0082).
+ * Frames of a WebSocket over a connection that is open, with the end of it (RFC 6455, sections 5 to 7). ws reads them, and writes
+ * those that are no messages; its own client, which loads HTTP for as long as the agent runs, stays outside (docs/decisions/0082).
  */
 import type { Socket as Transport } from 'node:net';
 import type { Writable } from 'node:stream';
@@ -8,6 +8,7 @@ import { Receiver, Sender } from 'ws';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { systemErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
+import { dataFrame, MASK_BYTES } from './data-frame.ts';
 import type { Wire } from './opening.ts';
 
 // What the package exports and its types leave out; docs of 8.23 in its lib/receiver.js and lib/sender.js.
@@ -22,16 +23,6 @@ declare module 'ws' {
   }
   export class Sender {
     constructor(transport: Transport);
-    send(
-      bytes: Buffer,
-      options: {
-        readonly binary: boolean;
-        readonly compress: boolean;
-        readonly fin: boolean;
-        readonly mask: boolean;
-      },
-      onWritten: (error?: Error | null) => void,
-    ): void;
     ping(bytes: Buffer, isMasked: boolean): void;
     pong(bytes: Buffer, isMasked: boolean, onWritten: () => void): void;
     close(code: number | undefined, reason: undefined, isMasked: boolean): void;
@@ -52,6 +43,9 @@ export interface FrameEvents {
 const CLOSE_MS_MAX = 5_000;
 const BUFFERED_CHUNKS_MAX = 4_096;
 const PENDING_PONGS_MAX = 8;
+/** Masks that are asked for together: to ask costs more than all of them. */
+const MASKS_TOGETHER = 256;
+const NO_BYTES = Buffer.alloc(0);
 /** What RFC 6455, section 7.4.1 calls these. */
 const [PROTOCOL_ERROR, TOO_BIG, NO_CODE, ABNORMAL_CLOSE] = [1002, 1009, 1005, 1006];
 
@@ -71,14 +65,24 @@ export class Frames {
   #closeCode = ABNORMAL_CLOSE;
   #isOpen = true;
   #pendingPongs = 0;
+  #masks: Buffer = NO_BYTES;
+  #masksUsedBytes = 0;
+  readonly #onWritten = (): void => this.#events.written();
+  readonly #randomBytes: (count: number) => Buffer;
 
   constructor(
     { transport, lead }: Wire,
-    { clock, events }: { readonly clock: Clock; readonly events: FrameEvents },
+    options: {
+      readonly clock: Clock;
+      readonly randomBytes: (count: number) => Buffer;
+      readonly events: FrameEvents;
+    },
   ) {
+    const { clock, randomBytes, events } = options;
     this.#transport = transport;
     this.#clock = clock;
     this.#events = events;
+    this.#randomBytes = randomBytes;
     this.#sender = new Sender(transport);
     const receiver = this.#receiver;
     receiver.on('message', (bytes: Buffer, isBinary: boolean) => events.message(bytes, isBinary));
@@ -112,13 +116,12 @@ export class Frames {
   /** Does nothing once this end has said that it closes, or has heard it. */
   send(bytes: Buffer): void {
     if (!this.#isOpen) return;
-    const options = { binary: true, compress: false, fin: true, mask: true };
-    this.#sender.send(bytes, options, () => this.#events.written());
+    this.#transport.write(dataFrame(bytes, this.#nextMask()), this.#onWritten);
   }
 
   /** As `send`. */
   ping(): void {
-    if (this.#isOpen) this.#sender.ping(Buffer.alloc(0), true);
+    if (this.#isOpen) this.#sender.ping(NO_BYTES, true);
   }
 
   /** Says that it closes, after what was sent, and gives the other end 5 s to do the same. */
@@ -130,6 +133,16 @@ export class Frames {
 
   terminate(): void {
     this.#transport.destroy();
+  }
+
+  /** Each is used once. */
+  #nextMask(): Buffer {
+    if (this.#masksUsedBytes === this.#masks.length) {
+      this.#masks = this.#randomBytes(MASKS_TOGETHER * MASK_BYTES);
+      this.#masksUsedBytes = 0;
+    }
+    this.#masksUsedBytes += MASK_BYTES;
+    return this.#masks.subarray(this.#masksUsedBytes - MASK_BYTES, this.#masksUsedBytes);
   }
 
   #onPing(bytes: Buffer): void {

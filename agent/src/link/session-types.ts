@@ -139,6 +139,8 @@ export type SessionEvent =
       readonly epochId: string;
       readonly nextSeq: number;
       readonly bytes: number;
+      /** Nothing more is there to be sent, as `laneEmpty` would say after another `sendBatch`. */
+      readonly isEnd: boolean;
     }
   | { readonly kind: 'laneEmpty'; readonly epochId: string }
   | { readonly kind: 'blocked' }

@@ -60,7 +60,7 @@ const EVENTS: readonly SessionEvent[] = [
   { kind: 'inventoryChanged' },
   { kind: 'keyStored' },
   { kind: 'appended', epochId: NOW },
-  { kind: 'sent', epochId: NOW, nextSeq: 2, bytes: 100 },
+  { kind: 'sent', epochId: NOW, nextSeq: 2, bytes: 100, isEnd: false },
   { kind: 'laneEmpty', epochId: NOW },
   { kind: 'blocked' },
   { kind: 'writable' },
@@ -87,7 +87,10 @@ const DIALLING: readonly SessionEvent[] = [{ kind: 'wake' }];
 const AUTHENTICATING: readonly SessionEvent[] = [...DIALLING, { kind: 'opened' }];
 const GREETED: readonly SessionEvent[] = [...AUTHENTICATING, challenge, welcome({})];
 const LIVE: readonly SessionEvent[] = [...GREETED, stored];
-const SENT: readonly SessionEvent[] = [...LIVE, { kind: 'sent', epochId: NOW, nextSeq: 4, bytes: 900 }];
+const SENT: readonly SessionEvent[] = [
+  ...LIVE,
+  { kind: 'sent', epochId: NOW, nextSeq: 4, bytes: 900, isEnd: false },
+];
 
 const STATES: Readonly<Record<Phase, SessionState>> = {
   IDLE: initialState(at(0)),
@@ -209,7 +212,7 @@ describe('sending', () => {
 
   it('stops when the credit is used up and never lets it shrink', () => {
     const start = run([...AUTHENTICATING, challenge, welcome({ creditLimit: 800 }), stored]).state;
-    const used = run([{ kind: 'sent', epochId: NOW, nextSeq: 4, bytes: 900 }], start);
+    const used = run([{ kind: 'sent', epochId: NOW, nextSeq: 4, bytes: 900, isEnd: false }], start);
     expect(used.effects).toEqual([]);
     const lowered = run([{ kind: 'ack', epochId: NOW, watermark: 2, creditLimit: 100 }], used.state);
     expect(lowered.state).toMatchObject({ connection: { creditLimit: 800, sentBytes: 900 } });

@@ -507,7 +507,7 @@ function afterSend<S extends In<'LIVE'> | In<'DRAINING'>>(
 ): S {
   switch (event.kind) {
     case 'sent': {
-      const moved = withLane(state, event.epochId, { nextSeq: event.nextSeq });
+      const moved = withLane(state, event.epochId, { nextSeq: event.nextSeq, isEmpty: event.isEnd });
       const sentBytes = moved.connection.sentBytes + event.bytes;
       return { ...moved, connection: { ...moved.connection, sentBytes, lastSentMs: at.monoMs } };
     }

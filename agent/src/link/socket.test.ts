@@ -103,6 +103,31 @@ describe('a socket', () => {
     expect(socket.channelBinding()).toBeUndefined();
   });
 
+  it('sends each message under a mask of its own, however many there are', async () => {
+    let asked = 0;
+    // The same bytes all the time would be one mask; these are never the same.
+    const counting = (count: number): Buffer =>
+      Buffer.from(Uint32Array.from({ length: Math.ceil(count / 4) }, () => ++asked).buffer);
+    const pieces: Buffer[] = [];
+    const received: string[] = [];
+    const onSocket = (socket: WebSocket, request: IncomingMessage): void => {
+      request.socket.on('data', (bytes: Buffer) => pieces.push(Buffer.from(bytes)));
+      socket.on('message', (content: Buffer) => received.push(content.toString()));
+    };
+    const endpoint = parseEndpoint(await serve({ onSocket }), { isInsecureAllowed: false });
+    const dial = webSocketDial({ clock: systemClock, randomBytes: counting, endpoint, ca: undefined });
+    const { socket, until } = watch(dial);
+    await until('opened');
+    const sent = Array.from({ length: 600 }, (_, i) => String(i).padStart(4, '0'));
+    for (const text of sent) socket.send(Buffer.from(text));
+    await waitFor(() => received.length === sent.length);
+    expect(received).toEqual(sent);
+    // Each frame is two bytes, the mask and four more.
+    const bytes = Buffer.concat(pieces);
+    const masks = sent.map((_, i) => bytes.toString('hex', 10 * i + 2, 10 * i + 6));
+    expect(new Set(masks).size).toBe(sent.length);
+  });
+
   it('tells of pings and pongs, and the code with which it was closed', async () => {
     const onSocket = (socket: WebSocket): void => {
       socket.once('ping', () => socket.close(4411));

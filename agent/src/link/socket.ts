@@ -75,6 +75,7 @@ export function webSocketDial(options: DialOptions): Dial {
 
 class NetworkSocket implements Socket {
   readonly #clock: Clock;
+  readonly #randomBytes: (count: number) => Buffer;
   readonly #events: SocketEvents;
   readonly #opening: Opening;
   #transport: unknown;
@@ -84,6 +85,7 @@ class NetworkSocket implements Socket {
 
   constructor({ clock, randomBytes, endpoint, ca }: DialOptions, events: SocketEvents) {
     this.#clock = clock;
+    this.#randomBytes = randomBytes;
     this.#events = events;
     this.#opening = new Opening(
       { clock, randomBytes, url: endpoint.connectUrl, ca },
@@ -126,6 +128,7 @@ class NetworkSocket implements Socket {
     this.#transport = wire.transport;
     this.#frames = new Frames(wire, {
       clock: this.#clock,
+      randomBytes: this.#randomBytes,
       events: {
         // Text has no place in the protocol; an empty message is refused like any other that has no header.
         message: (bytes, isBinary) => this.#events.received(isBinary ? bytes : Buffer.alloc(0)),

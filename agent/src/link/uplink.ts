@@ -486,29 +486,30 @@ export class Uplink {
       this.#dispatch({ kind: 'laneEmpty', epochId });
       return;
     }
-    const { frame, nextSeq } = batch;
+    const { frame, nextSeq, isEnd } = batch;
     link.socket.send(frame);
     const bytes = frame.length - FRAME_HEADER_BYTES;
     this.#stats.batchesSent++;
     this.#stats.bytesSent += bytes;
-    this.#dispatch({ kind: 'sent', epochId, nextSeq, bytes });
+    this.#dispatch({ kind: 'sent', epochId, nextSeq, bytes, isEnd });
   }
 
-  /** A BATCH of what comes next in the lane, and the number to continue from; undefined when there is nothing. */
+  /** A BATCH of what comes next in the lane, the number to continue from and whether there is more; undefined when there is nothing. */
   #nextBatch(
     { epochId, fromSeq, maxBytes }: Extract<Effect, { kind: 'sendBatch' }>,
     packing: Packing,
-  ): { readonly frame: Buffer; readonly nextSeq: number } | undefined {
+  ): { readonly frame: Buffer; readonly nextSeq: number; readonly isEnd: boolean } | undefined {
     const read = (bytesMax: number) =>
       this.#options.spool.read(epochId, fromSeq, { maxBytes: bytesMax, maxRecords: LIMITS.recordsPerBatch });
     let batch = read(Math.min(LIMITS.batchTargetBytes, maxBytes * READ_AHEAD_RATIO[packing]));
     this.#layouts.learn(epochId, batch.records);
     const packed = this.#packed(batch, packing);
-    if (packed !== undefined) return { frame: packed, nextSeq: batch.nextSeq };
+    if (packed !== undefined) return { frame: packed, nextSeq: batch.nextSeq, isEnd: batch.isEnd };
     // As they are, no record may start beyond the credit.
     if (sizeOf(batch.records) > maxBytes) batch = read(maxBytes);
     if (batch.records.length === 0) return undefined;
-    return { frame: encodeBatch(epochId, batch.records), nextSeq: batch.nextSeq };
+    const { nextSeq, isEnd } = batch;
+    return { frame: encodeBatch(epochId, batch.records), nextSeq, isEnd };
   }
 
   /** Undefined where the collector takes no packed batches, or these records are better sent as they are. */

@@ -1,7 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { assert, describe, expect, it } from 'vitest';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { silentLogger, type Logger } from '@rollcall/shared/lib/log.ts';
-import { RECORD_FLAG, RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
+import {
+  CODEC,
+  decodeRecord,
+  encodeRecord,
+  RECORD_FLAG,
+  RECORD_KIND,
+} from '@rollcall/shared/protocol/record.ts';
 import { SAMPLE_ERROR } from '@rollcall/shared/protocol/samples.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { HostError } from '../host/host.ts';
@@ -89,6 +95,18 @@ class Bench {
     return undefined;
   }
 }
+
+it.each([
+  ['stays as it is', 'second', 1_000, false],
+  ['is compressed', '10 s', 10_000, true],
+])('a tick of 1.5 KiB %s where one comes each %s', (_what, _often, intervalMs, isCompressed) => {
+  const bench = new Bench([countingSampler()], intervalMs);
+  bench.scheduler.start();
+  const draft = bench.spool.records[0]?.draft;
+  assert(draft !== undefined, 'a tick was taken');
+  const record = decodeRecord(encodeRecord({ ...draft, body: Buffer.alloc(1_536, 'tick') }, 1), 0);
+  expect(record.codec === CODEC.DEFLATE_RAW).toBe(isCompressed);
+});
 
 describe('retuning', () => {
   it('goes on at another pace with other samplers, and counts go on', async () => {

@@ -157,9 +157,13 @@ export function spoolConformance(open: (sizes: SpoolSizes) => Spool): void {
       const spool = open(SIZES);
       for (let i = 0; i < 5; i++) appendTick(spool, [cpu]);
       const { id } = currentEpoch(spool);
-      expect(spool.read(id, 1, { maxBytes: 1, maxRecords: 10 })).toMatchObject({ nextSeq: 2 });
-      expect(spool.read(id, 2, { maxBytes: 1 << 20, maxRecords: 3 })).toMatchObject({ nextSeq: 5 });
-      expect(spool.read(id, 7, WIDE)).toEqual({ epochId: id, records: [], nextSeq: 7 });
+      expect(spool.read(id, 1, { maxBytes: 1, maxRecords: 10 })).toMatchObject({ nextSeq: 2, isEnd: false });
+      expect(spool.read(id, 2, { maxBytes: 1 << 20, maxRecords: 3 })).toMatchObject({
+        nextSeq: 5,
+        isEnd: false,
+      });
+      expect(spool.read(id, 5, WIDE)).toMatchObject({ nextSeq: 7, isEnd: true });
+      expect(spool.read(id, 7, WIDE)).toEqual({ epochId: id, records: [], nextSeq: 7, isEnd: true });
       expect(spool.read('0000000000000000', 1, WIDE).records).toEqual([]);
     });
 

@@ -55,6 +55,12 @@ export class Epoch {
   #freed: Span | undefined;
   #gaps = new Gaps();
   #segments: Segment[] = [];
+  /** Size of all but the active one, of so many: there may be hundreds, and each record asks. */
+  #sealed: { readonly active: Segment | undefined; readonly count: number; readonly bytes: number } = {
+    active: undefined,
+    count: 0,
+    bytes: 0,
+  };
 
   constructor({ id, bootId, ordinal, shelf }: EpochOptions) {
     this.id = id;
@@ -98,23 +104,30 @@ export class Epoch {
 
   /** Size of everything that is held. */
   get bytes(): number {
-    let sum = 0;
-    for (const segment of this.#segments) sum += segment.bytes;
-    return sum;
+    const { active } = this;
+    const count = this.#segments.length;
+    // Only the active one grows, and another one comes as the active one: so these are the same as before.
+    if (this.#sealed.active !== active || this.#sealed.count !== count) {
+      let bytes = 0;
+      for (const segment of this.#segments) if (segment !== active) bytes += segment.bytes;
+      this.#sealed = { active, count, bytes };
+    }
+    return this.#sealed.bytes + (active?.bytes ?? 0);
   }
 
   /** Size of the segments that hold something above the watermark. */
   get waitingBytes(): number {
     let sum = 0;
-    for (const segment of this.#segments) if (segment.lastSeq > this.#acked) sum += segment.bytes;
+    for (let i = this.#firstWaiting(); i < this.#segments.length; i++) sum += this.#segments[i]?.bytes ?? 0;
     return sum;
   }
 
   /** Records above the watermark that are held. */
   get waitingRecords(): number {
     let sum = 0;
-    for (const { firstSeq, lastSeq } of this.#segments) {
-      sum += Math.max(0, lastSeq - Math.max(this.#acked, firstSeq - 1));
+    for (let i = this.#firstWaiting(); i < this.#segments.length; i++) {
+      const { firstSeq = 0, lastSeq = 0 } = this.#segments[i] ?? {};
+      sum += lastSeq - Math.max(this.#acked, firstSeq - 1);
     }
     return sum;
   }
@@ -141,13 +154,11 @@ export class Epoch {
 
   /** Wall clock of the oldest record held above the watermark; of one near to it when that takes no reading. */
   oldestWaitingMs(): number | undefined {
-    for (const segment of this.#segments) {
-      if (segment.lastSeq <= this.#acked) continue;
-      const seq = Math.max(segment.firstSeq, this.#acked + 1);
-      const bytes = segment.isInMemory ? segment.entry(seq)?.bytes : undefined;
-      return bytes === undefined ? segment.facts.firstWallMs : readU48(bytes, WALL_OFFSET);
-    }
-    return undefined;
+    const segment = this.#segments[this.#firstWaiting()];
+    if (segment === undefined) return undefined;
+    const seq = Math.max(segment.firstSeq, this.#acked + 1);
+    const bytes = segment.isInMemory ? segment.entry(seq)?.bytes : undefined;
+    return bytes === undefined ? segment.facts.firstWallMs : readU48(bytes, WALL_OFFSET);
   }
 
   /** Nobody needs its records any more. @param replacement the epoch that has them now, complete already */
@@ -421,8 +432,15 @@ export class Epoch {
     return { ticks: before.ticks, samples };
   }
 
+  /** Place of the oldest segment with a number above the watermark, looked for from the newest on: there may be hundreds. */
+  #firstWaiting(): number {
+    let place = this.#segments.length;
+    while (place > 0 && (this.#segments[place - 1]?.lastSeq ?? 0) > this.#acked) place--;
+    return place;
+  }
+
   #segmentOf(seq: number): Segment | undefined {
-    return this.#segments.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
+    return this.#segments.findLast(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
   }
 }
 

@@ -104,19 +104,19 @@ export class RecordSpool implements Spool {
     limits: { readonly maxBytes: number; readonly maxRecords: number },
   ): SpoolBatch {
     const epoch = this.#epochOf(epochId);
-    if (epoch === undefined) return { epochId, records: [], nextSeq: fromSeq };
+    if (epoch === undefined) return { epochId, records: [], nextSeq: fromSeq, isEnd: true };
     const through = this.#options.readableThrough?.(epoch) ?? Number.POSITIVE_INFINITY;
     const records: Buffer[] = [];
     let [seq, bytes] = [fromSeq, 0];
-    while (records.length < limits.maxRecords && seq <= through) {
-      const found = this.#read(epoch, seq);
-      if (found === undefined) break;
+    while (records.length < limits.maxRecords) {
+      const found = seq <= through ? this.#read(epoch, seq) : undefined;
+      if (found === undefined) return { epochId, records, nextSeq: seq, isEnd: true };
       bytes += found.bytes.length;
       if (records.length > 0 && bytes > limits.maxBytes) break;
       records.push(found.bytes);
       seq = found.nextSeq;
     }
-    return { epochId, records, nextSeq: seq };
+    return { epochId, records, nextSeq: seq, isEnd: false };
   }
 
   crcOf(epochId: string, seq: number): number | undefined {

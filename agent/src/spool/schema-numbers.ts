@@ -21,8 +21,10 @@ export interface NumberedSchema {
 
 /** The schemas of a sampler, usually one, and how many records had been appended when they were declared. */
 interface InForce {
-  readonly asOf: number;
+  asOf: number;
   readonly schemas: Map<number, NumberedSchema>;
+  /** Undefined when there are several. */
+  readonly only: NumberedSchema | undefined;
 }
 
 export class SchemaNumbers {
@@ -54,15 +56,22 @@ export class SchemaNumbers {
 
   /** The number of a schema, which is in force from now on. */
   declare(schema: HashedSchema): NumberedSchema {
+    const before = this.#inForce.get(schema.sampler);
+    // As nearly always: the same schema as for the record before, and the only one of its sampler.
+    if (before?.only?.schema === schema && before.asOf !== this.#appends) {
+      before.asOf = this.#appends;
+      return before.only;
+    }
     const number = this.#numbers.get(schema.hash) ?? this.#free();
     this.#numbers.set(schema.hash, number);
-    const before = this.#inForce.get(schema.sampler);
+    const numbered = { number, schema };
     // Schemas declared for the same record are in force together; those of a later record replace them.
     const isSameRecord = before?.asOf === this.#appends;
     const schemas = isSameRecord ? before.schemas : new Map<number, NumberedSchema>();
-    schemas.set(number, { number, schema });
-    this.#inForce.set(schema.sampler, { asOf: this.#appends, schemas });
-    return { number, schema };
+    schemas.set(number, numbered);
+    const only = schemas.size === 1 ? numbered : undefined;
+    this.#inForce.set(schema.sampler, { asOf: this.#appends, schemas, only });
+    return numbered;
   }
 
   /** The schemas declared so far belong to the record that was appended. */

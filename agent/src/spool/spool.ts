@@ -32,6 +32,8 @@ export interface SpoolBatch {
   readonly records: readonly Buffer[];
   /** Number to continue from after these. */
   readonly nextSeq: number;
+  /** Nothing more of the epoch could be read now. */
+  readonly isEnd: boolean;
 }
 
 /** Single-threaded; no method may be called from inside another one's callback. */

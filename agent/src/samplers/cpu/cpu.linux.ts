@@ -10,13 +10,11 @@ export function cpuSampler(file = new StatFile()): Sampler {
     metrics: ['node_cpu_seconds_total', 'node_cpu_guest_seconds_total'],
     sample(host, readings) {
       for (const { cpu, jiffies } of counters.hold(parseCpuTimes(file.read(host)))) {
-        CPU_MODES.forEach((mode, i) => {
-          readings.add('node_cpu_seconds_total', (jiffies[i] ?? 0) / USER_HZ, cpu, mode);
-        });
-        GUEST_MODES.forEach((mode, i) => {
-          const guest = jiffies[CPU_MODES.length + i] ?? 0;
-          readings.add('node_cpu_guest_seconds_total', guest / USER_HZ, cpu, mode);
-        });
+        let column = 0;
+        for (const mode of CPU_MODES)
+          readings.add('node_cpu_seconds_total', (jiffies[column++] ?? 0) / USER_HZ, cpu, mode);
+        for (const mode of GUEST_MODES)
+          readings.add('node_cpu_guest_seconds_total', (jiffies[column++] ?? 0) / USER_HZ, cpu, mode);
       }
     },
   };

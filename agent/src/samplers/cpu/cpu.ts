@@ -81,9 +81,15 @@ export class CpuCounters {
     const { cpu, jiffies } = times;
     const same = this.#highest[place];
     const highest = (same?.cpu === cpu ? same : this.#highest.find((each) => each.cpu === cpu))?.jiffies;
-    if (highest === undefined || !jiffies.some((value, i) => value < (highest[i] ?? 0))) return times;
+    if (highest === undefined || !hasFallen(jiffies, highest)) return times;
     const idle = jiffies[IDLE_COLUMN] ?? 0;
     if ((highest[IDLE_COLUMN] ?? 0) - idle >= HOTPLUG_JIFFIES) return times;
     return { cpu, jiffies: jiffies.map((value, i) => Math.max(value, highest[i] ?? 0)) };
   }
+}
+
+/** As nearly never: so this is a loop, and not a call for each column of each processor. */
+function hasFallen(jiffies: readonly number[], before: readonly number[]): boolean {
+  for (let i = 0; i < jiffies.length; i++) if ((jiffies[i] ?? 0) < (before[i] ?? 0)) return true;
+  return false;
 }

@@ -23,13 +23,16 @@ export function parsePressure(text: string, what: string): Pressure {
   return pressure;
 }
 
-/** The last word of the line, which counts microseconds; the second alternative is a line without one. */
-const TOTALS = {
-  some: /^some (?:.* )?total=([0-9]+)$|^some /m,
-  full: /^full (?:.* )?total=([0-9]+)$|^full /m,
-} as const;
+const TOTAL = ' total=';
 
-function total(text: string, kind: keyof typeof TOTALS, what: string): number | undefined {
-  const match = TOTALS[kind].exec(text);
-  return match === null ? undefined : parseNumber(match[1], what) / US_PER_SECOND;
+/** The last word of the line, which counts microseconds. */
+function total(text: string, kind: 'some' | 'full', what: string): number | undefined {
+  const start = `${kind} `;
+  const isFirst = text.startsWith(start);
+  const from = isFirst ? 0 : text.indexOf(`\n${start}`) + 1;
+  if (from === 0 && !isFirst) return undefined;
+  const newline = text.indexOf('\n', from);
+  const end = newline === -1 ? text.length : newline;
+  const at = text.lastIndexOf(TOTAL, end);
+  return parseNumber(at < from ? undefined : text.slice(at + TOTAL.length, end), what) / US_PER_SECOND;
 }

@@ -13,7 +13,9 @@ export const schedstatSampler: Sampler = {
   sample(host, readings) {
     const bytes = readIfPresent(host, '/proc/schedstat');
     if (bytes === undefined) return;
-    for (const { cpu, runningSeconds, waitingSeconds, timeslices } of parseSchedstat(bytes)) {
+    for (const { cpu, runningSeconds, waitingSeconds, timeslices } of parseSchedstat(
+      bytes.toString('latin1'),
+    )) {
       readings.add('node_schedstat_running_seconds_total', runningSeconds, cpu);
       readings.add('node_schedstat_waiting_seconds_total', waitingSeconds, cpu);
       readings.add('node_schedstat_timeslices_total', timeslices, cpu);
