@@ -116,8 +116,8 @@ export interface AvailabilitySpan {
   readonly reason: string;
 }
 
-/** How a host was in a span of time, milliseconds. */
-export interface Availability {
+/** How much of a span of time a host was what, milliseconds. */
+export interface AvailabilityFigures {
   readonly upMs: number;
   /** Silent and not proved to have run. */
   readonly downMs: number;
@@ -126,6 +126,10 @@ export interface Availability {
   readonly unknownMs: number;
   /** upMs / (upMs + downMs); `null` when both are 0. */
   readonly availableRatio: number | null;
+}
+
+/** How a host was in a span of time. */
+export interface Availability extends AvailabilityFigures {
   /** The newest of them, oldest first. */
   readonly spans: readonly AvailabilitySpan[];
   readonly omittedSpans: number;
@@ -140,6 +144,28 @@ export interface AvailabilityAnswer {
   readonly seen: Availability;
   /** Corrected by what was proved later: a host that was only cut off was not down. */
   readonly corrected: Availability;
+}
+
+/** The figures of one of many hosts. */
+export type HostAvailability = {
+  readonly hostId: string;
+  readonly name: string;
+} & (
+  | { readonly kind: 'known'; readonly seen: AvailabilityFigures; readonly corrected: AvailabilityFigures }
+  /** They cannot be made. */
+  | { readonly kind: 'failed'; readonly error: ErrorAnswer['error'] }
+);
+
+/** `GET /v1/availability?from=&to=&limit=`, times as of one host */
+export interface FleetAvailabilityAnswer {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Whose figures cannot be made, then the least available by `corrected`; last, of whom nothing is known. */
+  readonly hosts: readonly HostAvailability[];
+  /** Hosts above the limit, all of them at least as available as those that are listed. */
+  readonly omittedHosts: number;
+  /** All hosts added up, also those above the limit; without those whose figures cannot be made. */
+  readonly total: { readonly seen: AvailabilityFigures; readonly corrected: AvailabilityFigures };
 }
 
 /** One part of a host's inventory, as the agent sent it. */

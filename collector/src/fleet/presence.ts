@@ -12,7 +12,7 @@ import type { Database } from '../state/database.ts';
 import type { CommittedSamples } from '../journal/journal.ts';
 import type { Hosts } from './hosts.ts';
 import { LateRecords } from './late-records.ts';
-import { PresenceHistory, type LastStanding, type PresenceEntry } from './presence-history.ts';
+import { PresenceHistory, type LastStanding, type PresenceRecord } from './presence-history.ts';
 import {
   areFew,
   isMass,
@@ -256,18 +256,12 @@ export class PresenceWatch {
   }
 
   /**
-   * The states of a host in [fromMs, toMs], oldest first; the first one may have begun earlier. A host counts as up where
-   * something proved later that it ran. Empty for a host that has no history.
+   * The states of a host in [fromMs, toMs]; the first ones may have begun earlier.
+   * @throws AppError LIMIT_EXCEEDED when it came and went too often in it
    */
-  history(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceEntry[] {
+  history(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceRecord {
     if (this.#history.hasUnwritten) this.#write();
-    return this.#history.corrected(hostId, range);
-  }
-
-  /** The same as it was seen at the time. */
-  seenHistory(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceEntry[] {
-    if (this.#history.hasUnwritten) this.#write();
-    return this.#history.seen(hostId, range);
+    return this.#history.read(hostId, range);
   }
 
   /** From now on hosts that are away while there is work at them are PLANNED. */
