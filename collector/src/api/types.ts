@@ -291,7 +291,7 @@ export interface IncidentEscalation {
   readonly policy: string;
   /** 1, 2, … of the step that is next. */
   readonly step: number;
-  /** `null` while the acknowledgement holds it. */
+  /** `null` while an acknowledgement, a silence or the like holds it. */
   readonly dueMs: number | null;
 }
 
