@@ -24,6 +24,7 @@ export interface HostOs {
 
 /** The newest readings of a host, for lists; history comes from the query API. */
 export interface HostVitals {
+  /** Of the readings, which may be announced by an agent whose records of this time still wait. */
   readonly timeMs: number;
   readonly cpuBusyRatio: number | null;
   readonly cpuCount: number | null;
@@ -34,7 +35,8 @@ export interface HostVitals {
   readonly fullestFilesystem: {
     readonly mountpoint: string;
     readonly usedRatio: number;
-    readonly sizeBytes: number;
+    /** Not known while only what the agent announces is. */
+    readonly sizeBytes: number | null;
   } | null;
   readonly receiveBytesPerSecond: number | null;
   readonly transmitBytesPerSecond: number | null;
