@@ -8,7 +8,8 @@ import { openState } from '../state/state.ts';
 import type { CommittedSamples } from '../journal/journal.ts';
 import { Hosts } from './hosts.ts';
 import type { PresenceEntry } from './presence-history.ts';
-import { PRESENCE_DEFAULTS, PresenceWatch, startGraceMs, type PresenceChange } from './presence.ts';
+import { PresenceWatch, type PresenceChange } from './presence.ts';
+import { PRESENCE_DEFAULTS, startGraceMs } from './presence-settings.ts';
 
 function setUp(options: { database?: Database; clock?: FakeClock; hostCount?: number } = {}) {
   const clock = options.clock ?? new FakeClock();
