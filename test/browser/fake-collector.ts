@@ -14,7 +14,12 @@ import type {
   StatusAnswer,
 } from '../../collector/src/api/types.ts';
 import { rangeAnswer } from './fake-metrics.ts';
-import { sampleDetail, sampleIncidentDetail } from './sample-fleet.ts';
+import {
+  sampleAvailability,
+  sampleDetail,
+  sampleFleetAvailability,
+  sampleIncidentDetail,
+} from './sample-fleet.ts';
 
 /** What the fake answers with; tests change it while the page looks. */
 export interface FakeFleet {
@@ -142,8 +147,12 @@ async function serveApi(exchange: Exchange, url: URL): Promise<void> {
     sendJson(exchange, 200, hostsAnswer(fleet.hosts, url.searchParams));
   } else if (resource === 'hosts' && host !== undefined) {
     if (part === 'inventory') sendJson(exchange, 200, { hostId: id, sections: fleet.inventory });
+    else if (part === 'availability') sendJson(exchange, 200, sampleAvailability(host, pastOf(url)));
     else if (part === 'changes') sendJson(exchange, 200, { hostId: id, changes: fleet.inventoryChanges });
     else sendJson(exchange, 200, sampleDetail(host));
+  } else if (resource === 'availability') {
+    const limit = Number(url.searchParams.get('limit'));
+    sendJson(exchange, 200, sampleFleetAvailability(fleet.hosts, pastOf(url), limit));
   } else if (resource === 'incidents' && id !== undefined) {
     await serveIncident(exchange, { id, part });
   } else if (resource === 'incidents') {
@@ -153,6 +162,10 @@ async function serveApi(exchange: Exchange, url: URL): Promise<void> {
   } else {
     sendJson(exchange, 404, { error: { code: 'NOT_FOUND', message: `find ${url.pathname}: there is none` } });
   }
+}
+
+function pastOf({ searchParams }: URL): { readonly fromMs: number; readonly toMs: number } {
+  return { fromMs: Number(searchParams.get('from')), toMs: Number(searchParams.get('to')) };
 }
 
 async function serveIncident(

@@ -77,14 +77,15 @@ describe.skipIf(chromium.path === null)(`the page of a host${chromium.note}`, ()
     const { page, close } = await stage.open(`/hosts/${hostId(0)}`);
     await chartsDrawn(page);
     const asked = page.waitForRequest('**/api/v1/query_range');
-    await page.getByRole('button', { name: '7 d' }).click();
+    const choice = page.getByRole('group', { name: 'Time range' });
+    await choice.getByRole('button', { name: '7 d' }).click();
     const form = new URLSearchParams((await asked).postData() ?? '');
     const points = (Number(form.get('end')) - Number(form.get('start'))) / Number(form.get('step'));
     expect(points).toBeGreaterThan(200);
     expect(points).toBeLessThanOrEqual(400);
     expect(new URL(page.url()).search).toBe('?range=7d');
     await page.reload();
-    await page.getByRole('button', { name: '7 d', pressed: true }).waitFor();
+    await choice.getByRole('button', { name: '7 d', pressed: true }).waitFor();
     await close();
   });
 

@@ -93,6 +93,17 @@ describe.skipIf(chromium.path === null)(`hostile text from hosts${chromium.note}
     },
   );
 
+  test('is shown as text in the availability', async () => {
+    const { page, problems, foreignRequests, close } = await stage.open('/availability');
+    await eventually(() => page.getByRole('row').count()).toBe(HOSTILE_TEXTS.length + 1);
+    expect(await page.evaluate(textsOf('.availability th bdi'))).toEqual(expect.arrayContaining(SHORT_TEXTS));
+    expect(await measure(page, `document.querySelectorAll('#app img, #app script').length`)).toBe(0);
+    expect(await measure(page, 'document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    expect(problems).toEqual([]);
+    expect(foreignRequests).toEqual([]);
+    await close();
+  });
+
   test('is shown as text among the incidents', async () => {
     const { page, problems, foreignRequests, close } = await stage.open('/incidents');
     await eventually(() => page.getByRole('article').count()).toBe(HOSTILE_TEXTS.length);

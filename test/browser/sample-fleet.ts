@@ -1,5 +1,14 @@
-/** Hosts, incidents and inventories for the tests of the page: plausible ones, and hostile ones. */
+/**
+ * Hosts, incidents, inventories and availability for the tests of the page: plausible ones, and hostile ones. Long, because
+ * it is all the data of one made-up fleet.
+ */
 import type {
+  Availability,
+  AvailabilityAnswer,
+  AvailabilityFigures,
+  AvailabilitySpan,
+  FleetAvailabilityAnswer,
+  HostAvailability,
   HostDetail,
   HostState,
   HostSummary,
@@ -81,6 +90,75 @@ export function sampleDetail(host: HostSummary): HostDetail {
     lostSamples: host.openIncidentCount > 1 ? { spool_full: 1204, clock_jump: 3 } : {},
     config: null,
     inventorySections: sampleInventory(0).map((section) => section.name),
+  };
+}
+
+/**
+ * How a host was: not on record, then down for a hundredth of the span, cut off for a fiftieth, planned work for
+ * another; the first host was up all the time. The reason of the planned work is the name of the host.
+ */
+export function sampleAvailability(
+  host: HostSummary,
+  past: { readonly fromMs: number; readonly toMs: number },
+): AvailabilityAnswer {
+  const at = (share: number): number => past.fromMs + Math.round((past.toMs - past.fromMs) * share);
+  const isGood = host.id.endsWith('01');
+  const story = (cutOff: AvailabilitySpan['state'], reason: string): Availability => {
+    const spans: readonly AvailabilitySpan[] = isGood
+      ? [{ fromMs: at(0), toMs: at(1), state: 'up', reason: 'welcomed' }]
+      : [
+          { fromMs: at(0), toMs: at(0.2), state: 'unknown', reason: 'no record' },
+          { fromMs: at(0.2), toMs: at(0.5), state: 'up', reason: 'welcomed' },
+          { fromMs: at(0.5), toMs: at(0.501), state: 'suspect', reason: 'disconnected' },
+          { fromMs: at(0.501), toMs: at(0.51), state: 'down', reason: 'grace_over' },
+          { fromMs: at(0.51), toMs: at(0.6), state: 'up', reason: 'welcomed' },
+          { fromMs: at(0.6), toMs: at(0.62), state: cutOff, reason },
+          { fromMs: at(0.62), toMs: at(0.8), state: 'up', reason: 'welcomed' },
+          { fromMs: at(0.8), toMs: at(0.82), state: 'planned', reason: host.name },
+          { fromMs: at(0.82), toMs: at(1), state: 'up', reason: 'welcomed' },
+        ];
+    return { ...sampleFigures(spans), spans, omittedSpans: 0 };
+  };
+  return { hostId: host.id, ...past, seen: story('down', 'silent'), corrected: story('up', 'records') };
+}
+
+/** All of them, in their order; the third has no figures. */
+export function sampleFleetAvailability(
+  hosts: readonly HostSummary[],
+  past: { readonly fromMs: number; readonly toMs: number },
+  limit: number,
+): FleetAvailabilityAnswer {
+  const all = hosts.map((host, index): HostAvailability => {
+    const named = { hostId: host.id, name: host.name };
+    if (index === 2)
+      return { ...named, kind: 'failed', error: { code: 'LIMIT_EXCEEDED', message: 'came and went' } };
+    const { seen, corrected } = sampleAvailability(host, past);
+    return {
+      ...named,
+      kind: 'known',
+      seen: sampleFigures(seen.spans),
+      corrected: sampleFigures(corrected.spans),
+    };
+  });
+  const total = sampleFigures([{ ...past, state: 'up', reason: 'welcomed' }]);
+  return {
+    ...past,
+    hosts: all.slice(0, limit),
+    omittedHosts: Math.max(0, all.length - limit),
+    total: { seen: total, corrected: total },
+  };
+}
+
+function sampleFigures(spans: readonly AvailabilitySpan[]): AvailabilityFigures {
+  const lasted = (...states: readonly HostState[]): number =>
+    spans.reduce((sum, { state, fromMs, toMs }) => sum + (states.includes(state) ? toMs - fromMs : 0), 0);
+  const [upMs, downMs] = [lasted('up'), lasted('down', 'suspect')];
+  return {
+    upMs,
+    downMs,
+    plannedMs: lasted('planned'),
+    unknownMs: lasted('unknown'),
+    availableRatio: upMs / (upMs + downMs),
   };
 }
 

@@ -12,7 +12,8 @@ import { createAlerting } from '../../collector/src/alerting/pipeline.ts';
 import { stockRules } from '../../collector/src/alerting/rules/stock.ts';
 import { FakeNotifier, recordingCounters } from '../../collector/src/alerting/testing/world.ts';
 import { Hosts } from '../../collector/src/fleet/hosts.ts';
-import { PRESENCE_DEFAULTS, PresenceWatch } from '../../collector/src/fleet/presence.ts';
+import { PresenceWatch } from '../../collector/src/fleet/presence.ts';
+import { PRESENCE_DEFAULTS } from '../../collector/src/fleet/presence-settings.ts';
 import { openState } from '../../collector/src/state/state.ts';
 
 const MINUTE_MS = 60_000;

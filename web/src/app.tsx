@@ -1,4 +1,5 @@
 import { LocationProvider, Route, Router } from 'preact-iso';
+import { AvailabilityPage } from './pages/availability/availability.tsx';
 import { HostPage } from './pages/host/host.tsx';
 import { HostsPage } from './pages/hosts/hosts.tsx';
 import { IncidentPage } from './pages/incidents/one.tsx';
@@ -16,6 +17,7 @@ export function App() {
           <Router>
             <Route path="/" component={HostsPage} />
             <Route path="/hosts/:id" component={HostPage} />
+            <Route path="/availability" component={AvailabilityPage} />
             <Route path="/incidents" component={IncidentsPage} />
             <Route path="/incidents/:id" component={IncidentPage} />
             <Route default component={NotFoundPage} />

@@ -13,6 +13,7 @@ import './styles/hosts.css';
 import './styles/host-cards.css';
 import './styles/first-host.css';
 import './styles/host.css';
+import './styles/availability.css';
 import './styles/incidents.css';
 
 const clock = browserClock;

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { isMetricName } from '@rollcall/shared/catalogue/metrics.ts';
+import { SAMPLER_NAMES } from '@rollcall/shared/catalogue/samplers.ts';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { LocalHost, MACHINE_ROOTS } from '../host/local-host.ts';
 import { createSamplers } from './list.ts';
@@ -39,6 +40,18 @@ it.each(['linux', 'darwin', 'win32', 'aix'] as const)(
     expect(names('/a')).toEqual([...names(), 'textfile']);
   },
 );
+
+it('has the names that the collector lets people switch off, and no others', () => {
+  const names = (['linux', 'darwin', 'win32'] as const).flatMap((os) =>
+    createSamplers(os, {
+      clock: systemClock,
+      agent: { version: '0', arch: 'x', os },
+      mountTimeoutMs: 1,
+      textfileDir: '/a',
+    }).map(({ name }) => name),
+  );
+  expect([...new Set(names)].toSorted()).toEqual(SAMPLER_NAMES);
+});
 
 it('runs what needs nothing of the system elsewhere', () => {
   const names = createSamplers('aix', {

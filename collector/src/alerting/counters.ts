@@ -38,7 +38,7 @@ export const ALERTING_COUNTERS = {
     labels: ['outcome'],
   },
   rollcall_alerting_escalations_total: {
-    help: 'Steps of escalation; outcome is told, nobody or held (by a silence or the like).',
+    help: 'Steps of escalation; outcome is told, nobody or held (by a silence or the like; once for as long as it is).',
     labels: ['policy', 'outcome'],
   },
   rollcall_alerting_links_total: {

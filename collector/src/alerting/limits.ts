@@ -87,8 +87,10 @@ export const ALERTING_LIMITS = {
   evidenceWaitMs: 2_000,
   /** Steps of escalation that are taken between two looks at the clock. */
   escalationsPerTurnMax: 200,
-  /** A step that a silence or the like holds back is looked at again after so long. */
+  /** Steps that a silence or the like holds back are looked at again after so long. */
   escalationHoldMs: 60_000,
+  /** Pause between looking at as many of them as one turn takes and at the next ones: others have their turn. */
+  escalationHeldPauseMs: 5,
 
   /** Resolved incidents are kept this long. */
   incidentAgeMsMax: 90 * 24 * 3_600_000,

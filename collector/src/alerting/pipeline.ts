@@ -167,7 +167,7 @@ export class Alerting {
       log,
       counters,
       limits,
-      suppression: (id, snapshot) => this.#reasonAgainst(id, snapshot),
+      suppression: () => this.#isSuppressed(),
       enqueue: (transition, names) => this.#delivery.add(sendTo(transition, names)),
       onTransitions,
     });
@@ -452,10 +452,10 @@ export class Alerting {
     );
   }
 
-  /** Why nobody is to be told of an incident now, `null` when nothing holds it back. */
-  #reasonAgainst(incidentId: string, snapshot: Snapshot): string | null {
-    const found = this.#delivery.suppressions()(targetOf(incidentId, snapshot));
-    return found.length === 0 ? null : found.map(({ reason }) => reason).join('; ');
+  /** Whether nobody is to be told of an incident now; good for this moment. */
+  #isSuppressed(): (incidentId: string, snapshot: Snapshot) => boolean {
+    const suppressionsOf = this.#delivery.suppressions();
+    return (incidentId, snapshot) => suppressionsOf(targetOf(incidentId, snapshot)).length > 0;
   }
 }
 

@@ -53,6 +53,11 @@ const NO_HOSTS: ApiPorts['hosts'] = {
       : undefined,
   availability: (hostId, range) =>
     hostId === HOST_ID ? { ...range, seen: UP_ALL_THE_TIME, corrected: UP_ALL_THE_TIME } : undefined,
+  fleetAvailability: (range, limit) => {
+    if (limit === 9) throw new AppError('SLOW_DOWN', 'too many');
+    const total = { seen: UP_ALL_THE_TIME, corrected: UP_ALL_THE_TIME };
+    return Promise.resolve({ ...range, hosts: [], omittedHosts: limit, total });
+  },
 };
 
 const UP_ALL_THE_TIME: Availability = {
@@ -432,6 +437,19 @@ describe('hosts', () => {
     const url = await serve();
     expect((await fetch(`${url}/v1/hosts/${HOST_ID}/availability${query}`)).status).toBe(400);
     expect((await fetch(`${url}/v1/hosts/${'cd'.repeat(16)}/availability`)).status).toBe(404);
+  });
+
+  it('tell how all of them were, in one answer with a bound', async () => {
+    const url = `${await serve()}/v1/availability`;
+    expect(await (await fetch(`${url}?from=1000&to=9000`)).json()).toMatchObject({
+      fromMs: 1_000,
+      toMs: 5_000,
+      omittedHosts: 100,
+    });
+    expect(await (await fetch(`${url}?limit=5000`)).json()).toMatchObject({ omittedHosts: 5_000 });
+    const refused = ['?from=2&to=2', '?limit=5001', '?limit=0', '?limit=9'];
+    const statuses = await Promise.all(refused.map(async (query) => (await fetch(url + query)).status));
+    expect(statuses).toEqual([400, 400, 400, 429]);
   });
 
   it('are listed with those that were shut out when asked so', async () => {

@@ -15,7 +15,7 @@ import { errorHandler } from './errors.ts';
 import { pageRouter } from './page.ts';
 import { enrollRouter, type EnrollPort } from './routes/enroll.ts';
 import { healthRouter, type ReadinessCheck } from './routes/health.ts';
-import { hostsRouter, type HostChangesPort, type HostsPort } from './routes/hosts.ts';
+import { availabilityRouter, hostsRouter, type HostChangesPort, type HostsPort } from './routes/hosts.ts';
 import { incidentsRouter, type IncidentsPort } from './routes/incidents.ts';
 import { linksRouter, type LinksPort } from './routes/links.ts';
 import { calendarRouter, onCallRouter, type OnCallPort } from './routes/on-call.ts';
@@ -94,6 +94,7 @@ export function createApi(ports: ApiPorts): RequestListener {
     '/v1/hosts',
     hostsRouter({ hosts: ports.hosts, changes: ports.hostChanges, mayChange, wallMs: ports.wallMs }),
   );
+  app.use('/v1/availability', availabilityRouter({ hosts: ports.hosts, wallMs: ports.wallMs }));
   app.use('/v1/incidents', incidentsRouter({ incidents: ports.incidents, ...people }));
   app.use('/v1/on-call', onCallRouter({ onCall: ports.onCall, ...people }));
   app.use('/v1/queries', queriesRouter(ports.queries));

@@ -24,6 +24,7 @@ export interface HostOs {
 
 /** The newest readings of a host, for lists; history comes from the query API. */
 export interface HostVitals {
+  /** Of the readings, which may be announced by an agent whose records of this time still wait. */
   readonly timeMs: number;
   readonly cpuBusyRatio: number | null;
   readonly cpuCount: number | null;
@@ -34,7 +35,8 @@ export interface HostVitals {
   readonly fullestFilesystem: {
     readonly mountpoint: string;
     readonly usedRatio: number;
-    readonly sizeBytes: number;
+    /** Not known while only what the agent announces is. */
+    readonly sizeBytes: number | null;
   } | null;
   readonly receiveBytesPerSecond: number | null;
   readonly transmitBytesPerSecond: number | null;
@@ -116,8 +118,8 @@ export interface AvailabilitySpan {
   readonly reason: string;
 }
 
-/** How a host was in a span of time, milliseconds. */
-export interface Availability {
+/** How much of a span of time a host was what, milliseconds. */
+export interface AvailabilityFigures {
   readonly upMs: number;
   /** Silent and not proved to have run. */
   readonly downMs: number;
@@ -126,6 +128,10 @@ export interface Availability {
   readonly unknownMs: number;
   /** upMs / (upMs + downMs); `null` when both are 0. */
   readonly availableRatio: number | null;
+}
+
+/** How a host was in a span of time. */
+export interface Availability extends AvailabilityFigures {
   /** The newest of them, oldest first. */
   readonly spans: readonly AvailabilitySpan[];
   readonly omittedSpans: number;
@@ -140,6 +146,28 @@ export interface AvailabilityAnswer {
   readonly seen: Availability;
   /** Corrected by what was proved later: a host that was only cut off was not down. */
   readonly corrected: Availability;
+}
+
+/** The figures of one of many hosts. */
+export type HostAvailability = {
+  readonly hostId: string;
+  readonly name: string;
+} & (
+  | { readonly kind: 'known'; readonly seen: AvailabilityFigures; readonly corrected: AvailabilityFigures }
+  /** They cannot be made. */
+  | { readonly kind: 'failed'; readonly error: ErrorAnswer['error'] }
+);
+
+/** `GET /v1/availability?from=&to=&limit=`, times as of one host */
+export interface FleetAvailabilityAnswer {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Whose figures cannot be made, then the least available by `corrected`; last, of whom nothing is known. */
+  readonly hosts: readonly HostAvailability[];
+  /** Hosts above the limit, all of them at least as available as those that are listed. */
+  readonly omittedHosts: number;
+  /** All hosts added up, also those above the limit; without those whose figures cannot be made. */
+  readonly total: { readonly seen: AvailabilityFigures; readonly corrected: AvailabilityFigures };
 }
 
 /** One part of a host's inventory, as the agent sent it. */
@@ -265,7 +293,7 @@ export interface IncidentEscalation {
   readonly policy: string;
   /** 1, 2, … of the step that is next. */
   readonly step: number;
-  /** `null` while the acknowledgement holds it. */
+  /** `null` while an acknowledgement, a silence or the like holds it. */
   readonly dueMs: number | null;
 }
 

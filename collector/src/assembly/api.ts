@@ -55,7 +55,7 @@ export function assembleApi(basics: Basics, needs: ApiNeeds): RequestListener {
   const { dataDir, fleet, queries, alerts, gateway } = needs;
   const { alerting, onCall, links } = alerts;
   const tokens = accessTokens({ state: dataDir.state, wallMs: () => clock.wallMs(), randomBytes });
-  const view = fleetView(needs);
+  const view = fleetView(clock, needs);
   const startedMs = clock.wallMs();
   const enrolment = createEnrolment(basics, dataDir, fleet);
   return createApi({
@@ -102,9 +102,13 @@ export function assembleApi(basics: Basics, needs: ApiNeeds): RequestListener {
   });
 }
 
-function fleetView({ dataDir: { journal, reader }, fleet, alerts: { alerting } }: ApiNeeds): FleetView {
+function fleetView(
+  clock: Clock,
+  { dataDir: { journal, reader }, fleet, alerts: { alerting } }: ApiNeeds,
+): FleetView {
   return new FleetView({
     ...fleet,
+    clock,
     openIncidents: () => alerting.incidents.openCountByHost(),
     lostSamples: (hostId) => journal.lostSamples(hostId),
     gaps: (hostId, range) => reader.gaps({ agentId: hostId, ...range }),

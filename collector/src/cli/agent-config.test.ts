@@ -58,4 +58,13 @@ describe('agent-config', () => {
   ])('refuses %j with %j', (scope, flags, code) => {
     expect(() => setAgentConfig(dataDir, scope, flags)).toThrow(expect.objectContaining({ code }));
   });
+
+  it('names a sampler that there is not, and those that there are', () => {
+    const set = (disableSampler: string) => () => setAgentConfig(dataDir, { all: true }, { disableSampler });
+    expect(set('cpu,apr,')).toThrow(
+      /^--disable-sampler cpu,apr,: there is no sampler "apr", ""; must be none, or with commas of arp, bonding, .*zfs$/,
+    );
+    expect(set('none,cpu')).toThrow(/no sampler "none"/);
+    expect(showAgentConfig(dataDir, {}, false)).toBe('all hosts: nothing\n');
+  });
 });

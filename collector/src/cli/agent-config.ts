@@ -2,12 +2,11 @@
  * `rollcall-collector agent-config …`: settings that agents are to take. Written into the state, where a collector that runs
  * finds them within a second.
  */
+import { isSamplerOfThisVersion, SAMPLER_NAMES } from '@rollcall/shared/catalogue/samplers.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import {
   INTERVAL_MS_MAX,
   INTERVAL_MS_MIN,
-  isSamplerName,
   logLevelOf,
   settingsFields,
   type AgentSettings,
@@ -111,8 +110,14 @@ function intervalOf(text: string): number {
 
 function samplersOf(text: string): readonly string[] {
   const names = text === 'none' ? [] : text.split(',').map((name) => name.trim());
-  if (names.every(isSamplerName) && names.length <= LIMITS.disabledSamplers) return names;
-  throw new AppError('BAD_CONFIG', `--disable-sampler ${text}: must be names with commas, or none`);
+  // What no agent has would be taken by all of them, and do nothing.
+  const unknown = names.filter((name) => !isSamplerOfThisVersion(name));
+  if (unknown.length === 0) return names;
+  throw new AppError(
+    'BAD_CONFIG',
+    `--disable-sampler ${text}: there is no sampler ${unknown.map((name) => JSON.stringify(name)).join(', ')}; ` +
+      `must be none, or with commas of ${SAMPLER_NAMES.join(', ')}`,
+  );
 }
 
 function levelOf(text: string) {

@@ -94,7 +94,7 @@ export async function showAvailability(
   const { fromMs, toMs } = rangeOf(times, nowMs);
   const hosts = nameOrId === undefined ? await allHosts(asked) : [await hostOf(asked, nameOrId)];
   const answers: { name: string; answer: z.output<typeof availabilityAnswerShape> }[] = [];
-  const troubles: string[] = [];
+  const troubles: { name: string; hostId: string; error: { code: string; message: string } }[] = [];
   for (const { id, name } of hosts) {
     const path = `/v1/hosts/${id}/availability?from=${Math.max(0, fromMs)}&to=${toMs}`;
     try {
@@ -102,10 +102,11 @@ export async function showAvailability(
     } catch (error) {
       // One host that was deleted meanwhile, or came and went too often, keeps nobody from the others' figures.
       if (hosts.length === 1 || !isOfOneHost(error)) throw error;
-      troubles.push(`${name}: ${error.message}\n`);
+      troubles.push({ name, hostId: id, error: { code: error.code, message: error.message } });
     }
   }
-  if (isJson) return `${JSON.stringify(answers.map(({ name, answer }) => ({ name, ...answer })))}\n`;
+  if (isJson)
+    return `${JSON.stringify([...answers.map(({ name, answer }) => ({ name, ...answer })), ...troubles])}\n`;
   const rows = answers.map(({ name, answer: { seen, corrected } }) => [
     name,
     percent(corrected.availableRatio),
@@ -115,7 +116,8 @@ export async function showAvailability(
   const head = ['HOST', 'AVAILABLE', 'AS SEEN THEN', 'DOWN', 'PLANNED', 'UNKNOWN'];
   const [only] = answers;
   const story = nameOrId === undefined || only === undefined ? '' : storyOf(only.answer.corrected);
-  return table(head, rows) + troubles.join('') + story;
+  const failed = troubles.map(({ name, error }) => `${name}: ${error.message}\n`).join('');
+  return table(head, rows) + failed + story;
 }
 
 function isOfOneHost(error: unknown): error is AppError {

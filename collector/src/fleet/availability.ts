@@ -2,7 +2,7 @@
  * How much of a span a host was there, from what is on record of its presence. The policy: silence counts as down unless
  * something proved that the host ran; planned work, and time in which nobody could know, count for neither side.
  */
-import type { Availability, AvailabilitySpan, HostState } from '../api/types.ts';
+import type { Availability, AvailabilityFigures, AvailabilitySpan, HostState } from '../api/types.ts';
 import type { PresenceEntry } from './presence-history.ts';
 
 /** The newest spans that an answer carries; the sums are of all. */
@@ -32,15 +32,32 @@ export function availabilityOf(
   }
   const lasted = (...states: readonly HostState[]): number =>
     spans.reduce((sum, span) => (states.includes(span.state) ? sum + span.toMs - span.fromMs : sum), 0);
-  const upMs = lasted('up');
-  const downMs = lasted('down', 'suspect');
-  return {
-    upMs,
-    downMs,
+  const figures = {
+    upMs: lasted('up'),
+    downMs: lasted('down', 'suspect'),
     plannedMs: lasted('planned'),
     unknownMs: lasted('unknown'),
-    availableRatio: upMs + downMs === 0 ? null : upMs / (upMs + downMs),
+  };
+  return {
+    ...figures,
+    availableRatio: ratioOf(figures),
     spans: spans.slice(-SPANS_MAX),
     omittedSpans: Math.max(0, spans.length - SPANS_MAX),
   };
+}
+
+/** The figures of several hosts as if they were one; of none, nothing is known. Pure. */
+export function sumOf(hosts: readonly AvailabilityFigures[]): AvailabilityFigures {
+  const sum = { upMs: 0, downMs: 0, plannedMs: 0, unknownMs: 0 };
+  for (const { upMs, downMs, plannedMs, unknownMs } of hosts) {
+    sum.upMs += upMs;
+    sum.downMs += downMs;
+    sum.plannedMs += plannedMs;
+    sum.unknownMs += unknownMs;
+  }
+  return { ...sum, availableRatio: ratioOf(sum) };
+}
+
+function ratioOf({ upMs, downMs }: Pick<AvailabilityFigures, 'upMs' | 'downMs'>): number | null {
+  return upMs + downMs === 0 ? null : upMs / (upMs + downMs);
 }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { areFew, isMass, nextMass, type MassCounts, type MassOutage } from './mass-outage.ts';
-import { PRESENCE_DEFAULTS } from './presence.ts';
+import { PRESENCE_DEFAULTS } from './presence-settings.ts';
 
 const SETTINGS = PRESENCE_DEFAULTS.mass;
 const BEGINNING = { sinceMs: 7, isAfterStart: false };

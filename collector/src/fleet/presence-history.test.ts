@@ -118,6 +118,6 @@ describe('PresenceHistory', () => {
     expect(database.connection.prepare('SELECT watched_ms FROM presence_watch').get()).toEqual({
       watched_ms: 5,
     });
-    expect(history.seen('gone', { fromMs: 0, toMs: 10 })).toEqual([]);
+    expect(history.read('gone', { fromMs: 0, toMs: 10 }).seen).toEqual([]);
   });
 });

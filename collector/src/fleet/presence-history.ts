@@ -24,6 +24,14 @@ export interface PresenceEntry {
   readonly reason: string;
 }
 
+/** What is on record of a host, oldest first; both empty when nothing is. */
+export interface PresenceRecord {
+  /** As it was seen at the time. */
+  readonly seen: readonly PresenceEntry[];
+  /** The host counts as up where something proved later that it ran. */
+  readonly corrected: readonly PresenceEntry[];
+}
+
 /**
  * Why it is known that a host ran: `records` of that time came later, or by its `uptime` it had not stopped when it came
  * back.
@@ -51,6 +59,8 @@ interface Range {
 export class PresenceHistory {
   readonly #database: Database;
   #standing: StatementSync | undefined;
+  #seenRows: StatementSync | undefined;
+  #provenRows: StatementSync | undefined;
   #transitions: { hostId: string; atMs: number; state: HostState; reason: PresenceReason }[] = [];
   /** By host, proof and beginning. */
   #evidence = new Map<string, { readonly hostId: string; readonly evidence: Evidence }>();
@@ -132,16 +142,19 @@ export class PresenceHistory {
   }
 
   /**
-   * What is written of a host as it was seen at the time, oldest first; the first entry may begin before the range.
+   * What is on record of a host in [fromMs, toMs]; the first entries may begin before it.
    * @throws AppError LIMIT_EXCEEDED
    */
-  seen(hostId: string, { fromMs, toMs }: Range): PresenceEntry[] {
-    const rows = this.#database.connection
-      .prepare(
-        `SELECT at_ms, state, reason FROM presence_history WHERE host_id = ?1 AND at_ms <= ?3 AND at_ms >= coalesce(
-           (SELECT max(at_ms) FROM presence_history WHERE host_id = ?1 AND at_ms <= ?2), 0) ORDER BY id LIMIT ?4`,
-      )
-      .all(hostId, fromMs, toMs, ENTRIES_READ_MAX + 1);
+  read(hostId: string, range: Range): PresenceRecord {
+    const seen = this.#seen(hostId, range);
+    return { seen, corrected: correct(seen, this.#proven(hostId, range), range.toMs) };
+  }
+
+  #seen(hostId: string, { fromMs, toMs }: Range): PresenceEntry[] {
+    const rows = (this.#seenRows ??= this.#database.connection.prepare(
+      `SELECT at_ms, state, reason FROM presence_history WHERE host_id = ?1 AND at_ms <= ?3 AND at_ms >= coalesce(
+         (SELECT max(at_ms) FROM presence_history WHERE host_id = ?1 AND at_ms <= ?2), 0) ORDER BY id LIMIT ?4`,
+    )).all(hostId, fromMs, toMs, ENTRIES_READ_MAX + 1);
     if (rows.length > ENTRIES_READ_MAX) {
       throw new AppError(
         'LIMIT_EXCEEDED',
@@ -155,19 +168,15 @@ export class PresenceHistory {
     }));
   }
 
-  /** The same, corrected by everything that is known by now. */
-  corrected(hostId: string, range: Range): PresenceEntry[] {
-    const evidence = this.#database.connection
-      .prepare(
-        'SELECT from_ms, to_ms, proof FROM presence_evidence WHERE host_id = ? AND to_ms >= ? AND from_ms <= ? LIMIT ?',
-      )
-      .all(hostId, range.fromMs, range.toMs, ENTRIES_READ_MAX)
-      .map((row) => ({
-        fromMs: integerOf(row, 'from_ms'),
-        toMs: integerOf(row, 'to_ms'),
-        proof: textOf(row, 'proof') === 'uptime' ? ('uptime' as const) : ('records' as const),
-      }));
-    return correct(this.seen(hostId, range), evidence, range.toMs);
+  #proven(hostId: string, { fromMs, toMs }: Range): Evidence[] {
+    const rows = (this.#provenRows ??= this.#database.connection.prepare(
+      'SELECT from_ms, to_ms, proof FROM presence_evidence WHERE host_id = ? AND to_ms >= ? AND from_ms <= ? LIMIT ?',
+    )).all(hostId, fromMs, toMs, ENTRIES_READ_MAX);
+    return rows.map((row) => ({
+      fromMs: integerOf(row, 'from_ms'),
+      toMs: integerOf(row, 'to_ms'),
+      proof: textOf(row, 'proof') === 'uptime' ? 'uptime' : 'records',
+    }));
   }
 
   /**

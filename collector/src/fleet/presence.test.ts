@@ -8,7 +8,8 @@ import { openState } from '../state/state.ts';
 import type { CommittedSamples } from '../journal/journal.ts';
 import { Hosts } from './hosts.ts';
 import type { PresenceEntry } from './presence-history.ts';
-import { PRESENCE_DEFAULTS, PresenceWatch, startGraceMs, type PresenceChange } from './presence.ts';
+import { PresenceWatch, type PresenceChange } from './presence.ts';
+import { PRESENCE_DEFAULTS, startGraceMs } from './presence-settings.ts';
 
 function setUp(options: { database?: Database; clock?: FakeClock; hostCount?: number } = {}) {
   const clock = options.clock ?? new FakeClock();
@@ -64,10 +65,10 @@ describe('PresenceWatch', () => {
     await clock.advance(1_000);
     const story = ['up welcomed', 'suspect silent', 'down grace_over', 'up welcomed'];
     expect(changes.map((change) => `${change.to} ${change.reason}`)).toEqual(story);
-    const history = presence.history(id, { fromMs: 0, toMs: startMs + 1e9 });
+    const history = presence.history(id, { fromMs: 0, toMs: startMs + 1e9 }).corrected;
     expect(history.map((entry) => `${entry.state} ${entry.reason}`)).toEqual(['unknown enrolled', ...story]);
     expect(history.map((entry) => entry.atMs - startMs)).toEqual([0, 1_000, 51_000, 81_000, 81_000]);
-    const part = presence.history(id, { fromMs: startMs + 52_000, toMs: startMs + 60_000 });
+    const part = presence.history(id, { fromMs: startMs + 52_000, toMs: startMs + 60_000 }).corrected;
     expect(part.map((entry) => entry.state)).toEqual(['suspect']);
   });
 
@@ -86,7 +87,7 @@ describe('PresenceWatch', () => {
     expect(presence.now(id).state).toBe('unknown');
     await clock.advance(31_000);
     expect(presence.now(id).state).toBe('down');
-    const reasons = presence.history(id, { fromMs: 0, toMs: 1e15 }).map((entry) => entry.reason);
+    const reasons = presence.history(id, { fromMs: 0, toMs: 1e15 }).corrected.map((entry) => entry.reason);
     expect(reasons).toEqual(['enrolled', 'welcomed', 'collector_stop', 'never_came', 'grace_over']);
   });
 
@@ -98,9 +99,9 @@ describe('PresenceWatch', () => {
       await first.clock.advance(1_000);
       first.presence.heard(id);
     }
-    const lastEntries = first.presence.history(id, { fromMs: 0, toMs: 1e15 });
+    const lastEntries = first.presence.history(id, { fromMs: 0, toMs: 1e15 }).corrected;
     const second = setUp({ database: first.database, clock: new FakeClock(startMs + 3_600_000) });
-    const entries = second.presence.history(id, { fromMs: 0, toMs: 1e15 });
+    const entries = second.presence.history(id, { fromMs: 0, toMs: 1e15 }).corrected;
     expect(entries.slice(0, lastEntries.length)).toEqual(lastEntries);
     expect(entries.slice(lastEntries.length)).toEqual([
       // The last look that was written down.
@@ -165,7 +166,7 @@ describe('PresenceWatch', () => {
       'suspect planned_over',
       'down grace_over',
     ]);
-    const history = presence.history(worked, { fromMs: startMs + 20_000, toMs: startMs + 30_000 });
+    const history = presence.history(worked, { fromMs: startMs + 20_000, toMs: startMs + 30_000 }).corrected;
     expect(history.map(({ state }) => state)).toEqual(['planned']);
   });
 
@@ -295,7 +296,7 @@ describe('PresenceWatch', () => {
     expect([...presence.all()]).toEqual([]);
     expect(presence.counts().up).toBe(0);
     const states = (id: string) =>
-      presence.history(id, { fromMs: 0, toMs: 1e15 }).map((entry) => entry.reason);
+      presence.history(id, { fromMs: 0, toMs: 1e15 }).corrected.map((entry) => entry.reason);
     expect(states(revoked)).toEqual(['enrolled', 'welcomed', 'revoked']);
     expect(states(deleted)).toEqual([]);
   });
@@ -315,7 +316,7 @@ describe('PresenceWatch', () => {
     const backMs = clock.wallMs();
     presence.committed([tickOf(id, cutMs - 5_000), tickOf(id, cutMs + 30_000), tickOf(id, backMs - 40_000)]);
     const range = { fromMs: cutMs - 1, toMs: clock.wallMs() };
-    expect(presence.seenHistory(id, range).map(({ state }) => state)).toEqual([
+    expect(presence.history(id, range).seen.map(({ state }) => state)).toEqual([
       'up',
       'suspect',
       'down',
@@ -324,7 +325,7 @@ describe('PresenceWatch', () => {
     const told = (entries: readonly PresenceEntry[]) =>
       entries.map(({ atMs, state, reason }) => `${(atMs - cutMs) / 1000} ${state} ${reason}`);
     // Between the second and the third tick nothing was measured, so that part stays as it was seen.
-    expect(told(presence.history(id, range))).toEqual([
+    expect(told(presence.history(id, range).corrected)).toEqual([
       '-10 up welcomed',
       '0 up records',
       '30 down grace_over',
@@ -344,7 +345,7 @@ describe('PresenceWatch', () => {
     const states = (id: string) =>
       presence
         .history(id, { fromMs: startMs, toMs: clock.wallMs() })
-        .map(({ atMs, state, reason }) => `${(atMs - startMs) / 1000} ${state} ${reason}`);
+        .corrected.map(({ atMs, state, reason }) => `${(atMs - startMs) / 1000} ${state} ${reason}`);
     expect(states(cutOff).filter((text) => text.includes(' down '))).toEqual([]);
     expect(states(rebooted)).toEqual([
       '0 unknown enrolled',
@@ -381,7 +382,7 @@ describe('PresenceWatch', () => {
     await clock.advance(2_000);
     database.connection.exec('PRAGMA query_only = OFF');
     await clock.advance(1_000);
-    expect(presence.history(id, { fromMs: 0, toMs: 1e15 }).map((entry) => entry.state)).toEqual([
+    expect(presence.history(id, { fromMs: 0, toMs: 1e15 }).corrected.map((entry) => entry.state)).toEqual([
       'unknown',
       'up',
     ]);

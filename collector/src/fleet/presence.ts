@@ -1,7 +1,7 @@
 /**
  * The presence of all hosts: feeds each host's state machine with what the gateway sees and with time, writes the
- * transitions down and tells who listens. Only states are judged here; what they mean for alerts is alerting's matter.
- * Long, because hosts seen alone and hosts away together are one map with one way to change it.
+ * transitions down and tells who listens. Only states are judged here; what they mean for alerts is alerting's matter, and
+ * whether hosts are away together that of outage-watch.ts.
  */
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
@@ -12,54 +12,18 @@ import type { Database } from '../state/database.ts';
 import type { CommittedSamples } from '../journal/journal.ts';
 import type { Hosts } from './hosts.ts';
 import { LateRecords } from './late-records.ts';
-import { PresenceHistory, type LastStanding, type PresenceEntry } from './presence-history.ts';
+import { PresenceHistory, type LastStanding, type PresenceRecord } from './presence-history.ts';
+import type { OutageNow } from './mass-outage.ts';
+import { missedSince, OutageWatch, type OutageHost } from './outage-watch.ts';
 import {
-  areFew,
-  isMass,
-  nextMass,
-  type MassBeginning,
-  type MassCounts,
-  type MassOutage,
-  type MassSettings,
-  type OutageNow,
-} from './mass-outage.ts';
-import {
-  hasVanished,
   nextPresence,
   unknownPresence,
   type Presence,
   type PresenceEvent,
   type PresenceReason,
-  type PresenceSettings,
 } from './presence-machine.ts';
+import { startGraceMs, type PresenceWatchSettings } from './presence-settings.ts';
 
-export interface PresenceWatchSettings extends PresenceSettings {
-  /** How long hosts may stay UNKNOWN; absent: long enough for the whole fleet to come back, see `startGraceMs`. */
-  readonly startGraceMs?: number | undefined;
-  /** How often time is looked at. */
-  readonly tickMs: number;
-  /** When hosts are taken to be away together. */
-  readonly mass: MassSettings;
-}
-
-export const PRESENCE_DEFAULTS: PresenceWatchSettings = {
-  silenceMs: 30_000,
-  graceMs: 30_000,
-  plannedMs: 600_000,
-  tickMs: 1_000,
-  mass: {
-    ratio: 0.2,
-    hostsMin: 5,
-    windowMs: 60_000,
-    graceMs: 300_000,
-    fewRatio: 0.05,
-    // Twice the longest pause of an agent between two attempts to connect.
-    settleMs: 120_000,
-  },
-};
-
-/** Logins per second that a slow machine finishes after a restart. */
-const LOGINS_PER_SECOND = 250;
 /** Looks at time that it takes from the end of the start's grace to the verdict on those who did not come. */
 const START_TICKS = 3;
 const SEEN_WRITE_MS = 60_000;
@@ -68,21 +32,12 @@ const WATCHED_WRITE_MS = 15_000;
 /** A tick so much too late means that this process stood still, not that the hosts were silent. */
 const STALL_MS = 2_000;
 
-/** Who said farewell, or whose planned work is over, did not vanish. */
-const VANISHING: ReadonlySet<PresenceReason> = new Set(['silent', 'disconnected', 'vanished_together']);
-
 const TICK: PresenceEvent = { kind: 'tick' };
-const LET_GO: PresenceEvent = { kind: 'let_go' };
 const WORK: PresenceEvent = { kind: 'maintenance', isOpen: true };
 const NO_WORK: PresenceEvent = { kind: 'maintenance', isOpen: false };
 
 /** At which hosts there is planned work at a moment of the wall clock, by id. */
 export type PlannedWork = (wallMs: number) => (hostId: string) => boolean;
-
-/** The time that `hostCount` agents need to come back after the collector started. */
-export function startGraceMs(hostCount: number): number {
-  return Math.max(120_000, (hostCount / LOGINS_PER_SECOND) * 1000 + 60_000);
-}
 
 export interface PresenceChange {
   readonly hostId: string;
@@ -101,14 +56,13 @@ export interface PresenceNow {
   readonly lastSeenMs: number | null;
 }
 
-interface Watched {
+interface Watched extends OutageHost {
   presence: Presence;
   sinceWallMs: number;
   lastSeenMs: number | null;
   writtenSeenMs: number;
   /** It was there when the collector last ran: that it does not come after the start is news. */
   readonly isMissed: boolean;
-  /** Since when it is missed that was there, SUSPECT or DOWN by now; monotonic, `null` when it is not. */
   missedSinceMs: number | null;
 }
 
@@ -122,19 +76,13 @@ export class PresenceWatch {
   readonly #watched = new Map<string, Watched>();
   readonly #counts: Record<HostState, number> = { unknown: 0, up: 0, suspect: 0, down: 0, planned: 0 };
   readonly #listeners = new Set<(change: PresenceChange) => void>();
-  readonly #massListeners = new Set<() => void>();
+  readonly #outage: OutageWatch;
   readonly #stopHosts: () => void;
   #stalledMs = 0;
   /** When the next look at time should be. */
   #tickDueMonoMs: number;
   #writtenWatchedMs = 0;
   #revision = 0;
-  #mass: MassOutage | null = null;
-  /** How many hosts are away that vanished together. */
-  #awayCount = 0;
-  readonly #startedMs: number;
-  /** Until when it is not known who comes back after the start; monotonic. */
-  #unclearUntilMs: number;
   #isWriteFailing = false;
   #timer: Timer | undefined;
   #plannedWork: PlannedWork | undefined;
@@ -156,16 +104,23 @@ export class PresenceWatch {
     this.#lateRecords = new LateRecords((hostId, span) => {
       if (this.#watched.has(hostId)) this.#history.prove(hostId, { ...span, proof: 'records' });
     });
-    this.#startedMs = this.#clock.wallMs();
-    let vanishedMs = this.#startedMs;
+    const startedMs = this.#clock.wallMs();
+    let vanishedMs = startedMs;
     for (const host of this.#hosts.all()) {
       if (host.revokedMs !== null) continue;
       const standing = this.#history.lastStanding(host.id);
       if (standing.kind === 'vanished') vanishedMs = Math.min(vanishedMs, standing.sinceMs);
       this.#watch(host.id, standing, host.lastSeenMs);
     }
-    this.#unclearUntilMs = this.#nowMs() + this.#startGraceMs + START_TICKS * this.#settings.tickMs;
-    this.#resumeMass(vanishedMs);
+    this.#outage = new OutageWatch({
+      hosts: this.#watched,
+      step: (hostId, event) => this.#step(hostId, event),
+      log: this.#log,
+      settings: this.#settings.mass,
+      startedMs,
+      unclearUntilMs: this.#nowMs() + this.#startGraceMs + START_TICKS * this.#settings.tickMs,
+    });
+    this.#outage.resume(vanishedMs);
     this.#stopHosts = this.#hosts.onChange(({ kind, id }) => {
       if (kind === 'added') this.#watch(id, null, null);
       else this.#unwatch(id, kind === 'revoked');
@@ -230,23 +185,17 @@ export class PresenceWatch {
 
   /** Whether many hosts are away together, so that the collector or its network is the likelier cause. */
   outage(): OutageNow {
-    const isUnclear = this.#nowMs() < this.#unclearUntilMs;
-    if (this.#mass === null) return { kind: isUnclear ? 'unclear' : 'none' };
-    if (this.#mass.isResumed && isUnclear) return { kind: 'unclear' };
-    const { sinceMs, isAfterStart } = this.#mass;
-    return { kind: 'open', sinceMs, isAfterStart, awayCount: this.#awayCount, hostCount: this.#watched.size };
+    return this.#outage.at(this.#nowMs());
   }
 
   /** Whether a host is away together with many. */
   isInOutage(hostId: string): boolean {
-    const watched = this.#watched.get(hostId);
-    return this.#mass !== null && watched !== undefined && hasVanished(watched.presence);
+    return this.#outage.has(hostId);
   }
 
   /** Calls `listener` right after an outage of many hosts began or ended. Returns the way to stop. */
   onOutage(listener: () => void): () => void {
-    this.#massListeners.add(listener);
-    return () => this.#massListeners.delete(listener);
+    return this.#outage.onChange(listener);
   }
 
   /** Calls `listener` right after each transition. Returns the way to stop. */
@@ -256,18 +205,12 @@ export class PresenceWatch {
   }
 
   /**
-   * The states of a host in [fromMs, toMs], oldest first; the first one may have begun earlier. A host counts as up where
-   * something proved later that it ran. Empty for a host that has no history.
+   * The states of a host in [fromMs, toMs]; the first ones may have begun earlier.
+   * @throws AppError LIMIT_EXCEEDED when it came and went too often in it
    */
-  history(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceEntry[] {
+  history(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceRecord {
     if (this.#history.hasUnwritten) this.#write();
-    return this.#history.corrected(hostId, range);
-  }
-
-  /** The same as it was seen at the time. */
-  seenHistory(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceEntry[] {
-    if (this.#history.hasUnwritten) this.#write();
-    return this.#history.seen(hostId, range);
+    return this.#history.read(hostId, range);
   }
 
   /** From now on hosts that are away while there is work at them are PLANNED. */
@@ -293,7 +236,7 @@ export class PresenceWatch {
     this.#timer = undefined;
     this.#stopHosts();
     this.#listeners.clear();
-    this.#massListeners.clear();
+    this.#outage.close();
     const atMs = this.#clock.wallMs();
     for (const [hostId, watched] of this.#watched) {
       this.#recordSeen(hostId, watched);
@@ -324,7 +267,7 @@ export class PresenceWatch {
     this.#tickDueMonoMs = this.#clock.monoMs() + this.#settings.tickMs;
     const wallMs = this.#clock.wallMs();
     const hasWork = this.#plannedWork?.(wallMs);
-    this.#judgeMass(hasWork);
+    this.#outage.judge(nowMs, hasWork);
     for (const [hostId, watched] of this.#watched) {
       const { state, untilMs } = watched.presence;
       // Nearly all hosts, once a second: there, or not missed yet.
@@ -343,61 +286,6 @@ export class PresenceWatch {
     this.#step(hostId, TICK);
     const { state } = watched.presence;
     if ((state === 'suspect' || state === 'down') && hasWork) this.#step(hostId, WORK);
-  }
-
-  #judgeMass(hasWork: ((hostId: string) => boolean) | undefined): void {
-    const { mass: settings } = this.#settings;
-    const nowMs = this.#nowMs();
-    const recent: [string, Watched][] = [];
-    let away = 0;
-    for (const entry of this.#watched) {
-      const [hostId, { presence, missedSinceMs }] = entry;
-      if (hasVanished(presence)) away++;
-      const isRecent = missedSinceMs !== null && missedSinceMs >= nowMs - settings.windowMs;
-      // Who is away for planned work is only called so below.
-      if (isRecent && hasWork?.(hostId) !== true) recent.push(entry);
-    }
-    const found = {
-      hosts: this.#watched.size,
-      recent: recent.length,
-      isUnclear: nowMs < this.#unclearUntilMs,
-    };
-    const isMassNow = isMass({ ...found, away }, settings);
-    const beginning = beginningOf(recent, this.#startedMs);
-    for (const [hostId, { presence }] of isMassNow ? recent : []) {
-      if (!hasVanished(presence)) away++;
-      this.#step(hostId, { kind: 'held', untilMs: presence.sinceMs + settings.graceMs });
-    }
-    const counts = { ...found, away };
-    this.#setMass(nextMass(this.#mass, counts, nowMs, settings, beginning), counts);
-  }
-
-  #setMass(mass: MassOutage | null, { hosts, away }: MassCounts): void {
-    const before = this.#mass;
-    this.#mass = mass;
-    this.#awayCount = away;
-    if ((before === null) === (mass === null)) return;
-    if (mass === null) {
-      // Whoever is still away is told of alone.
-      for (const hostId of this.#watched.keys()) this.#step(hostId, LET_GO);
-      this.#awayCount = 0;
-      this.#unclearUntilMs = Number.NEGATIVE_INFINITY;
-    }
-    this.#log.warn(mass === null ? 'hosts are no longer away together' : 'many hosts vanished together', {
-      away,
-      hosts,
-    });
-    for (const listener of this.#massListeners) listener();
-  }
-
-  /** An outage that an earlier run saw goes on: nobody knows yet who is back. */
-  #resumeMass(sinceMs: number): void {
-    const { mass: settings } = this.#settings;
-    const away = [...this.#watched.values()].filter(({ presence }) => hasVanished(presence)).length;
-    const counts = { hosts: this.#watched.size, recent: 0, away, isUnclear: true };
-    if (!areFew(counts, settings))
-      this.#setMass({ sinceMs, isAfterStart: false, isResumed: true, fewSinceMs: null }, counts);
-    else for (const hostId of this.#watched.keys()) this.#step(hostId, LET_GO);
   }
 
   #step(hostId: string, event: PresenceEvent): void {
@@ -493,27 +381,7 @@ export class PresenceWatch {
   }
 }
 
-/** Since when a host is missed that has just changed its state; see `Watched.missedSinceMs`. */
-function missedSince({
-  presence: { state, reason, sinceMs },
-  isMissed,
-  missedSinceMs,
-}: Watched): number | null {
-  if (state === 'down') return missedSinceMs;
-  if (state !== 'suspect') return null;
-  // That somebody is away who was so before the start is no news.
-  return VANISHING.has(reason) || (reason === 'never_came' && isMissed) ? sinceMs : null;
-}
-
 function reasonOf(standing: LastStanding | null): PresenceReason {
   if (standing === null) return 'enrolled';
   return standing.kind === 'vanished' ? 'vanished_together' : 'collector_start';
-}
-
-/** What is told of an outage that begins with these hosts, before they are marked as part of it. */
-function beginningOf(hosts: readonly (readonly [string, Watched])[], startedMs: number): MassBeginning {
-  const neverCame = hosts.filter(([, { presence }]) => presence.reason === 'never_came');
-  if (neverCame.length * 2 > hosts.length) return { sinceMs: startedMs, isAfterStart: true };
-  const seenMs = hosts.map(([, { lastSeenMs, sinceWallMs }]) => lastSeenMs ?? sinceWallMs);
-  return { sinceMs: seenMs.reduce((least, ms) => Math.min(least, ms), Infinity), isAfterStart: false };
 }

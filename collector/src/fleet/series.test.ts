@@ -7,7 +7,8 @@ import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { openState } from '../state/state.ts';
 import type { AppendSeries } from '../storage/storage.ts';
 import { Hosts } from './hosts.ts';
-import { PRESENCE_DEFAULTS, PresenceWatch } from './presence.ts';
+import { PresenceWatch } from './presence.ts';
+import { PRESENCE_DEFAULTS } from './presence-settings.ts';
 import { FleetSeries } from './series.ts';
 
 function setUp() {

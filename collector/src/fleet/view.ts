@@ -1,6 +1,8 @@
 /** Hosts as the API shows them: record, presence, newest readings and open incidents put together. */
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import type {
   AvailabilityAnswer,
+  FleetAvailabilityAnswer,
   GapRange,
   HostGap,
   HostDetail,
@@ -14,6 +16,7 @@ import type {
 import type { Labels } from '../storage/labels.ts';
 import { availabilityOf } from './availability.ts';
 import type { AgentConfigs } from './agent-configs.ts';
+import { FleetAvailability } from './fleet-availability.ts';
 import type { Host, Hosts } from './hosts.ts';
 import type { Inventory } from './inventory.ts';
 import { inventoryChanges } from './inventory-changes.ts';
@@ -33,6 +36,7 @@ const HEALTH: Readonly<Record<HostState, 'up' | 'down' | 'unknown'>> = {
 };
 
 export interface FleetViewOptions {
+  readonly clock: Pick<Clock, 'monoMs'>;
   readonly hosts: Hosts;
   readonly watched: WatchedHosts;
   readonly presence: PresenceWatch;
@@ -49,9 +53,13 @@ export interface FleetViewOptions {
 
 export class FleetView {
   readonly #options: FleetViewOptions;
+  readonly #availability: FleetAvailability;
 
   constructor(options: FleetViewOptions) {
     this.#options = options;
+    const { hosts, clock, presence } = options;
+    const history = presence.history.bind(presence);
+    this.#availability = new FleetAvailability({ hosts, clock, history });
   }
 
   /** A page of hosts in name order; it may be shorter than asked where revoked ones are left out. */
@@ -101,11 +109,16 @@ export class FleetView {
   ): Omit<AvailabilityAnswer, 'hostId'> | undefined {
     const { hosts, presence } = this.#options;
     if (hosts.get(hostId) === undefined) return undefined;
-    return {
-      ...range,
-      seen: availabilityOf(presence.seenHistory(hostId, range), range),
-      corrected: availabilityOf(presence.history(hostId, range), range),
-    };
+    const { seen, corrected } = presence.history(hostId, range);
+    return { ...range, seen: availabilityOf(seen, range), corrected: availabilityOf(corrected, range) };
+  }
+
+  /** @throws AppError SLOW_DOWN */
+  fleetAvailability(
+    range: { readonly fromMs: number; readonly toMs: number },
+    limit: number,
+  ): Promise<FleetAvailabilityAnswer> {
+    return this.#availability.of(range, limit);
   }
 
   inventory(hostId: string): readonly InventorySection[] | undefined {

@@ -64,11 +64,7 @@ const cpu = (idle0: number, user0: number, idle1: number, system1: number) =>
 describe('FleetVitals', () => {
   it('knows nothing of a host without ticks', () => {
     const vitals = new FleetVitals();
-    expect([vitals.of('a'), vitals.newestDataMs('a'), vitals.announcementOf('a')]).toEqual([
-      null,
-      null,
-      undefined,
-    ]);
+    expect([vitals.of('a'), vitals.newestDataMs('a')]).toEqual([null, null]);
   });
 
   it('computes the busy share between two ticks, over all processors', () => {
@@ -183,8 +179,61 @@ describe('FleetVitals', () => {
     expect(vitals.of('a')?.load1).toBeNull();
     vitals.committed([tick(200_000, block(load, { node_load1: 7 }))]);
     expect([vitals.of('a')?.load1, vitals.newestDataMs('a')]).toEqual([null, 300_001]);
-    vitals.announced('a', { cpuBusy: 0.5 });
+    vitals.announced('a', { cpuBusyRatio: 0.5 }, 400_000);
     vitals.forget('a');
-    expect([vitals.of('a'), vitals.announcementOf('a')]).toEqual([null, undefined]);
+    expect(vitals.of('a')).toBeNull();
+  });
+
+  it('shows what a host with a backlog announces until its ticks are newer', () => {
+    const load = schemaOf(metric('node_load1'));
+    const vitals = new FleetVitals();
+    vitals.committed([tick(10_000, cpu(100, 10, 100, 20)), tick(20_000, cpu(105, 15, 109, 21))]);
+    const announcement = {
+      timeMs: 9e15,
+      cpuBusyRatio: 0.9,
+      load1: 7,
+      memoryUsedRatio: 0.4,
+      fullestRatio: 0.8,
+      fullestMountpoint: '/var',
+    };
+    vitals.announced('a', announcement, 500_000);
+    expect(vitals.of('a')).toEqual({
+      timeMs: 500_000,
+      cpuBusyRatio: 0.9,
+      cpuCount: 2,
+      memoryUsedRatio: 0.4,
+      memoryTotalBytes: null,
+      load1: 7,
+      fullestFilesystem: { mountpoint: '/var', usedRatio: 0.8, sizeBytes: null },
+      receiveBytesPerSecond: null,
+      transmitBytesPerSecond: null,
+      bootedMs: null,
+    });
+    // One that is no newer than what is stored says nothing, as at the login of a host without a backlog.
+    vitals.announced('a', { ...announcement, timeMs: 20_000, load1: 9 }, 600_000);
+    expect(vitals.of('a')).toMatchObject({ timeMs: 20_000, load1: null });
+    vitals.announced('a', announcement, 500_000);
+    // What proves nothing about stored data: alerts look at ticks alone.
+    expect(vitals.newestDataMs('a')).toBe(20_000);
+    vitals.committed([tick(490_000, block(load, { node_load1: 1 }))]);
+    expect(vitals.of('a')).toMatchObject({ timeMs: 500_000, load1: 7 });
+    vitals.committed([tick(500_000, block(load, { node_load1: 2 }))]);
+    expect(vitals.of('a')).toMatchObject({ timeMs: 500_000, load1: 2, cpuBusyRatio: null });
+  });
+
+  it('shows nothing of an announcement that is none', () => {
+    const vitals = new FleetVitals();
+    vitals.announced(
+      'a',
+      { cpuBusyRatio: 1.5, load1: -1, memoryUsedRatio: 'x', fullestRatio: 0.5, other: 1 },
+      1_000,
+    );
+    expect(vitals.of('a')).toMatchObject({
+      timeMs: 1_000,
+      cpuBusyRatio: null,
+      load1: null,
+      memoryUsedRatio: null,
+      fullestFilesystem: null,
+    });
   });
 });

@@ -1,4 +1,7 @@
-/** The newest readings of each host, computed from the ticks as they are committed. */
+/**
+ * The newest readings of each host, computed from the ticks as they are committed; those of an agent whose old records keep
+ * the new ones waiting as it announces them meanwhile.
+ */
 import { cleanText } from '@rollcall/shared/lib/text.ts';
 import type { Vitals as AnnouncedVitals } from '@rollcall/shared/protocol/handshake.ts';
 import type { ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
@@ -9,6 +12,8 @@ import { sumAt, valueAt, vitalColumns, type FilesystemColumns, type VitalColumns
 
 /** A reading that was not renewed for so long, by the host's own newest tick, is no longer shown. */
 const READING_AGE_MS_MAX = 300_000;
+
+const MOUNTPOINT_LENGTH_MAX = 256;
 
 /** A reading and the time of the tick that it came with. */
 interface Reading<T> {
@@ -37,9 +42,19 @@ interface HostReadings {
   networkBefore: { readonly schema: Schema; readonly counters: Counters } | undefined;
 }
 
+/** What an agent said around its records. */
+interface Announcement {
+  readonly timeMs: number;
+  readonly cpuBusyRatio: number | null;
+  readonly memoryUsedRatio: number | null;
+  readonly load1: number | null;
+  readonly fullestRatio: number | null;
+  readonly fullestMountpoint: string | null;
+}
+
 export class FleetVitals {
   readonly #byHost = new Map<string, HostReadings>();
-  readonly #announced = new Map<string, AnnouncedVitals>();
+  readonly #announced = new Map<string, Announcement>();
 
   /**
    * Takes over ticks, oldest first. Of many of one host only the two newest count, which a rate needs: a host that drains
@@ -60,41 +75,30 @@ export class FleetVitals {
     }
   }
 
-  /** What an agent with a backlog says about now; never stored as samples. */
-  announced(hostId: string, vitals: AnnouncedVitals): void {
-    const clean = Object.entries(vitals).map(
-      ([name, value]) => [name, typeof value === 'string' ? cleanText(value, 256) : value] as const,
-    );
-    this.#announced.set(hostId, Object.fromEntries(clean));
+  /**
+   * What an agent says about now, past the records that wait; never stored as samples. Shown until a tick is newer.
+   * @param receivedMs wall clock of the collector; the reading cannot be newer, whatever the clock of the agent says
+   */
+  announced(hostId: string, vitals: AnnouncedVitals, receivedMs: number): void {
+    const mountpoint = vitals['fullestMountpoint'];
+    this.#announced.set(hostId, {
+      timeMs: Math.min(receivedMs, amountOf(vitals['timeMs']) ?? receivedMs),
+      cpuBusyRatio: ratioOf(vitals['cpuBusyRatio']),
+      memoryUsedRatio: ratioOf(vitals['memoryUsedRatio']),
+      load1: amountOf(vitals['load1']),
+      fullestRatio: ratioOf(vitals['fullestRatio']),
+      fullestMountpoint: typeof mountpoint === 'string' ? cleanText(mountpoint, MOUNTPOINT_LENGTH_MAX) : null,
+    });
   }
 
-  /** The newest announcement of a host, undefined when there was none since the collector started. */
-  announcementOf(hostId: string): AnnouncedVitals | undefined {
-    return this.#announced.get(hostId);
-  }
-
-  /** Null when no tick came since the collector started; single readings are null when they are old or absent. */
+  /** Null when nothing came since the collector started; single readings are null when they are old or absent. */
   of(hostId: string): HostVitals | null {
     const readings = this.#byHost.get(hostId);
-    if (readings === undefined) return null;
-    const fresh = <T>(reading: Reading<T> | undefined): T | null =>
-      reading !== undefined && readings.newestMs - reading.timeMs <= READING_AGE_MS_MAX
-        ? reading.value
-        : null;
-    const memory = fresh(readings.memory);
-    const network = fresh(readings.network);
-    return {
-      timeMs: readings.newestMs,
-      cpuBusyRatio: fresh(readings.cpuBusyRatio),
-      cpuCount: fresh(readings.cpuCount),
-      memoryUsedRatio: memory?.usedRatio ?? null,
-      memoryTotalBytes: memory?.totalBytes ?? null,
-      load1: fresh(readings.load1),
-      fullestFilesystem: fresh(readings.fullest),
-      receiveBytesPerSecond: network?.receive ?? null,
-      transmitBytesPerSecond: network?.transmit ?? null,
-      bootedMs: fresh(readings.bootedMs),
-    };
+    const stored = readings === undefined ? null : vitalsOf(readings);
+    const announced = this.#announced.get(hostId);
+    const isNewer =
+      announced !== undefined && announced.timeMs > (stored?.timeMs ?? Number.NEGATIVE_INFINITY);
+    return isNewer ? withAnnouncement(stored, announced) : stored;
   }
 
   /** Time of the host's newest tick, null when none came since the collector started. */
@@ -107,6 +111,60 @@ export class FleetVitals {
     this.#byHost.delete(hostId);
     this.#announced.delete(hostId);
   }
+}
+
+function vitalsOf(readings: HostReadings): HostVitals {
+  const fresh = <T>(reading: Reading<T> | undefined): T | null =>
+    reading !== undefined && readings.newestMs - reading.timeMs <= READING_AGE_MS_MAX ? reading.value : null;
+  const memory = fresh(readings.memory);
+  const network = fresh(readings.network);
+  return {
+    timeMs: readings.newestMs,
+    cpuBusyRatio: fresh(readings.cpuBusyRatio),
+    cpuCount: fresh(readings.cpuCount),
+    memoryUsedRatio: memory?.usedRatio ?? null,
+    memoryTotalBytes: memory?.totalBytes ?? null,
+    load1: fresh(readings.load1),
+    fullestFilesystem: fresh(readings.fullest),
+    receiveBytesPerSecond: network?.receive ?? null,
+    transmitBytesPerSecond: network?.transmit ?? null,
+    bootedMs: fresh(readings.bootedMs),
+  };
+}
+
+/** What was announced, beside what hardly changes; rates of a time that is over are left out. */
+function withAnnouncement(stored: HostVitals | null, announced: Announcement): HostVitals {
+  const { timeMs, cpuBusyRatio, memoryUsedRatio, load1, fullestRatio, fullestMountpoint } = announced;
+  const known = stored?.fullestFilesystem ?? null;
+  return {
+    timeMs,
+    cpuBusyRatio,
+    cpuCount: stored?.cpuCount ?? null,
+    memoryUsedRatio,
+    memoryTotalBytes: stored?.memoryTotalBytes ?? null,
+    load1,
+    fullestFilesystem:
+      fullestRatio === null || fullestMountpoint === null
+        ? null
+        : {
+            mountpoint: fullestMountpoint,
+            usedRatio: fullestRatio,
+            sizeBytes: known?.mountpoint === fullestMountpoint ? known.sizeBytes : null,
+          },
+    receiveBytesPerSecond: null,
+    transmitBytesPerSecond: null,
+    bootedMs: stored?.bootedMs ?? null,
+  };
+}
+
+/** Null for what an agent that keeps to the format does not send. */
+function amountOf(value: number | string | undefined): number | null {
+  return typeof value === 'number' && value >= 0 ? value : null;
+}
+
+function ratioOf(value: number | string | undefined): number | null {
+  const amount = amountOf(value);
+  return amount !== null && amount <= 1 ? amount : null;
 }
 
 function* twoNewestOfEach(ticks: readonly CommittedSamples[]): Iterable<CommittedSamples> {

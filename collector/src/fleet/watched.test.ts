@@ -4,7 +4,8 @@ import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { openState } from '../state/state.ts';
 import { Hosts } from './hosts.ts';
-import { PRESENCE_DEFAULTS, PresenceWatch } from './presence.ts';
+import { PresenceWatch } from './presence.ts';
+import { PRESENCE_DEFAULTS } from './presence-settings.ts';
 import { FleetVitals } from './vitals.ts';
 import { WatchedHosts } from './watched.ts';
 

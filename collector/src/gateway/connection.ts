@@ -253,7 +253,7 @@ export class Connection implements InventoryPeer {
         }
         return configs.answered(this.#agentId, effect.answer);
       case 'vitals':
-        return vitals.announced(this.#agentId, effect.vitals);
+        return vitals.announced(this.#agentId, effect.vitals, clock.wallMs());
       case 'inventoryHave':
         return intake.have(this, effect.hashes, clock.monoMs());
       case 'inventoryChunk':
@@ -386,7 +386,7 @@ export class Connection implements InventoryPeer {
     counters.count('sessions_total', '');
     presence.welcomed(this.#agentId, login.hello.upMs);
     if (this.#configVersion !== undefined) configs.joined(this.#agentId, this.#configVersion);
-    if (login.hello.vitals !== null) vitals.announced(this.#agentId, login.hello.vitals);
+    if (login.hello.vitals !== null) vitals.announced(this.#agentId, login.hello.vitals, clock.wallMs());
   }
 
   #apply(effect: Extract<SessionEffect, { kind: 'apply' }>): void {

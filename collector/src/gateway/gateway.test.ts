@@ -116,13 +116,22 @@ describe('a session', () => {
     });
   });
 
-  it('keeps the newest vitals', async () => {
+  it('shows what an agent announces at its login and later', async () => {
     await using test = await startTestGateway();
     const host = test.addHost();
-    const { agent } = await test.login(host, { vitals: { cpuBusy: 0.9, fullestMountpoint: '/da\u0007ta' } });
-    expect(test.vitals.announcementOf(host.id)).toEqual({ cpuBusy: 0.9, fullestMountpoint: '/data' });
-    agent.send(encodeJsonFrame(MESSAGE.VITALS, { cpuBusy: 0.1 }));
-    await vi.waitFor(() => expect(test.vitals.announcementOf(host.id)).toEqual({ cpuBusy: 0.1 }));
+    const { agent } = await test.login(host, {
+      vitals: { cpuBusyRatio: 0.9, fullestRatio: 0.5, fullestMountpoint: '/da\u0007ta' },
+    });
+    const loginMs = test.clock.wallMs();
+    expect(test.vitals.of(host.id)).toMatchObject({
+      timeMs: loginMs,
+      cpuBusyRatio: 0.9,
+      fullestFilesystem: { mountpoint: '/data', usedRatio: 0.5, sizeBytes: null },
+    });
+    agent.send(encodeJsonFrame(MESSAGE.VITALS, { cpuBusyRatio: 0.1 }));
+    await vi.waitFor(() =>
+      expect(test.vitals.of(host.id)).toMatchObject({ cpuBusyRatio: 0.1, fullestFilesystem: null }),
+    );
   });
 
   it('asks for inventory that it does not know, and stores it', async () => {

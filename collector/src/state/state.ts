@@ -6,6 +6,7 @@ import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
 import { agentConfigMigration } from './migrations/0011-agent-config.ts';
+import { heldEscalationsMigration } from './migrations/0012-held-escalations.ts';
 import { feedMigration } from './migrations/0009-feed.ts';
 import { keyRotationMigration } from './migrations/0010-key-rotation.ts';
 import { onCallMigration } from './migrations/0007-on-call.ts';
@@ -24,6 +25,7 @@ const MIGRATIONS: readonly Migration[] = [
   feedMigration,
   keyRotationMigration,
   agentConfigMigration,
+  heldEscalationsMigration,
 ];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */

@@ -170,7 +170,7 @@ const readFilesystem: Read<NonNullable<HostVitals['fullestFilesystem']>> = (valu
   return {
     mountpoint: field('mountpoint', text),
     usedRatio: field('usedRatio', finite),
-    sizeBytes: field('sizeBytes', finite),
+    sizeBytes: field('sizeBytes', nullable(finite)),
   };
 };
 

@@ -1,5 +1,7 @@
 /** The page's only way to the collector: every request has a deadline, and every outcome is a value. */
 import type {
+  AvailabilityAnswer,
+  FleetAvailabilityAnswer,
   HostDetail,
   HostState,
   HostSummary,
@@ -21,6 +23,7 @@ import {
   readInventoryChanges,
   readStatus,
 } from './answers.ts';
+import { readAvailability, readFleetAvailability } from './availability-answer.ts';
 import { readIncidentDetail } from './incident-answer.ts';
 import { readMatrix, readPrometheusError } from './prometheus.ts';
 import type { MatrixSeries } from './prometheus.ts';
@@ -57,12 +60,21 @@ export interface Api {
   host(id: string, signal: AbortSignal): Promise<Answer<HostDetail>>;
   inventory(id: string, signal: AbortSignal): Promise<Answer<InventoryAnswer>>;
   inventoryChanges(id: string, signal: AbortSignal): Promise<Answer<InventoryChangesAnswer>>;
+  availability(id: string, past: Past, signal: AbortSignal): Promise<Answer<AvailabilityAnswer>>;
+  /** At most `limit` hosts, worst first. */
+  fleetAvailability(past: Past, limit: number, signal: AbortSignal): Promise<Answer<FleetAvailabilityAnswer>>;
   incidents(filter: IncidentFilter, signal: AbortSignal): Promise<Answer<IncidentsAnswer>>;
   incident(id: string, signal: AbortSignal): Promise<Answer<IncidentDetail>>;
   /** The incident as it is afterwards. An aborted or unanswered change may have taken place all the same. */
   changeIncident(id: string, change: IncidentChange, by: ChangeAuthority): Promise<Answer<IncidentDetail>>;
   status(signal: AbortSignal): Promise<Answer<StatusAnswer>>;
   queryRange(query: RangeQuery, signal: AbortSignal): Promise<Answer<readonly MatrixSeries[]>>;
+}
+
+/** A span of time that ends at about `toMs`, UTC milliseconds. */
+export interface Past {
+  readonly toMs: number;
+  readonly lengthMs: number;
 }
 
 /** What a person does with an incident. */
@@ -88,6 +100,8 @@ export interface IncidentFilter {
 
 /** After this an answer counts as lost. */
 export const REQUEST_TIMEOUT_MS = 10_000;
+/** Spans end at a multiple of it, so that whoever asks within a minute asks the same. */
+const PAST_STEP_MS = 60_000;
 /** Hosts asked for at once, and pages followed: the most the list shows is the product. */
 export const HOSTS_PER_REQUEST = 1000;
 export const HOST_REQUESTS_MAX = 20;
@@ -102,6 +116,10 @@ export function createApi(ports: { readonly fetch: typeof fetch; readonly clock:
     inventory: (id, signal) => get(`/v1/hosts/${encodeURIComponent(id)}/inventory`, readInventory, signal),
     inventoryChanges: (id, signal) =>
       get(`/v1/hosts/${encodeURIComponent(id)}/changes`, readInventoryChanges, signal),
+    availability: (id, past, signal) =>
+      get(`/v1/hosts/${encodeURIComponent(id)}/availability?${pastQuery(past)}`, readAvailability, signal),
+    fleetAvailability: (past, limit, signal) =>
+      get(`/v1/availability?${pastQuery(past)}&limit=${limit}`, readFleetAvailability, signal),
     incidents: (filter, signal) => get(incidentsUrl(filter), readIncidents, signal),
     incident: (id, signal) => get(`/v1/incidents/${encodeURIComponent(id)}`, readIncidentDetail, signal),
     changeIncident: (id, { kind, ...body }, { token, signal }) =>
@@ -163,6 +181,11 @@ function hostsUrl(after: string | null): string {
   const query = new URLSearchParams({ limit: String(HOSTS_PER_REQUEST) });
   if (after !== null) query.set('after', after);
   return `/v1/hosts?${query.toString()}`;
+}
+
+function pastQuery({ toMs, lengthMs }: Past): string {
+  const endMs = Math.floor(toMs / PAST_STEP_MS) * PAST_STEP_MS;
+  return `from=${Math.max(0, endMs - lengthMs)}&to=${endMs}`;
 }
 
 function incidentsUrl(filter: IncidentFilter): string {

@@ -59,6 +59,9 @@ function Header() {
         <a href="/" aria-current={path === '/' ? 'page' : undefined}>
           Hosts
         </a>
+        <a href="/availability" aria-current={path === '/availability' ? 'page' : undefined}>
+          Availability
+        </a>
         <a href="/incidents" aria-current={path === '/incidents' ? 'page' : undefined}>
           Incidents
           {openCount === 0 ? null : (

@@ -206,6 +206,48 @@ it('waits while a silence covers the incident, and goes on when that is over', a
   await alerting.stop();
 });
 
+it('writes once that pages are held back, however many and however long, and takes their steps when they are not', async () => {
+  const COUNT = 45;
+  const { world, alerting } = open({ limits: { escalationsPerTurnMax: 20 } });
+  const nowMs = world.clock.wallMs();
+  alerting.delivery.silences.create({
+    matchers: [{ name: 'instance', operator: '=~', value: 'web-.*' }],
+    startsMs: nowMs,
+    endsMs: nowMs + 30 * MINUTE_MS,
+    createdBy: 'anna',
+    comment: 'the network is being moved',
+  });
+  const { connection } = world.state;
+  connection.exec(`CREATE TEMP TABLE writes (incident_id TEXT);
+    CREATE TEMP TRIGGER counts AFTER UPDATE ON main.escalations BEGIN INSERT INTO writes VALUES (new.incident_id); END`);
+  const written = () => connection.prepare('SELECT count(*) AS n FROM writes').get()?.['n'];
+  for (let i = 1; i <= COUNT; i++) world.setHost(`web-${i}`, 'down');
+  alerting.nudge();
+  await world.clock.advance(10 * MINUTE_MS);
+  expect(written()).toBe(COUNT);
+  // One that pages meanwhile does not wait for them, and one that was acknowledged is not held any more.
+  world.setHost('db-1', 'down');
+  alerting.nudge();
+  await world.clock.advance(200);
+  const outcomes = () =>
+    ['held', 'told'].map((outcome) => world.counters.sum('rollcall_alerting_escalations_total', { outcome }));
+  expect(outcomes()).toEqual([COUNT, 1]);
+  const open1 = alerting.incidents.list({ status: 'open', hostId: null, limit: 1_000 });
+  const idOf = (title: string) => open1.find((incident) => incident.title === title)?.id ?? '';
+  expect(detail(alerting, idOf('web-7 is down')).escalation).toMatchObject({ step: 1, dueMs: null });
+  alerting.actions.acknowledge(idOf('web-7 is down'), { by: 'anna', untilMs: null });
+  alerting.actions.acknowledge(idOf('db-1 is down'), { by: 'anna', untilMs: null });
+  await alerting.stop();
+  const again = world.createAlerting();
+  again.start();
+  await world.clock.advance(19 * MINUTE_MS);
+  expect([written(), ...outcomes()]).toEqual([COUNT + 3, COUNT, 1]);
+  await world.clock.advance(3 * MINUTE_MS);
+  expect(outcomes()).toEqual([COUNT, COUNT]);
+  await again.stop();
+  expect(world.clock.timerCount).toBe(0);
+});
+
 it('lets a route name a receiver of people on call', async () => {
   const routes = routesSchema.parse([{ name: 'all', receivers: ['boss'] }]);
   const { world, alerting } = open({ settings: { routes } });

@@ -12,7 +12,7 @@ import type { IncidentRows } from '../incidents/rows.ts';
 import { isEnding, type Snapshot, type Transition } from '../incidents/transition.ts';
 import type { AlertingLimits } from '../limits.ts';
 import type { OnCall } from '../on-call/on-call.ts';
-import { BEGINNING, following, waitMs, type Policy } from './policy.ts';
+import { BEGINNING, following, waitMs, type Policy, type Step } from './policy.ts';
 import type { Escalation, EscalationRows } from './rows.ts';
 
 export interface EscalatorOptions {
@@ -24,8 +24,8 @@ export interface EscalatorOptions {
   readonly log: Logger;
   readonly counters: AlertingCounters;
   readonly limits: AlertingLimits;
-  /** Why nobody is to be told of an incident at present, such as a silence; `null` when there is no reason. */
-  readonly suppression: (incidentId: string, snapshot: Snapshot) => string | null;
+  /** Tells whether a silence or the like keeps everybody from being told of an incident; asked anew for each batch. */
+  readonly suppression: () => (incidentId: string, snapshot: Snapshot) => boolean;
   /** Writes the outbox rows of a step. Called inside the transaction. */
   readonly enqueue: (transition: Transition, receivers: readonly string[]) => void;
   /** Told after transitions were stored. */
@@ -42,6 +42,10 @@ export class Escalator {
   #timer: Timer | undefined;
   #isRunning = false;
   #isTurning = false;
+  /** The last one of those held back that was looked at, while a look at all of them is under way. */
+  #heldSeen: string | undefined = '';
+  /** When the next look at them begins, monotonic. */
+  #heldLookMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: EscalatorOptions) {
     this.#options = options;
@@ -80,8 +84,8 @@ export class Escalator {
     const { rows, clock } = this.#options;
     const { kind, incidentId } = transition;
     if (isEnding(kind)) rows.end(incidentId);
-    else if (kind === 'acknowledged') rows.hold(incidentId, acknowledgement?.untilMs ?? null);
-    else if (kind === 'unacknowledged') rows.hold(incidentId, clock.wallMs());
+    else if (kind === 'acknowledged') rows.wait(incidentId, acknowledgement?.untilMs ?? null);
+    else if (kind === 'unacknowledged') rows.wait(incidentId, clock.wallMs());
     else if (kind === 'fired') {
       const policy = this.policyOf(transition.snapshot);
       if (policy === null) return;
@@ -97,10 +101,12 @@ export class Escalator {
     this.#isTurning = true;
     try {
       this.#endLapsed();
+      const heldWaitMs = this.#lookAtHeld();
       // A step that reached nobody makes the next one due at once.
       while (this.#doDue()) continue;
       const [next] = this.#options.rows.timed(1);
-      if (next !== undefined) waitForMs = Math.min(waitForMs, Math.max(0, next.dueMs - clock.wallMs()));
+      const nextMs = next === undefined ? Infinity : Math.max(0, next.dueMs - clock.wallMs());
+      waitForMs = Math.min(waitForMs, heldWaitMs, nextMs);
     } catch (error) {
       counters.increment('rollcall_alerting_internal_errors_total', { part: 'escalation' });
       log.error('escalation failed', { error: describeError(error) });
@@ -116,8 +122,56 @@ export class Escalator {
     const { rows, clock, limits } = this.#options;
     const nowMs = clock.wallMs();
     const due = rows.timed(limits.escalationsPerTurnMax).filter((one) => this.#isDue(one, nowMs));
-    for (const escalation of due) this.#step(escalation, nowMs);
+    const { free, held } = this.#judged(due);
+    if (held.length > 0) this.#hold(held);
+    for (const escalation of free) this.#step(escalation, nowMs);
     return due.length > 0;
+  }
+
+  /**
+   * Takes the steps of those that are no longer held back; as many are looked at as one turn takes. What is still held
+   * back is not written. Returns after how many milliseconds to go on.
+   */
+  #lookAtHeld(): number {
+    const { rows, clock, limits } = this.#options;
+    const monoMs = clock.monoMs();
+    if (this.#heldSeen === undefined) {
+      if (monoMs < this.#heldLookMs) return this.#heldLookMs - monoMs;
+      this.#heldSeen = '';
+    }
+    if (this.#heldSeen === '') this.#heldLookMs = monoMs + limits.escalationHoldMs;
+    const some = rows.held(this.#heldSeen, limits.escalationsPerTurnMax);
+    for (const escalation of this.#judged(some).free) this.#step(escalation, clock.wallMs());
+    this.#heldSeen = some.length < limits.escalationsPerTurnMax ? undefined : some.at(-1)?.incidentId;
+    return this.#heldSeen === undefined ? limits.escalationHoldMs : limits.escalationHeldPauseMs;
+  }
+
+  /** Divides those whose steps are due by whether they are held back. */
+  #judged(due: readonly Escalation[]): {
+    readonly free: readonly Escalation[];
+    readonly held: readonly Escalation[];
+  } {
+    if (due.length === 0) return { free: [], held: [] };
+    const isSuppressed = this.#options.suppression();
+    const held = due.filter((escalation) => {
+      const snapshot = this.#options.incidents.snapshotOf(escalation.incidentId);
+      return (
+        this.#stepOf(escalation) !== null &&
+        snapshot !== null &&
+        isSuppressed(escalation.incidentId, snapshot)
+      );
+    });
+    return { free: due.filter((escalation) => !held.includes(escalation)), held };
+  }
+
+  /** Writes that steps are held back, for all of them at once. */
+  #hold(escalations: readonly Escalation[]): void {
+    const { database, rows, counters } = this.#options;
+    database.transaction(() => {
+      for (const { incidentId } of escalations) rows.hold(incidentId);
+    });
+    for (const { policy } of escalations)
+      counters.increment('rollcall_alerting_escalations_total', { policy, outcome: 'held' });
   }
 
   #isDue({ policy: name, position, dueMs, isAcknowledged }: Escalation, nowMs: number): boolean {
@@ -125,15 +179,21 @@ export class Escalator {
     const policy = this.#policies.get(name);
     // A longer wait was never planned: the wall clock has stepped back since.
     const plannedMs = policy === undefined ? 0 : waitMs(policy, position);
-    return !isAcknowledged && dueMs - nowMs > Math.max(plannedMs, this.#options.limits.escalationHoldMs);
+    return !isAcknowledged && dueMs - nowMs > plannedMs;
+  }
+
+  /** The step that is next and its policy; `null` when they are no longer configured. */
+  #stepOf({ policy: name, position }: Escalation): { readonly policy: Policy; readonly step: Step } | null {
+    const policy = this.#policies.get(name);
+    const step = policy?.steps[position.step];
+    return policy === undefined || step === undefined ? null : { policy, step };
   }
 
   #step(escalation: Escalation, nowMs: number): void {
-    const { database, rows, incidents, onCall, enqueue, suppression, log, counters, limits } = this.#options;
+    const { database, rows, incidents, onCall, enqueue, log, counters } = this.#options;
     const { incidentId, position } = escalation;
-    const policy = this.#policies.get(escalation.policy);
-    const step = policy?.steps[position.step];
-    if (policy === undefined || step === undefined) {
+    const found = this.#stepOf(escalation);
+    if (found === null) {
       rows.end(incidentId);
       log.warn('escalation ends, its policy or step is no longer configured', {
         incident: incidentId,
@@ -141,12 +201,7 @@ export class Escalator {
       });
       return;
     }
-    const snapshot = incidents.snapshotOf(incidentId);
-    if (snapshot !== null && suppression(incidentId, snapshot) !== null) {
-      rows.hold(incidentId, nowMs + limits.escalationHoldMs);
-      counters.increment('rollcall_alerting_escalations_total', { policy: policy.name, outcome: 'held' });
-      return;
-    }
+    const { policy, step } = found;
     const { receivers, names } = onCall.reach(step.targets, nowMs);
     const next = following(policy, position);
     const transition = database.transaction(() => {

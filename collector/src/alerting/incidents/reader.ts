@@ -84,7 +84,9 @@ export function createIncidentReader(options: IncidentReaderOptions): IncidentRe
     FROM outbox AS o JOIN transitions AS t ON t.id = o.transition_id
     WHERE o.incident_id IN (SELECT value FROM json_each(?)) ORDER BY o.id`);
   const one = connection.prepare('SELECT * FROM incidents WHERE id = ?');
-  const escalation = connection.prepare('SELECT policy, step, due_ms FROM escalations WHERE incident_id = ?');
+  const escalation = connection.prepare(
+    'SELECT policy, step, iif(is_held, NULL, due_ms) AS due_ms FROM escalations WHERE incident_id = ?',
+  );
   const timeline = createTimeline(options.database);
   // One statement for each combination, so that each can use its own index.
   const select = (where: string) =>

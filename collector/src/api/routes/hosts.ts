@@ -1,12 +1,13 @@
 /**
- * `/v1/hosts`, `/v1/hosts/:id` with `/inventory`, `/changes`, `/gaps` and `/availability`; and what is done to a host: `POST
+ * `/v1/hosts`, `/v1/hosts/:id` with `/inventory`, `/changes`, `/gaps` and `/availability`; `/v1/availability` of all; what is done to a host: `POST
  * /v1/hosts/:id/accept-restored`, `POST /v1/hosts/:id/revoke`, `DELETE /v1/hosts/:id`, with a token for everything.
  */
-import { Router, type RequestHandler } from 'express';
+import { Router, type Request, type RequestHandler } from 'express';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { choiceParameter, idParameter, integerParameter, textParameter } from '../parameters.ts';
 import type {
   AvailabilityAnswer,
+  FleetAvailabilityAnswer,
   GapRange,
   HostDetail,
   HostGap,
@@ -23,6 +24,8 @@ const PAGE_DEFAULT = 1_000;
 const CHANGES_MAX = 100;
 const CHANGES_DEFAULT = 20;
 const AVAILABILITY_MS_DEFAULT = 30 * 86_400_000;
+const AVAILABILITY_HOSTS_MAX = 5_000;
+const AVAILABILITY_HOSTS_DEFAULT = 100;
 const GAPS_MAX = 1_000;
 const GAPS_DEFAULT = 100;
 /** Somewhat less than a Date can be. */
@@ -47,6 +50,14 @@ export interface HostsPort {
     hostId: string,
     range: { readonly fromMs: number; readonly toMs: number },
   ): Omit<AvailabilityAnswer, 'hostId'> | undefined;
+  /**
+   * How all hosts were, worst first.
+   * @throws AppError SLOW_DOWN when too many ask at once
+   */
+  fleetAvailability(
+    range: { readonly fromMs: number; readonly toMs: number },
+    limit: number,
+  ): Promise<FleetAvailabilityAnswer>;
 }
 
 export interface HostsRoutes {
@@ -104,13 +115,7 @@ export function hostsRouter({ hosts, changes, mayChange, wallMs }: HostsRoutes):
   });
   router.get('/:id/availability', (request, response) => {
     const id = hostId(request.params.id);
-    const nowMs = wallMs();
-    const given = integerParameter(request, 'to', { min: 1, max: TIME_MS_MAX, fallback: nowMs });
-    const toMs = Math.min(given, nowMs);
-    const fallback = Math.max(0, toMs - AVAILABILITY_MS_DEFAULT);
-    const fromMs = integerParameter(request, 'from', { min: 0, max: TIME_MS_MAX, fallback });
-    if (fromMs >= toMs)
-      throw new AppError('BAD_REQUEST', 'parameter from must be before to, and before the present');
+    const { fromMs, toMs } = availabilitySpan(request, wallMs());
     const answer: AvailabilityAnswer = {
       hostId: id,
       ...found(hosts.availability(id, { fromMs, toMs }), id),
@@ -142,6 +147,37 @@ export function hostsRouter({ hosts, changes, mayChange, wallMs }: HostsRoutes):
     change((id) => changes.delete(id)),
   );
   return router;
+}
+
+/** How available all hosts were: `/v1/availability`. */
+export function availabilityRouter({ hosts, wallMs }: Pick<HostsRoutes, 'hosts' | 'wallMs'>): Router {
+  const router = Router();
+  router.get('/', async (request, response) => {
+    const limit = integerParameter(request, 'limit', {
+      min: 1,
+      max: AVAILABILITY_HOSTS_MAX,
+      fallback: AVAILABILITY_HOSTS_DEFAULT,
+    });
+    response.json(await hosts.fleetAvailability(availabilitySpan(request, wallMs()), limit));
+  });
+  return router;
+}
+
+/**
+ * From `from` to `to` of the request, at most to the present.
+ * @throws AppError BAD_REQUEST when it has no length
+ */
+function availabilitySpan(
+  request: Request,
+  nowMs: number,
+): { readonly fromMs: number; readonly toMs: number } {
+  const given = integerParameter(request, 'to', { min: 1, max: TIME_MS_MAX, fallback: nowMs });
+  const toMs = Math.min(given, nowMs);
+  const fallback = Math.max(0, toMs - AVAILABILITY_MS_DEFAULT);
+  const fromMs = integerParameter(request, 'from', { min: 0, max: TIME_MS_MAX, fallback });
+  if (fromMs >= toMs)
+    throw new AppError('BAD_REQUEST', 'parameter from must be before to, and before the present');
+  return { fromMs, toMs };
 }
 
 function hostId(text: string): string {

@@ -2,6 +2,7 @@ import { useLocation } from 'preact-iso';
 import { PanelView } from '../../chart/panel-view.tsx';
 import { PANELS } from '../../chart/panels.ts';
 import { RANGES, rangeOf } from '../../chart/timeline.ts';
+import { addressWith } from './address.ts';
 
 /** The charts of a host over the range that the address names: `?range=6h`. */
 export function Charts({ hostName }: { readonly hostName: string }) {
@@ -18,7 +19,7 @@ export function Charts({ hostName }: { readonly hostName: string }) {
               type="button"
               class="segment"
               aria-pressed={choice.id === range.id}
-              onClick={() => route(`${path}?range=${choice.id}`, true)}
+              onClick={() => route(addressWith(path, query, { range: choice.id }), true)}
             >
               {choice.label}
             </button>

@@ -113,7 +113,8 @@ function Readings({ host }: { readonly host: HostDetail }) {
               'Disk'
             ) : (
               <>
-                Disk <Foreign text={disk.mountpoint} maxLength={40} />, {formatBytes(disk.sizeBytes)}
+                Disk <Foreign text={disk.mountpoint} maxLength={40} />
+                {disk.sizeBytes === null ? null : `, ${formatBytes(disk.sizeBytes)}`}
               </>
             )
           }

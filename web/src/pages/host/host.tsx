@@ -6,6 +6,7 @@ import { REFRESH_MS, usePage } from '../../page.ts';
 import { PollFailure } from '../../ui/failure.tsx';
 import { useTitle } from '../../ui/title.ts';
 import { IncidentList } from '../incidents/incident.tsx';
+import { HostAvailability } from './availability.tsx';
 import { Charts } from './charts.tsx';
 import { HostHead } from './head.tsx';
 import { InventoryChanges } from './inventory-changes.tsx';
@@ -14,7 +15,7 @@ import { Inventory } from './inventory.tsx';
 /** The most open incidents of one host that are shown. */
 const INCIDENTS_MAX = 50;
 
-/** One host: `/hosts/:id?range=<range>`. */
+/** One host: `/hosts/:id?range=<range>&span=<span>`. */
 export function HostPage() {
   const id = useRoute().params['id'] ?? '';
   // The key makes another host another page, with nothing left of the one before.
@@ -37,6 +38,7 @@ function Host({ id }: { readonly id: string }) {
         <>
           <OpenIncidents hostId={id} />
           <Charts hostName={host.name} />
+          <HostAvailability hostId={id} />
           <Inventory hostId={id} />
           <InventoryChanges hostId={id} />
         </>

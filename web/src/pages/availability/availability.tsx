@@ -1,0 +1,147 @@
+import { useLocation } from 'preact-iso';
+import { useState } from 'preact/hooks';
+import type {
+  AvailabilityFigures,
+  FleetAvailabilityAnswer,
+  HostAvailability,
+} from '../../../../collector/src/api/types.ts';
+import { usePoll } from '../../api/use-poll.ts';
+import { SpanChoice } from '../../availability/span-choice.tsx';
+import { formatAvailable, formatLasted, spanOf } from '../../availability/stretches.ts';
+import { formatCount, plural } from '../../format.ts';
+import { usePage } from '../../page.ts';
+import { PollFailure } from '../../ui/failure.tsx';
+import { Foreign } from '../../ui/text.tsx';
+import { useTitle } from '../../ui/title.ts';
+
+const REFRESH_MS = 60_000;
+/** The hosts that are listed at first, and at most. */
+const HOSTS_SHOWN = 100;
+const HOSTS_MAX = 1_000;
+
+/** How available all hosts were, worst first: `/availability?span=7d`. */
+export function AvailabilityPage() {
+  useTitle('Availability');
+  const { path, query, route } = useLocation();
+  const span = spanOf(query['span']);
+  return (
+    <section aria-labelledby="availability" class="availability">
+      <div class="section-head">
+        <h1 id="availability">Availability</h1>
+        <SpanChoice span={span} onSpan={({ id }) => route(`${path}?span=${id}`, true)} />
+      </div>
+      <Hosts key={span.id} spanId={span.id} lengthMs={span.ms} />
+    </section>
+  );
+}
+
+function Hosts({ spanId, lengthMs }: { readonly spanId: string; readonly lengthMs: number }) {
+  const { api, nowMs } = usePage();
+  const [limit, setLimit] = useState(HOSTS_SHOWN);
+  const poll = usePoll(
+    (abort) => api.fleetAvailability({ toMs: nowMs.peek(), lengthMs }, limit, abort),
+    REFRESH_MS,
+    [limit],
+  );
+  const answer = poll.value.value;
+  return (
+    <>
+      <PollFailure poll={poll} what="the availability" />
+      {answer === null ? null : answer.hosts.length === 0 ? (
+        <p class="all-well">There is no host yet.</p>
+      ) : (
+        <>
+          <Total answer={answer} />
+          <HostTable hosts={answer.hosts} spanId={spanId} />
+          <Omitted count={answer.omittedHosts} limit={limit} onMore={() => setLimit(HOSTS_MAX)} />
+        </>
+      )}
+    </>
+  );
+}
+
+function Total({ answer: { total, hosts, omittedHosts } }: { readonly answer: FleetAvailabilityAnswer }) {
+  return (
+    <p>
+      <strong>{formatAvailable(total.corrected.availableRatio)}</strong> of the time of all{' '}
+      {plural(hosts.length + omittedHosts, 'host')}, {formatAvailable(total.seen.availableRatio)} as seen
+      then. Planned work, and time in which nobody could know, count for neither side.
+    </p>
+  );
+}
+
+interface OmittedProps {
+  readonly count: number;
+  readonly limit: number;
+  readonly onMore: () => void;
+}
+
+function Omitted({ count, limit, onMore }: OmittedProps) {
+  if (count === 0) return null;
+  return (
+    <p>
+      <span class="muted">{plural(count, 'host')} more, all at least as available. </span>
+      {limit < HOSTS_MAX ? (
+        <button type="button" class="button" onClick={onMore}>
+          Show {formatCount(Math.min(HOSTS_MAX, limit + count))}
+        </button>
+      ) : null}
+    </p>
+  );
+}
+
+interface HostTableProps {
+  readonly hosts: readonly HostAvailability[];
+  readonly spanId: string;
+}
+
+function HostTable({ hosts, spanId }: HostTableProps) {
+  return (
+    <div class="table-scroll" role="region" aria-label="Availability of hosts, worst first" tabIndex={0}>
+      <table class="list">
+        <thead>
+          <tr>
+            <th scope="col">Host</th>
+            <th scope="col">Available</th>
+            <th scope="col">As seen then</th>
+            <th scope="col">Down</th>
+            <th scope="col">Planned</th>
+            <th scope="col">Unknown</th>
+          </tr>
+        </thead>
+        <tbody>
+          {hosts.map((host) => (
+            <tr key={host.hostId}>
+              <th scope="row">
+                <a href={`/hosts/${encodeURIComponent(host.hostId)}?span=${spanId}`}>
+                  <Foreign text={host.name} />
+                </a>
+              </th>
+              {host.kind === 'failed' ? (
+                <td class="is-text" colSpan={5}>
+                  <Foreign text={host.error.message} />
+                </td>
+              ) : (
+                <Figures seen={host.seen} corrected={host.corrected} />
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+type FiguresProps = Readonly<Record<'seen' | 'corrected', AvailabilityFigures>>;
+
+function Figures({ seen, corrected }: FiguresProps) {
+  return (
+    <>
+      <td class="is-main">{formatAvailable(corrected.availableRatio)}</td>
+      <td>{formatAvailable(seen.availableRatio)}</td>
+      <td>{formatLasted(corrected.downMs)}</td>
+      <td>{formatLasted(corrected.plannedMs)}</td>
+      <td>{formatLasted(corrected.unknownMs)}</td>
+    </>
+  );
+}
