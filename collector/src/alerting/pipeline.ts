@@ -36,7 +36,7 @@ import { targetOf } from './routing/target.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
 import type { Instance } from './rules/instance.ts';
 import { createInstanceRows } from './rules/instances.ts';
-import { alertingRules, type RuleBook } from './rules/book.ts';
+import { alertingRules, expressionsOf, type RuleBook } from './rules/book.ts';
 import type { Rule } from './rules/rule.ts';
 import { QuickLook } from './rules/quick-look.ts';
 import { stockRules } from './rules/stock.ts';
@@ -51,6 +51,8 @@ export interface AlertingOptions {
   readonly log: Logger;
   readonly hosts: HostsPort;
   readonly evaluate: EvaluatePort;
+  /** Is told what `evaluate` is going to be asked again and again, whenever that changes. */
+  readonly expect?: ((expressions: readonly string[]) => void) | undefined;
   /** For evidence; no curves when left out. */
   readonly evaluateRange?: EvaluateRangePort | undefined;
   /** The newest changes of a host's inventory, newest first; none when left out. */
@@ -211,6 +213,7 @@ export class Alerting {
       limits,
       onTransitions,
     });
+    options.expect?.(expressionsOf(this.#library.book));
     this.#evidence = new EvidenceKeeper({
       database: state,
       clock,
@@ -384,6 +387,7 @@ export class Alerting {
     this.#filesLookedAtMs = clock.monoMs();
     if (!this.#library.refresh()) return;
     const gone = this.#evaluator.setBook(this.#library.book);
+    this.#options.expect?.(expressionsOf(this.#library.book));
     this.#reportFiles();
     log.info('rule files were read', { groups: this.#library.book.groups.length });
     // While a file is broken nobody knows which rules were meant to go.

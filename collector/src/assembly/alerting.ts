@@ -111,6 +111,7 @@ function pipeline(
     log,
     hosts: fleet.watched,
     evaluate: evaluateWith(queries.forRules.engine),
+    expect: (expressions) => queries.forRules.expect(expressions),
     // Evidence waits for people's queries, so that rules never wait for evidence.
     evaluateRange: evaluateRangeWith(queries.forPeople.engine),
     changesOf: (hostId, limit) =>

@@ -156,7 +156,8 @@ function rangeGrid(
   return { startMs, stepMs, count };
 }
 
-const DEFAULT_LOOKBACK_MS = 5 * 60_000;
+/** How old the newest sample of a series may be, unless a query says otherwise. */
+export const DEFAULT_LOOKBACK_MS = 5 * 60_000;
 const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 
 interface Engine extends QueryEngineOptions {

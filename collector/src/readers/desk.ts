@@ -21,6 +21,8 @@ export interface DeskPorts {
   readonly places: PiecePlaces;
   /** Takes over the labels of hosts. */
   learn(this: void, hosts: readonly HostEntry[]): void;
+  /** Is told which queries are going to come. */
+  expect(this: void, texts: readonly string[]): void;
   /** Sends a message, which wakes the collector; the buffers in `moved` belong to the receiver afterwards. */
   post(this: void, message: FromThread, moved?: readonly ArrayBuffer[]): void;
 }
@@ -44,6 +46,9 @@ export class Desk {
     switch (message.kind) {
       case 'hosts':
         this.#ports.learn(message.hosts);
+        return;
+      case 'expect':
+        this.#ports.expect(message.texts);
         return;
       case 'ask':
         await this.#answer(message.id, message.question);

@@ -78,6 +78,8 @@ export type Question =
 export type ToThread =
   /** Answers to later questions know these hosts. */
   | { readonly kind: 'hosts'; readonly hosts: readonly HostEntry[] }
+  /** Queries that are going to be asked again and again. */
+  | { readonly kind: 'expect'; readonly texts: readonly string[] }
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
   /** The next piece is wanted. */
   | { readonly kind: 'more'; readonly id: number }

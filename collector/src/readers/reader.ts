@@ -88,6 +88,10 @@ export class Reader {
     if (!this.#hasEnded) this.#port.post({ kind: 'hosts', hosts });
   }
 
+  expect(texts: readonly string[]): void {
+    if (!this.#hasEnded) this.#port.post({ kind: 'expect', texts });
+  }
+
   /**
    * Asks, and resolves with the first message of the answer.
    * @throws AppError what the thread throws; QUERY_CANCELED, QUERY_TIMEOUT; QUERY_LIMIT or QUERY_FAILED when it ended

@@ -48,6 +48,7 @@ function deskOn(storage: MemoryStorage, heard: HostEntry[][] = []): StartThread 
       answers: createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock }),
       storage: { catchUp: () => Promise.resolve() },
       learn: (hosts) => heard.push([...hosts]),
+      expect: () => undefined,
       post: (message, moved = []) => {
         const sent = structuredClone(message, { transfer: [...moved] });
         queueMicrotask(() => events.message(sent));
@@ -103,6 +104,20 @@ async function textOf({ data }: JsonAnswer): Promise<string> {
   for await (const piece of data) text += typeof piece === 'string' ? piece : Buffer.from(piece).toString();
   return text;
 }
+
+it('tells each thread at its start what is going to be asked, and those that run when it changes', async () => {
+  const { start, told, started } = silentThread();
+  const readers = readersOn(start);
+  readers.expect(['up']);
+  const asked = readers.instant('up', { timeMs: 0, limit: 0 }, NEVER).catch(() => undefined);
+  readers.expect(['up', 'down']);
+  started[0]?.ended(new Error('broken'));
+  await asked;
+  void readers.instant('up', { timeMs: 0, limit: 0 }, NEVER).catch(() => undefined);
+  const texts = told.flatMap((message) => (message.kind === 'expect' ? [message.texts] : []));
+  expect(texts).toEqual([['up'], ['up', 'down'], ['up', 'down']]);
+  await readers.close();
+});
 
 it('tells what the readings of its threads take, until a thread ends', async () => {
   const { start, started } = silentThread();

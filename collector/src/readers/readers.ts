@@ -60,6 +60,8 @@ export class Readers implements Answers {
   readonly #places: readonly Place[];
   /** Of the answers to rules. */
   readonly #labelLists = new LabelLists();
+  /** What every thread is told at its start; undefined while nothing is. */
+  #expected: readonly string[] | undefined;
   #ahead: Timer | undefined;
   #isClosed = false;
 
@@ -117,6 +119,15 @@ export class Readers implements Answers {
     return data;
   }
 
+  /**
+   * Says which instant queries are going to be asked again and again, so that what is read for the first of them after a start is
+   * read for all. Replaces what was said before; answers are the same without it.
+   */
+  expect(texts: readonly string[]): void {
+    this.#expected = texts;
+    for (const { reader } of this.#places) reader?.expect(texts);
+  }
+
   /** A host came, went, or has other labels. */
   hostChanged(entry: HostEntry): void {
     for (const { unheard } of this.#places) unheard?.set(entry[0], entry);
@@ -168,6 +179,7 @@ export class Readers implements Answers {
     if (place.unheard === undefined) {
       place.unheard = new Map();
       place.reader.learn(this.#options.hosts());
+      if (this.#expected !== undefined) place.reader.expect(this.#expected);
     } else if (place.unheard.size > 0) {
       place.reader.learn([...place.unheard.values()]);
       place.unheard.clear();

@@ -8,6 +8,7 @@ import { JournalChanges } from '../journal/changes.ts';
 import { openJournalReader } from '../journal/reader.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
 import { createAnswers } from '../query/answers.ts';
+import { expectedReads } from '../query/expected-reads.ts';
 import { QueryLog, watchQuery, type FinishedQuery } from '../query/query-log.ts';
 import { createQueryEngine } from '../query/query.ts';
 import { followElsewhere } from '../storage/open-reader.ts';
@@ -71,7 +72,7 @@ const engine = createQueryEngine({
 });
 const answers = createAnswers({ engine, storage, extent: () => own.stats(), clock: systemClock });
 const places = new PiecePlaces(settings.pieces);
-const ports: DeskPorts = { engine, answers, storage: own, places, learn, post };
+const ports: DeskPorts = { engine, answers, storage: own, places, learn, expect, post };
 const desk = new Desk(ports);
 port.on('message', (message: ToThread) => void desk.receive(message));
 tellWindow(0);
@@ -86,6 +87,10 @@ function tellWindow(toldBytes: number): void {
     },
     { isBackground: true },
   );
+}
+
+function expect(texts: readonly string[]): void {
+  own.expect(texts.flatMap(expectedReads));
 }
 
 function learn(hosts: readonly HostEntry[]): void {

@@ -84,6 +84,13 @@ export interface StorageReader {
   hostParts?(): number;
 }
 
+/** A read that is going to come. */
+export interface ExpectedRead {
+  readonly metric: string;
+  /** How far back, in milliseconds; 0 where the newest sample is enough. */
+  readonly backMs: number;
+}
+
 /** The read side of a store that is written elsewhere, as a thread sees it that answers queries. */
 export interface FollowingReader extends StorageReader {
   /**
@@ -92,6 +99,11 @@ export interface FollowingReader extends StorageReader {
    * @throws AppError STORAGE_UNAVAILABLE
    */
   catchUp(): Promise<void>;
+  /**
+   * Says what is going to be read, of all hosts, so that what is read for one of them is kept for the others too. Answers are
+   * the same without it. Replaces what was said before.
+   */
+  expect(reads: readonly ExpectedRead[]): void;
   stats(): Promise<StorageStats>;
   hostParts(): number;
   /** What the readings take that it keeps in memory, by its own count. */

@@ -40,6 +40,18 @@ export function bookOf(
   return { rules: loadRules(rules), groups };
 }
 
+/** What all rules ask in every turn, in their order; not what is asked only while something is wrong. */
+export function expressionsOf({ rules, groups }: RuleBook): readonly string[] {
+  const own = rules.flatMap(({ rule }) =>
+    rule.source === 'expression' ? [rule.suspects ?? rule.raise] : [],
+  );
+  const steps = groups.flatMap((group) => group.steps);
+  return [
+    ...own,
+    ...steps.map((step) => (step.kind === 'alerting' ? step.loaded.rule.expr : step.rule.expr)),
+  ];
+}
+
 /** Every rule that alerts, by id. */
 export function alertingRules({ rules, groups }: RuleBook): ReadonlyMap<string, LoadedRule> {
   const steps = groups.flatMap((group) => group.steps);

@@ -3,8 +3,9 @@
  * single record. It costs memory for hosts × samplers, not for series.
  */
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
-import type { CommittedSamples } from '../../journal/journal.ts';
+import { COLLECTOR_AGENT_ID, type CommittedSamples } from '../../journal/journal.ts';
 import type { LaneRange, SchemaUse } from '../../journal/reader.ts';
+import type { ExpectedRead } from '../storage.ts';
 
 export interface UsedSchema {
   readonly schema: Schema;
@@ -49,6 +50,20 @@ export class Catalogue {
   /** Of every metric that a host uses; those that nobody uses any more go with the next deletion. */
   get metricNames(): ReadonlySet<string> {
     return this.#metricNames;
+  }
+
+  /** How far back each sampler of agents that has one of these metrics is going to be read, in milliseconds. */
+  expectedOf(reads: readonly ExpectedRead[]): ReadonlyMap<string, number> {
+    const backMsOf = new Map<string, number>();
+    for (const { metric, backMs } of reads) backMsOf.set(metric, Math.max(backMs, backMsOf.get(metric) ?? 0));
+    const bySampler = new Map<string, number>();
+    for (const { sampler, metrics } of this.#agentSchemas()) {
+      for (const { name } of metrics) {
+        const backMs = backMsOf.get(name);
+        if (backMs !== undefined) bySampler.set(sampler, Math.max(backMs, bySampler.get(sampler) ?? 0));
+      }
+    }
+    return bySampler;
   }
 
   /** Takes in what the journal had at the start. */
@@ -104,11 +119,19 @@ export class Catalogue {
       this.#version++;
     }
     this.#metricNames.clear();
+    for (const schema of this.#schemas(this.#hosts.values())) this.#noteNames(schema);
+  }
+
+  #agentSchemas(): ReadonlySet<Schema> {
+    return this.#schemas([...this.#hosts.values()].filter(({ agentId }) => agentId !== COLLECTOR_AGENT_ID));
+  }
+
+  #schemas(hosts: Iterable<CatalogueHost>): ReadonlySet<Schema> {
     const seen = new Set<Schema>();
-    for (const { lanes } of this.#hosts.values()) {
+    for (const { lanes } of hosts) {
       for (const { uses } of lanes.values()) for (const { schema } of uses.values()) seen.add(schema);
     }
-    for (const schema of seen) this.#noteNames(schema);
+    return seen;
   }
 
   #noteNames({ metrics }: Schema): void {

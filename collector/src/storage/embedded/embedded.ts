@@ -20,6 +20,7 @@ import { Labels, METRIC_NAME } from '../labels.ts';
 import type {
   AppendResult,
   AppendSeries,
+  ExpectedRead,
   LabelsRequest,
   SelectRequest,
   Series,
@@ -91,7 +92,8 @@ export interface EmbeddedStorage extends Storage {
    */
   refresh(): void;
   hostParts(): number;
-  /** As for `FollowingReader`. */
+  /** As for `FollowingReader`, as the next. */
+  expect(reads: readonly ExpectedRead[]): void;
   readonly windowBytes: number;
 }
 
@@ -189,6 +191,13 @@ class Embedded implements EmbeddedStorage {
     if (request.fromMs > request.toMs) return [];
     const pace = this.#pace(signal);
     return this.#onSnapshot(pace, (source) => this.#selectIn(request, source));
+  }
+
+  expect(reads: readonly ExpectedRead[]): void {
+    if (!this.#hasAgentsInWindow) return;
+    // Whoever looks further back than the window does so in block files, and mostly at few hosts.
+    const within = reads.map((read) => (read.backMs > this.#limits.windowMs ? { ...read, backMs: 0 } : read));
+    this.#window.expect(this.#hosts.catalogue.expectedOf(within));
   }
 
   get windowBytes(): number {

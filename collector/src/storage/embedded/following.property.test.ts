@@ -11,7 +11,7 @@ import { gaugeSchema, LaneWriter, valuesBlock } from '../../journal/testing/lane
 import { openHeardSession } from '../../journal/testing/test-journal.ts';
 import { Labels } from '../labels.ts';
 import { createMatcher } from '../matcher.ts';
-import type { FollowingReader } from '../storage.ts';
+import type { ExpectedRead, FollowingReader } from '../storage.ts';
 import { createFollowingStorage } from './following.ts';
 import type { EmbeddedLimits } from './limits.ts';
 import { openTestStorage, type TestStorage } from './testing/test-storage.ts';
@@ -56,8 +56,15 @@ const steps = fc.oneof(
   { weight: 6, arbitrary: questions },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('own' as const), value: fc.integer() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('seal' as const) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), agent: fc.constant(1) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('expect' as const),
+      backs: fc.array(fc.constantFrom(0, 50_000, 300_000, 1_000_000), { minLength: 2, maxLength: 2 }),
+    }),
+  },
   // Past the time after which it looks at what was deleted.
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const) }) },
 );
@@ -67,6 +74,7 @@ const limits = fc.record({
   windowBytes: fc.constantFrom(0, 5_000, 1e9, 1e9),
   windowLeastMs: fc.constantFrom(0, 300_000),
   windowSlackMs: fc.constantFrom(0, 60_000),
+  windowShortMs: fc.constantFrom(0, 120_000),
 });
 
 class World implements AsyncDisposable {
@@ -150,6 +158,7 @@ test('answers what the journal says, whatever was read before and however late i
     async (list, settings, poll) => {
       await using world = new World();
       let keeping = world.open(settings, poll);
+      let expected: readonly ExpectedRead[] = [];
       const plain = world.open({ windowMs: 0, windowLeastMs: 0, windowSlackMs: 0 });
       const answers: [unknown, unknown][] = [];
       for (const step of list) {
@@ -157,8 +166,13 @@ test('answers what the journal says, whatever was read before and however late i
         else if (step.kind === 'write') await world.write(step);
         else if (step.kind === 'own') await world.own(step.value);
         else if (step.kind === 'seal') await world.seal();
-        else if (step.kind === 'restart') keeping = world.open(settings, poll);
-        else if (step.kind === 'delete') world.delete(step.agent);
+        else if (step.kind === 'restart') {
+          keeping = world.open(settings, poll);
+          keeping.expect(expected);
+        } else if (step.kind === 'expect') {
+          expected = step.backs.map((backMs, at) => ({ metric: METRICS[at] ?? '', backMs }));
+          keeping.expect(expected);
+        } else if (step.kind === 'delete') world.delete(step.agent);
         else await world.clock.advance(7_300_000);
       }
       expect(answers.map(([kept]) => kept)).toEqual(answers.map(([, read]) => read));

@@ -6,7 +6,14 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { JournalFollower, type PollLimits, type PollResult } from '../../journal/follower.ts';
 import type { JournalReader } from '../../journal/reader.ts';
 import type { Labels } from '../labels.ts';
-import type { FollowingReader, LabelsRequest, SelectRequest, Series, StorageStats } from '../storage.ts';
+import type {
+  ExpectedRead,
+  FollowingReader,
+  LabelsRequest,
+  SelectRequest,
+  Series,
+  StorageStats,
+} from '../storage.ts';
 import { BlockSet, type BlockSetOptions } from './block-set.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from './embedded.ts';
 import type { EmbeddedLimits } from './limits.ts';
@@ -59,6 +66,7 @@ class Following implements FollowingReader {
   readonly #options: FollowingOptions;
   readonly #blocks: BlockSet | undefined;
   readonly #pollLimits: PollLimits;
+  #expected: readonly ExpectedRead[] = [];
   #picture: Picture;
   #catchingUp: Promise<void> | undefined;
 
@@ -74,6 +82,11 @@ class Following implements FollowingReader {
     if (this.#catchingUp === undefined && this.#poll() === 'behind') this.#catchingUp = this.#goOn();
     // Whoever comes while it is under way shares it: after each turn that it gives away it looks at the journal again.
     return this.#catchingUp;
+  }
+
+  expect(reads: readonly ExpectedRead[]): void {
+    this.#expected = reads;
+    this.#picture.storage.expect(reads);
   }
 
   select(request: SelectRequest, signal: AbortSignal): Promise<readonly Series[]> {
@@ -144,6 +157,7 @@ class Following implements FollowingReader {
       ...(limits === undefined ? {} : { limits }),
       ...(this.#blocks === undefined ? {} : { blocks: this.#blocks }),
     });
+    storage.expect(this.#expected);
     return { follower, storage, refreshedMs: clock.monoMs() };
   }
 }

@@ -14,7 +14,7 @@ import { newestRows } from './host-groups.ts';
 import type { Pace } from './pace.ts';
 import type { ReadingRun } from './readings.ts';
 import type { HostGroup } from './stored-groups.ts';
-import type { RecentWindow } from './window.ts';
+import type { AgentKnown, FillTicket, RecentWindow } from './window.ts';
 
 /** Rows between two looks at the clock. */
 const ROWS_PER_LOOK = 16;
@@ -66,19 +66,18 @@ export class HostBlocks {
       readonly columnsOf: (schema: Schema) => readonly Column[];
     },
   ): Promise<Iterable<Block>> {
-    const recent: Block[] = [];
-    const missing = new Set<string>();
-    const coveredFrom = new Map<string, number>();
     for (const sampler of samplers) {
       if (!this.#noted.has(sampler)) this.#window.noteNewest(sampler);
       this.#noted.add(sampler);
-      const coveredFromMs = this.#window.coveredFrom(host.agentId, sampler);
-      coveredFrom.set(sampler, coveredFromMs);
-      const fromMs = Math.max(range.fromMs, coveredFromMs);
-      const { lastPos } = this.#snapshot;
-      const block = this.#window.newest(host.agentId, sampler, { fromMs, toMs: range.toMs, lastPos });
-      if (block !== undefined) recent.push(block);
-      else if (coveredFromMs > range.fromMs) missing.add(sampler);
+    }
+    let { recent, missing, coveredFrom } = this.#newestInWindow(host, samplers, range);
+    const ticket =
+      missing.size === 0
+        ? undefined
+        : this.#window.missingNewest(host.agentId, missing, range, this.#known(host));
+    if (ticket !== undefined) {
+      await this.#bring(host, ticket);
+      ({ recent, missing, coveredFrom } = this.#newestInWindow(host, samplers, range));
     }
     if (missing.size === 0) return recent;
     const found = new Map<string, Block>();
@@ -93,6 +92,23 @@ export class HostBlocks {
       found,
     );
     return [...recent, ...found.values()];
+  }
+
+  /** What the window has of these samplers, and which of them may have their newest reading before that. */
+  #newestInWindow(host: CatalogueHost, samplers: ReadonlySet<string>, range: TimeRange) {
+    const recent: Block[] = [];
+    const missing = new Set<string>();
+    const coveredFrom = new Map<string, number>();
+    for (const sampler of samplers) {
+      const coveredFromMs = this.#window.coveredFrom(host.agentId, sampler);
+      coveredFrom.set(sampler, coveredFromMs);
+      const fromMs = Math.max(range.fromMs, coveredFromMs);
+      const { lastPos } = this.#snapshot;
+      const block = this.#window.newest(host.agentId, sampler, { fromMs, toMs: range.toMs, lastPos });
+      if (block !== undefined) recent.push(block);
+      else if (coveredFromMs > range.fromMs) missing.add(sampler);
+    }
+    return { recent, missing, coveredFrom };
   }
 
   /**
@@ -146,11 +162,18 @@ export class HostBlocks {
 
   /** Brings into the window what it does not have of the range; the next read finds it there. */
   async #fill(host: CatalogueHost, samplers: ReadonlySet<string>, range: TimeRange): Promise<void> {
-    const ticket = this.#window.missing(host.agentId, samplers, range, this.#sealedToMs);
-    if (ticket === undefined) return;
+    const ticket = this.#window.missing(host.agentId, samplers, range, this.#known(host));
+    if (ticket !== undefined) await this.#bring(host, ticket);
+  }
+
+  async #bring(host: CatalogueHost, ticket: FillTicket): Promise<void> {
     const blocks: Block[] = [];
     await this.#journal(host, ticket, ticket.samplers, (block) => blocks.push(block));
     this.#window.fill(host.agentId, ticket, { blocks, lastPos: this.#snapshot.lastPos });
+  }
+
+  #known(host: CatalogueHost): AgentKnown {
+    return { leastMs: this.#sealedToMs, samplers: () => samplersOf(host) };
   }
 
   /** Reads a lane backwards until it has seen each of the samplers; `found` keeps the newest of all lanes. */
@@ -192,18 +215,29 @@ export class HostBlocks {
     for (const block of blocks) take(block);
   }
 
-  /** Reads lane after lane, those with the oldest data first. */
+  /**
+   * Reads lane after lane, those with the oldest data first.
+   * @param samplers undefined for all; of a map, what is before their times is left out where that is cheap
+   */
   async #journal(
     host: CatalogueHost,
     range: TimeRange,
-    samplers: ReadonlySet<string> | undefined,
+    samplers: ReadonlySet<string> | ReadonlyMap<string, number> | undefined,
     take: (block: Block) => void,
   ): Promise<void> {
     const isOwn = host.agentId === COLLECTOR_AGENT_ID;
+    const begins = samplers instanceof Map ? samplers : undefined;
     for (const lane of lanesIn(host, range)) {
-      const schemaOf = schemasOf(lane, samplers);
+      const ofLane = schemasOf(lane, samplers);
+      let rowMs = 0;
+      const schemaOf = (number: number): Schema | undefined => {
+        const schema = ofLane(number);
+        if (schema === undefined || begins === undefined) return schema;
+        return rowMs + lane.offsetMsMax < (begins.get(schema.sampler) ?? rowMs) ? undefined : schema;
+      };
       let rows = 0;
       for (const tick of this.#snapshot.ticks(rowRange(lane, range))) {
+        rowMs = tick.timeMs;
         for (const block of decodeTick(tick, schemaOf, isOwn)) {
           if (isIn(block, range.fromMs, range.toMs)) take(block);
         }
@@ -214,6 +248,12 @@ export class HostBlocks {
   }
 }
 
+function samplersOf({ lanes }: CatalogueHost): Set<string> {
+  const samplers = new Set<string>();
+  for (const { uses } of lanes.values()) for (const { schema } of uses.values()) samplers.add(schema.sampler);
+  return samplers;
+}
+
 function hasOverlap(lanes: readonly CatalogueLane[]): boolean {
   return lanes.some((lane, at) => {
     const before = lanes[at - 1];
@@ -222,7 +262,7 @@ function hasOverlap(lanes: readonly CatalogueLane[]): boolean {
 }
 
 /** The schemas of a lane, all or only those of some samplers. */
-export function schemasOf(lane: CatalogueLane, samplers: ReadonlySet<string> | undefined) {
+export function schemasOf(lane: CatalogueLane, samplers: Pick<ReadonlySet<string>, 'has'> | undefined) {
   return (number: number): Schema | undefined => {
     const schema = lane.uses.get(number)?.schema;
     if (schema === undefined || samplers === undefined) return schema;

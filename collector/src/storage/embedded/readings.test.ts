@@ -22,6 +22,43 @@ const arrivals = fc
     fc.boolean().map((isSorted) => (isSorted ? list.toSorted((a, b) => a.timeMs - b.timeMs) : list)),
   );
 
+test('takes what is older all at once as one by one, and nothing of what overlaps', () => {
+  const property = fc.property(arrivals, fc.integer({ min: 0, max: 60 }), (list, cutMs) => {
+    const blocks = list.map(({ timeMs, schema: at, hasStates }, pos): Block => {
+      const schema = SCHEMAS[at] ?? SCHEMAS[0];
+      const values = Float64Array.from({ length: schema.seriesCount }, (_, i) => pos * 10 + i / 3);
+      const states = hasStates ? new Uint8Array(schema.seriesCount).fill(pos % 3) : undefined;
+      return { schema, timeMs, pos, values, states };
+    });
+    const [older, newer] = [
+      blocks.filter((one) => one.timeMs < cutMs),
+      blocks.filter((one) => one.timeMs >= cutMs),
+    ];
+    const [together, single] = [new Readings(0), new Readings(0)];
+    for (const block of newer) for (const readings of [together, single]) readings.insert(block);
+    for (const block of older) single.insert(block);
+    const made = together.prepend(older);
+    const isInOrder = older.every(({ timeMs }, at) => at === 0 || timeMs > (older[at - 1]?.timeMs ?? 0));
+    expect(made !== undefined).toBe(isInOrder);
+    expect(new Readings(0).prepend(newer) !== undefined && made !== undefined).toBe(
+      isInOrder && newer.every(({ timeMs }, at) => at === 0 || timeMs > (newer[at - 1]?.timeMs ?? 0)),
+    );
+    if (made === undefined) for (const block of older) together.insert(block);
+    const late: Block = {
+      schema: SCHEMAS[0],
+      timeMs: 70,
+      pos: 1_000,
+      values: new Float64Array(2),
+      states: undefined,
+    };
+    for (const readings of [together, single]) readings.insert(late);
+    const all = (readings: Readings) => readings.runs(0, 100, 10_000).flatMap(blocksOf).map(told);
+    expect(all(together)).toEqual(all(single));
+    expect(together.prepend([late])).toBeUndefined();
+  });
+  fc.assert(property, { numRuns: 100 });
+});
+
 test('gives back what was put in, in order of time and position', () => {
   const property = fc.property(
     arrivals,

@@ -152,7 +152,7 @@ test('is complete for a host only from its start on, until it is filled', () => 
   expect(window.coveredFrom('a', 'cpu')).toBe(800);
   expect(window.coveredFrom('a', 'never seen')).toBe(800);
   const ticket = window.missing('a', CPU_ONLY, { fromMs: 600, toMs: 1_000 });
-  expect(ticket).toEqual({ fromMs: 600, toMs: 799, samplers: CPU_ONLY });
+  expect(ticket).toEqual({ fromMs: 600, toMs: 799, samplers: new Map([['cpu', 600]]) });
   if (ticket === undefined) return;
   window.fill('a', ticket, { blocks: [block(600), block(700)], lastPos: 900 });
   expect(times(window, 'a')).toEqual([600, 700, 900]);
@@ -200,9 +200,9 @@ test('is not filled by what was read before it lost readings', () => {
 test('is filled as far as it may reach, and not for what is far away or while memory is short', () => {
   const window = start();
   window.startHost('a', 950);
-  const missing = (fromMs: number, toMs: number, leastMs?: number) =>
-    window.missing('a', CPU_ONLY, { fromMs, toMs }, leastMs);
-  expect(missing(-5_000, 1_000)).toEqual({ fromMs: 500, toMs: 949, samplers: CPU_ONLY });
+  const missing = (fromMs: number, toMs: number, leastMs = Number.NEGATIVE_INFINITY) =>
+    window.missing('a', CPU_ONLY, { fromMs, toMs }, { leastMs, samplers: () => CPU_ONLY });
+  expect(missing(-5_000, 1_000)).toEqual({ fromMs: 500, toMs: 949, samplers: new Map([['cpu', 500]]) });
   expect(missing(-5_000, 1_000, 700)).toMatchObject({ fromMs: 700 });
   expect(missing(700, 850)).toMatchObject({ fromMs: 700, toMs: 949 });
   expect(missing(600, 650)).toBeUndefined();
@@ -238,4 +238,68 @@ test('forgets hosts that have nothing in the journal, and their memory', () => {
   expect(times(window, 'a')).toEqual([900]);
   expect(window.coveredFrom('gone 7', 'cpu')).toBe(950);
   expect(window.coveredFrom('a', 'cpu')).toBe(Number.NEGATIVE_INFINITY);
+});
+
+/** Of an agent with samplers cpu and disk, all in the journal. */
+const BOTH = { leastMs: Number.NEGATIVE_INFINITY, samplers: () => new Set(['cpu', 'disk', 'never asked']) };
+
+test('what is read for one sampler is read for the others that are expected, each as far back as it is', () => {
+  const window = start();
+  window.startHost('a', 900);
+  window.expect(
+    new Map([
+      ['cpu', 300],
+      ['disk', 200],
+      ['other', 300],
+    ]),
+  );
+  const ticket = window.missing('a', CPU_ONLY, { fromMs: 700, toMs: 1_000 }, BOTH);
+  const samplers = new Map([
+    ['cpu', 700],
+    ['disk', 800],
+  ]);
+  expect(ticket).toEqual({ fromMs: 700, toMs: 899, samplers });
+  if (ticket === undefined) return;
+  const blocks = [block(700), block(750, 751, DISK), block(800), block(850, 851, DISK)];
+  window.fill('a', ticket, { blocks, lastPos: 900 });
+  expect(times(window, 'a')).toEqual([700, 800]);
+  expect(times(window, 'a', 'disk')).toEqual([850]);
+  expect(window.coveredFrom('a', 'disk')).toBe(800);
+  expect(window.coveredFrom('a', 'never asked')).toBe(900);
+  expect(window.missing('a', new Set(['disk']), { fromMs: 800, toMs: 1_000 }, BOTH)).toBeUndefined();
+});
+
+test('a newest reading is looked for in the last minutes of what is expected, and those alone', () => {
+  const window = start({ windowShortMs: 100 });
+  window.startHost('a', 900);
+  const range = { fromMs: 500, toMs: 1_000 };
+  const missing = (sampler: string) => window.missingNewest('a', new Set([sampler]), range, BOTH);
+  expect(missing('cpu')).toBeUndefined();
+  window.expect(
+    new Map([
+      ['cpu', 0],
+      ['disk', 300],
+    ]),
+  );
+  expect(missing('never asked')).toBeUndefined();
+  const samplers = new Map([
+    ['cpu', 800],
+    ['disk', 700],
+  ]);
+  const ticket = missing('cpu');
+  expect(ticket).toEqual({ fromMs: 700, toMs: 899, samplers });
+  if (ticket === undefined) return;
+  window.fill('a', ticket, { blocks: [block(700), block(810), block(810, 811, DISK)], lastPos: 900 });
+  expect(times(window, 'a')).toEqual([810]);
+  expect(window.coveredFrom('a', 'cpu')).toBe(800);
+  // What is here is not brought along again.
+  expect(missing('disk')).toEqual({ fromMs: 600, toMs: 699, samplers: new Map([['disk', 600]]) });
+});
+
+test('nothing is brought along while memory is short', () => {
+  const window = start({ windowBytes: 600 });
+  window.startHost('a', 900);
+  window.expect(new Map([['cpu', 0]]));
+  window.add('a', block(960));
+  expect(window.missingNewest('a', CPU_ONLY, { fromMs: 500, toMs: 950 }, BOTH)).toBeUndefined();
 });

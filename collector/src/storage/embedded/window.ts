@@ -17,6 +17,14 @@ interface HostWindow {
   readonly samplers: Map<string, Readings>;
 }
 
+/** Readings of a sampler that a fill takes in. */
+interface Wanted {
+  readonly beginMs: number;
+  /** From then on all were here already. */
+  readonly endMs: number;
+  readonly blocks: Block[];
+}
+
 interface Held {
   readonly readings: Readings;
   readonly chunk: ReadingChunk;
@@ -24,9 +32,19 @@ interface Held {
 
 /** A range of time that a fill is to bring. */
 export interface FillTicket extends TimeRange {
-  /** Undefined for all. */
-  readonly samplers: ReadonlySet<string> | undefined;
+  /** From when on each is wanted, some of them later than `fromMs`; undefined for all from then on. */
+  readonly samplers: ReadonlyMap<string, number> | undefined;
 }
+
+/** What a read knows of an agent. */
+export interface AgentKnown {
+  /** What is before this time does not all stand in the journal. */
+  readonly leastMs: number;
+  /** All that the agent has; asked for only when something is missing. */
+  readonly samplers: () => ReadonlySet<string>;
+}
+
+const NOTHING_KNOWN: AgentKnown = { leastMs: Number.NEGATIVE_INFINITY, samplers: () => new Set() };
 
 /** Which readings a read wants: those of a range that had been written up to a position. */
 export interface WindowRange extends TimeRange {
@@ -38,6 +56,8 @@ export class RecentWindow {
   readonly #clock: Pick<Clock, 'wallMs'>;
   readonly #reach: Reach;
   readonly #hosts = new Map<string, HostWindow>();
+  /** How far back each sampler is going to be read. */
+  #expected: ReadonlyMap<string, number> = new Map();
   /** In order of arrival; what stands before `#first` is gone already. */
   #queue: Held[] = [];
   #first = 0;
@@ -102,6 +122,16 @@ export class RecentWindow {
     if (hasNewChunk || this.#bytes > this.#limits.windowBytes) this.#evict();
   }
 
+  /**
+   * Says what is going to be read of all agents, so that a record that is read for one sampler is read for all of them.
+   * @param backMs by sampler, how far back; 0 where the newest reading is enough. Replaces what was said before
+   */
+  expect(backMs: ReadonlyMap<string, number>): void {
+    this.#expected = backMs;
+    // What comes in is kept until the first of these reads.
+    for (const sampler of backMs.keys()) this.#reach.note(sampler, 0);
+  }
+
   /** Somebody wants the newest reading of a sampler, of whatever agent. */
   noteNewest(sampler: string): void {
     this.#reach.note(sampler, 0);
@@ -134,17 +164,16 @@ export class RecentWindow {
   }
 
   /**
-   * Remembers what a read looks at, and says what must be read from the journal so that the next one finds it here.
-   * Undefined when nothing is missing or memory is short, and for what lies so far back that much more than the range
-   * itself would have to be read.
+   * Remembers what a read looks at, and says what must be read from the journal so that the next one finds it here, and those
+   * that are expected. Undefined when nothing is missing or memory is short, and for what lies so far back that much more than
+   * the range itself would have to be read.
    * @param samplers the collector's own are all read together
-   * @param leastMs what is before this time does not all stand in the journal
    */
   missing(
     agentId: string,
     samplers: ReadonlySet<string>,
     range: TimeRange,
-    leastMs = Number.NEGATIVE_INFINITY,
+    known = NOTHING_KNOWN,
   ): FillTicket | undefined {
     const host = this.#hosts.get(agentId);
     const nowMs = this.#clock.wallMs();
@@ -152,24 +181,72 @@ export class RecentWindow {
     if (host === undefined || range.toMs < beginMs) return undefined;
     const backMs = Math.min(nowMs - beginMs + this.#limits.windowSlackMs, this.#limits.windowMs);
     for (const sampler of samplers) this.#reach.note(reachKey(agentId, sampler), backMs);
-    if (this.#bytes > this.#limits.windowBytes * this.#limits.windowFillRatio) return undefined;
-    const fromMs = Math.max(beginMs, leastMs);
+    if (!this.#mayFill) return undefined;
+    const fromMs = Math.max(beginMs, known.leastMs);
     const gapMsMax = Math.max(range.toMs - fromMs, this.#limits.windowSlackMs);
-    const isMissing = (coveredMs: number): boolean =>
-      coveredMs > fromMs && coveredMs - range.toMs <= gapMsMax;
     if (agentId === COLLECTOR_AGENT_ID) {
       const coveredMs = this.allCoveredFrom(agentId);
-      return isMissing(coveredMs) ? { fromMs, toMs: coveredMs - 1, samplers: undefined } : undefined;
+      const isMissing = coveredMs > fromMs && coveredMs - range.toMs <= gapMsMax;
+      return isMissing ? { fromMs, toMs: coveredMs - 1, samplers: undefined } : undefined;
     }
-    const found = new Set<string>();
-    let toMs = Number.NEGATIVE_INFINITY;
+    const found = new Map<string, number>();
     for (const sampler of samplers) {
       const coveredMs = this.coveredFrom(agentId, sampler);
-      if (!isMissing(coveredMs)) continue;
-      found.add(sampler);
-      toMs = Math.max(toMs, coveredMs - 1);
+      if (coveredMs > fromMs && coveredMs - range.toMs <= gapMsMax) found.set(sampler, fromMs);
     }
-    return found.size === 0 ? undefined : { fromMs, toMs, samplers: found };
+    return found.size === 0 ? undefined : this.#ticket(agentId, found, fromMs, known);
+  }
+
+  /**
+   * The same for a read that wants the newest reading of some samplers and did not find them. Undefined also unless they are expected: reading a
+   * few records backwards is cheaper than all of the last minutes.
+   */
+  missingNewest(
+    agentId: string,
+    samplers: ReadonlySet<string>,
+    range: TimeRange,
+    known: AgentKnown,
+  ): FillTicket | undefined {
+    if (this.#expected.size === 0 || !this.#mayFill || !this.#hosts.has(agentId)) return undefined;
+    const nowMs = this.#clock.wallMs();
+    const leastMs = Math.max(range.fromMs, nowMs - this.#limits.windowMs, known.leastMs);
+    const found = new Map<string, number>();
+    for (const sampler of samplers) {
+      const backMs = this.#expected.get(sampler);
+      if (backMs === undefined) continue;
+      const coveredMs = this.coveredFrom(agentId, sampler);
+      const shortMs = coveredMs - this.#limits.windowShortMs;
+      const fromMs = Math.max(leastMs, backMs === 0 ? shortMs : Math.min(shortMs, nowMs - backMs));
+      if (coveredMs > fromMs && coveredMs <= range.toMs + 1) found.set(sampler, fromMs);
+    }
+    return found.size === 0 ? undefined : this.#ticket(agentId, found, leastMs, known);
+  }
+
+  /** For these samplers, and for all others that are expected: as far back as they are, but not before `leastMs`. */
+  #ticket(
+    agentId: string,
+    asked: ReadonlyMap<string, number>,
+    leastMs: number,
+    { samplers }: AgentKnown,
+  ): FillTicket {
+    const nowMs = this.#clock.wallMs();
+    const found = new Map(asked);
+    let toMs = Number.NEGATIVE_INFINITY;
+    for (const sampler of asked.keys()) toMs = Math.max(toMs, this.coveredFrom(agentId, sampler) - 1);
+    for (const sampler of this.#expected.size === 0 ? [] : samplers()) {
+      const backMs = this.#expected.get(sampler);
+      if (backMs === undefined || asked.has(sampler)) continue;
+      const coveredMs = this.coveredFrom(agentId, sampler);
+      const isNewest = backMs === 0;
+      const hasAny = this.#hosts.get(agentId)?.samplers.get(sampler)?.oldest !== undefined;
+      if (isNewest && hasAny) continue;
+      const beginMs = Math.max(leastMs, isNewest ? coveredMs - this.#limits.windowShortMs : nowMs - backMs);
+      // Of what begins later more would have to be read.
+      if (coveredMs <= beginMs || coveredMs > toMs + 1) continue;
+      if (!isNewest) this.#reach.note(sampler, nowMs - beginMs + this.#limits.windowSlackMs);
+      found.set(sampler, beginMs);
+    }
+    return { fromMs: Math.min(...found.values()), toMs, samplers: found };
   }
 
   /**
@@ -184,23 +261,30 @@ export class RecentWindow {
   ): void {
     const host = this.#hosts.get(agentId);
     if (host === undefined) return;
-    for (const name of samplers ?? namesOf(host, blocks)) readingsOf(host, name);
-    const ends = new Map<string, number>();
+    for (const name of samplers?.keys() ?? namesOf(host, blocks)) readingsOf(host, name);
+    const wanted = new Map<string, Wanted>();
     for (const [name, readings] of host.samplers) {
-      if (samplers?.has(name) === false) continue;
+      const beginMs = samplers === undefined ? fromMs : samplers.get(name);
+      if (beginMs === undefined) continue;
       const isComplete = readings.latePos <= lastPos && readings.fromMs <= toMs + 1;
-      if (!isComplete || readings.fromMs <= fromMs) continue;
-      ends.set(name, readings.fromMs);
-      readings.fromMs = fromMs;
+      if (!isComplete || readings.fromMs <= beginMs) continue;
+      wanted.set(name, { beginMs, endMs: readings.fromMs, blocks: [] });
+      readings.fromMs = beginMs;
     }
     if (samplers === undefined && host.fromMs <= toMs + 1) host.fromMs = Math.min(host.fromMs, fromMs);
     for (const block of blocks) {
-      const { sampler } = block.schema;
-      const isWanted = block.timeMs >= fromMs && block.timeMs < (ends.get(sampler) ?? fromMs);
-      if (isWanted) this.#insert(readingsOf(host, sampler), block);
+      const one = wanted.get(block.schema.sampler);
+      if (one !== undefined && block.timeMs >= one.beginMs && block.timeMs < one.endMs)
+        one.blocks.push(block);
     }
-    for (const name of ends.keys()) this.#expire(readingsOf(host, name), reachKey(agentId, name));
+    for (const [name, { blocks: found }] of wanted) this.#insertAll(readingsOf(host, name), found);
+    for (const name of wanted.keys()) this.#expire(readingsOf(host, name), reachKey(agentId, name));
     this.#evict();
+  }
+
+  /** Whether reads may bring older readings. */
+  get #mayFill(): boolean {
+    return this.#bytes <= this.#limits.windowBytes * this.#limits.windowFillRatio;
   }
 
   #host(agentId: string): HostWindow {
@@ -235,6 +319,15 @@ export class RecentWindow {
     this.#bytes += bytes;
     if (gone !== undefined) this.#goneInQueue++;
     return made.length > 0;
+  }
+
+  #insertAll(readings: Readings, blocks: readonly Block[]): void {
+    const made = readings.prepend(blocks);
+    if (made === undefined) for (const block of blocks) this.#insert(readings, block);
+    for (const chunk of made ?? []) {
+      this.#queue.push({ readings, chunk });
+      this.#bytes += chunk.bytes;
+    }
   }
 
   /** Gives up what is older than anybody asks for. */

@@ -1,0 +1,49 @@
+/** What a query is going to read, known before it is evaluated: so a store can read for many queries at once. */
+import type { ExpectedRead } from '../storage/storage.ts';
+import { childrenOf, type Expr, type TimeShift } from './ast.ts';
+import { parseQuery } from './parse.ts';
+import { DEFAULT_LOOKBACK_MS } from './query.ts';
+
+/**
+ * The metrics that an instant query reads by name, and how far back; one that it reads in several places comes several times. Left
+ * out are selectors without a plain name, and what `@` puts at a time of its own.
+ * @throws AppError BAD_QUERY
+ */
+export function expectedReads(text: string): readonly ExpectedRead[] {
+  return [...readsOf(parseQuery(text), undefined)];
+}
+
+/** @param aroundMs how far back the subqueries around it look; undefined outside of them */
+function* readsOf(expr: Expr, aroundMs: number | undefined): Iterable<ExpectedRead> {
+  switch (expr.kind) {
+    case 'selector':
+      if (expr.name === '' || expr.at !== undefined) return;
+      yield {
+        metric: expr.name,
+        backMs: aroundMs === undefined ? 0 : aroundMs + offsetOf(expr) + DEFAULT_LOOKBACK_MS,
+      };
+      return;
+    case 'range': {
+      const { selector, rangeMs } = expr;
+      if (selector.name === '' || selector.at !== undefined) return;
+      yield { metric: selector.name, backMs: (aroundMs ?? 0) + offsetOf(selector) + rangeMs };
+      return;
+    }
+    case 'subquery':
+      if (expr.at !== undefined) return;
+      yield* readsOf(expr.inner, (aroundMs ?? 0) + offsetOf(expr) + expr.rangeMs);
+      return;
+    case 'number':
+    case 'string':
+    case 'call':
+    case 'aggregate':
+    case 'unary':
+    case 'paren':
+    case 'binary':
+      for (const child of childrenOf(expr)) yield* readsOf(child, aroundMs);
+  }
+}
+
+function offsetOf({ offsetMs }: TimeShift): number {
+  return Math.max(0, offsetMs ?? 0);
+}
