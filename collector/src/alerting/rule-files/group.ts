@@ -4,6 +4,7 @@
  * `rules/recording.go`, `rules/group.go`.
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { Relabel } from '../../query/query.ts';
 import { Labels, METRIC_NAME } from '../../storage/labels.ts';
 import { expandWithQueries } from './expand.ts';
 import type { AlertingFileRule, FileRule, RecordingFileRule, RuleGroup } from './rule-file.ts';
@@ -183,9 +184,9 @@ export class GroupEvaluator {
   }
 }
 
-/** Makes of the results of recording rules the series that they record. */
+/** Makes of the results of recording rules the series that they record, for an engine that does not relabel by itself. */
 export class RecordedSeries {
-  /** Labels of the last result, and what they became: a large fleet has the same objects again and again. */
+  /** Labels of the last result, and what they became: rules that are asked in a row often give the same objects. */
   readonly #byRule = new WeakMap<
     RecordingFileRule,
     { readonly results: readonly Labels[]; readonly recorded: readonly Labels[] }
@@ -198,21 +199,32 @@ export class RecordedSeries {
   of(rule: RecordingFileRule, result: readonly ResultSample[], limit: number): readonly ResultSample[] {
     const before = this.#byRule.get(rule);
     const isSame = before !== undefined && isSameList(result, before.results);
-    const recorded = isSame ? before.recorded : recordedLabels(rule, result, limit);
-    if (!isSame) this.#byRule.set(rule, { results: result.map(({ labels }) => labels), recorded });
+    const results = isSame ? before.results : result.map(({ labels }) => labels);
+    const recorded = isSame ? before.recorded : recordedAs(rule, limit).of(results);
+    if (!isSame) this.#byRule.set(rule, { results, recorded });
     return result.map(({ labels, value }, at) => ({ labels: recorded[at] ?? labels, value }));
   }
 }
 
+/**
+ * What the label sets of a result of the rule become in the series that it records.
+ * @param limit most series, 0 for any number
+ * @throws AppError QUERY_FAILED, QUERY_LIMIT, when it is asked
+ */
+export function recordedAs(rule: RecordingFileRule, limit: number): Relabel {
+  const own = rule.labels.map(({ name, source }) => [name, source] as const);
+  return {
+    key: JSON.stringify([rule.name, own, limit]),
+    of: (list) => recordedLabels(list, [[METRIC_NAME, rule.name], ...own], limit),
+  };
+}
+
 function recordedLabels(
-  rule: RecordingFileRule,
-  result: readonly ResultSample[],
+  list: readonly Labels[],
+  own: readonly (readonly [string, string])[],
   limit: number,
 ): readonly Labels[] {
-  const own = rule.labels.map(({ name, source }) => [name, source] as const);
-  const recorded = result.map(({ labels }) =>
-    Labels.from([...labels.entries(), [METRIC_NAME, rule.name], ...own]),
-  );
+  const recorded = list.map((labels) => Labels.from([...labels.entries(), ...own]));
   if (new Set(recorded.map(({ digest }) => digest)).size < recorded.length) {
     throw new AppError(
       'QUERY_FAILED',

@@ -12,7 +12,7 @@ import { OWN_RULES } from '../outbox/own-incidents.ts';
 import { decide } from './decide.ts';
 import type { Instance } from './instance.ts';
 import type { StoredInstance } from './instances.ts';
-import { alertSamples, RecordedSeries, SeriesMemory, type RuleSeries } from '../rule-files/group.ts';
+import { alertSamples, recordedAs, SeriesMemory, type RuleSeries } from '../rule-files/group.ts';
 import {
   alertingRules,
   quickSteps,
@@ -66,7 +66,6 @@ export class RuleEvaluator {
   /** The rules that may be looked at before their turn. */
   #quickSteps: readonly QuickStep[];
   #isQuickWanted = false;
-  readonly #recordedSeries = new RecordedSeries();
   readonly #recorded = new SeriesMemory<string>();
   #alertsStoredMonoMs = -Infinity;
   #alertsStored = '';
@@ -265,8 +264,8 @@ export class RuleEvaluator {
       return;
     }
     const query = this.#query(step.id, timeMs - group.queryOffsetMs);
-    const result = await query(step.rule.expr, { isUnordered: true });
-    const samples = this.#recordedSeries.of(step.rule, result, group.limit);
+    const relabel = recordedAs(step.rule, group.limit);
+    const samples = await query(step.rule.expr, { isUnordered: true, relabel });
     const series = this.#recorded.next(step.id, samples, timeMs);
     if (series.length > 0 && !this.#abort.signal.aborted) await this.#options.append(series);
   }
