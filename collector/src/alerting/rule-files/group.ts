@@ -6,18 +6,9 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Relabel } from '../../query/query.ts';
 import { Labels, METRIC_NAME } from '../../storage/labels.ts';
+import { MomentBatch } from '../../storage/moment-batch.ts';
 import { expandWithQueries } from './expand.ts';
 import type { AlertingFileRule, FileRule, RecordingFileRule, RuleGroup } from './rule-file.ts';
-
-/** What rules give to be stored: for one series the samples of one evaluation. */
-export interface RuleSeries {
-  readonly labels: Labels;
-  readonly samples: readonly {
-    readonly timeMs: number;
-    readonly value: number;
-    readonly isStale?: boolean;
-  }[];
-}
 
 /** A sample of a result. */
 export interface ResultSample {
@@ -32,7 +23,7 @@ export interface GroupPorts {
    */
   readonly query: (expression: string, timeMs: number) => Promise<readonly ResultSample[]>;
   /** Stores what the rules give; later rules of the group read it. */
-  readonly append: (series: readonly RuleSeries[]) => Promise<void>;
+  readonly append: (batch: MomentBatch) => Promise<void>;
   readonly externalLabels?: Labels;
   readonly externalUrl?: string;
 }
@@ -242,19 +233,18 @@ export class SeriesMemory<Source> {
   readonly #before = new Map<Source, readonly Labels[]>();
 
   /** What to store for the samples of one evaluation: they themselves, and an end for each series that is gone. */
-  next(source: Source, samples: readonly ResultSample[], timeMs: number): readonly RuleSeries[] {
-    const series = samples.map(({ labels, value }) => ({ labels, samples: [{ timeMs, value }] }));
+  next(source: Source, samples: readonly ResultSample[], timeMs: number): MomentBatch {
+    const batch = new MomentBatch(timeMs);
+    for (const { labels, value } of samples) batch.add(labels, value);
     const before = this.#before.get(source) ?? [];
-    if (isSameList(samples, before)) return series;
+    if (isSameList(samples, before)) return batch;
     const present = new Set(samples.map(({ labels }) => labels.digest));
     this.#before.set(
       source,
       samples.map(({ labels }) => labels),
     );
-    const ends = before
-      .filter(({ digest }) => !present.has(digest))
-      .map((labels) => ({ labels, samples: [{ timeMs, value: NaN, isStale: true }] }));
-    return [...series, ...ends];
+    for (const labels of before) if (!present.has(labels.digest)) batch.addEnd(labels);
+    return batch;
   }
 }
 
