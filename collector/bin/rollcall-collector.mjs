@@ -2,7 +2,7 @@
 // Plain JavaScript, so that an old Node.js gets as far as telling what is wrong.
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
-// docs/decisions/0080, 0084 and 0107 say what each is for, and what was measured.
+// docs/decisions/0080 and 0084 say what each is for, and what was measured.
 const COUNT_BUFFERS = '--external-memory-accounted-in-global-limit';
 const NURSERY_SWITCH = '--max-semi-space-size';
 const SMALL_NURSERY = `${NURSERY_SWITCH}=32`;
@@ -10,9 +10,6 @@ const SMALL_NURSERY = `${NURSERY_SWITCH}=32`;
 const LIMIT_MIB = 2_000;
 const LIMIT_SWITCH = '--max-old-space-size';
 const LOW_LIMIT = `${LIMIT_SWITCH}=${LIMIT_MIB}`;
-/** By how much a heap, with its typed arrays, may grow before the engine collects. Its own choice is up to two times. */
-const GROWTH_SWITCH = '--heap-growing-percent';
-const LITTLE_GROWTH = `${GROWTH_SWITCH}=40`;
 
 /** Says in the environment that this process has started itself anew. */
 const MARK = 'ROLLCALL_STARTED_ANEW';
@@ -32,11 +29,7 @@ if (process.argv[2] === 'run' && process.platform !== 'win32' && !hasStartedAnew
   // The engine takes both spellings.
   const given = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.replaceAll('_', '-');
   const hasHighLimit = getHeapStatistics().heap_size_limit > LIMIT_MIB * 2 ** 20;
-  const switches = [
-    SMALL_NURSERY,
-    ...(hasHighLimit && !given.includes(LIMIT_SWITCH) ? [LOW_LIMIT] : []),
-    ...(given.includes(GROWTH_SWITCH) ? [] : [LITTLE_GROWTH]),
-  ];
+  const switches = [SMALL_NURSERY, ...(hasHighLimit && !given.includes(LIMIT_SWITCH) ? [LOW_LIMIT] : [])];
   const environment = {
     MALLOC_ARENA_MAX: '2',
     MALLOC_TRIM_THRESHOLD_: '1048576',

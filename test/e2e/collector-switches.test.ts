@@ -30,7 +30,6 @@ it.runIf(process.platform === 'linux')(
     const collector = await startCollector(dir.path, [], ['env', 'MALLOC_TRIM_THRESHOLD_=4096']);
     const { pid } = collector.child;
     expect(read(pid, 'cmdline')).toContain('--max-semi-space-size=32');
-    expect(read(pid, 'cmdline')).toContain('--heap-growing-percent=40');
     expect(read(pid, 'environ')).toEqual(
       expect.arrayContaining(['MALLOC_ARENA_MAX=2', 'MALLOC_TRIM_THRESHOLD_=4096']),
     );
@@ -58,16 +57,6 @@ it.runIf(process.platform === 'linux').each(['--max-old-space-size=3000', '--max
     expect(await collector.stop()).toBe(0);
   },
 );
-
-it.runIf(process.platform === 'linux')('leaves the growth of heaps to who sets it', async () => {
-  using dir = tempDir();
-  const shell = 'exec "$0" --heap_growing_percent=90 "$@"';
-  const collector = await startCollector(dir.path, [], ['sh', '-c', shell]);
-  const growth = read(collector.child.pid, 'cmdline').filter((text) => /^--heap.growing/.test(text));
-  expect(growth).toEqual(['--heap_growing_percent=90']);
-  expect(read(collector.child.pid, 'environ')).toContain('MALLOC_ARENA_MAX=2');
-  expect(await collector.stop()).toBe(0);
-});
 
 it.runIf(process.platform === 'linux')(
   'starts anew also when somebody has set the same nursery',
