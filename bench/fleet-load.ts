@@ -21,12 +21,12 @@ import {
 } from './process-figures.ts';
 
 const HELP = `npm run bench -- fleet [--agents 10000] [--backlog-minutes 10] [--live-seconds 40]
-                                   [--cache-memory SIZE] [--json]
+                                   [--cache-memory BYTES] [--json]
 
   --agents           simulated agents with 203 series every 10 s; 1000 for a quick look
   --backlog-minutes  how long the collector was away when the agents first connect
   --live-seconds     how long the live fleet is watched, each time
-  --cache-memory     the collector's setting of that name, such as 256MiB; left out for its default
+  --cache-memory     the collector's setting of that name, such as 268435456; left out for its default
 
 10000 agents take at most fifteen minutes and 1 GB in the folder for temporary files. An act that does not end within two minutes
 is cut off, and the table says how many agents were not live by then. An hour of backlog is six times the default.

@@ -17,8 +17,9 @@ const SHARED = [
 const API_TYPES = 'collector/src/api/types.ts';
 const LABELS = 'collector/src/storage/labels.ts';
 const MATCHER = 'collector/src/storage/matcher.ts';
+const MOMENT_BATCH = 'collector/src/storage/moment-batch.ts';
 const STORAGE_SEAM = 'collector/src/storage/storage.ts';
-const NOUNS = [...SHARED, API_TYPES, LABELS, MATCHER] as const;
+const NOUNS = [...SHARED, API_TYPES, LABELS, MATCHER, MOMENT_BATCH] as const;
 /** The shapes of the settings of stores, as those of a receiver live with the receiver. */
 const STORE_CONFIG = 'collector/src/storage/store-config.ts';
 /** Stores that are written from the journal. */
@@ -215,12 +216,13 @@ export const ARROWS: Readonly<Record<Place, readonly Place[]>> = {
     'collector/src/storage',
     'collector/src/journal',
   ],
-  [STORAGE_SEAM]: [LABELS, MATCHER, ...SHARED],
+  [STORAGE_SEAM]: [LABELS, MATCHER, MOMENT_BATCH, ...SHARED],
   [STORE_CONFIG]: SHARED,
   [SINK_SEAM]: [LABELS, ...SHARED],
   [SLICE_SEAM]: [SINK_SEAM],
   [LABELS]: SHARED,
   [MATCHER]: [LABELS, ...SHARED],
+  [MOMENT_BATCH]: [LABELS],
 
   'web/src': [API_TYPES],
   dashboards: SHARED,

@@ -9,6 +9,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { IncidentEvidence, InventoryChangeSet } from '../api/types.ts';
 import type { Database } from '../state/database.ts';
+import type { MomentBatch } from '../storage/moment-batch.ts';
 import type { AlertingCounters } from './counters.ts';
 import { EvidenceKeeper, type EvidenceKeeperOptions } from './evidence/evidence-keeper.ts';
 import { Escalator } from './escalation/escalator.ts';
@@ -30,7 +31,6 @@ import type { Notice, UnsentCounts } from './outbox/rows.ts';
 import type { EvaluatePort, EvaluateRangePort, HostsPort } from './ports.ts';
 import type { NamedRuleFile } from './rule-files/folder.ts';
 import { RuleLibrary, type RuleProblem } from './rule-library.ts';
-import type { RuleSeries } from './rule-files/group.ts';
 import type { RouteConfig } from './routing/route-config.ts';
 import { targetOf } from './routing/target.ts';
 import { RuleEvaluator, type RuleHealth } from './rules/evaluator.ts';
@@ -77,7 +77,7 @@ export interface AlertingOptions {
   /** File with levels of their own for some objects, absolute; none when left out. */
   readonly thresholds?: { readonly path: string; readonly disk: Disk } | undefined;
   /** Stores what rules compute; when left out it is dropped. */
-  readonly append?: ((series: readonly RuleSeries[]) => Promise<void>) | undefined;
+  readonly append?: ((batch: MomentBatch) => Promise<void>) | undefined;
   /** Address of the collector as people reach it, for texts of alerts. */
   readonly externalUrl?: string | undefined;
   readonly limits?: Partial<AlertingLimits>;

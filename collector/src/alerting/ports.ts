@@ -1,5 +1,6 @@
 /** What alerting needs from the rest of the collector. */
 import type { HostState } from '../api/types.ts';
+import type { Relabel } from '../query/query.ts';
 import type { Labels } from '../storage/labels.ts';
 
 /** A host as presence sees it. */
@@ -50,6 +51,8 @@ export interface EvaluatedSample {
 export interface EvaluateOptions {
   /** The order of the samples does not matter; else they come in label order, unless the expression itself sorts. */
   readonly isUnordered?: boolean;
+  /** What the label sets of the samples become. */
+  readonly relabel?: Relabel;
 }
 
 /**

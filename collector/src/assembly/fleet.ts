@@ -10,6 +10,7 @@ import { WatchedHosts } from '../fleet/watched.ts';
 import type { HostEntry } from '../readers/messages.ts';
 import type { Basics } from './basics.ts';
 import type { DataDir } from './data-dir.ts';
+import { boundGarbage } from './garbage.ts';
 
 export interface Fleet {
   readonly hosts: Hosts;
@@ -28,6 +29,7 @@ export function openFleet(
   const hosts = new Hosts({ database: state, clock, log });
   hosts.start();
   onStop(() => hosts.close());
+  onStop(boundGarbage({ hosts, given: process.execArgv }));
   const presence = new PresenceWatch({
     database: state,
     hosts,

@@ -5,7 +5,7 @@ import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { openState } from '../state/state.ts';
-import type { AppendSeries } from '../storage/storage.ts';
+import type { SeriesBatch, SeriesSamples } from '../storage/moment-batch.ts';
 import { Hosts } from './hosts.ts';
 import { PresenceWatch } from './presence.ts';
 import { PRESENCE_DEFAULTS } from './presence-settings.ts';
@@ -26,10 +26,10 @@ function setUp() {
     newestDataMs: null,
     lost: {},
   };
-  const batches: (readonly AppendSeries[])[] = [];
+  const batches: (readonly SeriesSamples[])[] = [];
   const outcomes: string[] = [];
   const turns = { count: 0 };
-  const store = { append: async (batch: readonly AppendSeries[]): Promise<void> => void batches.push(batch) };
+  const store = { append: async (batch: SeriesBatch): Promise<void> => void batches.push(batch.slice()) };
   const series = new FleetSeries({
     hosts,
     presence,
@@ -57,7 +57,7 @@ function setUp() {
   return { clock, hosts, presence, series, batches, outcomes, store, id, draft, turns, facts };
 }
 
-const shown = (batch: readonly AppendSeries[] | undefined) =>
+const shown = (batch: readonly SeriesSamples[] | undefined) =>
   (batch ?? []).map(
     ({ labels, samples }) => `${labels.toString()} ${samples[0]?.isStale ? 'stale' : samples[0]?.value}`,
   );

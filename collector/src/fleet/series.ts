@@ -8,7 +8,7 @@ import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { HostState } from '../api/types.ts';
 import { Labels, METRIC_NAME } from '../storage/labels.ts';
-import type { AppendSeries } from '../storage/storage.ts';
+import { MomentBatch } from '../storage/moment-batch.ts';
 import type { Hosts } from './hosts.ts';
 import type { PresenceWatch } from './presence.ts';
 
@@ -96,12 +96,11 @@ export class FleetSeries {
   }
 
   /** The series of all hosts in pieces, each of them worth an append. */
-  *#round(): Iterable<readonly AppendSeries[]> {
+  *#round(): Iterable<MomentBatch> {
     const { clock, hosts, presence, newestDataMs, lostSamples } = this.#options;
     const timeMs = clock.wallMs();
-    let batch: AppendSeries[] = [];
-    const add = (labels: Labels, value: number): void =>
-      void batch.push({ labels, samples: [{ timeMs, value }] });
+    let batch = new MomentBatch(timeMs);
+    const add = (labels: Labels, value: number): void => batch.add(labels, value);
     const gone = new Set(this.#byHost.keys());
     for (const [hostId, state] of presence.all()) {
       gone.delete(hostId);
@@ -119,22 +118,18 @@ export class FleetSeries {
       if (series.conflict !== undefined) add(series.conflict, hasConflict ? 1 : 0);
       if (batch.length < SERIES_PER_APPEND) continue;
       yield batch;
-      batch = [];
+      batch = new MomentBatch(timeMs);
     }
-    for (const hostId of gone) batch.push(...this.#ended(hostId, timeMs));
+    for (const hostId of gone) for (const labels of this.#ended(hostId)) batch.addEnd(labels);
     if (batch.length > 0) yield batch;
   }
 
-  /** Stale markers for a host that was retired. */
-  #ended(hostId: string, timeMs: number): AppendSeries[] {
+  /** The series of a host that was retired. */
+  #ended(hostId: string): readonly Labels[] {
     const { up, info, backlog, lost, states, conflict } = this.#seriesOf(hostId);
     this.#byHost.delete(hostId);
     const all = [up, info, backlog, lost, ...states.map(([, labels]) => labels)];
-    if (conflict !== undefined) all.push(conflict);
-    return all.map((labels) => ({
-      labels,
-      samples: [{ timeMs, value: 0, isStale: true }],
-    }));
+    return conflict === undefined ? all : [...all, conflict];
   }
 
   #seriesOf(hostId: string): HostSeries {
@@ -176,7 +171,7 @@ export interface FleetSeriesOptions {
   /** The agents' interval. */
   readonly intervalMs: number;
   /** The store; rejects when nothing was stored. */
-  readonly append: (batch: readonly AppendSeries[]) => Promise<unknown>;
+  readonly append: (batch: MomentBatch) => Promise<unknown>;
   readonly counted: (outcome: 'written' | 'skipped' | 'failed') => void;
   /** Resolves in a later turn of the event loop. */
   readonly yieldToLoop: () => Promise<void>;

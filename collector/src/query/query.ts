@@ -3,6 +3,7 @@ import { withDeadline } from '@rollcall/shared/lib/clock.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import type { Labels } from '../storage/labels.ts';
 import type { HostPart, StorageReader } from '../storage/storage.ts';
 import type { Expr } from './ast.ts';
 import { typeOf } from './check.ts';
@@ -53,6 +54,21 @@ export interface InstantOptions {
   readonly isUnordered?: boolean;
 }
 
+/** What the label sets of a vector become. An engine may remember what they became instead of them. */
+export interface Relabel {
+  /** Equal only for what gives the same. */
+  readonly key: string;
+  /**
+   * Other sets for these, in the same order; the same ones for equal ones.
+   * @throws AppError for sets that must not be; then the query fails with it
+   */
+  of(this: void, list: readonly Labels[]): readonly Labels[];
+}
+
+export interface RelabeledOptions extends InstantOptions {
+  readonly relabel?: Relabel;
+}
+
 /** The steps at which to evaluate a query, UTC milliseconds. */
 export interface RangeOptions extends Omit<InstantOptions, 'timeMs' | 'isUnordered'> {
   readonly startMs: number;
@@ -66,10 +82,10 @@ export interface QueryEngine {
   readonly limits: QueryLimits;
   /**
    * The result at one time. Vectors come in label order unless the query itself sorts or `isUnordered`; a range selector gives a
-   * matrix.
+   * matrix, which is not relabeled.
    * @throws AppError BAD_QUERY, QUERY_FAILED, QUERY_LIMIT, QUERY_TIMEOUT, QUERY_CANCELED, and those of the store
    */
-  instant(text: string, options: InstantOptions, signal: AbortSignal): Promise<QueryResult>;
+  instant(text: string, options: RelabeledOptions, signal: AbortSignal): Promise<QueryResult>;
   /**
    * The result at every step from start to end, always a matrix in label order.
    * @throws AppError as `instant`; BAD_REQUEST for too many steps or times in the wrong order
@@ -110,14 +126,22 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
     );
   return {
     limits,
-    instant(text, { timeMs, ...rest }, signal) {
+    async instant(text, { timeMs, relabel, ...rest }, signal) {
       const grid: Grid = { startMs: Math.round(timeMs), stepMs: 1, count: 1 };
-      return run(text, grid, { ...rest, isRange: false }, signal);
+      const result = await run(text, grid, { ...rest, isRange: false }, signal);
+      return relabel === undefined ? result : relabeled(result, relabel);
     },
     range(text, { startMs, endMs, stepMs, ...rest }, signal) {
       return run(text, rangeGrid({ startMs, endMs, stepMs }, limits), { ...rest, isRange: true }, signal);
     },
   };
+}
+
+function relabeled({ value, ...notes }: QueryResult, relabel: Relabel): QueryResult {
+  if (value.kind !== 'vector') return { value, ...notes };
+  const list = relabel.of(value.samples.map(({ labels }) => labels));
+  const samples = value.samples.map((sample, at) => ({ ...sample, labels: list[at] ?? sample.labels }));
+  return { value: { kind: 'vector', samples }, ...notes };
 }
 
 interface RunOptions {

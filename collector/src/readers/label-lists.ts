@@ -4,6 +4,7 @@
  * sets it stands in.
  */
 import { createHash } from 'node:crypto';
+import type { Relabel } from '../query/query.ts';
 import { fitted, Labels } from '../storage/labels.ts';
 
 /** What can be posted from thread to thread. */
@@ -24,8 +25,15 @@ interface PackedSets {
 
 /** A list that an answer had. */
 export interface KnownLabels {
+  /** Of the sets as the answer had them. */
   readonly hash: string;
+  /** What they became: two lists of a fleet that say nearly the same would be too much. */
   readonly list: readonly Labels[];
+}
+
+export interface AskedLabels {
+  readonly text: string;
+  readonly relabel?: Relabel | undefined;
 }
 
 /** A list with fewer sets is sent whole. */
@@ -53,14 +61,20 @@ export class LabelLists {
   readonly #byQuestion = new Map<string, KnownLabels>();
   #sets = 0;
 
-  get(question: string): KnownLabels | undefined {
-    return this.#byQuestion.get(question);
+  get(asked: AskedLabels): KnownLabels | undefined {
+    return this.#byQuestion.get(keyOf(asked));
   }
 
-  /** Undoes what `packLabels` did, and remembers the list. @param known as the question had it */
-  take(question: string, packed: PackedLabels, known: KnownLabels | undefined): readonly Labels[] {
-    const list = unpackLabels(packed, known);
-    if (packed.hash !== undefined) this.#put(question, { hash: packed.hash, list });
+  /**
+   * Undoes what `packLabels` did, relabels, and remembers what came of it.
+   * @param known as the question had it
+   * @throws AppError of `relabel`; then nothing is remembered
+   */
+  take(asked: AskedLabels, packed: PackedLabels, known: KnownLabels | undefined): readonly Labels[] {
+    const isKnown = packed.sets === undefined;
+    const unpacked = unpackLabels(packed, known);
+    const list = isKnown || asked.relabel === undefined ? unpacked : asked.relabel.of(unpacked);
+    if (packed.hash !== undefined) this.#put(keyOf(asked), { hash: packed.hash, list });
     return list;
   }
 
@@ -78,6 +92,10 @@ export class LabelLists {
     this.#sets -= this.#byQuestion.get(question)?.list.length ?? 0;
     this.#byQuestion.delete(question);
   }
+}
+
+function keyOf({ text, relabel }: AskedLabels): string {
+  return relabel === undefined ? text : JSON.stringify([text, relabel.key]);
 }
 
 function hashOf(list: readonly Labels[]): string {

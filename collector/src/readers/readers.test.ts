@@ -227,6 +227,20 @@ describe('answers of a thread', () => {
     );
   });
 
+  it.each(['m', 'm[5s]', '1', 'm > 1e9'])('relabeled: %s', async (text) => {
+    const storage = await storageOf(150, 10);
+    const engine = createQueryEngine({ storage, clock: systemClock });
+    const readers = readersOn(deskOn(storage));
+    const of = (list: readonly Labels[]) => list.map((labels) => labels.with('__name__', 'r'));
+    const options = { timeMs: 5_000, relabel: { key: 'r', of } };
+    const here = await engine.instant(text, options, NEVER);
+    const names =
+      here.value.kind === 'vector' ? here.value.samples.map(({ labels }) => labels.metricName) : [];
+    expect(new Set(names)).toEqual(new Set(text === 'm' ? ['r'] : []));
+    expect(await readers.engine.instant(text, options, NEVER)).toEqual(here);
+    expect(await readers.engine.instant(text, options, NEVER)).toEqual(here);
+  });
+
   it('keep the code and the text of an error', async () => {
     const readers = readersOn(deskOn(await storageOf(1, 1)));
     await expect(readers.instant('sum(', { timeMs: 0, limit: 0 }, NEVER)).rejects.toThrow(

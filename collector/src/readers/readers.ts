@@ -70,11 +70,12 @@ export class Readers implements Answers {
     this.#places = Array.from({ length: options.threads }, () => ({ reader: undefined, unheard: undefined }));
     this.engine = {
       limits: options.limits,
-      instant: async (text, call, signal) => {
-        const known = this.#labelLists.get(text);
+      instant: async (text, { relabel, ...call }, signal) => {
+        const asked = { text, relabel };
+        const known = this.#labelLists.get(asked);
         const question = { kind: 'value-instant', text, options: call, labelsHash: known?.hash } as const;
         const packed = await this.#value(question, call, signal);
-        return unpackResult(packed, (labels) => this.#labelLists.take(text, labels, known));
+        return unpackResult(packed, (labels) => this.#labelLists.take(asked, labels, known));
       },
       range: async (text, call, signal) =>
         unpackResult(await this.#value({ kind: 'value-range', text, options: call }, call, signal)),

@@ -4,6 +4,7 @@
  */
 import type { Labels } from './labels.ts';
 import type { Matcher } from './matcher.ts';
+import type { SeriesBatch } from './moment-batch.ts';
 
 /** One series with its samples in a range. The arrays have equal length; several series may share them, so nobody changes them. */
 export interface Series {
@@ -164,7 +165,7 @@ export interface Storage extends StorageReader {
    * through the journal. Resolves when the samples are as durable as the adapter can make them.
    * @throws AppError STORAGE_UNAVAILABLE (retryable): nothing of the batch was stored
    */
-  append(batch: readonly AppendSeries[]): Promise<AppendResult>;
+  append(batch: SeriesBatch): Promise<AppendResult>;
   /** Resolves when everything appended so far can be read. */
   flush(): Promise<void>;
   stats(): Promise<StorageStats>;

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { Labels } from '../../storage/labels.ts';
-import { GroupEvaluator, type RuleSeries } from './group.ts';
+import type { SeriesSamples } from '../../storage/moment-batch.ts';
+import { GroupEvaluator } from './group.ts';
 import { parseRuleFile } from './rule-file.ts';
 
 const MINUTE = 60_000;
 
 interface World {
   readonly group: GroupEvaluator;
-  readonly stored: RuleSeries[];
+  readonly stored: SeriesSamples[];
   /** Result of every query; an error is thrown. */
   answer: Readonly<Record<string, number>> | AppError;
 }
@@ -16,7 +17,7 @@ interface World {
 function evaluator(rules: string): World {
   const [group] = parseRuleFile(`groups: [{name: g, rules: [${rules}]}]`, 'g.yml');
   if (group === undefined) throw new Error('no group');
-  const stored: RuleSeries[] = [];
+  const stored: SeriesSamples[] = [];
   const world: World = {
     stored,
     answer: {},
@@ -26,7 +27,7 @@ function evaluator(rules: string): World {
         if (answer instanceof AppError) throw answer;
         return Object.entries(answer).map(([i, value]) => ({ labels: Labels.of({ i }), value }));
       },
-      append: async (series) => void stored.push(...series),
+      append: async (series) => void stored.push(...series.slice()),
     }),
   };
   return world;

@@ -4,19 +4,11 @@
  * `rules/recording.go`, `rules/group.go`.
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { Relabel } from '../../query/query.ts';
 import { Labels, METRIC_NAME } from '../../storage/labels.ts';
+import { MomentBatch } from '../../storage/moment-batch.ts';
 import { expandWithQueries } from './expand.ts';
 import type { AlertingFileRule, FileRule, RecordingFileRule, RuleGroup } from './rule-file.ts';
-
-/** What rules give to be stored: for one series the samples of one evaluation. */
-export interface RuleSeries {
-  readonly labels: Labels;
-  readonly samples: readonly {
-    readonly timeMs: number;
-    readonly value: number;
-    readonly isStale?: boolean;
-  }[];
-}
 
 /** A sample of a result. */
 export interface ResultSample {
@@ -31,7 +23,7 @@ export interface GroupPorts {
    */
   readonly query: (expression: string, timeMs: number) => Promise<readonly ResultSample[]>;
   /** Stores what the rules give; later rules of the group read it. */
-  readonly append: (series: readonly RuleSeries[]) => Promise<void>;
+  readonly append: (batch: MomentBatch) => Promise<void>;
   readonly externalLabels?: Labels;
   readonly externalUrl?: string;
 }
@@ -183,9 +175,9 @@ export class GroupEvaluator {
   }
 }
 
-/** Makes of the results of recording rules the series that they record. */
+/** Makes of the results of recording rules the series that they record, for an engine that does not relabel by itself. */
 export class RecordedSeries {
-  /** Labels of the last result, and what they became: a large fleet has the same objects again and again. */
+  /** Labels of the last result, and what they became: rules that are asked in a row often give the same objects. */
   readonly #byRule = new WeakMap<
     RecordingFileRule,
     { readonly results: readonly Labels[]; readonly recorded: readonly Labels[] }
@@ -198,21 +190,32 @@ export class RecordedSeries {
   of(rule: RecordingFileRule, result: readonly ResultSample[], limit: number): readonly ResultSample[] {
     const before = this.#byRule.get(rule);
     const isSame = before !== undefined && isSameList(result, before.results);
-    const recorded = isSame ? before.recorded : recordedLabels(rule, result, limit);
-    if (!isSame) this.#byRule.set(rule, { results: result.map(({ labels }) => labels), recorded });
+    const results = isSame ? before.results : result.map(({ labels }) => labels);
+    const recorded = isSame ? before.recorded : recordedAs(rule, limit).of(results);
+    if (!isSame) this.#byRule.set(rule, { results, recorded });
     return result.map(({ labels, value }, at) => ({ labels: recorded[at] ?? labels, value }));
   }
 }
 
+/**
+ * What the label sets of a result of the rule become in the series that it records.
+ * @param limit most series, 0 for any number
+ * @throws AppError QUERY_FAILED, QUERY_LIMIT, when it is asked
+ */
+export function recordedAs(rule: RecordingFileRule, limit: number): Relabel {
+  const own = rule.labels.map(({ name, source }) => [name, source] as const);
+  return {
+    key: JSON.stringify([rule.name, own, limit]),
+    of: (list) => recordedLabels(list, [[METRIC_NAME, rule.name], ...own], limit),
+  };
+}
+
 function recordedLabels(
-  rule: RecordingFileRule,
-  result: readonly ResultSample[],
+  list: readonly Labels[],
+  own: readonly (readonly [string, string])[],
   limit: number,
 ): readonly Labels[] {
-  const own = rule.labels.map(({ name, source }) => [name, source] as const);
-  const recorded = result.map(({ labels }) =>
-    Labels.from([...labels.entries(), [METRIC_NAME, rule.name], ...own]),
-  );
+  const recorded = list.map((labels) => Labels.from([...labels.entries(), ...own]));
   if (new Set(recorded.map(({ digest }) => digest)).size < recorded.length) {
     throw new AppError(
       'QUERY_FAILED',
@@ -230,19 +233,18 @@ export class SeriesMemory<Source> {
   readonly #before = new Map<Source, readonly Labels[]>();
 
   /** What to store for the samples of one evaluation: they themselves, and an end for each series that is gone. */
-  next(source: Source, samples: readonly ResultSample[], timeMs: number): readonly RuleSeries[] {
-    const series = samples.map(({ labels, value }) => ({ labels, samples: [{ timeMs, value }] }));
+  next(source: Source, samples: readonly ResultSample[], timeMs: number): MomentBatch {
+    const batch = new MomentBatch(timeMs);
+    for (const { labels, value } of samples) batch.add(labels, value);
     const before = this.#before.get(source) ?? [];
-    if (isSameList(samples, before)) return series;
+    if (isSameList(samples, before)) return batch;
     const present = new Set(samples.map(({ labels }) => labels.digest));
     this.#before.set(
       source,
       samples.map(({ labels }) => labels),
     );
-    const ends = before
-      .filter(({ digest }) => !present.has(digest))
-      .map((labels) => ({ labels, samples: [{ timeMs, value: NaN, isStale: true }] }));
-    return [...series, ...ends];
+    for (const labels of before) if (!present.has(labels.digest)) batch.addEnd(labels);
+    return batch;
   }
 }
 

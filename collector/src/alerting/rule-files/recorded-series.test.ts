@@ -53,7 +53,10 @@ test('series that become equal, or too many, are refused each time', () => {
 test('a series that is gone ends once, whether the others are the same objects or equal ones', () => {
   const memory = new SeriesMemory<string>();
   const stale = (series: ReturnType<typeof memory.next>) =>
-    series.filter(({ samples }) => samples[0]?.isStale).map(({ labels }) => labels.get('i'));
+    series
+      .slice()
+      .filter(({ samples }) => samples[0]?.isStale)
+      .map(({ labels }) => labels.get('i'));
   expect(stale(memory.next('r', result(a, b), 1))).toEqual([]);
   expect(stale(memory.next('r', result(a, b), 2))).toEqual([]);
   expect(stale(memory.next('r', result(Labels.from(a.entries())), 3))).toEqual(['b']);

@@ -3,13 +3,8 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { isAlmostEqual } from '../../query/numeric.ts';
 import type { QueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
-import {
-  GroupEvaluator,
-  type GroupPorts,
-  type ResultSample,
-  type RuleFailure,
-  type RuleSeries,
-} from './group.ts';
+import type { SeriesBatch, SeriesSamples } from '../../storage/moment-batch.ts';
+import { GroupEvaluator, type GroupPorts, type ResultSample, type RuleFailure } from './group.ts';
 import type { RuleGroup } from './rule-file.ts';
 import type { AlertExpectation, ExpressionExpectation, RuleTest, UnitTestFile } from './unit-test-file.ts';
 
@@ -22,7 +17,7 @@ export interface UnitTestOptions {
 
 /** Where the series of a test are kept while it runs. */
 export interface TestStore {
-  readonly append: (series: readonly RuleSeries[]) => Promise<unknown>;
+  readonly append: (batch: SeriesBatch) => Promise<unknown>;
   readonly engine: QueryEngine;
 }
 
@@ -103,8 +98,8 @@ async function runRules(
   return failures;
 }
 
-function inputSeries(test: RuleTest): readonly RuleSeries[] {
-  const bySeries = new Map<string, RuleSeries>();
+function inputSeries(test: RuleTest): readonly SeriesSamples[] {
+  const bySeries = new Map<string, SeriesSamples>();
   for (const { labels, values } of test.series) {
     const samples = values.flatMap((value, i) => {
       const timeMs = test.startMs + i * test.intervalMs;

@@ -3,6 +3,7 @@ import { withDeadline, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { Labels } from '../../storage/labels.ts';
+import type { MomentBatch } from '../../storage/moment-batch.ts';
 import type { AlertingCounters } from '../counters.ts';
 import type { IncidentStore } from '../incidents/incidents.ts';
 import type { Transition } from '../incidents/transition.ts';
@@ -12,7 +13,7 @@ import { OWN_RULES } from '../outbox/own-incidents.ts';
 import { decide } from './decide.ts';
 import type { Instance } from './instance.ts';
 import type { StoredInstance } from './instances.ts';
-import { alertSamples, RecordedSeries, SeriesMemory, type RuleSeries } from '../rule-files/group.ts';
+import { alertSamples, recordedAs, SeriesMemory } from '../rule-files/group.ts';
 import {
   alertingRules,
   quickSteps,
@@ -38,7 +39,7 @@ export interface RuleEvaluatorOptions {
   readonly hosts: HostsPort;
   readonly evaluate: EvaluatePort;
   /** Stores what recording rules give, and the series that tell of alerts. */
-  readonly append: (series: readonly RuleSeries[]) => Promise<void>;
+  readonly append: (batch: MomentBatch) => Promise<void>;
   readonly externalUrl: string;
   readonly limits: AlertingLimits;
   /** Told after transitions were stored; never with an empty list. */
@@ -66,7 +67,6 @@ export class RuleEvaluator {
   /** The rules that may be looked at before their turn. */
   #quickSteps: readonly QuickStep[];
   #isQuickWanted = false;
-  readonly #recordedSeries = new RecordedSeries();
   readonly #recorded = new SeriesMemory<string>();
   #alertsStoredMonoMs = -Infinity;
   #alertsStored = '';
@@ -265,8 +265,8 @@ export class RuleEvaluator {
       return;
     }
     const query = this.#query(step.id, timeMs - group.queryOffsetMs);
-    const result = await query(step.rule.expr, { isUnordered: true });
-    const samples = this.#recordedSeries.of(step.rule, result, group.limit);
+    const relabel = recordedAs(step.rule, group.limit);
+    const samples = await query(step.rule.expr, { isUnordered: true, relabel });
     const series = this.#recorded.next(step.id, samples, timeMs);
     if (series.length > 0 && !this.#abort.signal.aborted) await this.#options.append(series);
   }

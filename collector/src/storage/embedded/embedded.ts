@@ -17,9 +17,9 @@ import {
 import { SnapshotMoved, type JournalReader, type JournalSnapshot } from '../../journal/reader.ts';
 import type { SchemaCache } from '../../journal/schema-cache.ts';
 import { Labels, METRIC_NAME } from '../labels.ts';
+import type { SeriesBatch } from '../moment-batch.ts';
 import type {
   AppendResult,
-  AppendSeries,
   ExpectedRead,
   LabelsRequest,
   SelectRequest,
@@ -182,7 +182,7 @@ class Embedded implements EmbeddedStorage {
     this.#stopListening = options.journal.onCommitted((ticks) => this.#add(ticks));
   }
 
-  append(batch: readonly AppendSeries[]): Promise<AppendResult> {
+  append(batch: SeriesBatch): Promise<AppendResult> {
     return this.#own.append(batch);
   }
 

@@ -12,6 +12,7 @@ import { encodeSchemaBody, type HashedSchema } from '@rollcall/shared/protocol/s
 import { COLLECTOR_AGENT_ID, type Journal, type JournalSession } from '../../journal/journal.ts';
 import { OWN_SAMPLER } from '../../journal/schema-cache.ts';
 import type { Labels } from '../labels.ts';
+import type { SeriesBatch } from '../moment-batch.ts';
 import type { AppendResult, AppendSample, AppendSeries, RejectReason } from '../storage.ts';
 import { ownCode } from './block.ts';
 import { EMBEDDED_LIMITS } from './limits.ts';
@@ -106,7 +107,7 @@ export class OwnSeriesWriter {
    * Stores a batch; batches are written one after another.
    * @throws AppError STORAGE_UNAVAILABLE (retryable): nothing of it was stored
    */
-  append(batch: readonly AppendSeries[]): Promise<AppendResult> {
+  append(batch: SeriesBatch): Promise<AppendResult> {
     const result = this.#queue.then(() => this.#append(batch));
     // The next batch does not suffer from this one's failure; its caller hears of it.
     this.#queue = result.catch(() => undefined);
@@ -123,7 +124,7 @@ export class OwnSeriesWriter {
     this.#lane = undefined;
   }
 
-  async #append(batch: readonly AppendSeries[]): Promise<AppendResult> {
+  async #append(batch: SeriesBatch): Promise<AppendResult> {
     const lane = await this.#openLane();
     const points = new Points();
     let accepted = 0;

@@ -6,11 +6,11 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import { Labels, METRIC_NAME } from '../labels.ts';
 import { fitsAll } from '../matcher.ts';
+import type { SeriesBatch } from '../moment-batch.ts';
 import { throwIfCanceled, tooManySamples } from '../limits.ts';
 import type {
   AppendResult,
   AppendSample,
-  AppendSeries,
   LabelsRequest,
   RejectReason,
   SelectRequest,
@@ -29,10 +29,10 @@ export class MemoryStorage implements Storage {
   readonly #series = new Map<string, StoredSeries>();
 
   // oxlint-disable-next-line typescript/require-await -- the seam is asynchronous
-  async append(batch: readonly AppendSeries[]): Promise<AppendResult> {
+  async append(batch: SeriesBatch): Promise<AppendResult> {
     let accepted = 0;
     const rejected: { labels: Labels; timeMs: number; reason: RejectReason }[] = [];
-    for (const { labels, samples } of batch) {
+    for (const { labels, samples } of batch.slice()) {
       for (const sample of samples) {
         const reason = this.#store(labels, sample);
         if (reason === undefined) accepted++;

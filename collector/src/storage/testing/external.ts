@@ -15,12 +15,12 @@ export function writtenThrough(
     ...methodsOf(reader),
     flush,
     async append(batch) {
-      const result = await sink.write(batch.map(toSinkSeries), new AbortController().signal);
+      const result = await sink.write(batch.slice().map(toSinkSeries), new AbortController().signal);
       if (result.kind !== 'written') throw new Error(`${result.kind}: ${result.error}`);
       const rejected = result.refused.flatMap(({ labels, count }) =>
         Array.from({ length: count }, () => ({ labels, timeMs: 0, reason: 'invalid_labels' as const })),
       );
-      const all = batch.reduce((sum, { samples }) => sum + samples.length, 0);
+      const all = batch.slice().reduce((sum, { samples }) => sum + samples.length, 0);
       return { accepted: all - rejected.length, rejected };
     },
   };
@@ -56,7 +56,7 @@ export function isolated(store: Store, run: string): Store {
   return {
     flush: () => store.flush(),
     append: (batch) =>
-      store.append(batch.map((one) => ({ ...one, labels: one.labels.with(RUN_LABEL, run) }))),
+      store.append(batch.slice().map((one) => ({ ...one, labels: one.labels.with(RUN_LABEL, run) }))),
     async select({ matchers, ...rest }, signal) {
       const wanted = matchers.length === 0 ? [] : [...matchers, ofRun];
       const found = await store.select({ ...rest, matchers: wanted }, signal);
