@@ -1,7 +1,7 @@
 import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { expect, test } from 'vitest';
 import { JoinedMemory } from './joined-memory.ts';
-import { joined } from './joined-times.ts';
+import { joined, JoinedTimes } from './joined-times.ts';
 
 const ROWS = 400;
 /** Memory for all that a test makes. */
@@ -43,6 +43,20 @@ test('what is too large for the memory is not kept, and what was not used for lo
   for (let others = 0; others < 10; others++) memory.of([rows(others), rows(others)]);
   expect(memory.of(parts)).toEqual(all);
   expect(memory.of(parts)).not.toBe(all);
+});
+
+test('of a read about more than fits the first arrays are there again', () => {
+  const memory = new JoinedMemory(512 * 1024);
+  const series = Array.from({ length: 200 }, (_, at) => [rows(at), rows(at + ROWS)]);
+  const read = () => {
+    const times = new JoinedTimes(memory);
+    return series.map((parts) => times.valuesOf(parts, true));
+  };
+  const before = read();
+  const after = read();
+  expect(after[0]).toBe(before[0]);
+  expect(after.at(-1)).toEqual(before.at(-1));
+  expect(after.at(-1)).not.toBe(before.at(-1));
 });
 
 test('short arrays are not worth remembering', () => {

@@ -97,6 +97,11 @@ export class JoinedMemory {
     this.#halfBytes = bytesMax / 2;
   }
 
+  /** What one read may have of it, in bytes of its arrays: with what they are made of that is half of the newer half. */
+  get bytesPerRead(): number {
+    return this.#halfBytes / 4;
+  }
+
   /**
    * All parts, one behind the other; not to be changed. Equal parts give the same array as the time before.
    * @param parts whose rows never change: they are known by where they stand
