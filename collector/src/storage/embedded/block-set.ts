@@ -10,6 +10,7 @@ import type { BlockRow } from '../../journal/blocks.ts';
 import type { JournalSnapshot } from '../../journal/reader.ts';
 import { BlockCache } from './block-cache.ts';
 import { BlockFile } from './block-file.ts';
+import { JoinedMemory } from './joined-memory.ts';
 import { RollupRun, type RolledUpFile } from './rollup-run.ts';
 import { SchemaLists, type SchemaSource } from './stored-groups.ts';
 
@@ -23,6 +24,8 @@ export interface BlockView {
   sources(files: readonly BlockFile[]): readonly (BlockFile | RollupRun)[];
   /** Rollups that are made of files of samples, whose windows do not overlap; undefined where nobody would keep them. */
   readonly made: ((files: readonly BlockFile[]) => readonly RollupRun[]) | undefined;
+  /** For arrays that are put together of several files; undefined where nothing is kept. */
+  readonly joined: JoinedMemory | undefined;
   /** Called once, when the read is done. */
   release(): void;
 }
@@ -37,6 +40,9 @@ export interface BlockSetOptions {
   readonly cacheBytes?: number;
 }
 
+/** The part of the memory for columns that those have which were put together. */
+const JOINED_RATIO = 1 / 8;
+
 /** Bytes of directories that stay in memory, of all files together. */
 const DIRECTORIES_BYTES_MAX = 128 * 1024 * 1024;
 
@@ -49,6 +55,7 @@ export class BlockSet {
   readonly #schemas = new Map<string, HashedSchema>();
   readonly #reported = new Set<string>();
   readonly #cache: BlockCache | undefined;
+  readonly #joined: JoinedMemory | undefined;
   readonly #lists = new SchemaLists();
   /** Rollups that were read as one, by the numbers of their files; in order of use, oldest first. */
   readonly #runs = new Map<string, RollupRun>();
@@ -59,7 +66,9 @@ export class BlockSet {
   constructor(options: BlockSetOptions) {
     this.#options = options;
     const { cacheBytes = 0 } = options;
-    this.#cache = cacheBytes > 0 ? new BlockCache(cacheBytes) : undefined;
+    const joinedBytes = cacheBytes * JOINED_RATIO;
+    this.#cache = cacheBytes > 0 ? new BlockCache(cacheBytes - joinedBytes) : undefined;
+    this.#joined = cacheBytes > 0 ? new JoinedMemory(joinedBytes) : undefined;
   }
 
   /**
@@ -75,6 +84,7 @@ export class BlockSet {
       schemas: { schemaOf: (hash) => this.#schemaOf(hash, snapshot), lists: this.#lists },
       sources: (files) => this.#sources(files),
       made: this.#cache === undefined ? undefined : (files) => this.#made(files),
+      joined: this.#joined,
       release: () => {
         for (const block of blocks) this.#release(block);
       },

@@ -33,6 +33,7 @@ import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './c
 import { SeriesCollector, type Column } from './collect.ts';
 import type { GrowingSeries } from './growing-series.ts';
 import { ColumnReads } from './column-reads.ts';
+import { EmptyRanges } from './empty-ranges.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn } from './host-groups.ts';
 import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
@@ -126,6 +127,7 @@ const NO_BLOCKS: BlockView = {
   schemas: { schemaOf: () => undefined, lists: new SchemaLists() },
   sources: () => [],
   made: undefined,
+  joined: undefined,
   release: () => {},
 };
 
@@ -138,6 +140,7 @@ class Embedded implements EmbeddedStorage {
   readonly #hasAgentsInWindow: boolean;
   readonly #recent: RecentColumns | undefined;
   readonly #columnReads: ColumnReads | undefined;
+  readonly #empty: EmptyRanges | undefined;
   readonly #blocks: BlockSet | undefined;
   readonly #own: OwnSeriesWriter;
   readonly #stopListening: () => void;
@@ -162,6 +165,7 @@ class Embedded implements EmbeddedStorage {
         ? new RecentColumns(this.#limits, options.clock, snapshot.lastPos)
         : undefined;
     this.#columnReads = this.#recent && new ColumnReads(this.#recent);
+    this.#empty = this.#recent && new EmptyRanges(snapshot.lastPos);
     const own = catalogue.hosts.get(COLLECTOR_AGENT_ID);
     // Of a host that is left out nothing ever comes in.
     const newHostFromMs = this.#hasAgentsInWindow ? sealedToMs : Number.POSITIVE_INFINITY;
@@ -281,6 +285,7 @@ class Embedded implements EmbeddedStorage {
       catalogue.load(snapshot.lanes(), snapshot.schemaUses());
       this.#hosts.replace(catalogue);
       this.#recent?.refresh(catalogue.hosts);
+      this.#empty?.clear();
       if (this.#hasAgentsInWindow) this.#window.forgetOthers(catalogue.hosts, sealedTo(snapshot.blocks()));
     } finally {
       snapshot.close();
@@ -290,6 +295,7 @@ class Embedded implements EmbeddedStorage {
   #add(ticks: readonly CommittedSamples[]): void {
     for (const tick of ticks) {
       this.#hosts.catalogue.add(tick);
+      this.#empty?.add(tick);
       const isOwn = tick.agentId === COLLECTOR_AGENT_ID;
       if (!isOwn) this.#recent?.add(tick);
       if (!isOwn && !this.#hasAgentsInWindow) continue;
@@ -350,7 +356,7 @@ class Embedded implements EmbeddedStorage {
       const collector = new SeriesCollector(request.samplesMax);
       collector.count(samplesBefore);
       await this.#collectOf(some, { request, parts, fromSamples, collector, source });
-      return finished(await sortInTurns([...collector.grown()], compareGrown, pace), pace);
+      return finished(await sortInTurns([...collector.grown()], compareGrown, pace), source);
     };
     const isRaw = parts.every(({ resolution }) => resolution === 'raw');
     // What these keep is about whole answers.
@@ -377,7 +383,7 @@ class Embedded implements EmbeddedStorage {
     }: Collecting,
   ): Promise<void> {
     const sealedToMs = sealedTo(view.blocks.map(({ row }) => row));
-    const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs });
+    const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs, empty: this.#empty });
     const made = wholeParts.flatMap(({ isMade, range }) => (isMade ? [range] : []));
     const hasSources = wholeParts.some(({ sources }) => sources.length > 0);
     const storedIn = (parts: readonly ReadPart[], { agentId }: CatalogueHost): (readonly HostGroups[])[] =>
@@ -487,7 +493,7 @@ class Embedded implements EmbeddedStorage {
       const parts = partsOf(source.view, range, 'raw');
       const only = new Set(list.map(({ digest }) => digest));
       await this.#collectOf([own], { request, parts, fromSamples: () => parts, collector, source, only });
-      return finished(collector.grown(), source.pace);
+      return finished(collector.grown(), source);
     });
   }
 }
@@ -509,9 +515,12 @@ function wantedSamplers(
 }
 
 /** Series as they are answered, in the order in which they come. */
-async function finished(grown: Iterable<GrowingSeries>, pace: Pace): Promise<readonly Series[]> {
+async function finished(
+  grown: Iterable<GrowingSeries>,
+  { pace, view }: Pick<ReadSource, 'pace' | 'view'>,
+): Promise<readonly Series[]> {
   const result: Series[] = [];
-  const times = new JoinedTimes();
+  const times = new JoinedTimes(view.joined);
   for (const series of grown) {
     result.push(series.finish(times));
     if (pace.isDue) await pace.rest();

@@ -1,7 +1,7 @@
 /** A series of a read while it grows: samples one by one, or whole runs at once. */
 import type { Labels } from '../labels.ts';
 import type { Series } from '../storage.ts';
-import { joined, type JoinedTimes } from './joined-times.ts';
+import type { JoinedTimes } from './joined-times.ts';
 import type { RollupUse } from './resolution.ts';
 import { RolledSeries } from './rolled-series.ts';
 
@@ -32,6 +32,8 @@ export class GrowingSeries {
   /** Positions of stale markers, counted from the first sample of all, once there are any. */
   #stale: Set<number> | undefined;
   #isRising = true;
+  /** Some parts were made of what came one by one. */
+  #hasOwnParts = false;
   #rolled: RolledSeries | undefined;
 
   constructor(labels: Labels) {
@@ -84,10 +86,15 @@ export class GrowingSeries {
     this.#closeTail();
     const older = this.#rolled?.finish(times);
     const parts: readonly Part[] = older === undefined ? this.#parts : [older, ...this.#parts];
-    const timestamps = times.of(parts.map(({ timesMs }) => timesMs));
-    const [only] = parts;
-    const values =
-      only !== undefined && parts.length === 1 ? only.values : joined(parts.map((part) => part.values));
+    const isLasting = older === undefined && !this.#hasOwnParts;
+    const timestamps = times.of(
+      parts.map(({ timesMs }) => timesMs),
+      isLasting,
+    );
+    const values = times.valuesOf(
+      parts.map((part) => part.values),
+      isLasting,
+    );
     const stale = this.#stale === undefined ? undefined : new Uint8Array(values.length);
     for (const at of this.#stale ?? []) if (stale !== undefined) stale[(older?.timesMs.length ?? 0) + at] = 1;
     const isBehind = (older?.timesMs.at(-1) ?? Number.NEGATIVE_INFINITY) < this.#firstMs;
@@ -110,6 +117,7 @@ export class GrowingSeries {
   #closeTail(): void {
     const length = this.#length;
     if (length === 0) return;
+    this.#hasOwnParts = true;
     this.#addPart({ timesMs: exactly(this.#timestamps, length), values: exactly(this.#values, length) });
     this.#timestamps = NO_NUMBERS;
     this.#values = NO_NUMBERS;

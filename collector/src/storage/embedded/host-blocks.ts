@@ -10,6 +10,7 @@ import type { JournalSnapshot, StoredTick } from '../../journal/reader.ts';
 import { toBlock, type Block } from './block.ts';
 import { lanesIn, type CatalogueHost, type CatalogueLane, type TimeRange } from './catalogue.ts';
 import type { Column } from './collect.ts';
+import type { EmptyRanges } from './empty-ranges.ts';
 import { newestRows } from './host-groups.ts';
 import type { Pace } from './pace.ts';
 import type { ReadingRun } from './readings.ts';
@@ -37,22 +38,28 @@ export class HostBlocks {
   readonly #window: RecentWindow;
   readonly #pace: Pace;
   readonly #sealedToMs: number;
+  readonly #empty: EmptyRanges | undefined;
   /** Samplers whose newest readings were asked for. */
   readonly #noted = new Set<string>();
 
-  /** @param sealedToMs from this time on no reading stands in a block file */
+  /**
+   * @param options.sealedToMs from this time on no reading stands in a block file
+   * @param options.empty remembers where the journal has nothing, from read to read
+   */
   constructor(
     snapshot: JournalSnapshot,
-    {
-      window,
-      pace,
-      sealedToMs,
-    }: { readonly window: RecentWindow; readonly pace: Pace; readonly sealedToMs: number },
+    options: {
+      readonly window: RecentWindow;
+      readonly pace: Pace;
+      readonly sealedToMs: number;
+      readonly empty: EmptyRanges | undefined;
+    },
   ) {
     this.#snapshot = snapshot;
-    this.#window = window;
-    this.#pace = pace;
-    this.#sealedToMs = sealedToMs;
+    this.#window = options.window;
+    this.#pace = options.pace;
+    this.#sealedToMs = options.sealedToMs;
+    this.#empty = options.empty;
   }
 
   /**
@@ -135,12 +142,14 @@ export class HostBlocks {
       const part = { fromMs: Math.max(range.fromMs, fromMs), toMs: range.toMs, lastPos };
       recent.set(sampler, this.#window.runs(host.agentId, sampler, part));
     }
-    if (journalToMs >= range.fromMs) {
-      await this.#ordered(host, { fromMs: range.fromMs, toMs: journalToMs }, samplers, (block) => {
+    const inJournal = { fromMs: range.fromMs, toMs: journalToMs };
+    if (journalToMs >= range.fromMs && this.#empty?.has(host.agentId, inJournal, this.#snapshot) !== true) {
+      const rows = await this.#ordered(host, inJournal, samplers, (block) => {
         const { sampler } = block.schema;
         if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY))
           taker.block(sampler, block);
       });
+      if (rows === 0) this.#empty?.note(host.agentId, inJournal, this.#snapshot);
     }
     for (const [sampler, runs] of recent) taker.runs(sampler, runs);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
@@ -198,35 +207,35 @@ export class HostBlocks {
     }
   }
 
-  /** Like `#journal`, in order of time also where epochs overlap. */
+  /** Like `#journal`, in order of time also where epochs overlap. @returns rows that it looked at */
   async #ordered(
     host: CatalogueHost,
     range: TimeRange,
     samplers: ReadonlySet<string>,
     take: (block: Block) => void,
-  ): Promise<void> {
-    if (!hasOverlap(lanesIn(host, range))) {
-      await this.#journal(host, range, samplers, take);
-      return;
-    }
+  ): Promise<number> {
+    if (!hasOverlap(lanesIn(host, range))) return this.#journal(host, range, samplers, take);
     const blocks: Block[] = [];
-    await this.#journal(host, range, samplers, (block) => blocks.push(block));
+    const rows = await this.#journal(host, range, samplers, (block) => blocks.push(block));
     blocks.sort((left, right) => left.timeMs - right.timeMs || left.pos - right.pos);
     for (const block of blocks) take(block);
+    return rows;
   }
 
   /**
    * Reads lane after lane, those with the oldest data first.
    * @param samplers undefined for all; of a map, what is before their times is left out where that is cheap
+   * @returns rows that it looked at, whatever they hold
    */
   async #journal(
     host: CatalogueHost,
     range: TimeRange,
     samplers: ReadonlySet<string> | ReadonlyMap<string, number> | undefined,
     take: (block: Block) => void,
-  ): Promise<void> {
+  ): Promise<number> {
     const isOwn = host.agentId === COLLECTOR_AGENT_ID;
     const begins = samplers instanceof Map ? samplers : undefined;
+    let allRows = 0;
     for (const lane of lanesIn(host, range)) {
       const ofLane = schemasOf(lane, samplers);
       let rowMs = 0;
@@ -244,7 +253,9 @@ export class HostBlocks {
         rows++;
         if (rows % ROWS_PER_LOOK === 0 && this.#pace.isDue) await this.#pace.rest();
       }
+      allRows += rows;
     }
+    return allRows;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Arrays that were read one by one as one array. */
+import type { JoinedMemory } from './joined-memory.ts';
 
 /** Times of parts as one array; series with the same parts get the same array. */
 export class JoinedTimes {
@@ -7,16 +8,39 @@ export class JoinedTimes {
     Float64Array,
     { readonly parts: readonly Float64Array[]; readonly all: Float64Array }
   >();
+  readonly #memory: JoinedMemory | undefined;
+  #keptBytes = 0;
 
-  of(parts: readonly Float64Array[]): Float64Array {
+  /** @param memory keeps what was put together from read to read */
+  constructor(memory?: JoinedMemory) {
+    this.#memory = memory;
+  }
+
+  /** @param isLasting the parts stand in memory that lasts, and may be asked for again by the next read */
+  of(parts: readonly Float64Array[], isLasting = false): Float64Array {
     const last = parts.at(-1);
     if (last === undefined) return new Float64Array(0);
     if (parts.length === 1) return last;
     const known = this.#known.get(last);
     if (known?.parts.length === parts.length && parts.every((part, i) => part === known.parts[i]))
       return known.all;
-    const all = joined(parts);
+    const all = (isLasting ? this.#kept(parts) : undefined) ?? joined(parts);
     this.#known.set(last, { parts, all });
+    return all;
+  }
+
+  /** Values of such times; not to be changed. Those of one part are its own. */
+  valuesOf(parts: readonly Float64Array[], isLasting: boolean): Float64Array {
+    const [only] = parts;
+    if (only !== undefined && parts.length === 1) return only;
+    return (isLasting ? this.#kept(parts) : undefined) ?? joined(parts);
+  }
+
+  /** Of a read about more than fits only the first arrays are kept, or none would be there when it is asked again. */
+  #kept(parts: readonly Float64Array[]): Float64Array | undefined {
+    if (this.#memory === undefined || this.#keptBytes > this.#memory.bytesPerRead) return undefined;
+    const all = this.#memory.of(parts);
+    this.#keptBytes += all?.byteLength ?? 0;
     return all;
   }
 }
