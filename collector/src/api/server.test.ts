@@ -194,6 +194,13 @@ describe('the HTTP server', () => {
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
   });
 
+  it('lets nothing be loaded from or into an answer that is data', async () => {
+    const { headers } = await fetch(`${await serve()}/api/v1/nowhere`);
+    expect(headers.get('content-security-policy')).toBe("default-src 'none';frame-ancestors 'none'");
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
+  });
+
   it('says how to build the page when it is missing', async () => {
     const answer = await fetch(`${await serve({ pageDirectory: join(pageDirectory, 'none') })}/`);
     expect([answer.status, await answer.text()]).toEqual([503, 'the page is not built: run npm run build\n']);

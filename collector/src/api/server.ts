@@ -71,8 +71,10 @@ export function createApi(ports: ApiPorts): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
-  const security = securityHeaders();
-  app.use(security);
+  const [ofPage, ofData] = [pageHeaders(), dataHeaders()];
+  app.use((request, response, next) =>
+    (request.path.startsWith('/api/') ? ofData : ofPage)(request, response, next),
+  );
 
   app.use(healthRouter(ports.readiness));
   app.use(ENROLL_PATH, enrollRouter(ports.enrollment));
@@ -120,7 +122,7 @@ export function createApi(ports: ApiPorts): RequestListener {
   });
   app.use(errorHandler(ports.log));
   const { direct: routes, access } = ports;
-  return answeredDirectly({ routes, access, headers: headersBy(security) }, (request, response) => {
+  return answeredDirectly({ routes, access, headers: headersBy(ofData) }, (request, response) => {
     app(request, response);
   });
 }
@@ -145,7 +147,27 @@ export function createServer(
   return server;
 }
 
-function securityHeaders() {
+/** For answers that are data: nothing may be loaded from one, framed, or taken for anything else. Fewer are sooner read. */
+function dataHeaders() {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+    strictTransportSecurity: false,
+    crossOriginEmbedderPolicy: false,
+    crossOriginOpenerPolicy: false,
+    originAgentCluster: false,
+    referrerPolicy: false,
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xFrameOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false,
+  });
+}
+
+function pageHeaders() {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,

@@ -1,5 +1,27 @@
-import { expect, it } from 'vitest';
-import { wantsGzip } from './reply.ts';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { expect, it, onTestFinished } from 'vitest';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { answer } from './answers.ts';
+import { reply, wantsGzip } from './reply.ts';
+
+it.each([1, 1_000, 2_000])('sends %i times letters outside of ASCII byte by byte', async (times) => {
+  const data = 'ü→𝄞"\\\n'.repeat(times);
+  const server = createServer((request, response) => {
+    void reply({ request, response, log: silentLogger }, () => answer(data, ['größer']));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('no port');
+  const socket = connect(address.port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+  expect(JSON.parse(body)).toEqual({ status: 'success', data, warnings: ['größer'] });
+  expect(head).toContain(`Content-Length: ${Buffer.byteLength(body)}\r\n`);
+});
 
 it.each([
   ['gzip', true],

@@ -87,20 +87,27 @@ async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
   const { answer, after, head, bytes, isPacked, signal } = out;
   for await (const piece of answer.data) {
     if (isPacked) {
-      const parts = [SUCCESS, piece, after].map((part) =>
-        typeof part === 'string' ? Buffer.from(part) : part,
-      );
-      const whole = await packed(Buffer.concat(parts), GZIP);
+      const whole = await packed(joined(piece, after), GZIP);
       response.writeHead(200, [...head, 'Content-Length', String(whole.length)]).end(whole);
-    } else {
-      response.writeHead(200, [...head, 'Content-Length', String(bytes)]);
-      // What is written in between leaves together.
-      response.cork();
-      response.write(SUCCESS);
-      response.write(piece);
-      await ended(response, after, signal);
+      continue;
     }
+    response.writeHead(200, [...head, 'Content-Length', String(bytes)]);
+    if (bytes <= COPIED_BYTES_MAX) {
+      // As one string of bytes it leaves together with the head, in one call and at once.
+      response.end(joined(piece, after).toString('latin1'), 'latin1');
+      continue;
+    }
+    // What is written in between leaves together.
+    response.cork();
+    response.write(SUCCESS);
+    response.write(piece);
+    await ended(response, after, signal);
   }
+}
+
+function joined(piece: string | Uint8Array, after: string): Buffer {
+  const parts = [SUCCESS, piece, after];
+  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
 }
 
 async function sendPieces(out: Outgoing, { response }: Exchange): Promise<void> {
@@ -133,6 +140,8 @@ function ended(response: ServerResponse, text: string, signal: AbortSignal): Pro
 }
 
 const packed = promisify(gzip);
+/** Copying so much is quicker than to wait until the memory of a piece is not needed any more. */
+const COPIED_BYTES_MAX = 16_384;
 /** What fits into one packet anyway is sent as it is. */
 const PACKED_BYTES_MIN = 1_400;
 /** Series of numbers become little smaller at the higher levels, and take three times as long. */
