@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import express, { Router } from 'express';
 
 /** Paths that the page shows; everything else is 404, so that clients of other APIs are not misled. */
-const PAGE_PATHS: readonly (string | RegExp)[] = ['/', '/hosts/:id', '/incidents', '/incidents/:id'];
+const PAGE_PATHS: readonly string[] = ['/', '/hosts/:id', '/availability', '/incidents', '/incidents/:id'];
 
 /**
  * @param directory the built page; when it is missing, `/` says how to build it

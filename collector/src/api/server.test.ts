@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { Router } from 'express';
@@ -160,7 +160,12 @@ describe('the HTTP server', () => {
 
   it('serves the page for its own paths and 404 as plain text for every other', async () => {
     const url = await serve();
-    for (const path of ['/', `/hosts/${HOST_ID}`, '/incidents']) {
+    const page = readFileSync(new URL('../../../web/src/app.tsx', import.meta.url), 'utf8');
+    const paths = [...page.matchAll(/<Route path="([^"]+)"/g)].map(([, path = '']) =>
+      path.replace(':id', HOST_ID),
+    );
+    expect(paths).toContain(`/hosts/${HOST_ID}`);
+    for (const path of paths) {
       const answer = await fetch(url + path);
       expect([path, answer.status, await answer.text()]).toEqual([
         path,
