@@ -12,10 +12,10 @@ import type { Stores } from './storage.ts';
 /** With 2 GiB and more the engine lets garbage grow to four times of what is in use, below that to less than two times. */
 const HEAP_MIB = 1_792;
 
-/** The thread for rules fills whatever it gets within a minute: up to 192 MiB on large machines. */
-const RULES_NURSERY_MIB = 96;
+/** For objects that were just made. A thread fills whatever it gets within a minute: up to 192 MiB on large machines. */
+const NURSERY_MIB = 96;
 
-type Threads = { readonly threads: number; readonly nurseryMiB: number | undefined } & Pick<
+type Threads = { readonly threads: number } & Pick<
   ThreadSettings,
   'niceness' | 'windowBytes' | 'memory' | 'blockCacheBytes'
 >;
@@ -23,7 +23,6 @@ type Threads = { readonly threads: number; readonly nurseryMiB: number | undefin
 function threadsForPeople({ peopleWindow, peopleBlocks }: CacheMemory): Threads {
   return {
     threads: THREADS_FOR_PEOPLE,
-    nurseryMiB: undefined,
     // Acknowledgements and pages come first on a machine with few cores.
     niceness: 5,
     // Newest readings that a thread keeps as columns, of all hosts that somebody asks about.
@@ -37,7 +36,6 @@ function threadsForPeople({ peopleWindow, peopleBlocks }: CacheMemory): Threads 
 function threadForRules({ rulesWindow }: CacheMemory): Threads {
   return {
     threads: 1,
-    nurseryMiB: RULES_NURSERY_MIB,
     niceness: 0,
     windowBytes: rulesWindow,
     memory: 'window',
@@ -62,7 +60,7 @@ export function openQueryThreads(
   }: { readonly dataDir: DataDir; readonly fleet: Fleet; readonly stores: Stores },
 ): QueryThreads {
   const queryLog = new QueryLog(clock);
-  const open = ({ threads, nurseryMiB, ...thread }: Threads): Readers => {
+  const open = ({ threads, ...thread }: Threads): Readers => {
     const limits = limitsPerThread(threads);
     const settings = {
       ...thread,
@@ -75,7 +73,7 @@ export function openQueryThreads(
     const readers = new Readers({
       clock,
       log,
-      start: threadStarter(settings, { heapMiB: HEAP_MIB, nurseryMiB }),
+      start: threadStarter(settings, { heapMiB: HEAP_MIB, nurseryMiB: NURSERY_MIB }),
       threads,
       limits: { ...limits, concurrentMax: DEFAULT_LIMITS.concurrentMax },
       hosts: () => hostEntries(hosts),

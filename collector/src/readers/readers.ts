@@ -210,8 +210,8 @@ export class Readers implements Answers {
 /** What a thread may use besides the arrays of samples, which the limits on samples bound. */
 export interface ThreadMemory {
   readonly heapMiB: number;
-  /** Of it for objects that were just made, which the thread never gives back; undefined for what the engine thinks best. */
-  readonly nurseryMiB: number | undefined;
+  /** Of it for objects that were just made, which the thread never gives back. */
+  readonly nurseryMiB: number;
 }
 
 /** Starts real threads. */
@@ -226,7 +226,7 @@ export function threadStarter(
       workerData,
       resourceLimits: {
         maxOldGenerationSizeMb: heapMiB,
-        ...(nurseryMiB === undefined ? {} : { maxYoungGenerationSizeMb: nurseryMiB }),
+        maxYoungGenerationSizeMb: nurseryMiB,
       },
     });
     // A thread that idles does not keep a collector from ending.
