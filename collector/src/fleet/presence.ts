@@ -209,7 +209,8 @@ export class PresenceWatch {
    * @throws AppError LIMIT_EXCEEDED when it came and went too often in it
    */
   history(hostId: string, range: { readonly fromMs: number; readonly toMs: number }): PresenceRecord {
-    if (this.#history.hasUnwritten) this.#write();
+    // While the database takes no writes the tick alone tries: whoever asks of all hosts would try for each of them.
+    if (this.#history.hasUnwritten && !this.#isWriteFailing) this.#write();
     return this.#history.read(hostId, range);
   }
 
