@@ -89,6 +89,48 @@ it('knows how busy processor, memory and the fullest file system are', () => {
   });
 });
 
+it('counts as the collector does: no stolen time, no remote or read-only file system, and as df', () => {
+  const labels = ['device', 'fstype', 'mountpoint'];
+  const mounts = [
+    ['/dev/a', 'ext4', '/'],
+    ['/dev/sr0', 'ext4', '/cd'],
+    ['nas:/x', 'nfs4', '/nas'],
+  ];
+  const schema = createSchema({
+    sampler: 'all',
+    intervalMs: 10_000,
+    metrics: [
+      metric(
+        'node_cpu_seconds_total',
+        ['cpu', 'mode'],
+        [
+          ['0', 'idle'],
+          ['0', 'steal'],
+          ['0', 'user'],
+        ],
+      ),
+      metric('node_filesystem_avail_bytes', labels, mounts),
+      metric('node_filesystem_free_bytes', labels, mounts),
+      metric('node_filesystem_readonly', labels, mounts),
+      metric('node_filesystem_size_bytes', labels, mounts),
+    ],
+  });
+  const filesystems = [450, 0, 10, 500, 0, 10, 0, 1, 0, 1_000, 1_000, 1_000];
+  const vitals = new NewestVitals();
+  vitals.note({ wallMs: 1, results: [read(schema, [100, 0, 0, ...filesystems])] });
+  vitals.note({ wallMs: 2, results: [read(schema, [102, 7, 1, ...filesystems])] });
+  expect(vitals.current()).toEqual({
+    timeMs: 2,
+    cpuBusyRatio: 0.1,
+    fullestRatio: 500 / 950,
+    fullestMountpoint: '/',
+  });
+  // A processor of which a part could not be read: not a part of it for the whole.
+  const present = [1, 1, 0, ...filesystems.map(() => 1)];
+  vitals.note({ wallMs: 3, results: [read(schema, [103, 7, 2, ...filesystems], present)] });
+  expect(vitals.cpuBusyRatio).toBeUndefined();
+});
+
 it('keeps what a tick did not ask, and forgets what it could not read', () => {
   const vitals = new NewestVitals();
   vitals.note({ wallMs: 1, results: [read(FILESYSTEM, [50, 10, 100, 100]), read(MEMORY, [25, 100])] });

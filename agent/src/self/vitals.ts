@@ -2,6 +2,7 @@
  * The few readings that tell how the machine is now. They go around the spool when a backlog keeps the newest readings
  * waiting, so that a person sees at once whether a host that came back is in trouble. They are never stored as samples.
  */
+import { canBeFullest, isBusyMode, usedRatioOf } from '@rollcall/shared/catalogue/vitals.ts';
 import type { Vitals } from '@rollcall/shared/protocol/handshake.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { SchemaValues } from '../samplers/readings.ts';
@@ -18,19 +19,18 @@ interface Columns {
   readonly filesystems: readonly {
     readonly mountpoint: string;
     readonly size: number;
-    readonly available: number;
+    readonly available: number | undefined;
+    readonly free: number | undefined;
+    readonly readonly: number | undefined;
   }[];
 }
-
-/** Time that the processor had nothing to do. */
-const IDLE_MODES: ReadonlySet<string | undefined> = new Set(['idle', 'iowait']);
 
 export class NewestVitals {
   readonly #columns = new WeakMap<HashedSchema, Columns>();
   #wallMs: number | undefined;
   /** The newest result of each sampler. */
   readonly #results = new Map<string, SamplerResult>();
-  #cpuBefore: { readonly busy: number; readonly all: number } | undefined;
+  #cpuBefore: { readonly schema: HashedSchema; readonly busy: number; readonly all: number } | undefined;
   #cpuBusyRatio: number | undefined;
 
   /**
@@ -49,7 +49,7 @@ export class NewestVitals {
     }
   }
 
-  /** Share of the time between the last two ticks that the processors had work; undefined when it is not known. */
+  /** Share of the time between the last two ticks that the processors worked; undefined when it is not known. */
   get cpuBusyRatio(): number | undefined {
     return this.#cpuBusyRatio;
   }
@@ -89,12 +89,14 @@ export class NewestVitals {
     const availableBytes = valueAt(part, memoryAvailable);
     if (totalBytes > 0 && availableBytes !== undefined)
       vitals['memoryUsedRatio'] = 1 - availableBytes / totalBytes;
-    for (const { mountpoint, size, available } of columns.filesystems) {
-      const sizeBytes = valueAt(part, size) ?? 0;
-      const freeBytes = valueAt(part, available);
-      if (sizeBytes <= 0 || freeBytes === undefined) continue;
-      const ratio = 1 - freeBytes / sizeBytes;
-      if (ratio <= Number(vitals['fullestRatio'] ?? -1)) continue;
+    for (const { mountpoint, size, available, free, readonly } of columns.filesystems) {
+      const ratio = usedRatioOf({
+        sizeBytes: valueAt(part, size),
+        availableBytes: valueAt(part, available),
+        freeBytes: valueAt(part, free),
+        readonly: valueAt(part, readonly),
+      });
+      if (ratio === undefined || ratio <= Number(vitals['fullestRatio'] ?? -1)) continue;
       vitals['fullestRatio'] = ratio;
       vitals['fullestMountpoint'] = mountpoint;
     }
@@ -102,19 +104,21 @@ export class NewestVitals {
   }
 
   #noteCpu(part: SchemaValues, { cpuBusy, cpuAll }: Columns): void {
-    const now = { busy: sumOf(part, cpuBusy), all: sumOf(part, cpuAll) };
+    const now = { schema: part.schema, busy: sumOf(part, cpuBusy), all: sumOf(part, cpuAll) };
     const before = this.#cpuBefore;
     this.#cpuBefore = now;
-    const isComparable = before !== undefined && now.all > before.all && now.busy >= before.busy;
+    // A sum that misses a part is NaN, and another schema has other parts.
+    const isComparable = before?.schema === now.schema && now.all > before.all && now.busy >= before.busy;
     this.#cpuBusyRatio = isComparable
       ? Math.min(1, (now.busy - before.busy) / (now.all - before.all))
       : undefined;
   }
 }
 
+/** NaN when any of them is absent: a part would pass for the whole. */
 function sumOf(part: SchemaValues, indexes: readonly number[]): number {
   let sum = 0;
-  for (const index of indexes) sum += valueAt(part, index) ?? 0;
+  for (const index of indexes) sum += valueAt(part, index) ?? NaN;
   return sum;
 }
 
@@ -135,22 +139,31 @@ function columnsOf(schema: HashedSchema): Columns {
   const cpu = 'node_cpu_seconds_total';
   const modeAt = labelNames.get(cpu)?.indexOf('mode') ?? 0;
   const cpuSeries = seriesOf(cpu).map((values, index) => ({ mode: values[modeAt], at: indexOf(cpu, index) }));
-  const avail = 'node_filesystem_avail_bytes';
   const size = 'node_filesystem_size_bytes';
   const mountAt = labelNames.get(size)?.indexOf('mountpoint') ?? 0;
-  const available = new Map(
-    seriesOf(avail).map((values, index) => [values.join('\0'), indexOf(avail, index)]),
-  );
+  const typeAt = labelNames.get(size)?.indexOf('fstype') ?? 0;
+  const byLabels = (name: string): ReadonlyMap<string, number> =>
+    new Map(seriesOf(name).map((values, index) => [values.join('\0'), indexOf(name, index)]));
+  const available = byLabels('node_filesystem_avail_bytes');
+  const free = byLabels('node_filesystem_free_bytes');
+  const readonly = byLabels('node_filesystem_readonly');
   return {
-    cpuBusy: cpuSeries.flatMap(({ mode, at }) => (IDLE_MODES.has(mode) ? [] : [at])),
+    cpuBusy: cpuSeries.flatMap(({ mode, at }) => (isBusyMode(mode) ? [at] : [])),
     cpuAll: cpuSeries.map(({ at }) => at),
     load1: onlyOne('node_load1'),
     memoryTotal: onlyOne('node_memory_MemTotal_bytes'),
     memoryAvailable: onlyOne('node_memory_MemAvailable_bytes'),
     filesystems: seriesOf(size).flatMap((values, index) => {
-      const availableAt = available.get(values.join('\0'));
-      if (availableAt === undefined) return [];
-      return [{ mountpoint: values[mountAt] ?? '', size: indexOf(size, index), available: availableAt }];
+      const mountpoint = values[mountAt] ?? '';
+      if (!canBeFullest({ fstype: values[typeAt], mountpoint })) return [];
+      const key = values.join('\0');
+      return {
+        mountpoint,
+        size: indexOf(size, index),
+        available: available.get(key),
+        free: free.get(key),
+        readonly: readonly.get(key),
+      };
     }),
   };
 }

@@ -1,14 +1,8 @@
 /** Which columns of a schema carry the vital readings. Found once per schema; schemas are shared by all ticks. */
+import { canBeFullest, isBusyMode } from '@rollcall/shared/catalogue/vitals.ts';
 import type { ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import type { Schema, SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
 
-/** Modes in which a processor works; the others are idle, iowait and steal. */
-const BUSY_MODES: ReadonlySet<string> = new Set(['user', 'nice', 'system', 'irq', 'softirq']);
-/** Not local, not writable, or not a disk. The same choice as in the stock rules. */
-const FSTYPE_LEFT_OUT =
-  /^(tmpfs|devtmpfs|ramfs|overlay|squashfs|erofs|iso9660|udf|autofs|nsfs|nfs.*|cifs|smb3|9p|ceph|fuse\..*)$/;
-const MOUNTPOINT_LEFT_OUT =
-  /^\/((dev|proc|sys|run|snap)(\/.*)?|var\/lib\/(docker|containers|containerd|kubelet)(\/.*)?)$/;
 const DEVICE_LEFT_OUT = /^(lo|veth.*)$/;
 
 export interface FilesystemColumns {
@@ -68,7 +62,7 @@ function findColumns(schema: Schema): VitalColumns {
   const cpu = columnsOf(schema, 'node_cpu_seconds_total');
   const isOwnTraffic = (column: Column): boolean => !DEVICE_LEFT_OUT.test(column.labels.get('device') ?? '');
   return {
-    cpuBusy: cpu.filter(({ labels }) => BUSY_MODES.has(labels.get('mode') ?? '')).map(({ index }) => index),
+    cpuBusy: cpu.filter(({ labels }) => isBusyMode(labels.get('mode'))).map(({ index }) => index),
     cpuAll: cpu.map(({ index }) => index),
     cpuCount: new Set(cpu.map(({ labels }) => labels.get('cpu'))).size,
     memoryTotal: singleColumn(schema, 'node_memory_MemTotal_bytes'),
@@ -93,7 +87,7 @@ function findFilesystems(schema: Schema): FilesystemColumns[] {
   const readonly = byKey('node_filesystem_readonly');
   return columnsOf(schema, 'node_filesystem_size_bytes').flatMap(({ index, key, labels }) => {
     const mountpoint = labels.get('mountpoint') ?? '';
-    if (FSTYPE_LEFT_OUT.test(labels.get('fstype') ?? '') || MOUNTPOINT_LEFT_OUT.test(mountpoint)) return [];
+    if (!canBeFullest({ fstype: labels.get('fstype'), mountpoint })) return [];
     return {
       mountpoint,
       size: index,

@@ -41,6 +41,8 @@ const tick = (timeMs: number, ...blocks: readonly (ValuesBlock | FailedBlock)[])
   return committed;
 };
 
+const at = (receivedMs: number) => ({ receivedMs, bootedMs: null });
+
 const CPU = schemaOf(
   metric(
     'node_cpu_seconds_total',
@@ -179,7 +181,7 @@ describe('FleetVitals', () => {
     expect(vitals.of('a')?.load1).toBeNull();
     vitals.committed([tick(200_000, block(load, { node_load1: 7 }))]);
     expect([vitals.of('a')?.load1, vitals.newestDataMs('a')]).toEqual([null, 300_001]);
-    vitals.announced('a', { cpuBusyRatio: 0.5 }, 400_000);
+    vitals.announced('a', { cpuBusyRatio: 0.5 }, at(400_000));
     vitals.forget('a');
     expect(vitals.of('a')).toBeNull();
   });
@@ -196,7 +198,7 @@ describe('FleetVitals', () => {
       fullestRatio: 0.8,
       fullestMountpoint: '/var',
     };
-    vitals.announced('a', announcement, 500_000);
+    vitals.announced('a', announcement, { receivedMs: 500_000, bootedMs: 300_000 });
     expect(vitals.of('a')).toEqual({
       timeMs: 500_000,
       cpuBusyRatio: 0.9,
@@ -207,12 +209,12 @@ describe('FleetVitals', () => {
       fullestFilesystem: { mountpoint: '/var', usedRatio: 0.8, sizeBytes: null },
       receiveBytesPerSecond: null,
       transmitBytesPerSecond: null,
-      bootedMs: null,
+      bootedMs: 300_000,
     });
     // One that is no newer than what is stored says nothing, as at the login of a host without a backlog.
-    vitals.announced('a', { ...announcement, timeMs: 20_000, load1: 9 }, 600_000);
+    vitals.announced('a', { ...announcement, timeMs: 20_000, load1: 9 }, at(600_000));
     expect(vitals.of('a')).toMatchObject({ timeMs: 20_000, load1: null });
-    vitals.announced('a', announcement, 500_000);
+    vitals.announced('a', announcement, at(500_000));
     // What proves nothing about stored data: alerts look at ticks alone.
     expect(vitals.newestDataMs('a')).toBe(20_000);
     vitals.committed([tick(490_000, block(load, { node_load1: 1 }))]);
@@ -221,12 +223,34 @@ describe('FleetVitals', () => {
     expect(vitals.of('a')).toMatchObject({ timeMs: 500_000, load1: 2, cpuBusyRatio: null });
   });
 
+  it('shows what an agent announces whose clock is ahead by more than its backlog', () => {
+    const load = schemaOf(metric('node_load1'));
+    const vitals = new FleetVitals();
+    // Ten minutes ahead; the oldest eight minutes still wait.
+    const [nowMs, aheadMs] = [10_000_000, 600_000];
+    vitals.committed([tick(nowMs + aheadMs - 480_000, block(load, { node_load1: 1 }))]);
+    vitals.announced('a', { timeMs: nowMs + aheadMs, load1: 90 }, at(nowMs));
+    expect(vitals.of('a')).toMatchObject({ timeMs: nowMs, load1: 90 });
+    vitals.committed([tick(nowMs + aheadMs - 10_000, block(load, { node_load1: 2 }))]);
+    expect(vitals.of('a')).toMatchObject({ load1: 90 });
+    vitals.committed([tick(nowMs + aheadMs, block(load, { node_load1: 3 }))]);
+    expect(vitals.of('a')).toMatchObject({ load1: 3 });
+  });
+
+  it('does not show the boot before the last one beside what is announced', () => {
+    const boot = schemaOf(metric('node_boot_time_seconds'));
+    const vitals = new FleetVitals();
+    vitals.committed([tick(10_000, block(boot, { node_boot_time_seconds: 5 }))]);
+    vitals.announced('a', { timeMs: 500_000 }, at(500_000));
+    expect(vitals.of('a')).toMatchObject({ timeMs: 500_000, bootedMs: null });
+  });
+
   it('shows nothing of an announcement that is none', () => {
     const vitals = new FleetVitals();
     vitals.announced(
       'a',
       { cpuBusyRatio: 1.5, load1: -1, memoryUsedRatio: 'x', fullestRatio: 0.5, other: 1 },
-      1_000,
+      at(1_000),
     );
     expect(vitals.of('a')).toMatchObject({
       timeMs: 1_000,

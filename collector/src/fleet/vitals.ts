@@ -2,6 +2,7 @@
  * The newest readings of each host, computed from the ticks as they are committed; those of an agent whose old records keep
  * the new ones waiting as it announces them meanwhile.
  */
+import { usedRatioOf } from '@rollcall/shared/catalogue/vitals.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
 import type { Vitals as AnnouncedVitals } from '@rollcall/shared/protocol/handshake.ts';
 import type { ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
@@ -44,7 +45,11 @@ interface HostReadings {
 
 /** What an agent said around its records. */
 interface Announcement {
-  readonly timeMs: number;
+  /** By the clock of the agent, to compare with ticks. */
+  readonly agentMs: number;
+  /** By the clock of the collector. */
+  readonly receivedMs: number;
+  readonly bootedMs: number | null;
   readonly cpuBusyRatio: number | null;
   readonly memoryUsedRatio: number | null;
   readonly load1: number | null;
@@ -77,12 +82,23 @@ export class FleetVitals {
 
   /**
    * What an agent says about now, past the records that wait; never stored as samples. Shown until a tick is newer.
-   * @param receivedMs wall clock of the collector; the reading cannot be newer, whatever the clock of the agent says
+   * @param receivedMs wall clock of the collector; what is shown is never newer, whatever the clock of the agent says
+   * @param bootedMs when the machine was started, by what it said at login; null when that is not known
    */
-  announced(hostId: string, vitals: AnnouncedVitals, receivedMs: number): void {
+  announced(
+    hostId: string,
+    vitals: AnnouncedVitals,
+    { receivedMs, bootedMs }: { readonly receivedMs: number; readonly bootedMs: number | null },
+  ): void {
     const mountpoint = vitals['fullestMountpoint'];
+    const saidMs = amountOf(vitals['timeMs']) ?? receivedMs;
+    // A tick from the future proves that the clock of the agent is ahead, also for what it announces. Else a time in the
+    // future is none, and would hide all ticks until then.
+    const isAhead = (this.newestDataMs(hostId) ?? 0) > receivedMs;
     this.#announced.set(hostId, {
-      timeMs: Math.min(receivedMs, amountOf(vitals['timeMs']) ?? receivedMs),
+      agentMs: isAhead ? saidMs : Math.min(receivedMs, saidMs),
+      receivedMs,
+      bootedMs,
       cpuBusyRatio: ratioOf(vitals['cpuBusyRatio']),
       memoryUsedRatio: ratioOf(vitals['memoryUsedRatio']),
       load1: amountOf(vitals['load1']),
@@ -97,7 +113,7 @@ export class FleetVitals {
     const stored = readings === undefined ? null : vitalsOf(readings);
     const announced = this.#announced.get(hostId);
     const isNewer =
-      announced !== undefined && announced.timeMs > (stored?.timeMs ?? Number.NEGATIVE_INFINITY);
+      announced !== undefined && announced.agentMs > (stored?.timeMs ?? Number.NEGATIVE_INFINITY);
     return isNewer ? withAnnouncement(stored, announced) : stored;
   }
 
@@ -132,12 +148,13 @@ function vitalsOf(readings: HostReadings): HostVitals {
   };
 }
 
-/** What was announced, beside what hardly changes; rates of a time that is over are left out. */
+/** What was announced, beside what hardly changes; left out is what may be of before a reboot, and rates. */
 function withAnnouncement(stored: HostVitals | null, announced: Announcement): HostVitals {
-  const { timeMs, cpuBusyRatio, memoryUsedRatio, load1, fullestRatio, fullestMountpoint } = announced;
+  const { agentMs, receivedMs, cpuBusyRatio, memoryUsedRatio, load1, fullestRatio, fullestMountpoint } =
+    announced;
   const known = stored?.fullestFilesystem ?? null;
   return {
-    timeMs,
+    timeMs: Math.min(receivedMs, agentMs),
     cpuBusyRatio,
     cpuCount: stored?.cpuCount ?? null,
     memoryUsedRatio,
@@ -153,7 +170,7 @@ function withAnnouncement(stored: HostVitals | null, announced: Announcement): H
           },
     receiveBytesPerSecond: null,
     transmitBytesPerSecond: null,
-    bootedMs: stored?.bootedMs ?? null,
+    bootedMs: announced.bootedMs,
   };
 }
 
@@ -259,24 +276,22 @@ function countersAt(
   return { timeMs: timeMs + block.offsetMs, first: firstSum, second: secondSum };
 }
 
-/** As df does: blocks reserved for root are neither used nor available. Null when no file system counts. */
+/** Null when no file system counts. */
 function fullestOf(
   block: ValuesBlock,
   filesystems: readonly FilesystemColumns[],
 ): HostVitals['fullestFilesystem'] {
   let fullest: HostVitals['fullestFilesystem'] = null;
-  for (const columns of filesystems) {
+  for (const { mountpoint, ...columns } of filesystems) {
     const sizeBytes = valueAt(block, columns.size);
-    const availableBytes = valueAt(block, columns.available);
-    const freeBytes = valueAt(block, columns.free) ?? availableBytes;
-    if (valueAt(block, columns.readonly) === 1) continue;
-    if (sizeBytes === undefined || availableBytes === undefined || freeBytes === undefined) continue;
-    const usedBytes = sizeBytes - freeBytes;
-    if (sizeBytes <= 0 || usedBytes + availableBytes <= 0) continue;
-    const usedRatio = usedBytes / (usedBytes + availableBytes);
-    if (fullest === null || usedRatio > fullest.usedRatio) {
-      fullest = { mountpoint: columns.mountpoint, usedRatio, sizeBytes };
-    }
+    const usedRatio = usedRatioOf({
+      sizeBytes,
+      availableBytes: valueAt(block, columns.available),
+      freeBytes: valueAt(block, columns.free),
+      readonly: valueAt(block, columns.readonly),
+    });
+    if (sizeBytes === undefined || usedRatio === undefined) continue;
+    if (fullest === null || usedRatio > fullest.usedRatio) fullest = { mountpoint, usedRatio, sizeBytes };
   }
   return fullest;
 }

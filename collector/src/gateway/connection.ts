@@ -8,7 +8,7 @@ import type { RawData } from 'ws';
 import { CONFIG_FEATURE, encodeConfig } from '@rollcall/shared/protocol/agent-config.ts';
 import { AppError, describeError, systemErrorCode, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import { decodeFrame } from '@rollcall/shared/protocol/frame.ts';
-import type { Hello } from '@rollcall/shared/protocol/handshake.ts';
+import type { Hello, Vitals } from '@rollcall/shared/protocol/handshake.ts';
 import { NONCE_BYTES } from '@rollcall/shared/protocol/identity.ts';
 import { encodeKeyOk } from '@rollcall/shared/protocol/key-rotation.ts';
 import {
@@ -61,6 +61,8 @@ export class Connection implements InventoryPeer {
   #collectorNonce: Buffer;
   #session: Session;
   #login: Login | undefined;
+  /** When the machine was started, by what it said at login and the collector's clock. */
+  #bootedMs: number | null = null;
   #agentId = '';
   #journal: JournalSession | undefined;
   #hasSaidBye = false;
@@ -219,7 +221,7 @@ export class Connection implements InventoryPeer {
   }
 
   #perform(effect: SessionEffect): void {
-    const { clock, presence, hosts, vitals, intake, configs } = this.#shared;
+    const { clock, presence, hosts, intake, configs } = this.#shared;
     switch (effect.kind) {
       case 'judgeHello':
         return this.#orEnd(() => this.#judgeHello(effect.body));
@@ -253,7 +255,7 @@ export class Connection implements InventoryPeer {
         }
         return configs.answered(this.#agentId, effect.answer);
       case 'vitals':
-        return vitals.announced(this.#agentId, effect.vitals, clock.wallMs());
+        return this.#announce(effect.vitals);
       case 'inventoryHave':
         return intake.have(this, effect.hashes, clock.monoMs());
       case 'inventoryChunk':
@@ -363,7 +365,7 @@ export class Connection implements InventoryPeer {
   }
 
   #welcome(effect: Extract<SessionEffect, { kind: 'welcome' }>): void {
-    const { identity, journal, clock, presence, vitals, counters, configs } = this.#shared;
+    const { identity, journal, clock, presence, counters, configs } = this.#shared;
     const login = this.#login;
     if (login === undefined) return;
     const welcome = welcomeFrame(login.hello, {
@@ -386,7 +388,14 @@ export class Connection implements InventoryPeer {
     counters.count('sessions_total', '');
     presence.welcomed(this.#agentId, login.hello.upMs);
     if (this.#configVersion !== undefined) configs.joined(this.#agentId, this.#configVersion);
-    if (login.hello.vitals !== null) vitals.announced(this.#agentId, login.hello.vitals, clock.wallMs());
+    const { upMs } = login.hello;
+    this.#bootedMs = upMs > 0 ? clock.wallMs() - upMs : null;
+    if (login.hello.vitals !== null) this.#announce(login.hello.vitals);
+  }
+
+  #announce(newest: Vitals): void {
+    const { vitals, clock } = this.#shared;
+    vitals.announced(this.#agentId, newest, { receivedMs: clock.wallMs(), bootedMs: this.#bootedMs });
   }
 
   #apply(effect: Extract<SessionEffect, { kind: 'apply' }>): void {
