@@ -28,13 +28,13 @@ const hostOf = (digit: string) => ({
 });
 
 /** A collector with two hosts; the figures of the second are refused with this status and code. */
-async function fakeCollector(status: number, code: string): Promise<string> {
+async function fakeCollector(status: number, code: string, figures = FIGURES): Promise<string> {
   const server = createServer((request, response) => {
     const [path = ''] = (request.url ?? '').split('?');
     const answer = (code: number, value: unknown) => response.writeHead(code).end(JSON.stringify(value));
     if (path === '/v1/hosts') answer(200, { hosts: [hostOf('1'), hostOf('2')], next: null });
     else if (path.includes('2222')) answer(status, { error: { code, message: 'came and went too often' } });
-    else answer(200, { hostId: '1', fromMs: 0, toMs: NOW_MS, seen: FIGURES, corrected: FIGURES });
+    else answer(200, { hostId: '1', fromMs: 0, toMs: NOW_MS, seen: figures, corrected: figures });
   }).listen(0, '127.0.0.1');
   closers.push(() => {
     server.closeAllConnections();
@@ -68,6 +68,16 @@ describe('host availability', () => {
         error: { code: 'LIMIT_EXCEEDED', message: 'came and went too often' },
       },
     ]);
+  });
+
+  it.each([
+    [0.99884, '99.884 %'],
+    [1, '100.000 %'],
+    [1 - 1 / 2_592_000, '99.999 %'],
+    [0.5, '50.000 %'],
+  ])('rounds %d as the page does', async (availableRatio, text) => {
+    const url = await fakeCollector(413, 'LIMIT_EXCEEDED', { ...FIGURES, availableRatio });
+    expect(await show(url, false)).toContain(`web-1  ${text}`);
   });
 
   it('fails when the collector does', async () => {
