@@ -85,11 +85,11 @@ export const ALERTING_LIMITS = {
   evidenceConcurrency: 2,
   /** How long a message waits for evidence that is being taken. */
   evidenceWaitMs: 2_000,
-  /** Steps of escalation that are taken between two looks at the clock. */
+  /** Steps of escalation that are taken, or held back, in one turn. */
   escalationsPerTurnMax: 200,
   /** Steps that a silence or the like holds back are looked at again after so long. */
   escalationHoldMs: 60_000,
-  /** Pause between looking at as many of them as one turn takes and at the next ones: others have their turn. */
+  /** Pause between as many steps, or looks at those held back, as one turn takes and the next ones: others have their turn. */
   escalationHeldPauseMs: 5,
 
   /** Resolved incidents are kept this long. */

@@ -248,6 +248,32 @@ it('writes once that pages are held back, however many and however long, and tak
   expect(world.clock.timerCount).toBe(0);
 });
 
+it('takes as many steps in one turn as it may, also when all are held back, and goes on after a pause', async () => {
+  const { world, alerting } = open({ limits: { escalationsPerTurnMax: 20 } });
+  for (let i = 1; i <= 45; i++) world.setHost(`web-${i}`, 'down');
+  alerting.nudge();
+  await world.clock.advance(1_000);
+  const outcome = (name: string) =>
+    world.counters.sum('rollcall_alerting_escalations_total', { outcome: name });
+  expect([outcome('told'), outcome('held')]).toEqual([45, 0]);
+  await alerting.stop();
+  const nowMs = world.clock.wallMs();
+  alerting.delivery.silences.create({
+    matchers: [{ name: 'instance', operator: '=~', value: 'web-.*' }],
+    startsMs: nowMs,
+    endsMs: nowMs + 60 * MINUTE_MS,
+    createdBy: 'anna',
+    comment: 'the network is being moved',
+  });
+  await world.clock.advance(10 * MINUTE_MS);
+  const again = world.createAlerting();
+  again.start();
+  expect(outcome('held')).toBe(20);
+  await world.clock.advance(100);
+  expect([outcome('told'), outcome('held')]).toEqual([45, 45]);
+  await again.stop();
+});
+
 it('lets a route name a receiver of people on call', async () => {
   const routes = routesSchema.parse([{ name: 'all', receivers: ['boss'] }]);
   const { world, alerting } = open({ settings: { routes } });

@@ -94,19 +94,19 @@ export class Escalator {
     }
   }
 
-  /** Does all that is due, and sets the timer for what is next. */
+  /** Does some of what is due, and sets the timer for what is next. */
   #turn(): void {
     const { clock, counters, log, limits } = this.#options;
     let waitForMs: number = limits.sweepIntervalMs;
     this.#isTurning = true;
     try {
       this.#endLapsed();
+      // A batch a turn, since others wait; there may be more, and a step that reached nobody makes the next one due at once.
+      const moreWaitMs = this.#doDue() ? limits.escalationHeldPauseMs : Infinity;
       const heldWaitMs = this.#lookAtHeld();
-      // A step that reached nobody makes the next one due at once.
-      while (this.#doDue()) continue;
       const [next] = this.#options.rows.timed(1);
-      const nextMs = next === undefined ? Infinity : Math.max(0, next.dueMs - clock.wallMs());
-      waitForMs = Math.min(waitForMs, heldWaitMs, nextMs);
+      const nextMs = next === undefined ? Infinity : next.dueMs - clock.wallMs();
+      waitForMs = Math.min(waitForMs, heldWaitMs, moreWaitMs, Math.max(limits.escalationHeldPauseMs, nextMs));
     } catch (error) {
       counters.increment('rollcall_alerting_internal_errors_total', { part: 'escalation' });
       log.error('escalation failed', { error: describeError(error) });
