@@ -1,4 +1,5 @@
 /** How the collector's program starts itself anew with the switches that the engine takes at its start only. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
@@ -57,6 +58,15 @@ it.runIf(process.platform === 'linux').each(['--max-old-space-size=3000', '--max
     expect(await collector.stop()).toBe(0);
   },
 );
+
+it('runs on an engine that knows the switch for the growth of heaps, which it sets while it runs', () => {
+  // An engine that does not know a switch says nothing, and does nothing.
+  const known = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
+  expect(known).toMatch(/^ +--heap-growing-percent /m);
+  expect(readFileSync(new URL('../../collector/src/assembly/garbage.ts', import.meta.url), 'utf8')).toContain(
+    "'--heap-growing-percent'",
+  );
+});
 
 it.runIf(process.platform === 'linux')(
   'starts anew also when somebody has set the same nursery',
