@@ -165,7 +165,8 @@ async function serveApi(exchange: Exchange, url: URL): Promise<void> {
 }
 
 function pastOf({ searchParams }: URL): { readonly fromMs: number; readonly toMs: number } {
-  return { fromMs: Number(searchParams.get('from')), toMs: Number(searchParams.get('to')) };
+  const toMs = Date.now();
+  return { fromMs: toMs - Number(searchParams.get('last')), toMs };
 }
 
 async function serveIncident(

@@ -78,6 +78,8 @@ describe.skipIf(chromium.path === null)(`the page on a real collector${chromium.
       .getByRole('heading', { name: /memory/i })
       .first()
       .waitFor();
+    await page.goto('/availability');
+    await page.getByRole('region', { name: 'Availability of hosts, worst first' }).waitFor();
     await page.goto('/incidents');
     await page.getByRole('heading', { level: 1 }).waitFor();
     expect(problems).toEqual([]);

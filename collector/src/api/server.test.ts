@@ -56,7 +56,7 @@ const NO_HOSTS: ApiPorts['hosts'] = {
   fleetAvailability: (range, limit) => {
     if (limit === 9) throw new AppError('SLOW_DOWN', 'too many');
     const total = { seen: UP_ALL_THE_TIME, corrected: UP_ALL_THE_TIME };
-    return Promise.resolve({ ...range, hosts: [], omittedHosts: limit, total });
+    return Promise.resolve({ ...range, hosts: [], omittedHosts: limit, failedHosts: 0, total });
   },
 };
 
@@ -462,6 +462,16 @@ describe('hosts', () => {
     const refused = ['?from=2&to=2', '?limit=5001', '?limit=0', '?limit=9'];
     const statuses = await Promise.all(refused.map(async (query) => (await fetch(url + query)).status));
     expect(statuses).toEqual([400, 400, 400, 429]);
+  });
+
+  it('tell how they were in the time before the newest full minute to who names only its length', async () => {
+    const url = await serve({ wallMs: () => 179_999 });
+    for (const path of ['availability?last=50000', `hosts/${HOST_ID}/availability?last=50000`])
+      expect(await (await fetch(`${url}/v1/${path}`)).json()).toMatchObject({
+        fromMs: 70_000,
+        toMs: 120_000,
+      });
+    expect((await fetch(`${url}/v1/availability?last=0`)).status).toBe(400);
   });
 
   it('are listed with those that were shut out when asked so', async () => {

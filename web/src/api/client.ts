@@ -60,21 +60,19 @@ export interface Api {
   host(id: string, signal: AbortSignal): Promise<Answer<HostDetail>>;
   inventory(id: string, signal: AbortSignal): Promise<Answer<InventoryAnswer>>;
   inventoryChanges(id: string, signal: AbortSignal): Promise<Answer<InventoryChangesAnswer>>;
-  availability(id: string, past: Past, signal: AbortSignal): Promise<Answer<AvailabilityAnswer>>;
-  /** At most `limit` hosts, worst first. */
-  fleetAvailability(past: Past, limit: number, signal: AbortSignal): Promise<Answer<FleetAvailabilityAnswer>>;
+  /** Until now, by the clock of the collector. */
+  availability(id: string, lengthMs: number, signal: AbortSignal): Promise<Answer<AvailabilityAnswer>>;
+  /** At most `limit` hosts, worst first; until now, by the clock of the collector. */
+  fleetAvailability(
+    asked: { readonly lengthMs: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<Answer<FleetAvailabilityAnswer>>;
   incidents(filter: IncidentFilter, signal: AbortSignal): Promise<Answer<IncidentsAnswer>>;
   incident(id: string, signal: AbortSignal): Promise<Answer<IncidentDetail>>;
   /** The incident as it is afterwards. An aborted or unanswered change may have taken place all the same. */
   changeIncident(id: string, change: IncidentChange, by: ChangeAuthority): Promise<Answer<IncidentDetail>>;
   status(signal: AbortSignal): Promise<Answer<StatusAnswer>>;
   queryRange(query: RangeQuery, signal: AbortSignal): Promise<Answer<readonly MatrixSeries[]>>;
-}
-
-/** A span of time that ends at about `toMs`, UTC milliseconds. */
-export interface Past {
-  readonly toMs: number;
-  readonly lengthMs: number;
 }
 
 /** What a person does with an incident. */
@@ -100,8 +98,6 @@ export interface IncidentFilter {
 
 /** After this an answer counts as lost. */
 export const REQUEST_TIMEOUT_MS = 10_000;
-/** Spans end at a multiple of it, so that whoever asks within a minute asks the same. */
-const PAST_STEP_MS = 60_000;
 /** Hosts asked for at once, and pages followed: the most the list shows is the product. */
 export const HOSTS_PER_REQUEST = 1000;
 export const HOST_REQUESTS_MAX = 20;
@@ -116,10 +112,10 @@ export function createApi(ports: { readonly fetch: typeof fetch; readonly clock:
     inventory: (id, signal) => get(`/v1/hosts/${encodeURIComponent(id)}/inventory`, readInventory, signal),
     inventoryChanges: (id, signal) =>
       get(`/v1/hosts/${encodeURIComponent(id)}/changes`, readInventoryChanges, signal),
-    availability: (id, past, signal) =>
-      get(`/v1/hosts/${encodeURIComponent(id)}/availability?${pastQuery(past)}`, readAvailability, signal),
-    fleetAvailability: (past, limit, signal) =>
-      get(`/v1/availability?${pastQuery(past)}&limit=${limit}`, readFleetAvailability, signal),
+    availability: (id, lengthMs, signal) =>
+      get(`/v1/hosts/${encodeURIComponent(id)}/availability?last=${lengthMs}`, readAvailability, signal),
+    fleetAvailability: ({ lengthMs, limit }, signal) =>
+      get(`/v1/availability?last=${lengthMs}&limit=${limit}`, readFleetAvailability, signal),
     incidents: (filter, signal) => get(incidentsUrl(filter), readIncidents, signal),
     incident: (id, signal) => get(`/v1/incidents/${encodeURIComponent(id)}`, readIncidentDetail, signal),
     changeIncident: (id, { kind, ...body }, { token, signal }) =>
@@ -181,11 +177,6 @@ function hostsUrl(after: string | null): string {
   const query = new URLSearchParams({ limit: String(HOSTS_PER_REQUEST) });
   if (after !== null) query.set('after', after);
   return `/v1/hosts?${query.toString()}`;
-}
-
-function pastQuery({ toMs, lengthMs }: Past): string {
-  const endMs = Math.floor(toMs / PAST_STEP_MS) * PAST_STEP_MS;
-  return `from=${Math.max(0, endMs - lengthMs)}&to=${endMs}`;
 }
 
 function incidentsUrl(filter: IncidentFilter): string {

@@ -8,7 +8,8 @@ export function NotFoundPage() {
       <h1>Nobody answers to that name</h1>
       <p>There is no page at this address. It may have been mistyped, or what it showed has been removed.</p>
       <p>
-        <a href="/">All hosts</a> · <a href="/incidents">Incidents</a>
+        <a href="/">All hosts</a> · <a href="/availability">Availability</a> ·{' '}
+        <a href="/incidents">Incidents</a>
       </p>
     </div>
   );

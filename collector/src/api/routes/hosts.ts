@@ -29,6 +29,7 @@ const AVAILABILITY_HOSTS_DEFAULT = 100;
 const GAPS_MAX = 1_000;
 const GAPS_DEFAULT = 100;
 /** Somewhat less than a Date can be. */
+const MINUTE_MS = 60_000;
 const TIME_MS_MAX = 8e15;
 const HOST_ID = /^[0-9a-f]{32}$/;
 
@@ -164,13 +165,20 @@ export function availabilityRouter({ hosts, wallMs }: Pick<HostsRoutes, 'hosts' 
 }
 
 /**
- * From `from` to `to` of the request, at most to the present.
+ * From `from` to `to` of the request, at most to the present; or the time `last` before the newest full minute, for those
+ * who do not know what time it is here.
  * @throws AppError BAD_REQUEST when it has no length
  */
 function availabilitySpan(
   request: Request,
   nowMs: number,
 ): { readonly fromMs: number; readonly toMs: number } {
+  if (request.query['last'] !== undefined) {
+    const lengthMs = integerParameter(request, 'last', { min: 1, max: TIME_MS_MAX, fallback: 1 });
+    // Whoever asks within a minute asks the same.
+    const toMs = Math.max(1, Math.floor(nowMs / MINUTE_MS) * MINUTE_MS);
+    return { fromMs: Math.max(0, toMs - lengthMs), toMs };
+  }
   const given = integerParameter(request, 'to', { min: 1, max: TIME_MS_MAX, fallback: nowMs });
   const toMs = Math.min(given, nowMs);
   const fallback = Math.max(0, toMs - AVAILABILITY_MS_DEFAULT);

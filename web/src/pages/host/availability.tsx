@@ -26,14 +26,10 @@ const STRETCHES_SHOWN = 10;
 
 /** How available a host was over the span that the address names: `?span=7d`. */
 export function HostAvailability({ hostId }: { readonly hostId: string }) {
-  const { api, nowMs } = usePage();
+  const { api } = usePage();
   const { path, query, route } = useLocation();
   const span = spanOf(query['span']);
-  const poll = usePoll(
-    (abort) => api.availability(hostId, { toMs: nowMs.peek(), lengthMs: span.ms }, abort),
-    REFRESH_MS,
-    [hostId, span.id],
-  );
+  const poll = usePoll((abort) => api.availability(hostId, span.ms, abort), REFRESH_MS, [hostId, span.id]);
   const answer = poll.value.value;
   return (
     <section aria-labelledby="availability">
