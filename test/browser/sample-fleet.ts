@@ -145,6 +145,7 @@ export function sampleFleetAvailability(
     ...past,
     hosts: all.slice(0, limit),
     omittedHosts: Math.max(0, all.length - limit),
+    failedHosts: all.filter(({ kind }) => kind === 'failed').length,
     total: { seen: total, corrected: total },
   };
 }

@@ -137,7 +137,7 @@ export interface Availability extends AvailabilityFigures {
   readonly omittedSpans: number;
 }
 
-/** `GET /v1/hosts/:id/availability?from=&to=`, UTC milliseconds, the last 30 days without them */
+/** `GET /v1/hosts/:id/availability?from=&to=`, UTC milliseconds, the last 30 days without them; `?last=`, milliseconds before the newest full minute */
 export interface AvailabilityAnswer {
   readonly hostId: string;
   readonly fromMs: number;
@@ -158,14 +158,16 @@ export type HostAvailability = {
   | { readonly kind: 'failed'; readonly error: ErrorAnswer['error'] }
 );
 
-/** `GET /v1/availability?from=&to=&limit=`, times as of one host */
+/** `GET /v1/availability?from=&to=&limit=`, `?last=&limit=`; times as of one host */
 export interface FleetAvailabilityAnswer {
   readonly fromMs: number;
   readonly toMs: number;
-  /** Whose figures cannot be made, then the least available by `corrected`; last, of whom nothing is known. */
+  /** The least available by `corrected` first, then of whom nothing is known, then whose figures cannot be made. */
   readonly hosts: readonly HostAvailability[];
-  /** Hosts above the limit, all of them at least as available as those that are listed. */
+  /** Hosts above the limit, none of them known to be less available than those that are listed. */
   readonly omittedHosts: number;
+  /** Hosts whose figures cannot be made, listed or not; `total` is without them. */
+  readonly failedHosts: number;
   /** All hosts added up, also those above the limit; without those whose figures cannot be made. */
   readonly total: { readonly seen: AvailabilityFigures; readonly corrected: AvailabilityFigures };
 }

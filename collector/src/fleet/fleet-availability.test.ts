@@ -66,15 +66,15 @@ describe('the availability of all hosts', () => {
     });
     const answer = await fleet.of(RANGE, 10);
     expect(answer.hosts.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
-      'wild failed',
       'bad known',
       'cut known',
       'good known',
       'planned known',
       'silent known',
+      'wild failed',
     ]);
-    expect(answer.hosts[0]).toMatchObject({ error: { code: 'LIMIT_EXCEEDED', message: 'came and went' } });
-    expect(answer.hosts[1]).toEqual({
+    expect(answer.hosts[5]).toMatchObject({ error: { code: 'LIMIT_EXCEEDED', message: 'came and went' } });
+    expect(answer.hosts[0]).toEqual({
       hostId: expect.any(String),
       name: 'bad',
       kind: 'known',
@@ -92,6 +92,14 @@ describe('the availability of all hosts', () => {
     const answer = await fleet.of(RANGE, 1);
     expect(answer.hosts.map(({ name }) => name)).toEqual(['b']);
     expect([answer.omittedHosts, answer.total.corrected.upMs]).toEqual([2, 2_800]);
+  });
+
+  it('lists the worst however many have no figures, and counts those that have none', async () => {
+    const error = new AppError('LIMIT_EXCEEDED', 'came and went');
+    const { fleet } = setUp({ a: error, b: error, c: error, d: record('udddd'), e: record('uuuuu') });
+    const answer = await fleet.of(RANGE, 2);
+    expect(answer.hosts.map(({ name }) => name)).toEqual(['d', 'e']);
+    expect([answer.omittedHosts, answer.failedHosts]).toEqual([3, 3]);
   });
 
   it('leaves out hosts that are shut out or go while it works', async () => {

@@ -36,7 +36,7 @@ export class FleetAvailability {
   }
 
   /**
-   * Hosts that are not revoked, from the least available on.
+   * Hosts that are not revoked, from the least available on; last those whose figures cannot be made.
    * @param limit the most hosts of the answer, from 1
    * @throws AppError SLOW_DOWN when too many other spans are being worked on
    */
@@ -47,6 +47,7 @@ export class FleetAvailability {
       ...range,
       hosts: all.slice(0, limit),
       omittedHosts: Math.max(0, all.length - limit),
+      failedHosts: all.length - known.length,
       total: {
         seen: sumOf(known.map(({ seen }) => seen)),
         corrected: sumOf(known.map(({ corrected }) => corrected)),
@@ -118,7 +119,7 @@ function worstFirst(left: HostAvailability, right: HostAvailability): number {
   return left.name < right.name ? -1 : 1;
 }
 
-/** The ratio, below it those that failed, above it those of whom nothing is known. */
+/** The ratio, above it those of whom nothing is known, then those that failed: however many, they do not hide the worst. */
 function rankOf(host: HostAvailability): number {
-  return host.kind === 'failed' ? -1 : (host.corrected.availableRatio ?? 2);
+  return host.kind === 'failed' ? 3 : (host.corrected.availableRatio ?? 2);
 }

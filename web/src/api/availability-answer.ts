@@ -31,6 +31,7 @@ export const readFleetAvailability: Read<FleetAvailabilityAnswer> = (value, path
     toMs: field('toMs', finite),
     hosts: field('hosts', listOf(readHost)),
     omittedHosts: field('omittedHosts', finite),
+    failedHosts: field('failedHosts', finite),
     total: field('total', readBoth),
   };
 };

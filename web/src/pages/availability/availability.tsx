@@ -36,13 +36,9 @@ export function AvailabilityPage() {
 }
 
 function Hosts({ spanId, lengthMs }: { readonly spanId: string; readonly lengthMs: number }) {
-  const { api, nowMs } = usePage();
+  const { api } = usePage();
   const [limit, setLimit] = useState(HOSTS_SHOWN);
-  const poll = usePoll(
-    (abort) => api.fleetAvailability({ toMs: nowMs.peek(), lengthMs }, limit, abort),
-    REFRESH_MS,
-    [limit],
-  );
+  const poll = usePoll((abort) => api.fleetAvailability({ lengthMs, limit }, abort), REFRESH_MS, [limit]);
   const answer = poll.value.value;
   return (
     <>
@@ -60,12 +56,16 @@ function Hosts({ spanId, lengthMs }: { readonly spanId: string; readonly lengthM
   );
 }
 
-function Total({ answer: { total, hosts, omittedHosts } }: { readonly answer: FleetAvailabilityAnswer }) {
+function Total({ answer }: { readonly answer: FleetAvailabilityAnswer }) {
+  const { total, hosts, omittedHosts, failedHosts } = answer;
+  const without =
+    failedHosts === 0 ? '' : ` without ${formatCount(failedHosts)} whose figures cannot be made`;
   return (
     <p>
       <strong>{formatAvailable(total.corrected.availableRatio)}</strong> of the time of all{' '}
-      {plural(hosts.length + omittedHosts, 'host')}, {formatAvailable(total.seen.availableRatio)} as seen
-      then. Planned work, and time in which nobody could know, count for neither side.
+      {plural(hosts.length + omittedHosts, 'host')}
+      {without}, {formatAvailable(total.seen.availableRatio)} as seen then. Planned work, and time in which
+      nobody could know, count for neither side.
     </p>
   );
 }
@@ -80,7 +80,7 @@ function Omitted({ count, limit, onMore }: OmittedProps) {
   if (count === 0) return null;
   return (
     <p>
-      <span class="muted">{plural(count, 'host')} more, all at least as available. </span>
+      <span class="muted">{plural(count, 'host')} more, none known to be less available. </span>
       {limit < HOSTS_MAX ? (
         <button type="button" class="button" onClick={onMore}>
           Show {formatCount(Math.min(HOSTS_MAX, limit + count))}
