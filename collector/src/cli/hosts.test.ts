@@ -74,7 +74,8 @@ describe('host availability', () => {
     [0.99884, '99.884 %'],
     [1, '100.000 %'],
     [1 - 1 / 2_592_000, '99.999 %'],
-    [0.5, '50.000 %'],
+    [0.57, '57.000 %'],
+    [0.65531, '65.531 %'],
   ])('rounds %d as the page does', async (availableRatio, text) => {
     const url = await fakeCollector(413, 'LIMIT_EXCEEDED', { ...FIGURES, availableRatio });
     expect(await show(url, false)).toContain(`web-1  ${text}`);

@@ -137,7 +137,7 @@ function storyOf({ spans, omittedSpans }: z.output<typeof availabilityShape>): s
 
 /**
  * Rounded down: 99.9999 % of a month with a second of silence are not 100 %. The same figure as on the page, which takes no
- * code from here: without the margin 0.99884 would lose its last digit to binary fractions.
+ * code from here: without the margin 0.57 would lose its last digit to binary fractions.
  */
 function percent(ratio: number | null): string {
   return ratio === null ? '-' : `${(Math.floor(ratio * 100_000 + 1e-6) / 1_000).toFixed(3)} %`;

@@ -120,17 +120,23 @@ describe('a session', () => {
     await using test = await startTestGateway();
     const host = test.addHost();
     const { agent } = await test.login(host, {
+      upMs: 250_000,
       vitals: { cpuBusyRatio: 0.9, fullestRatio: 0.5, fullestMountpoint: '/da\u0007ta' },
     });
     const loginMs = test.clock.wallMs();
     expect(test.vitals.of(host.id)).toMatchObject({
       timeMs: loginMs,
+      bootedMs: loginMs - 250_000,
       cpuBusyRatio: 0.9,
       fullestFilesystem: { mountpoint: '/data', usedRatio: 0.5, sizeBytes: null },
     });
     agent.send(encodeJsonFrame(MESSAGE.VITALS, { cpuBusyRatio: 0.1 }));
     await vi.waitFor(() =>
-      expect(test.vitals.of(host.id)).toMatchObject({ cpuBusyRatio: 0.1, fullestFilesystem: null }),
+      expect(test.vitals.of(host.id)).toMatchObject({
+        bootedMs: loginMs - 250_000,
+        cpuBusyRatio: 0.1,
+        fullestFilesystem: null,
+      }),
     );
   });
 

@@ -78,6 +78,7 @@ test.each([
   [0.999999999, '99.999%'],
   [0.99884, '99.884%'],
   [0.57, '57.000%'],
+  [0.65531, '65.531%'],
   [0, '0.000%'],
 ])('a share of %s reads %s', (ratio, text) => {
   expect(formatAvailable(ratio)).toBe(text);

@@ -65,7 +65,7 @@ function kindOf({ state, reason }: AvailabilitySpan): Kind {
 export function formatAvailable(ratio: number | null): string {
   if (ratio === null) return NOT_KNOWN;
   if (ratio >= 1) return '100%';
-  // Without the margin 0.99884 would lose its last digit to binary fractions.
+  // Without the margin 0.57 would lose its last digit to binary fractions.
   return `${(Math.floor(ratio * 100_000 + 1e-6) / 1000).toFixed(3)}%`;
 }
 
