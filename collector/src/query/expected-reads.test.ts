@@ -10,6 +10,7 @@ const cases: readonly (readonly [string, Readonly<Record<string, number>>])[] = 
   ['max_over_time(rate(a[5m])[1h:5m] offset 1m)', { a: 3_960_000 }],
   ['a @ 100 + rate(b[5m] @ end()) + c', { c: 0 }],
   ['quantile(scalar(a), b)', { a: 0, b: 0 }],
+  ['rate(a[', {}],
 ];
 
 it.each(cases)('%s', (text, expected) => {

@@ -6,11 +6,15 @@ import { DEFAULT_LOOKBACK_MS } from './query.ts';
 
 /**
  * The metrics that an instant query reads by name, and how far back; one that it reads in several places comes several times. Left
- * out are selectors without a plain name, and what `@` puts at a time of its own.
- * @throws AppError BAD_QUERY
+ * out are selectors without a plain name, and what `@` puts at a time of its own. Nothing of a text that is no query: whoever asks
+ * it hears why.
  */
 export function expectedReads(text: string): readonly ExpectedRead[] {
-  return [...readsOf(parseQuery(text), undefined)];
+  try {
+    return [...readsOf(parseQuery(text), undefined)];
+  } catch {
+    return [];
+  }
 }
 
 /** @param aroundMs how far back the subqueries around it look; undefined outside of them */

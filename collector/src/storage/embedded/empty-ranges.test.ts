@@ -9,7 +9,7 @@ const SCHEMA = gaugeSchema('cpu', { load: [] });
 /** Nothing is known to be in the range at position 10. */
 function noted(): EmptyRanges {
   const empty = new EmptyRanges(10);
-  empty.note(HOST, RANGE, { lastPos: 10, blocksVersion: 1 });
+  empty.note(HOST, RANGE, { lastPos: 10, blocksVersion: 1, toldPos: 10 });
   return empty;
 }
 
@@ -46,7 +46,16 @@ test('is not known of a moment with ticks that were not told, with other blocks,
 test('is not believed of a moment that told ticks have passed', () => {
   const empty = new EmptyRanges(10);
   empty.add(tick(11, 3_000));
-  empty.note(HOST, RANGE, { lastPos: 10, blocksVersion: 1 });
+  empty.note(HOST, RANGE, { lastPos: 10, blocksVersion: 1, toldPos: 10 });
   expect(empty.has(HOST, RANGE, { lastPos: 10, blocksVersion: 1 })).toBe(false);
   expect(empty.has(HOST, RANGE, { lastPos: 11, blocksVersion: 1 })).toBe(false);
+});
+
+test('ends when a tick is told that its snapshot had before, perhaps in a lane that nobody knew', () => {
+  const empty = new EmptyRanges(10);
+  empty.note(HOST, RANGE, { lastPos: 12, blocksVersion: 1, toldPos: empty.toldPos });
+  empty.add(tick(11, 6_000));
+  expect(empty.has(HOST, RANGE, { lastPos: 12, blocksVersion: 1 })).toBe(true);
+  empty.add(tick(12, 3_000));
+  expect(empty.has(HOST, RANGE, { lastPos: 12, blocksVersion: 1 })).toBe(false);
 });

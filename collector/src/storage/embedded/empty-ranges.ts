@@ -10,6 +10,8 @@ import type { TimeRange } from './catalogue.ts';
 interface Empty extends TimeRange {
   readonly lastPos: number;
   readonly blocksVersion: number;
+  /** Ticks up to here had been told when the look began. Only their lanes were looked at, though the snapshot may be newer. */
+  readonly toldPos: number;
 }
 
 type Moment = Pick<JournalSnapshot, 'lastPos' | 'blocksVersion'>;
@@ -25,22 +27,33 @@ export class EmptyRanges {
     this.#toldPos = toldPos;
   }
 
+  get toldPos(): number {
+    return this.#toldPos;
+  }
+
   /** Takes in a tick that was just committed, of whatever host. */
   add({ pos, agentId, timeMs, blocks }: CommittedSamples): void {
     this.#toldPos = Math.max(this.#toldPos, pos);
     const empty = this.#ofHost.get(agentId);
-    if (empty === undefined || pos <= empty.lastPos) return;
+    if (empty === undefined || pos <= empty.toldPos) return;
     const isLate = blocks.some(
       ({ offsetMs }) => timeMs + offsetMs >= empty.fromMs && timeMs + offsetMs <= empty.toMs,
     );
     if (isLate) this.#ofHost.delete(agentId);
   }
 
-  /** The journal was looked through, and has no tick of the host with a reading in a range. */
-  note(agentId: string, { fromMs, toMs }: TimeRange, { lastPos, blocksVersion }: Moment): void {
+  /**
+   * The journal was looked through, and has no tick of the host with a reading in a range.
+   * @param snapshot.toldPos as it was before
+   */
+  note(
+    agentId: string,
+    { fromMs, toMs }: TimeRange,
+    { lastPos, blocksVersion, toldPos }: Moment & { readonly toldPos: number },
+  ): void {
     // Later ticks were told before there was anybody to take them in.
     if (lastPos < this.#toldPos) return;
-    this.#ofHost.set(agentId, { fromMs, toMs, lastPos, blocksVersion });
+    this.#ofHost.set(agentId, { fromMs, toMs, lastPos, blocksVersion, toldPos });
   }
 
   /** Whether it is known that there is none, as a snapshot sees it. */

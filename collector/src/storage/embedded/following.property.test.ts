@@ -163,8 +163,10 @@ test('answers what the journal says, whatever was read before and however late i
       const answers: [unknown, unknown][] = [];
       for (const step of list) {
         if (step.kind === 'ask') answers.push([await answer(keeping, step), await answer(plain, step)]);
-        else if (step.kind === 'write') await world.write(step);
-        else if (step.kind === 'own') await world.own(step.value);
+        else if (step.kind === 'write') {
+          await world.write(step);
+          await selectUntold(keeping);
+        } else if (step.kind === 'own') await world.own(step.value);
         else if (step.kind === 'seal') await world.seal();
         else if (step.kind === 'restart') {
           keeping = world.open(settings, poll);
@@ -195,4 +197,14 @@ async function answer(
     // For an instant the newest sample counts, however many come with it.
     return [labels.toString(), isInstant ? samples.at(-1) : samples];
   });
+}
+
+/** As when something is committed between catching up and the snapshot of a question. */
+async function selectUntold(store: FollowingReader): Promise<void> {
+  const range = { fromMs: BASE_MS, toMs: NOW_MS, samplesMax: 1_000_000 };
+  for (const metric of METRICS) {
+    const matchers = [createMatcher('__name__', '=', metric)];
+    await store.select({ matchers, ...range }, calm);
+    await store.select({ matchers, ...range, hints: {} }, calm);
+  }
 }

@@ -135,6 +135,8 @@ class Following implements FollowingReader {
       this.#picture = this.#open();
     } else if (result === 'caught-up' && nowMs - refreshedMs >= REFRESH_MS) {
       storage.refresh();
+      // There may be metrics by now that there were not.
+      storage.expect(this.#expected);
       this.#picture.refreshedMs = nowMs;
     }
     return result;

@@ -144,12 +144,14 @@ export class HostBlocks {
     }
     const inJournal = { fromMs: range.fromMs, toMs: journalToMs };
     if (journalToMs >= range.fromMs && this.#empty?.has(host.agentId, inJournal, this.#snapshot) !== true) {
+      const toldPos = this.#empty?.toldPos ?? 0;
       const rows = await this.#ordered(host, inJournal, samplers, (block) => {
         const { sampler } = block.schema;
         if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY))
           taker.block(sampler, block);
       });
-      if (rows === 0) this.#empty?.note(host.agentId, inJournal, this.#snapshot);
+      const { lastPos, blocksVersion } = this.#snapshot;
+      if (rows === 0) this.#empty?.note(host.agentId, inJournal, { lastPos, blocksVersion, toldPos });
     }
     for (const [sampler, runs] of recent) taker.runs(sampler, runs);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));

@@ -201,7 +201,7 @@ export class RecentColumns {
     if (request.snapshot.lastPos < this.#toldPos) return known;
     if (nowMs - (this.#refusedMs.get(agentId) ?? Number.NEGATIVE_INFINITY) < REFUSED_MS) return known;
     const fromMs = Math.max(beginMs, nowMs - REACH_RATIO * (nowMs - request.fromMs));
-    const made = makeColumns(host, { fromMs, samplers }, request.snapshot);
+    const made = makeColumns(host, { fromMs, samplers, toldPos: this.#toldPos }, request.snapshot);
     if (made === undefined) {
       this.#refusedMs.set(agentId, nowMs);
       return known;
@@ -256,10 +256,19 @@ export class RecentColumns {
 /** Reads a host from the journal; undefined when its readings are too many, or not in order of time. */
 function makeColumns(
   host: CatalogueHost,
-  { fromMs, samplers }: { readonly fromMs: number; readonly samplers: ReadonlySet<string> | undefined },
+  {
+    fromMs,
+    samplers,
+    toldPos,
+  }: {
+    readonly fromMs: number;
+    readonly samplers: ReadonlySet<string> | undefined;
+    readonly toldPos: number;
+  },
   snapshot: JournalSnapshot,
 ): HostColumns | undefined {
-  const columns = new HostColumns(fromMs, snapshot.lastPos, samplers);
+  // A tick that was not told yet may be in a lane that is not looked at here; it comes through `add`.
+  const columns = new HostColumns(fromMs, Math.min(snapshot.lastPos, toldPos), samplers);
   const range: TimeRange = { fromMs, toMs: LATEST_MS };
   let values = 0;
   for (const lane of lanesIn(host, range)) {

@@ -292,8 +292,30 @@ test('a newest reading is looked for in the last minutes of what is expected, an
   window.fill('a', ticket, { blocks: [block(700), block(810), block(810, 811, DISK)], lastPos: 900 });
   expect(times(window, 'a')).toEqual([810]);
   expect(window.coveredFrom('a', 'cpu')).toBe(800);
-  // What is here is not brought along again.
-  expect(missing('disk')).toEqual({ fromMs: 600, toMs: 699, samplers: new Map([['disk', 600]]) });
+  // What would be given up at once is read backwards.
+  expect(missing('disk')).toBeUndefined();
+});
+
+test('what is brought of a host that fell silent stays, or is not brought again, while memory is half full', () => {
+  const fill = (window: RecentWindow): void => {
+    for (let host = 0; host < 300; host++) window.add(`host ${host}`, block(990));
+  };
+  const full = start();
+  fill(full);
+  const window = start({ windowBytes: full.bytes / 0.6, windowShortMs: 100 });
+  window.startHost('silent', 801);
+  window.expect(new Map([['cpu', 0]]));
+  fill(window);
+  const range = { fromMs: 600, toMs: 1_000 };
+  let brought = 0;
+  for (let question = 0; question < 10; question++) {
+    const ticket = window.missingNewest('silent', CPU_ONLY, range, BOTH);
+    if (ticket === undefined) break;
+    const blocks = [block(750), block(800)].filter(({ timeMs }) => timeMs >= ticket.fromMs);
+    window.fill('silent', ticket, { blocks, lastPos: 1e6 });
+    brought += blocks.length;
+  }
+  expect(brought).toBeLessThanOrEqual(2);
 });
 
 test('nothing is brought along while memory is short', () => {

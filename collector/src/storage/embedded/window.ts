@@ -215,6 +215,8 @@ export class RecentWindow {
       const backMs = this.#expected.get(sampler);
       if (backMs === undefined) continue;
       const coveredMs = this.coveredFrom(agentId, sampler);
+      // What would be given up at once is read backwards, as what nobody expects.
+      if (coveredMs <= this.#keptFrom(sampler)) continue;
       const shortMs = coveredMs - this.#limits.windowShortMs;
       const fromMs = Math.max(leastMs, backMs === 0 ? shortMs : Math.min(shortMs, nowMs - backMs));
       if (coveredMs > fromMs && coveredMs <= range.toMs + 1) found.set(sampler, fromMs);
@@ -334,11 +336,16 @@ export class RecentWindow {
   #expire(readings: Readings, key: string): void {
     const { oldest } = readings;
     if (oldest === undefined) return;
-    const { windowMs, windowLeastMs, windowShortMs } = this.#limits;
-    const leastMs = this.#isShort ? Math.min(windowShortMs, windowLeastMs) : windowLeastMs;
-    const beginMs = this.#clock.wallMs() - Math.min(Math.max(this.#reach.of(key) ?? 0, leastMs), windowMs);
+    const beginMs = this.#keptFrom(key);
     for (let chunk = readings.oldest; chunk !== undefined && chunk.lastMs < beginMs; chunk = readings.oldest)
       this.#remove({ readings, chunk });
+  }
+
+  /** What ends before this time is given up. */
+  #keptFrom(key: string): number {
+    const { windowMs, windowLeastMs, windowShortMs } = this.#limits;
+    const leastMs = this.#isShort ? Math.min(windowShortMs, windowLeastMs) : windowLeastMs;
+    return this.#clock.wallMs() - Math.min(Math.max(this.#reach.of(key) ?? 0, leastMs), windowMs);
   }
 
   /** Gives up what came first while memory is short, and what no sampler may reach back to. */
