@@ -3,8 +3,7 @@
  * routers would cost more than most of the answers. Only what is plain goes this way: whatever is unusual about a request,
  * or not allowed, is left to Express, which has the same routes.
  */
-import { IncomingMessage, ServerResponse, type RequestListener } from 'node:http';
-import { Socket } from 'node:net';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { mayRead, type ReadAccess } from './auth/guard.ts';
 
 /** Where a direct answer goes, and the headers that it has to carry: name, value, name, value … */
@@ -67,14 +66,4 @@ function readForm(request: IncomingMessage, take: (form: string) => void): void 
   const parts: Buffer[] = [];
   request.on('data', (part: Buffer) => parts.push(part));
   request.once('end', () => take(Buffer.concat(parts).toString('utf8')));
-}
-
-/** The headers that a middleware sets on every answer. */
-export function headersBy(
-  middleware: (request: IncomingMessage, response: ServerResponse, next: () => void) => void,
-): readonly string[] {
-  const request = new IncomingMessage(new Socket());
-  const response = new ServerResponse(request);
-  middleware(request, response, () => {});
-  return Object.entries(response.getHeaders()).flatMap(([name, value]) => [name, String(value)]);
 }

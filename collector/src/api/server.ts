@@ -10,7 +10,7 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
 import { LINK_PATH } from '../alerting/links/links.ts';
 import { readGuard, scopeGuard, type ReadAccess } from './auth/guard.ts';
-import { answeredDirectly, headersBy, type DirectRoute } from './direct.ts';
+import { answeredDirectly, type DirectRoute } from './direct.ts';
 import { errorHandler } from './errors.ts';
 import { pageRouter } from './page.ts';
 import { enrollRouter, type EnrollPort } from './routes/enroll.ts';
@@ -66,15 +66,27 @@ export interface ApiPorts {
 /** Remote write wants a token for writing, whatever the address. */
 const OWN_GUARDS: ReadonlySet<string> = new Set(['/api/v1/write']);
 
+/** For answers that are data: nothing may be loaded from one, framed, or taken for anything else. Fewer are sooner read. */
+const DATA_HEADERS = [
+  ['content-security-policy', "default-src 'none';frame-ancestors 'none'"],
+  ['cross-origin-resource-policy', 'same-origin'],
+  ['x-content-type-options', 'nosniff'],
+] as const;
+
 /** The routes without a socket; `listen` gives them one. */
 export function createApi(ports: ApiPorts): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
-  const [ofPage, ofData] = [pageHeaders(), dataHeaders()];
-  app.use((request, response, next) =>
-    (request.path.startsWith('/api/') ? ofData : ofPage)(request, response, next),
-  );
+  const ofPage = pageHeaders();
+  app.use((request, response, next) => {
+    if (!request.path.startsWith('/api/')) {
+      ofPage(request, response, next);
+      return;
+    }
+    response.setHeaders(new Map(DATA_HEADERS));
+    next();
+  });
 
   app.use(healthRouter(ports.readiness));
   app.use(ENROLL_PATH, enrollRouter(ports.enrollment));
@@ -122,7 +134,7 @@ export function createApi(ports: ApiPorts): RequestListener {
   });
   app.use(errorHandler(ports.log));
   const { direct: routes, access } = ports;
-  return answeredDirectly({ routes, access, headers: headersBy(ofData) }, (request, response) => {
+  return answeredDirectly({ routes, access, headers: DATA_HEADERS.flat() }, (request, response) => {
     app(request, response);
   });
 }
@@ -145,26 +157,6 @@ export function createServer(
       : createHttpsServer({ ...settings, ...tls, minVersion: 'TLSv1.3' }, app);
   server.maxRequestsPerSocket = 1_000;
   return server;
-}
-
-/** For answers that are data: nothing may be loaded from one, framed, or taken for anything else. Fewer are sooner read. */
-function dataHeaders() {
-  return helmet({
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-    },
-    strictTransportSecurity: false,
-    crossOriginEmbedderPolicy: false,
-    crossOriginOpenerPolicy: false,
-    originAgentCluster: false,
-    referrerPolicy: false,
-    xDnsPrefetchControl: false,
-    xDownloadOptions: false,
-    xFrameOptions: false,
-    xPermittedCrossDomainPolicies: false,
-    xXssProtection: false,
-  });
 }
 
 function pageHeaders() {
