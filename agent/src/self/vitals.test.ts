@@ -1,16 +1,9 @@
 import { expect, it } from 'vitest';
-import { createSchema, type SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
+import { createSchema } from '@rollcall/shared/protocol/schema.ts';
+import { gaugeMetric as metric, VITALS_SCHEMA, vitalsValues } from '@rollcall/shared/testing/vitals-ticks.ts';
 import type { SchemaValues } from '../samplers/readings.ts';
 import type { SamplerResult } from '../scheduler/sampler-run.ts';
 import { NewestVitals } from './vitals.ts';
-
-function metric(
-  name: string,
-  labelNames: readonly string[],
-  series: readonly (readonly string[])[],
-): SchemaMetric {
-  return { name, unit: '', type: 'gauge', encoding: 'float64', scale: 0, labelNames, series };
-}
 
 const CPU = createSchema({
   sampler: 'cpu',
@@ -90,35 +83,9 @@ it('knows how busy processor, memory and the fullest file system are', () => {
 });
 
 it('counts as the collector does: no stolen time, no remote or read-only file system, and as df', () => {
-  const labels = ['device', 'fstype', 'mountpoint'];
-  const mounts = [
-    ['/dev/a', 'ext4', '/'],
-    ['/dev/sr0', 'ext4', '/cd'],
-    ['nas:/x', 'nfs4', '/nas'],
-  ];
-  const schema = createSchema({
-    sampler: 'all',
-    intervalMs: 10_000,
-    metrics: [
-      metric(
-        'node_cpu_seconds_total',
-        ['cpu', 'mode'],
-        [
-          ['0', 'idle'],
-          ['0', 'steal'],
-          ['0', 'user'],
-        ],
-      ),
-      metric('node_filesystem_avail_bytes', labels, mounts),
-      metric('node_filesystem_free_bytes', labels, mounts),
-      metric('node_filesystem_readonly', labels, mounts),
-      metric('node_filesystem_size_bytes', labels, mounts),
-    ],
-  });
-  const filesystems = [450, 0, 10, 500, 0, 10, 0, 1, 0, 1_000, 1_000, 1_000];
   const vitals = new NewestVitals();
-  vitals.note({ wallMs: 1, results: [read(schema, [100, 0, 0, ...filesystems])] });
-  vitals.note({ wallMs: 2, results: [read(schema, [102, 7, 1, ...filesystems])] });
+  vitals.note({ wallMs: 1, results: [read(VITALS_SCHEMA, vitalsValues([100, 0, 0]))] });
+  vitals.note({ wallMs: 2, results: [read(VITALS_SCHEMA, vitalsValues([102, 7, 1]))] });
   expect(vitals.current()).toEqual({
     timeMs: 2,
     cpuBusyRatio: 0.1,
@@ -126,8 +93,9 @@ it('counts as the collector does: no stolen time, no remote or read-only file sy
     fullestMountpoint: '/',
   });
   // A processor of which a part could not be read: not a part of it for the whole.
-  const present = [1, 1, 0, ...filesystems.map(() => 1)];
-  vitals.note({ wallMs: 3, results: [read(schema, [103, 7, 2, ...filesystems], present)] });
+  const values = vitalsValues([103, 7, 2]);
+  const present = values.map((_, index) => (index === 2 ? 0 : 1));
+  vitals.note({ wallMs: 3, results: [read(VITALS_SCHEMA, values, present)] });
   expect(vitals.cpuBusyRatio).toBeUndefined();
 });
 
