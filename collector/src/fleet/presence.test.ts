@@ -7,6 +7,7 @@ import type { Database } from '../state/database.ts';
 import { openState } from '../state/state.ts';
 import type { CommittedSamples } from '../journal/journal.ts';
 import { Hosts } from './hosts.ts';
+import { availabilityOf } from './availability.ts';
 import type { PresenceEntry } from './presence-history.ts';
 import { PresenceWatch, type PresenceChange } from './presence.ts';
 import { PRESENCE_DEFAULTS, startGraceMs } from './presence-settings.ts';
@@ -70,6 +71,74 @@ describe('PresenceWatch', () => {
     expect(history.map((entry) => entry.atMs - startMs)).toEqual([0, 1_000, 51_000, 81_000, 81_000]);
     const part = presence.history(id, { fromMs: startMs + 52_000, toMs: startMs + 60_000 }).corrected;
     expect(part.map((entry) => entry.state)).toEqual(['suspect']);
+  });
+
+  it('calls a host that never came down, but not in its history, however often the collector starts', async () => {
+    const first = setUp();
+    const id = first.add('ordered');
+    await first.clock.advance(200_000);
+    expect(first.presence.now(id).state).toBe('down');
+    expect(first.changes.map(({ to, reason }) => `${to} ${reason}`)).toEqual([
+      'suspect never_came',
+      'down grace_over',
+    ]);
+    first.presence.close();
+    first.hosts.close();
+    const second = setUp({ database: first.database, clock: first.clock });
+    await second.clock.advance(200_000);
+    expect(second.presence.now(id).state).toBe('down');
+    const range = { fromMs: startMs, toMs: second.clock.wallMs() };
+    const { seen, corrected } = second.presence.history(id, range);
+    expect(seen.map(({ state, reason }) => `${state} ${reason}`)).toEqual(['unknown enrolled']);
+    expect(availabilityOf(corrected, range)).toMatchObject({ downMs: 0, availableRatio: null });
+    // From its first connection on it counts.
+    second.presence.welcomed(id);
+    await second.clock.advance(10_000);
+    second.presence.disconnected(id);
+    await second.clock.advance(30_000);
+    const later = { fromMs: startMs, toMs: second.clock.wallMs() };
+    expect(availabilityOf(second.presence.history(id, later).seen, later)).toMatchObject({
+      upMs: 10_000,
+      downMs: 30_000,
+    });
+  });
+
+  it('knows nothing of a host before it first came, also when it was awaited, save what proves that it ran', async () => {
+    const { presence, add, clock } = setUp();
+    const [early, late] = [add('early'), add('late')];
+    const enrolledMs = clock.wallMs();
+    await clock.advance(123_000);
+    expect(presence.now(late).state).toBe('suspect');
+    presence.welcomed(early, 3_600_000);
+    presence.welcomed(late, 3_600_000);
+    presence.committed([tickOf(late, enrolledMs - 20_000), tickOf(late, enrolledMs + 30_000)]);
+    await clock.advance(1_000);
+    const range = { fromMs: enrolledMs - 60_000, toMs: clock.wallMs() };
+    const figures = (id: string) => availabilityOf(presence.history(id, range).corrected, range);
+    expect(figures(early)).toMatchObject({ upMs: 1_000, downMs: 0, unknownMs: 183_000, availableRatio: 1 });
+    // What was measured before it was enrolled counts for nobody.
+    expect(figures(late)).toMatchObject({ upMs: 31_000, downMs: 0, unknownMs: 153_000, availableRatio: 1 });
+  });
+
+  it('counts a connection that was lost in the first seconds, and takes it back when the host ran all the time', async () => {
+    const { presence, add, clock } = setUp();
+    const [ran, booted] = [add('ran'), add('booted')];
+    await clock.advance(2_000);
+    for (const id of [ran, booted]) presence.welcomed(id, 60_000);
+    await clock.advance(1_000);
+    for (const id of [ran, booted]) presence.disconnected(id);
+    await clock.advance(3_000);
+    presence.welcomed(ran, 66_000);
+    presence.welcomed(booted, 1_000);
+    await clock.advance(4_000);
+    const range = { fromMs: startMs, toMs: clock.wallMs() };
+    const figures = (id: string) => {
+      const { seen, corrected } = presence.history(id, range);
+      return [availabilityOf(seen, range), availabilityOf(corrected, range)];
+    };
+    const asSeen = { upMs: 5_000, downMs: 3_000, unknownMs: 2_000 };
+    expect(figures(ran)).toMatchObject([asSeen, { upMs: 8_000, downMs: 0, unknownMs: 2_000 }]);
+    expect(figures(booted)).toMatchObject([asSeen, { upMs: 6_000, downMs: 2_000, unknownMs: 2_000 }]);
   });
 
   it('begins UNKNOWN after a restart, tells the time in which nobody watched, and waits for the fleet', async () => {

@@ -64,6 +64,8 @@ interface Watched extends OutageHost {
   /** It was there when the collector last ran: that it does not come after the start is news. */
   readonly isMissed: boolean;
   missedSinceMs: number | null;
+  /** It has been here. Until then its history stays UNKNOWN: nobody promised that it was up. */
+  hasCome: boolean;
 }
 
 export class PresenceWatch {
@@ -241,7 +243,8 @@ export class PresenceWatch {
     const atMs = this.#clock.wallMs();
     for (const [hostId, watched] of this.#watched) {
       this.#recordSeen(hostId, watched);
-      if (watched.presence.state !== 'unknown') this.#history.note(hostId, atMs, 'unknown', 'collector_stop');
+      const isOnRecord = watched.hasCome && watched.presence.state !== 'unknown';
+      if (isOnRecord) this.#history.note(hostId, atMs, 'unknown', 'collector_stop');
     }
     this.#watched.clear();
     this.#revision++;
@@ -300,7 +303,7 @@ export class PresenceWatch {
     if (after.state === before.state) {
       // Only the reason has changed: whether it is away together with many, or that it said farewell twice.
       this.#revision++;
-      if (after.state !== 'unknown') this.#history.note(hostId, atMs, after.state, after.reason);
+      if (after.state !== 'unknown') this.#note(hostId, watched, atMs);
       return;
     }
     watched.sinceWallMs = atMs;
@@ -308,10 +311,16 @@ export class PresenceWatch {
     this.#revision++;
     this.#counts[before.state]--;
     this.#counts[after.state]++;
-    this.#history.note(hostId, atMs, after.state, after.reason);
+    this.#note(hostId, watched, atMs);
     if (before.state === 'up') this.#recordSeen(hostId, watched);
     const change = { hostId, from: before.state, to: after.state, reason: after.reason, atMs };
     for (const listener of this.#listeners) listener(change);
+  }
+
+  /** That a host is awaited which was enrolled and never came is a matter of alerts, not of its history. */
+  #note(hostId: string, watched: Watched, atMs: number): void {
+    const { state, reason } = watched.presence;
+    if ((watched.hasCome ||= state === 'up')) this.#history.note(hostId, atMs, state, reason);
   }
 
   #saw(hostId: string): void {
@@ -336,6 +345,8 @@ export class PresenceWatch {
       writtenSeenMs: lastSeenMs ?? 0,
       isMissed: standing?.kind === 'there',
       missedSinceMs: null,
+      // The time is written some seconds after the state, so that after a crash either may tell.
+      hasCome: lastSeenMs !== null || (standing !== null && standing.kind !== 'away'),
     });
     this.#revision++;
     this.#counts.unknown++;
