@@ -91,16 +91,12 @@ function decode(bytes: Buffer, context: IncomingContext): Incoming {
       return { event: { kind: 'heard' }, storedKey: decodeKeyOk(body) };
     case MESSAGE.CONFIG:
       return { event: { kind: 'heard' }, config: body };
-    // Nothing asks for the time.
-    case MESSAGE.TIME_REPLY:
-      return { event: { kind: 'heard' } };
     case MESSAGE.HELLO:
     case MESSAGE.BATCH:
     case MESSAGE.VITALS:
     case MESSAGE.INV_HAVE:
     case MESSAGE.INV_FULL:
     case MESSAGE.CONFIG_ACK:
-    case MESSAGE.TIME:
     case MESSAGE.KEY_NEXT:
     case MESSAGE.GEN_ACK:
     case MESSAGE.BYE:

@@ -14,11 +14,11 @@ import {
   decodeInventoryChunk,
   decodeInventoryHave,
   encodeAck,
+  encodeBye,
   encodeError,
   encodeGoaway,
   encodeInventoryNeed,
   encodeReject,
-  encodeTime,
 } from '@rollcall/shared/protocol/messages.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import { COLUMNS_FEATURE, PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts';
@@ -578,7 +578,7 @@ describe('what the collector says', () => {
   it.each([
     ['bytes that are no message', Buffer.from('hello')],
     ['nothing', Buffer.alloc(0)],
-    ['a message of an agent', encodeTime(1)],
+    ['a message of an agent', encodeBye('stop')],
     [
       'an ack of what was never sent',
       encodeAck({ epochId: 'ffffffffffffffff', watermark: 1, creditLimit: 1 }),

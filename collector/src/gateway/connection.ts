@@ -18,7 +18,6 @@ import {
   encodeGoaway,
   encodeInventoryNeed,
   encodeReject,
-  encodeTimeReply,
 } from '@rollcall/shared/protocol/messages.ts';
 import type { InventoryPeer } from '../fleet/inventory-intake.ts';
 import type { BootReading } from '../journal/boot-time.ts';
@@ -236,10 +235,6 @@ export class Connection implements InventoryPeer {
         return this.#apply(effect);
       case 'ack':
         return this.#send(encodeAck(effect.ack));
-      case 'timeReply': {
-        const t1 = clock.wallMs();
-        return this.#send(encodeTimeReply({ t0: effect.t0, t1, t2: clock.wallMs() }));
-      }
       case 'confirmGeneration':
         hosts.setGeneration(this.#agentId, effect.generation);
         return hosts.finishRestore(this.#agentId);

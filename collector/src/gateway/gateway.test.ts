@@ -9,13 +9,11 @@ import {
   decodeGoaway,
   decodeInventoryNeed,
   decodeReject,
-  decodeTimeReply,
   encodeBatch,
   encodeBye,
   encodeInventoryChunk,
   encodeInventoryHave,
   encodeJsonFrame,
-  encodeTime,
 } from '@rollcall/shared/protocol/messages.ts';
 import { unavailable } from './testing/fake-journal.ts';
 import { batchOf, EPOCH_ID, helloFrame, helloOf, recordOf, type TestAgent } from './testing/test-agent.ts';
@@ -61,9 +59,9 @@ describe('a session', () => {
     const { agent } = await test.login(test.addHost());
     test.journal.isCommittingAtOnce = false;
     agent.send(batchOf(1, 2));
-    agent.send(encodeTime(5));
+    agent.send(encodeInventoryHave(new Map([['os', 'ab'.repeat(32)]])));
     // The answer to a later message is there, the acknowledgement is not.
-    await agent.next(MESSAGE.TIME_REPLY);
+    await agent.next(MESSAGE.INV_NEED);
     agent.send(batchOf(3));
     await vi.waitFor(() => expect(test.counts.get('records_total accepted')).toBe(3));
     test.journal.commit();
@@ -102,18 +100,6 @@ describe('a session', () => {
       code: 'UNKNOWN_KIND',
     });
     expect((await nextAck(agent)).watermark).toBe(3);
-  });
-
-  it('tells the time', async () => {
-    await using test = await startTestGateway();
-    const { agent } = await test.login(test.addHost());
-    agent.send(encodeTime(12.5));
-    const nowMs = test.clock.wallMs();
-    expect(decodeTimeReply((await agent.next(MESSAGE.TIME_REPLY)).body)).toEqual({
-      t0: 12.5,
-      t1: nowMs,
-      t2: nowMs,
-    });
   });
 
   it('shows what an agent announces at its login and later', async () => {
@@ -163,8 +149,8 @@ describe('a session', () => {
     }
     await vi.waitFor(() => expect(test.inventory.latest(host.id)[0]?.hash).toBe(hash));
     agent.send(have);
-    agent.send(encodeTime(1));
-    await agent.next(MESSAGE.TIME_REPLY);
+    agent.send(encodeInventoryHave(new Map([['cpu', 'ab'.repeat(32)]])));
+    expect(decodeInventoryNeed((await agent.next(MESSAGE.INV_NEED)).body)).toEqual(['cpu']);
     expect(test.inventory.history(host.id)).toHaveLength(1);
   });
 

@@ -8,11 +8,11 @@ import {
   decodeError,
   decodeGoaway,
   encodeBatch,
+  encodeBye,
   encodeGenerationAck,
   encodeInventoryChunk,
   encodeInventoryHave,
   encodeJsonFrame,
-  encodeTime,
 } from '@rollcall/shared/protocol/messages.ts';
 import { batchOf, EPOCH_ID, helloFrame, helloOf, recordOf, type TestAgent } from './testing/test-agent.ts';
 import { startTestGateway } from './testing/test-gateway.ts';
@@ -22,7 +22,7 @@ const nextError = async (agent: TestAgent) => decodeError((await agent.next(MESS
 
 describe('a peer that breaks the protocol', () => {
   const frameOf = (type: number, body: Buffer) => {
-    const bytes = encodeFrame({ type: MESSAGE.TIME, body: [body] });
+    const bytes = encodeFrame({ type: MESSAGE.BYE, body: [body] });
     bytes[0] = type;
     return bytes;
   };
@@ -51,7 +51,7 @@ describe('a peer that breaks the protocol', () => {
       4413,
     ],
     ['a HELLO that names an epoch twice', () => doubleEpochHello(), 4400],
-    ['a wrong checksum', () => flip(encodeTime(1), 10), 4400],
+    ['a wrong checksum', () => flip(encodeBye('stop'), 10), 4400],
   ])('is ended before WELCOME for %s', async (_name, bytes, code) => {
     await using test = await startTestGateway();
     const agent = test.connect();
@@ -77,7 +77,7 @@ describe('a peer that breaks the protocol', () => {
     ],
     ['a generation that was not offered', () => encodeGenerationAck(77), 4400],
     ['an unknown farewell', () => encodeJsonFrame(MESSAGE.BYE, { reason: 'bored' }), 4400],
-    ['an unknown field', () => encodeJsonFrame(MESSAGE.TIME, { t0: 1, x: 1 }), 4400],
+    ['an unknown field', () => encodeJsonFrame(MESSAGE.BYE, { reason: 'stop', x: 1 }), 4400],
     ['a forbidden key', () => frameOf(MESSAGE.VITALS, Buffer.from('{"__proto__":{"x":1}}')), 4400],
     [
       'too many vitals',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MESSAGE } from '@rollcall/shared/protocol/frame.ts';
 import { fingerprint, generateIdentity } from '@rollcall/shared/protocol/identity.ts';
 import { decodeKeyOk, encodeKeyNext, ROTATE_FEATURE } from '@rollcall/shared/protocol/key-rotation.ts';
-import { decodeError, encodeTime } from '@rollcall/shared/protocol/messages.ts';
+import { decodeError, encodeInventoryHave } from '@rollcall/shared/protocol/messages.ts';
 import { helloFrame, helloOf } from './testing/test-agent.ts';
 import { startTestGateway, type TestHost } from './testing/test-gateway.ts';
 
@@ -52,8 +52,9 @@ describe('a new key', () => {
     const offer = async (isStored: boolean) => {
       const { agent } = await test.login(host);
       agent.send(encodeKeyNext({ agentId: host.agentId, old: host.identity, next: generateIdentity() }));
-      agent.send(encodeTime(1));
-      await agent.next(isStored ? MESSAGE.KEY_OK : MESSAGE.TIME_REPLY);
+      // What is answered after it: whoever is not told of the key by then is not told.
+      agent.send(encodeInventoryHave(new Map([['os', 'ab'.repeat(32)]])));
+      await agent.next(isStored ? MESSAGE.KEY_OK : MESSAGE.INV_NEED);
     };
     for (let i = 0; i < 4; i++) await offer(true);
     await offer(false);

@@ -6,7 +6,7 @@ import {
   encodeBye,
   encodeGenerationAck,
   encodePackedBatch,
-  encodeTime,
+  encodeVitals,
 } from '@rollcall/shared/protocol/messages.ts';
 import {
   isAtRest,
@@ -87,13 +87,13 @@ describe('the session machine', () => {
   it('is live with the first message, throttled without credit, and live again with the commit', () => {
     const bytes = batch(5, 990);
     const { story, effects } = afterHandshake(
-      frame(encodeTime(1)),
+      frame(encodeVitals({ load1: 1 })),
       frame(bytes),
       applied(5, bytes.length - 8),
       TICK,
       committed(5),
     );
-    expect(story).toEqual(['live timeReply', 'live apply', 'throttled', 'throttled', 'live ack']);
+    expect(story).toEqual(['live vitals', 'live apply', 'throttled', 'throttled', 'live ack']);
     const ack = { epochId: EPOCH_ID, watermark: 5, creditLimit: WINDOW + bytes.length - 8 };
     expect(effects).toEqual([{ kind: 'ack', ack }]);
   });
@@ -119,8 +119,8 @@ describe('the session machine', () => {
     ['a second new key', [NEW_KEY, NEW_KEY], 'closing end'],
     ['a new key that is too short', [rawFrame(MESSAGE.KEY_NEXT, Buffer.alloc(159))], 'closing end'],
     ['a farewell', [frame(encodeBye('reboot'))], 'closing farewell'],
-    ['anything after a farewell', [frame(encodeBye('reboot')), frame(encodeTime(1))], 'closing'],
-    ['a body that cannot be read', [rawFrame(MESSAGE.TIME, Buffer.from('{'))], 'closing end'],
+    ['anything after a farewell', [frame(encodeBye('reboot')), frame(encodeVitals({ load1: 1 }))], 'closing'],
+    ['a body that cannot be read', [rawFrame(MESSAGE.VITALS, Buffer.from('{'))], 'closing end'],
     ['a planned stop', [{ kind: 'goaway' }], 'greeted goaway'],
     ['20 silent seconds', [{ ...TICK, silentMs: 20_000 }], 'greeted ping'],
     ['60 silent seconds', [{ ...TICK, silentMs: 60_000 }], 'closing end'],
@@ -151,7 +151,7 @@ describe('the session machine', () => {
   });
 
   it('is at rest while it has credit and hears of its peer', () => {
-    const { session } = afterHandshake(frame(encodeTime(1)));
+    const { session } = afterHandshake(frame(encodeVitals({ load1: 1 })));
     expect(isAtRest(session, 19_999)).toBe(true);
     expect(isAtRest(session, 20_000)).toBe(false);
     expect(isAtRest(afterHandshake(applied(5, WINDOW)).session, 0)).toBe(false);
@@ -169,7 +169,7 @@ describe('the session machine', () => {
         { kind: 'goaway' },
         { kind: 'socketClosed' },
         { kind: 'end', code: 'SUPERSEDED', text: '' },
-        frame(encodeTime(1)),
+        frame(encodeVitals({ load1: 1 })),
         frame(encodeBye('stop')),
         frame(encodeGenerationAck(3)),
         frame(batch(5, 100)),
@@ -197,14 +197,7 @@ describe('the session machine', () => {
 });
 
 const RANK = { accepted: 0, authed: 1, fencing: 2, greeted: 3, live: 4, throttled: 4, closing: 5 } as const;
-const NEEDS_WELCOME: readonly string[] = [
-  'apply',
-  'ack',
-  'timeReply',
-  'vitals',
-  'inventoryHave',
-  'inventoryChunk',
-];
+const NEEDS_WELCOME: readonly string[] = ['apply', 'ack', 'vitals', 'inventoryHave', 'inventoryChunk'];
 
 /** What must hold for every step whatever came before. */
 function violations(

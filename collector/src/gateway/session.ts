@@ -23,7 +23,6 @@ import {
   decodeGenerationAck,
   decodeInventoryChunk,
   decodeInventoryHave,
-  decodeTime,
   type Ack,
   type ByeReason,
   type InventoryChunk,
@@ -117,7 +116,6 @@ export type SessionEffect =
       readonly bodyBytes: number;
     }
   | { readonly kind: 'ack'; readonly ack: Ack }
-  | { readonly kind: 'timeReply'; readonly t0: number }
   | { readonly kind: 'confirmGeneration'; readonly generation: number }
   /** Verify the agent's next key and store it, then say so; answer with `end` when it cannot be had. */
   | { readonly kind: 'keyNext'; readonly offer: KeyOffer }
@@ -298,8 +296,6 @@ function effectsOf(session: OpenSession, frame: Frame): SessionStep {
       return only({ kind: 'inventoryChunk', chunk: decodeInventoryChunk(body) });
     case MESSAGE.CONFIG_ACK:
       return only({ kind: 'configAnswer', answer: decodeConfigAck(body) });
-    case MESSAGE.TIME:
-      return only({ kind: 'timeReply', t0: decodeTime(body) });
     case MESSAGE.GEN_ACK: {
       const generation = decodeGenerationAck(body);
       return generation === session.offeredGeneration
@@ -321,7 +317,6 @@ function effectsOf(session: OpenSession, frame: Frame): SessionStep {
     case MESSAGE.REJECT:
     case MESSAGE.INV_NEED:
     case MESSAGE.CONFIG:
-    case MESSAGE.TIME_REPLY:
     case MESSAGE.KEY_OK:
     case MESSAGE.GOAWAY:
     case MESSAGE.ERROR:

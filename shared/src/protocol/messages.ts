@@ -411,46 +411,6 @@ export function decodeInventoryChunk(body: Buffer): InventoryChunk {
   return { name, hash, totalBytes, offset, bytes };
 }
 
-/** TIME carries t0; TIME_REPLY t0, t1, t2, as in NTP (RFC 5905 section 8), milliseconds of each end's wall clock. */
-export function encodeTime(t0: number): Buffer {
-  return encodeJsonFrame(MESSAGE.TIME, { t0 });
-}
-
-/**
- * Reads a TIME.
- * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
- */
-export function decodeTime(body: Buffer): number {
-  const reader = new JsonReader(parseJsonObject(body), 'TIME');
-  const t0 = reader.number('t0');
-  reader.finish();
-  return t0;
-}
-
-/** All in UTC milliseconds. */
-export interface TimeReply {
-  /** When the agent sent TIME, by its clock. */
-  readonly t0: number;
-  /** When the collector received it, by its own. */
-  readonly t1: number;
-  /** When the collector sent this. */
-  readonly t2: number;
-}
-
-/** A TIME_REPLY. */
-export function encodeTimeReply(reply: TimeReply): Buffer {
-  return encodeJsonFrame(MESSAGE.TIME_REPLY, { t0: reply.t0, t1: reply.t1, t2: reply.t2 });
-}
-
-/**
- * Reads a TIME_REPLY.
- * @throws AppError PROTOCOL_ERROR, LIMIT_EXCEEDED
- */
-export function decodeTimeReply(body: Buffer): TimeReply {
-  const reader = new JsonReader(parseJsonObject(body), 'TIME_REPLY');
-  return { t0: reader.number('t0'), t1: reader.number('t1'), t2: reader.number('t2') };
-}
-
 /** A message with a JSON body. */
 export function encodeJsonFrame(type: MessageType, value: unknown): Buffer {
   return encodeFrame({ type, flags: FRAME_FLAG_JSON, body: [jsonBytes(value)] });

@@ -360,13 +360,6 @@ export const WIRE_EXAMPLES: readonly WireExample[] = [
     { name: 'os', hash: HASH, totalBytes: 9, offset: 2, bytes: Buffer.from('"a":1}') },
     messages.decodeInventoryChunk,
   ),
-  ofBody('time', messages.encodeTime(WALL_MS), WALL_MS, messages.decodeTime),
-  ofBody(
-    'time-reply',
-    messages.encodeTimeReply({ t0: WALL_MS, t1: WALL_MS + 7, t2: WALL_MS + 8.5 }),
-    { t0: WALL_MS, t1: WALL_MS + 7, t2: WALL_MS + 8.5 },
-    messages.decodeTimeReply,
-  ),
   ofBody('generation-ack', messages.encodeGenerationAck(8), 8, messages.decodeGenerationAck),
   ofBody(
     'key-next',
