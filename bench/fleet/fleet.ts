@@ -19,6 +19,8 @@ export interface FleetOptions {
   /** What is wrong with machine `index`. */
   readonly faultOf?: (index: number) => Fault;
   readonly nameOf?: (index: number) => string;
+  /** Spreads what agents do at random times, as the pauses before they try again. @default Math.random */
+  readonly random?: () => number;
 }
 
 /** Enrols `count` agents; none is connected yet. */
@@ -52,7 +54,7 @@ export async function enrollFleet(options: FleetOptions): Promise<readonly Simul
           samplers,
           hostName: nameOf(index),
           shape: { index, fault, cpuCount, intervalMs: options.intervalMs },
-          random: Math.random,
+          random: options.random ?? Math.random,
         }),
       );
     }

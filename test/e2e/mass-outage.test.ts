@@ -16,6 +16,8 @@ const INTERVAL_MS = 1_000;
 /** Longer than the 15 s that hosts of an outage are suspect with these settings. */
 const AWAY_MS = 22_000;
 const TOLD_MS_MAX = 45_000;
+/** Agents that were away for so long try again after up to 32 s, for which nobody here should wait. */
+const PAUSES_RATIO = 0.1;
 
 afterAll(killAll);
 
@@ -54,7 +56,13 @@ receivers:
     waitFor(`${count} webhooks`, () => (told().length >= count ? true : undefined), TOLD_MS_MAX);
 
   const token = createToken(dataDir, ['--uses', String(HOSTS)]);
-  const agents = await enrollFleet({ url: collector.url, token, count: HOSTS, intervalMs: INTERVAL_MS });
+  const agents = await enrollFleet({
+    url: collector.url,
+    token,
+    count: HOSTS,
+    intervalMs: INTERVAL_MS,
+    random: () => Math.random() * PAUSES_RATIO,
+  });
   for (const agent of agents) agent.connect();
   const stopTicking = startTicking(agents, INTERVAL_MS);
   await waitForFigure(`rollcall_hosts{state="up"} ${HOSTS}`);
