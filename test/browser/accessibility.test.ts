@@ -16,7 +16,7 @@ const PAGES = [
   ['a host', `/hosts/${hostId(0)}`, '.inventory', 14],
   ['a host that is down', `/hosts/${hostId(5)}?range=6h`, '.inventory', 14],
   ['a host with its availability', `/hosts/${hostId(5)}?span=24h`, '.strip', 14],
-  ['the availability', '/availability?span=7d', '.availability .list', 14],
+  ['the availability', '/availability?span=7d&q=1', '.availability .list', 14],
   ['the incidents', '/incidents', '.incident', 14],
   ['an incident', `/incidents/${incidentId(0)}`, '.incident-actions', 14],
 ] as const;

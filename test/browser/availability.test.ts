@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { needs } from '../harness/needs.ts';
 import { eventually } from './eventually.ts';
 import { measure } from './harness.ts';
+import { sampleHosts } from './sample-fleet.ts';
 import { hostId, setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
@@ -90,6 +91,36 @@ describe.skipIf(chromium.path === null)(`how available hosts were${chromium.note
     await page.getByRole('link', { name: 'db-1' }).click();
     await page.getByRole('button', { name: '7 d', pressed: true }).first().waitFor();
     expect(new URL(page.url()).search).toBe('?span=7d');
+    expect(problems).toEqual([]);
+    await close();
+  });
+
+  test('is searched by name with the keyboard, in all hosts and with one request, and the search stays in the address', async () => {
+    stage.reset(300);
+    const { page, problems, close } = await stage.open('/availability?span=7d', {
+      viewport: { width: 360, height: 740 },
+    });
+    const rows = page.getByRole('region', { name: 'Availability of hosts, worst first' }).getByRole('row');
+    await eventually(() => rows.count()).toBe(101);
+    let asked = 0;
+    page.on('request', (request) => void (asked += Number(request.url().includes('/v1/availability'))));
+    await page.keyboard.press('/');
+    await page.keyboard.type('DB-1');
+    const wanted = sampleHosts(300, 0).filter(({ name }) => name.includes('db-1'));
+    await eventually(() => page.getByRole('status').allTextContents()).toContain(
+      `${wanted.length} of 300 hosts`,
+    );
+    expect(await rows.count()).toBe(wanted.length + 1);
+    expect(new URL(page.url()).search).toBe('?span=7d&q=DB-1');
+    expect(asked).toBe(1);
+    expect(await measure(page, 'document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    await page.getByRole('button', { name: '24 h' }).click();
+    await eventually(() => rows.count()).toBe(wanted.length + 1);
+    expect(new URL(page.url()).search).toBe('?span=24h&q=DB-1');
+    await page.getByRole('searchbox', { name: 'Search hosts by name' }).fill('nowhere');
+    await page.getByText('No host matches.').waitFor();
+    await page.getByRole('button', { name: 'Show all hosts' }).click();
+    await eventually(() => rows.count()).toBe(101);
     expect(problems).toEqual([]);
     await close();
   });

@@ -10,7 +10,9 @@ import { SpanChoice } from '../../availability/span-choice.tsx';
 import { formatAvailable, formatLasted, spanOf } from '../../availability/stretches.ts';
 import { formatCount, plural } from '../../format.ts';
 import { usePage } from '../../page.ts';
+import { isFound } from '../../search.ts';
 import { PollFailure } from '../../ui/failure.tsx';
+import { SearchBox } from '../../ui/search-box.tsx';
 import { Foreign } from '../../ui/text.tsx';
 import { useTitle } from '../../ui/title.ts';
 
@@ -18,28 +20,58 @@ const REFRESH_MS = 60_000;
 /** The hosts that are listed at first, and at most. */
 const HOSTS_SHOWN = 100;
 const HOSTS_MAX = 1_000;
+/** The hosts that are searched: as many as the collector tells of at once. */
+const HOSTS_SEARCHED = 5_000;
 
-/** How available all hosts were, worst first: `/availability?span=7d`. */
+/** How available all hosts were, worst first: `/availability?span=7d&q=<words>`. */
 export function AvailabilityPage() {
   useTitle('Availability');
   const { path, query, route } = useLocation();
   const span = spanOf(query['span']);
+  const text = query['q'] ?? '';
+  const change = (spanId: string, words: string): void => {
+    const next = new URLSearchParams({ span: spanId });
+    if (words !== '') next.set('q', words);
+    route(`${path}?${next.toString()}`, true);
+  };
   return (
     <section aria-labelledby="availability" class="availability">
       <div class="section-head">
         <h1 id="availability">Availability</h1>
-        <SpanChoice span={span} onSpan={({ id }) => route(`${path}?span=${id}`, true)} />
+        <SearchBox label="Search hosts by name" text={text} onText={(words) => change(span.id, words)} />
+        <SpanChoice span={span} onSpan={({ id }) => change(id, text)} />
       </div>
-      <Hosts key={span.id} spanId={span.id} lengthMs={span.ms} />
+      <Hosts
+        key={span.id}
+        spanId={span.id}
+        lengthMs={span.ms}
+        text={text.trim()}
+        onClear={() => change(span.id, '')}
+      />
     </section>
   );
 }
 
-function Hosts({ spanId, lengthMs }: { readonly spanId: string; readonly lengthMs: number }) {
+interface HostsProps {
+  readonly spanId: string;
+  readonly lengthMs: number;
+  /** What is searched for; '' for all hosts. */
+  readonly text: string;
+  readonly onClear: () => void;
+}
+
+function Hosts({ spanId, lengthMs, text, onClear }: HostsProps) {
   const { api } = usePage();
-  const [limit, setLimit] = useState(HOSTS_SHOWN);
+  const [shown, setShown] = useState(HOSTS_SHOWN);
+  const isSearch = text !== '';
+  // All at once, so that a further letter costs the collector nothing.
+  const limit = isSearch ? HOSTS_SEARCHED : shown;
   const poll = usePoll((abort) => api.fleetAvailability({ lengthMs, limit }, abort), REFRESH_MS, [limit]);
   const answer = poll.value.value;
+  const found =
+    answer === null || !isSearch
+      ? null
+      : answer.hosts.filter(({ name, hostId }) => isFound(text, `${name}\n${hostId}`));
   return (
     <>
       <PollFailure poll={poll} what="the availability" />
@@ -48,12 +80,53 @@ function Hosts({ spanId, lengthMs }: { readonly spanId: string; readonly lengthM
       ) : (
         <>
           <Total answer={answer} />
-          <HostTable hosts={answer.hosts} spanId={spanId} />
-          <Omitted count={answer.omittedHosts} limit={limit} onMore={() => setLimit(HOSTS_MAX)} />
+          {found === null ? (
+            <>
+              <HostTable hosts={answer.hosts} spanId={spanId} />
+              <Omitted count={answer.omittedHosts} limit={limit} onMore={() => setShown(HOSTS_MAX)} />
+            </>
+          ) : (
+            <Found answer={answer} found={found} spanId={spanId} onClear={onClear} />
+          )}
         </>
+      )}
+      <p class="list-note" role="status">
+        {answer === null || found === null ? '' : describeFound(found.length, answer.hosts.length)}
+      </p>
+    </>
+  );
+}
+
+interface FoundProps {
+  readonly answer: FleetAvailabilityAnswer;
+  readonly found: readonly HostAvailability[];
+  readonly spanId: string;
+  readonly onClear: () => void;
+}
+
+function Found({ answer, found, spanId, onClear }: FoundProps) {
+  return (
+    <>
+      {answer.omittedHosts === 0 ? null : (
+        <p class="notice">
+          Only the {plural(answer.hosts.length, 'host')} that were least available are searched.
+        </p>
+      )}
+      {found.length === 0 ? (
+        <button type="button" class="button" onClick={onClear}>
+          Show all hosts
+        </button>
+      ) : (
+        <HostTable hosts={found.slice(0, HOSTS_MAX)} spanId={spanId} />
       )}
     </>
   );
+}
+
+function describeFound(count: number, searched: number): string {
+  if (count === 0) return 'No host matches.';
+  const ofAll = `${formatCount(count)} of ${plural(searched, 'host')}`;
+  return count > HOSTS_MAX ? `${ofAll}; the first ${formatCount(HOSTS_MAX)} are listed` : ofAll;
 }
 
 function Total({ answer }: { readonly answer: FleetAvailabilityAnswer }) {

@@ -1,7 +1,7 @@
-import { useEffect, useRef } from 'preact/hooks';
 import type { HostState } from '../../../../collector/src/api/types.ts';
 import { HOST_STATES } from '../../api/answers.ts';
 import { formatCount } from '../../format.ts';
+import { SearchBox } from '../../ui/search-box.tsx';
 import { STATE_WORDS, StateIcon } from '../../ui/state.tsx';
 import { COLUMNS } from './columns.tsx';
 import { SORT_KEYS, orderAfterClick } from './order.ts';
@@ -38,7 +38,11 @@ export function Toolbar({ counts, filter, order, onFilter, onOrder }: ToolbarPro
           />
         ))}
       </div>
-      <SearchBox text={filter.text} onText={(text) => onFilter({ ...filter, text })} />
+      <SearchBox
+        label="Search hosts by name, system or id"
+        text={filter.text}
+        onText={(text) => onFilter({ ...filter, text })}
+      />
       <OrderChoice order={order} onOrder={onOrder} />
     </div>
   );
@@ -63,44 +67,6 @@ function FilterButton({ label, state, count, isOn, onClick }: FilterButtonProps)
       {state === undefined ? null : <StateIcon state={state} />}
       <span>{label}</span> <span class="filter-count">{formatCount(count)}</span>
     </button>
-  );
-}
-
-function SearchBox({ text, onText }: { readonly text: string; readonly onText: (text: string) => void }) {
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
-        return;
-      event.preventDefault();
-      input.current?.focus();
-      input.current?.select();
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, []);
-  return (
-    <label class="search">
-      <span class="sr-only">Search hosts by name, system or id</span>
-      <input
-        ref={input}
-        type="search"
-        placeholder="Search hosts"
-        autocomplete="off"
-        spellcheck={false}
-        aria-keyshortcuts="/"
-        value={text}
-        onInput={(event) => onText(event.currentTarget.value)}
-      />
-      <kbd aria-hidden="true">/</kbd>
-    </label>
-  );
-}
-
-function isTyping(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    (target.isContentEditable || /^(?:input|textarea|select)$/i.test(target.tagName))
   );
 }
 

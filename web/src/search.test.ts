@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest';
+import { isFound } from './search.ts';
+
+it.each([
+  ['', true],
+  ['  ', true],
+  ['WEB', true],
+  [' 12  we ', true],
+  ['web db', false],
+  ['.*', false],
+])('finds %j in the name web-12: %s', (text, expected) => {
+  expect(isFound(text, 'Web-12')).toBe(expected);
+});
