@@ -20,8 +20,8 @@ export default defineConfig({
           testTimeout: 10_000,
           // Files share a process: half the time, and proof that no module keeps state of its own.
           isolate: false,
-          // All cores: Vitest by itself leaves one of them idle.
-          maxWorkers: availableParallelism(),
+          // All cores, where Vitest by itself leaves one idle, and one for files that wait for a program or a deadline.
+          maxWorkers: availableParallelism() + 1,
           env: PROGRAMS,
           sequence: { groupOrder: 0 },
         },
