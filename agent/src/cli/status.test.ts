@@ -67,7 +67,7 @@ describe('the status file', () => {
       startedMs: clock.wallMs(),
     });
     become({ ...STATUS, uplink: { ...STATUS.uplink, lastAckMs: 5_000 } });
-    await clock.advance(30_000);
+    await clock.advance(2_000);
     expect(readStatus(dir)).toMatchObject({ lastAckMs: 5_000, writtenMs: clock.wallMs() });
     become({ ...STATUS, processes: [SNAPSHOT] });
     await clock.advance(30_000);
@@ -76,6 +76,22 @@ describe('the status file', () => {
     writer.stop();
     expect(readStatus(dir)).toBeUndefined();
     expect(clock.timerCount).toBe(0);
+  });
+
+  it('is written often until something is acknowledged, but no longer than a minute', async () => {
+    using temp = tempDir();
+    const { clock, dir, writer } = bench(temp.path);
+    const startedMs = clock.wallMs();
+    const writtenAfter = async (spanMs: number): Promise<number> => {
+      await clock.advance(spanMs);
+      return (readStatus(dir)?.writtenMs ?? 0) - startedMs;
+    };
+    writer.start();
+    expect(await writtenAfter(3_000)).toBe(2_000);
+    expect(await writtenAfter(57_000)).toBe(60_000);
+    expect(await writtenAfter(29_000)).toBe(60_000);
+    expect(await writtenAfter(1_000)).toBe(90_000);
+    writer.stop();
   });
 
   it('stops nothing when it cannot be written, and says so once', async () => {
