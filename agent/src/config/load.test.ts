@@ -143,7 +143,9 @@ it('hides the token wherever it is printed', () => {
 it('explains every setting in the help', () => {
   const text = helpText();
   for (const { key } of OPTION_LIST) expect(text).toContain(`--${key} <`);
-  expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
+  // An address and a token take their room.
+  const long = text.split('\n').filter((line) => line.length > 80 && !line.includes('--url https:'));
+  expect(long).toEqual([]);
 });
 
 it('knows commands, switches and the configuration file', () => {
