@@ -31,6 +31,8 @@ export interface StatusReport {
   readonly writtenMs: number;
   readonly phase: string;
   readonly connectedSinceMs: number | null;
+  /** Why there is no connection, null while there is one and before the first attempt. */
+  readonly endReason: string | null;
   readonly lastAckMs: number | null;
   readonly recordsWaiting: number;
   readonly bytesWaiting: number;
@@ -95,6 +97,7 @@ export class StatusWriter {
       writtenMs: clock.wallMs(),
       phase: uplink.phase,
       connectedSinceMs: uplink.connectedSinceMs ?? null,
+      endReason: uplink.endReason ?? null,
       lastAckMs: uplink.lastAckMs ?? null,
       recordsWaiting: spool.recordsHeld,
       bytesWaiting: spool.bytesHeld,
@@ -150,6 +153,8 @@ function parseStatus(text: string): StatusReport | undefined {
       writtenMs: reader.integer('writtenMs', 0),
       phase: reader.text('phase', TEXT_MAX),
       connectedSinceMs: optional('connectedSinceMs'),
+      // An agent from before this was told says nothing.
+      endReason: reader.isNull('endReason') ? null : reader.text('endReason', TEXT_MAX),
       lastAckMs: optional('lastAckMs'),
       recordsWaiting: reader.integer('recordsWaiting', 0),
       bytesWaiting: reader.integer('bytesWaiting', 0),

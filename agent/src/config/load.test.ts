@@ -112,6 +112,7 @@ describe('problems', () => {
     [['--data-dir', ''], /must be a path/],
     [['--textfile-dir', ''], /textfile-dir = "" \(flag --textfile-dir\): must be a path/],
     [['--exclude-section', '../x'], /must be the name of an inventory section/],
+    [['--exclude-section', 'user'], /must be the name of an inventory section: .*usb, users/],
     [['--spool', 'tape'], /must be disk or memory/],
     [['--spool-size', '1KiB'], /must be a size from 1MiB to 16GiB/],
     [['--spool-size', '64'], /must be a size from 1MiB to 16GiB/],
