@@ -123,6 +123,6 @@ export function backlogText(report: StatusReport, ago: (timeMs: number) => strin
 }
 
 /** Why there is no connection, or who knows. */
-export function notConnectedText({ phase, endReason }: Pick<StatusReport, 'phase' | 'endReason'>): string {
+function notConnectedText({ phase, endReason }: Pick<StatusReport, 'phase' | 'endReason'>): string {
   return `not connected (${phase}); ${endReason ?? 'the log of the agent says why, and so does rollcall-agent doctor'}`;
 }
