@@ -20,21 +20,23 @@ export const OURS_ONLY: readonly Exception[] = [
   [/^rollcall_/, 'about the agent itself'],
   [/^container_/, 'the names of cAdvisor'],
   [/^node_scrape_collector_/, SAMPLERS],
+  [/^node_btrfs_device_/, 'node_exporter labels devices by a call that Node.js cannot make, where it may'],
 ];
 
 /** Families that only node_exporter has. */
 export const THEIRS_ONLY: readonly Exception[] = [
   [/^node_timex_/, 'from adjtimex(2), which Node.js cannot call and no file of /proc or /sys tells'],
+  [/^node_btrfs_device_/, 'node_exporter labels devices by a call that Node.js cannot make, where it may'],
   [/^node_time_zone_offset_seconds$/, 'the time zone of a host is a fact of its inventory'],
   [/^node_disk_(info|device_mapper_info|filesystem_info)$/, 'facts of the inventory'],
   [/^node_dmi_info$/, 'facts of the inventory'],
   [/^node_exporter_build_info$/, 'rollcall_agent_info is ours'],
   [/^(go|promhttp)_/, 'about node_exporter itself'],
   [/^node_scrape_collector_/, SAMPLERS],
-  [/^node_textfile_/, 'there is no folder of text files with metrics yet'],
+  [/^node_textfile_/, 'only where a folder of text files is named'],
   [/^node_netstat_(Icmp6|Ip6|Udp6|UdpLite6)_/, 'where IPv6 is off'],
   [
-    /^node_(bcache|btrfs|drbd|fibrechannel|infiniband|ipvs|nfs|nfsd|rapl|tapestats|tape|xfs|zfs_(?!arc_))_?/,
+    /^node_(bcache|drbd|fibrechannel|infiniband|ipvs|nfs|nfsd|rapl|tapestats|tape|xfs|zfs_(?!arc_))_?/,
     'dashboard 1860 and the rules do not use them',
   ],
 ];

@@ -9,6 +9,9 @@ import { decodeSchema, type HashedSchema } from '@rollcall/shared/protocol/schem
 
 const TAKEN = 'rollcall_agent_ticks_taken_total';
 
+/** The lane of what the collector writes itself, which is always fresh. */
+const COLLECTOR = '0'.repeat(32);
+
 /** Between the reading of a tick and its arrival, while nothing is in its way. */
 const LATE_MS_MAX = 10_000;
 
@@ -74,13 +77,14 @@ export function judgeJournal(options: {
   }
 }
 
-/** Time of the newest tick of each agent. */
+/** Time of the newest tick of each agent; the collector is none. */
 export function newestTicks(path: string): ReadonlyMap<string, number> {
   const database = new DatabaseSync(path, { readOnly: true });
   try {
     const rows: Row[] = database
       .prepare(
-        `SELECT l.agent, max(r.time_ms) AS newest FROM records r JOIN lanes l ON l.id = r.lane WHERE r.kind = 1 GROUP BY l.agent`,
+        `SELECT l.agent, max(r.time_ms) AS newest FROM records r JOIN lanes l ON l.id = r.lane
+         WHERE r.kind = ${RECORD_KIND.SAMPLES} AND l.agent <> '${COLLECTOR}' GROUP BY l.agent`,
       )
       .all();
     return new Map(rows.map((row) => [String(row['agent']), numberOf(row, 'newest')]));
@@ -119,7 +123,7 @@ function ticksOf(all: (sql: string) => Row[]): StoredTick[] {
   }
   const rows = all(
     `SELECT r.lane, r.seq, r.bytes, l.agent, l.epoch FROM records r JOIN lanes l ON l.id = r.lane
-     WHERE r.kind = ${RECORD_KIND.SAMPLES} AND l.agent <> '${'0'.repeat(32)}' ORDER BY r.pos`,
+     WHERE r.kind = ${RECORD_KIND.SAMPLES} AND l.agent <> '${COLLECTOR}' ORDER BY r.pos`,
   );
   return rows.map((row) => {
     const record = decodeRecord(blobOf(row, 'bytes'), 0);

@@ -140,14 +140,19 @@ export class Stage {
     this.#collector = undefined;
   }
 
-  /** Resolves when the collector has a fresh tick of every agent. */
+  /**
+   * Resolves when the collector has a fresh tick of every agent, taken after this was called: one from before an agent was
+   * killed would not say that what its spool held has arrived.
+   */
   async settled(): Promise<void> {
     const wanted = this.agents.length;
+    const sinceMs = Date.now();
     await waitFor(
       `fresh ticks of ${wanted} agents`,
       () => {
         const newest = newestTicks(join(this.collectorDir, 'journal.db'));
-        const current = [...newest.values()].filter((timeMs) => Date.now() - timeMs < CURRENT_MS);
+        const oldestMs = Math.max(sinceMs, Date.now() - CURRENT_MS);
+        const current = [...newest.values()].filter((timeMs) => timeMs > oldestMs);
         return current.length >= wanted ? true : undefined;
       },
       SETTLE_MS_MAX,

@@ -161,6 +161,7 @@ describe.skipIf(isSkipped)('node_exporter', () => {
     ['power/01-laptop', 'powersupplyclass', /^node_power_supply_/],
     ['raid/01-many-arrays', 'mdadm', /^node_md_/],
     ['bonding/01-three-bonds', 'bonding', /^node_bonding_/],
+    ['btrfs/01-two-file-systems', 'btrfs', /^node_btrfs_/],
     ['edac/01-server', 'edac', /^node_edac_/],
     ['nvme/01-one', 'nvme', /^node_nvme_/],
     ['zfs/01-one-pool', 'zfs', /^node_zfs_arc_/],

@@ -11,7 +11,14 @@ import { CHECKOUT_CHILD, collectInventory } from '../inventory/collect.ts';
 import { parseEndpoint, type Endpoint } from '../link/endpoint.ts';
 import { machineFacts } from '../self/facts.ts';
 import { probeCollector } from './collector-probe.ts';
-import { collectorFindings, inventoryFindings, isBad, type Finding, type FindingState } from './findings.ts';
+import {
+  collectorFindings,
+  connectionFinding,
+  type Finding,
+  type FindingState,
+  inventoryFindings,
+  isBad,
+} from './findings.ts';
 import { readAuthorities } from './inputs.ts';
 import { checkSamplers } from './sampler-findings.ts';
 import { settingsText, storedSettings } from './stored-settings.ts';
@@ -112,6 +119,8 @@ function checkDataDir(
         'ok',
         backlogText(report, (timeMs) => `${spanText(nowMs - timeMs)} ago`),
       );
+      const { state, detail } = connectionFinding(report);
+      note('connection', state, detail);
     } else {
       note('spool', 'absent', 'no agent runs with this data folder; see rollcall-agent status');
     }

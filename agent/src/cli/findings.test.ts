@@ -6,7 +6,7 @@ import { HostError, type HostErrorKind } from '../host/host.ts';
 import { sampleErrorCode } from '../samplers/failure.ts';
 import { Readings } from '../samplers/readings.ts';
 import type { SamplerResult } from '../scheduler/sampler-run.ts';
-import { collectorFindings, inventoryFindings, isBad } from './findings.ts';
+import { collectorFindings, connectionFinding, inventoryFindings, isBad } from './findings.ts';
 import { samplerFinding } from './sampler-findings.ts';
 
 const DAY_MS = 86_400_000;
@@ -21,6 +21,24 @@ const ANSWER = {
 function states(findings: readonly { readonly name: string; readonly state: string }[]): string[] {
   return findings.map(({ name, state }) => `${name} ${state}`);
 }
+
+describe('connectionFinding', () => {
+  it.each([
+    [
+      { phase: 'LIVE', connectedSinceMs: 0, endReason: null },
+      'ok',
+      'connected since 1970-01-01T00:00:00.000Z',
+    ],
+    [{ phase: 'IDLE', connectedSinceMs: null, endReason: null }, 'warning', 'not connected yet (IDLE)'],
+    [
+      { phase: 'BACKOFF', connectedSinceMs: null, endReason: 'revoked' },
+      'failed',
+      'not connected (BACKOFF); revoked',
+    ],
+  ])('of %j is %s', (report, state, detail) => {
+    expect(connectionFinding(report)).toEqual({ state, detail });
+  });
+});
 
 describe('collectorFindings', () => {
   const url = 'https://monitor.example.org';

@@ -4,6 +4,7 @@ import { parseJsonObject } from '@rollcall/shared/protocol/json.ts';
 import { LIMITS } from '@rollcall/shared/protocol/limits.ts';
 import type { InventoryReading } from '../inventory/report.ts';
 import type { ProbeAnswer } from './collector-probe.ts';
+import type { StatusReport } from './status-file.ts';
 import { bytesText, counted, spanText } from './terminal.ts';
 
 /**
@@ -54,6 +55,19 @@ function notReadable(value: unknown): number {
   if (value === NOT_READABLE) return 1;
   if (typeof value !== 'object' || value === null) return 0;
   return Object.values(value).reduce((sum: number, child: unknown) => sum + notReadable(child), 0);
+}
+
+/** Whether the agent that runs is connected: that the collector answers others does not say that it takes this one. */
+export function connectionFinding(
+  report: Pick<StatusReport, 'phase' | 'connectedSinceMs' | 'endReason'>,
+): Pick<Finding, 'state' | 'detail'> {
+  const { phase, connectedSinceMs, endReason } = report;
+  if (connectedSinceMs !== null) {
+    return { state: 'ok', detail: `connected since ${new Date(connectedSinceMs).toISOString()}` };
+  }
+  return endReason === null
+    ? { state: 'warning', detail: `not connected yet (${phase})` }
+    : { state: 'failed', detail: `not connected (${phase}); ${endReason}` };
 }
 
 const DAY_MS = 86_400_000;

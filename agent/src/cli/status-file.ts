@@ -1,6 +1,6 @@
 /**
  * `status.json` in the data folder: what a running agent says about itself, for `status` and `doctor`. Written twice a
- * minute without waiting for the disk, removed when the agent stops.
+ * minute, more often at the start, without waiting for the disk; removed when the agent stops.
  */
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
@@ -14,8 +14,11 @@ import { SNAPSHOTS_MAX, type DatedSnapshot } from '../samplers/processes/watch.t
 
 const STATUS_FILE = 'status.json';
 const FORMAT = 1;
-/** Time between two writings. */
+/** Time between two writings, and while it has no connection and no acknowledgement yet: people look right after a start. */
 export const STATUS_INTERVAL_MS = 30_000;
+const STARTING_INTERVAL_MS = 2_000;
+/** After that it is no start any more. */
+const STARTING_MS = 60_000;
 const TEXT_MAX = 4_096;
 const SETTINGS_MAX = 16;
 
@@ -28,6 +31,8 @@ export interface StatusReport {
   readonly writtenMs: number;
   readonly phase: string;
   readonly connectedSinceMs: number | null;
+  /** Why there is no connection, null while there is one and before the first attempt. */
+  readonly endReason: string | null;
   readonly lastAckMs: number | null;
   readonly recordsWaiting: number;
   readonly bytesWaiting: number;
@@ -69,8 +74,10 @@ export class StatusWriter {
   }
 
   start(): void {
-    this.#write();
-    this.#timer = this.#options.clock.setTimer(STATUS_INTERVAL_MS, () => this.start(), {
+    const { lastAckMs, writtenMs } = this.#write();
+    const isStarting = lastAckMs === null && writtenMs - this.#startedMs < STARTING_MS;
+    const pauseMs = isStarting ? STARTING_INTERVAL_MS : STATUS_INTERVAL_MS;
+    this.#timer = this.#options.clock.setTimer(pauseMs, () => this.start(), {
       isBackground: true,
     });
   }
@@ -81,7 +88,7 @@ export class StatusWriter {
     this.#try(() => this.#options.dir.remove(STATUS_FILE));
   }
 
-  #write(): void {
+  #write(): StatusReport {
     const { clock, dir, running, status } = this.#options;
     const { uplink, spool, processes, settings } = status();
     const report: StatusReport = {
@@ -90,6 +97,7 @@ export class StatusWriter {
       writtenMs: clock.wallMs(),
       phase: uplink.phase,
       connectedSinceMs: uplink.connectedSinceMs ?? null,
+      endReason: uplink.endReason ?? null,
       lastAckMs: uplink.lastAckMs ?? null,
       recordsWaiting: spool.recordsHeld,
       bytesWaiting: spool.bytesHeld,
@@ -102,6 +110,7 @@ export class StatusWriter {
     };
     const content = `${JSON.stringify(contentOf(report), null, 2)}\n`;
     this.#try(() => dir.write(STATUS_FILE, content, { isDurable: false }));
+    return report;
   }
 
   #try(act: () => void): void {
@@ -144,6 +153,8 @@ function parseStatus(text: string): StatusReport | undefined {
       writtenMs: reader.integer('writtenMs', 0),
       phase: reader.text('phase', TEXT_MAX),
       connectedSinceMs: optional('connectedSinceMs'),
+      // An agent from before this was told says nothing.
+      endReason: reader.isNull('endReason') ? null : reader.text('endReason', TEXT_MAX),
       lastAckMs: optional('lastAckMs'),
       recordsWaiting: reader.integer('recordsWaiting', 0),
       bytesWaiting: reader.integer('bytesWaiting', 0),

@@ -16,6 +16,7 @@ const STATUS: AppStatus = {
     batchesSent: 2,
     bytesSent: 3,
     connectedSinceMs: 1_000,
+    endReason: undefined,
     lastAckMs: undefined,
     recordsRejected: 0,
     samplesRejected: 0,
@@ -67,15 +68,36 @@ describe('the status file', () => {
       startedMs: clock.wallMs(),
     });
     become({ ...STATUS, uplink: { ...STATUS.uplink, lastAckMs: 5_000 } });
-    await clock.advance(30_000);
+    await clock.advance(2_000);
     expect(readStatus(dir)).toMatchObject({ lastAckMs: 5_000, writtenMs: clock.wallMs() });
-    become({ ...STATUS, processes: [SNAPSHOT] });
+    const lost = { connectedSinceMs: undefined, endReason: 'no connection' };
+    become({ ...STATUS, uplink: { ...STATUS.uplink, ...lost, lastAckMs: 5_000 }, processes: [SNAPSHOT] });
     await clock.advance(30_000);
-    expect(readStatus(dir)?.processes).toEqual([SNAPSHOT]);
+    expect(readStatus(dir)).toMatchObject({
+      processes: [SNAPSHOT],
+      connectedSinceMs: null,
+      endReason: 'no connection',
+    });
     writer.stop();
     writer.stop();
     expect(readStatus(dir)).toBeUndefined();
     expect(clock.timerCount).toBe(0);
+  });
+
+  it('is written often until something is acknowledged, but no longer than a minute', async () => {
+    using temp = tempDir();
+    const { clock, dir, writer } = bench(temp.path);
+    const startedMs = clock.wallMs();
+    const writtenAfter = async (spanMs: number): Promise<number> => {
+      await clock.advance(spanMs);
+      return (readStatus(dir)?.writtenMs ?? 0) - startedMs;
+    };
+    writer.start();
+    expect(await writtenAfter(3_000)).toBe(2_000);
+    expect(await writtenAfter(57_000)).toBe(60_000);
+    expect(await writtenAfter(29_000)).toBe(60_000);
+    expect(await writtenAfter(1_000)).toBe(90_000);
+    writer.stop();
   });
 
   it('stops nothing when it cannot be written, and says so once', async () => {
@@ -94,9 +116,9 @@ describe('the status file', () => {
     using temp = tempDir();
     const { dir, writer } = bench(temp.path);
     writer.start();
-    const { processes: _, ...older } = readStatus(dir) ?? {};
+    const { processes: _, endReason: _reason, ...older } = readStatus(dir) ?? {};
     dir.write('status.json', JSON.stringify({ format: 1, ...older }));
-    expect(readStatus(dir)).toMatchObject({ phase: 'LIVE', processes: [] });
+    expect(readStatus(dir)).toMatchObject({ phase: 'LIVE', processes: [], endReason: null });
     writer.stop();
   });
 
@@ -140,6 +162,7 @@ describe('statusText', () => {
     writtenMs: 3_590_000,
     phase: 'IDLE',
     connectedSinceMs: null,
+    endReason: null,
     lastAckMs: 3_000_000,
     recordsWaiting: 60,
     bytesWaiting: 24_000,
@@ -156,7 +179,11 @@ describe('statusText', () => {
     const text = statusText({ isRunning: true, isConnected: false, report }, options);
     expect(text).toContain('running as process 7 since 1970-01-01T00:00:00Z (60 min ago)');
     expect(text).toContain('0.0.9 runs, 0.1.0 is installed; restart it');
-    expect(text).toContain('not connected (IDLE)');
+    expect(text).toMatch(/not connected \(IDLE\); the log of the agent says why/);
+    const refused = { ...report, phase: 'BACKOFF', endReason: 'the collector does not know this agent' };
+    expect(statusText({ isRunning: true, isConnected: false, report: refused }, options)).toMatch(
+      /not connected \(BACKOFF\); the collector does not know this agent/,
+    );
     expect(text).toContain('interval 30s (collector, version 3)');
     expect(text).toMatch(
       /60 records, 23.4 KiB of 64.0 MiB on disk; the oldest that waits is\s+of 10 min ago/,

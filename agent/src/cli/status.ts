@@ -74,7 +74,7 @@ export function statusText(
       text:
         isConnected && report.connectedSinceMs !== null
           ? `connected since ${at(report.connectedSinceMs)}`
-          : `not connected (${report.phase}); the log of the agent says why, and so does rollcall-agent doctor`,
+          : notConnectedText(report),
     },
     {
       cells: ['last ack'],
@@ -120,4 +120,9 @@ export function backlogText(report: StatusReport, ago: (timeMs: number) => strin
   const oldest =
     oldestWaitingMs === null ? 'nothing waits' : `the oldest that waits is of ${ago(oldestWaitingMs)}`;
   return `${counted(recordsWaiting, 'record')}, ${size}; ${oldest}`;
+}
+
+/** Why there is no connection, or who knows. */
+function notConnectedText({ phase, endReason }: Pick<StatusReport, 'phase' | 'endReason'>): string {
+  return `not connected (${phase}); ${endReason ?? 'the log of the agent says why, and so does rollcall-agent doctor'}`;
 }

@@ -3,6 +3,7 @@
  * values come from this table. A key `data-dir` is the flag `--data-dir`, the variable `ROLLCALL_AGENT_DATA_DIR` (or
  * `ROLLCALL_DATA_DIR`) and the key `data-dir` of the file.
  */
+import { SECTION_NAMES } from '@rollcall/shared/inventory/section-names.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { LogLevel } from '@rollcall/shared/lib/log.ts';
 import { redactUrl, Secret } from '@rollcall/shared/lib/secret.ts';
@@ -36,6 +37,8 @@ export interface Option<T> {
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const UNIT_BYTES: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+/** The sections, and what is told of the busiest programs. */
+const EXCLUDABLE = [...SECTION_NAMES, 'processes'];
 const SPOOL_BYTES_MIN = 1024 ** 2;
 const SPOOL_BYTES_MAX = 16 * 1024 ** 3;
 const SHOWN_MAX = 80;
@@ -163,8 +166,9 @@ export const OPTIONS = {
     arity: 'list',
     help: 'A section of the inventory that is not sent, for example users or packages; processes for the busiest programs that are told while the machine is under strain. What is excluded is not read either.',
     parse: (text) => {
-      if (/^[a-z][a-z0-9_]{0,31}$/.test(text)) return text;
-      throw mustBe('the name of an inventory section');
+      // A name that is misspelt would send what somebody wants to keep.
+      if (EXCLUDABLE.some((name) => name === text)) return text;
+      throw mustBe(`the name of an inventory section: ${EXCLUDABLE.join(', ')}`);
     },
   }),
 };

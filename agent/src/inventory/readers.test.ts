@@ -1,6 +1,7 @@
 /** The sections of macOS and Windows, made of outputs as their documentation shows them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SECTION_NAMES } from '@rollcall/shared/inventory/section-names.ts';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from './commands.ts';
 import { readSections } from './read-sections.ts';
@@ -203,4 +204,13 @@ it('takes devices from the library where the system shows them in no files', () 
     printers: { printers: [{ name: 'Office', isDefault: true }] },
   });
   expect(make('linux')).toEqual({});
+});
+
+it('the sections that can be excluded are those that some system reads', () => {
+  const platforms = ['linux', 'darwin', 'win32'] as const;
+  const names = platforms.flatMap((platform) => [
+    ...makeSections({}, () => false, { platform, excluded: new Set() }).missing,
+    ...sectionReaders(platform).map(({ name }) => name),
+  ]);
+  expect([...new Set(names)].sort()).toEqual(SECTION_NAMES);
 });

@@ -265,8 +265,11 @@ function withRemedy(
   };
 }
 
+/** What is reported with a `reason` whenever there is no connection any more, or could not be made. */
+export const CONNECTION_ENDED = 'connection to the collector ended';
+
 function reportOf(ending: Ending, delayMs: number): Effect {
   const fields = { reason: ending.reason, retryInMs: Math.round(delayMs) };
   const level = ending.isAlarm ? 'error' : 'warn';
-  return { kind: 'report', level, message: 'connection to the collector ended', fields };
+  return { kind: 'report', level, message: CONNECTION_ENDED, fields };
 }

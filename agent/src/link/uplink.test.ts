@@ -94,7 +94,12 @@ describe('a session', () => {
     expect(collector.types()).toEqual([MESSAGE.HELLO, MESSAGE.GEN_ACK, MESSAGE.INV_HAVE]);
     expect(decodeGenerationAck(collector.frames[1]?.body ?? Buffer.alloc(0))).toBe(1);
     expect(identity.facts()).toEqual({ generation: 1, storeId: 'store', binding: 'none' });
-    expect(uplink.stats()).toMatchObject({ phase: 'LIVE', sessions: 1, batchesSent: 1 });
+    expect(uplink.stats()).toMatchObject({
+      phase: 'LIVE',
+      endReason: undefined,
+      sessions: 1,
+      batchesSent: 1,
+    });
   });
 
   it('sends a new record at once', async () => {
@@ -152,7 +157,8 @@ describe('a session', () => {
     expect(new Set(world.collector.types())).toEqual(new Set([MESSAGE.HELLO]));
     expect(world.collector.batches).toBe(0);
     expect(world.network.lastClose).toBe(CLOSE_CODE.AUTH_FAILED);
-    expect(world.uplink.stats().phase).toBe('BACKOFF');
+    const { phase, endReason } = world.uplink.stats();
+    expect([phase, endReason]).toEqual(['BACKOFF', expect.stringContaining('identity pinned')]);
     const alarm = world.log.lines.find(({ level }) => level === 'error');
     expect(alarm?.fields['reason']).toContain('does not match the identity pinned');
   });

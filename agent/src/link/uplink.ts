@@ -35,6 +35,7 @@ import { COLUMNS_FEATURE, PACK_FEATURE } from '@rollcall/shared/protocol/pack.ts
 import { Gather } from '../spool/gather.ts';
 import type { Spool, SpoolBatch } from '../spool/spool.ts';
 import { answerChallenge, type AgentFacts, type Handshake } from './handshake.ts';
+import { CONNECTION_ENDED } from './ending.ts';
 import type { IdentityStore } from './identity.ts';
 import { readMessage, type Rejected } from './incoming.ts';
 import { InventorySender, type InventorySource } from './inventory-sender.ts';
@@ -85,6 +86,8 @@ export interface UplinkStats {
   readonly bytesSent: number;
   /** Wall clock of the current session's WELCOME, undefined while there is none. */
   readonly connectedSinceMs: number | undefined;
+  /** Why the last connection ended or could not be made, undefined while there is one and before that. */
+  readonly endReason: string | undefined;
   /** Wall clock of the last acknowledgement, undefined before the first one. */
   readonly lastAckMs: number | undefined;
   readonly recordsRejected: number;
@@ -143,6 +146,7 @@ export class Uplink {
   #waiter: { readonly isReached: () => boolean; readonly resolve: () => void } | undefined;
   #stopping: Promise<void> | undefined;
   #connectedSinceMs: number | undefined;
+  #endReason: string | undefined;
   #lastAckMs: number | undefined;
   readonly #layouts = new SchemaLayouts();
   /** Became known while nobody listened. One is enough: the collector asks for the newest of its settings only. */
@@ -175,7 +179,8 @@ export class Uplink {
   stats(): UplinkStats {
     const { phase } = this.#state;
     const connectedSinceMs = phase === 'LIVE' ? this.#connectedSinceMs : undefined;
-    return { phase, connectedSinceMs, lastAckMs: this.#lastAckMs, ...this.#stats };
+    const endReason = phase === 'LIVE' ? undefined : this.#endReason;
+    return { phase, connectedSinceMs, endReason, lastAckMs: this.#lastAckMs, ...this.#stats };
   }
 
   async #stop(): Promise<void> {
@@ -323,6 +328,7 @@ export class Uplink {
       case 'terminate':
         return this.#unlink()?.terminate();
       case 'report':
+        if (effect.message === CONNECTION_ENDED) this.#endReason = String(effect.fields['reason']);
         return this.#report(effect.level, effect.message, effect.fields);
     }
   }

@@ -21,6 +21,7 @@ const FILES_MAX = 4;
 const COUNTED = [
   'node_arp_entries',
   'node_bonding_',
+  'node_btrfs_',
   'node_processes_',
   'node_selinux_enabled',
   'node_tcp_',

@@ -2,6 +2,7 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { arpSampler } from './arp/arp.linux.ts';
 import { bondingSampler } from './bonding/bonding.linux.ts';
+import { btrfsSampler } from './btrfs/btrfs.linux.ts';
 import { clocksourceSampler } from './clocksource/clocksource.linux.ts';
 import { containersSampler } from './containers/containers.linux.ts';
 import { conntrackSampler } from './conntrack/conntrack.linux.ts';
@@ -111,6 +112,7 @@ function slowSamplers(options: SamplerOptions): readonly Sampler[] {
     powerSampler(options.clock),
     raidSampler,
     zfsSampler,
+    btrfsSampler(options.clock),
     bondingSampler,
     edacSampler(options.clock),
     nvmeSampler(options.clock),

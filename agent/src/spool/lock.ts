@@ -22,9 +22,12 @@ export function lockDir(dir: string): Promise<SpoolLock> {
     const server = createServer((socket) => socket.destroy());
     server.unref();
     server.once('error', (error) => {
-      const what =
-        systemErrorCode(error) === 'EADDRINUSE' ? 'is in use by another agent' : 'cannot be locked';
-      reject(new AppError('DATA_DIR_UNUSABLE', `the folder ${dir} ${what}`, { cause: error }));
+      const message =
+        systemErrorCode(error) === 'EADDRINUSE'
+          ? `the folder ${dir} is in use by another agent: stop it, or name another folder with --data-dir`
+          : `the folder ${dir} cannot be locked (${systemErrorCode(error)})`;
+      // The system's message has the name of the socket, which says nothing to people and is no plain text.
+      reject(new AppError('DATA_DIR_UNUSABLE', message));
     });
     server.listen(name, () => resolve({ release: () => void server.close() }));
   });

@@ -243,7 +243,8 @@ describe('the HTTP server', () => {
     for (const path of ['/', '/metrics', '/api/v1/query', '/v1/status', '/v1/incidents']) {
       expect([path, (await fetch(url + path)).status]).toEqual([path, 401]);
     }
-    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    for (const path of ['/healthz', '/-/healthy', '/readyz', '/-/ready'])
+      expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
     // Remote write asks for a token itself; here nobody does, and nobody answers.
     expect((await fetch(`${url}/api/v1/write`, { method: 'POST' })).status).toBe(404);
   });

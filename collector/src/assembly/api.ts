@@ -13,6 +13,7 @@ import type { ReadAccess } from '../api/auth/guard.ts';
 import { accessTokens, type AccessTokens } from '../api/auth/tokens.ts';
 import { activeAlerts, ruleGroups } from '../api/prometheus/alerting-view.ts';
 import { directQueries, prometheusRouter } from '../api/prometheus/prometheus.ts';
+import type { ServerSettings } from '../api/prometheus/status.ts';
 import { PushedMetadata } from '../api/remote/metadata.ts';
 import { remoteRouter } from '../api/remote/remote.ts';
 import { rulesInForce } from '../api/rules-view.ts';
@@ -20,12 +21,12 @@ import { createApi, type ApiPorts } from '../api/server.ts';
 import type { Incident } from '../api/types.ts';
 import { externalUrl } from '../config/derive.ts';
 import { isLoopback } from '../config/load.ts';
-import type { Config } from '../config/options.ts';
+import { spanText, type Config } from '../config/options.ts';
 import type { Feed } from '../feed/feed.ts';
 import { FleetView } from '../fleet/view.ts';
 import { channelBindingOf } from '../gateway/channel-binding.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import { createQueryEngine } from '../query/query.ts';
+import { createQueryEngine, DEFAULT_LIMITS, DEFAULT_LOOKBACK_MS } from '../query/query.ts';
 import { VERSION } from '../self/version.ts';
 import { openScratchStorage } from '../storage/open.ts';
 import { createEnrolment } from './agents.ts';
@@ -97,7 +98,7 @@ export function assembleApi(basics: Basics, needs: ApiNeeds): RequestListener {
     }),
     metrics: () => metrics.read(),
     direct: directQueries({ answers: queries.forPeople, clock, log }),
-    ...prometheusRouters(basics, needs, { view, tokens }),
+    ...prometheusRouters(basics, needs, { view, tokens, startedMs }),
     pageDirectory: PAGE_DIRECTORY,
   });
 }
@@ -152,7 +153,11 @@ function alertmanagerPort(
 function prometheusRouters(
   { config, clock, log, metrics }: Basics,
   { stores: { storage }, queries, alerts: { alerting } }: ApiNeeds,
-  { view, tokens }: { readonly view: FleetView; readonly tokens: AccessTokens },
+  {
+    view,
+    tokens,
+    startedMs,
+  }: { readonly view: FleetView; readonly tokens: AccessTokens; readonly startedMs: number },
 ): Pick<ApiPorts, 'prometheus' | 'remote'> {
   const pushedMetadata = new PushedMetadata();
   return {
@@ -169,6 +174,7 @@ function prometheusRouters(
         buildDate: '',
         goVersion: process.version,
       },
+      settings: serverSettings(config, startedMs),
       ruleGroups: () =>
         ruleGroups(alerting.rules(), {
           incidents: openIncidents(alerting),
@@ -188,6 +194,39 @@ function prometheusRouters(
       counters: metrics,
     }),
   };
+}
+
+/** The settings that Prometheus has too, under its names. */
+function serverSettings(config: Config, startedMs: number): ServerSettings {
+  const { host, port } = config.listen;
+  return {
+    startedMs,
+    scrapeIntervalMs: AGENT_INTERVAL_MS,
+    ruleIntervalMs: config['rule-interval'],
+    retention: spanText(config['raw-retention']),
+    retentionBytes: config['storage-bytes'],
+    flags: {
+      'log.level': config['log-level'],
+      'query.lookback-delta': spanText(DEFAULT_LOOKBACK_MS),
+      'query.max-concurrency': String(DEFAULT_LIMITS.concurrentMax),
+      'query.max-samples': String(DEFAULT_LIMITS.samplesMax),
+      'query.timeout': spanText(DEFAULT_LIMITS.timeoutMs),
+      'web.enable-admin-api': 'false',
+      'web.enable-lifecycle': 'false',
+      'web.enable-remote-write-receiver': 'true',
+      'web.external-url': externalUrl(config),
+      'web.listen-address': `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    },
+    alertmanagers: config.receivers.flatMap((receiver) =>
+      receiver.kind === 'alertmanager' ? [withoutSecrets(receiver.url.reveal())] : [],
+    ),
+  };
+}
+
+/** An address that may be shown: without user, password and parameters. */
+function withoutSecrets(text: string): string {
+  const { origin, pathname } = new URL(text);
+  return `${origin}${pathname}`;
 }
 
 /** What keeps the collector from being ready, for people. */

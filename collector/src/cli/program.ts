@@ -25,13 +25,15 @@ const EXPIRY_HOURS_MAX = 90 * 24;
 const USES_MAX = 10_000;
 
 const BACKUP_HELP = `
-Repeat it with the same folder: blocks that it has already are not copied again. On the disk of the data folder they are
-hard links and cost nothing. A folder without backup.json is not complete.`;
+Repeat it with the same folder: blocks that it has already are not copied again.
+On the disk of the data folder they are hard links and cost nothing. A folder
+without backup.json is not complete.`;
 
 const STORAGE_INIT_HELP = `
-What is there already is left as it is, so it may be run again. Samples are kept for raw-retention. In InfluxDB 1.x two
-continuous queries make rollups of 5 minutes and an hour, kept for rollup-5m-retention and rollup-1h-retention; other
-stores have none that could be prepared from outside.`;
+What is there already is left as it is, so it may be run again. Samples are kept
+for raw-retention. In InfluxDB 1.x two continuous queries make rollups of
+5 minutes and an hour, kept for rollup-5m-retention and rollup-1h-retention;
+other stores have none that could be prepared from outside.`;
 const STORE_SETTINGS: ReadonlySet<string> = new Set([
   'storage',
   'mirrors',
@@ -70,6 +72,15 @@ export function createProgram(ports: ProgramPorts): Command {
   const program = new Command('rollcall-collector')
     .description('Receives what agents report, keeps it, shows it, and pages when something is wrong.')
     .version(VERSION)
+    .addHelpText(
+      'after',
+      examples([
+        'rollcall-collector run',
+        'rollcall-collector token create',
+        "rollcall-collector query 'up == 0'",
+        'rollcall-collector backup /backup/rollcall',
+      ]),
+    )
     // What is wrong is said once, by main.ts.
     .configureOutput({ outputError: () => {} })
     .exitOverride(reportWrongUse);
@@ -129,8 +140,9 @@ export function createProgram(ports: ProgramPorts): Command {
   importing.addHelpText(
     'after',
     `
-The file is UTF-8, packed with gzip when it ends with .gz; "-" is standard input. Every sample has a time. What is older
-than the stored samples of its series is left out, so the same file may be imported again.
+The file is UTF-8, packed with gzip when it ends with .gz; "-" is standard
+input. Every sample has a time. What is older than the stored samples of its
+series is left out, so the same file may be imported again.
 ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetrics data | rollcall-collector import -'])}`,
   );
   importing.action(async (file: string) => {
@@ -331,11 +343,13 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     token.command('list').description('list the tokens, without their secrets'),
     'data-dir',
   );
+  list.addHelpText('after', examples(['rollcall-collector token list']));
   list.action(async (options: { readonly json?: boolean }) => {
     const { listEnrollmentTokens } = await import('./token.ts');
     print(listEnrollmentTokens(configOf(list)['data-dir'], options.json ?? false));
   });
   const revoke = withConfig(token.command('revoke <id>').description('make a token useless'), 'data-dir');
+  revoke.addHelpText('after', examples(['rollcall-collector token revoke HZu6xNEonI2JhqaJ']));
   revoke.action(async (id: string) => {
     const { revokeEnrollmentToken } = await import('./token.ts');
     print(revokeEnrollmentToken(configOf(revoke)['data-dir'], id));
@@ -372,11 +386,13 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     access.command('list').description('list the tokens, without their secrets'),
     'data-dir',
   );
+  grants.addHelpText('after', examples(['rollcall-collector access list']));
   grants.action(async (options: { readonly json?: boolean }) => {
     const { listAccessTokens } = await import('./access.ts');
     print(listAccessTokens(configOf(grants)['data-dir'], options.json ?? false));
   });
   const withdraw = withConfig(access.command('revoke <id>').description('make a token useless'), 'data-dir');
+  withdraw.addHelpText('after', examples(['rollcall-collector access revoke e639bdbabf53']));
   withdraw.action(async (id: string) => {
     const { revokeAccessToken } = await import('./access.ts');
     print(revokeAccessToken(configOf(withdraw)['data-dir'], id));
@@ -411,6 +427,7 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
   const clearing = scoped(
     withConfig(agentConfig.command('clear').description('leave everything to the agents again'), 'data-dir'),
   );
+  clearing.addHelpText('after', examples(['rollcall-collector agent-config clear --host web-1']));
   clearing.action(async (options: ConfigScope) => {
     const { clearAgentConfig } = await import('./agent-config.ts');
     print(clearAgentConfig(configOf(clearing)['data-dir'], options));
@@ -419,6 +436,7 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     agentConfig.command('show').description('what is wanted, and what agents said to it'),
     'data-dir',
   ).option('--host <name>', 'one host');
+  showing.addHelpText('after', examples(['rollcall-collector agent-config show']));
   showing.action(async (options: ConfigScope & { readonly json?: boolean }) => {
     const { showAgentConfig } = await import('./agent-config.ts');
     print(showAgentConfig(configOf(showing)['data-dir'], options, options.json ?? false));
@@ -566,12 +584,23 @@ function withSettings(command: Command, isWanted: (key: string) => boolean): Com
   command.option('--config <file>', 'settings from a YAML file');
   for (const { key, shape, help, fallback } of OPTIONS) {
     if (!isWanted(key)) continue;
-    const text = fallback === undefined ? help : `${help} (default: ${fallback})`;
-    const flag = shape === 'true or false' ? `--${key} [${shape}]` : `--${key} <${shape}>`;
+    const name = nameOfShape(shape);
+    const shaped = name === shape ? help : `${help} (${shape})`;
+    const text = fallback === undefined ? shaped : `${shaped} (default: ${fallback})`;
+    const flag = shape === 'true or false' ? `--${key} [${name}]` : `--${key} <${name}>`;
     command.addOption(new Option(flag, text));
   }
   return command;
 }
+
+/** What stands behind a flag: beside a long name there would be no room left for its help. */
+function nameOfShape(shape: string): string {
+  if (shape.length <= SHAPE_CHARS_MAX) return shape;
+  if (shape.startsWith('list of')) return 'list';
+  return shape.startsWith('{') ? 'settings' : 'word';
+}
+
+const SHAPE_CHARS_MAX = 13;
 
 /** commander turns `--data-dir` into `dataDir`; settings are known by their own names. */
 function kebabKeys(options: object): Flags {

@@ -1,5 +1,6 @@
 /** `rollcall-collector backup`, `restore`, `verify` and `inspect`: work on the files of the store. */
-import { join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
@@ -12,12 +13,33 @@ import { restore } from '../storage/embedded/repair/restore.ts';
 import { verify } from '../storage/embedded/repair/verify.ts';
 import { table, timeText } from './output.ts';
 
-/** Backs up while a collector may be running. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE */
+/** Backs up while a collector may be running. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE, BAD_CONFIG */
 export async function backUpStore(dataDir: string, to: string, isJson: boolean): Promise<string> {
+  if (isWithin(dataDir, to)) {
+    const attempt = `back up ${dataDir} to ${to}`;
+    throw new AppError(
+      'BAD_CONFIG',
+      `${attempt}: that is in the data folder itself: choose one outside of it`,
+    );
+  }
   const result = await backUp({ from: dataDir, to, disk: nodeDisk, nowMs: systemClock.wallMs() });
   if (isJson) return `${JSON.stringify(result)}\n`;
   const { blocks, linked, copied } = result;
   return `backed up ${dataDir} to ${to}: ${blocks} blocks, ${linked} of them linked and ${copied} copied this time\n`;
+}
+
+/** Whether `path` is the folder or lies in it, by whatever name; a copy of the database would take its place there. */
+function isWithin(folder: string, path: string): boolean {
+  const way = relative(realPath(folder), realPath(path));
+  return way !== '..' && !way.startsWith(`..${sep}`);
+}
+
+/** The path without links, also when its end does not exist yet. */
+function realPath(path: string): string {
+  const whole = resolve(path);
+  if (existsSync(whole)) return realpathSync(whole);
+  const parent = dirname(whole);
+  return parent === whole ? whole : join(realPath(parent), basename(whole));
 }
 
 /** Makes a data folder out of a backup. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE */
@@ -77,6 +99,7 @@ export function inspectStore(dataDir: string, isJson: boolean): string {
   snapshot.close();
   reader.close();
   if (isJson) return `${JSON.stringify(blocks)}\n`;
+  if (blocks.length === 0) return 'no blocks yet: what is there is in the journal\n';
   const rows = blocks.map(({ resolution, fromMs, toMs, bytes, samples, file }) => [
     resolution,
     timeText(fromMs),
@@ -96,6 +119,7 @@ export function inspectLost(dataDir: string, isJson: boolean): string {
   const gaps = reader.gaps({ agentId: undefined, fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, limit: LOST_MAX });
   reader.close();
   if (isJson) return `${JSON.stringify(gaps)}\n`;
+  if (gaps.length === 0) return 'no host lost anything that it told of\n';
   const rows = gaps.map(({ agentId, reason, fromMs, toMs, ticks, samples, isEstimated, receivedMs }) => [
     agentId,
     reason,

@@ -48,6 +48,10 @@ function level<const Labels extends readonly string[]>(labels: Labels, help: str
   return gauge({ unit: 'count', labels, scale: 0, help });
 }
 
+function bytesOf<const Labels extends readonly string[]>(labels: Labels, help: string) {
+  return gauge({ unit: 'bytes', labels, scale: 0, help });
+}
+
 function cacheCount(help: string) {
   return counter({ unit: 'count', labels: [], scale: 0, help });
 }
@@ -257,6 +261,28 @@ export const HARDWARE_METRICS = {
   ),
   node_md_blocks: level(['device'], 'Blocks of 1 KiB in the array.'),
   node_md_blocks_synced: level(['device'], 'Blocks of the array that are in sync.'),
+
+  node_btrfs_info: facts(['label', 'uuid'], 'A btrfs file system that is mounted, with its name.'),
+  node_btrfs_global_rsv_size_bytes: bytesOf(['uuid'], 'Size of the reserve for the work of btrfs itself.'),
+  node_btrfs_device_size_bytes: bytesOf(['device', 'uuid'], 'Size of a device of a btrfs file system.'),
+  node_btrfs_reserved_bytes: bytesOf(
+    ['block_group_type', 'uuid'],
+    'Space that is promised to this kind of data of btrfs and not written yet.',
+  ),
+  node_btrfs_used_bytes: bytesOf(
+    ['block_group_type', 'mode', 'uuid'],
+    'Space that this kind of data of btrfs fills, copies not counted.',
+  ),
+  node_btrfs_size_bytes: bytesOf(
+    ['block_group_type', 'mode', 'uuid'],
+    'Space that is set aside for this kind of data of btrfs, copies not counted.',
+  ),
+  node_btrfs_allocation_ratio: gauge({
+    unit: 'ratio',
+    labels: ['block_group_type', 'mode', 'uuid'],
+    scale: MICRO_SCALE,
+    help: 'Bytes on the devices for each byte of this kind of data of btrfs.',
+  }),
 
   node_bonding_slaves: level(['master'], 'Network devices in the bond.'),
   node_bonding_active: level(['master'], 'Network devices in the bond that have a link.'),

@@ -7,6 +7,7 @@
 export const SAMPLER_NAMES = [
   'arp',
   'bonding',
+  'btrfs',
   'clocksource',
   'conntrack',
   'containers',

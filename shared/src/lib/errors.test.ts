@@ -42,8 +42,18 @@ describe('describeError', () => {
   });
 
   it('ends when causes form a ring', () => {
-    const error = new Error('ring');
-    error.cause = error;
-    expect(describeError(error)).toMatch(/^ring(: ring){8}$/);
+    const ping = new Error('ping');
+    ping.cause = new Error('pong', { cause: ping });
+    expect(describeError(ping)).toMatch(/^ping(: pong: ping){4}$/);
+  });
+
+  it('tells nothing twice: neither a code that the message has, nor a cause that it quotes', () => {
+    const system = Object.assign(new Error("ENOENT: no such file or directory, open '/x'"), {
+      code: 'ENOENT',
+    });
+    const once = "read /x: ENOENT: no such file or directory, open '/x'";
+    expect(describeError(new AppError('READ_FAILED', 'read /x', { cause: system }))).toBe(once);
+    const quoting = new AppError('READ_FAILED', `read /x: ${describeError(system)}`, { cause: system });
+    expect(describeError(quoting)).toBe(once);
   });
 });

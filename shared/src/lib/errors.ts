@@ -100,9 +100,14 @@ export function describeError(error: unknown): string {
 
 function describeChain(error: unknown, causesLeft: number): string {
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error && !(error instanceof AppError) ? ` (${String(error.code)})` : '';
-  const hasCause = error.cause !== undefined && causesLeft > 0;
-  return `${error.message}${code}${hasCause ? `: ${describeChain(error.cause, causesLeft - 1)}` : ''}`;
+  const isSystem =
+    'code' in error && !(error instanceof AppError) && !error.message.includes(String(error.code));
+  const code = isSystem ? ` (${String(error.code)})` : '';
+  const own = `${error.message}${code}`;
+  if (error.cause === undefined || causesLeft <= 0) return own;
+  const cause = describeChain(error.cause, causesLeft - 1);
+  // A message may quote its cause already.
+  return own.includes(cause) ? own : `${own}: ${cause}`;
 }
 
 /** The `code` of a Node.js system error such as `ENOENT`, or undefined. */

@@ -117,6 +117,15 @@ const options: PrometheusOptions = {
     buildDate: 'd',
     goVersion: 'node',
   },
+  settings: {
+    startedMs: NOW_MS - 60_000,
+    scrapeIntervalMs: 10_000,
+    ruleIntervalMs: 5_000,
+    retention: '30d',
+    retentionBytes: 1_000,
+    flags: { 'query.timeout': '2m' },
+    alertmanagers: ['http://am:9093/'],
+  },
   metadata: () => [
     ['up', { type: 'gauge', help: 'Whether it is up.', unit: '' }],
     ['node_boot_time_seconds', { type: 'gauge', help: 'Boot time.', unit: 'seconds' }],
@@ -220,6 +229,10 @@ describe('every endpoint that tools know', () => {
     ['/alerts', {}],
     ['/targets', {}],
     ['/status/buildinfo', {}],
+    ['/status/config', {}],
+    ['/status/flags', {}],
+    ['/status/runtimeinfo', {}],
+    ['/alertmanagers', {}],
     ['/status/tsdb', {}],
     ['/format_query', { query: 'up' }],
     ['/parse_query', { query: 'up' }],
@@ -683,6 +696,40 @@ describe('other routes', () => {
       success({ version: '1', revision: 'r', branch: 'b', buildUser: 'u', buildDate: 'd', goVersion: 'node' })
         .body,
     );
+  });
+
+  it('tells how it is set, as Prometheus does', async () => {
+    expect(await get('/status/config')).toEqual(
+      success({ yaml: 'global:\n  scrape_interval: 10s\n  evaluation_interval: 5s\n' }),
+    );
+    expect(await get('/status/flags')).toEqual(
+      success({
+        'query.timeout': '2m',
+        'storage.tsdb.retention.size': '1000B',
+        'storage.tsdb.retention.time': '30d',
+      }),
+    );
+    const startTime = new Date(NOW_MS - 60_000).toISOString();
+    expect(await get('/status/runtimeinfo')).toEqual(
+      success({
+        startTime,
+        serverTime: new Date(NOW_MS).toISOString(),
+        reloadConfigSuccess: true,
+        lastConfigTime: startTime,
+        storageRetention: '30d or 1000B',
+      }),
+    );
+    expect(await get('/alertmanagers')).toEqual(
+      success({ activeAlertmanagers: [{ url: 'http://am:9093/' }], droppedAlertmanagers: [] }),
+    );
+  });
+
+  it('says which methods a path takes', async () => {
+    for (const from of [base, directBase]) {
+      const response = await fetch(`${from}/query`, { method: 'DELETE' });
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST']);
+    }
+    expect((await fetch(`${base}/nothing`, { method: 'DELETE' })).status).toBe(404);
   });
 
   it('shows sizes of the store', async () => {

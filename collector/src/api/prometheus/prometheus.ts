@@ -14,13 +14,22 @@ import type { ActiveAlert, RuleGroup } from './rules.ts';
 import { labelNames, labelValues, metadataList, seriesList } from './series.ts';
 import { reply, replyError } from './reply.ts';
 import type { MetricMetadata } from './series.ts';
-import { buildInfoAnswer, targetsAnswer, tsdbAnswer } from './status.ts';
-import type { BuildInfo, Target } from './status.ts';
+import {
+  alertmanagersAnswer,
+  buildInfoAnswer,
+  configAnswer,
+  flagsAnswer,
+  runtimeInfoAnswer,
+  targetsAnswer,
+  tsdbAnswer,
+} from './status.ts';
+import type { BuildInfo, ServerSettings, Target } from './status.ts';
 
 /** What the routes read from; functions are called at each request and must be quick. */
 export interface PrometheusOptions extends QueryPorts {
   readonly log: Logger;
   readonly buildInfo: BuildInfo;
+  readonly settings: ServerSettings;
   /** What is known about metrics; a name may come more than once. */
   metadata(this: void): Iterable<readonly [metric: string, entry: MetricMetadata]>;
   ruleGroups(this: void): readonly RuleGroup[];
@@ -30,7 +39,10 @@ export interface PrometheusOptions extends QueryPorts {
 
 type Route = (parameters: Parameters, signal: AbortSignal, name: string) => Answer | Promise<Answer>;
 
-/** A router that answers every route with GET and with POSTed forms, and everything else with a plain 404. */
+/**
+ * A router that answers every route with GET and with POSTed forms, and other methods with 405,
+ * and everything else with a plain 404.
+ */
 export function prometheusRouter(options: PrometheusOptions): Router {
   const { answers, log } = options;
   const routes: Readonly<Record<string, Route>> = {
@@ -48,6 +60,10 @@ export function prometheusRouter(options: PrometheusOptions): Router {
     '/alerts': () => alertsAnswer(options.alerts()),
     '/targets': (parameters) => targetsAnswer(options.targets(), parameters),
     '/status/buildinfo': () => buildInfoAnswer(options.buildInfo),
+    '/alertmanagers': () => alertmanagersAnswer(options.settings),
+    '/status/config': () => configAnswer(options.settings),
+    '/status/flags': () => flagsAnswer(options.settings),
+    '/status/runtimeinfo': () => runtimeInfoAnswer(options.settings, options.clock.wallMs()),
     '/status/tsdb': (parameters, signal) => tsdbAnswer(answers, parameters, signal),
   };
   const router = Router({ caseSensitive: true, strict: true });
@@ -62,6 +78,9 @@ export function prometheusRouter(options: PrometheusOptions): Router {
     };
     router.get(path, handle);
     router.post(path, handle);
+    router.all(path, (_request, response) => {
+      response.status(405).set('Allow', 'GET, HEAD, POST').type('text/plain').send('Method Not Allowed\n');
+    });
   }
   router.use((_request, response) => {
     response.status(404).type('text/plain').send('404 page not found');

@@ -1,5 +1,6 @@
-/** `/status/buildinfo`, `/status/tsdb`, `/targets`. */
+/** `/status/…`, `/targets`, `/alertmanagers`. */
 import type { Answers } from '../../query/answers.ts';
+import { formatDuration } from '../../query/literals.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { invalidParameter } from './parameters.ts';
@@ -14,6 +15,22 @@ export interface BuildInfo {
   readonly buildDate: string;
   /** Prometheus names its compiler here, we the version of Node.js. */
   readonly goVersion: string;
+}
+
+/** How the program is set, as far as Prometheus has a word for it. Nothing of it is a secret. */
+export interface ServerSettings {
+  /** UTC milliseconds. */
+  readonly startedMs: number;
+  /** How often agents send unless they are told otherwise, and rules are evaluated. */
+  readonly scrapeIntervalMs: number;
+  readonly ruleIntervalMs: number;
+  /** How long samples are kept at full resolution, such as `30d`, and in how many bytes; undefined for no limit. */
+  readonly retention: string;
+  readonly retentionBytes: number | undefined;
+  /** By the names of Prometheus' flags, without dashes. */
+  readonly flags: Readonly<Record<string, string>>;
+  /** Where alerts are handed to an Alertmanager. */
+  readonly alertmanagers: readonly string[];
 }
 
 /** A source of samples; for Rollcall an enrolled host. */
@@ -31,6 +48,43 @@ export interface Target {
 export function buildInfoAnswer(info: BuildInfo): Answer {
   const { version, revision, branch, buildUser, buildDate, goVersion } = info;
   return answer({ version, revision, branch, buildUser, buildDate, goVersion });
+}
+
+/** `/status/config`: agents push, so there is nothing to scrape and what remains is how often things are done. */
+export function configAnswer({ scrapeIntervalMs, ruleIntervalMs }: ServerSettings): Answer {
+  const intervals = [
+    `scrape_interval: ${formatDuration(scrapeIntervalMs)}`,
+    `evaluation_interval: ${formatDuration(ruleIntervalMs)}`,
+  ];
+  return answer({ yaml: `global:\n  ${intervals.join('\n  ')}\n` });
+}
+
+/** `/status/flags`: only those that mean something here. */
+export function flagsAnswer({ flags, retention, retentionBytes = 0 }: ServerSettings): Answer {
+  const kept = {
+    'storage.tsdb.retention.size': `${retentionBytes}B`,
+    'storage.tsdb.retention.time': retention,
+  };
+  return answer({ ...flags, ...kept });
+}
+
+/** `/status/runtimeinfo`, without what only a program in Go has. Settings are read at the start and never again. */
+export function runtimeInfoAnswer(settings: ServerSettings, nowMs: number): Answer {
+  const { startedMs, retention, retentionBytes } = settings;
+  const startTime = new Date(startedMs).toISOString();
+  const size = retentionBytes === undefined ? '' : ` or ${retentionBytes}B`;
+  return answer({
+    startTime,
+    serverTime: new Date(nowMs).toISOString(),
+    reloadConfigSuccess: true,
+    lastConfigTime: startTime,
+    storageRetention: `${retention}${size}`,
+  });
+}
+
+/** `/alertmanagers`. */
+export function alertmanagersAnswer({ alertmanagers }: ServerSettings): Answer {
+  return answer({ activeAlertmanagers: alertmanagers.map((url) => ({ url })), droppedAlertmanagers: [] });
 }
 
 /** `/targets`: nothing is ever dropped, and `state=dropped` lists nothing. */

@@ -1,4 +1,7 @@
-/** `/healthz`: the process runs. `/readyz`: it can do its work; if not, what is wrong. */
+/**
+ * `/healthz`: the process runs. `/readyz`: it can do its work; if not, what is wrong. Both also under the names of
+ * Prometheus, which promtool and Perses ask.
+ */
 import { Router } from 'express';
 
 /** Problems that keep the collector from its work, in words; none when it is ready. */
@@ -6,10 +9,10 @@ export type ReadinessCheck = () => readonly string[];
 
 export function healthRouter(check: ReadinessCheck): Router {
   const router = Router();
-  router.get('/healthz', (_request, response) => {
+  router.get(['/healthz', '/-/healthy'], (_request, response) => {
     response.type('text/plain').send('ok\n');
   });
-  router.get('/readyz', (_request, response) => {
+  router.get(['/readyz', '/-/ready'], (_request, response) => {
     const problems = check();
     response
       .status(problems.length === 0 ? 200 : 503)

@@ -1,0 +1,29 @@
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { expect, it } from 'vitest';
+import { backUpStore } from './store.ts';
+
+it('refuses to back up into the data folder itself, where a copy would take the place of the store', async () => {
+  using dir = tempDir();
+  const data = join(dir.path, 'data');
+  mkdirSync(data);
+  writeFileSync(join(data, 'journal.db'), 'kept');
+  const link = join(dir.path, 'link');
+  symlinkSync(data, link);
+  for (const to of [
+    data,
+    `${data}/`,
+    join(data, 'backup'),
+    link,
+    join(link, 'a', 'b'),
+    join(data, '..', 'data'),
+  ]) {
+    await expect(backUpStore(data, to, false)).rejects.toThrow(
+      `back up ${data} to ${to}: that is in the data folder itself: choose one outside of it`,
+    );
+  }
+  expect(readdirSync(data)).toEqual(['journal.db']);
+  // Beside it is well: what is wrong then is that this is no database.
+  await expect(backUpStore(data, join(dir.path, 'data-backup'), false)).rejects.toThrow('copy database');
+});
