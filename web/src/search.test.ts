@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isFound } from './search.ts';
+import { hasWords, wordsOf } from './search.ts';
 
 it.each([
   ['', true],
@@ -9,5 +9,5 @@ it.each([
   ['web db', false],
   ['.*', false],
 ])('finds %j in the name web-12: %s', (text, expected) => {
-  expect(isFound(text, 'Web-12')).toBe(expected);
+  expect(hasWords(wordsOf(text), 'Web-12')).toBe(expected);
 });

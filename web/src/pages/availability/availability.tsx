@@ -10,7 +10,7 @@ import { SpanChoice } from '../../availability/span-choice.tsx';
 import { formatAvailable, formatLasted, spanOf } from '../../availability/stretches.ts';
 import { formatCount, plural } from '../../format.ts';
 import { usePage } from '../../page.ts';
-import { isFound } from '../../search.ts';
+import { hasWords, wordsOf } from '../../search.ts';
 import { PollFailure } from '../../ui/failure.tsx';
 import { SearchBox } from '../../ui/search-box.tsx';
 import { Foreign } from '../../ui/text.tsx';
@@ -45,7 +45,7 @@ export function AvailabilityPage() {
         key={span.id}
         spanId={span.id}
         lengthMs={span.ms}
-        text={text.trim()}
+        text={text}
         onClear={() => change(span.id, '')}
       />
     </section>
@@ -63,7 +63,8 @@ interface HostsProps {
 function Hosts({ spanId, lengthMs, text, onClear }: HostsProps) {
   const { api } = usePage();
   const [shown, setShown] = useState(HOSTS_SHOWN);
-  const isSearch = text !== '';
+  const words = wordsOf(text);
+  const isSearch = words.length > 0;
   // All at once, so that a further letter costs the collector nothing.
   const limit = isSearch ? HOSTS_SEARCHED : shown;
   const poll = usePoll((abort) => api.fleetAvailability({ lengthMs, limit }, abort), REFRESH_MS, [limit]);
@@ -71,7 +72,7 @@ function Hosts({ spanId, lengthMs, text, onClear }: HostsProps) {
   const found =
     answer === null || !isSearch
       ? null
-      : answer.hosts.filter(({ name, hostId }) => isFound(text, `${name}\n${hostId}`));
+      : answer.hosts.filter(({ name, hostId }) => hasWords(words, `${name}\n${hostId}`));
   return (
     <>
       <PollFailure poll={poll} what="the availability" />

@@ -1,7 +1,7 @@
 /** Which hosts the list shows and in what order. Pure. */
 import type { HostState, HostSummary } from '../../../../collector/src/api/types.ts';
 import { HOST_STATES } from '../../api/answers.ts';
-import { isFound } from '../../search.ts';
+import { hasWords, wordsOf } from '../../search.ts';
 
 export const SORT_KEYS = [
   'state',
@@ -34,9 +34,13 @@ export interface Filter {
 
 /** The hosts that match the filter: every word must occur in the name, the operating system or the id. */
 export function filterHosts(hosts: readonly HostSummary[], filter: Filter): readonly HostSummary[] {
+  const words = wordsOf(filter.text);
   return hosts.filter((host) => {
     if (filter.state !== null && host.state !== filter.state) return false;
-    return isFound(filter.text, `${host.name}\n${host.os?.name ?? ''}\n${host.os?.kernel ?? ''}\n${host.id}`);
+    return (
+      words.length === 0 ||
+      hasWords(words, `${host.name}\n${host.os?.name ?? ''}\n${host.os?.kernel ?? ''}\n${host.id}`)
+    );
   });
 }
 
