@@ -34,8 +34,13 @@ export const SEGMENT_FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Room that is set aside so that a gap can be declared when there is no other. */
 const BALLAST_BYTES = 256 * 1024;
-/** Segments that were read last stay in memory. */
+/** Segments that were read last stay in memory for a while. */
 const CACHED_MAX = 2;
+/**
+ * Records at the end of the segment that was closed last stay in memory until they are delivered: they are mostly on
+ * their way, and the whole file would be read for them.
+ */
+const TAIL_RECORDS = 16;
 /** Jobs that failed and are tried again; more than these are found again after the next start. */
 const UNDONE_MAX = 1_000;
 const SEQ_DIGITS = 15;
@@ -55,6 +60,8 @@ interface OpenSegment {
   readonly header: Buffer;
   file: DiskFile;
   endBytes: number;
+  /** The highest number that is durable. */
+  durableThrough: number;
   /** The name of the file is durable. */
   isNamed: boolean;
   /** A sync failed, so nothing is known about the content. */
@@ -63,12 +70,24 @@ interface OpenSegment {
 
 type Job = () => Promise<void>;
 
+/** What was read of a segment. */
+interface Cached {
+  readonly segment: Segment;
+  /** The last number that stood in the file when it was read; an open one has grown since. */
+  readonly through: number;
+  readonly entries: readonly Entry[];
+  /** Somebody has asked for it since the last `dropUnread`. */
+  isInUse: boolean;
+}
+
 export class DiskShelf implements Shelf {
   readonly #options: DiskShelfOptions;
   readonly #open = new Map<Segment, OpenSegment>();
   readonly #paths = new WeakMap<Segment, string>();
   /** Newest first. */
-  #cached: { readonly segment: Segment; readonly entries: readonly Entry[] }[] = [];
+  #cached: Cached[] = [];
+  /** The segment that was closed last. */
+  #newest: Segment | undefined;
   #jobs: Promise<void> = Promise.resolve();
   #undone: Job[] = [];
 
@@ -78,7 +97,7 @@ export class DiskShelf implements Shelf {
 
   /** A segment that was found on the disk. */
   adopt(path: string, facts: SegmentFacts): Segment {
-    const segment = Segment.onShelf(facts, () => this.#load(segment));
+    const segment = Segment.onShelf(facts, (through) => this.#load(segment, through));
     this.#paths.set(segment, path);
     return segment;
   }
@@ -120,11 +139,24 @@ export class DiskShelf implements Shelf {
     this.#enqueue(async () => {
       const open = this.#open.get(segment);
       if (open === undefined) return;
+      // Somebody removed the file: what is in memory has to go into another one.
+      if (this.#options.disk.stat(open.path) === undefined) open.isDoubtful = true;
       await this.#sync(segment, open);
       open.file.close();
       this.#open.delete(segment);
-      segment.release(() => this.#load(segment));
+      segment.close();
+      this.#forget(segment, segment.lastSeq - TAIL_RECORDS);
+      if (this.#newest !== undefined) this.#forget(this.#newest, this.#newest.lastSeq);
+      this.#newest = segment;
     });
+  }
+
+  delivered(segment: Segment, through: number): void {
+    const open = this.#open.get(segment);
+    if (open === undefined && !segment.isOpen) this.#forget(segment, through);
+    // What a failed sync left in doubt is written anew from memory.
+    else if (open !== undefined && !open.isDoubtful)
+      this.#forget(segment, Math.min(through, open.durableThrough));
   }
 
   lost(
@@ -168,6 +200,12 @@ export class DiskShelf implements Shelf {
   /** Tries again what has failed. */
   retry(): void {
     for (const job of this.#undone.splice(0)) this.#enqueue(job);
+  }
+
+  /** Forgets what was read of segments and nobody has asked for since the last call. */
+  dropUnread(): void {
+    this.#cached = this.#cached.filter((cached) => cached.isInUse);
+    for (const cached of this.#cached) cached.isInUse = false;
   }
 
   /** Keeps the room that a gap needs on a full disk. Fails silently: without room there is none to keep. */
@@ -215,7 +253,16 @@ export class DiskShelf implements Shelf {
     disk.makeDir(this.#epochDir(epochId));
     const header = encodeHeader(facts);
     const file = disk.open(path, 'create');
-    const open = { epochId, path, header, file, endBytes: 0, isNamed: false, isDoubtful: false };
+    const open: OpenSegment = {
+      epochId,
+      path,
+      header,
+      file,
+      endBytes: 0,
+      durableThrough: segment.firstSeq - 1,
+      isNamed: false,
+      isDoubtful: false,
+    };
     try {
       this.#writeAll(open, Buffer.concat([header, firstEntry]));
     } catch (error) {
@@ -245,6 +292,7 @@ export class DiskShelf implements Shelf {
 
   async #sync(segment: Segment, open: OpenSegment): Promise<void> {
     if (open.isDoubtful) this.#rewrite(segment, open);
+    let through = segment.lastSeq;
     try {
       await open.file.sync();
       open.isDoubtful = false;
@@ -255,14 +303,17 @@ export class DiskShelf implements Shelf {
         error: describeError(error),
       });
       this.#rewrite(segment, open);
+      through = segment.lastSeq;
       await open.file.sync();
       open.isDoubtful = false;
     }
-    if (open.isNamed) return;
-    const { disk, dir } = this.#options;
-    // From the inside out: a name is worth nothing in a folder that may itself be lost.
-    for (const each of [this.#epochDir(open.epochId), dir, dirname(dir)]) await disk.syncDir(each);
-    open.isNamed = true;
+    if (!open.isNamed) {
+      const { disk, dir } = this.#options;
+      // From the inside out: a name is worth nothing in a folder that may itself be lost.
+      for (const each of [this.#epochDir(open.epochId), dir, dirname(dir)]) await disk.syncDir(each);
+      open.isNamed = true;
+    }
+    open.durableThrough = through;
   }
 
   async #secureSegment(segment: Segment): Promise<void> {
@@ -282,14 +333,18 @@ export class DiskShelf implements Shelf {
     }
   }
 
-  /** Puts another file with the records, which are still in memory, in the place of the one that is in doubt. */
+  /**
+   * Puts another file with the records in the place of the one that is in doubt. Those that left memory are read from it:
+   * they were durable before. Where they cannot be read they are missing, and the collector has them.
+   */
   #rewrite(segment: Segment, open: OpenSegment): void {
     const { disk } = this.#options;
     const temporary = `${open.path}${TEMPORARY_SUFFIX}`;
     disk.makeDir(this.#epochDir(open.epochId));
     this.#remove(temporary);
+    const entries = this.#entriesOf(segment);
     const file = disk.open(temporary, 'create');
-    const content = Buffer.concat([open.header, ...segment.entries().map((entry) => encodeEntry(entry))]);
+    const content = Buffer.concat([open.header, ...entries.map((entry) => encodeEntry(entry))]);
     try {
       file.write(content, 0);
       disk.rename(temporary, open.path);
@@ -303,6 +358,19 @@ export class DiskShelf implements Shelf {
     open.file = file;
     open.endBytes = content.length;
     open.isNamed = false;
+  }
+
+  #entriesOf(segment: Segment): readonly Entry[] {
+    try {
+      return segment.entries();
+    } catch (error) {
+      if (diskErrorCode(error) === undefined) throw error;
+      this.#options.log.warn('records that were delivered cannot be read again', {
+        error: describeError(error),
+      });
+      segment.loseForgotten();
+      return segment.keptEntries();
+    }
   }
 
   async #writeGap(epochId: string, gap: Span): Promise<void> {
@@ -359,6 +427,7 @@ export class DiskShelf implements Shelf {
   #discard(segment: Segment): void {
     this.#open.get(segment)?.file.close();
     this.#open.delete(segment);
+    if (this.#newest === segment) this.#newest = undefined;
     const path = this.#paths.get(segment);
     if (path !== undefined) this.#remove(path);
     this.#cached = this.#cached.filter((cached) => cached.segment !== segment);
@@ -368,17 +437,38 @@ export class DiskShelf implements Shelf {
     removeFile(this.#options.disk, path);
   }
 
+  #forget(segment: Segment, through: number): void {
+    segment.forget(through, (last) => this.#load(segment, last));
+  }
+
   /** @throws AppError DISK_FAILED */
-  #load(segment: Segment): readonly Entry[] {
+  #load(segment: Segment, through: number): readonly Entry[] {
     const cached = this.#cached.find((each) => each.segment === segment);
-    if (cached !== undefined) return cached.entries;
+    if (cached !== undefined && cached.through >= through) {
+      cached.isInUse = true;
+      return cached.entries;
+    }
+    const { firstSeq, lastSeq } = segment;
+    const { entries } = scanEntries(this.#read(segment), firstSeq);
+    const known = entries.filter(({ seq }) => seq <= lastSeq);
+    const others = this.#cached.filter((each) => each.segment !== segment);
+    this.#cached = [{ segment, through: lastSeq, entries: known, isInUse: true }, ...others].slice(
+      0,
+      CACHED_MAX,
+    );
+    return known;
+  }
+
+  /** The file of a segment, of an open one as far as it is written. */
+  #read(segment: Segment): Buffer {
+    const open = this.#open.get(segment);
+    if (open !== undefined) {
+      const bytes = Buffer.allocUnsafe(open.endBytes);
+      return bytes.subarray(0, open.file.read(bytes, 0));
+    }
     const path = this.#paths.get(segment);
     if (path === undefined) throw diskError('read a segment', systemError('ENOENT'));
-    const bytes = this.#options.disk.readFile(path, SEGMENT_FILE_BYTES_MAX);
-    const { entries } = scanEntries(bytes, segment.firstSeq);
-    const known = entries.filter(({ seq }) => seq <= segment.lastSeq);
-    this.#cached = [{ segment, entries: known }, ...this.#cached].slice(0, CACHED_MAX);
-    return known;
+    return this.#options.disk.readFile(path, SEGMENT_FILE_BYTES_MAX);
   }
 
   /** Runs a job behind all others; its failure is the caller's. */

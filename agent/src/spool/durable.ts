@@ -367,6 +367,7 @@ export class DurableSpool implements Spool {
   #upkeep(): void {
     const { disk, dir, clock, maxBytes, sync, log } = this.#options;
     this.#setTimer(UPKEEP_MS, () => this.#upkeep());
+    this.#shelf.dropUnread();
     if (!this.#records.isOnShelf) return;
     this.#shelf.retry();
     if (sync === 'interval' && this.#unsyncedBytes > 0) this.#syncSoon();

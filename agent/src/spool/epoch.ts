@@ -157,7 +157,7 @@ export class Epoch {
     const segment = this.#segments[this.#firstWaiting()];
     if (segment === undefined) return undefined;
     const seq = Math.max(segment.firstSeq, this.#acked + 1);
-    const bytes = segment.isInMemory ? segment.entry(seq)?.bytes : undefined;
+    const bytes = segment.kept(seq)?.bytes;
     return bytes === undefined ? segment.facts.firstWallMs : readU48(bytes, WALL_OFFSET);
   }
 
@@ -181,7 +181,7 @@ export class Epoch {
     const { active } = this;
     if (active === undefined) return;
     if (active.lastSeq < active.firstSeq) this.#segments.pop();
-    else if (active.isInMemory) this.#shelf?.seal(this.id, active);
+    else if (active.isOpen) this.#shelf?.seal(this.id, active);
   }
 
   /**
@@ -221,7 +221,7 @@ export class Epoch {
     if (segment !== undefined) {
       const entry = segment.entry(seq);
       if (entry !== undefined) return { bytes: entry.bytes, nextSeq: seq + 1 };
-      this.#declareDamage(segment, segment.entries());
+      this.#declareDamage(segment, GAP_REASON.CORRUPT);
       const damage = this.#gaps.at(seq);
       return damage === undefined ? undefined : gapRecord(damage, seq);
     }
@@ -237,6 +237,9 @@ export class Epoch {
   /** Everything up to `watermark` is safe at the collector. */
   acknowledge(watermark: number): void {
     this.#acked = Math.max(this.#acked, Math.min(watermark, this.#next - 1));
+    // Only the active segment and the one before it may have anything in memory that goes with that.
+    const shelf = this.#shelf;
+    if (shelf !== undefined) for (const each of this.#segments.slice(-2)) shelf.delivered(each, this.#acked);
   }
 
   /** Frees, oldest first, what is acknowledged and may go; the active segment stays. */
@@ -282,10 +285,19 @@ export class Epoch {
     return entry.counts.samples;
   }
 
-  /** Declares a segment lost that the shelf cannot give back. Returns how many values had not been acknowledged. */
+  /**
+   * Declares a segment lost that the shelf cannot give back, of an open one what is not in memory. Returns how many
+   * values had not been acknowledged.
+   */
   giveUpSegment(seq: number, reason: number): number {
     const segment = this.#segmentOf(seq);
     if (segment === undefined) return 0;
+    if (segment.isOpen) {
+      // It goes on: what left memory had been acknowledged, what has not is still there.
+      segment.loseForgotten();
+      this.#declareDamage(segment, reason);
+      return 0;
+    }
     const lostSamples = this.#waitingSamplesIn(segment);
     const whole = segment.span(reason);
     const inside = this.#gaps.take(whole);
@@ -356,7 +368,7 @@ export class Epoch {
     this.#counts = first instanceof Segment ? first.facts.before : first.through;
     if (this.#next > 1) this.#freed = freedSpan(first, this.#counts, frontReason);
     for (const part of parts) this.#restorePart(part);
-    for (const segment of damaged) this.#declareDamage(segment, segment.entries());
+    for (const segment of damaged) this.#declareDamage(segment, GAP_REASON.CORRUPT);
   }
 
   #restorePart(part: Segment | Span): void {
@@ -393,17 +405,19 @@ export class Epoch {
     this.#shelf?.lost(this.id, gap, instead);
   }
 
-  /** Numbers of a segment that could not be read back become gaps with the exact counts that their neighbours tell. */
-  #declareDamage(segment: Segment, entries: readonly Entry[]): void {
+  /**
+   * Numbers of a segment that could not be read back become gaps with the exact counts that their neighbours tell. May
+   * throw AppError DISK_FAILED.
+   */
+  #declareDamage(segment: Segment, reason: number): void {
     const { firstSeq, lastSeq, facts } = segment;
     let seq = firstSeq;
     let before = facts.before;
     const missing = (to: number, through: RecordCounts, walls: ReturnType<typeof wallsOf>): void => {
       const lost = countsBetween(before, through);
-      const reason = GAP_REASON.CORRUPT;
       this.#gaps.cover({ from: seq, to, reason, isEstimated: false, through, lost, ...walls });
     };
-    for (const entry of entries) {
+    for (const entry of segment.entries()) {
       if (entry.seq > seq) missing(entry.seq - 1, entry.before, wallsOf(entry.bytes));
       seq = entry.seq + 1;
       before = addCounts(entry.before, entry.counts);
@@ -424,7 +438,7 @@ export class Epoch {
   }
 
   #beforeOrGuess(segment: Segment, seq: number): RecordCounts {
-    const exact = segment.isInMemory ? segment.entry(seq)?.before : undefined;
+    const exact = segment.kept(seq)?.before;
     if (exact !== undefined) return exact;
     const { before, through, firstSeq, lastSeq } = segment.facts;
     const share = (seq - firstSeq) / (lastSeq - firstSeq + 1);

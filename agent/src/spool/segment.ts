@@ -1,6 +1,6 @@
 /**
- * A run of consecutive records of one epoch: kept in memory while it is written, and after that on the shelf, from which
- * it is read again when somebody asks. Numbers that could not be read back are simply missing.
+ * A run of consecutive records of one epoch: in memory as far as they may still be needed there, else on the shelf, from
+ * which they are read again when somebody asks. Numbers that could not be read back are simply missing.
  */
 import { readU48 } from '@rollcall/shared/lib/varint.ts';
 import { ENTRY_PREFIX_BYTES, SEGMENT_HEADER_BYTES, type Entry } from './segment-format.ts';
@@ -25,16 +25,27 @@ export interface SegmentFacts {
   readonly lastBootMs: number;
 }
 
+/**
+ * The records of a segment from its first one through a number, as far as they can be read; may contain later ones. May
+ * throw AppError DISK_FAILED.
+ */
+export type Load = (through: number) => readonly Entry[];
+
 export class Segment {
   #facts: SegmentFacts;
-  /** By number minus the first one. Undefined while only the shelf has them. */
-  #entries: (Entry | undefined)[] | undefined;
-  #load: (() => readonly Entry[]) | undefined;
+  /** The lowest number that is in memory; those below it are on the shelf. */
+  #keptFrom: number;
+  /** By number minus `#keptFrom`. */
+  #kept: (Entry | undefined)[] = [];
+  /** Undefined when nothing below `#keptFrom` can be read. */
+  #load: Load | undefined;
+  #isOpen = false;
   /** Records that are no copies of schemas, made when it was opened. */
   appends = 0;
 
   private constructor(facts: SegmentFacts) {
     this.#facts = facts;
+    this.#keptFrom = facts.lastSeq + 1;
   }
 
   /** An empty one in memory. */
@@ -49,12 +60,12 @@ export class Segment {
       lastWallMs: 0,
       lastBootMs: 0,
     });
-    segment.#entries = [];
+    segment.#isOpen = true;
     return segment;
   }
 
-  /** One that lies on the shelf. @param load its records, as far as they can be read; may throw AppError DISK_FAILED */
-  static onShelf(facts: SegmentFacts, load: () => readonly Entry[]): Segment {
+  /** One that lies on the shelf and takes no more records. */
+  static onShelf(facts: SegmentFacts, load: Load): Segment {
     const segment = new Segment(facts);
     segment.#load = load;
     return segment;
@@ -76,15 +87,16 @@ export class Segment {
     return this.#facts.bytes;
   }
 
-  get isInMemory(): boolean {
-    return this.#entries !== undefined;
+  /** Whether it takes records: it has not been closed. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   /** Adds a record behind the last one. */
   push(entry: Entry): void {
-    if (this.#entries === undefined) throw new Error('a segment on the shelf cannot take records');
+    if (!this.#isOpen) throw new Error('a segment on the shelf cannot take records');
     // Numbers in between may be lost.
-    this.#entries[entry.seq - this.firstSeq] = entry;
+    this.#kept[entry.seq - this.#keptFrom] = entry;
     const { bytes, before, counts } = entry;
     const facts = this.#facts;
     const wallMs = readU48(bytes, WALL_OFFSET);
@@ -99,28 +111,56 @@ export class Segment {
     };
   }
 
-  /** Forgets the records; from now on they are read from the shelf. */
-  release(load: () => readonly Entry[]): void {
+  /** Forgets the records through a number, which the shelf has; from now on those are read from there. */
+  forget(through: number, load: Load): void {
+    const count = Math.min(through, this.lastSeq) + 1 - this.#keptFrom;
+    if (count <= 0) return;
+    this.#kept = this.#kept.slice(count);
+    this.#keptFrom += count;
     this.#load = load;
-    this.#entries = undefined;
+  }
+
+  /** Takes no more records. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  /** Gives up for now what was forgotten, for it cannot be read; what is in memory stays. */
+  loseForgotten(): void {
+    this.#load = undefined;
   }
 
   /** Undefined when the number is not in the segment or cannot be read. May throw AppError DISK_FAILED. */
   entry(seq: number): Entry | undefined {
     if (seq < this.firstSeq || seq > this.lastSeq) return undefined;
-    if (this.#entries !== undefined) return this.#entries[seq - this.firstSeq];
+    if (seq >= this.#keptFrom) return this.kept(seq);
+    const entries = this.#forgotten();
     // Without damage an entry stands at its own place; what is missing shifts those behind it to the front.
-    const entries = this.entries();
     let index = Math.min(seq - this.firstSeq, entries.length - 1);
     while ((entries[index]?.seq ?? 0) > seq) index--;
     const entry = entries[index];
     return entry?.seq === seq ? entry : undefined;
   }
 
+  /** The record with this number if it is in memory. */
+  kept(seq: number): Entry | undefined {
+    return this.#kept[seq - this.#keptFrom];
+  }
+
   /** Those that can be read, in order. May throw AppError DISK_FAILED. */
   entries(): readonly Entry[] {
-    if (this.#entries === undefined) return this.#load?.() ?? [];
-    return this.#entries.filter((entry) => entry !== undefined);
+    const forgotten = this.#forgotten().filter(({ seq }) => seq < this.#keptFrom);
+    return [...forgotten, ...this.keptEntries()];
+  }
+
+  /** Those in memory, in order. */
+  keptEntries(): readonly Entry[] {
+    return this.#kept.filter((entry) => entry !== undefined);
+  }
+
+  #forgotten(): readonly Entry[] {
+    if (this.#keptFrom === this.firstSeq) return [];
+    return this.#load?.(this.#keptFrom - 1) ?? [];
   }
 
   /** All of it as one loss. */

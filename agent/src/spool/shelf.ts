@@ -10,7 +10,9 @@ export interface Shelf {
    * @throws AppError DISK_FAILED; then the record is not in the file
    */
   write(segment: Segment, entry: Entry, header: () => SegmentHeader): void;
-  /** The segment is complete: it is made durable and then released from memory. */
+  /** Records of the segment through this number are safe at the collector: those that are durable leave memory. */
+  delivered(segment: Segment, through: number): void;
+  /** The segment is complete: it is made durable, closed, and then it leaves memory but for a few records. */
   seal(epochId: string, segment: Segment): void;
   /** Keeps the gap, and only then removes `segment` and the gaps that began at `replaced`. */
   lost(

@@ -107,7 +107,7 @@ export function encodeRecord(draft: RecordDraft, seq: number): Buffer {
   let stored = body;
   let codec: number = CODEC.NONE;
   if (body.length >= compressMinBytes) {
-    const deflated = deflateRawSync(body, body.length <= SMALL_BODY_BYTES ? SMALL_BODY_DEFLATE : DEFLATE);
+    const deflated = deflateRawSync(body, deflateOptions(body.length));
     const isWithinRatio = body.length <= deflated.length * LIMITS.recordInflateRatio;
     if (isWithinRatio && deflated.length <= body.length * (1 - COMPRESS_GAIN_RATIO)) {
       stored = deflated;
@@ -133,6 +133,12 @@ export function encodeRecord(draft: RecordDraft, seq: number): Buffer {
   bytes.set(stored, RECORD_HEADER_BYTES);
   bytes.writeUInt32LE(crc32(bytes.subarray(CRC_FROM)), 4);
   return bytes;
+}
+
+/** Node.js takes 16 KiB for the result where it is not told, and has them until it collects all garbage, which takes minutes. */
+function deflateOptions(length: number) {
+  if (length > SMALL_BODY_BYTES) return DEFLATE;
+  return { ...SMALL_BODY_DEFLATE, chunkSize: Math.max(CHUNK_BYTES_MIN, length) };
 }
 
 /**

@@ -459,8 +459,8 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: `${SPOOL}/disk-shelf.ts`,
         from: `      this.#rewrite(segment, open);
-      await open.file.sync();`,
-        to: `      await open.file.sync();`,
+      through = segment.lastSeq;`,
+        to: `      through = segment.lastSeq;`,
       },
     ],
   },
