@@ -17,6 +17,8 @@ import type { ReadingRun } from './readings.ts';
 import type { HostGroup } from './stored-groups.ts';
 import type { AgentKnown, FillTicket, RecentWindow } from './window.ts';
 
+/** A grid is read time by time where a step is at least so many times as long as a reading may be away from its record. */
+const OFFSETS_PER_STEP_MIN = 4;
 /** Rows between two looks at the clock. */
 const ROWS_PER_LOOK = 16;
 
@@ -24,6 +26,14 @@ export interface BlocksRequest {
   readonly host: CatalogueHost;
   readonly samplers: ReadonlySet<string>;
   readonly range: TimeRange;
+  /** Present when only the newest sample up to each of these times matters; not for the collector's own. */
+  readonly grid?: ReadGrid | undefined;
+}
+
+/** Times of evaluation: the last one, and others before it, each this long before the next. */
+export interface ReadGrid {
+  readonly lastMs: number;
+  readonly stepMs: number;
 }
 
 /** Gets what was read of a host, each sampler's in order of time: what stands in the journal first. */
@@ -123,17 +133,18 @@ export class HostBlocks {
    * @returns per sampler the part of the range in which readings of it may stand in block files
    */
   async read(
-    { host, samplers, range }: BlocksRequest,
+    { host, samplers, range, grid }: BlocksRequest,
     taker: ReadingsTaker,
   ): Promise<ReadonlyMap<string, TimeRange>> {
-    await this.#fill(host, samplers, range);
+    if (grid === undefined) await this.#fill(host, samplers, range);
+    else this.#window.noteGrid(samplers, range);
     // What the window has is taken at once, before it can change; then the journal is read up to where it begins.
     const recent = new Map<string, readonly ReadingRun[]>();
     const coveredFrom = new Map<string, number>();
     let journalToMs = Number.NEGATIVE_INFINITY;
     // The collector's own series stand under other samplers when they are sealed.
     const isOwn = host.agentId === COLLECTOR_AGENT_ID;
-    const ownFromMs = isOwn ? this.#window.allCoveredFrom(host.agentId) : Number.NEGATIVE_INFINITY;
+    const ownFromMs = isOwn ? this.#window.allCoveredFrom(host.agentId, samplers) : Number.NEGATIVE_INFINITY;
     for (const sampler of samplers) {
       const fromMs = isOwn ? ownFromMs : this.#window.coveredFrom(host.agentId, sampler);
       coveredFrom.set(sampler, fromMs);
@@ -145,11 +156,15 @@ export class HostBlocks {
     const inJournal = { fromMs: range.fromMs, toMs: journalToMs };
     if (journalToMs >= range.fromMs && this.#empty?.has(host.agentId, inJournal, this.#snapshot) !== true) {
       const toldPos = this.#empty?.toldPos ?? 0;
-      const rows = await this.#ordered(host, inJournal, samplers, (block) => {
+      const take = (block: Block): void => {
         const { sampler } = block.schema;
         if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY))
           taker.block(sampler, block);
-      });
+      };
+      const rows =
+        grid === undefined
+          ? await this.#ordered(host, inJournal, samplers, take)
+          : await this.#onGrid(host, inJournal, { samplers, grid }, take);
       const { lastPos, blocksVersion } = this.#snapshot;
       if (rows === 0) this.#empty?.note(host.agentId, inJournal, { lastPos, blocksVersion, toldPos });
     }
@@ -187,16 +202,58 @@ export class HostBlocks {
     return { leastMs: this.#sealedToMs, samplers: () => samplersOf(host) };
   }
 
-  /** Reads a lane backwards until it has seen each of the samplers; `found` keeps the newest of all lanes. */
+  /**
+   * Gives of each sampler the newest reading up to each time of the grid, if it is after the time before: what other readings
+   * say is not seen at any of these times. Much cheaper than all readings between them.
+   * @returns rows that it looked at
+   */
+  async #onGrid(
+    host: CatalogueHost,
+    range: TimeRange,
+    {
+      samplers,
+      grid: { lastMs, stepMs },
+    }: { readonly samplers: ReadonlySet<string>; readonly grid: ReadGrid },
+    take: (block: Block) => void,
+  ): Promise<number> {
+    const lanes = lanesIn(host, range);
+    const offsetMsMax = lanes.reduce((most, lane) => Math.max(most, lane.offsetMsMax), 0);
+    // Readings that are far from their records would have to be looked for in what lies between two times.
+    if (offsetMsMax * OFFSETS_PER_STEP_MIN > stepMs) return this.#ordered(host, range, samplers, take);
+    let rows = 0;
+    let fromMs = range.fromMs;
+    while (fromMs <= range.toMs) {
+      const toMs = Math.min(range.toMs, lastMs - Math.floor((lastMs - fromMs) / stepMs) * stepMs);
+      const between = { fromMs, toMs };
+      const newest: Block[] = [];
+      for (const lane of lanesIn(host, between)) {
+        const ofLane = samplersIn(lane, samplers);
+        const found = new Map<string, Block>();
+        if (ofLane.size > 0) rows += await this.#newestOfLane(lane, between, ofLane, found);
+        newest.push(...found.values());
+      }
+      // Of two epochs that overlap there may be two of one time, and both count.
+      for (const block of newest.sort(compareBlocks)) take(block);
+      fromMs = toMs + 1;
+    }
+    return rows;
+  }
+
+  /**
+   * Reads a lane backwards until it has seen each of the samplers; `found` keeps the newest of all lanes.
+   * @returns rows that it looked at
+   */
   async #newestOfLane(
     lane: CatalogueLane,
     range: TimeRange,
     samplers: ReadonlySet<string>,
     found: Map<string, Block>,
-  ): Promise<void> {
+  ): Promise<number> {
     const seen = new Set<string>();
     const schemaOf = schemasOf(lane, samplers);
+    let rows = 0;
     for (const tick of this.#snapshot.ticksBackwards(rowRange(lane, range))) {
+      rows++;
       for (const block of decodeTick(tick, schemaOf, false)) {
         const { sampler } = block.schema;
         if (!isIn(block, range.fromMs, range.toMs) || seen.has(sampler)) continue;
@@ -207,6 +264,7 @@ export class HostBlocks {
       if (seen.size === samplers.size) break;
       if (this.#pace.isDue) await this.#pace.rest();
     }
+    return rows;
   }
 
   /** Like `#journal`, in order of time also where epochs overlap. @returns rows that it looked at */
@@ -219,7 +277,7 @@ export class HostBlocks {
     if (!hasOverlap(lanesIn(host, range))) return this.#journal(host, range, samplers, take);
     const blocks: Block[] = [];
     const rows = await this.#journal(host, range, samplers, (block) => blocks.push(block));
-    blocks.sort((left, right) => left.timeMs - right.timeMs || left.pos - right.pos);
+    blocks.sort(compareBlocks);
     for (const block of blocks) take(block);
     return rows;
   }
@@ -267,6 +325,13 @@ function samplersOf({ lanes }: CatalogueHost): Set<string> {
   return samplers;
 }
 
+/** Those of the samplers that a lane ever had. */
+function samplersIn({ uses }: CatalogueLane, samplers: ReadonlySet<string>): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { schema } of uses.values()) if (samplers.has(schema.sampler)) found.add(schema.sampler);
+  return found;
+}
+
 function hasOverlap(lanes: readonly CatalogueLane[]): boolean {
   return lanes.some((lane, at) => {
     const before = lanes[at - 1];
@@ -298,6 +363,10 @@ export function decodeTick(
     if (block.kind === 'values') blocks.push(toBlock(block, tick, isOwn));
   }
   return blocks;
+}
+
+function compareBlocks(left: Block, right: Block): number {
+  return left.timeMs - right.timeMs || left.pos - right.pos;
 }
 
 function before(range: TimeRange, endMs = Number.POSITIVE_INFINITY): TimeRange {
