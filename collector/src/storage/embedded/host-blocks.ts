@@ -1,6 +1,6 @@
 /**
  * Gets the readings of a host for a read: from the recent window; what is older than that from the journal, and for the
- * newest ones from block files too.
+ * newest ones from block files too. Long, because it is all ways of reading the journal one after another.
  */
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
@@ -166,7 +166,9 @@ export class HostBlocks {
           ? await this.#ordered(host, inJournal, samplers, take)
           : await this.#onGrid(host, inJournal, { samplers, grid }, take);
       const { lastPos, blocksVersion } = this.#snapshot;
-      if (rows === 0) this.#empty?.note(host.agentId, inJournal, { lastPos, blocksVersion, toldPos });
+      // On a grid not all that there is was looked at.
+      if (rows === 0 && grid === undefined)
+        this.#empty?.note(host.agentId, inJournal, { lastPos, blocksVersion, toldPos });
     }
     for (const [sampler, runs] of recent) taker.runs(sampler, runs);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
@@ -216,27 +218,45 @@ export class HostBlocks {
     }: { readonly samplers: ReadonlySet<string>; readonly grid: ReadGrid },
     take: (block: Block) => void,
   ): Promise<number> {
-    const lanes = lanesIn(host, range);
-    const offsetMsMax = lanes.reduce((most, lane) => Math.max(most, lane.offsetMsMax), 0);
+    const lanes = lanesIn(host, range).flatMap((lane) => {
+      const wanted = samplersIn(lane, samplers);
+      return wanted.size === 0 ? [] : [{ lane, wanted }];
+    });
+    const offsetMsMax = lanes.reduce((most, { lane }) => Math.max(most, lane.offsetMsMax), 0);
     // Readings that are far from their records would have to be looked for in what lies between two times.
     if (offsetMsMax * OFFSETS_PER_STEP_MIN > stepMs) return this.#ordered(host, range, samplers, take);
     let rows = 0;
-    let fromMs = range.fromMs;
-    while (fromMs <= range.toMs) {
+    let isEmpty = true;
+    for (let { fromMs } = range; fromMs <= range.toMs;) {
+      // Most of a day is sealed, and has no records.
+      if (isEmpty) fromMs = Math.max(fromMs, this.#firstMs(lanes, { fromMs, toMs: range.toMs }));
+      if (fromMs > range.toMs) break;
       const toMs = Math.min(range.toMs, lastMs - Math.floor((lastMs - fromMs) / stepMs) * stepMs);
-      const between = { fromMs, toMs };
+      const rowsBefore = rows;
       const newest: Block[] = [];
-      for (const lane of lanesIn(host, between)) {
-        const ofLane = samplersIn(lane, samplers);
+      for (const { lane, wanted } of lanes) {
         const found = new Map<string, Block>();
-        if (ofLane.size > 0) rows += await this.#newestOfLane(lane, between, ofLane, found);
+        rows += await this.#newestOfLane(lane, { fromMs, toMs }, wanted, found);
         newest.push(...found.values());
       }
       // Of two epochs that overlap there may be two of one time, and both count.
       for (const block of newest.sort(compareBlocks)) take(block);
+      isEmpty = rows === rowsBefore;
       fromMs = toMs + 1;
     }
     return rows;
+  }
+
+  /** No record of the lanes has a reading in the range before this time; infinity when none has any in it. */
+  #firstMs(lanes: readonly { readonly lane: CatalogueLane }[], range: TimeRange): number {
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const { lane } of lanes) {
+      for (const { timeMs } of this.#snapshot.ticks(rowRange(lane, range))) {
+        firstMs = Math.min(firstMs, timeMs - lane.offsetMsMax);
+        break;
+      }
+    }
+    return firstMs;
   }
 
   /**
