@@ -88,7 +88,11 @@ class World implements AsyncDisposable {
   readonly #gone = new Set<string>();
   readonly clock = new FakeClock(NOW_MS);
 
-  open(settings: Partial<EmbeddedLimits>, poll?: PollLimits): FollowingReader {
+  open(
+    settings: Partial<EmbeddedLimits>,
+    poll?: PollLimits,
+    memory: 'window' | 'columns' = 'window',
+  ): FollowingReader {
     return createFollowingStorage({
       reader: this.#writing.reader,
       identityOf: (agentId) => (this.#gone.has(agentId) ? undefined : [['a', agentId.slice(0, 1)]]),
@@ -97,6 +101,7 @@ class World implements AsyncDisposable {
       clock: this.clock,
       yieldToLoop: nextTurn,
       limits: settings,
+      memory,
       ...(poll === undefined ? {} : { poll }),
       blocks: {
         disk: nodeDisk,
@@ -159,9 +164,10 @@ test('answers what the journal says, whatever was read before and however late i
     fc.array(steps, { minLength: 2, maxLength: 20, size: 'max' }),
     limits,
     fc.constantFrom(undefined, { rowsMax: 1, rowsBehindMax: 1e6 }, { rowsMax: 2, rowsBehindMax: 4 }),
-    async (list, settings, poll) => {
+    fc.constantFrom('window' as const, 'window' as const, 'columns' as const),
+    async (list, settings, poll, memory) => {
       await using world = new World();
-      let keeping = world.open(settings, poll);
+      let keeping = world.open(settings, poll, memory);
       let expected: readonly ExpectedRead[] = [];
       const plain = world.open({ windowMs: 0, windowLeastMs: 0, windowSlackMs: 0 });
       const answers: [unknown, unknown][] = [];
@@ -177,7 +183,7 @@ test('answers what the journal says, whatever was read before and however late i
         } else if (step.kind === 'own') await world.own(step.value);
         else if (step.kind === 'seal') await world.seal();
         else if (step.kind === 'restart') {
-          keeping = world.open(settings, poll);
+          keeping = world.open(settings, poll, memory);
           keeping.expect(expected);
         } else if (step.kind === 'expect') {
           expected = step.backs.map((backMs, at) => ({ metric: METRICS[at] ?? '', backMs }));

@@ -218,13 +218,16 @@ export class HostBlocks {
     }: { readonly samplers: ReadonlySet<string>; readonly grid: ReadGrid },
     take: (block: Block) => void,
   ): Promise<number> {
-    const lanes = lanesIn(host, range).flatMap((lane) => {
+    const all = lanesIn(host, range);
+    const offsetMsMax = all.reduce((most, lane) => Math.max(most, lane.offsetMsMax), 0);
+    // Readings that are far from their records would have to be looked for in what lies between two times, and what one epoch
+    // says of another one is known by all of their readings.
+    if (offsetMsMax * OFFSETS_PER_STEP_MIN > stepMs || hasOverlap(all))
+      return this.#ordered(host, range, samplers, take);
+    const lanes = all.flatMap((lane) => {
       const wanted = samplersIn(lane, samplers);
       return wanted.size === 0 ? [] : [{ lane, wanted }];
     });
-    const offsetMsMax = lanes.reduce((most, { lane }) => Math.max(most, lane.offsetMsMax), 0);
-    // Readings that are far from their records would have to be looked for in what lies between two times.
-    if (offsetMsMax * OFFSETS_PER_STEP_MIN > stepMs) return this.#ordered(host, range, samplers, take);
     let rows = 0;
     let isEmpty = true;
     for (let { fromMs } = range; fromMs <= range.toMs;) {
@@ -233,14 +236,11 @@ export class HostBlocks {
       if (fromMs > range.toMs) break;
       const toMs = Math.min(range.toMs, lastMs - Math.floor((lastMs - fromMs) / stepMs) * stepMs);
       const rowsBefore = rows;
-      const newest: Block[] = [];
       for (const { lane, wanted } of lanes) {
         const found = new Map<string, Block>();
         rows += await this.#newestOfLane(lane, { fromMs, toMs }, wanted, found);
-        newest.push(...found.values());
+        for (const block of found.values()) take(block);
       }
-      // Of two epochs that overlap there may be two of one time, and both count.
-      for (const block of newest.sort(compareBlocks)) take(block);
       isEmpty = rows === rowsBefore;
       fromMs = toMs + 1;
     }
@@ -297,7 +297,7 @@ export class HostBlocks {
     if (!hasOverlap(lanesIn(host, range))) return this.#journal(host, range, samplers, take);
     const blocks: Block[] = [];
     const rows = await this.#journal(host, range, samplers, (block) => blocks.push(block));
-    blocks.sort(compareBlocks);
+    blocks.sort((left, right) => left.timeMs - right.timeMs || left.pos - right.pos);
     for (const block of blocks) take(block);
     return rows;
   }
@@ -383,10 +383,6 @@ export function decodeTick(
     if (block.kind === 'values') blocks.push(toBlock(block, tick, isOwn));
   }
   return blocks;
-}
-
-function compareBlocks(left: Block, right: Block): number {
-  return left.timeMs - right.timeMs || left.pos - right.pos;
 }
 
 function before(range: TimeRange, endMs = Number.POSITIVE_INFINITY): TimeRange {
