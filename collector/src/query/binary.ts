@@ -5,7 +5,7 @@ import { ColumnRoom, hasAny, vectorOf } from './columns.ts';
 import type { Column, Grid, ScalarValue, Value, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { joinVectors } from './joins.ts';
-import { narrowedLeft } from './narrowing.ts';
+import { firstSide, narrowedOther } from './narrowing.ts';
 import { arithmetic, comparisons } from './operators.ts';
 import { combineSets } from './set-operators.ts';
 import { withoutNames } from './label-sets.ts';
@@ -45,19 +45,18 @@ export async function evaluateBinary(expr: BinaryNode, grid: Grid, ev: Evaluatio
   throw new TypeError('unreachable operand types');
 }
 
-/** The right side of an `and` comes first, because it says how much of the left side matters. */
+/** Of `and` and `unless` the side that is evaluated first says how much of the other one matters. */
 async function evaluateSides(
   expr: BinaryNode,
   grid: Grid,
   ev: Evaluation,
 ): Promise<{ readonly left: Value; readonly right: Value }> {
-  if (expr.operator !== 'and') {
-    const left = await ev.evaluate(expr.left, grid);
-    return { left, right: await ev.evaluate(expr.right, grid) };
-  }
-  const right = await ev.evaluate(expr.right, grid);
-  const narrowed = right.kind === 'vector' ? narrowedLeft(expr, right.columns) : expr.left;
-  return { left: await ev.evaluate(narrowed, grid), right };
+  const first = firstSide(expr);
+  const known = await ev.evaluate(expr[first], grid);
+  const mayNarrow = (expr.operator === 'and' || expr.operator === 'unless') && known.kind === 'vector';
+  const otherSide = first === 'left' ? expr.right : expr.left;
+  const other = await ev.evaluate(mayNarrow ? narrowedOther(expr, first, known.columns) : otherSide, grid);
+  return first === 'left' ? { left: known, right: other } : { left: other, right: known };
 }
 
 function betweenScalars({ operator }: BinaryNode, left: ScalarValue, right: ScalarValue): ScalarValue {

@@ -18,3 +18,10 @@ it.each(cases)('%s', (text, expected) => {
     expected,
   );
 });
+
+it('knows the steps of the innermost subquery', () => {
+  const steps = (text: string): readonly unknown[] => expectedReads(text).map(({ stepMs }) => stepMs);
+  expect(steps('max_over_time(a[1h:5m]) + b')).toEqual([300_000, undefined]);
+  expect(steps('max_over_time(max_over_time(a[1h:1m])[1h:5m])')).toEqual([60_000]);
+  expect(steps('max_over_time(rate(a[5m])[1h:5m])')).toEqual([undefined]);
+});

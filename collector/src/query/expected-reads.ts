@@ -11,31 +11,42 @@ import { DEFAULT_LOOKBACK_MS } from './query.ts';
  */
 export function expectedReads(text: string): readonly ExpectedRead[] {
   try {
-    return [...readsOf(parseQuery(text), undefined)];
+    return [...readsOf(parseQuery(text), {})];
   } catch {
     return [];
   }
 }
 
-/** @param aroundMs how far back the subqueries around it look; undefined outside of them */
-function* readsOf(expr: Expr, aroundMs: number | undefined): Iterable<ExpectedRead> {
+/** The subqueries around an expression. */
+interface Around {
+  /** How far back they look together; absent outside of them. */
+  readonly backMs?: number;
+  /** Distance of the evaluations of the innermost. */
+  readonly stepMs?: number | undefined;
+}
+
+function* readsOf(expr: Expr, around: Around): Iterable<ExpectedRead> {
   switch (expr.kind) {
     case 'selector':
       if (expr.name === '' || expr.at !== undefined) return;
       yield {
         metric: expr.name,
-        backMs: aroundMs === undefined ? 0 : aroundMs + offsetOf(expr) + DEFAULT_LOOKBACK_MS,
+        backMs: around.backMs === undefined ? 0 : around.backMs + offsetOf(expr) + DEFAULT_LOOKBACK_MS,
+        ...(around.stepMs === undefined ? {} : { stepMs: around.stepMs }),
       };
       return;
     case 'range': {
       const { selector, rangeMs } = expr;
       if (selector.name === '' || selector.at !== undefined) return;
-      yield { metric: selector.name, backMs: (aroundMs ?? 0) + offsetOf(selector) + rangeMs };
+      yield { metric: selector.name, backMs: (around.backMs ?? 0) + offsetOf(selector) + rangeMs };
       return;
     }
     case 'subquery':
       if (expr.at !== undefined) return;
-      yield* readsOf(expr.inner, (aroundMs ?? 0) + offsetOf(expr) + expr.rangeMs);
+      yield* readsOf(expr.inner, {
+        backMs: (around.backMs ?? 0) + offsetOf(expr) + expr.rangeMs,
+        stepMs: expr.stepMs,
+      });
       return;
     case 'number':
     case 'string':
@@ -44,7 +55,7 @@ function* readsOf(expr: Expr, aroundMs: number | undefined): Iterable<ExpectedRe
     case 'unary':
     case 'paren':
     case 'binary':
-      for (const child of childrenOf(expr)) yield* readsOf(child, aroundMs);
+      for (const child of childrenOf(expr)) yield* readsOf(child, around);
   }
 }
 

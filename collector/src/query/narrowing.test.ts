@@ -53,13 +53,21 @@ const FLEET: readonly Point[] = ['web.1', 'web.2', 'db(1)'].flatMap((host, i) =>
   { name: 'size', host, dev: 'sda', value: 10 },
 ]);
 
-describe('the left side of and', () => {
+describe('the side of and or unless that comes second', () => {
   it.each([
     ['size and on (instance) avail == 1', '__name__=size,instance=~web\\.2'],
     ['deriv(size[5m]) and avail == 1', '__name__=size,instance=~web\\.2'],
     ['deriv((size > 0)[5m:1m]) and avail == 1', '__name__=size,instance=~web\\.2'],
     ['(size > 3) and ignoring (dev) avail >= 1', '__name__=size,instance=~db\\(1\\)|web\\.2'],
     ['3 < size and on (instance) avail > 5', '__name__=size,instance=~'],
+    [
+      'size == 10 and on (instance) deriv(avail[5m]) > 0',
+      '__name__=avail,instance=~db\\(1\\)|web\\.1|web\\.2',
+    ],
+    ['size > 10 and on (instance) deriv(avail[5m]) > 0', '__name__=avail,instance=~'],
+    ['avail == 1 unless on (instance) deriv(size[5m]) > 0', '__name__=size,instance=~web\\.2'],
+    ['avail == 1 unless size', '__name__=size,instance=~web\\.2'],
+    ['avail == 1 or deriv(size[5m])', '__name__=size'],
     ['size and on (dev) avail == 1', '__name__=size'],
     ['size and ignoring (instance) avail == 1', '__name__=size'],
     ['sum by (instance) (size) and on (instance) avail == 1', '__name__=size'],
@@ -114,17 +122,25 @@ describe('the left side of and', () => {
       'ignoring (instance)',
       'on (instance, dev)',
     );
+    const operator = fc.constantFrom('and', 'unless');
     await fc.assert(
-      fc.asyncProperty(points, side('a'), side('b'), matching, async (fleet, left, right, on) => {
-        const { query } = await engineOn(fleet);
-        // What stands in an aggregation is never narrowed, and this one changes nothing.
-        const whole = `sum by (__name__, instance, dev) (${left})`;
-        const sorted = (rows: readonly string[]): readonly string[] => rows.toSorted();
-        expect(sorted(await query(`${left} and ${on} ${right}`))).toEqual(
-          sorted(await query(`${whole} and ${on} ${right}`)),
-        );
-      }),
-      { numRuns: 150 },
+      fc.asyncProperty(
+        points,
+        side('a'),
+        side('b'),
+        operator,
+        matching,
+        async (fleet, left, right, by, on) => {
+          const { query } = await engineOn(fleet);
+          // What stands in an aggregation is never narrowed, and this one changes nothing.
+          const whole = (one: string): string => `sum by (__name__, instance, dev) (${one})`;
+          const sorted = (rows: readonly string[]): readonly string[] => rows.toSorted();
+          expect(sorted(await query(`${left} ${by} ${on} ${right}`))).toEqual(
+            sorted(await query(`${whole(left)} ${by} ${on} ${whole(right)}`)),
+          );
+        },
+      ),
+      { numRuns: 300 },
     );
   });
 });

@@ -1,11 +1,12 @@
 /**
  * `and` throws away the series on its left that have no partner on its right. When those on the right are of few hosts,
- * the left side need not be read for the others: `predict_linear(x[6h], 3600) and on (instance) y < 0.1`.
+ * the left side need not be read for the others: `predict_linear(x[6h], 3600) and on (instance) y < 0.1`. The same holds for
+ * the right side of `and` and of `unless` when the left one has few.
  */
 import { HOST_LABEL } from '../storage/labels.ts';
 import { patternOf } from '../storage/matcher.ts';
 import type { BinaryNode, Expr, MatcherNode } from './ast.ts';
-import { isSetOperator } from './ast.ts';
+import { childrenOf, isSetOperator } from './ast.ts';
 import { typeOf } from './check.ts';
 import type { Column } from './columns.ts';
 import { comparesHosts } from './host-parts.ts';
@@ -14,18 +15,34 @@ import { rangeFunctions } from './range-calls.ts';
 /** More hosts than this are not named to the store. */
 const HOSTS_MAX = 200;
 
+/** Which side of a set operator is evaluated first, because it may say how much of the other one matters. */
+export function firstSide({ operator, left, right }: BinaryNode): 'left' | 'right' {
+  const isKnown = operator === 'and' || operator === 'unless';
+  // What looks back further reads more.
+  if (isKnown && reachMs(right) > reachMs(left)) return 'left';
+  return operator === 'and' ? 'right' : 'left';
+}
+
 /**
- * The left side of an `and`, asking only for hosts that its right side has; the result of the `and` is the same.
- * `expr.left` itself when nothing can be left out.
+ * The other side of a set operator than the one that is known, asking only for hosts that the known one has; the result of the
+ * operator is the same. The side itself when nothing can be left out.
+ * @param known may be either side of `and`, and the left one of `unless`
  */
-export function narrowedLeft(expr: BinaryNode, right: readonly Column[]): Expr {
-  if (!comparesHosts(expr)) return expr.left;
+export function narrowedOther(expr: BinaryNode, known: 'left' | 'right', columns: readonly Column[]): Expr {
+  const other = known === 'left' ? expr.right : expr.left;
+  if (!comparesHosts(expr)) return other;
   const hosts = new Set<string>();
-  for (const { labels } of right) {
+  for (const { labels } of columns) {
     hosts.add(labels.get(HOST_LABEL));
-    if (hosts.size > HOSTS_MAX) return expr.left;
+    if (hosts.size > HOSTS_MAX) return other;
   }
-  return narrowed(expr.left, { name: HOST_LABEL, operator: '=~', value: patternOf([...hosts]) });
+  return narrowed(other, { name: HOST_LABEL, operator: '=~', value: patternOf([...hosts]) });
+}
+
+/** The longest range in an expression. */
+function reachMs(expr: Expr): number {
+  const own = expr.kind === 'range' || expr.kind === 'subquery' ? expr.rangeMs : 0;
+  return childrenOf(expr).reduce((most, child) => Math.max(most, reachMs(child)), own);
 }
 
 /** Puts the matcher wherever series get into the result with their host unchanged, and nowhere else. */

@@ -28,7 +28,8 @@ export interface Series {
 /**
  * What a caller means to do with the samples, so that an adapter may pick a coarser resolution. For an instant selector
  * (no `rangeMs`, `stepMs` 0 or absent) only the newest sample of each series matters: an adapter may leave out the
- * others, and series whose newest sample is a stale marker. Without hints every sample is wanted.
+ * others, and series whose newest sample is a stale marker. With `stepMs` alone the newest one up to each time of evaluation
+ * does: `toMs`, and so many steps before it. Without hints every sample is wanted.
  */
 export interface SelectHints {
   /** Distance of the evaluation steps; 0 or absent for an instant. */
@@ -90,6 +91,8 @@ export interface ExpectedRead {
   readonly metric: string;
   /** How far back, in milliseconds; 0 where the newest sample is enough. */
   readonly backMs: number;
+  /** Distance of the only times at which samples matter. @default every sample does */
+  readonly stepMs?: number;
 }
 
 /** The read side of a store that is written elsewhere, as a thread sees it that answers queries. */

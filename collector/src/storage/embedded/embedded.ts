@@ -36,7 +36,7 @@ import { ColumnReads } from './column-reads.ts';
 import { EmptyRanges } from './empty-ranges.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn } from './host-groups.ts';
-import { addRollupPart, addSamples, timelines, type ReadPart } from './host-reading.ts';
+import { addRollupPart, addSamples, GRID_STEP_MS_MIN, timelines, type ReadPart } from './host-reading.ts';
 import { HostSearch } from './host-search.ts';
 import { JoinedTimes } from './joined-times.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
@@ -199,8 +199,11 @@ class Embedded implements EmbeddedStorage {
 
   expect(reads: readonly ExpectedRead[]): void {
     if (!this.#hasAgentsInWindow) return;
-    // Whoever looks further back than the window does so in block files, and mostly at few hosts.
-    const within = reads.map((read) => (read.backMs > this.#limits.windowMs ? { ...read, backMs: 0 } : read));
+    // Whoever looks further back than the window does so in block files, and mostly at few hosts; who wants a sample now and
+    // then reads those alone.
+    const isApart = ({ backMs, stepMs = 0 }: ExpectedRead): boolean =>
+      backMs > this.#limits.windowMs || stepMs >= GRID_STEP_MS_MIN;
+    const within = reads.map((read) => (isApart(read) ? { ...read, backMs: 0 } : read));
     this.#window.expect(this.#hosts.catalogue.expectedOf(within));
   }
 
@@ -286,7 +289,9 @@ class Embedded implements EmbeddedStorage {
       this.#hosts.replace(catalogue);
       this.#recent?.refresh(catalogue.hosts);
       this.#empty?.clear();
-      if (this.#hasAgentsInWindow) this.#window.forgetOthers(catalogue.hosts, sealedTo(snapshot.blocks()));
+      const sealedToMs = sealedTo(snapshot.blocks());
+      this.#window.leaveSealed(sealedToMs);
+      if (this.#hasAgentsInWindow) this.#window.forgetOthers(catalogue.hosts, sealedToMs);
     } finally {
       snapshot.close();
     }

@@ -30,14 +30,18 @@ const SCHEMAS = [
 const METRICS = ['free', 'load', 'own'] as const;
 const calm = new AbortController().signal;
 
-/** A question; some reach beyond what there is, some lie before it, some want the newest samples only. */
+/**
+ * A question; some reach beyond what there is, some lie before it, some want the newest samples only, and some those at times so
+ * many milliseconds apart.
+ */
 const questions = fc.record({
   kind: fc.constant('ask' as const),
   metric: fc.constantFrom(...METRICS),
   from: fc.constantFrom(-50, 0, 0, 5, 12, 60),
   length: fc.constantFrom(300, 100, 100, 20, 8, 2),
-  isInstant: fc.boolean(),
+  kindOfRead: fc.constantFrom('all' as const, 'instant' as const, 60_000, 130_000),
 });
+const LOOKBACK_MS = 90_000;
 
 const writes = fc.record({
   kind: fc.constant('write' as const),
@@ -84,7 +88,11 @@ class World implements AsyncDisposable {
   readonly #gone = new Set<string>();
   readonly clock = new FakeClock(NOW_MS);
 
-  open(settings: Partial<EmbeddedLimits>, poll?: PollLimits): FollowingReader {
+  open(
+    settings: Partial<EmbeddedLimits>,
+    poll?: PollLimits,
+    memory: 'window' | 'columns' = 'window',
+  ): FollowingReader {
     return createFollowingStorage({
       reader: this.#writing.reader,
       identityOf: (agentId) => (this.#gone.has(agentId) ? undefined : [['a', agentId.slice(0, 1)]]),
@@ -93,6 +101,7 @@ class World implements AsyncDisposable {
       clock: this.clock,
       yieldToLoop: nextTurn,
       limits: settings,
+      memory,
       ...(poll === undefined ? {} : { poll }),
       blocks: {
         disk: nodeDisk,
@@ -155,21 +164,26 @@ test('answers what the journal says, whatever was read before and however late i
     fc.array(steps, { minLength: 2, maxLength: 20, size: 'max' }),
     limits,
     fc.constantFrom(undefined, { rowsMax: 1, rowsBehindMax: 1e6 }, { rowsMax: 2, rowsBehindMax: 4 }),
-    async (list, settings, poll) => {
+    fc.constantFrom('window' as const, 'window' as const, 'columns' as const),
+    async (list, settings, poll, memory) => {
       await using world = new World();
-      let keeping = world.open(settings, poll);
+      let keeping = world.open(settings, poll, memory);
       let expected: readonly ExpectedRead[] = [];
       const plain = world.open({ windowMs: 0, windowLeastMs: 0, windowSlackMs: 0 });
       const answers: [unknown, unknown][] = [];
       for (const step of list) {
-        if (step.kind === 'ask') answers.push([await answer(keeping, step), await answer(plain, step)]);
+        if (step.kind === 'ask')
+          answers.push([
+            await answer(keeping, step),
+            await answer(plain, { ...step, isHinted: step.kindOfRead === 'instant' }),
+          ]);
         else if (step.kind === 'write') {
           await world.write(step);
           await selectUntold(keeping);
         } else if (step.kind === 'own') await world.own(step.value);
         else if (step.kind === 'seal') await world.seal();
         else if (step.kind === 'restart') {
-          keeping = world.open(settings, poll);
+          keeping = world.open(settings, poll, memory);
           keeping.expect(expected);
         } else if (step.kind === 'expect') {
           expected = step.backs.map((backMs, at) => ({ metric: METRICS[at] ?? '', backMs }));
@@ -185,18 +199,48 @@ test('answers what the journal says, whatever was read before and however late i
 
 async function answer(
   store: FollowingReader,
-  { metric, from, length, isInstant }: typeof questions extends fc.Arbitrary<infer T> ? T : never,
+  {
+    metric,
+    from,
+    length,
+    kindOfRead,
+    isHinted = true,
+  }: (typeof questions extends fc.Arbitrary<infer T> ? T : never) & { readonly isHinted?: boolean },
 ): Promise<unknown> {
   await store.catchUp();
   const fromMs = BASE_MS + from * STEP_MS;
   const matchers = [createMatcher('__name__', '=', metric)];
   const range = { fromMs, toMs: fromMs + length * STEP_MS, samplesMax: 1e6 };
-  const found = await store.select({ matchers, ...range, ...(isInstant ? { hints: {} } : {}) }, calm);
-  return found.map(({ labels, timestamps, values, stale }) => {
-    const samples = Array.from(timestamps, (timeMs, at) => [timeMs - BASE_MS, values[at], stale?.[at] === 1]);
+  const stepMs = typeof kindOfRead === 'number' ? kindOfRead : 0;
+  const hints = kindOfRead === 'all' || !isHinted ? {} : { hints: { stepMs } };
+  const found = await store.select({ matchers, ...range, ...hints }, calm);
+  const told = found.map(({ labels, timestamps, values, stale }) => {
+    const samples = Array.from(
+      timestamps,
+      (timeMs, at) => [timeMs - BASE_MS, values[at], stale?.[at] === 1] as const,
+    );
+    if (stepMs > 0) return [labels.toString(), onGrid(samples, { ...range, stepMs })] as const;
     // For an instant the newest sample counts, however many come with it.
-    return [labels.toString(), isInstant ? samples.at(-1) : samples];
+    return [labels.toString(), kindOfRead === 'instant' ? samples.at(-1) : samples] as const;
   });
+  // What has nothing at any of these times may be left out.
+  return stepMs > 0 ? told.filter(([, samples]) => samples !== undefined) : told;
+}
+
+type Sample = readonly [timeMs: number, value: number | undefined, isStale: boolean];
+
+/** What a query sees at each of the times, undefined when it sees nothing at all. */
+function onGrid(
+  samples: readonly Sample[],
+  { fromMs, toMs, stepMs }: { readonly fromMs: number; readonly toMs: number; readonly stepMs: number },
+): readonly unknown[] | undefined {
+  const seen: unknown[] = [];
+  for (let timeMs = toMs; timeMs >= fromMs; timeMs -= stepMs) {
+    const newest = samples.findLast(([one]) => one <= timeMs - BASE_MS);
+    if (newest !== undefined && newest[0] > timeMs - BASE_MS - LOOKBACK_MS && !newest[2])
+      seen.push([timeMs, newest]);
+  }
+  return seen.length === 0 ? undefined : seen;
 }
 
 /** As when something is committed between catching up and the snapshot of a question. */

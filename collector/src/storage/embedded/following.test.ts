@@ -113,6 +113,17 @@ it('reads each sample once when another thread seals them into blocks', async ()
   expect(await all.ours()).toEqual(await all.theirs());
 });
 
+it("reads the collector's own samples of block files, when their samplers are known no more", async () => {
+  await using all = await world();
+  await all.append('a', WALL_MS - 3_600_000, 1);
+  await all.following.catchUp();
+  expect(await all.ours()).toHaveLength(1);
+  await all.seal(600_000);
+  await all.clock.advance(7_200_000);
+  await all.following.catchUp();
+  expect(await all.ours()).toEqual([['a', [WALL_MS - 3_600_000], [1]]]);
+});
+
 /** The first record of a series brings a schema along, which is a record too. */
 async function appendAll(all: Awaited<ReturnType<typeof world>>, from: number, to: number): Promise<void> {
   for (let at = from; at <= to; at++) await all.append('a', WALL_MS - 10_000 + at, at);

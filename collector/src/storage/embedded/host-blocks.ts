@@ -1,6 +1,6 @@
 /**
  * Gets the readings of a host for a read: from the recent window; what is older than that from the journal, and for the
- * newest ones from block files too.
+ * newest ones from block files too. Long, because it is all ways of reading the journal one after another.
  */
 import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
@@ -17,6 +17,8 @@ import type { ReadingRun } from './readings.ts';
 import type { HostGroup } from './stored-groups.ts';
 import type { AgentKnown, FillTicket, RecentWindow } from './window.ts';
 
+/** A grid is read time by time where a step is at least so many times as long as a reading may be away from its record. */
+const OFFSETS_PER_STEP_MIN = 4;
 /** Rows between two looks at the clock. */
 const ROWS_PER_LOOK = 16;
 
@@ -24,6 +26,14 @@ export interface BlocksRequest {
   readonly host: CatalogueHost;
   readonly samplers: ReadonlySet<string>;
   readonly range: TimeRange;
+  /** Present when only the newest sample up to each of these times matters; not for the collector's own. */
+  readonly grid?: ReadGrid | undefined;
+}
+
+/** Times of evaluation: the last one, and others before it, each this long before the next. */
+export interface ReadGrid {
+  readonly lastMs: number;
+  readonly stepMs: number;
 }
 
 /** Gets what was read of a host, each sampler's in order of time: what stands in the journal first. */
@@ -123,17 +133,18 @@ export class HostBlocks {
    * @returns per sampler the part of the range in which readings of it may stand in block files
    */
   async read(
-    { host, samplers, range }: BlocksRequest,
+    { host, samplers, range, grid }: BlocksRequest,
     taker: ReadingsTaker,
   ): Promise<ReadonlyMap<string, TimeRange>> {
-    await this.#fill(host, samplers, range);
+    if (grid === undefined) await this.#fill(host, samplers, range);
+    else this.#window.noteGrid(samplers, range);
     // What the window has is taken at once, before it can change; then the journal is read up to where it begins.
     const recent = new Map<string, readonly ReadingRun[]>();
     const coveredFrom = new Map<string, number>();
     let journalToMs = Number.NEGATIVE_INFINITY;
     // The collector's own series stand under other samplers when they are sealed.
     const isOwn = host.agentId === COLLECTOR_AGENT_ID;
-    const ownFromMs = isOwn ? this.#window.allCoveredFrom(host.agentId) : Number.NEGATIVE_INFINITY;
+    const ownFromMs = isOwn ? this.#window.allCoveredFrom(host.agentId, samplers) : Number.NEGATIVE_INFINITY;
     for (const sampler of samplers) {
       const fromMs = isOwn ? ownFromMs : this.#window.coveredFrom(host.agentId, sampler);
       coveredFrom.set(sampler, fromMs);
@@ -145,13 +156,19 @@ export class HostBlocks {
     const inJournal = { fromMs: range.fromMs, toMs: journalToMs };
     if (journalToMs >= range.fromMs && this.#empty?.has(host.agentId, inJournal, this.#snapshot) !== true) {
       const toldPos = this.#empty?.toldPos ?? 0;
-      const rows = await this.#ordered(host, inJournal, samplers, (block) => {
+      const take = (block: Block): void => {
         const { sampler } = block.schema;
         if (block.timeMs < (coveredFrom.get(sampler) ?? Number.POSITIVE_INFINITY))
           taker.block(sampler, block);
-      });
+      };
+      const rows =
+        grid === undefined
+          ? await this.#ordered(host, inJournal, samplers, take)
+          : await this.#onGrid(host, inJournal, { samplers, grid }, take);
       const { lastPos, blocksVersion } = this.#snapshot;
-      if (rows === 0) this.#empty?.note(host.agentId, inJournal, { lastPos, blocksVersion, toldPos });
+      // On a grid not all that there is was looked at.
+      if (rows === 0 && grid === undefined)
+        this.#empty?.note(host.agentId, inJournal, { lastPos, blocksVersion, toldPos });
     }
     for (const [sampler, runs] of recent) taker.runs(sampler, runs);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
@@ -187,16 +204,76 @@ export class HostBlocks {
     return { leastMs: this.#sealedToMs, samplers: () => samplersOf(host) };
   }
 
-  /** Reads a lane backwards until it has seen each of the samplers; `found` keeps the newest of all lanes. */
+  /**
+   * Gives of each sampler the newest reading up to each time of the grid, if it is after the time before: what other readings
+   * say is not seen at any of these times. Much cheaper than all readings between them.
+   * @returns rows that it looked at
+   */
+  async #onGrid(
+    host: CatalogueHost,
+    range: TimeRange,
+    {
+      samplers,
+      grid: { lastMs, stepMs },
+    }: { readonly samplers: ReadonlySet<string>; readonly grid: ReadGrid },
+    take: (block: Block) => void,
+  ): Promise<number> {
+    const all = lanesIn(host, range);
+    const offsetMsMax = all.reduce((most, lane) => Math.max(most, lane.offsetMsMax), 0);
+    // Readings that are far from their records would have to be looked for in what lies between two times, and what one epoch
+    // says of another one is known by all of their readings.
+    if (offsetMsMax * OFFSETS_PER_STEP_MIN > stepMs || hasOverlap(all))
+      return this.#ordered(host, range, samplers, take);
+    const lanes = all.flatMap((lane) => {
+      const wanted = samplersIn(lane, samplers);
+      return wanted.size === 0 ? [] : [{ lane, wanted }];
+    });
+    let rows = 0;
+    let isEmpty = true;
+    for (let { fromMs } = range; fromMs <= range.toMs;) {
+      // Most of a day is sealed, and has no records.
+      if (isEmpty) fromMs = Math.max(fromMs, this.#firstMs(lanes, { fromMs, toMs: range.toMs }));
+      if (fromMs > range.toMs) break;
+      const toMs = Math.min(range.toMs, lastMs - Math.floor((lastMs - fromMs) / stepMs) * stepMs);
+      const rowsBefore = rows;
+      for (const { lane, wanted } of lanes) {
+        const found = new Map<string, Block>();
+        rows += await this.#newestOfLane(lane, { fromMs, toMs }, wanted, found);
+        for (const block of found.values()) take(block);
+      }
+      isEmpty = rows === rowsBefore;
+      fromMs = toMs + 1;
+    }
+    return rows;
+  }
+
+  /** No record of the lanes has a reading in the range before this time; infinity when none has any in it. */
+  #firstMs(lanes: readonly { readonly lane: CatalogueLane }[], range: TimeRange): number {
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const { lane } of lanes) {
+      for (const { timeMs } of this.#snapshot.ticks(rowRange(lane, range))) {
+        firstMs = Math.min(firstMs, timeMs - lane.offsetMsMax);
+        break;
+      }
+    }
+    return firstMs;
+  }
+
+  /**
+   * Reads a lane backwards until it has seen each of the samplers; `found` keeps the newest of all lanes.
+   * @returns rows that it looked at
+   */
   async #newestOfLane(
     lane: CatalogueLane,
     range: TimeRange,
     samplers: ReadonlySet<string>,
     found: Map<string, Block>,
-  ): Promise<void> {
+  ): Promise<number> {
     const seen = new Set<string>();
     const schemaOf = schemasOf(lane, samplers);
+    let rows = 0;
     for (const tick of this.#snapshot.ticksBackwards(rowRange(lane, range))) {
+      rows++;
       for (const block of decodeTick(tick, schemaOf, false)) {
         const { sampler } = block.schema;
         if (!isIn(block, range.fromMs, range.toMs) || seen.has(sampler)) continue;
@@ -207,6 +284,7 @@ export class HostBlocks {
       if (seen.size === samplers.size) break;
       if (this.#pace.isDue) await this.#pace.rest();
     }
+    return rows;
   }
 
   /** Like `#journal`, in order of time also where epochs overlap. @returns rows that it looked at */
@@ -265,6 +343,13 @@ function samplersOf({ lanes }: CatalogueHost): Set<string> {
   const samplers = new Set<string>();
   for (const { uses } of lanes.values()) for (const { schema } of uses.values()) samplers.add(schema.sampler);
   return samplers;
+}
+
+/** Those of the samplers that a lane ever had. */
+function samplersIn({ uses }: CatalogueLane, samplers: ReadonlySet<string>): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { schema } of uses.values()) if (samplers.has(schema.sampler)) found.add(schema.sampler);
+  return found;
 }
 
 function hasOverlap(lanes: readonly CatalogueLane[]): boolean {

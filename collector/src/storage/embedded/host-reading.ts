@@ -6,7 +6,7 @@ import { STATE, type Block } from './block.ts';
 import type { BlockFile } from './block-file.ts';
 import type { CatalogueHost, TimeRange } from './catalogue.ts';
 import { SamplerTimeline, type Column, type SeriesCollector } from './collect.ts';
-import type { HostBlocks } from './host-blocks.ts';
+import type { HostBlocks, ReadGrid } from './host-blocks.ts';
 import { addInAnyOrder, addInOrder } from './host-groups.ts';
 import { addRollups } from './host-rollups.ts';
 import type { Pace } from './pace.ts';
@@ -16,6 +16,9 @@ import { rollupUse, type Segment } from './resolution.ts';
 import type { RollupRun } from './rollup-run.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import type { HostGroup } from './stored-groups.ts';
+
+/** Of shorter steps nearly all readings would be looked for one by one. */
+export const GRID_STEP_MS_MIN = 60_000;
 
 /** A part of a read's range with the block files that serve it. */
 export interface ReadPart extends Segment {
@@ -115,7 +118,7 @@ async function addStored(
   { range, groups, timelineOf }: SamplesSource,
 ): Promise<void> {
   const isOwn = host.agentId === COLLECTOR_AGENT_ID;
-  const read = { host, samplers, range };
+  const read = { host, samplers, range, grid: isOwn ? undefined : gridOf(request) };
   if (groups.length === 0) {
     // What agents sent is asked for otherwise then.
     const isNewest = isOwn && isInstant(request.hints);
@@ -183,6 +186,12 @@ export function timelines(
 /** Only the newest sample of each series matters; see SelectHints. */
 export function isInstant(hints: SelectHints | undefined): boolean {
   return hints !== undefined && (hints.stepMs ?? 0) === 0 && hints.rangeMs === undefined;
+}
+
+/** The times at which alone samples matter, where they are so far apart that reading all between them would be much more. */
+function gridOf({ hints, toMs }: SelectRequest): ReadGrid | undefined {
+  const { stepMs = 0, rangeMs } = hints ?? {};
+  return rangeMs === undefined && stepMs >= GRID_STEP_MS_MIN ? { lastMs: toMs, stepMs } : undefined;
 }
 
 function takePresent(block: Block, columns: readonly Column[], collector: SeriesCollector): void {

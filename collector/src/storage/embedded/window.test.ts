@@ -214,18 +214,57 @@ test('is filled as far as it may reach, and not for what is far away or while me
   expect(short.missing('a', CPU_ONLY, { fromMs: 700, toMs: 1_000 })).toBeUndefined();
 });
 
-test("the collector's own samplers reach back together", () => {
+test("the collector's own samplers that are read together reach back together, and no others", () => {
+  const window = start();
+  const own = COLLECTOR_AGENT_ID;
+  const both = new Set(['cpu', 'disk']);
+  window.startHost(own, 900);
+  const ticket = window.missing(own, both, { fromMs: 600, toMs: 1_000 });
+  expect(ticket).toEqual({
+    fromMs: 600,
+    toMs: 899,
+    samplers: new Map([
+      ['cpu', 600],
+      ['disk', 600],
+    ]),
+  });
+  if (ticket === undefined) return;
+  window.fill(own, ticket, { blocks: [block(650), block(660, 660, DISK)], lastPos: 900 });
+  expect(window.allCoveredFrom(own, both)).toBe(600);
+  expect(window.allCoveredFrom(own, new Set(['cpu', 'other']))).toBe(900);
+  for (const timeMs of [670, 680, 690]) window.add(own, block(timeMs, timeMs, DISK));
+  expect(times(window, own, 'disk')).toEqual([660, 670, 680, 690]);
+});
+
+test("a read of the collector's own samplers brings the last minutes of the others along", () => {
   const window = start();
   const own = COLLECTOR_AGENT_ID;
   window.startHost(own, 900);
-  const ticket = window.missing(own, CPU_ONLY, { fromMs: 600, toMs: 1_000 });
-  expect(ticket).toEqual({ fromMs: 600, toMs: 899, samplers: undefined });
+  const known = { leastMs: 0, samplers: () => new Set(['cpu', 'disk']) };
+  const ticket = window.missing(own, CPU_ONLY, { fromMs: 600, toMs: 1_000 }, known);
+  expect(ticket?.samplers).toEqual(
+    new Map([
+      ['cpu', 600],
+      ['disk', 700],
+    ]),
+  );
   if (ticket === undefined) return;
-  window.fill(own, ticket, { blocks: [block(650), block(660, 660, DISK)], lastPos: 900 });
-  expect(window.allCoveredFrom(own)).toBe(600);
-  expect(window.coveredFrom(own, 'never seen')).toBe(600);
-  for (const timeMs of [670, 680, 690]) window.add(own, block(timeMs, timeMs, DISK));
-  expect(times(window, own, 'disk')).toEqual([660, 670, 680, 690]);
+  window.fill(own, ticket, {
+    blocks: [block(650), block(660, 660, DISK), block(750, 750, DISK)],
+    lastPos: 900,
+  });
+  expect(times(window, own, 'disk')).toEqual([750]);
+  expect(window.missing(own, new Set(['disk']), { fromMs: 700, toMs: 1_000 }, known)).toBeUndefined();
+});
+
+test('what is read at some times of a range is kept as it comes in, where it fits', () => {
+  const kept = (backMs: number): number => {
+    const window = start();
+    window.noteGrid(CPU_ONLY, { fromMs: 1_000 - backMs });
+    for (let timeMs = 500; timeMs < 1_000; timeMs += 10) window.add('a', block(timeMs));
+    return window.coveredFrom('a', 'cpu');
+  };
+  expect(kept(450)).toBeLessThan(kept(5_000));
 });
 
 test('forgets hosts that have nothing in the journal, and their memory', () => {

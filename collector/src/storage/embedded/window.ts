@@ -1,7 +1,8 @@
 /**
  * The recent past in memory, so that a query over many hosts does not decode the journal each time. For each host and
  * sampler it knows from which time on it holds every reading; what is older is read from the journal. It reaches back as
- * far as reads lately asked for, sampler by sampler, as far as its memory goes.
+ * far as reads lately asked for, sampler by sampler, as far as its memory goes. Long, because what comes in, what is missing and
+ * what is given up change the same few numbers.
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
@@ -32,8 +33,8 @@ interface Held {
 
 /** A range of time that a fill is to bring. */
 export interface FillTicket extends TimeRange {
-  /** From when on each is wanted, some of them later than `fromMs`; undefined for all from then on. */
-  readonly samplers: ReadonlyMap<string, number> | undefined;
+  /** From when on each is wanted, some of them later than `fromMs`. */
+  readonly samplers: ReadonlyMap<string, number>;
 }
 
 /** What a read knows of an agent. */
@@ -106,6 +107,17 @@ export class RecentWindow {
     this.#tidyQueue();
   }
 
+  /**
+   * Of the collector's own series, what is before this time is not looked for here any more. Readings in block files stand under
+   * other samplers than they came in with, which a read asks for as well only as long as the catalogue has them.
+   */
+  leaveSealed(sealedToMs: number): void {
+    const own = this.#hosts.get(COLLECTOR_AGENT_ID);
+    if (own === undefined) return;
+    own.fromMs = Math.max(own.fromMs, sealedToMs);
+    for (const readings of own.samplers.values()) readings.fromMs = Math.max(readings.fromMs, sealedToMs);
+  }
+
   /** Takes in a reading that was just committed. */
   add(agentId: string, block: Block): void {
     const { sampler } = block.schema;
@@ -117,7 +129,7 @@ export class RecentWindow {
     }
     // What is too old goes by chunks, so it is looked for with each of them.
     const hasNewChunk = this.#insert(readings, block);
-    if (hasNewChunk) this.#expire(readings, reachKey(agentId, sampler));
+    if (hasNewChunk) this.#expire(readings, sampler);
     // All hosts of a fleet may begin new chunks in the same minute, and the old ones grow until then.
     if (hasNewChunk || this.#bytes > this.#limits.windowBytes) this.#evict();
   }
@@ -137,6 +149,16 @@ export class RecentWindow {
     this.#reach.note(sampler, 0);
   }
 
+  /**
+   * A read looks at the newest sample at some times of a range. What comes in is kept for the next one, where the window could
+   * hold all of it; nothing is read into it.
+   */
+  noteGrid(samplers: ReadonlySet<string>, { fromMs }: Pick<TimeRange, 'fromMs'>): void {
+    const backMs = this.#clock.wallMs() - fromMs + this.#limits.windowSlackMs;
+    if (backMs > this.#limits.windowMs) return;
+    for (const sampler of samplers) this.#reach.note(sampler, backMs);
+  }
+
   /** From which time on `runs` is complete for the sampler. */
   coveredFrom(agentId: string, sampler: string): number {
     const host = this.#hosts.get(agentId);
@@ -144,12 +166,11 @@ export class RecentWindow {
     return host.samplers.get(sampler)?.fromMs ?? host.fromMs;
   }
 
-  /** From which time on `runs` is complete for every sampler of the host. */
-  allCoveredFrom(agentId: string): number {
-    const host = this.#hosts.get(agentId);
-    if (host === undefined) return this.#newHostFromMs;
-    let coveredFromMs = host.fromMs;
-    for (const { fromMs } of host.samplers.values()) coveredFromMs = Math.max(coveredFromMs, fromMs);
+  /** From which time on `runs` is complete for each of some samplers. */
+  allCoveredFrom(agentId: string, samplers: ReadonlySet<string>): number {
+    let coveredFromMs = Number.NEGATIVE_INFINITY;
+    for (const sampler of samplers)
+      coveredFromMs = Math.max(coveredFromMs, this.coveredFrom(agentId, sampler));
     return coveredFromMs;
   }
 
@@ -167,7 +188,7 @@ export class RecentWindow {
    * Remembers what a read looks at, and says what must be read from the journal so that the next one finds it here, and those
    * that are expected. Undefined when nothing is missing or memory is short, and for what lies so far back that much more than
    * the range itself would have to be read.
-   * @param samplers the collector's own are all read together
+   * @param samplers the collector's own that are given are read together
    */
   missing(
     agentId: string,
@@ -180,14 +201,22 @@ export class RecentWindow {
     const beginMs = Math.max(range.fromMs, nowMs - this.#limits.windowMs);
     if (host === undefined || range.toMs < beginMs) return undefined;
     const backMs = Math.min(nowMs - beginMs + this.#limits.windowSlackMs, this.#limits.windowMs);
-    for (const sampler of samplers) this.#reach.note(reachKey(agentId, sampler), backMs);
+    for (const sampler of samplers) this.#reach.note(sampler, backMs);
     if (!this.#mayFill) return undefined;
     const fromMs = Math.max(beginMs, known.leastMs);
     const gapMsMax = Math.max(range.toMs - fromMs, this.#limits.windowSlackMs);
     if (agentId === COLLECTOR_AGENT_ID) {
-      const coveredMs = this.allCoveredFrom(agentId);
+      const coveredMs = this.allCoveredFrom(agentId, samplers);
       const isMissing = coveredMs > fromMs && coveredMs - range.toMs <= gapMsMax;
-      return isMissing ? { fromMs, toMs: coveredMs - 1, samplers: undefined } : undefined;
+      if (!isMissing) return undefined;
+      const wanted = new Map(Array.from(samplers, (sampler) => [sampler, fromMs]));
+      // The last minutes of the others are asked for next.
+      const shortMs = Math.max(fromMs, nowMs - this.#limits.windowLeastMs);
+      for (const sampler of known.samplers()) {
+        const otherMs = this.coveredFrom(agentId, sampler);
+        if (!wanted.has(sampler) && otherMs > shortMs && otherMs <= coveredMs) wanted.set(sampler, shortMs);
+      }
+      return { fromMs, toMs: coveredMs - 1, samplers: wanted };
     }
     const found = new Map<string, number>();
     for (const sampler of samplers) {
@@ -258,29 +287,28 @@ export class RecentWindow {
    */
   fill(
     agentId: string,
-    { fromMs, toMs, samplers }: FillTicket,
+    { toMs, samplers }: FillTicket,
     { blocks, lastPos }: { readonly blocks: readonly Block[]; readonly lastPos: number },
   ): void {
     const host = this.#hosts.get(agentId);
     if (host === undefined) return;
-    for (const name of samplers?.keys() ?? namesOf(host, blocks)) readingsOf(host, name);
+    for (const name of samplers.keys()) readingsOf(host, name);
     const wanted = new Map<string, Wanted>();
     for (const [name, readings] of host.samplers) {
-      const beginMs = samplers === undefined ? fromMs : samplers.get(name);
+      const beginMs = samplers.get(name);
       if (beginMs === undefined) continue;
       const isComplete = readings.latePos <= lastPos && readings.fromMs <= toMs + 1;
       if (!isComplete || readings.fromMs <= beginMs) continue;
       wanted.set(name, { beginMs, endMs: readings.fromMs, blocks: [] });
       readings.fromMs = beginMs;
     }
-    if (samplers === undefined && host.fromMs <= toMs + 1) host.fromMs = Math.min(host.fromMs, fromMs);
     for (const block of blocks) {
       const one = wanted.get(block.schema.sampler);
       if (one !== undefined && block.timeMs >= one.beginMs && block.timeMs < one.endMs)
         one.blocks.push(block);
     }
     for (const [name, { blocks: found }] of wanted) this.#insertAll(readingsOf(host, name), found);
-    for (const name of wanted.keys()) this.#expire(readingsOf(host, name), reachKey(agentId, name));
+    for (const name of wanted.keys()) this.#expire(readingsOf(host, name), name);
     this.#evict();
   }
 
@@ -333,19 +361,19 @@ export class RecentWindow {
   }
 
   /** Gives up what is older than anybody asks for. */
-  #expire(readings: Readings, key: string): void {
+  #expire(readings: Readings, sampler: string): void {
     const { oldest } = readings;
     if (oldest === undefined) return;
-    const beginMs = this.#keptFrom(key);
+    const beginMs = this.#keptFrom(sampler);
     for (let chunk = readings.oldest; chunk !== undefined && chunk.lastMs < beginMs; chunk = readings.oldest)
       this.#remove({ readings, chunk });
   }
 
   /** What ends before this time is given up. */
-  #keptFrom(key: string): number {
+  #keptFrom(sampler: string): number {
     const { windowMs, windowLeastMs, windowShortMs } = this.#limits;
     const leastMs = this.#isShort ? Math.min(windowShortMs, windowLeastMs) : windowLeastMs;
-    return this.#clock.wallMs() - Math.min(Math.max(this.#reach.of(key) ?? 0, leastMs), windowMs);
+    return this.#clock.wallMs() - Math.min(Math.max(this.#reach.of(sampler) ?? 0, leastMs), windowMs);
   }
 
   /** Gives up what came first while memory is short, and what no sampler may reach back to. */
@@ -383,15 +411,4 @@ function readingsOf(host: HostWindow, name: string): Readings {
     host.samplers.set(name, readings);
   }
   return readings;
-}
-
-function namesOf(host: HostWindow, blocks: readonly Block[]): ReadonlySet<string> {
-  const names = new Set(host.samplers.keys());
-  for (const { schema } of blocks) names.add(schema.sampler);
-  return names;
-}
-
-/** The collector's own samplers are places where series happen to stand: a read of one of them is a read of all. */
-function reachKey(agentId: string, sampler: string): string {
-  return agentId === COLLECTOR_AGENT_ID ? '' : sampler;
 }
