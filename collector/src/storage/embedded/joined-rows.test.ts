@@ -128,6 +128,16 @@ test.each<[string, readonly FileOptions[]]>([
   expect(found.series).toEqual((await read(groups, ALL)).series);
 });
 
+test('a file in the middle that was made anew is read anew', async () => {
+  const memory = new JoinedMemory(ENOUGH_BYTES);
+  const [first, second, last] = [fileOf(0).host, fileOf(1).host, fileOf(2).host];
+  await read([first, second, last], ALL, new JoinedRead(memory));
+  const groups = [first, fileOf(1, { rowCount: ROWS + 1, firstMs: FILE_MS + 500 }).host, last];
+  const found = await read(groups, ALL, new JoinedRead(memory));
+  expect(found.isJoined).toBe(true);
+  expect(found.series).toEqual((await read(groups, ALL)).series);
+});
+
 test('a few rows of long files are not worth reading all of them', async () => {
   const groups = [fileOf(0).host, fileOf(1).host];
   const range = { fromMs: 0, toMs: (ROWS / 2) * 1_000 };
