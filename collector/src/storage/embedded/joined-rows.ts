@@ -11,6 +11,8 @@ export class JoinedRows {
   readonly #groups: readonly HostGroup[];
   /** By place in the schema; undefined for those that are to be read group by group. */
   readonly #columns = new Map<number, Float64Array | undefined>();
+  /** All of one length, that of the times among them. */
+  #arrays = 1;
   /** The times that were asked for last: who asks for the same rows gets the same array, by which others know them. */
   #newest: { readonly low: number; readonly high: number; readonly timesMs: Float64Array } | undefined;
 
@@ -45,9 +47,7 @@ export class JoinedRows {
 
   /** Memory that it takes at the moment. */
   get bytes(): number {
-    let arrays = 1;
-    for (const column of this.#columns.values()) if (column !== undefined) arrays++;
-    return arrays * this.timesMs.byteLength;
+    return this.#arrays * this.timesMs.byteLength;
   }
 
   /** The times of rows from `low` on and before `high`. */
@@ -68,6 +68,7 @@ export class JoinedRows {
     }
     const values = parts.length === this.#groups.length ? joined(parts) : undefined;
     this.#columns.set(index, values);
+    if (values !== undefined) this.#arrays++;
     return values;
   }
 }
