@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { writeDecimal } from './decimals.ts';
+import { writeDecimal, writeThousandths } from './decimals.ts';
 
 /** What stands after `at`; undefined when the number is left to others. */
 function written(value: number): string | undefined {
@@ -68,4 +68,27 @@ it('leaves what it has no digits for to others', () => {
   expect(written(-0.5)).toBe('-0.5');
   expect(written(0.000_001)).toBe('0.000001');
   expect(written(0.1 + 0.2)).toBe('0.30000000000000004');
+});
+
+it('writes whole numbers of thousandths as the engine does, and only those', () => {
+  const thousandths = (value: number): string | undefined => {
+    const bytes = new Uint8Array(16).fill(120);
+    const end = writeThousandths(value, bytes, 4);
+    return end < 0 ? undefined : new TextDecoder().decode(bytes.subarray(4, end));
+  };
+  fc.assert(
+    fc.property(fc.integer({ min: -1_999_999_999, max: 1_999_999_999 }), (count) => {
+      const value = count / 1_000;
+      expect(thousandths(value)).toBe(count % 1_000 === 0 ? undefined : String(value));
+    }),
+    { numRuns: 2_000 },
+  );
+  const others = fc.oneof(fc.double(), fc.double({ min: -3e6, max: 3e6, noNaN: true }));
+  fc.assert(
+    fc.property(others, (value) => {
+      expect([undefined, String(value)]).toContain(thousandths(value));
+    }),
+  );
+  for (const value of [0, -0, 7, 0.0004, 0.0005, 1 / 3, 0.1 + 0.2, 2e6 + 0.5, NaN, Infinity])
+    expect(thousandths(value)).toBeUndefined();
 });

@@ -29,13 +29,52 @@ const HALF_STEPS = Float64Array.from({ length: TWOS_MAX - TWOS_MIN + 1 }, (_, i)
 const MINUS = 45;
 const POINT = 46;
 const DIGIT_0 = 48;
-/** Two digits of each number below 100. */
-const PAIRS = Uint8Array.from(
+/** Two digits of each number below 100, as characters. */
+export const DIGIT_PAIRS = Uint8Array.from(
   { length: 200 },
   (_, i) => DIGIT_0 + (i % 2 === 0 ? Math.floor(i / 20) : (i >> 1) % 10),
 );
 
 const BITS = new DataView(new ArrayBuffer(8));
+
+/** Numbers of thousandths that fit into 32 bits. */
+const THOUSANDTHS_END = 2e9;
+
+/**
+ * Writes a number that is a whole number of thousandths, and no whole number, to `at`, where there is room for 12 bytes: what is
+ * measured in hundredths or in per cent.
+ * @returns where it ends; -1 for other numbers and those from two million on
+ *
+ * Of the decimals with up to fifteen digits only one reads as a given number, so that one is the shortest.
+ */
+export function writeThousandths(value: number, bytes: Uint8Array, at: number): number {
+  const product = Math.abs(value) * 1_000;
+  if (!(product < THOUSANDTHS_END)) return -1;
+  const all = (product + 0.5) | 0;
+  if (all / 1_000 !== Math.abs(value)) return -1;
+  const whole = (all / 1_000) | 0;
+  const rest = all - whole * 1_000;
+  if (rest === 0) return -1;
+  let start = at;
+  if (value < 0) bytes[start++] = MINUS;
+  let digits = 1;
+  for (let limit = 10; whole >= limit; limit *= 10) digits++;
+  for (let place = start + digits - 1, left = whole; place >= start; place--) {
+    const tenth = (left / 10) | 0;
+    bytes[place] = DIGIT_0 + left - tenth * 10;
+    left = tenth;
+  }
+  let end = start + digits;
+  bytes[end++] = POINT;
+  const tenths = (rest / 100) | 0;
+  bytes[end++] = DIGIT_0 + tenths;
+  const pair = 2 * (rest - tenths * 100);
+  if (pair === 0) return end;
+  bytes[end++] = DIGIT_PAIRS[pair] ?? DIGIT_0;
+  const last = DIGIT_PAIRS[pair + 1] ?? DIGIT_0;
+  if (last !== DIGIT_0) bytes[end++] = last;
+  return end;
+}
 
 /**
  * Writes a number to `at`, where there is room for 32 bytes.
@@ -137,8 +176,8 @@ function writeDigits(top: number, tail: number, bytes: Uint8Array, at: number): 
 function writeFour(value: number, bytes: Uint8Array, at: number): void {
   const high = (value / 100) | 0;
   const low = value - high * 100;
-  bytes[at] = PAIRS[2 * high] ?? DIGIT_0;
-  bytes[at + 1] = PAIRS[2 * high + 1] ?? DIGIT_0;
-  bytes[at + 2] = PAIRS[2 * low] ?? DIGIT_0;
-  bytes[at + 3] = PAIRS[2 * low + 1] ?? DIGIT_0;
+  bytes[at] = DIGIT_PAIRS[2 * high] ?? DIGIT_0;
+  bytes[at + 1] = DIGIT_PAIRS[2 * high + 1] ?? DIGIT_0;
+  bytes[at + 2] = DIGIT_PAIRS[2 * low] ?? DIGIT_0;
+  bytes[at + 3] = DIGIT_PAIRS[2 * low + 1] ?? DIGIT_0;
 }

@@ -2,9 +2,9 @@
  * JSON as bytes in one growing buffer. An answer is mostly numbers, and making a string of each, joining them and encoding
  * the whole takes several times as long as writing their digits.
  */
-import { writeDecimal } from './decimals.ts';
+import { DIGIT_PAIRS, writeDecimal, writeThousandths } from './decimals.ts';
 import { formatSample } from './format.ts';
-import type { Heads } from './time-heads.ts';
+import { WORD_BYTES, type Heads } from './time-heads.ts';
 
 const SIZE_MIN = 16 * 1024;
 /** The longest text of a number: a sign, 17 digits, a point, five zeros, an exponent. */
@@ -28,7 +28,6 @@ export class JsonBytes {
   /** The same bytes. */
   #words = new DataView(this.#bytes.buffer);
   #length = 0;
-  #newest = { value: Number.NaN, start: 0, end: 0 };
 
   get length(): number {
     return this.#length;
@@ -54,39 +53,36 @@ export class JsonBytes {
 
   /** Adds points from number `from` on and before `to`: what stands before each value, the value, a quote and a bracket. */
   points({ words: heads, ends }: Heads, values: Float64Array, from: number, to: number): void {
-    let start = from === 0 ? 0 : (ends[from - 1] ?? 0);
+    let next = from === 0 ? 0 : (ends[from - 1] ?? 0);
+    this.#reserve((ends[to - 1] ?? 0) - next + (to - from) * POINT_BYTES_MAX);
+    const bytes = this.#bytes;
+    const target = this.#words;
+    let at = this.#length;
+    let before = Number.NaN;
+    let beforeStart = at;
+    let beforeEnd = at;
     for (let i = from; i < to; i++) {
-      const end = ends[i] ?? start;
-      this.#reserve(end - start + POINT_BYTES_MAX);
-      const target = this.#words;
-      // Four bytes at a time: up to three too many, over which the value is written.
-      for (let at = this.#length, next = start; next < end; at += 4, next += 4)
-        target.setInt32(at, heads.getInt32(next));
-      this.#length += end - start;
-      start = end;
-      this.#sample(values[i] ?? Number.NaN);
-      this.#bytes[this.#length++] = QUOTE;
-      this.#bytes[this.#length++] = BRACKET;
+      const end = ends[i] ?? next;
+      // Eight bytes at a time: up to seven too many, over which the value is written. No text is a NaN, whose bits might change.
+      const start = at + end - next;
+      for (; next < end; at += WORD_BYTES, next += WORD_BYTES)
+        target.setFloat64(at, heads.getFloat64(next, true), true);
+      next = end;
+      at = start;
+      const value = values[i] ?? Number.NaN;
+      // Much of what is measured does not change. Zero is short, and may have a sign.
+      if (value === before && value !== 0) {
+        for (let from = beforeStart; from < beforeEnd; from++) bytes[at++] = bytes[from] ?? DIGIT_0;
+      } else {
+        at = writeSample(value, bytes, at);
+        before = value;
+      }
+      beforeStart = start;
+      beforeEnd = at;
+      bytes[at++] = QUOTE;
+      bytes[at++] = BRACKET;
     }
-  }
-
-  /** Adds a number as by `formatSample`; there is room for it. */
-  #sample(value: number): void {
-    const newest = this.#newest;
-    // Much of what is measured does not change.
-    if (value === newest.value && value !== 0) {
-      const bytes = this.#bytes;
-      let at = this.#length;
-      for (let from = newest.start; from < newest.end; from++) bytes[at++] = bytes[from] ?? 0;
-      this.#length = at;
-      return;
-    }
-    const start = this.#length;
-    if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.#whole(value);
-    else this.#fraction(value);
-    newest.value = value;
-    newest.start = start;
-    newest.end = this.#length;
+    this.#length = at;
   }
 
   /** How much fits without growing. */
@@ -98,41 +94,7 @@ export class JsonBytes {
   take(): Uint8Array<ArrayBuffer> {
     const piece = this.#bytes.subarray(0, this.#length);
     this.#length = 0;
-    this.#newest.value = Number.NaN;
     return piece;
-  }
-
-  #fraction(value: number): void {
-    const end = writeDecimal(value, this.#bytes, this.#length);
-    if (end < 0) this.#ascii(formatSample(value));
-    else this.#length = end;
-  }
-
-  #ascii(text: string): void {
-    const bytes = this.#bytes;
-    let at = this.#length;
-    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
-    this.#length = at;
-  }
-
-  #whole(value: number): void {
-    if (value < 0) this.#bytes[this.#length++] = MINUS;
-    const size = Math.abs(value);
-    const high = Math.floor(size / HALF);
-    if (high > 0) this.#digits(high, digitsOf(high));
-    this.#digits(size - high * HALF, high > 0 ? HALF_DIGITS : digitsOf(size));
-  }
-
-  /** Digits of a number below 2³¹, with zeros in front. */
-  #digits(value: number, count: number): void {
-    const bytes = this.#bytes;
-    let rest = value | 0;
-    for (let at = this.#length + count - 1; at >= this.#length; at--) {
-      const tenth = (rest / 10) | 0;
-      bytes[at] = DIGIT_0 + rest - tenth * 10;
-      rest = tenth;
-    }
-    this.#length += count;
   }
 
   #reserve(more: number): void {
@@ -142,6 +104,44 @@ export class JsonBytes {
     this.#bytes = larger;
     this.#words = new DataView(larger.buffer);
   }
+}
+
+/** Writes a number as `formatSample` gives it, to where there is room for it. @returns where it ends */
+function writeSample(value: number, bytes: Uint8Array, at: number): number {
+  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return writeWhole(value, bytes, at);
+  let end = writeThousandths(value, bytes, at);
+  if (end < 0) end = writeDecimal(value, bytes, at);
+  return end < 0 ? writeAscii(formatSample(value), bytes, at) : end;
+}
+
+function writeAscii(text: string, bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+  return at + text.length;
+}
+
+function writeWhole(value: number, bytes: Uint8Array, at: number): number {
+  let start = at;
+  if (value < 0) bytes[start++] = MINUS;
+  const size = Math.abs(value);
+  if (size < HALF) return writeDigits(size, digitsOf(size), bytes, start);
+  const high = Math.floor(size / HALF);
+  const middle = writeDigits(high, digitsOf(high), bytes, start);
+  return writeDigits(size - high * HALF, HALF_DIGITS, bytes, middle);
+}
+
+/** Digits of a number below 2³¹, with zeros in front. */
+function writeDigits(value: number, count: number, bytes: Uint8Array, start: number): number {
+  let rest = value | 0;
+  let at = start + count - 1;
+  for (; at > start; at -= 2) {
+    const hundredth = (rest / 100) | 0;
+    const pair = 2 * (rest - hundredth * 100);
+    bytes[at - 1] = DIGIT_PAIRS[pair] ?? DIGIT_0;
+    bytes[at] = DIGIT_PAIRS[pair + 1] ?? DIGIT_0;
+    rest = hundredth;
+  }
+  if (at === start) bytes[at] = DIGIT_0 + rest;
+  return start + count;
 }
 
 function digitsOf(value: number): number {

@@ -5,7 +5,7 @@
 
 /** The heads of an array of times, one after the other; that of the first point has no comma. */
 export class Heads {
-  /** Read in words of four bytes, so there are some zeros behind the last one. */
+  /** Read in words, so there are some zeros behind the last one. */
   readonly words: DataView;
   /** Where each ends, which is where the next one begins. */
   readonly ends: Uint32Array;
@@ -30,7 +30,8 @@ export class Heads {
 
 /** Arrays that are kept: gaps at an end make others, of the same grid. */
 const ARRAYS_MAX = 8;
-const WORD_BYTES = 4;
+/** Heads are read in words of so many bytes. */
+export const WORD_BYTES = 8;
 /** Steps of a range query; raw samples may have more times, and are not kept. */
 const TIMES_MAX = 12_000;
 

@@ -10,7 +10,7 @@ import type { BlockRow } from '../../journal/blocks.ts';
 import type { JournalSnapshot } from '../../journal/reader.ts';
 import { BlockCache } from './block-cache.ts';
 import { BlockFile } from './block-file.ts';
-import { JoinedMemory } from './joined-memory.ts';
+import { JoinedMemory, JoinedRead } from './joined-memory.ts';
 import { RollupRun, type RolledUpFile } from './rollup-run.ts';
 import { SchemaLists, type SchemaSource } from './stored-groups.ts';
 
@@ -25,7 +25,7 @@ export interface BlockView {
   /** Rollups that are made of files of samples, whose windows do not overlap; undefined where nobody would keep them. */
   readonly made: ((files: readonly BlockFile[]) => readonly RollupRun[]) | undefined;
   /** For arrays that are put together of several files; undefined where nothing is kept. */
-  readonly joined: JoinedMemory | undefined;
+  readonly joined: JoinedRead | undefined;
   /** Called once, when the read is done. */
   release(): void;
 }
@@ -41,7 +41,7 @@ export interface BlockSetOptions {
 }
 
 /** The part of the memory for columns that those have which were put together. */
-const JOINED_RATIO = 1 / 8;
+const JOINED_RATIO = 3 / 16;
 
 /** Bytes of directories that stay in memory, of all files together. */
 const DIRECTORIES_BYTES_MAX = 128 * 1024 * 1024;
@@ -84,7 +84,7 @@ export class BlockSet {
       schemas: { schemaOf: (hash) => this.#schemaOf(hash, snapshot), lists: this.#lists },
       sources: (files) => this.#sources(files),
       made: this.#cache === undefined ? undefined : (files) => this.#made(files),
-      joined: this.#joined,
+      joined: this.#joined && new JoinedRead(this.#joined),
       release: () => {
         for (const block of blocks) this.#release(block);
       },

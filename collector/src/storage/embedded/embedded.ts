@@ -424,7 +424,8 @@ class Embedded implements EmbeddedStorage {
       const columns = isOwn
         ? undefined
         : (fromMs: number) => this.#recent?.of(host, { snapshot, fromMs, sealedToMs, samplers, hostCount });
-      const reading = { host, samplers, columnsOf, columns, request, collector, readings, pace };
+      const { joined } = view;
+      const reading = { host, samplers, columnsOf, columns, request, collector, readings, pace, joined };
       const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
       for (const [at, part] of parts.entries()) {
         const wanted = wantedGroups(stored[at] ?? [], samplers, part.read);

@@ -5,6 +5,7 @@ import type { BlockFile } from './block-file.ts';
 import type { BlockView } from './block-set.ts';
 import type { TimeRange } from './catalogue.ts';
 import type { Column, SamplerTimeline } from './collect.ts';
+import type { JoinedRead } from './joined-memory.ts';
 import type { Pace } from './pace.ts';
 import type { Segment } from './resolution.ts';
 import type { HostGroup } from './stored-groups.ts';
@@ -65,6 +66,39 @@ export async function addInOrder(timeline: SamplerTimeline, source: SamplerParts
     else await addMixed(timeline, cluster, { readings: readings.slice(begin, next), pace });
   }
   await addReadings(timeline, readings.slice(next), pace);
+}
+
+/**
+ * Like `addInOrder`, with arrays that are kept from read to read. Only where the groups are of one schema, follow each other,
+ * and have every wanted series in every row.
+ * @returns false when nothing was added: they are to be read one by one
+ */
+export async function addJoined(
+  timeline: SamplerTimeline,
+  { groups, readings, range }: SamplerParts,
+  { joined, pace }: { readonly joined: JoinedRead | undefined; readonly pace: Pace },
+): Promise<boolean> {
+  const [first] = groups;
+  if (joined === undefined || first === undefined || readings.length > 0) return false;
+  const columns = timeline.columnsOf(first.schema);
+  const rows = joined.rows(groups, columns.length);
+  if (rows === undefined) return false;
+  const low = firstAtLeast(rows.timesMs, range.fromMs);
+  const high = firstAtLeast(rows.timesMs, range.toMs + 1);
+  // A few rows of a long file are not worth reading all of it.
+  if (2 * (high - low) < rows.timesMs.length) return false;
+  const found: Float64Array[] = [];
+  for (const { index } of columns) {
+    const values = joined.columnOf(rows, index);
+    if (values === undefined) return false;
+    found.push(values);
+    if (pace.isDue) await pace.rest();
+  }
+  for (const [at, { series }] of timeline.startRows(first.schema, rows.times(low, high)).entries()) {
+    const values = found[at]?.subarray(low, high);
+    if (values !== undefined) timeline.addColumn(series, { values, states: undefined });
+  }
+  return true;
 }
 
 /** Like `addInOrder` for series that bring their own ends: then the order does not matter. */

@@ -7,8 +7,9 @@ import type { BlockFile } from './block-file.ts';
 import type { CatalogueHost, TimeRange } from './catalogue.ts';
 import { SamplerTimeline, type Column, type SeriesCollector } from './collect.ts';
 import type { HostBlocks, ReadGrid } from './host-blocks.ts';
-import { addInAnyOrder, addInOrder } from './host-groups.ts';
+import { addInAnyOrder, addInOrder, addJoined } from './host-groups.ts';
 import { addRollups } from './host-rollups.ts';
+import type { JoinedRead } from './joined-memory.ts';
 import type { Pace } from './pace.ts';
 import type { HostColumns } from './recent-columns.ts';
 import { blocksOf } from './readings.ts';
@@ -40,6 +41,8 @@ export interface HostReading {
   readonly collector: SeriesCollector;
   readonly readings: HostBlocks;
   readonly pace: Pace;
+  /** For rows of several files; undefined where nothing is kept. */
+  readonly joined: JoinedRead | undefined;
 }
 
 interface SamplesSource {
@@ -114,7 +117,7 @@ async function addNewest(
 
 /** Adds the samples of raw blocks, of the journal, and of the window in memory; of that only the newest where that is asked for. */
 async function addStored(
-  { host, samplers, readings, pace, request }: HostReading,
+  { host, samplers, readings, pace, request, joined }: HostReading,
   { range, groups, timelineOf }: SamplesSource,
 ): Promise<void> {
   const isOwn = host.agentId === COLLECTOR_AGENT_ID;
@@ -145,7 +148,8 @@ async function addStored(
     const ofSampler = groups.filter(({ schema }) => schema.sampler === sampler);
     const parts = { groups: ofSampler, readings: recent.get(sampler) ?? [], range: blockRange };
     if (isOwn) await addInAnyOrder(timelineOf(sampler), parts, pace);
-    else await addInOrder(timelineOf(sampler), parts, pace);
+    else if (!(await addJoined(timelineOf(sampler), parts, { joined, pace })))
+      await addInOrder(timelineOf(sampler), parts, pace);
   }
 }
 

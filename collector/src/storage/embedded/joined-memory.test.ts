@@ -1,6 +1,6 @@
 import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { expect, test } from 'vitest';
-import { JoinedMemory } from './joined-memory.ts';
+import { JoinedMemory, JoinedRead } from './joined-memory.ts';
 import { joined, JoinedTimes } from './joined-times.ts';
 
 const ROWS = 400;
@@ -49,7 +49,7 @@ test('of a read about more than fits the first arrays are there again', () => {
   const memory = new JoinedMemory(512 * 1024);
   const series = Array.from({ length: 200 }, (_, at) => [rows(at), rows(at + ROWS)]);
   const read = () => {
-    const times = new JoinedTimes(memory);
+    const times = new JoinedTimes(new JoinedRead(memory));
     return series.map((parts) => times.valuesOf(parts, true));
   };
   const before = read();

@@ -4,6 +4,8 @@
  * them together anew makes so much garbage outside of the heap that the engine goes through all of a thread's memory every
  * few hundred charts.
  */
+import { JoinedRows } from './joined-rows.ts';
+import type { HostGroup } from './stored-groups.ts';
 
 /** Shorter arrays are put together as quickly as they are found. */
 const ROWS_MIN = 512;
@@ -90,6 +92,9 @@ export class JoinedMemory {
   /** By the memory that they begin in. */
   #newer = new Map<ArrayBufferLike, readonly Run[]>();
   #older: ReadonlyMap<ArrayBufferLike, readonly Run[]> = new Map();
+  /** By the first of the groups that they are made of. */
+  #newerRows = new Map<HostGroup, JoinedRows>();
+  #olderRows: ReadonlyMap<HostGroup, JoinedRows> = new Map();
   #newerBytes = 0;
 
   /** @param bytesMax of all that is kept, the memory of parts that stands nowhere else any more included */
@@ -129,12 +134,82 @@ export class JoinedMemory {
     return run.of(parts);
   }
 
+  /**
+   * All rows of these groups as one; undefined where they cannot be read as such, or are too few to be worth it.
+   * @param groups of one host and sampler, in order of their files
+   */
+  rows(groups: readonly HostGroup[]): JoinedRows | undefined {
+    const [first] = groups;
+    if (first === undefined || groups.length < 2) return undefined;
+    const newer = this.#newerRows.get(first);
+    if (newer?.isOf(groups) === true) return newer;
+    const older = this.#olderRows.get(first);
+    if (older?.isOf(groups) !== true && groups.reduce((sum, { group }) => sum + group.rowCount, 0) < ROWS_MIN)
+      return undefined;
+    const rows = older?.isOf(groups) === true ? older : JoinedRows.of(groups);
+    if (rows === undefined) return undefined;
+    this.#newerRows.set(first, rows);
+    this.#count(rows.bytes);
+    return rows;
+  }
+
+  /** The values of a series in rows that were just asked for; see `JoinedRows.column`. */
+  columnOf(rows: JoinedRows, index: number): Float64Array | undefined {
+    const before = rows.bytes;
+    const values = rows.column(index);
+    this.#count(rows.bytes - before);
+    return values;
+  }
+
   #keep(start: ArrayBufferLike, run: Run): void {
     this.#newer.set(start, [run, ...(this.#newer.get(start) ?? [])].slice(0, RUNS_PER_START));
-    this.#newerBytes += run.bytes;
+    this.#count(run.bytes);
+  }
+
+  #count(bytes: number): void {
+    this.#newerBytes += bytes;
     if (this.#newerBytes <= this.#halfBytes) return;
     this.#older = this.#newer;
     this.#newer = new Map();
+    this.#olderRows = this.#newerRows;
+    this.#newerRows = new Map();
     this.#newerBytes = 0;
+  }
+}
+
+/** What one read has of the memory: of a read about more than fits only the first arrays are kept, or none would be there again. */
+export class JoinedRead {
+  readonly #memory: JoinedMemory;
+  #runBytes = 0;
+  #rowBytes = 0;
+
+  constructor(memory: JoinedMemory) {
+    this.#memory = memory;
+  }
+
+  /** As `JoinedMemory.of`. */
+  of(parts: readonly Float64Array[]): Float64Array | undefined {
+    if (this.#runBytes > this.#memory.bytesPerRead) return undefined;
+    const all = this.#memory.of(parts);
+    this.#runBytes += all?.byteLength ?? 0;
+    return all;
+  }
+
+  /**
+   * As `JoinedMemory.rows`; undefined also when there is no more room for so many columns.
+   * @param columnCount that will be asked for
+   */
+  rows(groups: readonly HostGroup[], columnCount: number): JoinedRows | undefined {
+    const rowCount = groups.reduce((sum, { group }) => sum + group.rowCount, 0);
+    const bytes = rowCount * (columnCount + 1) * Float64Array.BYTES_PER_ELEMENT;
+    if (this.#rowBytes + bytes > this.#memory.bytesPerRead) return undefined;
+    const rows = this.#memory.rows(groups);
+    if (rows !== undefined) this.#rowBytes += bytes;
+    return rows;
+  }
+
+  /** As `JoinedMemory.columnOf`. */
+  columnOf(rows: JoinedRows, index: number): Float64Array | undefined {
+    return this.#memory.columnOf(rows, index);
   }
 }

@@ -1,5 +1,5 @@
 /** Arrays that were read one by one as one array. */
-import type { JoinedMemory } from './joined-memory.ts';
+import type { JoinedRead } from './joined-memory.ts';
 
 /** Times of parts as one array; series with the same parts get the same array. */
 export class JoinedTimes {
@@ -8,11 +8,10 @@ export class JoinedTimes {
     Float64Array,
     { readonly parts: readonly Float64Array[]; readonly all: Float64Array }
   >();
-  readonly #memory: JoinedMemory | undefined;
-  #keptBytes = 0;
+  readonly #memory: JoinedRead | undefined;
 
   /** @param memory keeps what was put together from read to read */
-  constructor(memory?: JoinedMemory) {
+  constructor(memory?: JoinedRead) {
     this.#memory = memory;
   }
 
@@ -24,7 +23,7 @@ export class JoinedTimes {
     const known = this.#known.get(last);
     if (known?.parts.length === parts.length && parts.every((part, i) => part === known.parts[i]))
       return known.all;
-    const all = (isLasting ? this.#kept(parts) : undefined) ?? joined(parts);
+    const all = (isLasting ? this.#memory?.of(parts) : undefined) ?? joined(parts);
     this.#known.set(last, { parts, all });
     return all;
   }
@@ -33,15 +32,7 @@ export class JoinedTimes {
   valuesOf(parts: readonly Float64Array[], isLasting: boolean): Float64Array {
     const [only] = parts;
     if (only !== undefined && parts.length === 1) return only;
-    return (isLasting ? this.#kept(parts) : undefined) ?? joined(parts);
-  }
-
-  /** Of a read about more than fits only the first arrays are kept, or none would be there when it is asked again. */
-  #kept(parts: readonly Float64Array[]): Float64Array | undefined {
-    if (this.#memory === undefined || this.#keptBytes > this.#memory.bytesPerRead) return undefined;
-    const all = this.#memory.of(parts);
-    this.#keptBytes += all?.byteLength ?? 0;
-    return all;
+    return (isLasting ? this.#memory?.of(parts) : undefined) ?? joined(parts);
   }
 }
 
