@@ -17,7 +17,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{shared,agent,collector,web,dashboards,bench,deploy}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
-          testTimeout: 10_000,
+          // Quick on a machine of its own; property tests on a shared one may take ten times as long.
+          testTimeout: 30_000,
           // Files share a process: half the time, and proof that no module keeps state of its own.
           isolate: false,
           // All cores, where Vitest by itself leaves one idle, and one for files that wait for a program or a deadline.
