@@ -41,11 +41,21 @@ function world() {
     });
   };
   for (const at of schemas.keys()) append(at, at);
-  const reads = new ColumnReads({ whole: () => columns });
+  const reads = new ColumnReads({ whole: (agentId) => (agentId === host.agentId ? columns : undefined) });
   const known = newMatch([createMatcher('__name__', '=', 'memory')]);
   const match = known.matching.host([]);
   if (match === undefined) throw new Error('the host is ruled out');
-  const hosts = [{ by: known, host, identity: [], match, part: undefined, labels: new Map() }];
+  const foundBy = (one: CatalogueHost) => ({
+    by: known,
+    host: one,
+    identity: [],
+    match,
+    part: undefined,
+    labels: undefined,
+  });
+  // As the collector itself: it fits, has no columns, and used no schema that is wanted.
+  const hosts = [foundBy(host), foundBy({ agentId: 'without', lanes: new Map() })];
+  const files = { areThere: false, haveWanted: false };
   const read = async (minutes: number, { toMinute = VERSIONS, samplesMax = 1e6, isInstant = true } = {}) => {
     const toMs = toMinute * MINUTE_MS;
     const request = { matchers: [], fromMs: toMs - minutes * MINUTE_MS, toMs, samplesMax };
@@ -54,7 +64,8 @@ function world() {
         request: isInstant ? { ...request, hints: {} } : request,
         known,
         hosts,
-        hasFiles: () => false,
+        hasFiles: () => files.areThere,
+        isInFiles: () => files.haveWanted,
       },
       new Pace({
         clock: new FakeClock(NOW_MS),
@@ -67,7 +78,7 @@ function world() {
     const series = found.series.map(({ labels, values }) => `${labels.get('series')}=${values[0]}`);
     return { series, isRest: found.rest.length > 0 };
   };
-  return { read, append, known };
+  return { read, append, known, files };
 }
 
 it('makes label sets of what was in use in the range alone, and of more when more is asked', async () => {
@@ -100,4 +111,14 @@ it('gives a plan up that has more series than may be read, before it makes any l
   expect(await read(60, { samplesMax: 50, isInstant: false })).toEqual({ series: [], isRest: true });
   expect(known.weight).toBe(0);
   expect((await read(60, { isInstant: false }))?.series).toHaveLength(120);
+});
+
+it('reads of a host without columns only when files have wanted series of it', async () => {
+  const { read, files } = world();
+  files.areThere = true;
+  expect(await read(3)).toEqual({ series: ['59 a=59', '59 b=59'], isRest: false });
+  files.haveWanted = true;
+  expect(await read(3)).toEqual({ series: ['59 a=59', '59 b=59'], isRest: true });
+  files.areThere = false;
+  expect(await read(3)).toEqual({ series: ['59 a=59', '59 b=59'], isRest: false });
 });

@@ -59,6 +59,8 @@ export interface ColumnRead {
   readonly hosts: readonly FoundHost[];
   /** Whether there are block files with readings of any host in a range. */
   readonly hasFiles: (range: TimeRange) => boolean;
+  /** Whether wanted series of a host without any in columns may be in the range. */
+  readonly isInFiles: (found: FoundHost) => boolean;
 }
 
 /** What columns alone say. */
@@ -84,7 +86,7 @@ export class ColumnReads {
    * @throws AppError QUERY_LIMIT, QUERY_CANCELED
    */
   async select(read: ColumnRead, pace: Pace): Promise<ColumnAnswer | undefined> {
-    const { request, known, hosts, hasFiles } = read;
+    const { request, known, hosts, hasFiles, isInFiles } = read;
     let plan = this.#plans.get(known);
     if (plan === undefined || plan.fromMs > request.fromMs) {
       const nothing = { series: [], samples: 0, rest: hosts };
@@ -110,7 +112,9 @@ export class ColumnReads {
       if (outcome !== 'added') return undefined;
     }
     if (hasFiles(request))
-      for (const found of plan.others) if (this.#columnsFor(found, read) === undefined) rest.push(found);
+      // The collector itself has no columns and fits nearly all matchers: to read of it for nothing costs more than the rest.
+      for (const found of plan.others)
+        if (this.#columnsFor(found, read) === undefined && isInFiles(found)) rest.push(found);
     return { ...answer.finish(), rest };
   }
 

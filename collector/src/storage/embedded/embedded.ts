@@ -368,7 +368,9 @@ class Embedded implements EmbeddedStorage {
     if (this.#columnReads === undefined || !isRaw || part !== undefined) return read(all, 0);
     const hasFiles = ({ fromMs, toMs }: TimeRange): boolean =>
       files.some(({ row }) => row.firstMs <= toMs && row.lastMs >= fromMs);
-    const found = await this.#columnReads.select({ request, known, hosts, hasFiles }, pace);
+    const isInFiles = (host: FoundHost): boolean =>
+      wantedSamplers(host, request, storedOf(host.host, parts, view)) !== undefined;
+    const found = await this.#columnReads.select({ request, known, hosts, hasFiles, isInFiles }, pace);
     if (found === undefined) return read(all, 0);
     const rest = [...found.rest, ...onlyInFiles];
     if (rest.length === 0) return found.series;
@@ -391,10 +393,8 @@ class Embedded implements EmbeddedStorage {
     const readings = new HostBlocks(snapshot, { window: this.#window, pace, sealedToMs, empty: this.#empty });
     const made = wholeParts.flatMap(({ isMade, range }) => (isMade ? [range] : []));
     const hasSources = wholeParts.some(({ sources }) => sources.length > 0);
-    const storedIn = (parts: readonly ReadPart[], { agentId }: CatalogueHost): (readonly HostGroups[])[] =>
-      hasSources
-        ? parts.map(({ sources }) => sources.map((file) => file.hostGroups(agentId, view.schemas)))
-        : [];
+    const storedIn = (parts: readonly ReadPart[], host: CatalogueHost): (readonly HostGroups[])[] =>
+      hasSources ? storedOf(host, parts, view) : [];
     for (const found of hosts) {
       if (pace.isDue) await pace.rest();
       const { host } = found;
@@ -502,6 +502,15 @@ class Embedded implements EmbeddedStorage {
       return finished(collector.grown(), source);
     });
   }
+}
+
+/** What the files of each part have of a host. */
+function storedOf(
+  { agentId }: CatalogueHost,
+  parts: readonly ReadPart[],
+  { schemas }: BlockView,
+): (readonly HostGroups[])[] {
+  return parts.map(({ sources }) => sources.map((file) => file.hostGroups(agentId, schemas)));
 }
 
 /** Samplers with series that fit, in a range or in files; undefined when there is none. */
