@@ -217,16 +217,11 @@ function serverSettings(config: Config, startedMs: number): ServerSettings {
       'web.external-url': externalUrl(config),
       'web.listen-address': `${host.includes(':') ? `[${host}]` : host}:${port}`,
     },
+    // The address alone: user, path and parameters may hold a secret.
     alertmanagers: config.receivers.flatMap((receiver) =>
-      receiver.kind === 'alertmanager' ? [withoutSecrets(receiver.url.reveal())] : [],
+      receiver.kind === 'alertmanager' ? [new URL(receiver.url.reveal()).origin] : [],
     ),
   };
-}
-
-/** An address that may be shown: without user, password and parameters. */
-function withoutSecrets(text: string): string {
-  const { origin, pathname } = new URL(text);
-  return `${origin}${pathname}`;
 }
 
 /** What keeps the collector from being ready, for people. */
