@@ -65,17 +65,20 @@ export interface StatusWriterOptions {
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #startedMs: number;
+  readonly #startedMonoMs: number;
   #timer: Timer | undefined;
   #hasComplained = false;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
     this.#startedMs = options.clock.wallMs();
+    this.#startedMonoMs = options.clock.monoMs();
   }
 
   start(): void {
-    const { lastAckMs, writtenMs } = this.#write();
-    const isStarting = lastAckMs === null && writtenMs - this.#startedMs < STARTING_MS;
+    const { lastAckMs } = this.#write();
+    const runsMs = this.#options.clock.monoMs() - this.#startedMonoMs;
+    const isStarting = lastAckMs === null && runsMs < STARTING_MS;
     const pauseMs = isStarting ? STARTING_INTERVAL_MS : STATUS_INTERVAL_MS;
     this.#timer = this.#options.clock.setTimer(pauseMs, () => this.start(), {
       isBackground: true,

@@ -40,6 +40,8 @@ const SNAPSHOT = {
   programs: [{ ...PROGRAM, readBytesPerSecond: 0, writtenBytesPerSecond: null }],
 };
 
+const DAY_MS = 86_400_000;
+
 function bench(path: string) {
   const clock = new FakeClock();
   const dir = PrivateDir.open(join(path, 'agent'));
@@ -94,9 +96,11 @@ describe('the status file', () => {
     };
     writer.start();
     expect(await writtenAfter(3_000)).toBe(2_000);
-    expect(await writtenAfter(57_000)).toBe(60_000);
-    expect(await writtenAfter(29_000)).toBe(60_000);
-    expect(await writtenAfter(1_000)).toBe(90_000);
+    // Clocks are set after the start, too.
+    clock.stepWall(-DAY_MS);
+    expect(await writtenAfter(57_000)).toBe(60_000 - DAY_MS);
+    expect(await writtenAfter(29_000)).toBe(60_000 - DAY_MS);
+    expect(await writtenAfter(1_000)).toBe(90_000 - DAY_MS);
     writer.stop();
   });
 

@@ -291,7 +291,7 @@ export class DiskShelf implements Shelf {
   }
 
   async #sync(segment: Segment, open: OpenSegment): Promise<void> {
-    if (open.isDoubtful) this.#rewrite(segment, open);
+    if (open.isDoubtful) await this.#rewrite(segment, open);
     let through = segment.lastSeq;
     try {
       await open.file.sync();
@@ -302,7 +302,7 @@ export class DiskShelf implements Shelf {
       this.#options.log.warn('sync of the spool failed; writing the segment anew', {
         error: describeError(error),
       });
-      this.#rewrite(segment, open);
+      await this.#rewrite(segment, open);
       through = segment.lastSeq;
       await open.file.sync();
       open.isDoubtful = false;
@@ -319,8 +319,8 @@ export class DiskShelf implements Shelf {
   async #secureSegment(segment: Segment): Promise<void> {
     const { disk, log } = this.#options;
     const path = this.#paths.get(segment);
-    // It may have been freed meanwhile.
-    if (path === undefined || disk.stat(path) === undefined) return;
+    // It may have been freed meanwhile. One that is being written has syncs of its own, and must keep its file.
+    if (path === undefined || this.#open.has(segment) || disk.stat(path) === undefined) return;
     const file = disk.open(path, 'read');
     try {
       await file.sync();
@@ -334,19 +334,30 @@ export class DiskShelf implements Shelf {
   }
 
   /**
-   * Puts another file with the records in the place of the one that is in doubt. Those that left memory are read from it:
-   * they were durable before. Where they cannot be read they are missing, and the collector has them.
+   * Puts another file with the records in the place of the one that is in doubt, durable before it has the name: the old
+   * one may hold what is. Records that left memory are read from it: they were durable before. Where they cannot be read
+   * they are missing, and the collector has them.
    */
-  #rewrite(segment: Segment, open: OpenSegment): void {
+  async #rewrite(segment: Segment, open: OpenSegment): Promise<void> {
     const { disk } = this.#options;
     const temporary = `${open.path}${TEMPORARY_SUFFIX}`;
     disk.makeDir(this.#epochDir(open.epochId));
     this.#remove(temporary);
     const entries = this.#entriesOf(segment);
+    const through = segment.lastSeq;
     const file = disk.open(temporary, 'create');
     const content = Buffer.concat([open.header, ...entries.map((entry) => encodeEntry(entry))]);
+    let endBytes = content.length;
     try {
       file.write(content, 0);
+      await file.sync();
+      // What came meanwhile went to the old file; nothing of it has been called durable.
+      for (const entry of segment.keptEntries()) {
+        if (entry.seq <= through) continue;
+        const late = encodeEntry(entry);
+        file.write(late, endBytes);
+        endBytes += late.length;
+      }
       disk.rename(temporary, open.path);
     } catch (error) {
       file.close();
@@ -356,7 +367,7 @@ export class DiskShelf implements Shelf {
     // From here on appends go to the new file.
     open.file.close();
     open.file = file;
-    open.endBytes = content.length;
+    open.endBytes = endBytes;
     open.isNamed = false;
   }
 

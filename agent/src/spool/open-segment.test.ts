@@ -318,3 +318,96 @@ it('has each number as a record or in an exact gap, and all that waits, whatever
     { numRuns: 150 },
   );
 });
+
+/** The times of the readings that stand in the epoch from a number on. */
+function readings(spool: DurableSpool, epochId: string, fromSeq = 1): number[] {
+  const ticks = readAll(spool, epochId, fromSeq).filter(({ kind }) => kind === RECORD_KIND.SAMPLES);
+  return ticks.map(({ wallMs }) => wallMs);
+}
+
+describe('a disk that fails for a moment', () => {
+  it('does not take the file from the segment that is written after a restart', async () => {
+    const machine = new TestMachine();
+    const first = machine.open({ sync: 'always' });
+    appendTick(first, [cpu], 0);
+    await settle(first);
+    const second = await machine.killAndOpen({ sync: 'always' });
+    appendTick(second, [cpu], 1);
+    const path = machine.disk.files('/spool').findLast((name) => name.endsWith('.seg'));
+    let failures = 1;
+    machine.disk.fault = (call, name) => {
+      if (call === 'sync' && name === path && failures-- > 0) failWith('EIO');
+    };
+    await settle(second);
+    expect(failures).toBe(0);
+    for (let i = 2; i < 6; i++) appendTick(second, [cpu], i);
+    await settle(second);
+    expect(second.stats().isDurable).toBe(true);
+    const { id } = currentEpoch(second);
+    expect(readings(await machine.killAndOpen({ sync: 'always' }), id)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('costs nothing that was durable when power goes while the file is written anew', async () => {
+    const machine = new TestMachine();
+    const spool = machine.open({ sync: 'always' });
+    for (let i = 0; i < 10; i++) appendTick(spool, [cpu], i);
+    await settle(spool);
+    const { id } = currentEpoch(spool);
+    spool.acknowledge(id, 4);
+    machine.disk.fault = (call) => {
+      if (call === 'sync') failWith('EIO');
+    };
+    appendTick(spool, [cpu], 10);
+    await settle(spool);
+    machine.disk.losePower(() => 0.4);
+    machine.bootId = 'second boot';
+    expect(readings(machine.open(), id)).toEqual(expect.arrayContaining([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
+  });
+
+  it('writes anew also what comes while it does so', async () => {
+    const machine = new TestMachine();
+    const spool = machine.open({ sync: 'always' });
+    for (let i = 0; i < 3; i++) appendTick(spool, [cpu], i);
+    await settle(spool);
+    let syncs = 0;
+    machine.disk.fault = (call) => {
+      if (call !== 'sync') return;
+      syncs++;
+      // The first one fails; the second is that of the new file.
+      if (syncs === 1) failWith('EIO');
+      if (syncs === 2) appendTick(spool, [cpu], 4);
+    };
+    appendTick(spool, [cpu], 3);
+    await settle(spool);
+    const { id } = currentEpoch(spool);
+    expect(readings(spool, id)).toEqual([0, 1, 2, 3, 4]);
+    machine.disk.fault = () => {};
+    machine.disk.losePower(() => 0.4);
+    machine.bootId = 'second boot';
+    expect(readings(machine.open(), id)).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('does not count against a segment later', async () => {
+    const machine = new TestMachine();
+    const spool = machine.open({ sync: 'always', segmentBytes: 8_000 });
+    for (let i = 0; i < 10; i++) appendTick(spool, [cpu], i);
+    await settle(spool);
+    const { id } = currentEpoch(spool);
+    spool.acknowledge(id, 8);
+    machine.disk.fault = (call) => {
+      if (call === 'read') failWith('EIO');
+    };
+    readAll(spool, id, 1);
+    machine.disk.fault = () => {};
+    // It is closed with records that nobody has.
+    for (let i = 10; i < 400; i++) appendTick(spool, [cpu], i);
+    await settle(spool);
+    let failures = 1;
+    machine.disk.fault = (call, path) => {
+      if (call.startsWith('read') && path.endsWith('.seg') && failures-- > 0) failWith('EIO');
+    };
+    readAll(spool, id, 9);
+    expect(failures).toBeLessThan(1);
+    expect(spool.stats().samplesDropped).toBe(0);
+  });
+});

@@ -62,8 +62,6 @@ export class RecordSpool implements Spool {
   /** Schemas that stand in the active segment, by number. */
   #written = new Set<number>();
   #samplesDropped = 0;
-  /** Segments that could not be read, and how often. */
-  readonly #badReads = new WeakMap<Segment, number>();
   #onAppend: () => void = () => {};
 
   constructor(options: RecordSpoolOptions, restored?: RestoredEpochs & { readonly shelf: Shelf }) {
@@ -282,7 +280,7 @@ export class RecordSpool implements Spool {
   }
 
   #read(epoch: Epoch, seq: number): { readonly bytes: Buffer; readonly nextSeq: number } | undefined {
-    for (;;) {
+    for (let reads = 1; ; reads++) {
       try {
         return epoch.at(seq);
       } catch (error) {
@@ -290,18 +288,10 @@ export class RecordSpool implements Spool {
         if (code === undefined) throw error;
         // While the disk is away its records wait for it.
         if (!this.isOnShelf) return undefined;
-        if (code !== 'ENOENT' && this.#countBadRead(epoch, seq) < READS_MAX) continue;
+        if (code !== 'ENOENT' && reads < READS_MAX) continue;
         this.#samplesDropped += epoch.giveUpSegment(seq, GAP_REASON.SPOOL_UNREADABLE);
       }
     }
-  }
-
-  #countBadRead(epoch: Epoch, seq: number): number {
-    const segment = epoch.segments.find(({ lastSeq }) => seq <= lastSeq);
-    if (segment === undefined) return READS_MAX;
-    const count = (this.#badReads.get(segment) ?? 0) + 1;
-    this.#badReads.set(segment, count);
-    return count;
   }
 
   #rehome(old: Epoch, rehomeAfter: number): void {

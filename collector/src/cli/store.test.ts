@@ -24,6 +24,16 @@ it('refuses to back up into the data folder itself, where a copy would take the 
     );
   }
   expect(readdirSync(data)).toEqual(['journal.db']);
+  // What is no block of the backup is removed from its folder of blocks.
+  const inner = join(data, 'blocks');
+  await expect(backUpStore(inner, data, false)).rejects.toThrow(
+    `its blocks would go to ${inner}, where the data`,
+  );
+  const linked = join(dir.path, 'linked');
+  mkdirSync(linked);
+  symlinkSync(data, join(linked, 'blocks'));
+  await expect(backUpStore(data, linked, false)).rejects.toThrow('where the data folder is');
+  expect(readdirSync(data)).toEqual(['journal.db']);
   // Beside it is well: what is wrong then is that this is no database.
   await expect(backUpStore(data, join(dir.path, 'data-backup'), false)).rejects.toThrow('copy database');
 });

@@ -1,6 +1,6 @@
 /** `rollcall-collector backup`, `restore`, `verify` and `inspect`: work on the files of the store. */
 import { existsSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
@@ -8,30 +8,39 @@ import { openJournalReader } from '../journal/reader.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
 import { prepareDataDir } from '../state/data-dir.ts';
 import { lockDataDir } from '../state/lock.ts';
-import { backUp } from '../storage/embedded/repair/backup.ts';
+import { backUp, BLOCKS_DIR } from '../storage/embedded/repair/backup.ts';
 import { restore } from '../storage/embedded/repair/restore.ts';
 import { verify } from '../storage/embedded/repair/verify.ts';
 import { table, timeText } from './output.ts';
 
 /** Backs up while a collector may be running. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE, BAD_CONFIG */
 export async function backUpStore(dataDir: string, to: string, isJson: boolean): Promise<string> {
+  const attempt = `back up ${dataDir} to ${to}`;
   if (isWithin(dataDir, to)) {
-    const attempt = `back up ${dataDir} to ${to}`;
     throw new AppError(
       'BAD_CONFIG',
       `${attempt}: that is in the data folder itself: choose one outside of it`,
     );
   }
+  // The backup removes files there that it does not know.
+  const blocks = join(to, BLOCKS_DIR);
+  if (isWithin(dataDir, blocks) || isWithin(blocks, dataDir)) {
+    throw new AppError(
+      'BAD_CONFIG',
+      `${attempt}: its blocks would go to ${blocks}, where the data folder is: choose another one`,
+    );
+  }
   const result = await backUp({ from: dataDir, to, disk: nodeDisk, nowMs: systemClock.wallMs() });
   if (isJson) return `${JSON.stringify(result)}\n`;
-  const { blocks, linked, copied } = result;
-  return `backed up ${dataDir} to ${to}: ${blocks} blocks, ${linked} of them linked and ${copied} copied this time\n`;
+  const { blocks: count, linked, copied } = result;
+  return `backed up ${dataDir} to ${to}: ${count} blocks, ${linked} of them linked and ${copied} copied this time\n`;
 }
 
-/** Whether `path` is the folder or lies in it, by whatever name; a copy of the database would take its place there. */
+/** Whether `path` is the folder or lies in it, also by links; a copy of the database would take its place there. */
 function isWithin(folder: string, path: string): boolean {
   const way = relative(realPath(folder), realPath(path));
-  return way !== '..' && !way.startsWith(`..${sep}`);
+  // On another drive there is no way.
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 /** The path without links, also when its end does not exist yet. */

@@ -24,4 +24,5 @@ it('knows the steps of the innermost subquery', () => {
   expect(steps('max_over_time(a[1h:5m]) + b')).toEqual([300_000, undefined]);
   expect(steps('max_over_time(max_over_time(a[1h:1m])[1h:5m])')).toEqual([60_000]);
   expect(steps('max_over_time(rate(a[5m])[1h:5m])')).toEqual([undefined]);
+  expect(steps('max_over_time(a[1h:])')).toEqual([60_000]);
 });

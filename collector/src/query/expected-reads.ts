@@ -2,7 +2,7 @@
 import type { ExpectedRead } from '../storage/storage.ts';
 import { childrenOf, type Expr, type TimeShift } from './ast.ts';
 import { parseQuery } from './parse.ts';
-import { DEFAULT_LOOKBACK_MS } from './query.ts';
+import { DEFAULT_LOOKBACK_MS, DEFAULT_SUBQUERY_STEP_MS } from './query.ts';
 
 /**
  * The metrics that an instant query reads by name, and how far back; one that it reads in several places comes several times. Left
@@ -22,7 +22,7 @@ interface Around {
   /** How far back they look together; absent outside of them. */
   readonly backMs?: number;
   /** Distance of the evaluations of the innermost. */
-  readonly stepMs?: number | undefined;
+  readonly stepMs?: number;
 }
 
 function* readsOf(expr: Expr, around: Around): Iterable<ExpectedRead> {
@@ -45,7 +45,7 @@ function* readsOf(expr: Expr, around: Around): Iterable<ExpectedRead> {
       if (expr.at !== undefined) return;
       yield* readsOf(expr.inner, {
         backMs: (around.backMs ?? 0) + offsetOf(expr) + expr.rangeMs,
-        stepMs: expr.stepMs,
+        stepMs: expr.stepMs ?? DEFAULT_SUBQUERY_STEP_MS,
       });
       return;
     case 'number':

@@ -182,7 +182,8 @@ function rangeGrid(
 
 /** How old the newest sample of a series may be, unless a query says otherwise. */
 export const DEFAULT_LOOKBACK_MS = 5 * 60_000;
-const DEFAULT_SUBQUERY_STEP_MS = 60_000;
+/** Distance of a subquery's evaluations, unless it says another one. */
+export const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 
 interface Engine extends QueryEngineOptions {
   readonly limits: QueryLimits;

@@ -727,7 +727,9 @@ describe('other routes', () => {
   it('says which methods a path takes', async () => {
     for (const from of [base, directBase]) {
       const response = await fetch(`${from}/query`, { method: 'DELETE' });
-      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST']);
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST, OPTIONS']);
+      const asked = await fetch(`${from}/query`, { method: 'OPTIONS' });
+      expect([asked.status, asked.headers.get('allow')]).toEqual([204, 'GET, HEAD, POST, OPTIONS']);
     }
     expect((await fetch(`${base}/nothing`, { method: 'DELETE' })).status).toBe(404);
   });

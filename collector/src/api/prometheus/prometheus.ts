@@ -37,6 +37,8 @@ export interface PrometheusOptions extends QueryPorts {
   targets(this: void): readonly Target[];
 }
 
+const METHODS = 'GET, HEAD, POST, OPTIONS';
+
 type Route = (parameters: Parameters, signal: AbortSignal, name: string) => Answer | Promise<Answer>;
 
 /**
@@ -78,8 +80,11 @@ export function prometheusRouter(options: PrometheusOptions): Router {
     };
     router.get(path, handle);
     router.post(path, handle);
+    router.options(path, (_request, response) => {
+      response.status(204).set('Allow', METHODS).send();
+    });
     router.all(path, (_request, response) => {
-      response.status(405).set('Allow', 'GET, HEAD, POST').type('text/plain').send('Method Not Allowed\n');
+      response.status(405).set('Allow', METHODS).type('text/plain').send('Method Not Allowed\n');
     });
   }
   router.use((_request, response) => {

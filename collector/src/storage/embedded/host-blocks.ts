@@ -167,8 +167,8 @@ export class HostBlocks {
           : await this.#onGrid(host, inJournal, { samplers, grid }, take);
       const { lastPos, blocksVersion } = this.#snapshot;
       // On a grid not all that there is was looked at.
-      if (rows === 0 && grid === undefined)
-        this.#empty?.note(host.agentId, inJournal, { lastPos, blocksVersion, toldPos });
+      const isEmpty = rows === 0 && (grid === undefined || this.#hasNoRecords(host, inJournal));
+      if (isEmpty) this.#empty?.note(host.agentId, inJournal, { lastPos, blocksVersion, toldPos });
     }
     for (const [sampler, runs] of recent) taker.runs(sampler, runs);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
@@ -245,6 +245,11 @@ export class HostBlocks {
       fromMs = toMs + 1;
     }
     return rows;
+  }
+
+  #hasNoRecords(host: CatalogueHost, range: TimeRange): boolean {
+    const lanes = lanesIn(host, range).map((lane) => ({ lane }));
+    return this.#firstMs(lanes, range) === Number.POSITIVE_INFINITY;
   }
 
   /** No record of the lanes has a reading in the range before this time; infinity when none has any in it. */
