@@ -458,7 +458,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${SPOOL}/disk-shelf.ts`,
-        from: `      this.#rewrite(segment, open);
+        from: `      await this.#rewrite(segment, open);
       through = segment.lastSeq;`,
         to: `      through = segment.lastSeq;`,
       },
