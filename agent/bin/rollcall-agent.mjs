@@ -10,6 +10,7 @@ const SWITCHES = [
   '--v8-pool-size=0',
   '--initial-old-space-size=8',
   '--disable-sigusr1',
+  '--expose-gc',
 ];
 /** Small buffers share pieces of memory, which stay as long as one of them does: 64 KiB for a nonce by default. */
 const BUFFER_POOL_BYTES = 8 * 1024;

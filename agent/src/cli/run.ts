@@ -13,6 +13,7 @@ import { PrivateDir } from '../enroll/private-dir.ts';
 import { isLoopback, parseEndpoint } from '../link/endpoint.ts';
 import { webSocketDial } from '../link/socket.ts';
 import type { MachineFacts } from '../self/facts.ts';
+import { giveBackMemory } from '../self/garbage.ts';
 import { AGENT_VERSION } from '../self/version.ts';
 import { enrollFacts, enrollment } from './enroll.ts';
 import { readAuthorities } from './inputs.ts';
@@ -80,12 +81,14 @@ export async function run(
   });
   app.start();
   statusWriter.start();
+  const stopCollecting = giveBackMemory(systemClock);
   log.info('agent started', { version: AGENT_VERSION, collector: endpoint.shown, pid: process.pid });
   if (!stopped.signal.aborted) {
     await new Promise((resolve) => {
       stopped.signal.addEventListener('abort', resolve, { once: true });
     });
   }
+  stopCollecting();
   statusWriter.stop();
   await app.stop();
   log.info('agent stopped');
