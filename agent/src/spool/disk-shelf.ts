@@ -139,8 +139,6 @@ export class DiskShelf implements Shelf {
     this.#enqueue(async () => {
       const open = this.#open.get(segment);
       if (open === undefined) return;
-      // Somebody removed the file: what is in memory has to go into another one.
-      if (this.#options.disk.stat(open.path) === undefined) open.isDoubtful = true;
       await this.#sync(segment, open);
       open.file.close();
       this.#open.delete(segment);

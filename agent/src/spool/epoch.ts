@@ -286,17 +286,18 @@ export class Epoch {
   }
 
   /**
-   * Declares a segment lost that the shelf cannot give back, of an open one what is not in memory. Returns how many
-   * values had not been acknowledged.
+   * Declares a segment lost that the shelf cannot give back, but for what is in memory. Returns how many values had not
+   * been acknowledged.
    */
   giveUpSegment(seq: number, reason: number): number {
     const segment = this.#segmentOf(seq);
     if (segment === undefined) return 0;
-    if (segment.isOpen) {
-      // It goes on: what left memory had been acknowledged, what has not is still there.
+    if (segment.isOpen || segment.keptEntries().length > 0) {
+      // What is in memory is still there.
+      const before = this.#waitingSamplesIn(segment);
       segment.loseForgotten();
       this.#declareDamage(segment, reason);
-      return 0;
+      return before - this.#waitingSamplesIn(segment);
     }
     const lostSamples = this.#waitingSamplesIn(segment);
     const whole = segment.span(reason);
