@@ -349,12 +349,7 @@ describe('a disk that fails for a moment', () => {
   });
 
   it('costs nothing that was durable when power goes while the file is written anew', async () => {
-    const machine = new TestMachine();
-    const spool = machine.open({ sync: 'always' });
-    for (let i = 0; i < 10; i++) appendTick(spool, [cpu], i);
-    await settle(spool);
-    const { id } = currentEpoch(spool);
-    spool.acknowledge(id, 4);
+    const { machine, spool, id } = await delivered(10, 4);
     machine.disk.fault = (call) => {
       if (call === 'sync') failWith('EIO');
     };
@@ -366,10 +361,7 @@ describe('a disk that fails for a moment', () => {
   });
 
   it('writes anew also what comes while it does so', async () => {
-    const machine = new TestMachine();
-    const spool = machine.open({ sync: 'always' });
-    for (let i = 0; i < 3; i++) appendTick(spool, [cpu], i);
-    await settle(spool);
+    const { machine, spool, id } = await delivered(3, 0);
     let syncs = 0;
     machine.disk.fault = (call) => {
       if (call !== 'sync') return;
@@ -380,7 +372,6 @@ describe('a disk that fails for a moment', () => {
     };
     appendTick(spool, [cpu], 3);
     await settle(spool);
-    const { id } = currentEpoch(spool);
     expect(readings(spool, id)).toEqual([0, 1, 2, 3, 4]);
     machine.disk.fault = () => {};
     machine.disk.losePower(() => 0.4);
