@@ -1,5 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
@@ -34,6 +42,17 @@ function kindOf(attempt: () => unknown): string {
     throw error;
   }
   return 'none';
+}
+
+/** How many files below a folder this process has open. Others are no business of these tests: files share a process. */
+function openFilesBelow(folder: string): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${folder}/`);
+    } catch {
+      return false; // closed since the listing
+    }
+  }).length;
 }
 
 describe('LocalHost', () => {
@@ -117,18 +136,16 @@ describe('LocalHost', () => {
     expect(test.host.readOnce('/os-release').toString()).toBe('new');
   });
 
-  it('keeps a bounded number of files open and closes them all', () => {
+  it.runIf(process.platform === 'linux')('keeps a bounded number of files open and closes them all', () => {
     using test = fakeProc();
-    const before = readdirSync('/proc/self/fd').length;
     for (let i = 0; i < 800; i++) {
       writeFileSync(join(test.folder, `f${i}`), `${i}`);
       expect(test.host.read(`/proc/f${i}`).toString()).toBe(`${i}`);
     }
-    const during = readdirSync('/proc/self/fd').length;
-    expect(during - before).toBe(768);
+    expect(openFilesBelow(test.folder)).toBe(768);
     test.host.close();
     test.host.close();
-    expect(readdirSync('/proc/self/fd').length).toBe(before);
+    expect(openFilesBelow(test.folder)).toBe(0);
   });
 
   it('gives up files that nobody reads any more for others', () => {
