@@ -32,6 +32,8 @@ it('tells sets apart by their digests as by their keys', () => {
     fc.property(some, some, (left, right) => {
       const [one, other] = [Labels.of(left), Labels.of(right)];
       expect(one.digest === other.digest).toBe(one.key === other.key);
+      expect(one.equals(other)).toBe(one.key === other.key);
+      expect(Labels.of(left).hashCode).toBe(one.hashCode);
       expect(one.keyLength).toBe(one.key.length);
     }),
     { examples: [[{ a: '\ud83d' }, { a: '\ufffd' }]] },

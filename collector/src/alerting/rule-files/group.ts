@@ -215,8 +215,8 @@ function recordedLabels(
   own: readonly (readonly [string, string])[],
   limit: number,
 ): readonly Labels[] {
-  const recorded = list.map((labels) => Labels.from([...labels.entries(), ...own]));
-  if (new Set(recorded.map(({ digest }) => digest)).size < recorded.length) {
+  const recorded = list.map((labels) => own.reduce((all, [name, value]) => all.with(name, value), labels));
+  if (!areDistinct(recorded)) {
     throw new AppError(
       'QUERY_FAILED',
       'vector contains metrics with the same labelset after applying rule labels',
@@ -226,6 +226,12 @@ function recordedLabels(
     throw new AppError('QUERY_LIMIT', `exceeded limit of ${limit} with ${recorded.length} series`);
   }
   return recorded;
+}
+
+/** Numbers tell nearly always; only where some are equal are the sets themselves compared, which costs ten times as much. */
+function areDistinct(list: readonly Labels[]): boolean {
+  if (new Set(list.map(({ hashCode }) => hashCode)).size === list.length) return true;
+  return new Set(list.map(({ digest }) => digest)).size === list.length;
 }
 
 /** Remembers the series of each source, so that those that it no longer gives can be ended. */

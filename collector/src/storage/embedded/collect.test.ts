@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Labels } from '../labels.ts';
 import { createSchema } from '@rollcall/shared/protocol/schema.ts';
 import { STATE, type Block } from './block.ts';
@@ -29,6 +29,20 @@ test('a series that grew out of order comes back in order, with one sample for e
     values: Float64Array.of(1, 2, 3, 4, Number.NaN),
     stale: Uint8Array.of(0, 0, 0, 0, 1),
   });
+});
+
+test('series are told apart by their labels, however many have the same number', () => {
+  const number = vi.spyOn(Labels.prototype, 'hashCode', 'get').mockReturnValue(7);
+  const collector = new SeriesCollector(100);
+  const nameOf = (i: number): Labels => Labels.of({ __name__: 'm', i: `${i % 20}` });
+  const times = Float64Array.of(5);
+  for (let i = 0; i < 40; i++) if (i % 20 > 0) collector.series(nameOf(i)).pushOne(times, i);
+  collector.series(nameOf(0));
+  const grown = [...collector.grown()].map((series) => series.finish(new JoinedTimes()));
+  number.mockRestore();
+  expect(grown.map(({ labels, values }) => [labels.get('i'), ...values])).toEqual(
+    Array.from({ length: 19 }, (_, at) => [`${at + 1}`, at + 1]),
+  );
 });
 
 test('samples that come in runs make the same series as one by one', () => {

@@ -12,9 +12,16 @@ import { GrowingSeries } from './growing-series.ts';
 import { joined } from './joined-times.ts';
 import { blocksOf, type ReadingRun } from './readings.ts';
 
+/** Series that are told apart one by one when their labels have the same number: hosts could choose labels of which many have. */
+const SAME_HASH_MAX = 8;
+
 /** The series of a read while it grows. */
 export class SeriesCollector {
   readonly #samplesMax: number;
+  readonly #all: GrowingSeries[] = [];
+  /** The first series of each number; others with the same number follow as `next`. */
+  readonly #byHash = new Map<number, GrowingSeries>();
+  /** Series for which there are too many with the same number already. */
   readonly #byKey = new Map<string, GrowingSeries>();
   #count = 0;
 
@@ -24,11 +31,30 @@ export class SeriesCollector {
 
   /** The series with these labels; sources with equal labels share one. */
   series(labels: Labels): GrowingSeries {
-    let series = this.#byKey.get(labels.key);
-    if (series === undefined) {
-      series = new GrowingSeries(labels);
-      this.#byKey.set(labels.key, series);
+    const code = labels.hashCode;
+    const first = this.#byHash.get(code);
+    let last = first;
+    let length = 0;
+    for (let series = first; series !== undefined; series = series.next, length++) {
+      if (series.labels.equals(labels)) return series;
+      last = series;
     }
+    if (length >= SAME_HASH_MAX) return this.#keyed(labels);
+    const series = this.#added(labels);
+    if (last === undefined) this.#byHash.set(code, series);
+    else last.next = series;
+    return series;
+  }
+
+  #keyed(labels: Labels): GrowingSeries {
+    let series = this.#byKey.get(labels.key);
+    if (series === undefined) this.#byKey.set(labels.key, (series = this.#added(labels)));
+    return series;
+  }
+
+  #added(labels: Labels): GrowingSeries {
+    const series = new GrowingSeries(labels);
+    this.#all.push(series);
     return series;
   }
 
@@ -43,7 +69,7 @@ export class SeriesCollector {
 
   /** Series with samples, in no order. */
   *grown(): Iterable<GrowingSeries> {
-    for (const series of this.#byKey.values()) if (!series.isEmpty) yield series;
+    for (const series of this.#all) if (!series.isEmpty) yield series;
   }
 }
 
@@ -163,6 +189,7 @@ export class SamplerTimeline {
     const found = new Set<GrowingSeries>();
     for (const run of runs.toReversed()) {
       const { schema, timesMs, states } = run;
+      const timesOfRows: Float64Array[] = [];
       for (const { index, series } of this.columnsOf(schema)) {
         if (found.has(series)) continue;
         let row = timesMs.length - 1;
@@ -170,7 +197,9 @@ export class SamplerTimeline {
         for (; row >= 0 && states?.[at] === STATE.ABSENT; row--) at -= schema.seriesCount;
         if (row < 0) continue;
         found.add(series);
-        this.#push(series, timesMs[row] ?? 0, run.valueAt(index, row), states?.[at] === STATE.STALE);
+        if (states?.[at] === STATE.STALE) this.#push(series, timesMs[row] ?? 0, Number.NaN, true);
+        else
+          this.#pushOne(series, (timesOfRows[row] ??= timesMs.slice(row, row + 1)), run.valueAt(index, row));
       }
     }
   }
@@ -260,6 +289,12 @@ export class SamplerTimeline {
   #pushAll(series: GrowingSeries, timesMs: Float64Array, values: Float64Array): void {
     series.source = this;
     series.pushAll(timesMs, values);
+  }
+
+  #pushOne(series: GrowingSeries, timesMs: Float64Array, value: number): void {
+    this.#collector.count();
+    series.source = this;
+    series.pushOne(timesMs, value);
   }
 
   #push(series: GrowingSeries, timeMs: number, value: number, isStale: boolean): void {

@@ -429,9 +429,11 @@ class Embedded implements EmbeddedStorage {
       const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
       for (const [at, part] of parts.entries()) {
         const wanted = wantedGroups(stored[at] ?? [], samplers, part.read);
-        if (part.resolution === 'raw')
-          await addSamples(reading, { range: part.range, groups: wanted, timelineOf });
-        else await addRollupPart(reading, { part, groups: wanted });
+        const adding =
+          part.resolution === 'raw'
+            ? addSamples(reading, { range: part.range, groups: wanted, timelineOf })
+            : addRollupPart(reading, { part, groups: wanted });
+        if (adding !== undefined) await adding;
       }
     }
   }

@@ -17,11 +17,14 @@ const GROWN_LENGTH_MIN = 32;
 
 export class GrowingSeries {
   readonly labels: Labels;
+  /** Of the collector of series: another one that it would look for at the same place. */
+  next: GrowingSeries | undefined;
   /** The last sample was a value. */
   isLive = false;
   /** Where the last sample came from: hosts of one name share their series, and none ends what is another's. */
   source: object | undefined;
-  #parts: Part[] = [];
+  /** Most series have one part; a list that grows from nothing would have room for seventeen. */
+  #parts: Part[] | undefined;
   /** Samples in all parts. */
   #partsLength = 0;
   /** What came one by one after the parts. */
@@ -46,7 +49,7 @@ export class GrowingSeries {
 
   /** Of the samples, without the rollups. */
   get #firstMs(): number {
-    return this.#parts[0]?.timesMs[0] ?? Number.POSITIVE_INFINITY;
+    return this.#parts?.[0]?.timesMs[0] ?? Number.POSITIVE_INFINITY;
   }
 
   /** What older time has of it as rollups; the samples come after them. */
@@ -67,6 +70,19 @@ export class GrowingSeries {
     this.#lastMs = timeMs;
   }
 
+  /**
+   * Adds one value.
+   * @param timesMs of one time; kept, and not to be changed: series of one reading share it
+   */
+  pushOne(timesMs: Float64Array, value: number): void {
+    const [timeMs] = timesMs;
+    if (timeMs === undefined) return;
+    const values = new Float64Array(1);
+    values[0] = value;
+    this.pushAll(timesMs, values);
+    this.#hasOwnParts = true;
+  }
+
   /** Adds values of rising times, all present, at once. The arrays are kept, and are not to be changed afterwards. */
   pushAll(timesMs: Float64Array, values: Float64Array): void {
     const [firstMs] = timesMs;
@@ -84,8 +100,14 @@ export class GrowingSeries {
    */
   finish(times: JoinedTimes): Series {
     this.#closeTail();
+    const own = this.#parts ?? [];
+    const [only] = own;
+    if (only !== undefined && own.length === 1 && this.#rolled === undefined && this.#stale === undefined) {
+      const { timesMs, values } = only;
+      if (this.#isRising) return { labels: this.labels, timestamps: timesMs, values, stale: undefined };
+    }
     const older = this.#rolled?.finish(times);
-    const parts: readonly Part[] = older === undefined ? this.#parts : [older, ...this.#parts];
+    const parts: readonly Part[] = older === undefined ? own : [older, ...own];
     const isLasting = older === undefined && !this.#hasOwnParts;
     const timestamps = times.of(
       parts.map(({ timesMs }) => timesMs),
@@ -109,7 +131,8 @@ export class GrowingSeries {
   }
 
   #addPart(part: Part): void {
-    this.#parts.push(part);
+    if (this.#parts === undefined) this.#parts = [part];
+    else this.#parts.push(part);
     this.#partsLength += part.timesMs.length;
   }
 

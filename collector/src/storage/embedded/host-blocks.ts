@@ -43,6 +43,8 @@ export interface ReadingsTaker {
   runs(sampler: string, runs: readonly ReadingRun[]): void;
 }
 
+const NOTHING_MISSING: ReadonlyMap<string, number> = new Map();
+
 export class HostBlocks {
   readonly #snapshot: JournalSnapshot;
   readonly #window: RecentWindow;
@@ -83,49 +85,59 @@ export class HostBlocks {
       readonly columnsOf: (schema: Schema) => readonly Column[];
     },
   ): Promise<Iterable<Block>> {
-    for (const sampler of samplers) {
-      if (!this.#noted.has(sampler)) this.#window.noteNewest(sampler);
-      this.#noted.add(sampler);
-    }
-    let { recent, missing, coveredFrom } = this.#newestInWindow(host, samplers, range);
+    let { recent, missing } = this.#newestInWindow(host, samplers, range);
     const ticket =
       missing.size === 0
         ? undefined
-        : this.#window.missingNewest(host.agentId, missing, range, this.#known(host));
+        : this.#window.missingNewest(host.agentId, new Set(missing.keys()), range, this.#known(host));
     if (ticket !== undefined) {
       await this.#bring(host, ticket);
-      ({ recent, missing, coveredFrom } = this.#newestInWindow(host, samplers, range));
+      ({ recent, missing } = this.#newestInWindow(host, samplers, range));
     }
     if (missing.size === 0) return recent;
+    const names = new Set(missing.keys());
     const found = new Map<string, Block>();
-    for (const lane of lanesIn(host, range)) await this.#newestOfLane(lane, range, missing, found);
+    for (const lane of lanesIn(host, range)) await this.#newestOfLane(lane, range, names, found);
     const older = groups.list.filter(({ schema }) => missing.has(schema.sampler));
     newestRows(
       older,
       {
         columnsOf: groups.columnsOf,
-        rangeOf: (sampler) => before(range, coveredFrom.get(sampler)),
+        rangeOf: (sampler) => before(range, missing.get(sampler)),
       },
       found,
     );
     return [...recent, ...found.values()];
   }
 
-  /** What the window has of these samplers, and which of them may have their newest reading before that. */
-  #newestInWindow(host: CatalogueHost, samplers: ReadonlySet<string>, range: TimeRange) {
+  /** The same where the window knows the newest reading of each sampler, which is nearly always; undefined where it does not. */
+  newestAtOnce({ host, samplers, range }: BlocksRequest): readonly Block[] | undefined {
+    for (const sampler of samplers) {
+      if (this.#noted.has(sampler)) continue;
+      this.#window.noteNewest(sampler);
+      this.#noted.add(sampler);
+    }
+    const { recent, missing } = this.#newestInWindow(host, samplers, range);
+    return missing.size === 0 ? recent : undefined;
+  }
+
+  /** What the window has of these samplers, and from when on it has those that may have their newest reading before that. */
+  #newestInWindow(
+    host: CatalogueHost,
+    samplers: ReadonlySet<string>,
+    range: TimeRange,
+  ): { readonly recent: readonly Block[]; readonly missing: ReadonlyMap<string, number> } {
     const recent: Block[] = [];
-    const missing = new Set<string>();
-    const coveredFrom = new Map<string, number>();
+    let missing: Map<string, number> | undefined;
     for (const sampler of samplers) {
       const coveredFromMs = this.#window.coveredFrom(host.agentId, sampler);
-      coveredFrom.set(sampler, coveredFromMs);
       const fromMs = Math.max(range.fromMs, coveredFromMs);
       const { lastPos } = this.#snapshot;
       const block = this.#window.newest(host.agentId, sampler, { fromMs, toMs: range.toMs, lastPos });
       if (block !== undefined) recent.push(block);
-      else if (coveredFromMs > range.fromMs) missing.add(sampler);
+      else if (coveredFromMs > range.fromMs) (missing ??= new Map()).set(sampler, coveredFromMs);
     }
-    return { recent, missing, coveredFrom };
+    return { recent, missing: missing ?? NOTHING_MISSING };
   }
 
   /**

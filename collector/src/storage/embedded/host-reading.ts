@@ -51,14 +51,19 @@ interface SamplesSource {
   readonly timelineOf: (sampler: string) => SamplerTimeline;
 }
 
-/** Adds the samples of a host in a range: of columns in memory, and what is before them from where it stands. */
-export async function addSamples(reading: HostReading, source: SamplesSource): Promise<void> {
-  const { toMs } = source.range;
+/**
+ * Adds the samples of a host in a range: of columns in memory, and what is before them from where it stands.
+ * @returns undefined when that was done at once: a promise for each host of a large fleet is a lot of garbage
+ */
+export function addSamples(reading: HostReading, source: SamplesSource): Promise<void> | undefined {
   // A block of the collector's own holds only some series of its schema, so its newest one is not enough.
-  if (reading.host.agentId !== COLLECTOR_AGENT_ID && isInstant(reading.request.hints)) {
-    await addNewest(reading, source);
-    return;
-  }
+  if (reading.host.agentId !== COLLECTOR_AGENT_ID && isInstant(reading.request.hints))
+    return addNewest(reading, source);
+  return addAll(reading, source);
+}
+
+async function addAll(reading: HostReading, source: SamplesSource): Promise<void> {
+  const { toMs } = source.range;
   for (let { fromMs } = source.range; fromMs <= toMs;) {
     const columns = reading.columns?.(fromMs);
     if (columns !== undefined && columns.fromMs <= fromMs) {
@@ -88,30 +93,42 @@ function addColumns(
   }
 }
 
-/** Adds the newest sample of each series, where the newest reading of its sampler has one. */
-async function addNewest(
-  { host, samplers, columns, columnsOf, collector, readings }: HostReading,
-  { range, groups }: SamplesSource,
-): Promise<void> {
-  const missing = new Set(samplers);
+/** Adds the newest sample of each series, where the newest reading of its sampler has one. @returns as `addSamples` */
+function addNewest(reading: HostReading, source: SamplesSource): Promise<void> | undefined {
+  const { host, samplers, columns, columnsOf, collector, readings } = reading;
+  const { range } = source;
+  let missing = samplers;
   const recent = columns?.(range.fromMs);
   if (recent !== undefined) {
+    const left = new Set(samplers);
+    missing = left;
     for (const sampler of samplers) {
       const newest = recent.parts(sampler, range).at(-1);
       if (newest === undefined) continue;
-      missing.delete(sampler);
-      const timeMs = newest.timesMs.at(-1) ?? range.toMs;
+      left.delete(sampler);
+      const timesMs = newest.timesMs.slice(-1);
       for (const { index, series } of columnsOf(newest.run.schema)) {
         const value = newest.run.valueAt(index, newest.high - 1);
         if (value === undefined) continue;
         collector.count();
-        series.push(timeMs, value, false);
+        series.pushOne(timesMs, value);
       }
     }
   }
   const older = { fromMs: range.fromMs, toMs: Math.min(range.toMs, (recent?.fromMs ?? Infinity) - 1) };
-  if (missing.size === 0 || older.toMs < older.fromMs) return;
-  const found = await readings.newest({ host, samplers: missing, range: older }, { list: groups, columnsOf });
+  if (missing.size === 0 || older.toMs < older.fromMs) return undefined;
+  const blocks = readings.newestAtOnce({ host, samplers: missing, range: older });
+  if (blocks === undefined) return addOlderNewest(reading, { ...source, range: older }, missing);
+  for (const block of blocks) takePresent(block, columnsOf(block.schema), collector);
+  return undefined;
+}
+
+async function addOlderNewest(
+  { host, columnsOf, collector, readings }: HostReading,
+  { range, groups }: SamplesSource,
+  samplers: ReadonlySet<string>,
+): Promise<void> {
+  const found = await readings.newest({ host, samplers, range }, { list: groups, columnsOf });
   for (const block of found) takePresent(block, columnsOf(block.schema), collector);
 }
 
@@ -199,9 +216,11 @@ function gridOf({ hints, toMs }: SelectRequest): ReadGrid | undefined {
 }
 
 function takePresent(block: Block, columns: readonly Column[], collector: SeriesCollector): void {
+  const timesMs = new Float64Array(1);
+  timesMs[0] = block.timeMs;
   for (const { index, series } of columns) {
     if (block.states !== undefined && block.states[index] !== STATE.PRESENT) continue;
     collector.count();
-    series.push(block.timeMs, block.values[index] ?? Number.NaN, false);
+    series.pushOne(timesMs, block.values[index] ?? Number.NaN);
   }
 }

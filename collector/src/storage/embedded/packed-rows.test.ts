@@ -21,7 +21,7 @@ function packed(columns: readonly (readonly number[])[], rowCount: number, power
     columnCount: columns.length,
     rowCount,
     powers: new Float64Array(columns.length).fill(power),
-    copyColumn: (at, target) => target.set(rowsOf(columns[at] ?? [], rowCount)),
+    copyColumn: (column, target, at) => target.set(rowsOf(columns[column] ?? [], rowCount), at),
   });
 }
 

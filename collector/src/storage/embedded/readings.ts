@@ -119,11 +119,11 @@ export class ReadingChunk {
       columnCount: stride,
       rowCount,
       powers: powersOf(schema),
-      copyColumn(column: number, target: Float64Array): void {
+      copyColumn(column: number, target: Float64Array, at: number): void {
         for (let row = 0; row < rowCount; row++) {
-          if (column === 0) target[row] = blocks[row]?.timeMs ?? 0;
-          else if (column === 1) target[row] = blocks[row]?.pos ?? 0;
-          else target[row] = values[row]?.[column - ROW_HEAD] ?? Number.NaN;
+          if (column === 0) target[at + row] = blocks[row]?.timeMs ?? 0;
+          else if (column === 1) target[at + row] = blocks[row]?.pos ?? 0;
+          else target[at + row] = values[row]?.[column - ROW_HEAD] ?? Number.NaN;
         }
       },
     };
@@ -281,12 +281,15 @@ export class ReadingChunk {
   #packed(pieces: Pieces | undefined): PackedRows {
     const rows = this.#rows;
     const rowCount = this.#length;
+    const place = { low: 0, high: rowCount, at: 0 };
     const source = {
       columnCount: rows.stride,
       rowCount,
       powers: powersOf(this.schema),
-      copyColumn: (column: number, target: Float64Array) =>
-        copyColumn(rows, column, target, { low: 0, high: rowCount, at: 0 }),
+      copyColumn(column: number, target: Float64Array, at: number): void {
+        place.at = at;
+        copyColumn(rows, column, target, place);
+      },
     };
     return new PackedRows(source, pieces);
   }
