@@ -1,4 +1,5 @@
 /** `label_replace` and `label_join`. */
+import type { AppError } from '@rollcall/shared/lib/errors.ts';
 import { RE2JS } from 're2js';
 import { METRIC_NAME } from '../../storage/labels.ts';
 import { PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
@@ -6,7 +7,7 @@ import type { Column } from '../columns.ts';
 import { executionError } from '../errors.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { LABELS_WORK, mergeDuplicates } from '../label-sets.ts';
-import { isClassicLabelName } from '../literals.ts';
+import { isClassicLabelName, isUtf8LabelName } from '../literals.ts';
 
 /** The arguments of `label_replace`. */
 export interface LabelReplacement {
@@ -28,7 +29,7 @@ export async function replaceLabels(
   ev: Evaluation,
 ): Promise<readonly Column[]> {
   const regex = compile(rule.pattern);
-  refuseBadName(rule.target, 'label_replace');
+  if (!isClassicLabelName(rule.target)) throw badName('destination', 'label_replace', rule.target);
   const texts = new Map<string, string | undefined>();
   const replaced: Column[] = [];
   for (const column of columns) {
@@ -50,8 +51,9 @@ export async function joinLabels(
   rule: { readonly target: string; readonly separator: string; readonly sources: readonly string[] },
   ev: Evaluation,
 ): Promise<readonly Column[]> {
-  refuseBadName(rule.target, 'label_join');
-  for (const source of rule.sources) refuseBadName(source, 'label_join', 'source');
+  for (const source of rule.sources)
+    if (!isUtf8LabelName(source)) throw badName('source', 'label_join', source);
+  if (!isUtf8LabelName(rule.target)) throw badName('destination', 'label_join', rule.target);
   const joined: Column[] = [];
   for (const column of columns) {
     const text = rule.sources.map((source) => column.labels.get(source)).join(rule.separator);
@@ -67,11 +69,8 @@ function withLabel(column: Column, name: string, value: string): Column {
   return { ...column, labels: column.labels.with(name, value), isNameMarked };
 }
 
-/** Names that a query writes are held to the classic form, as in Prometheus; what was stored may be called anything. */
-function refuseBadName(name: string, functionName: string, role = 'destination'): void {
-  if (!isClassicLabelName(name)) {
-    throw executionError(`invalid ${role} label name in ${functionName}(): ${name}`);
-  }
+function badName(role: 'source' | 'destination', functionName: string, name: string): AppError {
+  return executionError(`invalid ${role} label name in ${functionName}(): ${name}`);
 }
 
 function compile(pattern: string): RE2JS {
@@ -96,11 +95,11 @@ function replacedText(regex: RE2JS, source: string, replacement: string): string
   return replacement.replace(REFERENCE, (whole, bare?: string, braced?: string) => {
     if (whole === '$$') return '$';
     const name = bare ?? braced ?? '';
-    if (/^\d+$/.test(name)) return groupAt(Number(name));
+    if (/^(?:0|[1-9]\d*)$/.test(name)) return groupAt(Number(name));
     const index = Object.hasOwn(groupNames, name) ? groupNames[name] : undefined;
     return index === undefined ? '' : groupAt(index);
   });
 }
 
-/** `$$`, `$name` (as long as possible) or `${name}`; any other dollar sign stands for itself. */
-const REFERENCE = /\$\$|\$(\w+)|\$\{(\w+)\}/g;
+/** `$$`, `$name` (letters of any script, as long as possible) or `${name}`; any other dollar sign stands for itself. */
+const REFERENCE = /\$\$|\$([\p{L}\p{Nd}_]+)|\$\{([\p{L}\p{Nd}_]+)\}/gu;
