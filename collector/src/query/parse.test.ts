@@ -36,7 +36,7 @@ describe('parseQuery', () => {
     ['1_000', '1000'],
     ['1e3', '1000'],
     ['iNf', '+Inf'],
-    ['1m30s', '90'],
+    ['90s', '1m30s'],
     ['foo[300]', 'foo[5m]'],
     ['foo[90m:1.5]', 'foo[1h30m:1s500ms]'],
     ['rate(x[1y2w3d4h5m6s7ms])', 'rate(x[382d4h5m6s7ms])'],

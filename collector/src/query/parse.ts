@@ -164,9 +164,11 @@ class Parser {
     const { start, end } = token;
     switch (token.kind) {
       case 'number':
-      case 'duration':
         this.#tokens.take();
         return { kind: 'number', value: this.#tokens.number(token), start, end };
+      case 'duration':
+        this.#tokens.take();
+        return { kind: 'number', value: this.#tokens.number(token), isDuration: true, start, end };
       case 'string':
         this.#tokens.take();
         return this.#string(token);
