@@ -57,6 +57,7 @@ export function hostileQueries(): readonly (readonly [name: string, form: QueryF
     parameters: { query, start: String(nowS - seconds), end: String(nowS), step },
   });
   const any = '{__name__=~".+"}';
+  const names = Array.from({ length: 12_000 }, (_, i) => `a${i}`).join(',');
   return [
     ['an expression of 100 kB', instant(`${'1 + '.repeat(25_000)}1`)],
     ['100 kB of parentheses', instant('('.repeat(100_000))],
@@ -79,6 +80,15 @@ export function hostileQueries(): readonly (readonly [name: string, form: QueryF
       instant(`sum(max_over_time(max_over_time(max_over_time(${any}[30m:1s])[30m:1s])[30m:1s]))`),
     ],
     ['a subquery of every millisecond', instant('max_over_time(vector(1)[1y:1ms])')],
+    ['a subquery of forty million steps', instant('count_over_time(vector(time())[11h:1ms])')],
+    ['a label that doubles forty times', instant(doubled('up', 40))],
+    ['labels of a million characters', instant(joined(any, 20_000))],
+    ['a pattern that unrolls', instant(`up{instance=~"${'.{0,1000}'.repeat(200)}x"}`)],
+    ['three thousand patterns', instant(`{__name__=~".+",${'instance!~".*a.*b.*c",'.repeat(3_000)}}`)],
+    [
+      'twelve thousand labels to copy',
+      instant(`${any} * on (__name__, instance) group_left (${names}) ${any}`),
+    ],
     ['a product of everything with everything', instant(`${any} * on () group_left () ${any}`)],
     ['very many distinct values', range(`count_values("v", ${any} * time())`, 1_800, '5s')],
     ['infinities and NaN', instant('(1/0 - 1/0) ^ (0/0) % -Inf + NaN == bool Inf')],
@@ -93,6 +103,16 @@ export function hostileQueries(): readonly (readonly [name: string, form: QueryF
     ],
     ['labels of every series', { path: 'labels', parameters: { 'match[]': any } }],
   ];
+}
+
+function doubled(query: string, times: number): string {
+  return times === 0
+    ? query
+    : `label_replace(${doubled(query, times - 1)},"instance","$1$1","instance","(.*)")`;
+}
+
+function joined(query: string, count: number): string {
+  return `label_join(${query}, "a", "${'-'.repeat(1_000)}"${',"a"'.repeat(count)})`;
 }
 
 /** Round trips of records through the journal, in milliseconds: while nobody asks, and while hostile queries run. */

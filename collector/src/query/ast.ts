@@ -35,6 +35,8 @@ export const NO_SHIFT: TimeShift = { offsetMs: undefined, at: undefined };
 export interface NumberNode extends Span {
   readonly kind: 'number';
   readonly value: number;
+  /** It was written as a duration, and is printed as one. */
+  readonly isDuration?: true;
 }
 
 /** A string with its escapes decoded. */

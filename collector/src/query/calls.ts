@@ -182,7 +182,9 @@ function onlyValues(columns: readonly Column[], grid: Grid): Float64Array {
 }
 
 function timesInSeconds(grid: Grid): Float64Array {
-  return Float64Array.from({ length: grid.count }, (_, i) => timeAt(grid, i) / 1000);
+  const seconds = new Float64Array(grid.count);
+  for (let i = 0; i < seconds.length; i++) seconds[i] = timeAt(grid, i) / 1000;
+  return seconds;
 }
 
 function argOf(arg: Expr | undefined): Expr {

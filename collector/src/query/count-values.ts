@@ -5,7 +5,7 @@ import type { Column, Grid, VectorValue } from './columns.ts';
 import { executionError } from './errors.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
-import { isClassicLabelName } from './literals.ts';
+import { isUtf8LabelName } from './literals.ts';
 
 /** What to count, and how series are grouped. */
 export interface ValueCount {
@@ -23,7 +23,7 @@ export async function countValues(
   { labelName, labelText, groupLabels, grid }: ValueCount,
   ev: Evaluation,
 ): Promise<VectorValue> {
-  if (!isClassicLabelName(labelName)) throw executionError(`invalid label name ${labelText}`);
+  if (!isUtf8LabelName(labelName)) throw executionError(`invalid label name ${labelText}`);
   const results = new Map<string, Column>();
   for (const column of columns) {
     const byValue = new Map<number | string, Column>();

@@ -114,6 +114,7 @@ export class SampleBudget {
   readonly #samplesMax: number;
   readonly #pool: SamplePool;
   #loaded = 0;
+  #held = 0;
 
   /** @param pool what the query shares with others */
   constructor(samplesMax: number, pool: SamplePool) {
@@ -138,9 +139,15 @@ export class SampleBudget {
     if (this.#loaded > this.#samplesMax) throw tooManySamples(this.#samplesMax);
   }
 
+  /** Counts memory that a query fills without reading anything, in samples of 8 bytes, until it ends. @throws AppError QUERY_LIMIT */
+  hold(count: number): void {
+    this.#held += count;
+    this.#pool.take(count);
+  }
+
   /** The query has ended. */
   release(): void {
-    this.#pool.take(-this.#loaded);
+    this.#pool.take(-this.#loaded - this.#held);
   }
 
   /** Refuses an intermediate result with more than the allowed number of values. */

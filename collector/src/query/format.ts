@@ -28,6 +28,12 @@ export function formatSample(value: number): string {
   return formatSpecial(value) ?? padExponent(String(value));
 }
 
+/** Go's `%f`: six decimals, never an exponent. */
+export function formatSixDecimals(value: number): string {
+  const special = Number.isFinite(value) ? undefined : formatSpecial(value);
+  return special ?? (Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`);
+}
+
 /** Always with an exponent of at least two digits, as the API writes the value of an alert: `1e+00`. */
 export function formatExponent(value: number): string {
   return formatSpecial(value, '0e+00') ?? padExponent(value.toExponential());

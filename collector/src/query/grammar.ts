@@ -56,6 +56,20 @@ const UNSUPPORTED_WORDS: ReadonlySet<string> = new Set([
   'histogram_fraction',
 ]);
 
+/** Those that stand behind an operand or an operator. */
+const UNSUPPORTED_MODIFIERS: ReadonlySet<string> = new Set([
+  'anchored',
+  'smoothed',
+  'fill',
+  'fill_left',
+  'fill_right',
+]);
+
+/** Whether the word, in lower case, modifies something in Prometheus 3 and we refuse it. */
+export function isUnsupportedModifier(word: string): boolean {
+  return UNSUPPORTED_MODIFIERS.has(word);
+}
+
 /** Whether Prometheus knows the word, in lower case, and we refuse it. As metric names they are all fine. */
 export function isUnsupportedWord(word: string): boolean {
   return UNSUPPORTED_WORDS.has(word);

@@ -29,6 +29,8 @@ interface Join {
   readonly isSwapped: boolean;
   /** Names of `on` or `ignoring`. */
   readonly names: ReadonlySet<string>;
+  /** Names that are taken from the one side. */
+  readonly includes: ReadonlySet<string>;
   /** For the values of results. */
   readonly room: ColumnRoom;
   /** The name goes at once, or is marked to go from the final result. */
@@ -55,6 +57,7 @@ export async function joinVectors(expr: JoinNode, sides: JoinSides, ev: Evaluati
     grid,
     isSwapped,
     names: new Set(matching.labels),
+    includes: new Set(matching.include),
     room: new ColumnRoom(grid.count),
     dropsName: !isComparison(operator) || (returnsBool && !ev.isNameRemovalDelayed),
     marksName: returnsBool && ev.isNameRemovalDelayed,
@@ -173,14 +176,14 @@ function joinPair(many: Column, one: Column, join: Join): Column | undefined {
 }
 
 /** Labels of a result: those of the many side, cut to what was matched (one-to-one) or extended by `group_x(...)`. */
-function resultLabels(many: Labels, one: Labels, { dropsName, matching, names }: Join): Labels {
-  const { isOn, manySide, include } = matching;
+function resultLabels(many: Labels, one: Labels, { dropsName, matching, names, includes }: Join): Labels {
+  const { isOn, manySide } = matching;
   const base = dropsName ? many.withoutName() : many;
   if (manySide === 'none') {
     if (isOn) return base.pick(names);
     return names.size === 0 ? base : base.omit(names);
   }
-  if (include.length === 0) return base;
-  // An empty value removes the label, which is right when the one side does not have it.
-  return Labels.from([...base.entries(), ...include.map((name) => [name, one.get(name)] as const)]);
+  if (includes.size === 0) return base;
+  // By the labels that there are, not by the names that were written: of those there may be thousands.
+  return Labels.from([...base.omit(includes).entries(), ...one.pick(includes).entries()]);
 }

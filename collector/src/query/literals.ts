@@ -191,10 +191,16 @@ export function quote(text: string): string {
     if (named !== undefined) result += named;
     else if (code < 0x20 || code === 0x7f) result += `\\x${code.toString(16).padStart(2, '0')}`;
     else if (code >= 0xd800 && code <= 0xdfff) result += '\\ufffd';
-    else if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]/u.test(char)) result += escapeCodePoint(code);
+    else if (char !== ' ' && /[\p{C}\p{Z}]/u.test(char)) result += escapeCodePoint(code);
     else result += char;
   }
   return `${result}"`;
+}
+
+/** One character as Go writes it in an error text: `'\\u200b'`. */
+export function quoteCharacter(char: string): string {
+  if (char === '"') return `'"'`;
+  return `'${char === "'" ? "\\'" : quote(char).slice(1, -1)}'`;
 }
 
 function escapeCodePoint(code: number): string {
@@ -205,6 +211,11 @@ function escapeCodePoint(code: number): string {
 
 /** What `decodeString` makes of bytes that are no UTF-8. */
 export const NO_CHARACTER = '\ufffd';
+
+/** Whether a label may be called so at all. A string that is no UTF-8 was given the mark for that when it was decoded. */
+export function isUtf8LabelName(name: string): boolean {
+  return name !== '' && !name.includes(NO_CHARACTER);
+}
 
 /** Whether a label of this name can be written without quotes. */
 export function isClassicLabelName(name: string): boolean {

@@ -30,14 +30,22 @@ function parseLabelName(tokens: TokenCursor, context: string, expected: string):
   return name;
 }
 
+/** Regular expressions of one selector: a store asks all of them about each series, and cannot be broken off meanwhile. */
+const PATTERNS_MAX = 50;
+
 /** `name{...}`, `name` or `{...}`; the name has been taken already. */
 export function parseSelector(tokens: TokenCursor, nameToken: Token | undefined): SelectorNode {
   const start = (nameToken ?? tokens.peek()).start;
   let name = nameToken?.text ?? '';
   const matchers: MatcherNode[] = [];
+  let patterns = 0;
   if (tokens.takeSymbol('{')) {
     while (!tokens.isSymbol('}')) {
       const found = parseMatcherOrName(tokens);
+      if (typeof found !== 'string' && found.operator.endsWith('~')) patterns++;
+      if (patterns > PATTERNS_MAX) {
+        throw tokens.error(start, `selector has more than ${PATTERNS_MAX} regular expressions`);
+      }
       if (typeof found !== 'string') matchers.push(found);
       else if (name === '') name = found;
       else if (nameToken === undefined) matchers.push({ name: METRIC_NAME, operator: '=', value: found });

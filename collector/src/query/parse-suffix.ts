@@ -1,7 +1,7 @@
 /** Parses what may follow an operand: windows, subqueries, `offset` and `@`. */
 import { NO_SHIFT } from './ast.ts';
 import type { AtModifier, Expr, TimeShift } from './ast.ts';
-import { formatDecimal } from './format.ts';
+import { formatSixDecimals } from './format.ts';
 import type { TokenCursor } from './token-cursor.ts';
 
 /** Everything that follows an operand and binds to it: ranges, subqueries, `offset` and `@`. */
@@ -72,14 +72,9 @@ function parseAtTime(tokens: TokenCursor, expr: Expr): AtModifier {
   tokens.take();
   const seconds = sign * tokens.number(token);
   if (!(Math.abs(seconds) < AT_SECONDS_LIMIT)) {
-    throw tokens.error(expr.start, `timestamp out of bounds for @ modifier: ${sixDecimals(seconds)}`);
+    throw tokens.error(expr.start, `timestamp out of bounds for @ modifier: ${formatSixDecimals(seconds)}`);
   }
   return { kind: 'time', timeMs: Math.round(seconds * 1000) };
-}
-
-/** Go's `%f`, of numbers that are whole. */
-function sixDecimals(value: number): string {
-  return Number.isFinite(value) ? `${BigInt(value)}.000000` : formatDecimal(value);
 }
 
 /** `expr` with a changed offset or `@`; on a range it is the selector that carries them. */

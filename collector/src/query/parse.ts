@@ -138,7 +138,7 @@ class Parser {
     const labels = parseGrouping(this.#tokens);
     const isLeft = this.#tokens.takeWord('group_left');
     const isRight = !isLeft && this.#tokens.takeWord('group_right');
-    const hasInclude = (isLeft || isRight) && this.#tokens.isSymbol('(');
+    const hasInclude = (isLeft || isRight) && !this.#mayStartOperand();
     const include = hasInclude ? parseGrouping(this.#tokens) : [];
     const manySide = isLeft ? 'left' : isRight ? 'right' : 'none';
     return { returnsBool, matching: { isOn, labels, manySide, include } satisfies Matching };
@@ -164,9 +164,11 @@ class Parser {
     const { start, end } = token;
     switch (token.kind) {
       case 'number':
-      case 'duration':
         this.#tokens.take();
         return { kind: 'number', value: this.#tokens.number(token), start, end };
+      case 'duration':
+        this.#tokens.take();
+        return { kind: 'number', value: this.#tokens.number(token), isDuration: true, start, end };
       case 'string':
         this.#tokens.take();
         return this.#string(token);
@@ -206,7 +208,8 @@ class Parser {
     const isGrouped = this.#tokens.isWord('by') || this.#tokens.isWord('without');
     const isCalled = this.#tokens.isSymbol('(');
     if (isAggregator(lower) && (isGrouped || isCalled)) return this.#aggregate(token, lower);
-    if (isUnsupportedWord(lower) && (isGrouped || isCalled)) {
+    const isLimit = lower === 'limitk' || lower === 'limit_ratio';
+    if (isUnsupportedWord(lower) && (isCalled || (isGrouped && isLimit))) {
       throw this.#tokens.error(start, `"${lower}" is not supported`);
     }
     if (isModifier(lower) && this.#startsOperand()) {
@@ -223,14 +226,23 @@ class Parser {
     return this.#peekOperator() === undefined && !this.#tokens.isWord('offset');
   }
 
+  /** Whether an operand may stand here that is no list of labels: `group_left` alone goes before one. */
+  #mayStartOperand(): boolean {
+    const { kind, text } = this.#tokens.peek();
+    return kind === 'symbol' ? ['{', '+', '-'].includes(text) : kind !== 'end' && kind !== 'error';
+  }
+
   #call(name: Token): Expr {
     const { args, end } = this.#arguments();
     return { kind: 'call', name: name.text, args, start: name.start, end };
   }
 
   #aggregate(token: Token, operator: keyof typeof AGGREGATORS): Expr {
+    const { surroundings } = this.#tokens;
+    this.#tokens.surroundings = 'aggregation';
     const before = this.#aggregateGrouping();
     const { args, end: argsEnd } = this.#arguments();
+    this.#tokens.surroundings = surroundings;
     const after = before === undefined ? this.#aggregateGrouping() : undefined;
     const span: Span = {
       start: token.start,
@@ -260,7 +272,7 @@ class Parser {
   }
 
   #arguments(): { readonly args: readonly Expr[]; readonly end: number } {
-    this.#tokens.expectSymbol('(', 'aggregation');
+    this.#tokens.expectSymbol('(', '');
     const args: Expr[] = [];
     while (!this.#tokens.isSymbol(')')) {
       args.push(this.#binary(1));

@@ -61,6 +61,15 @@ describe('printExpr', () => {
     const tree = parseQuery(text);
     expect(withoutSpans(parseQuery(printExpr(tree)))).toEqual(withoutSpans(tree));
   });
+
+  it.each([
+    ['x > 5m', 'x > 5m'],
+    ['x - -1h30m', 'x - -1h30m'],
+    ['vector(90s) * 300', 'vector(1m30s) * 300'],
+    ['x[300] offset 60', 'x[5m] offset 1m'],
+  ])('prints %s as a duration where one was written', (text, printed) => {
+    expect(printExpr(parseQuery(text))).toBe(printed);
+  });
 });
 
 describe('prettyExpr', () => {

@@ -10,7 +10,9 @@ import { formatDuration, isClassicLabelName, quote } from './literals.ts';
 export function printExpr(expr: Expr): string {
   switch (expr.kind) {
     case 'number':
-      return formatDecimal(expr.value);
+      return expr.isDuration === true
+        ? formatDuration(Math.round(expr.value * 1000))
+        : formatDecimal(expr.value);
     case 'string':
       return expr.literal ?? quote(expr.value);
     case 'selector':

@@ -75,6 +75,7 @@ async function lookOnce(
     while (to > 0 && (timestamps[to - 1] ?? NaN) > endMs) to--;
     let from = 0;
     while (from < to && (timestamps[from] ?? NaN) <= endMs - rangeMs) from++;
+    if (to > from) range.refuse?.(current);
     if (to - from >= range.samplesMin) {
       const apply = range.once ?? range.start(series);
       const found = room.values();
@@ -135,6 +136,7 @@ async function moveWindow(
   const present = steps.present(range.samplesMin);
   const { from, to } = steps;
   let work = 0;
+  if (range.refuse !== undefined) refuseParams(range.refuse, params, steps.present(1));
   for (let i = 0; i < found.length; i++) {
     if (present[i] !== 1) continue;
     window.from = from[i] ?? 0;
@@ -150,6 +152,15 @@ async function moveWindow(
   }
   if (ev.pacer.spend(work)) await ev.pacer.pause();
   return { labels, values: found, present, isNameMarked };
+}
+
+function refuseParams(
+  refuse: NonNullable<RangeFunction['refuse']>,
+  params: readonly Float64Array[],
+  hasSamples: Uint8Array,
+): void {
+  for (const [i, hasSample] of hasSamples.entries())
+    if (hasSample === 1) refuse(Float64Array.from(params, (param) => param[i] ?? NaN));
 }
 
 const COUNTER_NAME = /_(?:total|sum|count|bucket)$/;

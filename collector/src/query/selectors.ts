@@ -1,4 +1,5 @@
 /** Selectors and subqueries: from the store to columns, or to the windows that range functions look at. */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { METRIC_NAME } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
 import { createMatcher } from '../storage/matcher.ts';
@@ -181,6 +182,9 @@ function withoutStale({ labels, timestamps, values, stale, counts }: Series): Ra
   };
 }
 
+/** Most evaluations of one subquery: a month at every 1.3 s. Some work over all of them is not broken off. */
+export const SUBQUERY_STEPS_MAX = 2_000_000;
+
 /** Evaluates the inner expression at the absolute multiples of its step that any of the windows covers. */
 async function evaluateSubquery(expr: SubqueryNode, grid: Grid, ev: Evaluation): Promise<RangeVector> {
   const { inner, rangeMs } = expr;
@@ -191,8 +195,18 @@ async function evaluateSubquery(expr: SubqueryNode, grid: Grid, ev: Evaluation):
   if (count <= 0) return { series: [], rangeMs, windowEndsMs };
   const innerGrid: Grid = { startMs, stepMs, count };
   ev.budget.checkSize(1, innerGrid);
+  if (count > SUBQUERY_STEPS_MAX) {
+    throw new AppError(
+      'QUERY_LIMIT',
+      'query processing would load too many samples into memory in query execution: ' +
+        `a subquery at ${count} times, at most ${SUBQUERY_STEPS_MAX} are allowed`,
+    );
+  }
+  // Subqueries need no samples to fill the memory: `vector(1)` has as many values as there are steps.
+  ev.budget.hold(count);
   const value = await ev.evaluate(inner, innerGrid);
   if (value.kind !== 'vector') throw new TypeError('subquery of something else than a vector');
+  ev.budget.hold(value.columns.length * count);
   const series: RangeSeries[] = [];
   for (const column of value.columns) {
     series.push(compacted(column, innerGrid));

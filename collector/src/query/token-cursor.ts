@@ -1,7 +1,7 @@
 /** Walks over the tokens of a query: looking ahead, taking what is expected, decoding literals, naming faults. */
 import type { AppError } from '@rollcall/shared/lib/errors.ts';
 import { parseError } from './errors.ts';
-import { describeToken, isUnsupportedWord } from './grammar.ts';
+import { describeToken, isUnsupportedModifier, isUnsupportedWord } from './grammar.ts';
 import { decodeString, DURATION_MS_MAX, parseAnyDuration, parseNumber, quote } from './literals.ts';
 import { tokenize } from './tokens.ts';
 import type { Token } from './tokens.ts';
@@ -11,6 +11,8 @@ export class TokenCursor {
   readonly #text: string;
   readonly #tokens: readonly Token[];
   #index = 0;
+  /** Where the parser is, for faults that say nothing nearer. */
+  surroundings: '' | 'aggregation' = '';
 
   constructor(text: string) {
     this.#text = text;
@@ -115,7 +117,7 @@ export class TokenCursor {
   unexpected(context = '', expected = ''): AppError {
     const token = this.peek();
     if (token.kind === 'error') return this.error(token.start, token.text);
-    if (token.kind === 'word' && isUnsupportedWord(token.text.toLowerCase())) {
+    if (token.kind === 'word' && this.#isUnsupported(token.text.toLowerCase())) {
       return this.error(token.start, `"${token.text}" is not supported`);
     }
     const before = this.#tokens[this.#index - 1];
@@ -123,9 +125,16 @@ export class TokenCursor {
     if (isTrim && (before.text === '<' || before.text === '>')) {
       return this.error(before.start, `"${before.text}/" is not supported`);
     }
-    const place = context === '' ? '' : ` in ${context}`;
+    const nearest = context === '' ? this.surroundings : context;
+    const place = nearest === '' ? '' : ` in ${nearest}`;
     const hint = expected === '' ? '' : `, expected ${expected}`;
     return this.error(token.start, `unexpected ${describeToken(token)}${place}${hint}`);
+  }
+
+  /** Whether the next word is one that we refuse; most of them mean something only when they are called. */
+  #isUnsupported(word: string): boolean {
+    if (!isUnsupportedWord(word)) return false;
+    return isUnsupportedModifier(word) || this.#tokens[this.#index + 1]?.text === '(';
   }
 
   error(offset: number, reason: string): AppError {

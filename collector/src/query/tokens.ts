@@ -1,6 +1,7 @@
 /** Cuts a query into tokens. A fault becomes a token of its own, so that what stands before it is judged first. */
 
-import { escapeFault } from './literals.ts';
+import { escapeFault, quoteCharacter } from './literals.ts';
+import { scanNumber } from './number-scan.ts';
 
 /** Words are names and keywords; whether a word is a keyword depends on where it stands. */
 export type TokenKind = 'number' | 'duration' | 'string' | 'word' | 'symbol' | 'error' | 'end';
@@ -27,8 +28,6 @@ interface Scan {
 }
 
 const BLANK = /(?:[ \t\r\n]+|#[^\n]*)+/y;
-const DURATION = /(?:\d+(?:ms|[ywdhms]))+/y;
-const NUMBER = /0[xX][0-9a-fA-F_]*|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?[\d_]*)?/y;
 const WORD = /[A-Za-z_:][A-Za-z0-9_:]*/y;
 const LABEL = /[A-Za-z_][A-Za-z0-9_]*/y;
 const STRING = /"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*'|`[^`]*`/y;
@@ -86,7 +85,7 @@ function tokenInBraces(scan: Scan): string | undefined {
   const symbol = match(scan, SYMBOL_IN_BRACES);
   if (scan.text.charAt(scan.position) === '{') return `unexpected left brace '{'`;
   if (symbol === undefined)
-    return `unexpected character inside braces: '${characterAt(scan, scan.position)}'`;
+    return `unexpected character inside braces: ${quoteCharacter(characterAt(scan, scan.position))}`;
   if (symbol === '}') scan.isInBraces = false;
   return push(scan, 'symbol', symbol);
 }
@@ -100,11 +99,10 @@ function stringToken(scan: Scan, quote: string): string | undefined {
 }
 
 function numberToken(scan: Scan): string | undefined {
-  const duration = match(scan, DURATION);
-  const literal = duration ?? match(scan, NUMBER) ?? '';
-  const next = characterAt(scan, scan.position + literal.length);
-  if (/[A-Za-z0-9_]/.test(next)) return `bad number or duration syntax: "${literal}${next}"`;
-  return push(scan, duration === undefined ? 'number' : 'duration', literal);
+  const { kind, end } = scanNumber(scan.text, scan.position);
+  const literal = scan.text.slice(scan.position, end);
+  if (kind === 'fault') return `bad number or duration syntax: "${literal}"`;
+  return push(scan, kind, literal);
 }
 
 /** Keeps track of what is open, and says what closes or opens at the wrong place. */
@@ -135,9 +133,11 @@ function bracketFault(scan: Scan, symbol: string): string | undefined {
 
 function unknownCharacter(scan: Scan): string {
   const char = characterAt(scan, scan.position);
-  if (char !== '!') return `unexpected character: '${char}'`;
+  if (char !== '!') return `unexpected character: ${quoteCharacter(char)}`;
   const next = characterAt(scan, scan.position + 1);
-  return next === '' ? `unexpected end of input after '!'` : `unexpected character after '!': '${next}'`;
+  return next === ''
+    ? `unexpected end of input after '!'`
+    : `unexpected character after '!': ${quoteCharacter(next)}`;
 }
 
 function characterAt(scan: Scan, position: number): string {

@@ -28,6 +28,8 @@ const INSERTED_MAX = 64;
 
 /** Queries write few lists of names, and the same ones again and again. */
 const CUTS_MAX = 256;
+/** Longer lists are made up by somebody, and would fill the memory. */
+const CUT_LENGTH_MAX = 4_096;
 const cuts = new Map<string, LabelCut>();
 
 /** The cut of these names; the same object for the same list, so that label sets can remember what it gave. */
@@ -35,8 +37,9 @@ export function cutOf(names: readonly string[], isKept: boolean): LabelCut {
   const key = JSON.stringify([isKept, names]);
   let cut = cuts.get(key);
   if (cut === undefined) {
-    if (cuts.size === CUTS_MAX) cuts.clear();
     cut = { names: new Set(names), isKept };
+    if (key.length > CUT_LENGTH_MAX) return cut;
+    if (cuts.size === CUTS_MAX) cuts.clear();
     cuts.set(key, cut);
   }
   return cut;

@@ -59,6 +59,18 @@ export function compilePattern(pattern: string): (text: string) => boolean {
   return fastPattern(pattern) ?? slowPattern(pattern);
 }
 
+/** Largest product of what a pattern repeats and its length; a compiled one takes about as many steps, each some 100 bytes. */
+const EXPANSION_MAX = 2_000_000;
+
+/** Whether the repeats of a pattern, `x{0,1000}`, make it so large that compiling it takes seconds and hundreds of megabytes. */
+export function isTooLarge(pattern: string): boolean {
+  let repeats = 0;
+  for (const [, least = '', most = ''] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)) {
+    repeats += Math.max(Number(least), Number(most));
+  }
+  return repeats * pattern.length > EXPANSION_MAX;
+}
+
 const LITERAL = /^[A-Za-z0-9 _:/,@%~"'=<>!&;#-]*$/;
 
 /** Characters that mean themselves behind a backslash, as the dots of host names and addresses. */
@@ -123,6 +135,7 @@ function slowPattern(pattern: string): (text: string) => boolean {
 }
 
 function compileRe2(pattern: string): RE2JS {
+  if (isTooLarge(pattern)) throw new AppError('BAD_REQUEST', 'error parsing regexp: expression too large');
   try {
     return RE2JS.compile(pattern, RE2JS.DOTALL);
   } catch (error) {

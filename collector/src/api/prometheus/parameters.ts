@@ -58,25 +58,43 @@ export class Parameters {
   /** Seconds with fraction, or a duration such as `1m30s`, as milliseconds; undefined when absent. */
   durationMs(name: string): number | undefined {
     const text = this.text(name);
+    return text === '' ? undefined : durationOf(text, (reason) => invalidParameter(name, reason));
+  }
+
+  /** `lookback_delta` in milliseconds; undefined when it is absent or not positive, which stands for the default. */
+  lookbackMs(): number | undefined {
+    const text = this.text('lookback_delta');
     if (text === '') return undefined;
-    const durationMs = isNumber(text) ? Number(text) * 1000 : parseDuration(text);
-    if (durationMs === undefined) {
-      throw invalidParameter(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
-    }
-    if (Math.abs(durationMs) > DURATION_MS_MAX) {
-      const reason = `cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`;
-      throw invalidParameter(name, reason);
-    }
-    return Math.round(durationMs);
+    const lookbackMs = durationOf(
+      text,
+      (reason) => new AppError('BAD_REQUEST', `error parsing lookback delta duration: ${reason}`),
+    );
+    return lookbackMs > 0 ? lookbackMs : undefined;
   }
 
   /** A whole number that is not negative, 0 (no limit) when absent. */
   limit(name: string): number {
     const text = this.text(name);
     if (text === '') return 0;
-    if (/^-\d+$/.test(text)) throw invalidParameter(name, 'limit must be non-negative');
-    if (!/^\d{1,15}$/.test(text)) throw invalidParameter(name, `${JSON.stringify(text)} is not a number`);
-    return Number(text);
+    const value = parseWholeNumber(text);
+    if (value === undefined) {
+      const fault = WHOLE_NUMBER.test(text) ? 'value out of range' : 'invalid syntax';
+      throw invalidParameter(name, `strconv.Atoi: parsing ${JSON.stringify(text)}: ${fault}`);
+    }
+    if (value < 0) throw invalidParameter(name, 'limit must be non-negative');
+    return value;
+  }
+
+  /**
+   * A whole number, undefined when absent.
+   * @throws AppError BAD_REQUEST `<name> must be a number`; so says Prometheus where it asks for no particular one
+   */
+  wholeNumber(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === '') return undefined;
+    const value = parseWholeNumber(text);
+    if (value === undefined) throw new AppError('BAD_REQUEST', `${name} must be a number`);
+    return value;
   }
 
   /** The selectors of `match[]`, one set each. */
@@ -105,14 +123,45 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+function durationOf(text: string, fault: (reason: string) => AppError): number {
+  const durationMs = isNumber(text) ? Number(text) * 1000 : parseDuration(text);
+  if (durationMs === undefined) throw fault(`cannot parse ${JSON.stringify(text)} to a valid duration`);
+  if (Math.abs(durationMs) > DURATION_MS_MAX) {
+    throw fault(`cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`);
+  }
+  return Math.round(durationMs);
+}
+
+const WHOLE_NUMBER = /^[+-]?\d+$/;
+const INT64_LIMIT = 2 ** 63;
+
+function parseWholeNumber(text: string): number | undefined {
+  const value = WHOLE_NUMBER.test(text) ? Number(text) : NaN;
+  return Math.abs(value) < INT64_LIMIT ? value : undefined;
+}
+
+const RFC_3339 = /^(\d{4}-\d\d-(\d\d))T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+
+/** How clients of Prometheus write its first and last time, of which no calendar knows. */
+const ENDS_OF_TIME: ReadonlyMap<string, number> = new Map([
+  ['-292273086-05-16T16:47:06Z', TIME_MS_MIN],
+  ['292277025-08-18T07:12:54.999999999Z', TIME_MS_MAX],
+]);
 
 function parseTime(text: string): number | undefined {
   if (isNumber(text)) {
-    const timeMs = Math.round(Number(text) * 1000);
+    const seconds = Number(text);
+    const whole = Math.trunc(seconds);
+    // The fraction alone is rounded, half a millisecond away from zero, as in Prometheus.
+    const fraction = Math.abs(seconds - whole);
+    const timeMs = whole * 1000 + Math.sign(seconds) * Math.round(fraction * 1000);
     return Math.abs(timeMs) <= TIME_MS_MAX ? timeMs : undefined;
   }
-  const timeMs = RFC_3339.test(text) ? Date.parse(text) : NaN;
+  const [, date, day] = RFC_3339.exec(text) ?? [];
+  if (date === undefined) return ENDS_OF_TIME.get(text);
+  // A 30th of February would be taken for the first days of March.
+  if (new Date(date).getUTCDate() !== Number(day)) return undefined;
+  const timeMs = Date.parse(text);
   return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 

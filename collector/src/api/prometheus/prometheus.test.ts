@@ -382,6 +382,34 @@ describe('/query', () => {
     expect(await post('/query', parameters)).toEqual(failure(status, errorType, error));
   });
 
+  it.each(['0', '0s', '-1'])('gives up at once after %j', async (timeout) => {
+    expect(await get('/query', { query: '1', timeout })).toEqual(
+      failure(503, 'timeout', 'query timed out in query execution'),
+    );
+  });
+
+  it.each(['0', '-5'])('looks back as far as ever when asked for %j', async (lookback) => {
+    expect(
+      await get('/query', { query: 'count(up)', time: String(NOW_S), lookback_delta: lookback }),
+    ).toEqual(success({ resultType: 'vector', result: [{ metric: {}, value: [NOW_S, '2'] }] }));
+  });
+
+  it.each([
+    ['1.0005', 1],
+    ['1.0015', 1.002],
+    ['-1.5', -1.5],
+    ['2026-02-28T23:59:59.9999+01:00', 1_772_319_599.999],
+  ])('takes the time %j for %d', async (time, seconds) => {
+    expect(await get('/query', { query: '1', time })).toEqual(
+      success({ resultType: 'scalar', result: [seconds, '1'] }),
+    );
+  });
+
+  it('knows the first and the last time of Prometheus', async () => {
+    const ends = { start: '-292273086-05-16T16:47:06Z', end: '292277025-08-18T07:12:54.999999999Z' };
+    expect(await get('/label/instance/values', ends)).toEqual(success(['a', 'b']));
+  });
+
   it('gives up after the timeout', async () => {
     const query = 'sum_over_time(sum_over_time(vector(1)[100000:1])[100000:1])';
     const reply = await get('/query', { query, timeout: '20ms' });
@@ -536,7 +564,52 @@ describe('series and labels', () => {
       `invalid parameter "start": Invalid time value for 'start': cannot parse "x" to a valid timestamp`,
     ],
     ['/label/jo-b/values', {}, 'invalid label name: "jo-b"'],
-    ['/label/job/values', { limit: 'x' }, 'invalid parameter "limit": "x" is not a number'],
+    [
+      '/label/job/values',
+      { limit: 'x' },
+      'invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax',
+    ],
+    [
+      '/labels',
+      { limit: '99999999999999999999' },
+      'invalid parameter "limit": strconv.Atoi: parsing "99999999999999999999": value out of range',
+    ],
+    ['/labels', { limit: '-1' }, 'invalid parameter "limit": limit must be non-negative'],
+    ['/metadata', { limit: '1.5' }, 'limit must be a number'],
+    ['/metadata', { limit_per_metric: 'x' }, 'limit_per_metric must be a number'],
+    ['/status/tsdb', { limit: '0' }, 'limit must be a positive number'],
+    [
+      '/query',
+      { query: '(', limit: 'x', time: 'y' },
+      'invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax',
+    ],
+    [
+      '/query',
+      { query: '1', lookback_delta: 'x' },
+      'error parsing lookback delta duration: cannot parse "x" to a valid duration',
+    ],
+    [
+      '/query_exemplars',
+      { query: 'up', start: 'x' },
+      `invalid parameter "start": Invalid time value for 'start': cannot parse "x" to a valid timestamp`,
+    ],
+    [
+      '/query_exemplars',
+      { query: 'up', start: '2', end: '1' },
+      'end timestamp must not be before start timestamp',
+    ],
+    [
+      '/query_exemplars',
+      { query: '(' },
+      'invalid parameter "query": 1:2: parse error: unclosed left parenthesis',
+    ],
+    ...['2026-02-30T00:00:00Z', '2026-01-01t00:00:00Z', '2026-01-01T24:00:00Z', '2026-13-01T00:00:00Z'].map(
+      (time): [string, Form, string] => [
+        '/query',
+        { query: '1', time },
+        `invalid parameter "time": Invalid time value for 'time': cannot parse "${time}" to a valid timestamp`,
+      ],
+    ),
   ])('refuses %s %j', async (path, parameters: Form, error) => {
     expect(await get(path, parameters)).toEqual(failure(400, 'bad_data', error));
   });
@@ -557,6 +630,10 @@ describe('series and labels', () => {
       body: { data: { up: [{}, {}], node_boot_time_seconds: [{ unit: 'seconds' }] } },
     });
     expect(await get('/metadata', { metric: 'nope' })).toEqual(success({}));
+    expect(await get('/metadata', { limit: '0' })).toEqual(success({}));
+    expect(await get('/metadata', { limit: '-1', limit_per_metric: '0' })).toMatchObject({
+      body: { data: { up: [{}, {}], pushed_total: [{}] } },
+    });
   });
 });
 
@@ -643,7 +720,10 @@ describe('rules and alerts', () => {
 
   it.each([
     [{ type: 'x' }, 'invalid parameter "type": not supported value "x"'],
-    [{ exclude_alerts: 'maybe' }, 'invalid parameter "exclude_alerts": "maybe" is not a truth value'],
+    [
+      { exclude_alerts: 'maybe' },
+      'invalid parameter "exclude_alerts": error converting exclude_alerts: strconv.ParseBool: parsing "maybe": invalid syntax',
+    ],
     [
       { group_next_token: 'x' },
       'invalid parameter "group_next_token": group_limit needs to be present in order to paginate over the groups',

@@ -3,11 +3,10 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { Router, text } from 'express';
 import type { NextFunction, Request, Response } from 'express';
-import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { FORM_BYTES_MAX, Parameters } from './parameters.ts';
 import type { DirectRoute } from '../direct.ts';
-import { formatQuery, instantQuery, parseQueryTree, rangeQuery } from './queries.ts';
+import { exemplarQuery, formatQuery, instantQuery, parseQueryTree, rangeQuery } from './queries.ts';
 import type { QueryPorts } from './queries.ts';
 import { alertsAnswer, rulesAnswer } from './rules.ts';
 import type { ActiveAlert, RuleGroup } from './rules.ts';
@@ -50,8 +49,7 @@ export function prometheusRouter(options: PrometheusOptions): Router {
   const routes: Readonly<Record<string, Route>> = {
     '/query': (parameters, signal) => instantQuery(options, parameters, signal),
     '/query_range': (parameters, signal) => rangeQuery(options, parameters, signal),
-    // Rollcall stores no exemplars; Grafana asks with times in milliseconds and must not get an error.
-    '/query_exemplars': () => answer([]),
+    '/query_exemplars': exemplarQuery,
     '/format_query': formatQuery,
     '/parse_query': parseQueryTree,
     '/series': (parameters, signal) => seriesList(answers, parameters, signal),

@@ -6,7 +6,7 @@ import { prettyExpr } from '../../query/print.ts';
 import type { Answers } from '../../query/answers.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
-import { invalidParameter } from './parameters.ts';
+import { invalidParameter, TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
 import type { Parameters } from './parameters.ts';
 import { treeJson } from './syntax-tree.ts';
 
@@ -25,8 +25,10 @@ export function instantQuery(
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
+  // Parameters are looked at in the order of Prometheus, so that of several faults the same one is told.
+  const limit = parameters.limit('limit');
   const timeMs = parameters.timeMs('time', clock.wallMs());
-  const options = { timeMs, ...bounds(parameters), limit: parameters.limit('limit') };
+  const options = { timeMs, ...bounds(parameters), limit };
   return answers.instant(parameters.text('query'), options, signal);
 }
 
@@ -39,6 +41,7 @@ export function rangeQuery(
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
+  const limit = parameters.limit('limit');
   const startMs = parameters.timeMs('start');
   const endMs = parameters.timeMs('end');
   if (endMs < startMs) throw invalidParameter('end', 'end timestamp must not be before start time');
@@ -51,22 +54,33 @@ export function rangeQuery(
       `zero or negative query resolution step widths are not accepted. ${advice}`,
     );
   }
-  const options = { startMs, endMs, stepMs, ...bounds(parameters), limit: parameters.limit('limit') };
+  const options = { startMs, endMs, stepMs, ...bounds(parameters), limit };
   return answers.range(parameters.text('query'), options, signal);
 }
 
 function bounds(parameters: Parameters): { readonly timeoutMs?: number; readonly lookbackMs?: number } {
   const timeoutMs = parameters.durationMs('timeout');
-  const lookbackMs = parameters.durationMs('lookback_delta');
   if (timeoutMs !== undefined && timeoutMs <= 0)
-    throw invalidParameter('timeout', 'timeout must be positive');
-  if (lookbackMs !== undefined && lookbackMs <= 0) {
-    throw invalidParameter('lookback_delta', 'lookback_delta must be positive');
-  }
+    throw new AppError('QUERY_TIMEOUT', 'query timed out in query execution');
+  const lookbackMs = parameters.lookbackMs();
   return {
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
   };
+}
+
+/**
+ * `/query_exemplars`: none, for Rollcall stores no exemplars. Grafana asks with times in milliseconds, which are times as well.
+ * @throws AppError BAD_REQUEST
+ */
+export function exemplarQuery(parameters: Parameters): Answer {
+  const startMs = parameters.timeMs('start', TIME_MS_MIN);
+  const endMs = parameters.timeMs('end', TIME_MS_MAX);
+  if (endMs < startMs) {
+    throw new AppError('BAD_REQUEST', 'end timestamp must not be before start timestamp');
+  }
+  parseQuery(queryText(parameters));
+  return answer([]);
 }
 
 /**

@@ -81,10 +81,11 @@ export function rulesAnswer(groups: readonly RuleGroup[], parameters: Parameters
 }
 
 function isTrue(name: string, parameters: Parameters): boolean {
-  const text = parameters.text(name).toLowerCase();
-  if (['', '0', 'f', 'false'].includes(text)) return false;
-  if (['1', 't', 'true'].includes(text)) return true;
-  throw invalidParameter(name, `${JSON.stringify(text)} is not a truth value`);
+  const text = parameters.text(name);
+  if (['', '0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)) return false;
+  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
+  const fault = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
+  throw invalidParameter(name, `error converting ${name}: ${fault}`);
 }
 
 function ruleFilter(parameters: Parameters): (rule: AlertingRule | RecordingRule) => boolean {

@@ -94,18 +94,19 @@ export function metadataList(
   parameters: Parameters,
 ): Answer {
   const metric = parameters.text('metric');
-  const limit = parameters.limit('limit');
-  const perMetric = parameters.limit('limit_per_metric') || Infinity;
+  // Unlike elsewhere a limit of 0 is one; negative ones are none.
+  const limit = parameters.wholeNumber('limit') ?? -1;
+  const perMetric = parameters.wholeNumber('limit_per_metric') ?? -1;
   const lists = new Map<string, MetricMetadata[]>();
   for (const [name, { type, help, unit }] of metadata) {
     if (metric !== '' && name !== metric) continue;
     const list = lists.get(name) ?? [];
     if (list.length === 0) {
-      if (limit > 0 && lists.size >= limit) continue;
+      if (limit >= 0 && lists.size >= limit) continue;
       lists.set(name, list);
     }
     const isKnown = list.some((one) => one.type === type && one.help === help && one.unit === unit);
-    if (!isKnown && list.length < perMetric) list.push({ type, help, unit });
+    if (!isKnown && (perMetric <= 0 || list.length < perMetric)) list.push({ type, help, unit });
   }
   return answer(Object.fromEntries(lists));
 }

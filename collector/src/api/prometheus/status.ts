@@ -1,4 +1,5 @@
 /** `/status/…`, `/targets`, `/alertmanagers`. */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Answers } from '../../query/answers.ts';
 import { formatDuration } from '../../query/literals.ts';
 import { answer } from './answers.ts';
@@ -127,7 +128,8 @@ export async function tsdbAnswer(
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const top = parameters.limit('limit') || TOP_DEFAULT;
+  const top = parameters.text('limit') === '' ? TOP_DEFAULT : Number(parameters.text('limit'));
+  if (!Number.isInteger(top) || top < 1) throw new AppError('BAD_REQUEST', 'limit must be a positive number');
   if (top > TOP_MAX) throw invalidParameter('limit', `limit must not exceed ${TOP_MAX}`);
   return answers.storeSizes(top, signal);
 }

@@ -12,17 +12,23 @@ export function absence(argument: Expr, isThere: Uint8Array): readonly Column[] 
   return [{ labels: labelsAskedFor(argument), values, present, isNameMarked: false }];
 }
 
-/** Labels of equality matchers that occur once, when the argument is a plain selector. */
+/**
+ * The labels that a plain selector asks for: of each the first equality matcher, unless another matcher of the same
+ * label stands behind it. The order counts, as in Prometheus: `{a!="1",a="2"}` has a label `a`, the reverse has none.
+ */
 function labelsAskedFor(argument: Expr): Labels {
   const bare = unwrapParens(argument);
   const selector = bare.kind === 'range' ? bare.selector : bare;
   if (selector.kind !== 'selector') return Labels.empty;
-  const { matchers } = selector;
-  const isOnlyOne = (name: string): boolean =>
-    matchers.filter((matcher) => matcher.name === name).length === 1;
-  return Labels.from(
-    matchers
-      .filter(({ name, operator }) => operator === '=' && name !== METRIC_NAME && isOnlyOne(name))
-      .map(({ name, value }) => [name, value] as const),
-  );
+  const values = new Map<string, string>();
+  const taken = new Set<string>([METRIC_NAME]);
+  for (const { name, operator, value } of selector.matchers) {
+    if (operator !== '=' || taken.has(name)) {
+      values.delete(name);
+      continue;
+    }
+    taken.add(name);
+    values.set(name, value);
+  }
+  return Labels.from([...values]);
 }

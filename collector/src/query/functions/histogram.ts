@@ -4,7 +4,7 @@ import { hasAny } from '../columns.ts';
 import type { Column, Grid } from '../columns.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { formatDecimal } from '../format.ts';
-import { quote, parseNumber } from '../literals.ts';
+import { quote } from '../literals.ts';
 import { isAlmostEqual } from '../numeric.ts';
 import type { Labels } from '../../storage/labels.ts';
 import { withoutNames } from '../label-sets.ts';
@@ -36,11 +36,9 @@ export interface HistogramCall {
  */
 export async function histogramQuantiles(call: HistogramCall, ev: Evaluation): Promise<readonly Column[]> {
   const { phis, grid } = call;
-  if (call.columns.length > 0) {
-    for (const phi of phis) {
-      if (phi >= 0 && phi <= 1) continue;
-      ev.notes.warn(call.phiPlace, `quantile value should be between 0 and 1, got ${formatDecimal(phi)}`);
-    }
+  for (const phi of phis) {
+    if (phi >= 0 && phi <= 1) continue;
+    ev.notes.warn(call.phiPlace, `quantile value should be between 0 and 1, got ${formatDecimal(phi)}`);
   }
   const results: Column[] = [];
   for (const histogram of histogramsOf(call, ev)) {
@@ -94,10 +92,12 @@ function histogramsOf({ columns, bucketPlace }: HistogramCall, ev: Evaluation): 
   return [...histograms.values()];
 }
 
+/** Not a number of PromQL: no hexadecimal or octal ones, and infinity may be written out. */
 function parseBound(text: string): number | undefined {
-  const sign = text.startsWith('-') ? -1 : 1;
-  const value = parseNumber(text.replace(/^[+-]/, ''));
-  return value === undefined || Number.isNaN(value) ? undefined : sign * value;
+  const digits = text.replace(/^[+-]/, '');
+  if (!/^(?:inf(?:inity)?|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i.test(digits)) return undefined;
+  const size = /^inf/i.test(digits) ? Infinity : Number(digits);
+  return text.startsWith('-') ? -size : size;
 }
 
 interface Bucket {
@@ -130,7 +130,7 @@ function bucketQuantile(
   const top = buckets.at(-1);
   if (top?.bound !== Infinity) return unforced(NaN);
   const wasForced = forceMonotonic(buckets);
-  if (buckets.length < 2 || top.count === 0 || Number.isNaN(top.count)) return { value: NaN, wasForced };
+  if (buckets.length < 2 || top.count === 0) return { value: NaN, wasForced };
   const rank = phi * top.count;
   let index = buckets.findIndex(({ count }) => count >= rank);
   if (index === -1) index = buckets.length - 1;

@@ -1,12 +1,13 @@
 /** `label_replace` and `label_join`. */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { RE2JS } from 're2js';
 import { METRIC_NAME } from '../../storage/labels.ts';
-import { PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
+import { isTooLarge, PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
 import type { Column } from '../columns.ts';
 import { executionError } from '../errors.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { LABELS_WORK, mergeDuplicates } from '../label-sets.ts';
-import { isClassicLabelName } from '../literals.ts';
+import { isClassicLabelName, isUtf8LabelName } from '../literals.ts';
 
 /** The arguments of `label_replace`. */
 export interface LabelReplacement {
@@ -28,12 +29,18 @@ export async function replaceLabels(
   ev: Evaluation,
 ): Promise<readonly Column[]> {
   const regex = compile(rule.pattern);
-  refuseBadName(rule.target, 'label_replace');
+  if (!isClassicLabelName(rule.target)) throw badName('destination', 'label_replace', rule.target);
   const texts = new Map<string, string | undefined>();
   const replaced: Column[] = [];
   for (const column of columns) {
     const source = column.labels.get(rule.source);
-    if (!texts.has(source)) texts.set(source, replacedText(regex, source, rule.replacement));
+    if (!texts.has(source)) {
+      const made = replacedText(regex, source, rule.replacement);
+      texts.set(source, made);
+      holdText(made?.length ?? 0, ev);
+      // A pattern may take its time, and so may a long replacement.
+      if (ev.pacer.spend(PATTERN_WORK)) await ev.pacer.pause();
+    }
     const text = texts.get(source);
     replaced.push(text === undefined ? column : withLabel(column, rule.target, text));
     if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
@@ -50,15 +57,54 @@ export async function joinLabels(
   rule: { readonly target: string; readonly separator: string; readonly sources: readonly string[] },
   ev: Evaluation,
 ): Promise<readonly Column[]> {
-  refuseBadName(rule.target, 'label_join');
-  for (const source of rule.sources) refuseBadName(source, 'label_join', 'source');
+  for (const source of rule.sources)
+    if (!isUtf8LabelName(source)) throw badName('source', 'label_join', source);
+  if (!isUtf8LabelName(rule.target)) throw badName('destination', 'label_join', rule.target);
   const joined: Column[] = [];
   for (const column of columns) {
-    const text = rule.sources.map((source) => column.labels.get(source)).join(rule.separator);
+    const text = joinedText(column, rule);
+    holdText(text.length, ev);
     joined.push(withLabel(column, rule.target, text));
-    if (ev.pacer.spend(LABELS_WORK)) await ev.pacer.pause();
+    if (ev.pacer.spend(LABELS_WORK * (1 + rule.sources.length))) await ev.pacer.pause();
   }
   return mergeDuplicates(joined, ev);
+}
+
+/**
+ * Longest value that a query makes of others, in UTF-16 units. Without a bound forty calls within each other, each of which
+ * doubles a value, would end the process.
+ */
+export const MADE_VALUE_LENGTH_MAX = 64 * 1024;
+
+/** Shorter ones are no more than what was stored anyway. */
+const HELD_LENGTH_MIN = 256;
+
+/** So much work that the clock is looked at. */
+const PATTERN_WORK = 10_000;
+
+/** Counts the memory of a value that was made. */
+function holdText(length: number, ev: Evaluation): void {
+  if (length > HELD_LENGTH_MIN) ev.budget.hold(Math.ceil(length / 8));
+}
+
+function refuseLongValue(length: number): void {
+  if (length <= MADE_VALUE_LENGTH_MAX) return;
+  throw new AppError(
+    'QUERY_LIMIT',
+    `a label would get more than ${MADE_VALUE_LENGTH_MAX} characters, which is the most that a query may make`,
+  );
+}
+
+function joinedText(
+  { labels }: Column,
+  { sources, separator }: { readonly sources: readonly string[]; readonly separator: string },
+): string {
+  let text = '';
+  for (const [i, source] of sources.entries()) {
+    text += (i === 0 ? '' : separator) + labels.get(source);
+    refuseLongValue(text.length);
+  }
+  return text;
 }
 
 /** A name that was written on purpose is no longer one to be removed. */
@@ -67,11 +113,8 @@ function withLabel(column: Column, name: string, value: string): Column {
   return { ...column, labels: column.labels.with(name, value), isNameMarked };
 }
 
-/** Names that a query writes are held to the classic form, as in Prometheus; what was stored may be called anything. */
-function refuseBadName(name: string, functionName: string, role = 'destination'): void {
-  if (!isClassicLabelName(name)) {
-    throw executionError(`invalid ${role} label name in ${functionName}(): ${name}`);
-  }
+function badName(role: 'source' | 'destination', functionName: string, name: string): AppError {
+  return executionError(`invalid ${role} label name in ${functionName}(): ${name}`);
 }
 
 function compile(pattern: string): RE2JS {
@@ -79,6 +122,9 @@ function compile(pattern: string): RE2JS {
     throw executionError(
       `invalid regular expression in label_replace(): ${pattern.length} characters are too many`,
     );
+  }
+  if (isTooLarge(pattern)) {
+    throw executionError(`invalid regular expression in label_replace(): ${pattern}`);
   }
   try {
     return RE2JS.compile(`^(?s:${pattern})$`);
@@ -93,14 +139,21 @@ function replacedText(regex: RE2JS, source: string, replacement: string): string
   const groupNames: Readonly<Record<string, number>> = regex.namedGroups();
   const groupAt = (index: number): string =>
     index <= matcher.groupCount() ? (matcher.group(index) ?? '') : '';
-  return replacement.replace(REFERENCE, (whole, bare?: string, braced?: string) => {
-    if (whole === '$$') return '$';
-    const name = bare ?? braced ?? '';
-    if (/^\d+$/.test(name)) return groupAt(Number(name));
+  const groupOf = (name: string): string => {
+    if (/^(?:0|[1-9]\d*)$/.test(name)) return groupAt(Number(name));
     const index = Object.hasOwn(groupNames, name) ? groupNames[name] : undefined;
     return index === undefined ? '' : groupAt(index);
+  };
+  let length = 0;
+  const text = replacement.replace(REFERENCE, (whole, bare?: string, braced?: string) => {
+    const put = whole === '$$' ? '$' : groupOf(bare ?? braced ?? '');
+    length += put.length;
+    refuseLongValue(length);
+    return put;
   });
+  refuseLongValue(text.length);
+  return text;
 }
 
-/** `$$`, `$name` (as long as possible) or `${name}`; any other dollar sign stands for itself. */
-const REFERENCE = /\$\$|\$(\w+)|\$\{(\w+)\}/g;
+/** `$$`, `$name` (letters of any script, as long as possible) or `${name}`; any other dollar sign stands for itself. */
+const REFERENCE = /\$\$|\$([\p{L}\p{Nd}_]+)|\$\{([\p{L}\p{Nd}_]+)\}/gu;

@@ -32,7 +32,7 @@ export function sortedByLabels(
   });
 }
 
-/** Runs of digits compare as numbers, everything else as text. */
+/** Runs of digits compare as numbers, everything else character by character; the shorter text comes first. */
 export function compareNatural(left: string, right: string): number {
   const [a, b] = [chunks(left), chunks(right)];
   for (const [i, own] of a.entries()) {
@@ -44,13 +44,18 @@ export function compareNatural(left: string, right: string): number {
   return a.length === b.length ? compareUtf8(left, right) : -1;
 }
 
+/** A run of digits each, every other character alone. */
 function chunks(text: string): readonly string[] {
-  return text.match(/\d+|\D+/g) ?? [];
+  return text.match(/\d+|./gsu) ?? [];
 }
 
 function compareChunks(left: string, right: string): number {
-  if (!/^\d/.test(left) || !/^\d/.test(right)) return compareUtf8(left, right);
+  if (!isDigits(left) || !isDigits(right)) return compareUtf8(left, right);
   // Digits may be too many for a number, so compare their length without leading zeros first.
   const [a, b] = [left.replace(/^0+/, ''), right.replace(/^0+/, '')];
   return a.length - b.length || compareUtf8(a, b);
+}
+
+function isDigits(chunk: string): boolean {
+  return chunk.charCodeAt(0) >= 48 && chunk.charCodeAt(0) <= 57;
 }

@@ -1,10 +1,17 @@
 /** Straight lines and smoothing through the samples of a window. */
 import { executionError } from '../errors.ts';
+import { formatSixDecimals } from '../format.ts';
 import { nextCorrection } from '../numeric.ts';
 import { overWindow } from './window.ts';
 import type { RangeFunction, Window } from './window.ts';
 
-const smoothing = overWindow(doubleExponentialSmoothing, 2);
+const smoothing: RangeFunction = {
+  ...overWindow(doubleExponentialSmoothing, 2),
+  refuse(params) {
+    refuseFactor('smoothing', params[0] ?? NaN, 'sf');
+    refuseFactor('trend', params[1] ?? NaN, 'tf');
+  },
+};
 
 /** By name. */
 export const trendFunctions: Readonly<Record<string, RangeFunction>> = {
@@ -58,8 +65,7 @@ function fittedLine(
 
 /** Holt's linear method; `params` are the factors for smoothing and trend. */
 function doubleExponentialSmoothing({ values, from, to, params }: Window): number {
-  const smoothingFactor = factor('smoothing', params[0] ?? NaN, 'sf');
-  const trendFactor = factor('trend', params[1] ?? NaN, 'tf');
+  const [smoothingFactor = NaN, trendFactor = NaN] = params;
   let previous = 0;
   let level = values[from] ?? NaN;
   let trend = (values[from + 1] ?? NaN) - level;
@@ -73,7 +79,10 @@ function doubleExponentialSmoothing({ values, from, to, params }: Window): numbe
   return level;
 }
 
-function factor(what: string, value: number, short: string): number {
-  if (value > 0 && value < 1) return value;
-  throw executionError(`invalid ${what} factor. Expected: 0 < ${short} < 1, got: ${value.toFixed(6)}`);
+/** NaN is no error: the result is NaN as well. */
+function refuseFactor(what: string, value: number, short: string): void {
+  if (!(value <= 0 || value >= 1)) return;
+  throw executionError(
+    `invalid ${what} factor. Expected: 0 < ${short} < 1, got: ${formatSixDecimals(value)}`,
+  );
 }

@@ -25,6 +25,8 @@ export interface RangeFunction {
   readonly samplesMin: number;
   /** The metric name stays. */
   readonly keepsName: boolean;
+  /** Throws for parameters that must not be; asked wherever a window has a sample at all. */
+  readonly refuse?: (params: Float64Array) => void;
   /** Makes the function for one series, where it may prepare what all windows share. */
   start(this: void, series: RangeSeries): WindowFunction;
   /** The same for a single window of a series, without preparation; absent where there is none to be spared. */
