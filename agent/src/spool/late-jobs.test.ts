@@ -1,4 +1,4 @@
-/** Jobs of the disk that failed and are done later, when what they were meant for may have changed. */
+/** What comes of a failure later: jobs of the disk that are done when what they were meant for has changed, and what moves. */
 import { expect, it } from 'vitest';
 import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
@@ -130,4 +130,41 @@ it('leaves records of an earlier boot to that boot when they move, in their plac
   const after = await machine.killAndOpen({ sync: 'always' });
   expect(after.epochs().map(({ id }) => id)).toEqual(epochs.map(({ id }) => id));
   expect(ticksOf(after)).toEqual(count(6));
+});
+
+it.each(['never', 'interval'] as const)(
+  'goes on in memory under %s when segments cannot be made durable',
+  async (sync) => {
+    const machine = new TestMachine();
+    const spool = machine.open({ sync, segmentBytes: 2_048, maxMemoryBytes: 8_192 });
+    machine.disk.fault = (call) => void (call === 'sync' && failWith('EIO'));
+    for (let i = 0; i < 100; i++) {
+      appendTick(spool, [cpu], i);
+      await settle(spool);
+    }
+    expect(spool.stats().isDurable).toBe(false);
+    const inMemory = currentEpoch(spool);
+    // Nor does it try each minute with the same result.
+    await machine.clock.advance(600_000);
+    expect(currentEpoch(spool).id).toBe(inMemory.id);
+    machine.disk.fault = () => {};
+    await machine.clock.advance(200_000);
+    await settle(spool);
+    expect(spool.stats().isDurable).toBe(true);
+  },
+);
+
+it('counts what was given up before a restart also when it moves', async () => {
+  const machine = new TestMachine();
+  const first = machine.open({ sync: 'always' });
+  for (let i = 0; i < 5; i++) appendTick(first, [cpu], i);
+  const { id } = currentEpoch(first);
+  first.giveUp({ epochId: id, seq: 3, reason: GAP_REASON.POISON });
+  await settle(first);
+  const spool = await machine.killAndOpen({ sync: 'always' });
+  spool.rotateEpoch({ epochId: id, rehomeAfter: 0 });
+  const moved = readAll(spool, currentEpoch(spool).id, 1);
+  const gap = moved.find((record) => record.gap !== undefined);
+  expect(gap?.gap).toMatchObject({ reason: GAP_REASON.POISON, ticksThrough: 2, samplesThrough: 40 });
+  expect(ticksOf(spool)).toEqual([0, 2, 3, 4]);
 });
