@@ -378,6 +378,14 @@ export class SimAgent {
     this.ledger.acknowledged(epochId, watermark);
   }
 
+  /** It said so before it was set back, and the agent, who cannot know, frees what it would need. */
+  acknowledgedTooLate(epochId: string, watermark: number): void {
+    this.ledger.excuse(
+      'acknowledged by a collector that was set back before the agent heard it',
+      ({ isAcked, place }) => !isAcked && place?.epochId === epochId && place.seq <= watermark,
+    );
+  }
+
   /** The collector was set back: what was acknowledged is the agent's matter again, as far as it still has it. */
   collectorSetBack(): void {
     const held = new Set(this.#running?.spool.epochs().map(({ id }) => id));

@@ -25,6 +25,8 @@ interface LineFacts {
   isFenced: boolean;
   /** Its HELLO named a generation before the one that the collector had confirmed. */
   isOfThePast: boolean;
+  /** How often the collector had been set back when it began. */
+  readonly setBacks: number;
 }
 
 export interface WatchOptions {
@@ -51,8 +53,15 @@ export class Watch implements Tap {
   /** The version of settings that an agent named last, in a HELLO or as applied. */
   readonly #configVersions = new Map<SimAgent, number>();
 
+  #setBacks = 0;
+
   constructor(options: WatchOptions) {
     this.#options = options;
+  }
+
+  /** What the collector has said before and is still on its way is not true any more, and nobody can know. */
+  collectorSetBack(): void {
+    this.#setBacks++;
   }
 
   /** When anything of the host reached its newest session last, or this began; the beginning of time when none did. */
@@ -148,6 +157,9 @@ export class Watch implements Tap {
       const { code, text } = decodeError(frame.body);
       this.#options.mark(`error ${code}`);
       this.#options.log(`collector tells ${line.name}: ${code} ${text}`);
+      // Who must wait because of its epochs has proved who it is: presence counts that.
+      if (code === 'SLOW_DOWN' && text.includes('epochs'))
+        this.#heardAtMs.set(facts.agent.hostId, this.#options.nowMs());
     }
   }
 
@@ -159,7 +171,7 @@ export class Watch implements Tap {
       facts.isWelcomed = true;
       facts.creditReached = creditLimit;
       facts.agent.beforeComparison();
-      for (const { id, watermark } of marks) facts.agent.acknowledged(id, watermark);
+      for (const { id, watermark } of marks) this.#acknowledged(facts, id, watermark);
       this.#options.log(
         `${line.name} is told the marks ${marks.map(({ id, watermark }) => `${id}#${watermark}`).join(' ')}`,
       );
@@ -167,8 +179,13 @@ export class Watch implements Tap {
     if (frame.type === MESSAGE.ACK) {
       const { epochId, watermark, creditLimit } = decodeAck(frame.body);
       facts.creditReached = Math.max(facts.creditReached, creditLimit);
-      facts.agent.acknowledged(epochId, watermark);
+      this.#acknowledged(facts, epochId, watermark);
     }
+  }
+
+  #acknowledged({ agent, setBacks }: LineFacts, epochId: string, watermark: number): void {
+    if (setBacks === this.#setBacks) agent.acknowledged(epochId, watermark);
+    else agent.acknowledgedTooLate(epochId, watermark);
   }
 
   /** The most dangerous bug there is: a number that the collector has seen is given to another record. */
@@ -236,6 +253,7 @@ export class Watch implements Tap {
       isWelcomed: false,
       isFenced: false,
       isOfThePast: false,
+      setBacks: this.#setBacks,
     };
     this.#facts.set(line, facts);
     return facts;

@@ -168,7 +168,10 @@ class World {
       mark: (name) => this.#mark(name),
       machines: () => [...this.#agents, ...this.#clones],
       clone: (agent) => this.#clone(agent),
-      databasesReplaced: () => this.#openProbe(),
+      databasesReplaced: () => {
+        this.#openProbe();
+        this.#watch.collectorSetBack();
+      },
     };
   }
 

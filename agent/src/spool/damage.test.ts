@@ -227,6 +227,61 @@ describe('files', () => {
     expect(readAll(tomorrow, id, 1)).toEqual(records);
   });
 
+  it('leaves a gap for the next start that cannot be read today', async () => {
+    const machine = new TestMachine();
+    const sizes = { segmentBytes: 700, maxBytes: 3_000 };
+    const before = machine.open(sizes);
+    for (let i = 0; i < 60; i++) appendTick(before, [cpu], START_MS + i);
+    await before.settled();
+    const { id } = currentEpoch(before);
+    const [gap] = readAll(before, id, 1);
+    machine.disk.die();
+    machine.disk.restart();
+    machine.disk.fault = (call, path) =>
+      void (call === 'readFile' && path.endsWith('.gap') && failWith('EIO'));
+    machine.open(sizes);
+    const [found] = readAll(await machine.killAndOpen(sizes), id, 1);
+    expect(found).toMatchObject({ to: gap?.to, gap: { reason: GAP_REASON.BYTES } });
+  });
+
+  it('leaves its newest segment for the next start when that cannot be read, though the rest was delivered', async () => {
+    const { machine, id, records } = await written(30);
+    machine.disk.restart();
+    const newest = segmentsOf(machine).at(-1);
+    machine.disk.fault = (call, path) => void (call === 'readFile' && path === newest && failWith('EIO'));
+    const sizes = { ...SMALL, retentionMs: 0 };
+    const today = machine.open(sizes);
+    today.acknowledge(id, records.length);
+    await today.settled();
+    expect(today.epochs().map((epoch) => epoch.id)).not.toContain(id);
+    const tomorrow = await machine.killAndOpen(sizes);
+    const found = readAll(tomorrow, id, 1).filter(({ gap }) => gap === undefined);
+    expect(found.length).toBeGreaterThan(1);
+    expect(found).toEqual(records.slice(-found.length));
+  });
+
+  it('knows all numbers of an epoch of which nothing is left but a gap and another one inside', async () => {
+    const machine = new TestMachine();
+    const first = machine.open(SMALL);
+    for (let i = 0; i < 3; i++) appendTick(first, [cpu], START_MS + i);
+    const { id, next } = currentEpoch(first);
+    first.giveUp({ epochId: id, seq: 3, reason: GAP_REASON.POISON });
+    await first.settled();
+    machine.bootId = 'second boot';
+    const sizes = { segmentBytes: 700, maxBytes: 3_000 };
+    const second = await machine.killAndOpen(sizes);
+    // The process dies before it can remove what the larger one stands for.
+    machine.disk.fault = (call, path) =>
+      void (call === 'remove' && path.endsWith('3.gap') && failWith('EIO'));
+    for (let i = 3; i < 60; i++) appendTick(second, [cpu], START_MS + i);
+    await second.settled();
+    const all = readAll(second, id, 1);
+    expect(all).toMatchObject([{ to: next - 1 }]);
+    const third = await machine.killAndOpen(sizes);
+    expect(readAll(third, id, 1)).toEqual(all);
+    expect(third.epochs().find((epoch) => epoch.id === id)?.next).toBe(next);
+  });
+
   it('takes the blame for its oldest segment when that cannot be read at the start', async () => {
     const { machine, id, records } = await written(30);
     machine.disk.restart();

@@ -52,6 +52,8 @@ export interface DiskShelfOptions {
   readonly log: Logger;
   /** The disk failed in the background: what is in memory only must not be trusted to it. */
   readonly onFailure: (error: unknown) => void;
+  /** A segment that is complete could not be made durable, so its records stay in memory; said once of each. */
+  readonly onUnsafe: (error: unknown) => void;
 }
 
 interface OpenSegment {
@@ -88,6 +90,10 @@ export class DiskShelf implements Shelf {
   #cached: Cached[] = [];
   /** The segment that was closed last. */
   #newest: Segment | undefined;
+  /** What the file of a gap must hold, by its path, until it does. A job that is done late must not write what held before. */
+  readonly #gaps = new Map<string, Span>();
+  /** Epochs whose folders are still to be removed. */
+  readonly #unwanted = new Set<string>();
   #jobs: Promise<void> = Promise.resolve();
   #undone: Job[] = [];
 
@@ -108,7 +114,7 @@ export class DiskShelf implements Shelf {
    */
   secure(epochId: string, segments: readonly Segment[]): void {
     const { disk, dir } = this.#options;
-    for (const segment of segments) this.#enqueue(() => this.#secureSegment(segment));
+    for (const segment of segments) this.#secureSegment(segment);
     this.#enqueue(async () => {
       for (const each of [this.#epochDir(epochId), dir, dirname(dir)]) await disk.syncDir(each);
     });
@@ -136,10 +142,17 @@ export class DiskShelf implements Shelf {
   }
 
   seal(_epochId: string, segment: Segment): void {
+    let isToldOf = false;
     this.#enqueue(async () => {
       const open = this.#open.get(segment);
       if (open === undefined) return;
-      await this.#sync(segment, open);
+      try {
+        await this.#sync(segment, open);
+      } catch (error) {
+        if (!isToldOf && diskErrorCode(error) !== undefined) this.#options.onUnsafe(error);
+        isToldOf = true;
+        throw error;
+      }
       open.file.close();
       this.#open.delete(segment);
       segment.close();
@@ -162,14 +175,22 @@ export class DiskShelf implements Shelf {
     gap: Span,
     { segment, replaced }: { readonly segment?: Segment; readonly replaced: readonly number[] },
   ): void {
+    const path = this.#gapPath(epochId, gap.from);
+    const others = replaced.filter((from) => from !== gap.from).map((from) => this.#gapPath(epochId, from));
+    for (const other of others) this.#gaps.delete(other);
+    this.#gaps.set(path, gap);
     this.#enqueue(async () => {
-      await this.#writeGap(epochId, gap);
-      for (const from of replaced) if (from !== gap.from) this.#remove(this.#gapPath(epochId, from));
+      // A longer one may have been written meanwhile, or nobody may want it any more.
+      const newest = this.#gaps.get(path);
+      if (newest !== undefined) await this.#writeGap(epochId, newest);
+      if (this.#gaps.get(path) === newest) this.#gaps.delete(path);
+      for (const other of others) this.#remove(other);
       if (segment !== undefined) this.#discard(segment);
     });
   }
 
   freed(epochId: string, what: Segment | number): void {
+    if (!(what instanceof Segment)) this.#gaps.delete(this.#gapPath(epochId, what));
     this.#enqueue(async () => {
       if (what instanceof Segment) this.#discard(what);
       else this.#remove(this.#gapPath(epochId, what));
@@ -184,9 +205,13 @@ export class DiskShelf implements Shelf {
 
   forgotten(epochId: string, replacedBy?: Replacement): void {
     if (replacedBy !== undefined) this.#noteReplacement(epochId, replacedBy);
+    for (const path of this.#gaps.keys())
+      if (dirname(path) === this.#epochDir(epochId)) this.#gaps.delete(path);
+    this.#unwanted.add(epochId);
     this.#enqueue(async () => {
-      for (const [segment, open] of this.#open) if (open.epochId === epochId) this.#discard(segment);
-      removeTree(this.#options.disk, this.#epochDir(epochId));
+      for (const [segment, open] of this.#open)
+        if (open.epochId === replacedBy?.id) await this.#sync(segment, open);
+      this.#removeUnwanted(epochId);
     });
   }
 
@@ -236,6 +261,14 @@ export class DiskShelf implements Shelf {
     });
   }
 
+  /** May throw AppError DISK_FAILED; then it is still to be done. Does nothing when the epoch has come back. */
+  #removeUnwanted(epochId: string): void {
+    if (!this.#unwanted.has(epochId)) return;
+    for (const [segment, open] of this.#open) if (open.epochId === epochId) this.#discard(segment);
+    removeTree(this.#options.disk, this.#epochDir(epochId));
+    this.#unwanted.delete(epochId);
+  }
+
   #epochDir(epochId: string): string {
     return join(this.#options.dir, `e-${epochId}`);
   }
@@ -248,6 +281,8 @@ export class DiskShelf implements Shelf {
     const { disk } = this.#options;
     const { epochId } = facts;
     const path = join(this.#epochDir(epochId), `${seqName(segment.firstSeq)}${SEGMENT_SUFFIX}`);
+    // What a move to the disk left behind that failed.
+    this.#removeUnwanted(epochId);
     disk.makeDir(this.#epochDir(epochId));
     const header = encodeHeader(facts);
     const file = disk.open(path, 'create');
@@ -314,21 +349,31 @@ export class DiskShelf implements Shelf {
     open.durableThrough = through;
   }
 
-  async #secureSegment(segment: Segment): Promise<void> {
+  #secureSegment(segment: Segment): void {
     const { disk, log } = this.#options;
-    const path = this.#paths.get(segment);
-    // It may have been freed meanwhile. One that is being written has syncs of its own, and must keep its file.
-    if (path === undefined || this.#open.has(segment) || disk.stat(path) === undefined) return;
-    const file = disk.open(path, 'read');
-    try {
-      await file.sync();
-    } catch (error) {
-      // As after any failed sync: only another file with the same content can be trusted.
-      log.warn('sync of a segment that was found failed; writing it anew', { error: describeError(error) });
+    // Said by a sync that failed, and true until there is another file: only one with the same content can be trusted.
+    let isDoubtful = false;
+    this.#enqueue(async () => {
+      const path = this.#paths.get(segment);
+      // It may have been freed meanwhile. One that is being written has syncs of its own, and must keep its file.
+      if (path === undefined || this.#open.has(segment) || disk.stat(path) === undefined) return;
+      if (!isDoubtful) {
+        const file = disk.open(path, 'read');
+        try {
+          await file.sync();
+          return;
+        } catch (error) {
+          isDoubtful = true;
+          log.warn('sync of a segment that was found failed; writing it anew', {
+            error: describeError(error),
+          });
+        } finally {
+          file.close();
+        }
+      }
       await this.#writeSmall(path, disk.readFile(path, SEGMENT_FILE_BYTES_MAX));
-    } finally {
-      file.close();
-    }
+      await disk.syncDir(dirname(path));
+    });
   }
 
   /**
@@ -412,20 +457,26 @@ export class DiskShelf implements Shelf {
     }
   }
 
-  /** After the death of the process the new epoch is complete; after the loss of power only its boot tells. */
+  /**
+   * After the death of the process the new epoch is complete; after the loss of power only its boot tells.
+   * @throws AppError DISK_FAILED; then the next start finds the old epoch
+   */
   #noteReplacement(epochId: string, { id, bootId }: Replacement): void {
     const { disk, log } = this.#options;
+    const path = join(this.#epochDir(id), REPLACES_FILE);
+    const temporary = `${path}${TEMPORARY_SUFFIX}`;
+    const file = disk.open(temporary, 'create');
     try {
-      const path = join(this.#epochDir(id), REPLACES_FILE);
-      const temporary = `${path}${TEMPORARY_SUFFIX}`;
-      const file = disk.open(temporary, 'create');
       file.write(Buffer.from(`${epochId} ${bootId}`), 0);
+    } finally {
       file.close();
-      disk.rename(temporary, path);
+    }
+    disk.rename(temporary, path);
+    try {
       this.#remove(join(this.#epochDir(id), INCOMPLETE_FILE));
     } catch (error) {
       if (diskErrorCode(error) === undefined) throw error;
-      log.warn('cannot note that an epoch was replaced', { error: describeError(error) });
+      log.debug('the next start removes what is left of a replacement', { error: describeError(error) });
     }
   }
 

@@ -107,7 +107,8 @@ export class DurableSpool implements Spool {
     this.#syncGather = new Gather({ clock, spanMs, leave: () => this.#syncSoon() });
     const onFailure = (error: unknown): void =>
       log.warn('the spool could not change a file', { error: describeError(error) });
-    this.#shelf = new DiskShelf({ disk, dir, log, onFailure });
+    const onUnsafe = (error: unknown): void => this.#leaveShelf(error);
+    this.#shelf = new DiskShelf({ disk, dir, log, onFailure, onUnsafe });
     const { recovered, failure } = recoverOrBeginAnew({ ...options, shelf: this.#shelf });
     this.#records = new RecordSpool(
       {

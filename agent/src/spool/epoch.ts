@@ -8,12 +8,13 @@
 import type { EpochState } from '@rollcall/shared/protocol/handshake.ts';
 import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
 import { RECORD_KIND, renumberRecord } from '@rollcall/shared/protocol/record.ts';
+import { diskErrorCode } from '@rollcall/shared/lib/disk.ts';
 import { readU48 } from '@rollcall/shared/lib/varint.ts';
 import { Gaps } from './gaps.ts';
 import type { Entry, SegmentHeader } from './segment-format.ts';
 import { Segment, wallsOf } from './segment.ts';
 import type { SchemaUse } from './schema-numbers.ts';
-import type { Shelf } from './shelf.ts';
+import type { Replacement, Shelf } from './shelf.ts';
 import { addCounts, countsBetween, gapRecord, joinSpans, NO_COUNTS, type Span } from './span.ts';
 import type { RecordCounts } from './spool.ts';
 
@@ -41,12 +42,16 @@ export interface EpochRemains {
   readonly damaged: readonly Segment[];
   /** There is a file in front of all of these that could not be read. */
   readonly isFrontUnreadable: boolean;
+  /** There is one behind all of these. Nothing can be said of what is in it before it can be read. */
+  readonly isEndUnreadable: boolean;
 }
 
 export class Epoch {
   readonly id: string;
   readonly bootId: string;
   readonly ordinal: number;
+  /** Its folder must stay for another start, for there is a file that could not be read. */
+  #isEndUnreadable = false;
   #shelf: Shelf | undefined;
   #next = 1;
   #acked = 0;
@@ -55,6 +60,8 @@ export class Epoch {
   #freed: Span | undefined;
   #gaps = new Gaps();
   #segments: Segment[] = [];
+  /** Epochs on the shelf whose records are in this one, which is in memory. */
+  #inherited: Epoch[] = [];
   /** Size of all but the active one, of so many: there may be hundreds, and each record asks. */
   #sealed: { readonly active: Segment | undefined; readonly count: number; readonly bytes: number } = {
     active: undefined,
@@ -74,6 +81,7 @@ export class Epoch {
     const epoch = new Epoch(options);
     epoch.#segments = [...remains.segments];
     epoch.#gaps = new Gaps(remains.gaps);
+    epoch.#isEndUnreadable = remains.isEndUnreadable;
     // What was freed had been acknowledged: who misses it now has lost it. A file that cannot be read is our own loss.
     const { CORRUPT, COLLECTOR_ROLLBACK } = GAP_REASON;
     epoch.#restoreBounds(remains.damaged, remains.isFrontUnreadable ? CORRUPT : COLLECTOR_ROLLBACK);
@@ -161,9 +169,24 @@ export class Epoch {
     return bytes === undefined ? segment.facts.firstWallMs : readU48(bytes, WALL_OFFSET);
   }
 
-  /** Nobody needs its records any more. @param replacement the epoch that has them now, complete already */
-  forget(replacement?: Epoch): void {
+  /** All that is known of it was delivered, and need not be kept. */
+  leave(): void {
+    if (!this.#isEndUnreadable) this.forget();
+  }
+
+  /**
+   * Nobody needs its records any more. Of an epoch that has them in memory only, the files stay until it has files itself,
+   * or was delivered.
+   * @param replacement the epoch that has them now, complete already, and the boot of today
+   * @throws AppError DISK_FAILED when there is one that takes the place on the shelf; then nothing has changed
+   */
+  forget(replacement?: Replacement & { readonly epoch: Epoch }): void {
+    if (replacement !== undefined && !replacement.epoch.isOnShelf) {
+      replacement.epoch.#inherited = this.isOnShelf ? [...this.#inherited, this] : this.#inherited;
+      return;
+    }
     this.#shelf?.forgotten(this.id, replacement);
+    for (const each of this.#inherited.splice(0)) each.forget();
   }
 
   /** Begins to take over the records of another epoch. @throws AppError DISK_FAILED */
@@ -211,6 +234,7 @@ export class Epoch {
     this.#shelf = shelf;
     for (const segment of this.#segments) shelf.seal(this.id, segment);
     for (const gap of this.#gaps.all) shelf.lost(this.id, gap, { replaced: [] });
+    for (const each of this.#inherited.splice(0)) each.forget();
   }
 
   /** The record with this number or the gap that begins with it, and the number that follows. May throw DISK_FAILED. */
@@ -369,7 +393,19 @@ export class Epoch {
     this.#counts = first instanceof Segment ? first.facts.before : first.through;
     if (this.#next > 1) this.#freed = freedSpan(first, this.#counts, frontReason);
     for (const part of parts) this.#restorePart(part);
+    for (const gap of this.#gaps.all) if (!outside.includes(gap)) this.#restoreInside(gap);
     for (const segment of damaged) this.#declareDamage(segment, GAP_REASON.CORRUPT);
+  }
+
+  /** What a gap inside a segment stands for is still there to be counted, should it move to another epoch. */
+  #restoreInside(gap: Span): void {
+    try {
+      const before = this.#segmentOf(gap.from)?.entry(gap.from)?.before;
+      if (before !== undefined) this.#gaps.replace(gap, { ...gap, lost: countsBetween(before, gap.through) });
+    } catch (error) {
+      // Its end is exact wherever it is read.
+      if (diskErrorCode(error) === undefined) throw error;
+    }
   }
 
   #restorePart(part: Segment | Span): void {
@@ -382,6 +418,11 @@ export class Epoch {
       if (hole > 0) this.#gaps.cover({ ...part.span(GAP_REASON.CORRUPT), from, ...end });
       this.#counts = through;
       this.#next = part.lastSeq + 1;
+      return;
+    }
+    if (part.to < from) {
+      // The process died between writing the gap in front and removing those that lie in it.
+      this.#gaps.take({ from: part.from, to: part.from });
       return;
     }
     // The counts in front of a gap are not known, so a hole there becomes part of it.

@@ -207,7 +207,7 @@ export class RecordSpool implements Spool {
     this.#epochs = this.#epochs.filter((epoch) => {
       const { lastWallMs: wallMs = 0, lastBootMs: bootMs = 0 } = epoch.active?.facts ?? {};
       const mayGo = epoch !== this.current && epoch.isDelivered && mayFree(epoch, { wallMs, bootMs });
-      if (mayGo) epoch.forget();
+      if (mayGo) epoch.leave();
       return !mayGo;
     });
   }
@@ -298,17 +298,17 @@ export class RecordSpool implements Spool {
     this.#giveUpUnreadable(old);
     const index = this.#epochs.indexOf(old);
     const isCurrent = old === this.current;
-    const fresh = this.#newEpoch();
+    const fresh = isCurrent ? this.#newEpoch() : this.#epochInPlaceOf(old);
     try {
       fresh.beginReplacement();
       old.moveInto(fresh, rehomeAfter, this.#schemaUse);
+      fresh.sealSegment();
+      old.forget({ id: fresh.id, epoch: fresh, bootId: this.#options.bootId });
     } catch (error) {
       fresh.forget();
       throw error;
     }
-    fresh.sealSegment();
     this.#epochs[index] = fresh;
-    old.forget(fresh);
     // Copies of the schemas of today may be missing in a segment that moved; a segment of its own has them.
     if (isCurrent) this.#openSegment();
   }
@@ -334,6 +334,12 @@ export class RecordSpool implements Spool {
     const seconds = Math.max(0, Math.floor(this.#options.clock.wallMs() / 1000));
     const ordinal = Math.max(seconds, ...this.#epochs.map((epoch) => epoch.ordinal + 1));
     return new Epoch({ id, bootId: this.#options.bootId, ordinal, shelf: this.#shelf });
+  }
+
+  /** For records of `old`: the boot clock that they were taken by is that of their boot, whichever this one is. */
+  #epochInPlaceOf({ bootId, ordinal }: Epoch): Epoch {
+    const id = this.#options.randomBytes(EPOCH_BYTES).toString('hex');
+    return new Epoch({ id, bootId, ordinal, shelf: this.#shelf });
   }
 
   /** Begins a segment of the current epoch with copies of the schemas in force, so that it can be read alone. */

@@ -171,6 +171,7 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
   }
   const damaged = segments.filter(({ isMiddleDamaged }) => isMiddleDamaged);
   const firstNumber = Math.min(segments[0]?.segment.firstSeq ?? Infinity, ...gaps.map(({ from }) => from));
+  const lastNumber = newest?.segment.lastSeq ?? 0;
   const epoch = Epoch.restore(
     { id, bootId: headers.at(-1)?.bootId ?? '', ordinal: headers.at(-1)?.ordinal ?? 0, shelf },
     {
@@ -178,6 +179,7 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
       gaps,
       damaged: damaged.map(({ segment }) => segment),
       isFrontUnreadable: unreadable.some((number) => number < firstNumber),
+      isEndUnreadable: unreadable.some((number) => number > lastNumber),
     },
   );
   const isEndGood =
@@ -278,7 +280,8 @@ function readGapInto(gaps: Span[], file: FileOfEpoch, options: RecoverOptions): 
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     options.log.warn('a gap of the spool cannot be read', { file: file.name, error: describeError(error) });
-    putAside(file, options);
+    // What the disk does not give today it may give tomorrow.
+    if (diskErrorCode(error) === undefined) putAside(file, options);
     return false;
   }
 }

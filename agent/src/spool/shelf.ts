@@ -24,12 +24,17 @@ export interface Shelf {
   freed(epochId: string, what: Segment | number): void;
   /** An epoch begins that takes over the records of another one; until it has replaced it, it does not count. */
   replacing(epochId: string): void;
-  /** Removes all of an epoch. @param replacedBy the epoch that has its records now; it is made durable first */
+  /**
+   * Removes all of an epoch, unless it is written again before that is done.
+   * @param replacedBy the epoch on this shelf that has its records now; it is made durable first
+   * @throws AppError DISK_FAILED when the replacement cannot be noted; then nothing has changed
+   */
   forgotten(epochId: string, replacedBy?: Replacement): void;
 }
 
 /** The epoch in the place of another one. */
 export interface Replacement {
   readonly id: string;
+  /** In which it does so. */
   readonly bootId: string;
 }

@@ -65,11 +65,14 @@ export class PresenceHistory {
   /** By host, proof and beginning. */
   #evidence = new Map<string, { readonly hostId: string; readonly evidence: Evidence }>();
 
-  /** @param nowMs wall clock; entries that are too old by it are forgotten */
+  /** @param nowMs wall clock; entries are forgotten that are too old by it, and were when hosts were watched last */
   constructor(database: Database, nowMs: number) {
     this.#database = database;
-    this.#forgetOld(nowMs - HISTORY_MS);
-    this.#noteTimeNotWatched();
+    const row = database.connection.prepare('SELECT watched_ms FROM presence_watch').get();
+    const watchedMs = row === undefined ? undefined : integerOf(row, 'watched_ms');
+    // A machine whose clock is years ahead when it starts must not take all that is on record for old.
+    this.#forgetOld(Math.min(nowMs, watchedMs ?? nowMs) - HISTORY_MS);
+    if (watchedMs !== undefined) this.#noteTimeNotWatched(watchedMs);
   }
 
   get hasUnwritten(): boolean {
@@ -183,16 +186,14 @@ export class PresenceHistory {
    * After a crash the newest rows say what was known then. From the last look on nothing was known, so every host whose
    * newest state is another one gets a row that says so.
    */
-  #noteTimeNotWatched(): void {
-    const row = this.#database.connection.prepare('SELECT watched_ms FROM presence_watch').get();
-    if (row === undefined) return;
+  #noteTimeNotWatched(watchedMs: number): void {
     this.#database.connection
       .prepare(
         `INSERT INTO presence_history (host_id, at_ms, state, reason)
          SELECT host_id, max(at_ms, ?), 'unknown', 'collector_gone' FROM presence_history
          WHERE id IN (SELECT max(id) FROM presence_history GROUP BY host_id) AND state <> 'unknown'`,
       )
-      .run(integerOf(row, 'watched_ms'));
+      .run(watchedMs);
   }
 
   #forgetOld(beforeMs: number): void {

@@ -178,6 +178,81 @@ describe('PresenceWatch', () => {
     ]);
   });
 
+  it('does not forget what is on record because its clock is years ahead when it starts', async () => {
+    const first = setUp();
+    const id = first.add('web');
+    first.presence.welcomed(id);
+    await first.clock.advance(20_000);
+    first.presence.close();
+    const { seen } = first.presence.history(id, { fromMs: 0, toMs: 1e15 });
+    expect(seen.length).toBeGreaterThan(1);
+    const years = 10 * 365 * 86_400_000;
+    setUp({ database: first.database, clock: new FakeClock(startMs + years) }).presence.close();
+    const third = setUp({ database: first.database, clock: new FakeClock(startMs + 60_000) });
+    expect(third.presence.history(id, { fromMs: 0, toMs: 1e15 }).seen.slice(0, seen.length)).toEqual(seen);
+  });
+
+  it.each([1, 30, 1_000])(
+    'of %i hosts calls down who was killed, within 45 s, and nobody after a farewell or its own restart',
+    async (hostCount) => {
+      const first = setUp({ hostCount });
+      const { ids } = first;
+      const [victim = ''] = ids;
+      const live = async (watch: typeof first, seconds: number, hosts: readonly string[]): Promise<void> => {
+        for (let second = 0; second < seconds; second += 10) {
+          for (const id of hosts) watch.presence.heard(id);
+          await watch.clock.advance(10_000);
+        }
+      };
+      const downs = ({ changes }: typeof first): string[] =>
+        changes.filter(({ to }) => to === 'down').map(({ hostId }) => hostId);
+      for (const id of ids) first.presence.welcomed(id);
+      // One goes in order and comes back, as in a reboot.
+      first.presence.bye(victim, 'reboot');
+      await live(first, 120, ids.slice(1));
+      first.presence.welcomed(victim);
+      await live(first, 60, ids);
+      first.presence.close();
+      expect(downs(first)).toEqual([]);
+
+      const wallMs = first.clock.wallMs() + 20_000;
+      const second = setUp({ database: first.database, clock: new FakeClock(wallMs) });
+      await live(second, 60, []);
+      for (const id of ids) second.presence.welcomed(id);
+      await live(second, 120, ids);
+      expect(downs(second)).toEqual([]);
+      // The socket of a process that is killed is closed by its system.
+      second.presence.disconnected(victim);
+      await live(second, 40, ids.slice(1));
+      expect(downs(second)).toEqual([victim]);
+    },
+  );
+
+  it.each([
+    [200, 'one by one'],
+    [201, 'together'],
+  ] as const)(
+    'tells of %i of 1,000 hosts that vanish %s, and of all when they are back',
+    async (count, how) => {
+      const { presence, ids, clock, changes } = setUp({ hostCount: 1_000 });
+      for (const id of ids) presence.welcomed(id);
+      await clock.advance(10_000);
+      for (const id of ids) presence.heard(id);
+      for (const id of ids.slice(0, count)) presence.disconnected(id);
+      const downs = (): number => changes.filter(({ to }) => to === 'down').length;
+      for (let second = 0; second < 40; second += 10) {
+        await clock.advance(10_000);
+        for (const id of ids.slice(count)) presence.heard(id);
+      }
+      const isTogether = how === 'together';
+      expect([presence.outage().kind === 'open', downs()]).toEqual([isTogether, isTogether ? 0 : count]);
+      for (const id of ids) presence.welcomed(id);
+      await clock.advance(2_000);
+      expect([presence.outage().kind, presence.counts().up]).not.toContain('open');
+      expect(presence.counts().up).toBe(1_000);
+    },
+  );
+
   it('does not take its own standstill for silence of the hosts', async () => {
     const clock = new StallingClock();
     const { presence, add } = setUp({ clock });

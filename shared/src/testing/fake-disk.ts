@@ -18,6 +18,8 @@ export class ProcessDied extends Error {}
 interface Content {
   bytes: Buffer;
   synced: Buffer;
+  /** A sync failed: as from a kernel that drops what it could not write, and reports success the next time. */
+  isDropped: boolean;
 }
 
 type Tree = Map<string, Content | 'dir'>;
@@ -63,6 +65,7 @@ export class FakeDisk implements Disk {
       if (node === 'dir') continue;
       node.bytes = halfWritten(node, random);
       node.synced = Buffer.from(node.bytes);
+      node.isDropped = false;
     }
     this.#names = names;
     this.#durable = new Map(names);
@@ -73,6 +76,7 @@ export class FakeDisk implements Disk {
     const content = this.#content('edit', path);
     content.bytes = change(Buffer.from(content.bytes));
     content.synced = Buffer.from(content.bytes);
+    content.isDropped = false;
   }
 
   /** All files below a folder, sorted. */
@@ -119,7 +123,7 @@ export class FakeDisk implements Disk {
     if (how !== 'create') return new FakeFile(this, path, this.#content('open', path), how === 'write');
     if (this.#names.has(path)) throw failure('create', path, 'EEXIST');
     this.#requireDir('create', dirname(path));
-    const content = { bytes: Buffer.alloc(0), synced: Buffer.alloc(0) };
+    const content = { bytes: Buffer.alloc(0), synced: Buffer.alloc(0), isDropped: false };
     this.#names.set(path, content);
     return new FakeFile(this, path, content, true);
   }
@@ -244,11 +248,17 @@ class FakeFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    this.#disk.note('sync', this.#path);
-    const synced = Buffer.from(this.#content.bytes);
+    const content = this.#content;
+    try {
+      this.#disk.note('sync', this.#path);
+    } catch (error) {
+      content.isDropped = true;
+      throw error;
+    }
+    const synced = Buffer.from(content.bytes);
     await this.#disk.syncGate;
     this.#disk.note('synced', this.#path);
-    this.#content.synced = synced;
+    if (!content.isDropped) content.synced = synced;
   }
 
   close(): void {}
@@ -272,7 +282,8 @@ function failure(call: string, path: string, code: string): Error {
 }
 
 /** Synced bytes, and of what was written since then a part, followed by zeros or cut off. */
-function halfWritten({ bytes, synced }: Content, random: () => number): Buffer {
+function halfWritten({ bytes, synced, isDropped }: Content, random: () => number): Buffer {
+  if (isDropped) return synced;
   const isAppended = bytes.length >= synced.length && bytes.subarray(0, synced.length).equals(synced);
   if (!isAppended) return Buffer.from(random() < 0.5 ? bytes : synced);
   const end = synced.length + Math.floor(random() * (bytes.length - synced.length + 1));
