@@ -336,6 +336,9 @@ const sizes = fc.record({
   maxMemoryBytes: fc.constantFrom(4_500, 1 << 20),
 });
 
+/** The same lives each time; those of other seeds were tried by the ten thousand. */
+const SEED = 20_261_123;
+
 it('has each reading once or declares it lost, whatever the disk does', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -346,6 +349,6 @@ it('has each reading once or declares it lost, whatever the disk does', async ()
         expect(await lifeOf(steps, sizesUsed, seed)).toEqual([]);
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 200, seed: SEED },
   );
 });
