@@ -36,7 +36,14 @@ import { ColumnReads } from './column-reads.ts';
 import { EmptyRanges } from './empty-ranges.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn } from './host-groups.ts';
-import { addRollupPart, addSamples, GRID_STEP_MS_MIN, timelines, type ReadPart } from './host-reading.ts';
+import {
+  addRollupPart,
+  addSamples,
+  GRID_STEP_MS_MIN,
+  isInstant,
+  timelines,
+  type ReadPart,
+} from './host-reading.ts';
 import { HostSearch } from './host-search.ts';
 import { JoinedTimes } from './joined-times.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
@@ -421,9 +428,11 @@ class Embedded implements EmbeddedStorage {
       };
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
       const hostCount = this.#hosts.catalogue.hosts.size;
+      const isNewest = isInstant(request.hints);
       const columns = isOwn
         ? undefined
-        : (fromMs: number) => this.#recent?.of(host, { snapshot, fromMs, sealedToMs, samplers, hostCount });
+        : (fromMs: number) =>
+            this.#recent?.of(host, { snapshot, fromMs, sealedToMs, samplers, hostCount, isNewest });
       const { joined } = view;
       const reading = { host, samplers, columnsOf, columns, request, collector, readings, pace, joined };
       const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
