@@ -81,6 +81,8 @@ async function open(basics: Basics): Promise<string> {
   const fleet = openFleet(basics, dataDir);
   const stores = openStores(basics, dataDir, fleet);
   const queries = openQueryThreads(basics, { dataDir, fleet, stores });
+  // It loads its program while the rest is opened, so that who asks at once does not wait for both.
+  queries.forPeople.startAhead();
   const feed = openFeed(basics, { dataDir, fleet, stores });
   const alerts = openAlerting(basics, { dataDir, fleet, stores, queries });
   startFleetSeries(basics, { dataDir, fleet, stores });
@@ -127,7 +129,6 @@ async function open(basics: Basics): Promise<string> {
   alerting.start();
   startHeartbeat(basics, alerts, dataDir);
   feed.start();
-  queries.forPeople.startAhead();
   if (config.insecure) log.warn('insecure is set: agents and readers may connect without TLS');
   log.info('collector started', {
     version: VERSION,

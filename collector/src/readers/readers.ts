@@ -4,7 +4,7 @@
  * questions with it, and the next question starts a fresh one.
  */
 import { Worker } from 'node:worker_threads';
-import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { Answers, JsonAnswer } from '../query/answers.ts';
@@ -41,9 +41,6 @@ export interface ReadersOptions {
 /** Questions that may wait and run in all threads together; more are refused. */
 const QUESTIONS_MAX = 500;
 
-/** The start of the collector itself comes first. */
-const AHEAD_MS = 1_000;
-
 /** Threads have a limit of their own, and this long to say so before the collector gives up on the answer. */
 const REPLY_GRACE_MS = 2_000;
 
@@ -62,7 +59,6 @@ export class Readers implements Answers {
   readonly #labelLists = new LabelLists();
   /** What every thread is told at its start; undefined while nothing is. */
   #expected: readonly string[] | undefined;
-  #ahead: Timer | undefined;
   #isClosed = false;
 
   constructor(options: ReadersOptions) {
@@ -82,9 +78,9 @@ export class Readers implements Answers {
     };
   }
 
-  /** Starts one thread soon, so that the first question need not wait for it. The others are started when they are needed. */
+  /** Starts one thread, so that the first question need not wait for it. The others are started when they are needed. */
   startAhead(): void {
-    this.#ahead = this.#options.clock.setTimer(AHEAD_MS, () => void this.#reader(), { isBackground: true });
+    this.#reader();
   }
 
   instant(...[text, options, signal]: Parameters<Answers['instant']>): Promise<JsonAnswer> {
@@ -142,7 +138,6 @@ export class Readers implements Answers {
   /** Ends all threads; questions that are open fail with DRAINING. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#ahead?.cancel();
     await Promise.all(this.#places.map(async ({ reader }) => reader?.kill()));
   }
 

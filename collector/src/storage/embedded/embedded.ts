@@ -28,6 +28,7 @@ import type {
   StorageStats,
 } from '../storage.ts';
 import { toBlock } from './block.ts';
+import type { BlockFile } from './block-file.ts';
 import type { BlockSet, BlockView } from './block-set.ts';
 import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
 import { SeriesCollector, type Column } from './collect.ts';
@@ -36,7 +37,14 @@ import { ColumnReads } from './column-reads.ts';
 import { EmptyRanges } from './empty-ranges.ts';
 import { HostBlocks } from './host-blocks.ts';
 import { filesIn } from './host-groups.ts';
-import { addRollupPart, addSamples, GRID_STEP_MS_MIN, timelines, type ReadPart } from './host-reading.ts';
+import {
+  addRollupPart,
+  addSamples,
+  GRID_STEP_MS_MIN,
+  isInstant,
+  timelines,
+  type ReadPart,
+} from './host-reading.ts';
 import { HostSearch } from './host-search.ts';
 import { JoinedTimes } from './joined-times.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
@@ -46,7 +54,7 @@ import { lastSampleOf, matchersOfAll, seriesPerRead } from './own-last.ts';
 import { OwnSeriesWriter, type LastSample } from './own-series.ts';
 import { Pace, sortInTurns } from './pace.ts';
 import { RecentColumns } from './recent-columns.ts';
-import { coarsestFor, mayMakeRollups, segmentsOf, type Segment } from './resolution.ts';
+import { coarsestFor, mayMakeRollups, segmentsIn, segmentsOf, type Segment } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { storeStats } from './stats.ts';
 import { SchemaLists, wantedGroups, type HostGroups } from './stored-groups.ts';
@@ -421,9 +429,11 @@ class Embedded implements EmbeddedStorage {
       };
       const isOwn = host.agentId === COLLECTOR_AGENT_ID;
       const hostCount = this.#hosts.catalogue.hosts.size;
+      const isNewest = isInstant(request.hints);
       const columns = isOwn
         ? undefined
-        : (fromMs: number) => this.#recent?.of(host, { snapshot, fromMs, sealedToMs, samplers, hostCount });
+        : (fromMs: number) =>
+            this.#recent?.of(host, { snapshot, fromMs, sealedToMs, samplers, hostCount, isNewest });
       const { joined } = view;
       const reading = { host, samplers, columnsOf, columns, request, collector, readings, pace, joined };
       const timelineOf = timelines(collector, { columnsOf, hasDerivedEnds: !isOwn });
@@ -581,9 +591,8 @@ function partsOf(
   coarsest: BlockResolution,
   mayMake = false,
 ): readonly ReadPart[] {
-  const rows = view.blocks.map(({ row }) => row);
-  const making = { isAllowed: mayMake && view.made !== undefined };
-  const segments = segmentsOf(rows, { fromMs, toMs }, coarsest, making);
+  const isAllowed = mayMake && view.made !== undefined;
+  const segments = segmentsIn(segmentsOfAll(view.blocks, coarsest, isAllowed), { fromMs, toMs });
   const samplesOf = ({ range }: Segment) => filesIn(view, { resolution: 'raw', range });
   // One for all stretches between hours with late samples, since few are kept.
   const rolledUp = new Set(segments.flatMap((segment) => (segment.isMade ? samplesOf(segment) : [])));
@@ -597,6 +606,28 @@ function partsOf(
     const files = filesIn(view, { resolution, range: read });
     return { ...segment, read, files, sources: view.sources(files) };
   });
+}
+
+const ALL_TIME: TimeRange = { fromMs: Number.MIN_SAFE_INTEGER, toMs: Number.MAX_SAFE_INTEGER - 1 };
+
+/** The segments of all time, by the files in force: to find them takes longer than to read a host's rollups of a month. */
+const knownSegments = new WeakMap<readonly BlockFile[], Map<string, readonly Segment[]>>();
+
+function segmentsOfAll(
+  files: readonly BlockFile[],
+  coarsest: BlockResolution,
+  isAllowed: boolean,
+): readonly Segment[] {
+  let known = knownSegments.get(files);
+  if (known === undefined) knownSegments.set(files, (known = new Map()));
+  const key = `${coarsest} ${isAllowed}`;
+  let segments = known.get(key);
+  if (segments === undefined) {
+    const rows = files.map(({ row }) => row);
+    segments = segmentsOf(rows, ALL_TIME, coarsest, { isAllowed });
+    known.set(key, segments);
+  }
+  return segments;
 }
 
 /** From this time on no sample stands in any of the blocks. */

@@ -59,3 +59,24 @@ test('ends when a tick is told that its snapshot had before, perhaps in a lane t
   empty.add(tick(12, 3_000));
   expect(empty.has(HOST, RANGE, { lastPos: 12, blocksVersion: 1 })).toBe(false);
 });
+
+test('is known of two ranges that touch, as long as nothing late is told of either', () => {
+  const empty = noted();
+  const moment = { lastPos: 11, blocksVersion: 1 };
+  empty.add(tick(11, 9_000));
+  empty.note(HOST, { fromMs: 5_001, toMs: 7_000 }, { ...moment, toldPos: 11 });
+  expect(empty.has(HOST, { fromMs: 1_000, toMs: 7_000 }, moment)).toBe(true);
+  expect(empty.has(HOST, RANGE, { ...moment, lastPos: 10 })).toBe(false);
+  empty.add(tick(12, 2_000));
+  expect(empty.has(HOST, { fromMs: 6_000, toMs: 7_000 }, { ...moment, lastPos: 12 })).toBe(false);
+});
+
+test('says nothing of the time between two ranges, or of one that was found out with other blocks', () => {
+  const apart = noted();
+  apart.note(HOST, { fromMs: 5_002, toMs: 7_000 }, { lastPos: 10, blocksVersion: 1, toldPos: 10 });
+  expect(apart.has(HOST, RANGE, { lastPos: 10, blocksVersion: 1 })).toBe(false);
+  const other = noted();
+  other.note(HOST, { fromMs: 5_001, toMs: 7_000 }, { lastPos: 10, blocksVersion: 2, toldPos: 10 });
+  expect(other.has(HOST, RANGE, { lastPos: 10, blocksVersion: 2 })).toBe(false);
+  expect(other.has(HOST, { fromMs: 5_001, toMs: 7_000 }, { lastPos: 10, blocksVersion: 2 })).toBe(true);
+});

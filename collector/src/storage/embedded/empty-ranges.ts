@@ -17,7 +17,7 @@ interface Empty extends TimeRange {
 type Moment = Pick<JournalSnapshot, 'lastPos' | 'blocksVersion'>;
 
 export class EmptyRanges {
-  /** One of each host, since charts of one length follow each other. */
+  /** One of each host; charts of several lengths mostly end at the same time. */
   readonly #ofHost = new Map<string, Empty>();
   /** Ticks up to this position have been told. */
   #toldPos: number;
@@ -53,7 +53,14 @@ export class EmptyRanges {
   ): void {
     // Later ticks were told before there was anybody to take them in.
     if (lastPos < this.#toldPos) return;
-    this.#ofHost.set(agentId, { fromMs, toMs, lastPos, blocksVersion, toldPos });
+    const found = { fromMs, toMs, lastPos, blocksVersion, toldPos };
+    const known = this.#ofHost.get(agentId);
+    const isUnion =
+      known !== undefined &&
+      known.fromMs <= toMs + 1 &&
+      known.toMs >= fromMs - 1 &&
+      this.has(agentId, known, { lastPos, blocksVersion });
+    this.#ofHost.set(agentId, isUnion ? union(known, found) : found);
   }
 
   /** Whether it is known that there is none, as a snapshot sees it. */
@@ -69,4 +76,14 @@ export class EmptyRanges {
   clear(): void {
     this.#ofHost.clear();
   }
+}
+
+/** Two ranges that touch, as the moment of the newer one sees them. */
+function union(known: Empty, found: Empty): Empty {
+  return {
+    ...found,
+    fromMs: Math.min(known.fromMs, found.fromMs),
+    toMs: Math.max(known.toMs, found.toMs),
+    toldPos: Math.min(known.toldPos, found.toldPos),
+  };
 }

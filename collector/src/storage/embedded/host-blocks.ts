@@ -177,10 +177,9 @@ export class HostBlocks {
         grid === undefined
           ? await this.#ordered(host, inJournal, samplers, take)
           : await this.#onGrid(host, inJournal, { samplers, grid }, take);
-      const { lastPos, blocksVersion } = this.#snapshot;
       // On a grid not all that there is was looked at.
       const isEmpty = rows === 0 && (grid === undefined || this.#hasNoRecords(host, inJournal));
-      if (isEmpty) this.#empty?.note(host.agentId, inJournal, { lastPos, blocksVersion, toldPos });
+      if (isEmpty) this.#noteEmpty(host, inJournal, toldPos);
     }
     for (const [sampler, runs] of recent) taker.runs(sampler, runs);
     return new Map(Array.from(coveredFrom, ([sampler, fromMs]) => [sampler, before(range, fromMs)]));
@@ -194,10 +193,19 @@ export class HostBlocks {
   ): Promise<boolean> {
     let isFound = false;
     for (const range of ranges) {
-      await this.#journal(host, range, samplers, () => (isFound = true));
+      if (this.#empty?.has(host.agentId, range, this.#snapshot) === true) continue;
+      const toldPos = this.#empty?.toldPos ?? 0;
+      const rows = await this.#journal(host, range, samplers, () => (isFound = true));
       if (isFound) return true;
+      if (rows === 0) this.#noteEmpty(host, range, toldPos);
     }
     return false;
+  }
+
+  /** @param toldPos as it was before the look */
+  #noteEmpty({ agentId }: CatalogueHost, range: TimeRange, toldPos: number): void {
+    const { lastPos, blocksVersion } = this.#snapshot;
+    this.#empty?.note(agentId, range, { lastPos, blocksVersion, toldPos });
   }
 
   /** Brings into the window what it does not have of the range; the next read finds it there. */

@@ -9,6 +9,7 @@ import type { JournalReader } from '../../journal/reader.ts';
 import { gaugeSchema, LaneWriter, valuesBlock } from '../../journal/testing/lane-writer.ts';
 import { openHeardSession } from '../../journal/testing/test-journal.ts';
 import { createMatcher } from '../matcher.ts';
+import type { SelectHints } from '../storage.ts';
 import { createFollowingStorage } from './following.ts';
 import { openTestStorage } from './testing/test-storage.ts';
 
@@ -36,6 +37,7 @@ async function world() {
     blocks: {
       disk: nodeDisk,
       dir: join(folder.path, 'blocks'),
+      cacheBytes: 1e6,
       damaged(text) {
         throw new Error(text);
       },
@@ -54,10 +56,10 @@ async function world() {
     },
     seal: store.seal,
     looks: () => looks,
-    async chart(range: { fromMs: number; toMs: number }, stepMs: number) {
+    async chart(range: { fromMs: number; toMs: number }, hints: SelectHints) {
       await following.catchUp();
       const request = { matchers: [createMatcher('__name__', '=', 'load')], ...range, samplesMax: 1e6 };
-      const [series] = await following.select({ ...request, hints: { stepMs } }, NEVER);
+      const [series] = await following.select({ ...request, hints }, NEVER);
       return [...(series?.timestamps ?? [])];
     },
     async [Symbol.asyncDispose]() {
@@ -98,18 +100,42 @@ it.each([30_000, 60_000])(
     await all.seal(300_000);
     await all.write(BASE_MS + 2_000_000, 200);
     const range = { fromMs: BASE_MS, toMs: BASE_MS + 1_800_000 };
-    for (let i = 0; i < 3; i++) await all.chart(range, stepMs);
+    for (let i = 0; i < 3; i++) await all.chart(range, { stepMs });
     const before = all.looks();
     expect(before).toBeGreaterThan(0);
-    await all.chart(range, stepMs);
+    await all.chart(range, { stepMs });
     expect(all.looks()).toBe(before);
   },
 );
+
+it('asks the journal nothing a second time where rollups are made of what is sealed, until a reading is late', async () => {
+  await using all = await world();
+  await all.write(BASE_MS, 200);
+  await all.seal(300_000);
+  await all.write(BASE_MS + 2_000_000, 200);
+  const range = { fromMs: BASE_MS, toMs: BASE_MS + 1_800_000 };
+  const hints = { rangeMs: 7_200_000, stepMs: 3_600_000, functionName: 'max_over_time' };
+  const rolledUp = await all.chart(range, hints);
+  expect(rolledUp).toHaveLength(6);
+  const before = all.looks();
+  expect(before).toBeGreaterThan(0);
+  expect(await all.chart(range, hints)).toEqual(rolledUp);
+  expect(all.looks()).toBe(before);
+  // Nor in turns with a chart of samples.
+  await all.chart(range, { stepMs: 30_000 });
+  const after = all.looks();
+  await all.chart(range, hints);
+  await all.chart(range, { stepMs: 30_000 });
+  expect(all.looks()).toBe(after);
+  const lateMs = BASE_MS + 60_005;
+  await all.write(lateMs, 1);
+  expect(await all.chart(range, hints)).toContain(lateMs);
+});
 
 it('sees the first reading after a pause also when its record is younger than the time of the grid', async () => {
   await using all = await world();
   const firstMs = BASE_MS + 1_800_000;
   await all.write(firstMs, 3, -5_000);
   const range = { fromMs: BASE_MS, toMs: firstMs - 2_000 };
-  expect(await all.chart(range, 60_000)).toEqual([firstMs - 5_000]);
+  expect(await all.chart(range, { stepMs: 60_000 })).toEqual([firstMs - 5_000]);
 });

@@ -39,13 +39,18 @@ function world(limits: { readonly windowMs: number; readonly windowBytes: number
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only what is used of a snapshot
   const snapshot = { lastPos: 100, ticks: ticksOf } as unknown as JournalSnapshot;
-  const of = (agentId: string, fromMs: number, { lastPos = 100, samplers = ['disk'], hostCount = 0 } = {}) =>
+  const of = (
+    agentId: string,
+    fromMs: number,
+    { lastPos = 100, samplers = ['disk'], hostCount = 0, isNewest = false } = {},
+  ) =>
     columns.of(hostOf(agentId), {
       snapshot: { ...snapshot, lastPos },
       fromMs,
       sealedToMs: Number.NEGATIVE_INFINITY,
       samplers: new Set(samplers),
       hostCount,
+      isNewest,
     });
   const commit = (agentId: string, pos: number, timeMs: number): void => {
     const block = valuesBlock(1, SCHEMA, [timeMs, 1]);
@@ -132,4 +137,17 @@ it('keeps everything of a host in a fleet that fits', () => {
   of('a', NOW_MS - 60_000, { hostCount: 100 });
   expect(of('a', NOW_MS - 60_000, { hostCount: 100, samplers: ['cpu'] })).toBeDefined();
   expect(reads()).toBe(1);
+});
+
+it('decodes a host for newest samples alone only when they were often asked for', () => {
+  const { of, reads } = world({ windowMs: 3_600_000, windowBytes: 1e9 });
+  const ask = () => of('a', NOW_MS - 60_000, { isNewest: true });
+  for (let time = 0; time < 16; time++) expect(ask()).toBeUndefined();
+  expect(reads()).toBe(0);
+  expect(timesOf(ask(), NOW_MS - 60_000)).toBe(7);
+  expect(reads()).toBe(1);
+  // Of another host nobody asked, and who wants all samples gets columns at once.
+  expect(of('b', NOW_MS - 60_000, { isNewest: true })).toBeUndefined();
+  expect(timesOf(of('b', NOW_MS - 60_000), NOW_MS - 60_000)).toBe(7);
+  expect(timesOf(of('b', NOW_MS - 60_000, { isNewest: true }), NOW_MS - 60_000)).toBe(7);
 });

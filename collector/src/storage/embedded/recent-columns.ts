@@ -29,6 +29,8 @@ const WHOLE_HOST_BYTES = 48 * 1024;
 const ASKED_MS = 900_000;
 /** How long a host whose readings did not fit is not tried again. */
 const REFUSED_MS = 300_000;
+/** Making the columns of a host takes as long as reading its newest record about so many times. */
+const NEWEST_PER_HOST = 16;
 
 const NO_RUNS: readonly ColumnRun[] = [];
 
@@ -124,6 +126,8 @@ export interface ColumnsRequest {
   readonly samplers: ReadonlySet<string>;
   /** Hosts of the fleet. */
   readonly hostCount: number;
+  /** Only the newest sample of each series is wanted. */
+  readonly isNewest: boolean;
 }
 
 export class RecentColumns {
@@ -132,6 +136,8 @@ export class RecentColumns {
   readonly #hosts = new Map<string, HostColumns>();
   /** Hosts whose readings did not fit, and when that was. */
   readonly #refusedMs = new Map<string, number>();
+  /** How often only the newest readings were asked for, of hosts that are not there. */
+  readonly #newestAsked = new Map<string, number>();
   /** When each sampler was last asked for, of whatever host. */
   readonly #askedMs = new Map<string, number>();
   /** Samplers that are kept where room is short; replaced when others are asked for. */
@@ -187,7 +193,8 @@ export class RecentColumns {
 
   /**
    * The columns of a host, which are made if they can be; undefined when its readings must be got another way. What is
-   * before their `fromMs` is not in them. Not to be kept beyond the turn.
+   * before their `fromMs` is not in them. Not to be kept beyond the turn. For newest samples alone they are made after
+   * some questions only: the first one after a start may be about a fleet, of which it looks at one record each.
    */
   of(host: CatalogueHost, request: ColumnsRequest): HostColumns | undefined {
     const { agentId } = host;
@@ -200,6 +207,11 @@ export class RecentColumns {
     // Ticks that the snapshot does not have were told before there was anybody to take them in.
     if (request.snapshot.lastPos < this.#toldPos) return known;
     if (nowMs - (this.#refusedMs.get(agentId) ?? Number.NEGATIVE_INFINITY) < REFUSED_MS) return known;
+    if (old === undefined && request.isNewest) {
+      const asked = this.#newestAsked.get(agentId) ?? 0;
+      this.#newestAsked.set(agentId, asked + 1);
+      if (asked < NEWEST_PER_HOST) return undefined;
+    }
     const fromMs = Math.max(beginMs, nowMs - REACH_RATIO * (nowMs - request.fromMs));
     const made = makeColumns(host, { fromMs, samplers, toldPos: this.#toldPos }, request.snapshot);
     if (made === undefined) {
@@ -207,6 +219,7 @@ export class RecentColumns {
       return known;
     }
     this.#refusedMs.delete(agentId);
+    this.#newestAsked.delete(agentId);
     if (old !== undefined) this.#forget(agentId, old);
     this.#hosts.set(agentId, made);
     this.#bytes += made.bytes;
@@ -229,6 +242,7 @@ export class RecentColumns {
   /** Forgets hosts that are gone, and tries again how far the others may reach back. */
   refresh(hosts: ReadonlyMap<string, unknown>): void {
     for (const [agentId, host] of this.#hosts) if (!hosts.has(agentId)) this.#forget(agentId, host);
+    this.#newestAsked.clear();
     this.#refusedMs.clear();
     this.#horizonMs = this.#limits.windowMs;
   }

@@ -118,6 +118,17 @@ export function segmentsOf(
   return segments;
 }
 
+/** What of segments lies in a range: those of all time say what those of any range are. */
+export function segmentsIn(segments: readonly Segment[], { fromMs, toMs }: TimeRange): readonly Segment[] {
+  if (fromMs > toMs) return [];
+  return segments
+    .filter(({ range }) => range.fromMs <= toMs && range.toMs >= fromMs)
+    .map(({ range, ...rest }) => ({
+      ...rest,
+      range: { fromMs: Math.max(range.fromMs, fromMs), toMs: Math.min(range.toMs, toMs) },
+    }));
+}
+
 const PREFERENCES: Readonly<Record<BlockResolution, readonly (BlockResolution | 'made')[]>> = {
   raw: ['raw', '5m', '1h'],
   '5m': ['5m', 'made', 'raw', '1h'],
