@@ -7,8 +7,13 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { openJournalReader } from '../journal/reader.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
 import { prepareDataDir } from '../state/data-dir.ts';
-import { lockDataDir } from '../state/lock.ts';
-import { backUp, BLOCKS_DIR } from '../storage/embedded/repair/backup.ts';
+import { lockBackup, lockDataDir } from '../state/lock.ts';
+import {
+  backUp,
+  BLOCKS_DIR,
+  requireBackupFolder,
+  type BackupResult,
+} from '../storage/embedded/repair/backup.ts';
 import { restore } from '../storage/embedded/repair/restore.ts';
 import { verify } from '../storage/embedded/repair/verify.ts';
 import { table, timeText } from './output.ts';
@@ -30,10 +35,25 @@ export async function backUpStore(dataDir: string, to: string, isJson: boolean):
       `${attempt}: its blocks would go to ${blocks}, where the data folder is: choose another one`,
     );
   }
-  const result = await backUp({ from: dataDir, to, disk: nodeDisk, nowMs: systemClock.wallMs() });
+  const folders = { from: dataDir, to, disk: nodeDisk };
+  // Before the lock, which is a file there.
+  requireBackupFolder(folders);
+  nodeDisk.makeDir(to);
+  const unlock = lockBackup(to);
+  try {
+    return backupText(await backUp({ ...folders, nowMs: systemClock.wallMs() }), { ...folders, isJson });
+  } finally {
+    unlock();
+  }
+}
+
+function backupText(
+  result: BackupResult,
+  { from, to, isJson }: { readonly from: string; readonly to: string; readonly isJson: boolean },
+): string {
   if (isJson) return `${JSON.stringify(result)}\n`;
   const { blocks: count, linked, copied } = result;
-  return `backed up ${dataDir} to ${to}: ${count} blocks, ${linked} of them linked and ${copied} copied this time\n`;
+  return `backed up ${from} to ${to}: ${count} blocks, ${linked} of them linked and ${copied} copied this time\n`;
 }
 
 /** Whether `path` is the folder or lies in it, also by links; a copy of the database would take its place there. */
@@ -51,12 +71,21 @@ function realPath(path: string): string {
   return parent === whole ? whole : join(realPath(parent), basename(whole));
 }
 
-/** Makes a data folder out of a backup. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE */
+/**
+ * Makes a data folder out of a backup.
+ * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE; BLOCK_DAMAGED when blocks were missing, after all the rest was restored
+ */
 export async function restoreStore(dataDir: string, from: string, isJson: boolean): Promise<string> {
   prepareDataDir(dataDir);
   const unlock = lockDataDir(dataDir);
   try {
-    const files = await restore({ from, to: dataDir, disk: nodeDisk });
+    const { files, missing } = await restore({ from, to: dataDir, disk: nodeDisk });
+    if (missing.length > 0) {
+      throw new AppError(
+        'BLOCK_DAMAGED',
+        `restored ${files} files from ${from} to ${dataDir}, but ${missing.length} block(s) are missing from the backup, and what they held is lost:\n  ${missing.join('\n  ')}`,
+      );
+    }
     return isJson ? `${JSON.stringify({ files })}\n` : `restored ${files} files from ${from} to ${dataDir}\n`;
   } finally {
     unlock();

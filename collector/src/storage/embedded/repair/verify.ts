@@ -5,6 +5,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { BlockRow } from '../../../journal/blocks.ts';
 import { openJournalReader, type JournalSnapshot } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
+import { blocksOfAnother, isOfBlocks } from '../block-name.ts';
 import { databaseProblems } from './databases.ts';
 import { BlockReader } from '../format/reader.ts';
 import { BLOCKS_DIR } from './backup.ts';
@@ -52,7 +53,10 @@ export function verify(options: {
     const named = new Set(rows.map(({ file }) => file));
     const dir = join(dataDir, BLOCKS_DIR);
     const files = disk.stat(dir) === undefined ? [] : disk.list(dir);
-    const orphans = files.filter((name) => !named.has(name));
+    const orphans = files.filter((name) => isOfBlocks(name) && !named.has(name));
+    const lost = blocksOfAnother(snapshot.blocksVersion, files);
+    if (lost > 0)
+      problems.push(`journal.db: it is new, and knows none of the ${lost} block files in ${BLOCKS_DIR}`);
     const { rows: journalRows, samples: journalSamples } = counts;
     return { blocks: rows.length, blockSamples, journalRows, journalSamples, problems, orphans };
   } finally {

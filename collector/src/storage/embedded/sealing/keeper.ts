@@ -9,9 +9,10 @@ import { background } from '@rollcall/shared/lib/background.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
-import type { BlockRow, DeletedAgent, NewBlock } from '../../../journal/blocks.ts';
+import type { BlockResolution, BlockRow, DeletedAgent, NewBlock } from '../../../journal/blocks.ts';
 import type { SealableJournal } from '../../../journal/journal.ts';
 import type { JournalReader } from '../../../journal/reader.ts';
+import { blocksOfAnother, isOfBlocks, newBlockName } from '../block-name.ts';
 import { planExpiry, planFreeing, planMerges, type MergeJob, type Retention } from './plan.ts';
 import type { MadeBlock } from './seal.ts';
 import type { Workshop } from './tasks.ts';
@@ -67,14 +68,29 @@ export class BlockKeeper {
 
   /**
    * Makes the folder and removes what an earlier process left unfinished in it.
-   * @throws AppError DISK_FAILED, STORAGE_UNAVAILABLE
+   * @throws AppError DISK_FAILED, STORAGE_UNAVAILABLE, DATA_DIR_UNUSABLE (the blocks of another journal are in it)
    */
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#settings = { ...KEEPER_DEFAULTS, ...options.settings };
     options.disk.makeDir(options.dir);
+    this.#refuseBlocksOfOthers();
     this.#orphans = new Set(options.disk.list(options.dir));
     this.#sweep();
+  }
+
+  /** Without the catalogue that knows them all blocks would be taken for orphans, and a year of history be removed. */
+  #refuseBlocksOfOthers(): void {
+    const { disk, dir, reader } = this.#options;
+    const snapshot = reader.snapshot();
+    const version = snapshot.blocksVersion;
+    snapshot.close();
+    const found = blocksOfAnother(version, disk.list(dir));
+    if (found === 0) return;
+    throw new AppError(
+      'DATA_DIR_UNUSABLE',
+      `${dir} holds ${found} block files, and journal.db is new and knows none of them: only the journal.db that they were made with can read them: put it back, restore a backup to another folder, or move them away`,
+    );
   }
 
   /** Begins with rounds of its own. */
@@ -198,8 +214,8 @@ export class BlockKeeper {
     return blocks.map((block) => ({ ...block, madeMs }));
   }
 
-  #fileName(resolution: string): string {
-    return `${resolution}-${this.#options.randomBytes(8).toString('hex')}.block`;
+  #fileName(resolution: BlockResolution): string {
+    return newBlockName(resolution, this.#options.randomBytes);
   }
 
   /**
@@ -209,7 +225,7 @@ export class BlockKeeper {
   #sweep(): void {
     const { disk, dir } = this.#options;
     const named = new Set(this.#rows().map(({ file }) => file));
-    const orphans = disk.list(dir).filter((name) => !named.has(name));
+    const orphans = disk.list(dir).filter((name) => isOfBlocks(name) && !named.has(name));
     for (const name of orphans) if (this.#orphans.has(name)) disk.remove(join(dir, name));
     this.#orphans = new Set(orphans);
   }
