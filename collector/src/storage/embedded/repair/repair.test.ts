@@ -1,8 +1,10 @@
 /** Backup, restore and verify on a store that is written to, that is damaged, and that dies on the way. */
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { expect, test } from 'vitest';
 import { Labels } from '../../labels.ts';
@@ -319,4 +321,41 @@ test('blocks are not removed by a journal that is new, and files of others never
   expect(kept).toEqual(['lost+found', 'notes.txt']);
   expect(nodeDisk.list(blocks)).toHaveLength(3);
   await after.close();
+});
+
+test.each([
+  ['its last bytes', (bytes: Uint8Array) => bytes.fill(0xff, -3)],
+  ['its length', (bytes: Uint8Array) => bytes.fill(0xff, 0, 4)],
+  ['all of it', () => new Uint8Array()],
+])('a record of the journal that lost %s costs itself and no other', async (_what, harm) => {
+  using dir = tempDir();
+  const store = open(dir.path);
+  await append(store, [0, 1, 2]);
+  const database = new DatabaseSync(join(dir.path, 'journal.db'));
+  const row = database.prepare(`SELECT pos, bytes FROM records WHERE time_ms = ? AND kind = 1`);
+  const { pos = null, bytes } = row.get(BASE_MS + HOUR_MS) ?? {};
+  const damaged = harm(Uint8Array.from(bytes instanceof Uint8Array ? bytes : []));
+  database.prepare(`UPDATE records SET bytes = ? WHERE pos = ?`).run(damaged, pos);
+  database.close();
+  const { problems } = verify({ dataDir: dir.path, disk: nodeDisk, progress: quiet });
+  expect(problems).toContain(
+    `journal.db: record ${String(pos)} of host ${'0'.repeat(32)} from 2026-06-01T01:00:00.000Z is damaged`,
+  );
+  await store.close();
+  const errors: object[] = [];
+  const log = {
+    ...silentLogger,
+    error: (message: string, fields = {}) => errors.push({ message, ...fields }),
+  };
+  const restarted = openTestStorage({ dir: dir.path, wallMs: BASE_MS + 12 * HOUR_MS, log });
+  const times = [BASE_MS, BASE_MS + 2 * HOUR_MS];
+  const rest = ['1', '2'].map((a) => [`m{a="${a}"}`, times, [0, 2]]);
+  expect(await everything(restarted)).toEqual(rest);
+  await restarted.seal(HOUR_MS);
+  expect(await everything(restarted)).toEqual(rest);
+  const fromMs = BASE_MS + HOUR_MS;
+  const message = 'records of the journal were damaged by the disk and are lost';
+  expect(errors).toEqual([{ message, records: 1, fromMs, toMs: fromMs + HOUR_MS }]);
+  expect(verify({ dataDir: dir.path, disk: nodeDisk, progress: quiet }).problems).toEqual([]);
+  await restarted.close();
 });

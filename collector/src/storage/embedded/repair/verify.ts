@@ -4,6 +4,7 @@ import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { BlockRow } from '../../../journal/blocks.ts';
 import { openJournalReader, type JournalSnapshot } from '../../../journal/reader.ts';
+import { storedBody } from '../../../journal/stored-body.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
 import { blocksOfAnother, isOfBlocks } from '../block-name.ts';
 import { databaseProblems } from './databases.ts';
@@ -45,6 +46,12 @@ export function verify(options: {
       progress(at + 1, rows.length);
     }
     const counts = snapshot.counts();
+    for (const { pos, agentId, timeMs, bytes } of snapshot.ticksAfter(0, snapshot.lastPos)) {
+      if (storedBody(bytes) === undefined)
+        problems.push(
+          `journal.db: record ${pos} of host ${agentId} from ${new Date(timeMs).toISOString()} is damaged`,
+        );
+    }
     if (counts.rows !== counts.laneRows || counts.samples !== counts.laneSamples) {
       problems.push(
         `journal.db: it holds ${counts.rows} records with ${counts.samples} samples, its lanes say ${counts.laneRows} and ${counts.laneSamples}`,

@@ -15,7 +15,7 @@ import type { JournalReader } from '../../../journal/reader.ts';
 import { blocksOfAnother, isOfBlocks, newBlockName } from '../block-name.ts';
 import { planExpiry, planFreeing, planMerges, type MergeJob, type Retention } from './plan.ts';
 import type { MadeBlock } from './seal.ts';
-import type { Workshop } from './tasks.ts';
+import type { TaskResult, Workshop } from './tasks.ts';
 
 export interface KeeperOptions {
   readonly journal: Pick<SealableJournal, 'changeBlocks' | 'deleteSealed' | 'hold'>;
@@ -133,9 +133,19 @@ export class BlockKeeper {
       const result = await workshop.run({ kind: 'seal', file, windowMs, endMs }, signal);
       if (result.kind === 'idle') break;
       await journal.changeBlocks({ add: this.#dated(result.blocks), remove: [], seal: result.seal });
+      this.#tellDamaged(result);
       await journal.deleteSealed(signal);
     }
     this.#sealedEndMs = endMs;
+  }
+
+  #tellDamaged({ damagedRecords = 0, seal }: Extract<TaskResult, { kind: 'made' }>): void {
+    if (damagedRecords === 0) return;
+    this.#options.log.error('records of the journal were damaged by the disk and are lost', {
+      records: damagedRecords,
+      fromMs: seal?.fromMs,
+      toMs: seal?.toMs,
+    });
   }
 
   async #mergeAll(signal: AbortSignal): Promise<void> {
