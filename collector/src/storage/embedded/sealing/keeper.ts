@@ -98,6 +98,11 @@ export class BlockKeeper {
     this.#later();
   }
 
+  /** Why the last round failed, undefined when it did not: then nothing is sealed, merged or let go. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
   /** Resolves when nothing is under way any more; a task is cut off. */
   async stop(): Promise<void> {
     this.#controller.abort();
@@ -263,9 +268,8 @@ export class BlockKeeper {
     if (!this.#controller.signal.aborted) this.#later();
   }
 
-  /** A failure that repeats is told once. */
+  /** A failure that repeats is told once. The database itself throws errors that are not ours, when its file is damaged. */
   #failed(error: unknown): void {
-    if (!(error instanceof AppError)) throw error;
     const text = describeError(error);
     if (this.#controller.signal.aborted || text === this.#failure) return;
     this.#failure = text;
