@@ -18,7 +18,11 @@ import { restore } from '../storage/embedded/repair/restore.ts';
 import { verify } from '../storage/embedded/repair/verify.ts';
 import { table, timeText } from './output.ts';
 
-/** Backs up while a collector may be running. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE, BAD_CONFIG */
+/**
+ * Backs up while a collector may be running.
+ * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE, BAD_CONFIG; BLOCK_DAMAGED when blocks are missing or cut off, after all the
+ *   rest was backed up
+ */
 export async function backUpStore(dataDir: string, to: string, isJson: boolean): Promise<string> {
   const attempt = `back up ${dataDir} to ${to}`;
   if (isWithin(dataDir, to)) {
@@ -51,8 +55,14 @@ function backupText(
   result: BackupResult,
   { from, to, isJson }: { readonly from: string; readonly to: string; readonly isJson: boolean },
 ): string {
+  const { blocks: count, linked, copied, harmed } = result;
+  if (harmed.length > 0) {
+    throw new AppError(
+      'BLOCK_DAMAGED',
+      `backed up ${from} to ${to}, but ${harmed.length} block(s) of the store are missing or cut off:\n  ${harmed.join('\n  ')}`,
+    );
+  }
   if (isJson) return `${JSON.stringify(result)}\n`;
-  const { blocks: count, linked, copied } = result;
   return `backed up ${from} to ${to}: ${count} blocks, ${linked} of them linked and ${copied} copied this time\n`;
 }
 
@@ -93,14 +103,22 @@ export async function restoreStore(dataDir: string, from: string, isJson: boolea
 }
 
 /**
- * Reads all of the store.
- * @param complain is told how far it is
- * @throws AppError BLOCK_DAMAGED with all problems, one a line
+ * Reads all of the store and prints what is in it.
+ * @param ports.complain is told how far it is
+ * @throws AppError BLOCK_DAMAGED with all problems, one a line; as JSON the report was printed before
  */
 export function verifyStore(
   dataDir: string,
-  { isJson, complain }: { readonly isJson: boolean; readonly complain: (text: string) => void },
-): string {
+  {
+    isJson,
+    print,
+    complain,
+  }: {
+    readonly isJson: boolean;
+    readonly print: (text: string) => void;
+    readonly complain: (text: string) => void;
+  },
+): void {
   requireStore(dataDir);
   let shownMs = systemClock.monoMs();
   const report = verify({
@@ -114,18 +132,19 @@ export function verifyStore(
     },
   });
   const { blocks, blockSamples, journalRows, journalSamples, problems, orphans } = report;
+  if (isJson) print(`${JSON.stringify(report)}\n`);
   if (problems.length > 0) {
     throw new AppError(
       'BLOCK_DAMAGED',
       `${problems.length} problem(s) in ${dataDir}:\n  ${problems.join('\n  ')}`,
     );
   }
-  if (isJson) return `${JSON.stringify(report)}\n`;
+  if (isJson) return;
   const lines = [
     `${blocks} blocks with ${blockSamples} samples, ${journalRows} records with ${journalSamples} samples in the journal: all well`,
     ...orphans.map((name) => `${name}: belongs to nobody; a collector removes it`),
   ];
-  return `${lines.join('\n')}\n`;
+  print(`${lines.join('\n')}\n`);
 }
 
 /** Lists the blocks of a store. @throws AppError DATA_DIR_UNUSABLE, STORAGE_UNAVAILABLE */

@@ -53,6 +53,8 @@ export interface BackupResult {
   /** Block files that the backup did not have yet, and whether they are links or copies. */
   readonly linked: number;
   readonly copied: number;
+  /** Block files that are missing in the store, or are not as long as its catalogue says; all the rest was backed up. */
+  readonly harmed: readonly string[];
 }
 
 interface Folders {
@@ -81,7 +83,7 @@ export async function backUp(options: Folders & { readonly nowMs: number }): Pro
     for (const name of databases) await prepareDatabase(name, options);
     const blocks = blocksOf(join(to, `${JOURNAL}${UNFINISHED}`));
     try {
-      const counts = await addBlocks(blocks, options);
+      const counts = await addBlocks(blocks, { ...options, isLast: attempt === ATTEMPTS_MAX });
       const files = smallFiles(options);
       for (const name of files)
         await copyFile(join(from, name), { to: join(to, `${name}${UNFINISHED}`), disk });
@@ -91,7 +93,7 @@ export async function backUp(options: Folders & { readonly nowMs: number }): Pro
       removeOthers(blocks, options);
       await disk.syncDir(join(to, BLOCKS_DIR));
       await disk.syncDir(to);
-      const names = blocks.map(({ file }) => file);
+      const names = blocks.map(({ file }) => file).filter((name) => disk.stat(join(to, BLOCKS_DIR, name)));
       await writeManifest(
         { format: 1, madeMs: nowMs, storeId, databases, files, blocks: names },
         { to, disk },
@@ -224,14 +226,19 @@ function blocksOf(journalFile: string): readonly BlockRow[] {
 
 async function addBlocks(
   blocks: readonly BlockRow[],
-  { from, to, disk }: Folders,
-): Promise<{ readonly linked: number; readonly copied: number }> {
+  { from, to, disk, isLast }: Folders & { readonly isLast: boolean },
+): Promise<Omit<BackupResult, 'blocks'>> {
   let linked = 0;
   let copied = 0;
+  const harmed: string[] = [];
   for (const { file, bytes } of blocks) {
     const source = join(from, BLOCKS_DIR, file);
     const target = join(to, BLOCKS_DIR, file);
     if (disk.stat(target)?.sizeBytes === bytes) continue;
+    const found = disk.stat(source);
+    if (found?.sizeBytes !== bytes) harmed.push(file);
+    // A merge may have taken it away; who looks again and again and never finds it has lost it.
+    if (found === undefined && isLast) continue;
     if (tryLink(source, target, disk)) {
       linked++;
       continue;
@@ -239,7 +246,7 @@ async function addBlocks(
     await copyFile(source, { to: target, disk });
     copied++;
   }
-  return { linked, copied };
+  return { linked, copied, harmed };
 }
 
 /** False where the backup lies on another disk, or on one that knows no links. */

@@ -7,6 +7,7 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { expect, test } from 'vitest';
+import { backUpStore, verifyStore } from '../../../cli/store.ts';
 import { Labels } from '../../labels.ts';
 import { createMatcher } from '../../matcher.ts';
 import { isDeath, Mortal } from '../testing/mortal.ts';
@@ -53,7 +54,7 @@ test('a backup of a running store is restored with all that it had, and grows by
   await append(store, [2]);
   writeFileSync(join(from, 'identity.key'), 'a key');
   const options = { from, to, disk: nodeDisk, nowMs: BASE_MS };
-  expect(await backUp(options)).toEqual({ blocks: 2, linked: 2, copied: 0 });
+  expect(await backUp(options)).toEqual({ blocks: 2, linked: 2, copied: 0, harmed: [] });
   const wanted = await everything(store);
   await append(store, [3]);
   await restore({ from: to, to: other, disk: nodeDisk });
@@ -67,7 +68,7 @@ test('a backup of a running store is restored with all that it had, and grows by
   });
 
   await store.seal(HOUR_MS);
-  expect(await backUp(options)).toEqual({ blocks: 4, linked: 2, copied: 0 });
+  expect(await backUp(options)).toEqual({ blocks: 4, linked: 2, copied: 0, harmed: [] });
   await store.close();
 });
 
@@ -358,4 +359,39 @@ test.each([
   expect(errors).toEqual([{ message, records: 1, fromMs, toMs: fromMs + HOUR_MS }]);
   expect(verify({ dataDir: dir.path, disk: nodeDisk, progress: quiet }).problems).toEqual([]);
   await restarted.close();
+});
+
+test('blocks that are gone from the store cost the backup these alone, and an earlier one keeps its copies', async () => {
+  using dir = tempDir();
+  const [from, to, other] = [join(dir.path, 'from'), join(dir.path, 'to'), join(dir.path, 'other')];
+  nodeDisk.makeDir(from);
+  const store = open(from);
+  await append(store, [0, 1]);
+  await store.seal(HOUR_MS);
+  const wanted = await everything(store);
+  await backUp({ from, to, disk: nodeDisk, nowMs: BASE_MS });
+  await store.close();
+  const [gone = '', cut = ''] = nodeDisk.list(join(from, 'blocks'));
+  nodeDisk.remove(join(from, 'blocks', gone));
+  // Another file than that of the earlier backup, which is the same one by a link.
+  const bytes = readFileSync(join(from, 'blocks', cut));
+  nodeDisk.remove(join(from, 'blocks', cut));
+  writeFileSync(join(from, 'blocks', cut), bytes.subarray(0, 50));
+  const again = { blocks: 2, linked: 0, copied: 0, harmed: [] };
+  expect(await backUp({ from, to, disk: nodeDisk, nowMs: BASE_MS })).toEqual(again);
+  const anew = { blocks: 2, linked: 1, copied: 0, harmed: [gone, cut] };
+  expect(await backUp({ from, to: other, disk: nodeDisk, nowMs: BASE_MS })).toEqual(anew);
+  await expect(backUpStore(from, other, false)).rejects.toThrow(
+    '2 block(s) of the store are missing or cut off',
+  );
+  const into = join(dir.path, 'into');
+  expect(await restore({ from: other, to: into, disk: nodeDisk })).toEqual({ files: 2, missing: [] });
+  const printed: string[] = [];
+  const ports = { isJson: true, print: (text: string) => printed.push(text), complain: quiet };
+  expect(() => verifyStore(into, ports)).toThrow(gone);
+  expect(JSON.parse(printed.join(''))).toMatchObject({ blocks: 2 });
+  await restore({ from: to, to: join(dir.path, 'whole'), disk: nodeDisk });
+  const whole = open(join(dir.path, 'whole'));
+  expect(await everything(whole)).toEqual(wanted);
+  await whole.close();
 });
