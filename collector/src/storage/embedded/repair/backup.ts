@@ -100,7 +100,9 @@ export async function backUp(options: Folders & { readonly nowMs: number }): Pro
       );
       return { blocks: blocks.length, ...counts };
     } catch (error) {
-      if (diskErrorCode(error) !== 'ENOENT' || attempt === ATTEMPTS_MAX) throw error;
+      if (diskErrorCode(error) === 'ENOENT' && attempt < ATTEMPTS_MAX) continue;
+      for (const name of databases) removePrepared(name, options);
+      throw error;
     }
   }
 }
@@ -133,6 +135,11 @@ export function requireBackupFolder(folders: Folders): void {
     'BAD_CONFIG',
     `${attempt}: it holds no backup, but ${taken.join(', ')} of something else: choose an empty folder`,
   );
+}
+
+/** Whether a folder is that of a backup, complete or not; a data folder may have been one. */
+export function isBackup(dir: string, disk: Disk): boolean {
+  return disk.stat(join(dir, MANIFEST_FILE)) !== undefined && disk.stat(join(dir, LOCK_FILE)) === undefined;
 }
 
 /** @throws AppError DATA_DIR_UNUSABLE when the folder holds no complete backup */
@@ -176,6 +183,9 @@ export async function copyFile(
       offset += count;
     }
     await target.sync();
+  } catch (error) {
+    removeIfThere(unfinished, disk);
+    throw error;
   } finally {
     source.close();
     target.close();
@@ -193,15 +203,23 @@ function smallFiles({ from, disk }: Pick<Folders, 'from' | 'disk'>): string[] {
 /** Copies a database to where it waits for the rest. */
 async function prepareDatabase(name: string, { from, to, disk }: Folders): Promise<void> {
   const unfinished = `${name}${UNFINISHED}`;
-  for (const left of ['', ...BESIDE_DATABASE]) removeIfThere(join(to, `${unfinished}${left}`), disk);
+  removePrepared(name, { to, disk });
   // Made here, because SQLite would let everybody read it.
   const file = disk.open(join(to, unfinished), 'create');
   try {
     await copyDatabase(join(from, name), join(to, unfinished));
     await file.sync();
+  } catch (error) {
+    // Perhaps for want of room: what is of no use must not take any.
+    removePrepared(name, { to, disk });
+    throw error;
   } finally {
     file.close();
   }
+}
+
+function removePrepared(name: string, { to, disk }: Pick<Folders, 'to' | 'disk'>): void {
+  for (const left of ['', ...BESIDE_DATABASE]) removeIfThere(join(to, `${name}${UNFINISHED}${left}`), disk);
 }
 
 function replaceBy(unfinished: string, name: string, { to, disk }: Folders): void {

@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
+import { diskError, nodeDisk, systemError, type Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
@@ -241,6 +241,15 @@ test('a restore tells what the backup lacks, and gives what it has of blocks', a
   // What is there can be read from where nothing can be written: nothing lies beside the databases.
   expect(nodeDisk.list(to)).toEqual(['backup.json', 'blocks', 'identity.key', 'journal.db']);
   const [lost = ''] = nodeDisk.list(join(to, 'blocks'));
+  const problemsOf = (dataDir: string) => verify({ dataDir, disk: nodeDisk, progress: quiet }).problems;
+  expect(problemsOf(to)).toEqual([]);
+  const manifest = readFileSync(join(to, 'backup.json'));
+  writeFileSync(join(to, 'backup.json'), '{"isComplete":false}');
+  expect(problemsOf(to)).toEqual([expect.stringContaining('holds no complete backup: one was begun')]);
+  writeFileSync(join(to, 'backup.json'), manifest);
+  nodeDisk.rename(join(to, 'identity.key'), join(to, 'elsewhere'));
+  expect(problemsOf(to)).toEqual(['identity.key: missing, and backup.json names it']);
+  nodeDisk.rename(join(to, 'elsewhere'), join(to, 'identity.key'));
   nodeDisk.remove(join(to, 'blocks', lost));
   const into = join(dir.path, 'into');
   expect(await restore({ from: to, to: into, disk: nodeDisk })).toEqual({ files: 3, missing: [lost] });
@@ -379,8 +388,8 @@ test('blocks that are gone from the store cost the backup these alone, and an ea
   writeFileSync(join(from, 'blocks', cut), bytes.subarray(0, 50));
   const again = { blocks: 2, linked: 0, copied: 0, harmed: [] };
   expect(await backUp({ from, to, disk: nodeDisk, nowMs: BASE_MS })).toEqual(again);
-  const anew = { blocks: 2, linked: 1, copied: 0, harmed: [gone, cut] };
-  expect(await backUp({ from, to: other, disk: nodeDisk, nowMs: BASE_MS })).toEqual(anew);
+  const anew = await backUp({ from, to: other, disk: nodeDisk, nowMs: BASE_MS });
+  expect(anew.harmed.toSorted()).toEqual([gone, cut]);
   await expect(backUpStore(from, other, false)).rejects.toThrow(
     '2 block(s) of the store are missing or cut off',
   );
@@ -394,4 +403,45 @@ test('blocks that are gone from the store cost the backup these alone, and an ea
   const whole = open(join(dir.path, 'whole'));
   expect(await everything(whole)).toEqual(wanted);
   await whole.close();
+});
+
+test('a backup that finds no room leaves nothing of itself that takes any', async () => {
+  using dir = tempDir();
+  const from = join(dir.path, 'from');
+  const to = join(dir.path, 'to');
+  nodeDisk.makeDir(from);
+  const store = open(from);
+  await append(store, [0]);
+  await store.seal(HOUR_MS);
+  await backUp({ from, to, disk: nodeDisk, nowMs: BASE_MS });
+  const before = nodeDisk.list(to);
+  await append(store, [1]);
+  await store.seal(HOUR_MS);
+  // A disk that knows no links and has no room for what is copied.
+  const full: Disk = {
+    ...nodeDisk,
+    link() {
+      throw diskError('link', systemError('EXDEV'));
+    },
+    open(path, how) {
+      const file = nodeDisk.open(path, how);
+      if (how !== 'create' || !path.includes('.block')) return file;
+      return {
+        sizeBytes: 0,
+        read: (target, offset) => file.read(target, offset),
+        write() {
+          throw diskError('write', systemError('ENOSPC'));
+        },
+        truncate: (size) => file.truncate(size),
+        sync: () => file.sync(),
+        close: () => file.close(),
+      };
+    },
+  };
+  await expect(backUp({ from, to, disk: full, nowMs: BASE_MS })).rejects.toThrow('write');
+  const left = nodeDisk.list(to).filter((name) => !before.includes(name));
+  expect(left).toEqual([]);
+  expect(nodeDisk.list(join(to, 'blocks'))).toHaveLength(1);
+  expect(verify({ dataDir: to, disk: nodeDisk, progress: quiet }).problems).toEqual([]);
+  await store.close();
 });

@@ -9,7 +9,7 @@ import { SchemaCache } from '../../../journal/schema-cache.ts';
 import { blocksOfAnother, isOfBlocks } from '../block-name.ts';
 import { databaseProblems } from './databases.ts';
 import { BlockReader } from '../format/reader.ts';
-import { BLOCKS_DIR } from './backup.ts';
+import { BLOCKS_DIR, isBackup, readManifest } from './backup.ts';
 
 export interface VerifyReport {
   readonly blocks: number;
@@ -35,6 +35,7 @@ export function verify(options: {
   const { dataDir, disk, progress } = options;
   const journalFile = join(dataDir, 'journal.db');
   const problems = databaseProblems(journalFile).map((text) => `journal.db: ${text}`);
+  problems.push(...backupProblems(options));
   const reader = openJournalReader({ path: journalFile, schemas: new SchemaCache() });
   const snapshot = reader.snapshot();
   try {
@@ -69,6 +70,19 @@ export function verify(options: {
   } finally {
     snapshot.close();
     reader.close();
+  }
+}
+
+/** What a backup lacks besides blocks; nothing for a data folder. */
+function backupProblems({ dataDir, disk }: { readonly dataDir: string; readonly disk: Disk }): string[] {
+  if (!isBackup(dataDir, disk)) return [];
+  try {
+    const { files, databases } = readManifest(dataDir, disk);
+    const lacking = [...files, ...databases].filter((name) => disk.stat(join(dataDir, name)) === undefined);
+    return lacking.map((name) => `${name}: missing, and backup.json names it`);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return [error.message];
   }
 }
 
