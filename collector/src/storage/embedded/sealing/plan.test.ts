@@ -127,6 +127,8 @@ describe('expiry', () => {
     expect(expired([hour], 60 * 24)).toEqual([]);
     expect(expired([hour], 61 * 24)).toEqual(['raw 0']);
     expect(expired([row('raw', 0, 24, 60 * 24)], 60 * 24)).toEqual(['raw 0']);
+    expect(expired([row('raw', 0, 1, 2)], 60 * 24)).toEqual(['raw 0']);
+    expect(expired([row('raw', 0, 1, 30 * 24)], 30 * 24 + 1)).toEqual(['raw 0']);
     expect(expired([hour], 60 * 24, 50)).toEqual(['raw 0']);
   });
 

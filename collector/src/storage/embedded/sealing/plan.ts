@@ -83,8 +83,10 @@ export function planExpiry(
   const expired = new Set<number>();
   let bytes = 0;
   for (const { id, resolution, fromMs, toMs, lastMs, madeMs, bytes: size } of rows) {
-    const isWaiting = resolution === 'raw' && toMs - fromMs < DAY_MS && madeMs > nowMs - ROLLUP_WAIT_MS;
-    if (lastMs < nowMs - retention.ageMs[resolution] && !isWaiting) expired.add(id);
+    const ageMs = retention.ageMs[resolution];
+    const isUnmerged = resolution === 'raw' && toMs - fromMs < DAY_MS;
+    const isWaiting = isUnmerged && lastMs < madeMs - ageMs && madeMs > nowMs - ROLLUP_WAIT_MS;
+    if (lastMs < nowMs - ageMs && !isWaiting) expired.add(id);
     else bytes += size;
   }
   let excess = Math.max(bytesToFree, bytes - (retention.bytesMax ?? Number.POSITIVE_INFINITY));
