@@ -58,7 +58,7 @@ export class BlockKeeper {
   readonly #controller = new AbortController();
   #timer: Timer | undefined;
   #round: Promise<void> | undefined;
-  /** End of the newest window that was looked at; late records of older ones wait until the next one closes. */
+  /** End of the newest window that the last look was about; late records of older ones wait until the next one closes. */
   #sealedEndMs = Number.NEGATIVE_INFINITY;
   /** Files that the catalogue did not name at the last sweep. */
   #orphans: ReadonlySet<string> = new Set();
@@ -132,7 +132,8 @@ export class BlockKeeper {
     const { clock, journal, workshop } = this.#options;
     const { windowMs, graceMs } = this.#settings;
     const endMs = Math.floor((clock.wallMs() - graceMs) / windowMs) * windowMs;
-    if (endMs <= this.#sealedEndMs) return;
+    // Not only when it is later: a clock that was ahead once would keep everything from being sealed.
+    if (endMs === this.#sealedEndMs) return;
     for (;;) {
       const file = this.#fileName('raw');
       const result = await workshop.run({ kind: 'seal', file, windowMs, endMs }, signal);
