@@ -2,7 +2,13 @@
 import { join } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createToken, killAll, runCollectorCommand, startCollector } from '../harness/processes.ts';
+import {
+  createToken,
+  killAll,
+  runCollectorCommand,
+  runCollectorCommandOnFullDisk,
+  startCollector,
+} from '../harness/processes.ts';
 
 afterEach(killAll);
 
@@ -30,6 +36,15 @@ describe('rollcall-collector', () => {
     const { status, stdout, stderr } = runCollectorCommand(parameters);
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(message);
+  });
+
+  it.skipIf(process.platform !== 'linux')('fails when what it prints cannot be written', () => {
+    using dir = tempDir();
+    const { status, stderr } = runCollectorCommandOnFullDisk(['token', 'create', '--data-dir', dir.path]);
+    expect([status, stderr]).toEqual([
+      1,
+      'rollcall-collector: write to standard output: ENOSPC: no space left on device, write\n',
+    ]);
   });
 
   it('makes, lists and revokes tokens while a collector runs on the same data', async () => {

@@ -1,5 +1,6 @@
 /** Real collectors and agents as child processes, for tests that cross a process border. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -75,6 +76,20 @@ export function runCollectorCommand(parameters: readonly string[]): {
   readonly stderr: string;
 } {
   return spawnSync(process.execPath, [COLLECTOR, ...parameters], { encoding: 'utf8' });
+}
+
+/** The same with standard output on a disk without room. */
+export function runCollectorCommandOnFullDisk(parameters: readonly string[]): {
+  readonly status: number | null;
+  readonly stderr: string;
+} {
+  const full = openSync('/dev/full', 'w');
+  try {
+    const stdio = ['ignore' as const, full, 'pipe' as const];
+    return spawnSync(process.execPath, [COLLECTOR, ...parameters], { encoding: 'utf8', stdio });
+  } finally {
+    closeSync(full);
+  }
 }
 
 /** Runs a command of the agent to its end. */

@@ -225,10 +225,13 @@ function serverSettings(config: Config, startedMs: number): ServerSettings {
 }
 
 /** What keeps the collector from being ready, for people. */
-function readiness({ dataDir: { journal }, feed }: ApiNeeds): readonly string[] {
-  if (journal.stats().isWritable) return [];
+function readiness({ dataDir: { journal }, feed, stores }: ApiNeeds): readonly string[] {
+  const problem = stores.problem();
+  const ofBlocks = problem === undefined ? [] : [problem];
+  if (journal.stats().isWritable) return ofBlocks;
   const held = feed.problems();
-  return held.length > 0 ? held : ['journal: the disk cannot be written; agents hold their data'];
+  const ofJournal = held.length > 0 ? held : ['journal: the disk cannot be written; agents hold their data'];
+  return [...ofJournal, ...ofBlocks];
 }
 
 function openIncidents({ incidents }: Alerting): readonly Incident[] {

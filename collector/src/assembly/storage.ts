@@ -25,6 +25,8 @@ export interface Stores {
   readonly fed: readonly { readonly name: string; readonly store: PlainStore }[];
   /** Says that a block file is damaged. */
   readonly damaged: (error: string, file: string) => void;
+  /** Why samples cannot move into blocks, for people; undefined when they can. */
+  readonly problem: () => string | undefined;
 }
 
 /** @throws AppError BAD_CONFIG, STORAGE_UNAVAILABLE */
@@ -68,7 +70,9 @@ export function openStores(
   onStop(() => storage.close());
   keeper.start();
   onStop(() => keeper.stop());
-  return { storage, elsewhere, fed, damaged };
+  const problem = (): string | undefined =>
+    keeper.failure === undefined ? undefined : `blocks cannot be kept: ${keeper.failure}`;
+  return { storage, elsewhere, fed, damaged, problem };
 }
 
 function retention(config: Config): Retention {

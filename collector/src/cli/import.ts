@@ -37,6 +37,16 @@ export interface ImportPorts {
  * @throws AppError IMPORT_FAILED, DATA_DIR_UNUSABLE, STORAGE_UNAVAILABLE, READ_FAILED
  */
 export async function importFile(dataDir: string, file: string, ports: ImportPorts): Promise<string> {
+  try {
+    return await importAll(dataDir, file, ports);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'IMPORT_FAILED') throw error;
+    const name = file === STANDARD_INPUT ? 'standard input' : file;
+    throw new AppError('IMPORT_FAILED', `import ${name}: ${error.message}`, { cause: error.cause });
+  }
+}
+
+async function importAll(dataDir: string, file: string, ports: ImportPorts): Promise<string> {
   const { clock, complain } = ports;
   const progress = progressPrinter(clock, complain);
   const newestMs = clock.wallMs() + FUTURE_MS_MAX;

@@ -500,7 +500,7 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
     }
     const { verifyStore } = await import('./store.ts');
     const isJson = options.json ?? false;
-    print(verifyStore(folder ?? configOf(verify)['data-dir'], { isJson, complain }));
+    verifyStore(folder ?? configOf(verify)['data-dir'], { isJson, print, complain });
   });
   const storage = program.command('storage').description('stores outside of the collector');
   const init = withSettings(

@@ -1,7 +1,9 @@
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
+import { lockBackup } from '../state/lock.ts';
 import { backUpStore } from './store.ts';
 
 it('refuses to back up into the data folder itself, where a copy would take the place of the store', async () => {
@@ -35,5 +37,20 @@ it('refuses to back up into the data folder itself, where a copy would take the 
   await expect(backUpStore(data, linked, false)).rejects.toThrow('where the data folder is');
   expect(readdirSync(data)).toEqual(['journal.db']);
   // Beside it is well: what is wrong then is that this is no database.
-  await expect(backUpStore(data, join(dir.path, 'data-backup'), false)).rejects.toThrow('copy database');
+  await expect(backUpStore(data, join(dir.path, 'data-backup'), false)).rejects.toThrow(
+    'file is not a database',
+  );
+});
+
+it('tells the second of two backups to one folder that the first is under way', async () => {
+  using dir = tempDir();
+  const [from, to] = [join(dir.path, 'from'), join(dir.path, 'to')];
+  mkdirSync(from);
+  mkdirSync(to);
+  const journal = new DatabaseSync(join(from, 'journal.db'));
+  journal.exec(`CREATE TABLE meta (key, value); INSERT INTO meta VALUES ('store_id', 'a')`);
+  journal.close();
+  const unlock = lockBackup(to);
+  await expect(backUpStore(from, to, false)).rejects.toThrow(`another backup to ${to} is under way`);
+  unlock();
 });

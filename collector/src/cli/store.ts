@@ -7,13 +7,22 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { openJournalReader } from '../journal/reader.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
 import { prepareDataDir } from '../state/data-dir.ts';
-import { lockDataDir } from '../state/lock.ts';
-import { backUp, BLOCKS_DIR } from '../storage/embedded/repair/backup.ts';
+import { lockBackup, lockDataDir } from '../state/lock.ts';
+import {
+  backUp,
+  BLOCKS_DIR,
+  requireBackupFolder,
+  type BackupResult,
+} from '../storage/embedded/repair/backup.ts';
 import { restore } from '../storage/embedded/repair/restore.ts';
 import { verify } from '../storage/embedded/repair/verify.ts';
 import { table, timeText } from './output.ts';
 
-/** Backs up while a collector may be running. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE, BAD_CONFIG */
+/**
+ * Backs up while a collector may be running.
+ * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE, BAD_CONFIG; BLOCK_DAMAGED when blocks are missing or cut off, after all the
+ *   rest was backed up
+ */
 export async function backUpStore(dataDir: string, to: string, isJson: boolean): Promise<string> {
   const attempt = `back up ${dataDir} to ${to}`;
   if (isWithin(dataDir, to)) {
@@ -30,10 +39,31 @@ export async function backUpStore(dataDir: string, to: string, isJson: boolean):
       `${attempt}: its blocks would go to ${blocks}, where the data folder is: choose another one`,
     );
   }
-  const result = await backUp({ from: dataDir, to, disk: nodeDisk, nowMs: systemClock.wallMs() });
+  const folders = { from: dataDir, to, disk: nodeDisk };
+  // Before the lock, which is a file there.
+  requireBackupFolder(folders);
+  nodeDisk.makeDir(to);
+  const unlock = lockBackup(to);
+  try {
+    return backupText(await backUp({ ...folders, nowMs: systemClock.wallMs() }), { ...folders, isJson });
+  } finally {
+    unlock();
+  }
+}
+
+function backupText(
+  result: BackupResult,
+  { from, to, isJson }: { readonly from: string; readonly to: string; readonly isJson: boolean },
+): string {
+  const { blocks: count, linked, copied, harmed } = result;
+  if (harmed.length > 0) {
+    throw new AppError(
+      'BLOCK_DAMAGED',
+      `backed up ${from} to ${to}, but ${harmed.length} block(s) of the store are missing or cut off:\n  ${harmed.join('\n  ')}`,
+    );
+  }
   if (isJson) return `${JSON.stringify(result)}\n`;
-  const { blocks: count, linked, copied } = result;
-  return `backed up ${dataDir} to ${to}: ${count} blocks, ${linked} of them linked and ${copied} copied this time\n`;
+  return `backed up ${from} to ${to}: ${count} blocks, ${linked} of them linked and ${copied} copied this time\n`;
 }
 
 /** Whether `path` is the folder or lies in it, also by links; a copy of the database would take its place there. */
@@ -51,12 +81,21 @@ function realPath(path: string): string {
   return parent === whole ? whole : join(realPath(parent), basename(whole));
 }
 
-/** Makes a data folder out of a backup. @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE */
+/**
+ * Makes a data folder out of a backup.
+ * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE; BLOCK_DAMAGED when blocks were missing, after all the rest was restored
+ */
 export async function restoreStore(dataDir: string, from: string, isJson: boolean): Promise<string> {
   prepareDataDir(dataDir);
   const unlock = lockDataDir(dataDir);
   try {
-    const files = await restore({ from, to: dataDir, disk: nodeDisk });
+    const { files, missing } = await restore({ from, to: dataDir, disk: nodeDisk });
+    if (missing.length > 0) {
+      throw new AppError(
+        'BLOCK_DAMAGED',
+        `restored ${files} files from ${from} to ${dataDir}, but ${missing.length} block(s) are missing from the backup, and what they held is lost:\n  ${missing.join('\n  ')}`,
+      );
+    }
     return isJson ? `${JSON.stringify({ files })}\n` : `restored ${files} files from ${from} to ${dataDir}\n`;
   } finally {
     unlock();
@@ -64,14 +103,22 @@ export async function restoreStore(dataDir: string, from: string, isJson: boolea
 }
 
 /**
- * Reads all of the store.
- * @param complain is told how far it is
- * @throws AppError BLOCK_DAMAGED with all problems, one a line
+ * Reads all of the store and prints what is in it.
+ * @param ports.complain is told how far it is
+ * @throws AppError BLOCK_DAMAGED with all problems, one a line; as JSON the report was printed before
  */
 export function verifyStore(
   dataDir: string,
-  { isJson, complain }: { readonly isJson: boolean; readonly complain: (text: string) => void },
-): string {
+  {
+    isJson,
+    print,
+    complain,
+  }: {
+    readonly isJson: boolean;
+    readonly print: (text: string) => void;
+    readonly complain: (text: string) => void;
+  },
+): void {
   requireStore(dataDir);
   let shownMs = systemClock.monoMs();
   const report = verify({
@@ -85,18 +132,19 @@ export function verifyStore(
     },
   });
   const { blocks, blockSamples, journalRows, journalSamples, problems, orphans } = report;
+  if (isJson) print(`${JSON.stringify(report)}\n`);
   if (problems.length > 0) {
     throw new AppError(
       'BLOCK_DAMAGED',
       `${problems.length} problem(s) in ${dataDir}:\n  ${problems.join('\n  ')}`,
     );
   }
-  if (isJson) return `${JSON.stringify(report)}\n`;
+  if (isJson) return;
   const lines = [
     `${blocks} blocks with ${blockSamples} samples, ${journalRows} records with ${journalSamples} samples in the journal: all well`,
     ...orphans.map((name) => `${name}: belongs to nobody; a collector removes it`),
   ];
-  return `${lines.join('\n')}\n`;
+  print(`${lines.join('\n')}\n`);
 }
 
 /** Lists the blocks of a store. @throws AppError DATA_DIR_UNUSABLE, STORAGE_UNAVAILABLE */

@@ -78,7 +78,7 @@ describe('import and export', () => {
     const { importing, exporting, dataDir } = world(dir.path);
     const file = join(dir.path, 'samples.om');
     writeFileSync(file, TEXT.replace('# EOF', 'oops\n# EOF'));
-    await expect(importing(file)).rejects.toThrow('line 7: "oops" is no sample');
+    await expect(importing(file)).rejects.toThrow(`import ${file}: line 7: "oops" is no sample`);
     await expect(exporting()).rejects.toThrow(`data folder ${dataDir} holds no samples`);
     await expect(importing(join(dir.path, 'missing'))).rejects.toMatchObject({ code: 'READ_FAILED' });
   });

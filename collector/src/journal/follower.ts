@@ -3,11 +3,11 @@
  * since. It looks like a journal so that a store can be opened on it, but nothing can be written through it.
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import type { CommittedSamples, Journal, JournalStats } from './journal.ts';
 import type { JournalReader, JournalSnapshot, LaneTick } from './reader.ts';
+import { storedBody } from './stored-body.ts';
 import { allocateValues } from './values.ts';
 
 type Listener = (ticks: readonly CommittedSamples[]) => void;
@@ -104,11 +104,9 @@ export class JournalFollower implements Journal {
   /** Listeners keep what is in it, so putting off the decoding would save nothing. */
   #decode(snapshot: JournalSnapshot, tick: LaneTick): CommittedSamples {
     const { pos, laneId, agentId, epochId, timeMs, bytes } = tick;
-    const found = decodeSamples(
-      recordBody(decodeRecord(bytes, 0)),
-      this.#schemasOf(snapshot, laneId),
-      allocateValues,
-    );
+    const body = storedBody(bytes);
+    const found =
+      body === undefined ? [] : decodeSamples(body, this.#schemasOf(snapshot, laneId), allocateValues);
     const blocks = found.filter((block) => block.kind !== 'unknown');
     return { pos, laneId, agentId, epochId, timeMs, blocks };
   }

@@ -8,7 +8,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { GAP_REASON_NAMES } from '@rollcall/shared/protocol/gap.ts';
 import type { EpochMark, EpochState } from '@rollcall/shared/protocol/handshake.ts';
-import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
+import { storedBody } from './stored-body.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { BlockChange } from './blocks.ts';
 import type { ReceiveTime } from './apply.ts';
@@ -424,7 +424,8 @@ class StoreJournal implements SealableJournal, SessionHost {
   #arrivedAfter(pos: number): CommittedSamples[] {
     return this.#store.samplesAfter(pos).map(({ bytes, pos, laneId, agentId, epochId, timeMs }) => {
       const schemaOf = (number: number) => this.#store.schemaNumber(laneId, number)?.schema;
-      const blocks = decodeSamples(recordBody(decodeRecord(bytes, 0)), schemaOf);
+      const body = storedBody(bytes);
+      const blocks = body === undefined ? [] : decodeSamples(body, schemaOf);
       return {
         pos,
         laneId,

@@ -1,5 +1,6 @@
 /** The folder that holds everything durable. */
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
+import { makeFolders } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 
 const PRIVATE_MODE = 0o700;
@@ -10,7 +11,7 @@ const PRIVATE_MODE = 0o700;
  */
 export function prepareDataDir(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: PRIVATE_MODE });
+    makeFolders(path, PRIVATE_MODE);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new AppError(

@@ -3,8 +3,12 @@
  * node:sqlite is synchronous; statements here touch few rows, and long reads belong into a worker with a connection of
  * its own.
  */
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+
+const IN_MEMORY = ':memory:';
+const PRIVATE_MODE = 0o600;
 
 /** One step of a database's shape. Steps are never changed once released, only added. */
 export interface Migration {
@@ -31,6 +35,9 @@ export interface Database {
 export function openDatabase(path: string, migrations: readonly Migration[]): Database {
   let connection: DatabaseSync;
   try {
+    // Made here, because SQLite would let everybody read it; the files that it makes beside it take over the mode. Not opened
+    // when it is there: closing it would give up the locks of other connections of this process.
+    if (path !== IN_MEMORY && !existsSync(path)) closeSync(openSync(path, 'a', PRIVATE_MODE));
     connection = new DatabaseSync(path);
     connection.exec(`
       PRAGMA journal_mode = WAL;

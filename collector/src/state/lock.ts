@@ -4,23 +4,41 @@
  */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 
 /**
  * Takes the lock of a data folder; the result gives it back.
  * @throws AppError DATA_DIR_UNUSABLE when another collector has it
  */
 export function lockDataDir(path: string): () => void {
-  const connection = new DatabaseSync(join(path, 'lock.db'));
+  return takeLock(
+    join(path, 'lock.db'),
+    `data folder ${path} is in use by another collector: stop that one, or choose another folder with --data-dir`,
+  );
+}
+
+/**
+ * Takes the lock of the folder of a backup; the result gives it back.
+ * @throws AppError DATA_DIR_UNUSABLE when another backup has it
+ */
+export function lockBackup(path: string): () => void {
+  return takeLock(
+    join(path, 'backup.lock'),
+    `another backup to ${path} is under way: wait for its end, or choose another folder`,
+  );
+}
+
+function takeLock(file: string, taken: string): () => void {
+  let connection: DatabaseSync | undefined;
   try {
+    connection = new DatabaseSync(file);
     connection.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
-    connection.close();
-    throw new AppError(
-      'DATA_DIR_UNUSABLE',
-      `data folder ${path} is in use by another collector: stop that one, or choose another folder with --data-dir`,
-      { cause: error },
-    );
+    connection?.close();
+    // SQLITE_BUSY; anything else is no other process but the folder.
+    const isTaken = error instanceof Error && 'errcode' in error && error.errcode === 5;
+    const text = isTaken ? taken : `lock ${file}: ${describeError(error)}`;
+    throw new AppError('DATA_DIR_UNUSABLE', text, { cause: error });
   }
   return () => connection.close();
 }

@@ -25,3 +25,15 @@ it('lets only its own user in', () => {
   const modes = ['a', 'a/b'].map((name) => statSync(join(dir.path, name)).mode & 0o077);
   expect(modes).toEqual([0, 0]);
 });
+
+it.skipIf(process.platform !== 'linux')('ends where the system lets nobody make a folder', () => {
+  expect(() => nodeDisk.makeDir('/proc/rollcall/a')).toThrow('make folder /proc/rollcall/a');
+});
+
+it('fails where a file stands in the way of a folder', () => {
+  using dir = tempDir();
+  nodeDisk.open(join(dir.path, 'file'), 'create').close();
+  const inTheWay = `make folder ${dir.path}/file`;
+  expect(() => nodeDisk.makeDir(join(dir.path, 'file/a'))).toThrow(`${inTheWay}/a`);
+  expect(() => nodeDisk.makeDir(join(dir.path, 'file'))).toThrow(inTheWay);
+});

@@ -24,6 +24,7 @@ import {
   rmdirSync,
   writeSync,
 } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { AppError, systemErrorCode } from './errors.ts';
 
 export interface FileFacts {
@@ -111,7 +112,7 @@ export function systemError(code: string): Error {
 export const nodeDisk: Disk = {
   list: (dir) => attempt(`list ${dir}`, () => readdirSync(dir).toSorted()),
   makeDir(dir, mode = DIR_MODE) {
-    attempt(`make folder ${dir}`, () => mkdirSync(dir, { recursive: true, mode }));
+    attempt(`make folder ${dir}`, () => makeFolders(dir, mode));
   },
   stat: (path) =>
     attempt(`look at ${path}`, () => {
@@ -145,6 +146,27 @@ export const nodeDisk: Disk = {
       };
     }),
 };
+
+/**
+ * Makes a folder and those above it that are missing. Node's own way of it never ends where the system says that a folder is
+ * missing which is there, as it does for new folders in /proc.
+ */
+export function makeFolders(dir: string, mode: number): void {
+  const missing: string[] = [];
+  for (let path = resolve(dir); !isFolder(path); path = dirname(path)) missing.push(path);
+  for (const path of missing.toReversed()) {
+    try {
+      mkdirSync(path, { mode });
+    } catch (error) {
+      // Somebody else may have made it meanwhile.
+      if (!isFolder(path)) throw error;
+    }
+  }
+}
+
+function isFolder(path: string): boolean {
+  return path === dirname(path) || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
 
 const FLAGS = {
   read: constants.O_RDONLY,

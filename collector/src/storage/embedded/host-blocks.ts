@@ -2,11 +2,11 @@
  * Gets the readings of a host for a read: from the recent window; what is older than that from the journal, and for the
  * newest ones from block files too. Long, because it is all ways of reading the journal one after another.
  */
-import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
 import type { JournalSnapshot, StoredTick } from '../../journal/reader.ts';
+import { storedBody } from '../../journal/stored-body.ts';
 import { toBlock, type Block } from './block.ts';
 import { lanesIn, type CatalogueHost, type CatalogueLane, type TimeRange } from './catalogue.ts';
 import type { Column } from './collect.ts';
@@ -404,7 +404,9 @@ export function decodeTick(
   isOwn: boolean,
 ): Block[] {
   const blocks: Block[] = [];
-  for (const block of decodeSamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf)) {
+  const body = storedBody(tick.bytes);
+  if (body === undefined) return blocks;
+  for (const block of decodeSamples(body, schemaOf)) {
     if (block.kind === 'values') blocks.push(toBlock(block, tick, isOwn));
   }
   return blocks;

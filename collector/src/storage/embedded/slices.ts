@@ -2,11 +2,11 @@
  * What was committed to the journal, as series with labels, for stores that are fed from it. An agent sends no stale
  * markers; they follow from its blocks here as they do in `collect.ts`.
  */
-import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSamples, type ValuesBlock } from '@rollcall/shared/protocol/samples.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { COLLECTOR_AGENT_ID } from '../../journal/journal.ts';
 import type { JournalReader, JournalSnapshot, LaneTick } from '../../journal/reader.ts';
+import { storedBody } from '../../journal/stored-body.ts';
 import type { Labels } from '../labels.ts';
 import type { Slice, SliceReader } from '../slice.ts';
 import { STATE, toBlock, type Block } from './block.ts';
@@ -100,7 +100,9 @@ class JournalSlices implements SliceReader {
     const identity = isOwn ? [] : this.#options.identityOf(agentId);
     if (identity === undefined) return;
     const schemaOf = (number: number): Schema | undefined => this.#schemaOf(snapshot, laneId, number);
-    for (const decoded of decodeSamples(recordBody(decodeRecord(tick.bytes, 0)), schemaOf)) {
+    const body = storedBody(tick.bytes);
+    if (body === undefined) return;
+    for (const decoded of decodeSamples(body, schemaOf)) {
       if (decoded.kind !== 'values') continue;
       const block = toBlock(decoded, tick, isOwn);
       const labels = this.#labels.of(agentId, block.schema, identity);

@@ -1,7 +1,7 @@
 /**
  * Backs up a data folder while a collector works on it. Block files never change, so those that the backup already has
  * are left alone, and the others become hard links where the backup lies on the same disk. The databases are copied by
- * SQLite. The manifest is written last: a folder without it is no backup.
+ * SQLite. The manifest is written last: a folder without it, or with one that says that it is not complete, is no backup.
  */
 import { join } from 'node:path';
 import { diskErrorCode, type Disk } from '@rollcall/shared/lib/disk.ts';
@@ -10,74 +10,152 @@ import * as z from 'zod';
 import type { BlockRow } from '../../../journal/blocks.ts';
 import { openJournalReader } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
-import { copyDatabase } from './databases.ts';
+import { isOfBlocks } from '../block-name.ts';
+import { copyDatabase, storeIdOf } from './databases.ts';
 
 const MANIFEST_FILE = 'backup.json';
 export const BLOCKS_DIR = 'blocks';
-const DATABASES = ['journal.db', 'state.db'] as const;
-/** What the collector makes anew, or what belongs to a database that is copied as a whole. */
-const LEFT_OUT = /^(?:lock\.db|.*\.db-(?:wal|shm|journal)|.*\.tmp)$/;
+const JOURNAL = 'journal.db';
+const DATABASES = [JOURNAL, 'state.db'] as const;
+/** Every data folder has it, and no backup. */
+const LOCK_FILE = 'lock.db';
+/**
+ * What the collector makes anew, what belongs to a database that is copied as a whole, and what only a backup has: a data
+ * folder may have been one.
+ */
+const LEFT_OUT = /^(?:lock\.db|backup\.(?:json|lock)|.*\.db-(?:wal|shm|journal)|.*\.lock-journal|.*\.tmp)$/;
+/** Beside the file of a database; what is left of one that was replaced would be taken for news of the one that took its place. */
+const BESIDE_DATABASE = ['-wal', '-shm', '-journal'] as const;
+const UNFINISHED = '.tmp';
 const SMALL_FILE_BYTES_MAX = 64 * 1024 * 1024;
 const COPY_BYTES = 1024 * 1024;
 /** A merge may take files away while we look; then everything is looked at again. */
 const ATTEMPTS_MAX = 5;
 
+/** The name of a file in the folder itself: a backup may come from anywhere. */
+const fileName = z.string().regex(/^(?!\.{1,2}$)[^/\\\0]+$/, 'must be the name of a file');
 const manifestSchema = z.object({
   format: z.literal(1),
   madeMs: z.number(),
-  files: z.array(z.string()),
-  blocks: z.array(z.string()),
+  /** Of the journal. @default unknown, in backups of before */
+  storeId: z.string().optional(),
+  /** Both databases unless it says otherwise. */
+  databases: z.array(fileName).default([...DATABASES]),
+  files: z.array(fileName),
+  blocks: z.array(fileName),
 });
 type Manifest = z.infer<typeof manifestSchema>;
+/** Stands in the place of the manifest while a backup is replaced. */
+const unfinishedSchema = z.object({ isComplete: z.literal(false), storeId: z.string().optional() });
 
 export interface BackupResult {
   readonly blocks: number;
   /** Block files that the backup did not have yet, and whether they are links or copies. */
   readonly linked: number;
   readonly copied: number;
+  /** Block files that are missing in the store, or are not as long as its catalogue says; all the rest was backed up. */
+  readonly harmed: readonly string[];
 }
 
-/**
- * @param options.to the folder of the backup; made when it is missing
- * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE (there is no store in `from`)
- */
-export async function backUp(options: {
+interface Folders {
   readonly from: string;
   readonly to: string;
   readonly disk: Disk;
-  readonly nowMs: number;
-}): Promise<BackupResult> {
+}
+
+/**
+ * What is there already stays a complete backup until everything of the new one lies beside it. Nobody else may work on
+ * the folder of the backup meanwhile.
+ * @param options.to the folder of the backup; made when it is missing
+ * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE (there is no store in `from`), BAD_CONFIG (see `requireBackupFolder`)
+ */
+export async function backUp(options: Folders & { readonly nowMs: number }): Promise<BackupResult> {
   const { from, to, disk, nowMs } = options;
-  if (disk.stat(join(from, 'journal.db')) === undefined) {
-    throw new AppError('DATA_DIR_UNUSABLE', `back up ${from}: there is no journal.db in it`);
-  }
+  requireBackupFolder(options);
+  const storeId = storeIdOf(join(from, JOURNAL));
+  disk.makeDir(to);
+  // From the first file on the folder says whose it is.
+  if (disk.stat(join(to, MANIFEST_FILE)) === undefined)
+    await writeManifest({ isComplete: false, storeId }, { to, disk });
   disk.makeDir(join(to, BLOCKS_DIR));
-  if (disk.stat(join(to, MANIFEST_FILE)) !== undefined) disk.remove(join(to, MANIFEST_FILE));
-  const files = await copySmallFiles(options);
   for (let attempt = 1; ; attempt++) {
-    for (const name of DATABASES) {
-      if (disk.stat(join(from, name)) === undefined) continue;
-      await replaceDatabase({ from: join(from, name), to: join(to, name), disk });
-    }
-    const blocks = blocksOf(join(to, 'journal.db'));
+    const databases: string[] = DATABASES.filter((name) => disk.stat(join(from, name)) !== undefined);
+    for (const name of databases) await prepareDatabase(name, options);
+    const blocks = blocksOf(join(to, `${JOURNAL}${UNFINISHED}`));
     try {
-      const counts = await addBlocks(blocks, options);
+      const counts = await addBlocks(blocks, { ...options, isLast: attempt === ATTEMPTS_MAX });
+      const files = smallFiles(options);
+      for (const name of files)
+        await copyFile(join(from, name), { to: join(to, `${name}${UNFINISHED}`), disk });
+      await disk.syncDir(join(to, BLOCKS_DIR));
+      await writeManifest({ isComplete: false, storeId }, { to, disk });
+      for (const name of [...files, ...databases]) replaceBy(`${name}${UNFINISHED}`, name, options);
       removeOthers(blocks, options);
       await disk.syncDir(join(to, BLOCKS_DIR));
-      const names = blocks.map(({ file }) => file);
-      await writeManifest({ format: 1, madeMs: nowMs, files, blocks: names }, { to, disk });
+      await disk.syncDir(to);
+      const names = blocks.map(({ file }) => file).filter((name) => disk.stat(join(to, BLOCKS_DIR, name)));
+      await writeManifest(
+        { format: 1, madeMs: nowMs, storeId, databases, files, blocks: names },
+        { to, disk },
+      );
       return { blocks: blocks.length, ...counts };
     } catch (error) {
-      if (diskErrorCode(error) !== 'ENOENT' || attempt === ATTEMPTS_MAX) throw error;
+      if (diskErrorCode(error) === 'ENOENT' && attempt < ATTEMPTS_MAX) continue;
+      for (const name of databases) removePrepared(name, options);
+      throw error;
     }
   }
+}
+
+/**
+ * Files of others are never replaced: a folder is fit when it holds an earlier backup of the same store, or nothing that a
+ * backup would write.
+ * @throws AppError BAD_CONFIG when it is not; DATA_DIR_UNUSABLE when there is no store in `from`
+ */
+export function requireBackupFolder(folders: Folders): void {
+  const { from, to, disk } = folders;
+  const attempt = `back up ${from} to ${to}`;
+  if (disk.stat(join(from, JOURNAL)) === undefined)
+    throw new AppError('DATA_DIR_UNUSABLE', `back up ${from}: there is no ${JOURNAL} in it`);
+  const has = (name: string): boolean => disk.stat(join(to, name)) !== undefined;
+  if (has(LOCK_FILE))
+    throw new AppError('BAD_CONFIG', `${attempt}: that is a data folder itself: choose another one`);
+  if (has(MANIFEST_FILE)) {
+    const storeId = storeIdOf(join(from, JOURNAL));
+    const before = readAnyManifest(to, disk).storeId;
+    if (before === undefined || before === storeId) return;
+    throw new AppError(
+      'BAD_CONFIG',
+      `${attempt}: it holds the backup of another store, which would be lost (${before}, this one is ${storeId}): choose another folder, or move it away`,
+    );
+  }
+  const taken = [BLOCKS_DIR, ...DATABASES, ...smallFiles(folders)].filter(has);
+  if (taken.length === 0) return;
+  throw new AppError(
+    'BAD_CONFIG',
+    `${attempt}: it holds no backup, but ${taken.join(', ')} of something else: choose an empty folder`,
+  );
+}
+
+/** Whether a folder is that of a backup, complete or not; a data folder may have been one. */
+export function isBackup(dir: string, disk: Disk): boolean {
+  return disk.stat(join(dir, MANIFEST_FILE)) !== undefined && disk.stat(join(dir, LOCK_FILE)) === undefined;
 }
 
 /** @throws AppError DATA_DIR_UNUSABLE when the folder holds no complete backup */
 export function readManifest(dir: string, disk: Disk): Manifest {
+  const manifest = readAnyManifest(dir, disk);
+  if (!('isComplete' in manifest)) return manifest;
+  throw new AppError(
+    'DATA_DIR_UNUSABLE',
+    `${dir} holds no complete backup: one was begun and not brought to its end: back up again`,
+  );
+}
+
+function readAnyManifest(dir: string, disk: Disk): Manifest | z.infer<typeof unfinishedSchema> {
   try {
     const text = disk.readFile(join(dir, MANIFEST_FILE), SMALL_FILE_BYTES_MAX).toString('utf8');
-    return manifestSchema.parse(JSON.parse(text));
+    return z.union([unfinishedSchema, manifestSchema]).parse(JSON.parse(text));
   } catch (error) {
     throw new AppError(
       'DATA_DIR_UNUSABLE',
@@ -92,8 +170,8 @@ export async function copyFile(
   from: string,
   { to, disk }: { readonly to: string; readonly disk: Disk },
 ): Promise<void> {
-  const unfinished = `${to}.tmp`;
-  if (disk.stat(unfinished) !== undefined) disk.remove(unfinished);
+  const unfinished = `${to}${UNFINISHED}`;
+  removeIfThere(unfinished, disk);
   const source = disk.open(from, 'read');
   const target = disk.open(unfinished, 'create');
   try {
@@ -105,6 +183,9 @@ export async function copyFile(
       offset += count;
     }
     await target.sync();
+  } catch (error) {
+    removeIfThere(unfinished, disk);
+    throw error;
   } finally {
     source.close();
     target.close();
@@ -112,39 +193,42 @@ export async function copyFile(
   disk.rename(unfinished, to);
 }
 
-async function copySmallFiles({
-  from,
-  to,
-  disk,
-}: {
-  readonly from: string;
-  readonly to: string;
-  readonly disk: Disk;
-}): Promise<string[]> {
-  const names = disk
+function smallFiles({ from, disk }: Pick<Folders, 'from' | 'disk'>): string[] {
+  return disk
     .list(from)
     .filter((name) => !LEFT_OUT.test(name) && !DATABASES.some((database) => database === name))
     .filter((name) => disk.stat(join(from, name))?.isDir === false);
-  for (const name of names) await copyFile(join(from, name), { to: join(to, name), disk });
-  return names;
 }
 
-async function replaceDatabase({
-  from,
-  to,
-  disk,
-}: {
-  readonly from: string;
-  readonly to: string;
-  readonly disk: Disk;
-}): Promise<void> {
-  const unfinished = `${to}.tmp`;
-  if (disk.stat(unfinished) !== undefined) disk.remove(unfinished);
-  await copyDatabase(from, unfinished);
-  const file = disk.open(unfinished, 'write');
-  await file.sync();
-  file.close();
-  disk.rename(unfinished, to);
+/** Copies a database to where it waits for the rest. */
+async function prepareDatabase(name: string, { from, to, disk }: Folders): Promise<void> {
+  const unfinished = `${name}${UNFINISHED}`;
+  removePrepared(name, { to, disk });
+  // Made here, because SQLite would let everybody read it.
+  const file = disk.open(join(to, unfinished), 'create');
+  try {
+    await copyDatabase(join(from, name), join(to, unfinished));
+    await file.sync();
+  } catch (error) {
+    // Perhaps for want of room: what is of no use must not take any.
+    removePrepared(name, { to, disk });
+    throw error;
+  } finally {
+    file.close();
+  }
+}
+
+function removePrepared(name: string, { to, disk }: Pick<Folders, 'to' | 'disk'>): void {
+  for (const left of ['', ...BESIDE_DATABASE]) removeIfThere(join(to, `${name}${UNFINISHED}${left}`), disk);
+}
+
+function replaceBy(unfinished: string, name: string, { to, disk }: Folders): void {
+  for (const left of BESIDE_DATABASE) removeIfThere(join(to, `${name}${left}`), disk);
+  disk.rename(join(to, unfinished), join(to, name));
+}
+
+function removeIfThere(path: string, disk: Disk): void {
+  if (disk.stat(path) !== undefined) disk.remove(path);
 }
 
 function blocksOf(journalFile: string): readonly BlockRow[] {
@@ -160,14 +244,19 @@ function blocksOf(journalFile: string): readonly BlockRow[] {
 
 async function addBlocks(
   blocks: readonly BlockRow[],
-  { from, to, disk }: { readonly from: string; readonly to: string; readonly disk: Disk },
-): Promise<{ readonly linked: number; readonly copied: number }> {
+  { from, to, disk, isLast }: Folders & { readonly isLast: boolean },
+): Promise<Omit<BackupResult, 'blocks'>> {
   let linked = 0;
   let copied = 0;
+  const harmed: string[] = [];
   for (const { file, bytes } of blocks) {
     const source = join(from, BLOCKS_DIR, file);
     const target = join(to, BLOCKS_DIR, file);
     if (disk.stat(target)?.sizeBytes === bytes) continue;
+    const found = disk.stat(source);
+    if (found?.sizeBytes !== bytes) harmed.push(file);
+    // A merge may have taken it away; who looks again and again and never finds it has lost it.
+    if (found === undefined && isLast) continue;
     if (tryLink(source, target, disk)) {
       linked++;
       continue;
@@ -175,7 +264,7 @@ async function addBlocks(
     await copyFile(source, { to: target, disk });
     copied++;
   }
-  return { linked, copied };
+  return { linked, copied, harmed };
 }
 
 /** False where the backup lies on another disk, or on one that knows no links. */
@@ -195,16 +284,16 @@ function removeOthers(
 ): void {
   const wanted = new Set(blocks.map(({ file }) => file));
   for (const name of disk.list(join(to, BLOCKS_DIR))) {
-    if (!wanted.has(name)) disk.remove(join(to, BLOCKS_DIR, name));
+    if (isOfBlocks(name) && !wanted.has(name)) disk.remove(join(to, BLOCKS_DIR, name));
   }
 }
 
 async function writeManifest(
-  manifest: Manifest,
+  manifest: Manifest | z.infer<typeof unfinishedSchema>,
   { to, disk }: { readonly to: string; readonly disk: Disk },
 ): Promise<void> {
-  const unfinished = join(to, `${MANIFEST_FILE}.tmp`);
-  if (disk.stat(unfinished) !== undefined) disk.remove(unfinished);
+  const unfinished = join(to, `${MANIFEST_FILE}${UNFINISHED}`);
+  removeIfThere(unfinished, disk);
   const file = disk.open(unfinished, 'create');
   file.write(Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`), 0);
   await file.sync();

@@ -2,36 +2,71 @@
 import { join } from 'node:path';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { isBlockName } from '../block-name.ts';
 import { BLOCKS_DIR, copyFile, readManifest } from './backup.ts';
+
+/** What a file is called until all of them are there; a backup leaves such files out. */
+const RESTORED = '.restored.tmp';
+
+export interface RestoreResult {
+  /** How many files were copied. */
+  readonly files: number;
+  /** Blocks that the backup should have and does not: what stands in them is lost, the rest can be read. */
+  readonly missing: readonly string[];
+}
 
 /**
  * Copies everything; the journal comes last, so a collector does not start on half of it. The backup stays as it is.
  * @param options.to a folder without a store; made when it is missing
- * @returns how many files were copied
- * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE (no complete backup, or `to` holds a store already)
+ * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE (no complete backup, or one that lacks more than blocks, or `to` holds a
+ *   store already)
  */
 export async function restore(options: {
   readonly from: string;
   readonly to: string;
   readonly disk: Disk;
-}): Promise<number> {
+}): Promise<RestoreResult> {
   const { from, to, disk } = options;
-  const { files, blocks } = readManifest(from, disk);
-  if (disk.stat(join(to, 'journal.db')) !== undefined || disk.stat(join(to, 'state.db')) !== undefined) {
+  const { files, databases, blocks } = readManifest(from, disk);
+  const attempt = `restore ${from} to ${to}`;
+  if (['journal.db', 'state.db'].some((name) => disk.stat(join(to, name)) !== undefined)) {
     throw new AppError(
       'DATA_DIR_UNUSABLE',
-      `restore to ${to}: there is a store already: choose an empty folder, or move it away`,
+      `${attempt}: there is a store already: choose an empty folder, or move it away`,
+    );
+  }
+  // Those of a restore that was cut off are of this backup; the collector would remove all others.
+  const known = new Set(blocks);
+  const strangers = blocksIn(join(to, BLOCKS_DIR), disk).filter((name) => !known.has(name));
+  if (strangers.length > 0) {
+    throw new AppError(
+      'DATA_DIR_UNUSABLE',
+      `${attempt}: there are ${strangers.length} block files that the backup does not have: choose an empty folder, or move them away`,
+    );
+  }
+  const rest = [...files, ...databases.toReversed()];
+  const lacking = rest.filter((name) => disk.stat(join(from, name)) === undefined);
+  if (lacking.length > 0) {
+    throw new AppError(
+      'DATA_DIR_UNUSABLE',
+      `${attempt}: the backup lacks ${lacking.join(', ')}, which backup.json names: use another backup`,
     );
   }
   disk.makeDir(join(to, BLOCKS_DIR));
+  const missing: string[] = [];
   for (const name of blocks) {
-    await copyFile(join(from, BLOCKS_DIR, name), { to: join(to, BLOCKS_DIR, name), disk });
+    const source = join(from, BLOCKS_DIR, name);
+    if (disk.stat(source) === undefined) missing.push(name);
+    else await copyFile(source, { to: join(to, BLOCKS_DIR, name), disk });
   }
   await disk.syncDir(join(to, BLOCKS_DIR));
-  const rest = [...files, 'state.db', 'journal.db'].filter(
-    (name) => disk.stat(join(from, name)) !== undefined,
-  );
-  for (const name of rest) await copyFile(join(from, name), { to: join(to, name), disk });
+  // All of it lies there before the first one has its name: a restore that was cut off can be begun again.
+  for (const name of rest) await copyFile(join(from, name), { to: join(to, `${name}${RESTORED}`), disk });
+  for (const name of rest) disk.rename(join(to, `${name}${RESTORED}`), join(to, name));
   await disk.syncDir(to);
-  return blocks.length + rest.length;
+  return { files: blocks.length - missing.length + rest.length, missing };
+}
+
+function blocksIn(dir: string, disk: Disk): readonly string[] {
+  return disk.stat(dir) === undefined ? [] : disk.list(dir).filter(isBlockName);
 }

@@ -4,10 +4,12 @@ import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { BlockRow } from '../../../journal/blocks.ts';
 import { openJournalReader, type JournalSnapshot } from '../../../journal/reader.ts';
+import { storedBody } from '../../../journal/stored-body.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
+import { blocksOfAnother, isOfBlocks } from '../block-name.ts';
 import { databaseProblems } from './databases.ts';
 import { BlockReader } from '../format/reader.ts';
-import { BLOCKS_DIR } from './backup.ts';
+import { BLOCKS_DIR, isBackup, readManifest } from './backup.ts';
 
 export interface VerifyReport {
   readonly blocks: number;
@@ -33,6 +35,7 @@ export function verify(options: {
   const { dataDir, disk, progress } = options;
   const journalFile = join(dataDir, 'journal.db');
   const problems = databaseProblems(journalFile).map((text) => `journal.db: ${text}`);
+  problems.push(...backupProblems(options));
   const reader = openJournalReader({ path: journalFile, schemas: new SchemaCache() });
   const snapshot = reader.snapshot();
   try {
@@ -44,6 +47,12 @@ export function verify(options: {
       progress(at + 1, rows.length);
     }
     const counts = snapshot.counts();
+    for (const { pos, agentId, timeMs, bytes } of snapshot.ticksAfter(0, snapshot.lastPos)) {
+      if (storedBody(bytes) === undefined)
+        problems.push(
+          `journal.db: record ${pos} of host ${agentId} from ${new Date(timeMs).toISOString()} is damaged`,
+        );
+    }
     if (counts.rows !== counts.laneRows || counts.samples !== counts.laneSamples) {
       problems.push(
         `journal.db: it holds ${counts.rows} records with ${counts.samples} samples, its lanes say ${counts.laneRows} and ${counts.laneSamples}`,
@@ -52,12 +61,28 @@ export function verify(options: {
     const named = new Set(rows.map(({ file }) => file));
     const dir = join(dataDir, BLOCKS_DIR);
     const files = disk.stat(dir) === undefined ? [] : disk.list(dir);
-    const orphans = files.filter((name) => !named.has(name));
+    const orphans = files.filter((name) => isOfBlocks(name) && !named.has(name));
+    const lost = blocksOfAnother(snapshot.blocksVersion, files);
+    if (lost > 0)
+      problems.push(`journal.db: it is new, and knows none of the ${lost} block files in ${BLOCKS_DIR}`);
     const { rows: journalRows, samples: journalSamples } = counts;
     return { blocks: rows.length, blockSamples, journalRows, journalSamples, problems, orphans };
   } finally {
     snapshot.close();
     reader.close();
+  }
+}
+
+/** What a backup lacks besides blocks; nothing for a data folder. */
+function backupProblems({ dataDir, disk }: { readonly dataDir: string; readonly disk: Disk }): string[] {
+  if (!isBackup(dataDir, disk)) return [];
+  try {
+    const { files, databases } = readManifest(dataDir, disk);
+    const lacking = [...files, ...databases].filter((name) => disk.stat(join(dataDir, name)) === undefined);
+    return lacking.map((name) => `${name}: missing, and backup.json names it`);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return [error.message];
   }
 }
 

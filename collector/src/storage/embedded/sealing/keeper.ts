@@ -9,12 +9,13 @@ import { background } from '@rollcall/shared/lib/background.ts';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
-import type { BlockRow, DeletedAgent, NewBlock } from '../../../journal/blocks.ts';
+import type { BlockResolution, BlockRow, DeletedAgent, NewBlock } from '../../../journal/blocks.ts';
 import type { SealableJournal } from '../../../journal/journal.ts';
 import type { JournalReader } from '../../../journal/reader.ts';
+import { blocksOfAnother, isOfBlocks, newBlockName } from '../block-name.ts';
 import { planExpiry, planFreeing, planMerges, type MergeJob, type Retention } from './plan.ts';
 import type { MadeBlock } from './seal.ts';
-import type { Workshop } from './tasks.ts';
+import type { TaskResult, Workshop } from './tasks.ts';
 
 export interface KeeperOptions {
   readonly journal: Pick<SealableJournal, 'changeBlocks' | 'deleteSealed' | 'hold'>;
@@ -57,7 +58,7 @@ export class BlockKeeper {
   readonly #controller = new AbortController();
   #timer: Timer | undefined;
   #round: Promise<void> | undefined;
-  /** End of the newest window that was looked at; late records of older ones wait until the next one closes. */
+  /** End of the newest window that the last look was about; late records of older ones wait until the next one closes. */
   #sealedEndMs = Number.NEGATIVE_INFINITY;
   /** Files that the catalogue did not name at the last sweep. */
   #orphans: ReadonlySet<string> = new Set();
@@ -67,19 +68,39 @@ export class BlockKeeper {
 
   /**
    * Makes the folder and removes what an earlier process left unfinished in it.
-   * @throws AppError DISK_FAILED, STORAGE_UNAVAILABLE
+   * @throws AppError DISK_FAILED, STORAGE_UNAVAILABLE, DATA_DIR_UNUSABLE (the blocks of another journal are in it)
    */
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#settings = { ...KEEPER_DEFAULTS, ...options.settings };
     options.disk.makeDir(options.dir);
+    this.#refuseBlocksOfOthers();
     this.#orphans = new Set(options.disk.list(options.dir));
     this.#sweep();
+  }
+
+  /** Without the catalogue that knows them all blocks would be taken for orphans, and a year of history be removed. */
+  #refuseBlocksOfOthers(): void {
+    const { disk, dir, reader } = this.#options;
+    const snapshot = reader.snapshot();
+    const version = snapshot.blocksVersion;
+    snapshot.close();
+    const found = blocksOfAnother(version, disk.list(dir));
+    if (found === 0) return;
+    throw new AppError(
+      'DATA_DIR_UNUSABLE',
+      `${dir} holds ${found} block files, and journal.db is new and knows none of them: only the journal.db that they were made with can read them: put it back, restore a backup to another folder, or move them away`,
+    );
   }
 
   /** Begins with rounds of its own. */
   start(): void {
     this.#later();
+  }
+
+  /** Why the last round failed, undefined when it did not: then nothing is sealed, merged or let go. */
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   /** Resolves when nothing is under way any more; a task is cut off. */
@@ -111,15 +132,26 @@ export class BlockKeeper {
     const { clock, journal, workshop } = this.#options;
     const { windowMs, graceMs } = this.#settings;
     const endMs = Math.floor((clock.wallMs() - graceMs) / windowMs) * windowMs;
-    if (endMs <= this.#sealedEndMs) return;
+    // Not only when it is later: a clock that was ahead once would keep everything from being sealed.
+    if (endMs === this.#sealedEndMs) return;
     for (;;) {
       const file = this.#fileName('raw');
       const result = await workshop.run({ kind: 'seal', file, windowMs, endMs }, signal);
       if (result.kind === 'idle') break;
       await journal.changeBlocks({ add: this.#dated(result.blocks), remove: [], seal: result.seal });
+      this.#tellDamaged(result);
       await journal.deleteSealed(signal);
     }
     this.#sealedEndMs = endMs;
+  }
+
+  #tellDamaged({ damagedRecords = 0, seal }: Extract<TaskResult, { kind: 'made' }>): void {
+    if (damagedRecords === 0) return;
+    this.#options.log.error('records of the journal were damaged by the disk and are lost', {
+      records: damagedRecords,
+      fromMs: seal?.fromMs,
+      toMs: seal?.toMs,
+    });
   }
 
   async #mergeAll(signal: AbortSignal): Promise<void> {
@@ -198,8 +230,8 @@ export class BlockKeeper {
     return blocks.map((block) => ({ ...block, madeMs }));
   }
 
-  #fileName(resolution: string): string {
-    return `${resolution}-${this.#options.randomBytes(8).toString('hex')}.block`;
+  #fileName(resolution: BlockResolution): string {
+    return newBlockName(resolution, this.#options.randomBytes);
   }
 
   /**
@@ -209,7 +241,7 @@ export class BlockKeeper {
   #sweep(): void {
     const { disk, dir } = this.#options;
     const named = new Set(this.#rows().map(({ file }) => file));
-    const orphans = disk.list(dir).filter((name) => !named.has(name));
+    const orphans = disk.list(dir).filter((name) => isOfBlocks(name) && !named.has(name));
     for (const name of orphans) if (this.#orphans.has(name)) disk.remove(join(dir, name));
     this.#orphans = new Set(orphans);
   }
@@ -237,9 +269,8 @@ export class BlockKeeper {
     if (!this.#controller.signal.aborted) this.#later();
   }
 
-  /** A failure that repeats is told once. */
+  /** A failure that repeats is told once. The database itself throws errors that are not ours, when its file is damaged. */
   #failed(error: unknown): void {
-    if (!(error instanceof AppError)) throw error;
     const text = describeError(error);
     if (this.#controller.signal.aborted || text === this.#failure) return;
     this.#failure = text;

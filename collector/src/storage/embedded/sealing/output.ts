@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import type { Disk, DiskFile } from '@rollcall/shared/lib/disk.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { NewBlock } from '../../../journal/blocks.ts';
+import { UNFINISHED_SUFFIX } from '../block-name.ts';
 import { BlockWriter, type BlockSummary } from '../format/writer.ts';
 import type { BlockHeader } from '../format/block-file.ts';
-
-/** What a file is called while it is written; nobody reads such a file, and the next sweep removes it. */
-const UNFINISHED_SUFFIX = '.tmp';
 
 /** Bytes collected before they are written. */
 const BUFFER_BYTES = 1024 * 1024;

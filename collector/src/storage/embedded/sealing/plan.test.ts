@@ -57,9 +57,43 @@ describe('merges', () => {
     expect(outputs([...whole(0), ...late(8)], 30)).toEqual([[['raw', '5m', '1h'], 9, 11]]);
   });
 
-  test('rollups of samples that are gone are never made anew from what came late', () => {
+  test('rollups of samples that are gone stay, and get what came late put beside them and then together', () => {
     const rollups = whole(0).slice(1);
-    expect(outputs([...rollups, row('raw', 5, 1)], 40)).toEqual([[['raw'], 1, 1]]);
+    const late = row('raw', 5, 1);
+    expect(outputs([...rollups, late], 5)).toEqual([]);
+    expect(outputs([...rollups, late], 40)).toEqual([[['5m', '1h'], 1, 1]]);
+    const beside = [row('5m', 0, 24), row('1h', 0, 24)];
+    expect(outputs([...rollups, ...beside], 40)).toEqual([
+      [['5m'], 2, 2],
+      [['1h'], 2, 2],
+    ]);
+  });
+
+  test('a day of late samples alone is not taken for the whole day', () => {
+    const [, ...rollups] = whole(0);
+    const part = row('raw', 0, 24);
+    expect(outputs([...rollups, part, row('raw', 5, 1)], 40)).toEqual([[['5m', '1h'], 2, 2]]);
+  });
+
+  test('late samples of a month whose rollups are complete are put beside them, and then together', () => {
+    const month = (['5m', '1h'] as const).map((resolution) => row(resolution, 0, 30 * 24));
+    const [day] = whole(3);
+    if (day === undefined) return;
+    const late = row('raw', 75, 1, 47 * 24);
+    expect(outputs([day, ...month], 50 * 24)).toEqual([]);
+    const older = { ...day, lastPos: 0 };
+    expect(outputs([older, ...month, late], 50 * 24)).toEqual([[['5m', '1h'], 1, 0]]);
+    const beside = (['5m', '1h'] as const).map((resolution) => row(resolution, 72, 24));
+    expect(outputs([older, ...month, late, ...beside], 50 * 24)).toEqual([[['raw'], 2, 2]]);
+    expect(outputs([older, ...month, ...beside], 50 * 24)).toEqual([
+      [['5m'], 2, 2],
+      [['1h'], 2, 2],
+    ]);
+  });
+
+  test('a month waits for all of its days that have no rollups yet', () => {
+    const days = [...[0, 1].flatMap((day) => whole(day).slice(1)), row('raw', 72, 1, 60 * 24)];
+    expect(outputs(days, 60 * 24)).toEqual([[['raw', '5m', '1h'], 1, 1]]);
   });
 
   test('days of rollups become a month when nothing can be late any more; samples do not', () => {
@@ -86,6 +120,16 @@ describe('expiry', () => {
     expect(expired(three, 400 * 24).toSorted((a, b) => a.localeCompare(b))).toEqual(
       ['5m 0', '5m 1', '5m 2', 'raw 0', 'raw 1', 'raw 2'].toSorted((a, b) => a.localeCompare(b)),
     );
+  });
+
+  test('what was too old when it came stays for a day, unless it was merged', () => {
+    const hour = row('raw', 0, 1, 60 * 24);
+    expect(expired([hour], 60 * 24)).toEqual([]);
+    expect(expired([hour], 61 * 24)).toEqual(['raw 0']);
+    expect(expired([row('raw', 0, 24, 60 * 24)], 60 * 24)).toEqual(['raw 0']);
+    expect(expired([row('raw', 0, 1, 2)], 60 * 24)).toEqual(['raw 0']);
+    expect(expired([row('raw', 0, 1, 30 * 24)], 30 * 24 + 1)).toEqual(['raw 0']);
+    expect(expired([hour], 60 * 24, 50)).toEqual(['raw 0']);
   });
 
   test('too many bytes cost the oldest samples first, then rollups, and never the last day of samples', () => {

@@ -12,6 +12,8 @@ const MONTH_GRACE_MS = 16 * DAY_MS;
 /** Late blocks of a day that was merged wait until there are so many, or until the first of them is so old. */
 const LATE_BLOCKS_MAX = 8;
 const LATE_WAIT_MS = 6 * HOUR_MS;
+/** Samples that were too old already when they came, as of an import, stay so long for rollups to be made of them. */
+const ROLLUP_WAIT_MS = DAY_MS;
 /** Blocks go as a whole, so they span at most this share of the time that they are kept. */
 const SPAN_RATIO_MAX = 0.1;
 /** After the last deletion of a host blocks wait so long, so that one pass serves several. */
@@ -44,10 +46,12 @@ export function planMerges(
   { ageMs }: Retention,
 ): readonly MergeJob[] {
   const jobs = dayJobs(rows, nowMs);
+  const pending = new Set(jobs.map(({ window }) => monthOf(window.fromMs).fromMs));
   for (const resolution of ['raw', '5m', '1h'] as const) {
-    if (31 * DAY_MS <= ageMs[resolution] * SPAN_RATIO_MAX) jobs.push(...monthJobs(rows, nowMs, resolution));
+    if (31 * DAY_MS <= ageMs[resolution] * SPAN_RATIO_MAX)
+      jobs.push(...monthJobs(rows, nowMs, { resolution, pending }));
   }
-  return jobs.sort((left, right) => left.window.fromMs - right.window.fromMs);
+  return [...togetherJobs(rows), ...jobs].sort((left, right) => left.window.fromMs - right.window.fromMs);
 }
 
 /**
@@ -67,7 +71,10 @@ export function planFreeing(
   return [{ window: { fromMs, toMs }, inputs: [row], outputs: [resolution], replaced: [id] }];
 }
 
-/** Blocks that are older than they are kept, and the oldest ones of what is too much; finer resolutions go first. */
+/**
+ * Blocks that are older than they are kept, unless their rollups are still to be made, and the oldest ones of what is too much; finer
+ * resolutions go first.
+ */
 export function planExpiry(
   rows: readonly BlockRow[],
   nowMs: number,
@@ -75,8 +82,11 @@ export function planExpiry(
 ): readonly number[] {
   const expired = new Set<number>();
   let bytes = 0;
-  for (const { id, resolution, lastMs, bytes: size } of rows) {
-    if (lastMs < nowMs - retention.ageMs[resolution]) expired.add(id);
+  for (const { id, resolution, fromMs, toMs, lastMs, madeMs, bytes: size } of rows) {
+    const ageMs = retention.ageMs[resolution];
+    const isUnmerged = resolution === 'raw' && toMs - fromMs < DAY_MS;
+    const isWaiting = isUnmerged && lastMs < madeMs - ageMs && madeMs > nowMs - ROLLUP_WAIT_MS;
+    if (lastMs < nowMs - ageMs && !isWaiting) expired.add(id);
     else bytes += size;
   }
   let excess = Math.max(bytesToFree, bytes - (retention.bytesMax ?? Number.POSITIVE_INFINITY));
@@ -99,33 +109,74 @@ function dayJobs(rows: readonly BlockRow[], nowMs: number): MergeJob[] {
     const window = { fromMs, toMs: fromMs + DAY_MS };
     if (window.toMs + DAY_GRACE_MS > nowMs) continue;
     const day = inputs.find((row) => isExactly(row, window));
-    const rollups = rows.filter(({ resolution }) => resolution !== 'raw');
-    const ofDay = rollups.filter((row) => isExactly(row, window));
+    const covering = rows.filter((row) => row.resolution !== 'raw' && covers(row, window));
     const late = inputs.filter((row) => row !== day);
-    if (day !== undefined && rollups.some((row) => covers(row, window)) && !isLateDue(late, nowMs)) continue;
-    // Rollups are made of a whole day only: those of a complete month stay as they are, and so do those of a day whose
-    // samples are gone already.
-    const isInMonth = rows.some((row) => covers(row, window) && !isExactly(row, window));
-    const isRolledUp = !isInMonth && (day !== undefined || ofDay.length === 0);
-    const isMerged = day === undefined || late.length > 0;
-    jobs.push({
-      window,
-      inputs,
-      outputs: [...(isMerged ? (['raw'] as const) : []), ...(isRolledUp ? (['5m', '1h'] as const) : [])],
-      replaced: [...(isMerged ? inputs : []), ...(isRolledUp ? ofDay : [])].map(({ id }) => id),
-    });
+    if (canRollUpAnew(day, covering, window)) {
+      if (day !== undefined && covering.length > 0 && !isLateDue(late, nowMs)) continue;
+      const isMerged = day === undefined || late.length > 0;
+      jobs.push({
+        window,
+        inputs,
+        outputs: [...(isMerged ? (['raw'] as const) : []), '5m', '1h'],
+        replaced: [...(isMerged ? inputs : []), ...covering].map(({ id }) => id),
+      });
+      continue;
+    }
+    // Rollups that are there stay; those of what came late are put beside them, see `togetherJobs`.
+    const rollups = { window, outputs: ['5m', '1h'] as const };
+    const isWhole = day !== undefined && covering.some((row) => !isExactly(row, window));
+    const fresh = late.filter(({ lastPos }) => covering.every((row) => row.lastPos < lastPos));
+    if (!isWhole) {
+      // The samples go: as long as some are there, nobody looks for rollups of those that are not.
+      jobs.push({ ...rollups, inputs, replaced: inputs.map(({ id }) => id) });
+    } else if (isLateDue(fresh, nowMs)) {
+      jobs.push({ ...rollups, inputs: fresh, replaced: [] });
+    } else if (fresh.length === 0 && isLateDue(late, nowMs)) {
+      jobs.push({ window, inputs, outputs: ['raw'], replaced: inputs.map(({ id }) => id) });
+    }
   }
   return jobs;
 }
 
-function monthJobs(rows: readonly BlockRow[], nowMs: number, resolution: BlockResolution): MergeJob[] {
+/**
+ * Whether all samples of a day are there of which its rollups were made: they are not when the day went and something came late,
+ * and rollups of a month stay as they are.
+ */
+function canRollUpAnew(day: BlockRow | undefined, covering: readonly BlockRow[], window: Window): boolean {
+  if (covering.length === 0) return true;
+  return day !== undefined && covering.every((row) => isExactly(row, window) && row.lastPos >= day.lastPos);
+}
+
+/** Rollups of one day that were made of what came late, with those that were there; where both have one, that one stays. */
+function togetherJobs(rows: readonly BlockRow[]): MergeJob[] {
+  const days = rows.filter(
+    ({ resolution, fromMs, toMs }) => resolution !== 'raw' && toMs - fromMs === DAY_MS,
+  );
+  return [...Map.groupBy(days, ({ resolution, fromMs }) => `${resolution} ${fromMs}`).values()].flatMap(
+    (inputs) => {
+      const [first] = inputs;
+      if (first === undefined || inputs.length < 2) return [];
+      const { fromMs, toMs, resolution } = first;
+      return [
+        { window: { fromMs, toMs }, inputs, outputs: [resolution], replaced: inputs.map(({ id }) => id) },
+      ];
+    },
+  );
+}
+
+/** @param pending months of which days have no rollups yet: as a month is made once, it would be without them */
+function monthJobs(
+  rows: readonly BlockRow[],
+  nowMs: number,
+  { resolution, pending }: { readonly resolution: BlockResolution; readonly pending: ReadonlySet<number> },
+): MergeJob[] {
   const jobs: MergeJob[] = [];
   const days = rows.filter((row) => row.resolution === resolution && row.toMs <= monthOf(row.fromMs).toMs);
-  for (const [, inputs] of Map.groupBy(days, ({ fromMs }) => monthOf(fromMs).fromMs)) {
-    const window = monthOf(inputs[0]?.fromMs ?? 0);
-    if (inputs.length < 2 || window.toMs + MONTH_GRACE_MS > nowMs) continue;
+  for (const [fromMs, inputs] of Map.groupBy(days, (row) => monthOf(row.fromMs).fromMs)) {
+    const window = monthOf(fromMs);
+    if (inputs.length < 2 || pending.has(fromMs) || window.toMs + MONTH_GRACE_MS > nowMs) continue;
     // Hours are merged to days first.
-    if (inputs.some(({ fromMs, toMs }) => toMs - fromMs < DAY_MS)) continue;
+    if (inputs.some((row) => row.toMs - row.fromMs < DAY_MS)) continue;
     jobs.push({ window, inputs, outputs: [resolution], replaced: inputs.map(({ id }) => id) });
   }
   return jobs;

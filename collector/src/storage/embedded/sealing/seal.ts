@@ -1,11 +1,11 @@
 /** Makes the block of one window out of the records in the journal. Reads only; somebody else switches over to it. */
 import assert from 'node:assert/strict';
-import { decodeRecord, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeIntoColumns, decodeSamples } from '@rollcall/shared/protocol/samples.ts';
 import type { HashedSchema, Schema } from '@rollcall/shared/protocol/schema.ts';
 import type { NewBlock, ReplacedRecords } from '../../../journal/blocks.ts';
 import { COLLECTOR_AGENT_ID } from '../../../journal/journal.ts';
 import type { JournalSnapshot, LaneRange } from '../../../journal/reader.ts';
+import { storedBody } from '../../../journal/stored-body.ts';
 import { toBlock } from '../block.ts';
 import { BlockOutput, schemasOfBlock, type BlockPlace } from './output.ts';
 import { OwnGroups } from './own-groups.ts';
@@ -24,6 +24,8 @@ export interface Sealed {
   /** None when the window holds no samples. */
   readonly blocks: readonly MadeBlock[];
   readonly seal: ReplacedRecords;
+  /** Records whose bytes the disk has damaged; what was in them is lost. */
+  readonly damagedRecords: number;
 }
 
 /**
@@ -70,7 +72,7 @@ export async function sealWindow(
   const numbers = schemaNumbers(snapshot);
   const schemas = new Map<string, HashedSchema>();
   const deleted = new Set(snapshot.deletedAgents().map(({ agentId }) => agentId));
-  const replaced = { rows: 0, samples: 0, foundFromPos: Number.MAX_SAFE_INTEGER, foundToPos: 0 };
+  const replaced = { rows: 0, samples: 0, damaged: 0, foundFromPos: Number.MAX_SAFE_INTEGER, foundToPos: 0 };
   // A reading may lie somewhat outside of the window of its record.
   const offsetMs = Math.max(0, ...[...lanesByHost.values()].flat().map(({ offsetMsMax }) => offsetMsMax));
   const header = {
@@ -94,8 +96,9 @@ export async function sealWindow(
     output?.drop();
     throw error;
   }
-  const seal = { ...window, lastPos: snapshot.lastPos, ...replaced };
-  if (output === undefined) return { blocks: [], seal };
+  const { damaged: damagedRecords, ...found } = replaced;
+  const seal = { ...window, lastPos: snapshot.lastPos, ...found };
+  if (output === undefined) return { blocks: [], seal, damagedRecords };
   const { firstMs, lastMs, sizeBytes, sampleCount, checksum } = await output.finish();
   const block = {
     file: place.file,
@@ -109,7 +112,7 @@ export async function sealWindow(
     checksum,
     schemas: schemasOfBlock(schemas.values()),
   };
-  return { blocks: [block], seal };
+  return { blocks: [block], seal, damagedRecords };
 }
 
 type SchemaNumbers = ReadonlyMap<number, ReadonlyMap<number, HashedSchema>>;
@@ -133,7 +136,13 @@ interface HostSource {
   readonly numbers: SchemaNumbers;
   readonly window: Window;
   /** Counts the records that the block replaces. */
-  readonly replaced: { rows: number; samples: number; foundFromPos: number; foundToPos: number };
+  readonly replaced: {
+    rows: number;
+    samples: number;
+    damaged: number;
+    foundFromPos: number;
+    foundToPos: number;
+  };
 }
 
 /** The groups of a host. */
@@ -208,6 +217,9 @@ function* tickBodies(
     replaced.samples += samples;
     replaced.foundFromPos = Math.min(replaced.foundFromPos, pos);
     replaced.foundToPos = Math.max(replaced.foundToPos, pos);
-    if (isTick) yield { pos, timeMs, body: recordBody(decodeRecord(bytes, 0)) };
+    if (!isTick) continue;
+    const body = storedBody(bytes);
+    if (body === undefined) replaced.damaged++;
+    else yield { pos, timeMs, body };
   }
 }

@@ -36,6 +36,8 @@ export type TaskResult =
       readonly kind: 'made';
       readonly blocks: readonly MadeBlock[];
       readonly seal?: Sealed['seal'] | undefined;
+      /** As in `Sealed`. */
+      readonly damagedRecords?: number | undefined;
     };
 
 /** Where tasks are worked on. One at a time. */

@@ -47,6 +47,7 @@ const resultSchema = z.discriminatedUnion('kind', [
     kind: z.literal('made'),
     blocks: z.array(blockSchema),
     seal: replacedSchema.optional(),
+    damagedRecords: z.number().optional(),
   }),
 ]);
 

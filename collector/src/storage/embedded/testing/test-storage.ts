@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemClock, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { nodeDisk, type Disk } from '@rollcall/shared/lib/disk.ts';
-import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { silentLogger, type Logger } from '@rollcall/shared/lib/log.ts';
 import type { SealableJournal } from '../../../journal/journal.ts';
 import { openJournal } from '../../../journal/open-journal.ts';
 import { openJournalReader, type JournalReader } from '../../../journal/reader.ts';
@@ -56,6 +56,8 @@ export function openTestStorage(options: {
   /** As in BlockSetOptions. */
   readonly cacheBytes?: number;
   readonly damaged?: (text: string, file: string) => void;
+  /** Of the keeper. */
+  readonly log?: Logger;
 }): TestStorage {
   const path = join(options.dir, 'journal.db');
   const clock = eagerClock(options.wallMs);
@@ -85,7 +87,7 @@ export function openTestStorage(options: {
   const sealMortally = async (mortal: Mortal, windowMs: number, nowMs: number): Promise<void> => {
     const disk = mortal.disk(options.disk ?? nodeDisk);
     const workshop = inlineWorkshop({ reader, disk, dir, yieldToLoop: () => Promise.resolve() });
-    const log = silentLogger;
+    const { log = silentLogger } = options;
     const ports = { journal: mortal.journal(journal), reader, workshop, disk, dir, log, randomBytes };
     const settings = { windowMs, graceMs: Number.MIN_SAFE_INTEGER, ...options.keeper };
     const keeper = new BlockKeeper({ ...ports, clock: eagerClock(nowMs), settings });

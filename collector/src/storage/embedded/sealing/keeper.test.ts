@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
+import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
+import { expect, test, vi } from 'vitest';
+import { Labels } from '../../labels.ts';
+import { eagerClock, openTestStorage } from '../testing/test-storage.ts';
+import { BlockKeeper } from './keeper.ts';
+import { inlineWorkshop } from './tasks.ts';
+
+test('rounds go on after an error of the database, which is told once and is a reason not to be ready', async () => {
+  using dir = tempDir();
+  const wallMs = Date.UTC(2026, 5, 1);
+  const store = openTestStorage({ dir: dir.path, wallMs });
+  let isMalformed = false;
+  let asked = 0;
+  const reader = {
+    ...store.reader,
+    snapshot: () => {
+      asked++;
+      if (isMalformed) throw new Error('database disk image is malformed');
+      return store.reader.snapshot();
+    },
+  };
+  const errors: object[] = [];
+  const log = {
+    ...silentLogger,
+    error: (message: string, fields = {}) => errors.push({ message, ...fields }),
+  };
+  const ports = { disk: nodeDisk, dir: store.blocksDir, reader, randomBytes, clock: eagerClock(wallMs), log };
+  const workshop = inlineWorkshop({ ...ports, yieldToLoop: nextTurn });
+  const keeper = new BlockKeeper({ ...ports, journal: store.journal, workshop });
+  isMalformed = true;
+  keeper.start();
+  const failedFrom = asked;
+  await vi.waitFor(() => expect(asked).toBeGreaterThan(failedFrom + 2));
+  expect(keeper.failure).toBe('database disk image is malformed');
+  expect(errors).toEqual([{ message: 'blocks cannot be kept', error: 'database disk image is malformed' }]);
+  isMalformed = false;
+  while (keeper.failure !== undefined) await nextTurn();
+  await keeper.stop();
+  await store.close();
+});
+
+test('seals again after a clock that was a year ahead was put right', async () => {
+  using dir = tempDir();
+  const startMs = Date.UTC(2026, 5, 1);
+  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
+  let wallMs = startMs + 365 * 86_400_000;
+  const clock = { ...eagerClock(startMs), wallMs: () => wallMs };
+  const { reader, journal } = store;
+  const ports = { disk: nodeDisk, dir: store.blocksDir, reader, randomBytes, clock, log: silentLogger };
+  const workshop = inlineWorkshop({ ...ports, yieldToLoop: nextTurn });
+  const keeper = new BlockKeeper({ ...ports, journal, workshop });
+  await keeper.round();
+  wallMs = startMs + 3 * 3_600_000;
+  const samples = [{ timeMs: startMs, value: 1 }];
+  await store.storage.append([{ labels: Labels.of({ __name__: 'm' }), samples }]);
+  await keeper.round();
+  expect(nodeDisk.list(store.blocksDir)).toHaveLength(1);
+  await keeper.stop();
+  await store.close();
+});
