@@ -349,6 +349,6 @@ it('has each reading once or declares it lost, whatever the disk does', async ()
         expect(await lifeOf(steps, sizesUsed, seed)).toEqual([]);
       },
     ),
-    { numRuns: 200, seed: SEED },
+    { numRuns: 1_000, seed: SEED },
   );
 });
