@@ -108,3 +108,16 @@ test('what was stored before is looked for once for hundreds of series, and only
   expect(asked).toHaveLength(3);
   await journal.close();
 });
+
+test('a series that came without a sample is looked for when it has one', async () => {
+  const labels = Labels.of({ __name__: 'm' });
+  const last = { timeMs: 500, value: 1, isStale: false };
+  const findLast = () => Promise.resolve(new Map([[labels.digest, last]]));
+  const { journal, writer } = openWriter(nextTurn, { newestMs: 500, findLast });
+  expect(await writer.append([{ labels, samples: [] }])).toEqual({ accepted: 0, rejected: [] });
+  expect(await writer.append([{ labels, samples: [{ timeMs: 400, value: 2 }] }])).toEqual({
+    accepted: 0,
+    rejected: [{ labels, timeMs: 400, reason: 'out_of_order' }],
+  });
+  await journal.close();
+});

@@ -160,7 +160,8 @@ export class OwnSeriesWriter {
 
   /** Begins with series that the lane does not know, but for those whose labels cannot be stored. */
   async #addSeries(lane: OwnLane, unknown: readonly AppendSeries[]): Promise<void> {
-    const storable = unknown.filter(({ labels }) => isStorable(labels));
+    // One without samples says nothing about when it is to be looked for, so it stays unknown.
+    const storable = unknown.filter(({ labels, samples }) => samples.length > 0 && isStorable(labels));
     // Only a sample that is older than something stored before can be out of order.
     const late: Labels[] = [];
     let fromMs = Number.POSITIVE_INFINITY;
