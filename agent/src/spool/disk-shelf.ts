@@ -109,8 +109,8 @@ export class DiskShelf implements Shelf {
   }
 
   /**
-   * Makes durable what was found of an epoch: the process that wrote it may have died before it could. Not needed for
-   * the epochs of an earlier boot, which were read from the disk itself.
+   * Makes durable what was found of an epoch: the process that wrote it may have died before it could. Also of an earlier boot:
+   * what takes the place of such an epoch has its boot.
    */
   secure(epochId: string, segments: readonly Segment[]): void {
     const { disk, dir } = this.#options;
@@ -121,8 +121,11 @@ export class DiskShelf implements Shelf {
   }
 
   write(segment: Segment, entry: Entry, header: () => SegmentHeader): void {
-    const open = this.#open.get(segment);
     const bytes = encodeEntry(entry);
+    // What a move to the disk left behind that failed: the file must not be written on.
+    const left = this.#open.get(segment);
+    if (left !== undefined) this.#removeUnwanted(left.epochId);
+    const open = this.#open.get(segment);
     if (open === undefined) {
       this.#create(segment, header(), bytes);
       return;
@@ -203,14 +206,18 @@ export class DiskShelf implements Shelf {
     disk.open(join(this.#epochDir(epochId), INCOMPLETE_FILE), 'create').close();
   }
 
-  forgotten(epochId: string, replacedBy?: Replacement): void {
+  forgotten(epochId: string, replacedBy?: Replacement, keptIn = replacedBy?.id): void {
     if (replacedBy !== undefined) this.#noteReplacement(epochId, replacedBy);
     for (const path of this.#gaps.keys())
       if (dirname(path) === this.#epochDir(epochId)) this.#gaps.delete(path);
     this.#unwanted.add(epochId);
     this.#enqueue(async () => {
-      for (const [segment, open] of this.#open)
-        if (open.epochId === replacedBy?.id) await this.#sync(segment, open);
+      for (const [segment, open] of this.#open) if (open.epochId === keptIn) await this.#sync(segment, open);
+      for (const [path, gap] of this.#gaps) {
+        if (keptIn === undefined || dirname(path) !== this.#epochDir(keptIn)) continue;
+        await this.#writeGap(keptIn, gap);
+        if (this.#gaps.get(path) === gap) this.#gaps.delete(path);
+      }
       this.#removeUnwanted(epochId);
     });
   }

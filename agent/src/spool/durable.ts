@@ -72,6 +72,12 @@ const UNSYNCED_BYTES_MAX = 64 * 1024;
 /** A disk that does not answer for so long is as good as none. */
 const SYNC_MS_MAX = 30_000;
 const PROBE_MS = 20_000;
+/**
+ * A disk that is lost soon after it was good again is left alone twice as long each time: each return begins epochs, of which
+ * only so many are kept.
+ */
+const SHORT_STAY_MS = 600_000;
+const AWAY_MS_MAX = 3_600_000;
 /** Probes in a row that must succeed before the disk is trusted again. */
 const PROBES_MIN = 3;
 const PROBE_BYTES = 64 * 1024;
@@ -92,6 +98,9 @@ export class DurableSpool implements Spool {
   #unsyncedBytes = 0;
   #segmentSinceMs: number;
   #goodProbes = 0;
+  /** When the records moved to the disk for the last time, and how long it is left alone when it is lost. */
+  #enteredMs = Number.NEGATIVE_INFINITY;
+  #awayMs = PROBE_MS;
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -128,8 +137,7 @@ export class DurableSpool implements Spool {
     this.#synced = { epochId: id, through: next - 1 };
     this.#segmentSinceMs = clock.monoMs();
     if (failure === undefined) {
-      for (const epoch of recovered.epochs)
-        if (epoch.bootId === bootId) this.#shelf.secure(epoch.id, epoch.segments);
+      for (const epoch of recovered.epochs) this.#shelf.secure(epoch.id, epoch.segments);
       this.#upkeep();
     } else {
       this.#records.leaveShelf();
@@ -319,7 +327,9 @@ export class DurableSpool implements Spool {
       error: describeError(error),
     });
     this.#goodProbes = 0;
-    this.#setTimer(PROBE_MS, () => background(log, 'spool probe', this.#probe()));
+    const stayedMs = this.#options.clock.monoMs() - this.#enteredMs;
+    this.#awayMs = stayedMs < SHORT_STAY_MS ? Math.min(this.#awayMs * 2, AWAY_MS_MAX) : PROBE_MS;
+    this.#setTimer(this.#awayMs, () => background(log, 'spool probe', this.#probe()));
   }
 
   #setTimer(delayMs: number, act: () => void): void {
@@ -355,6 +365,7 @@ export class DurableSpool implements Spool {
   }
 
   #enterShelf(): void {
+    this.#enteredMs = this.#options.clock.monoMs();
     this.#records.enterShelf(this.#shelf);
     this.#options.log.info('the disk of the spool can be used again', { dir: this.#options.dir });
     this.#notedEpochId = '';

@@ -234,7 +234,8 @@ export class Epoch {
     this.#shelf = shelf;
     for (const segment of this.#segments) shelf.seal(this.id, segment);
     for (const gap of this.#gaps.all) shelf.lost(this.id, gap, { replaced: [] });
-    for (const each of this.#inherited.splice(0)) each.forget();
+    // Only when what moved is durable, which the files of those are.
+    for (const each of this.#inherited.splice(0)) each.#shelf?.forgotten(each.id, undefined, this.id);
   }
 
   /** The record with this number or the gap that begins with it, and the number that follows. May throw DISK_FAILED. */

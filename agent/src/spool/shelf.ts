@@ -27,9 +27,10 @@ export interface Shelf {
   /**
    * Removes all of an epoch, unless it is written again before that is done.
    * @param replacedBy the epoch on this shelf that has its records now; it is made durable first
+   * @param keptIn the same where nothing need be noted any more
    * @throws AppError DISK_FAILED when the replacement cannot be noted; then nothing has changed
    */
-  forgotten(epochId: string, replacedBy?: Replacement): void;
+  forgotten(epochId: string, replacedBy?: Replacement, keptIn?: string): void;
 }
 
 /** The epoch in the place of another one. */

@@ -252,7 +252,7 @@ class FakeFile implements DiskFile {
     try {
       this.#disk.note('sync', this.#path);
     } catch (error) {
-      content.isDropped = true;
+      if (!(error instanceof ProcessDied)) content.isDropped = true;
       throw error;
     }
     const synced = Buffer.from(content.bytes);

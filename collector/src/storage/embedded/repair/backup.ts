@@ -24,7 +24,6 @@ const LOCK_FILE = 'lock.db';
  * folder may have been one.
  */
 const LEFT_OUT = /^(?:lock\.db|backup\.(?:json|lock)|.*\.db-(?:wal|shm|journal)|.*\.lock-journal|.*\.tmp)$/;
-/** Beside the file of a database; what is left of one that was replaced would be taken for news of the one that took its place. */
 const BESIDE_DATABASE = ['-wal', '-shm', '-journal'] as const;
 const UNFINISHED = '.tmp';
 const SMALL_FILE_BYTES_MAX = 64 * 1024 * 1024;
@@ -223,8 +222,13 @@ function removePrepared(name: string, { to, disk }: Pick<Folders, 'to' | 'disk'>
 }
 
 function replaceBy(unfinished: string, name: string, { to, disk }: Folders): void {
-  for (const left of BESIDE_DATABASE) removeIfThere(join(to, `${name}${left}`), disk);
+  removeBeside(join(to, name), disk);
   disk.rename(join(to, unfinished), join(to, name));
+}
+
+/** What is left of a database that was replaced would be taken for news of the one that takes its place. */
+export function removeBeside(database: string, disk: Disk): void {
+  for (const left of BESIDE_DATABASE) removeIfThere(`${database}${left}`, disk);
 }
 
 function removeIfThere(path: string, disk: Disk): void {

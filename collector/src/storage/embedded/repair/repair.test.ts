@@ -1,5 +1,5 @@
 /** Backup, restore and verify on a store that is written to, that is damaged, and that dies on the way. */
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { diskError, nodeDisk, systemError, type Disk } from '@rollcall/shared/lib/disk.ts';
@@ -225,6 +225,26 @@ test('a backup that dies before all of it is there leaves the one before it comp
   expect(firstPart).toBeGreaterThan(outcomes.length / 2);
   expect(outcomes.slice(0, firstPart).every((text) => text === 'whole')).toBe(true);
   await store.close();
+});
+
+test('a restore does not take what a database left beside its place for its own', async () => {
+  using dir = tempDir();
+  const from = join(dir.path, 'data');
+  const to = join(dir.path, 'backup');
+  const into = join(dir.path, 'into');
+  mkdirSync(from);
+  const store = open(from);
+  await store.close();
+  await backUp({ from, to, disk: nodeDisk, nowMs: 1 });
+  // The one that was there before was killed, and somebody removed only its databases.
+  mkdirSync(into);
+  const killed = new DatabaseSync(join(from, 'journal.db'));
+  killed.exec('PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE later (x)');
+  copyFileSync(join(from, 'journal.db-wal'), join(into, 'journal.db-wal'));
+  killed.close();
+  await restore({ from: to, to: into, disk: nodeDisk });
+  using restored = new DatabaseSync(join(into, 'journal.db'), { readOnly: true });
+  expect(restored.prepare(`SELECT name FROM sqlite_master WHERE name = 'later'`).all()).toEqual([]);
 });
 
 test('a restore tells what the backup lacks, and gives what it has of blocks', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { isBlockName } from '../block-name.ts';
-import { BLOCKS_DIR, copyFile, readManifest } from './backup.ts';
+import { BLOCKS_DIR, copyFile, readManifest, removeBeside } from './backup.ts';
 
 /** What a file is called until all of them are there; a backup leaves such files out. */
 const RESTORED = '.restored.tmp';
@@ -62,6 +62,7 @@ export async function restore(options: {
   await disk.syncDir(join(to, BLOCKS_DIR));
   // All of it lies there before the first one has its name: a restore that was cut off can be begun again.
   for (const name of rest) await copyFile(join(from, name), { to: join(to, `${name}${RESTORED}`), disk });
+  for (const name of databases) removeBeside(join(to, name), disk);
   for (const name of rest) disk.rename(join(to, `${name}${RESTORED}`), join(to, name));
   await disk.syncDir(to);
   return { files: blocks.length - missing.length + rest.length, missing };

@@ -122,6 +122,14 @@ export class BlockKeeper {
     try {
       await this.#sealAll(signal);
       await this.#mergeAll(signal);
+    } catch (error) {
+      // What was made in vain must not pile up, round by round.
+      try {
+        this.#sweep();
+      } catch (second) {
+        this.#options.log.debug('cannot sweep the folder of blocks', { error: describeError(second) });
+      }
+      throw error;
     } finally {
       workshop.rest();
     }
@@ -162,7 +170,7 @@ export class BlockKeeper {
       const { rows, deleted } = this.#catalogue();
       // One block at a time is freed of deleted hosts; that has time.
       const freed =
-        skipped.size === 0
+        skipped.size === this.#unmergeable.size
           ? planFreeing(
               rows.filter((row) => !this.#isUnmergeable(row)),
               deleted,

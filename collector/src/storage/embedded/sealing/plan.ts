@@ -45,8 +45,7 @@ export function planMerges(
   nowMs: number,
   { ageMs }: Retention,
 ): readonly MergeJob[] {
-  const jobs = dayJobs(rows, nowMs);
-  const pending = new Set(jobs.map(({ window }) => monthOf(window.fromMs).fromMs));
+  const { jobs, pending } = dayJobs(rows, nowMs, ageMs.raw);
   for (const resolution of ['raw', '5m', '1h'] as const) {
     if (31 * DAY_MS <= ageMs[resolution] * SPAN_RATIO_MAX)
       jobs.push(...monthJobs(rows, nowMs, { resolution, pending }));
@@ -102,15 +101,26 @@ export function planExpiry(
   return [...expired];
 }
 
-function dayJobs(rows: readonly BlockRow[], nowMs: number): MergeJob[] {
+/** @returns also the months of which days wait for their rollups, due or not */
+function dayJobs(
+  rows: readonly BlockRow[],
+  nowMs: number,
+  rawAgeMs: number,
+): { readonly jobs: MergeJob[]; readonly pending: ReadonlySet<number> } {
   const jobs: MergeJob[] = [];
+  const pending = new Set<number>();
   const raw = rows.filter((row) => row.resolution === 'raw' && row.toMs <= dayOf(row) + DAY_MS);
+  // There may be ten thousand hours of an import, and few of these.
+  const rollups = rows.filter(({ resolution }) => resolution !== 'raw');
+  const months = rows.filter((row) => row.resolution === 'raw' && row.toMs - row.fromMs > DAY_MS);
   for (const [fromMs, inputs] of Map.groupBy(raw, dayOf)) {
     const window = { fromMs, toMs: fromMs + DAY_MS };
     if (window.toMs + DAY_GRACE_MS > nowMs) continue;
     const day = inputs.find((row) => isExactly(row, window));
-    const covering = rows.filter((row) => row.resolution !== 'raw' && covers(row, window));
+    const covering = rollups.filter((row) => covers(row, window));
     const late = inputs.filter((row) => row !== day);
+    const fresh = late.filter(({ lastPos }) => covering.every((row) => row.lastPos < lastPos));
+    if (covering.length === 0 || fresh.length > 0) pending.add(monthOf(fromMs).fromMs);
     if (canRollUpAnew(day, covering, window)) {
       if (day !== undefined && covering.length > 0 && !isLateDue(late, nowMs)) continue;
       const isMerged = day === undefined || late.length > 0;
@@ -123,19 +133,21 @@ function dayJobs(rows: readonly BlockRow[], nowMs: number): MergeJob[] {
       continue;
     }
     // Rollups that are there stay; those of what came late are put beside them, see `togetherJobs`.
-    const rollups = { window, outputs: ['5m', '1h'] as const };
-    const isWhole = day !== undefined && covering.some((row) => !isExactly(row, window));
-    const fresh = late.filter(({ lastPos }) => covering.every((row) => row.lastPos < lastPos));
-    if (!isWhole) {
+    const beside = { window, outputs: ['5m', '1h'] as const };
+    // Samples stay that are kept for longer, or stand in a month of their own; only then nobody looks for rollups there.
+    const isKept =
+      day !== undefined || window.toMs > nowMs - rawAgeMs || months.some((row) => covers(row, window));
+    if (!isKept || covering.every((row) => isExactly(row, window))) {
       // The samples go: as long as some are there, nobody looks for rollups of those that are not.
-      jobs.push({ ...rollups, inputs, replaced: inputs.map(({ id }) => id) });
+      jobs.push({ ...beside, inputs, replaced: inputs.map(({ id }) => id) });
     } else if (isLateDue(fresh, nowMs)) {
-      jobs.push({ ...rollups, inputs: fresh, replaced: [] });
+      jobs.push({ ...beside, inputs: fresh, replaced: [] });
     } else if (fresh.length === 0 && isLateDue(late, nowMs)) {
       jobs.push({ window, inputs, outputs: ['raw'], replaced: inputs.map(({ id }) => id) });
     }
   }
-  return jobs;
+  for (const { window } of jobs) pending.add(monthOf(window.fromMs).fromMs);
+  return { jobs, pending };
 }
 
 /**

@@ -1,0 +1,185 @@
+/** Epochs that take the place of others, where disks and processes fail in between. */
+import { expect, it } from 'vitest';
+import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
+import { failWith } from '@rollcall/shared/testing/fake-disk.ts';
+import { appendTick, currentEpoch, readAll, testSchema } from './conformance.ts';
+import type { DurableSpool } from './durable.ts';
+import { TestMachine } from './testing.ts';
+
+const cpu = testSchema('cpu', 20);
+function ticksOf(spool: DurableSpool): number[] {
+  return spool
+    .epochs()
+    .flatMap(({ id }) => readAll(spool, id, 1))
+    .flatMap(({ kind, wallMs }) => (kind === RECORD_KIND.SAMPLES ? [wallMs] : []));
+}
+async function settle(spool: DurableSpool): Promise<void> {
+  for (let i = 0; i < 12; i++) await spool.settled();
+}
+const count = (to: number): number[] => Array.from({ length: to }, (_u, i) => i);
+
+it('makes durable what an earlier process of this boot moved of an earlier boot', async () => {
+  const machine = new TestMachine();
+  const first = machine.open({ sync: 'always' });
+  for (let i = 0; i < 5; i++) appendTick(first, [cpu], i);
+  await settle(first);
+  const before = currentEpoch(first).id;
+  machine.disk.losePower(() => 0.9);
+  machine.bootId = 'second boot';
+  const second = machine.open({ sync: 'always' });
+  await settle(second);
+  expect(ticksOf(second)).toEqual(count(5));
+  // Moved, and killed before the queue of the disk had its turn.
+  second.rotateEpoch({ epochId: before, rehomeAfter: 0 });
+  const third = await machine.killAndOpen({ sync: 'always' });
+  await settle(third);
+  expect(ticksOf(third)).toEqual(count(5));
+  appendTick(third, [cpu], 5);
+  await settle(third);
+  await machine.clock.advance(600_000);
+  await settle(third);
+  machine.disk.losePower(() => 0.6);
+  machine.bootId = 'third boot';
+  const fourth = machine.open({ sync: 'always' });
+  expect(ticksOf(fourth)).toEqual(count(6));
+});
+it('makes durable what an earlier process of this boot moved of this boot', async () => {
+  const machine = new TestMachine();
+  const first = machine.open({ sync: 'always' });
+  for (let i = 0; i < 5; i++) appendTick(first, [cpu], i);
+  await settle(first);
+  const before = currentEpoch(first).id;
+  first.rotateEpoch({ epochId: before, rehomeAfter: 0 });
+  const third = await machine.killAndOpen({ sync: 'always' });
+  await settle(third);
+  await machine.clock.advance(600_000);
+  await settle(third);
+  machine.disk.losePower(() => 0.6);
+  machine.bootId = 'third boot';
+  const last = machine.open({ sync: 'always' });
+  expect(ticksOf(last)).toEqual(count(5));
+});
+
+it('keeps the replaced epoch until what moved to the disk is durable', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ sync: 'always' });
+  for (let i = 0; i < 5; i++) appendTick(spool, [cpu], i);
+  await settle(spool);
+  const before = currentEpoch(spool).id;
+  // The disk goes, and the epoch on it is replaced by one in memory.
+  machine.disk.fault = (call) => void (call === 'write' && failWith('EIO'));
+  appendTick(spool, [cpu], 5);
+  expect(spool.stats().isDurable).toBe(false);
+  spool.rotateEpoch({ epochId: before, rehomeAfter: 0 });
+  // It comes back, but syncs of segments fail.
+  machine.disk.fault = (call, path) => void (call === 'sync' && /\.seg/.test(path) && failWith('EIO'));
+  await machine.clock.advance(70_000);
+  await settle(spool);
+  machine.disk.losePower(() => 0.1);
+  machine.bootId = 'second boot';
+  expect(ticksOf(machine.open({ sync: 'always' })).filter((t) => t < 5)).toEqual(count(5));
+});
+
+it('keeps the replaced epoch until the gaps of the new one are written', async () => {
+  const machine = new TestMachine();
+  const sizes = { segmentBytes: 2_048, maxBytes: 8_192 } as const;
+  const first = machine.open(sizes);
+  for (let i = 0; i < 10; i++) appendTick(first, [cpu], i);
+  await settle(first);
+  const { id } = currentEpoch(first);
+  machine.bootId = 'second boot';
+  const spool = await machine.killAndOpen(sizes);
+  // Everything of the first epoch has to make way.
+  for (let i = 10; i < 100; i++) {
+    appendTick(spool, [cpu], i);
+    await settle(spool);
+  }
+  const gapsOf = (s: DurableSpool) =>
+    s
+      .epochs()
+      .map(({ id }) =>
+        readAll(s, id, 1).flatMap(({ gap }) => (gap ? [[gap.to, gap.reason, gap.samplesThrough]] : [])),
+      );
+  const before = gapsOf(spool);
+  let failures = 1;
+  machine.disk.fault = (call, path) => {
+    if (call === 'open' && path.includes('.gap') && failures-- > 0) failWith('EIO');
+  };
+  spool.rotateEpoch({ epochId: id, rehomeAfter: 0 });
+  await settle(spool);
+  expect(failures).toBeLessThan(1);
+  expect(gapsOf(spool)).toEqual(before);
+  const again = await machine.killAndOpen(sizes);
+  expect(gapsOf(again).slice(0, 2)).toEqual(before);
+});
+
+it('a queue that hangs does not remove what moved at a second attempt', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ segmentBytes: 2_048 });
+  await settle(spool);
+  appendTick(spool, [cpu], 0);
+  // The next sync of a folder hangs: the segment that is closed when the disk fails.
+  let release = (): void => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const syncDir = machine.disk.syncDir.bind(machine.disk);
+  machine.disk.syncDir = async (dir: string) => {
+    await gate;
+    return syncDir(dir);
+  };
+  machine.disk.fault = (call) => void (call === 'write' && failWith('EIO'));
+  for (let i = 1; i < 30; i++) appendTick(spool, [cpu], i);
+  let writes = 0;
+  machine.disk.fault = (call, path) =>
+    void (call === 'write' && path.endsWith('.seg') && ++writes === 12 && failWith('ENOSPC'));
+  await machine.clock.advance(70_000);
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  expect([writes, spool.stats().isDurable]).toEqual([12, false]);
+  machine.disk.fault = () => {};
+  await machine.clock.advance(70_000);
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  expect(spool.stats().isDurable).toBe(true);
+  release();
+  await settle(spool);
+  await machine.clock.advance(200_000);
+  await settle(spool);
+  expect(ticksOf(spool)).toEqual(count(30));
+  expect(ticksOf(await machine.killAndOpen())).toEqual(count(30));
+});
+
+it('keeps the replaced epoch while the segments of the new one cannot be made durable', async () => {
+  const machine = new TestMachine();
+  const spool = machine.open({ sync: 'always' });
+  for (let i = 0; i < 5; i++) appendTick(spool, [cpu], i);
+  for (let i = 0; i < 12; i++) await spool.settled();
+  machine.disk.fault = (call, path) => void (call === 'sync' && /\.seg/.test(path) && failWith('EIO'));
+  spool.rotateEpoch({ epochId: currentEpoch(spool).id, rehomeAfter: 0 });
+  for (let i = 0; i < 12; i++) await spool.settled();
+  machine.disk.losePower(() => 0.1);
+  machine.bootId = 'second boot';
+  const again = machine.open({ sync: 'always' });
+  const ticks = again
+    .epochs()
+    .flatMap(({ id }) => readAll(again, id, 1))
+    .flatMap(({ kind, wallMs }) => (kind === RECORD_KIND.SAMPLES ? [wallMs] : []));
+  expect(ticks).toEqual([0, 1, 2, 3, 4]);
+});
+
+it.each(['always', 'interval', 'never'] as const)(
+  'keeps everything in two hours without a connection on a disk that syncs small files only, with sync %s',
+  async (sync) => {
+    const machine = new TestMachine();
+    const spool = machine.open({ sync, segmentBytes: 16_384 });
+    machine.disk.fault = (call, path) => void (call === 'sync' && /\.seg/.test(path) && failWith('EIO'));
+    let n = 0;
+    for (let minute = 0; minute < 120; minute++) {
+      for (let i = 0; i < 6; i++) appendTick(spool, [cpu], n++);
+      await machine.clock.advance(60_000);
+      for (let i = 0; i < 12; i++) await spool.settled();
+    }
+    const held = spool
+      .epochs()
+      .flatMap(({ id }) => readAll(spool, id, 1))
+      .filter(({ kind }) => kind === RECORD_KIND.SAMPLES).length;
+    expect(held).toBe(n);
+  },
+);
