@@ -39,7 +39,7 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
     return vectorOf(absence(argOf(args[0]), isThere));
   },
   absent_over_time: async ({ name, args }, grid, ev) => {
-    const { series, rangeMs, windowEndsMs } = await evaluateRange(argOf(args[0]), grid, ev, name);
+    const { series, rangeMs, windowEndsMs, held } = await evaluateRange(argOf(args[0]), grid, ev, name);
     const isThere = new Uint8Array(grid.count);
     for (const { timestamps } of series) {
       let next = 0;
@@ -49,6 +49,7 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
       }
       if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
     }
+    ev.budget.letGo(held);
     return vectorOf(absence(argOf(args[0]), isThere));
   },
   sort: ({ args }, grid, ev) =>

@@ -98,14 +98,19 @@ export class SamplePool {
     return this.#samplesMax - this.#held;
   }
 
-  /** Takes samples, or gives them back when `count` is negative. @throws AppError QUERY_LIMIT */
+  /** Takes samples, none when it throws. @throws AppError QUERY_LIMIT */
   take(count: number): void {
+    if (count > this.left) {
+      throw new AppError(
+        'QUERY_LIMIT',
+        `the queries that run now hold more than ${this.#samplesMax} samples: try again, or ask for less`,
+      );
+    }
     this.#held += count;
-    if (this.#held <= this.#samplesMax) return;
-    throw new AppError(
-      'QUERY_LIMIT',
-      `the queries that run now hold more than ${this.#samplesMax} samples: try again, or ask for less`,
-    );
+  }
+
+  giveBack(count: number): void {
+    this.#held -= count;
   }
 }
 
@@ -129,25 +134,39 @@ export class SampleBudget {
 
   /** How many samples may still be loaded. */
   get left(): number {
-    return Math.min(this.#samplesMax - this.#loaded, this.#pool.left);
+    return Math.min(this.#samplesMax - this.#loaded - this.#held, this.#pool.left);
   }
 
   /** Counts samples read from the store, as if all stayed in memory until the query ends. @throws AppError QUERY_LIMIT */
   load(count: number): void {
+    this.#take(count);
     this.#loaded += count;
-    this.#pool.take(count);
-    if (this.#loaded > this.#samplesMax) throw tooManySamples(this.#samplesMax);
   }
 
-  /** Counts memory that a query fills without reading anything, in samples of 8 bytes, until it ends. @throws AppError QUERY_LIMIT */
+  /**
+   * Counts memory that a query fills without reading anything, in samples of 8 bytes, until it ends or `letGo`.
+   * @throws AppError QUERY_LIMIT
+   */
   hold(count: number): void {
+    this.#take(count);
     this.#held += count;
-    this.#pool.take(count);
+  }
+
+  /** What was held is no longer in memory. */
+  letGo(count: number): void {
+    this.#held -= count;
+    this.#pool.giveBack(count);
   }
 
   /** The query has ended. */
   release(): void {
-    this.#pool.take(-this.#loaded - this.#held);
+    this.#pool.giveBack(this.#loaded + this.#held);
+  }
+
+  #take(count: number): void {
+    // Alone too large, it is so whatever else runs.
+    if (this.#loaded + this.#held + count > this.#samplesMax) throw tooManySamples(this.#samplesMax);
+    this.#pool.take(count);
   }
 
   /** Refuses an intermediate result with more than the allowed number of values. */

@@ -47,6 +47,7 @@ export async function evaluateRangeCall(
     grid.count === 1
       ? await lookOnce(range, { vector, params, grid }, ev)
       : await moveWindows(range, { vector, params, grid }, ev);
+  ev.budget.letGo(vector.held);
   return vectorOf(range.keepsName ? await mergeDuplicates(columns, ev) : await withoutNames(columns, ev));
 }
 
