@@ -182,31 +182,44 @@ function tooManySamples(samplesMax: number): AppError {
   );
 }
 
-/** Warnings and infos for the user, each once and in the order of appearance. */
+/** Most warnings, and most infos, of a query. */
+export const NOTES_MAX = 100;
+
+/** Warnings and infos for the user, each once and in the order of appearance; of more than `NOTES_MAX` the number only. */
 export class Notes {
   readonly #text: string;
   readonly #warnings = new Set<string>();
   readonly #infos = new Set<string>();
+  #warningsOmitted = 0;
+  #infosOmitted = 0;
 
   /** `text` is the query, from which positions are counted. */
   constructor(text: string) {
     this.#text = text;
   }
 
-  warn(place: Span, message: string): void {
-    this.#warnings.add(`PromQL warning: ${message} (${positionText(this.#text, place.start)})`);
+  /** `message` is made only when there is room for it. */
+  warn(place: Span, message: () => string): void {
+    if (this.#warnings.size >= NOTES_MAX) this.#warningsOmitted++;
+    else this.#warnings.add(`PromQL warning: ${message()} (${positionText(this.#text, place.start)})`);
   }
 
-  inform(place: Span, message: string): void {
-    this.#infos.add(`PromQL info: ${message} (${positionText(this.#text, place.start)})`);
+  /** As `warn`. */
+  inform(place: Span, message: () => string): void {
+    if (this.#infos.size >= NOTES_MAX) this.#infosOmitted++;
+    else this.#infos.add(`PromQL info: ${message()} (${positionText(this.#text, place.start)})`);
   }
 
   get warnings(): readonly string[] {
-    return [...this.#warnings];
+    const omitted = this.#warningsOmitted;
+    return omitted === 0
+      ? [...this.#warnings]
+      : [...this.#warnings, `${omitted} more warning annotations omitted`];
   }
 
   get infos(): readonly string[] {
-    return [...this.#infos];
+    const omitted = this.#infosOmitted;
+    return omitted === 0 ? [...this.#infos] : [...this.#infos, `${omitted} more info annotations omitted`];
   }
 }
 
