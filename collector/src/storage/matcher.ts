@@ -5,6 +5,7 @@
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { RE2JS } from 're2js';
 import type { Labels } from './labels.ts';
+import { sizeOf } from './pattern-size.ts';
 
 export type MatchOperator = '=' | '!=' | '=~' | '!~';
 
@@ -59,16 +60,12 @@ export function compilePattern(pattern: string): (text: string) => boolean {
   return fastPattern(pattern) ?? slowPattern(pattern);
 }
 
-/** Largest product of what a pattern repeats and its length; a compiled one takes about as many steps, each some 100 bytes. */
-const EXPANSION_MAX = 2_000_000;
+/** Most steps that the repeats of a pattern may add to it: `.{0,1000}` fifteen times. Compiling so many takes 0.1 s. */
+const UNROLLED_MAX = 30_000;
 
 /** Whether the repeats of a pattern, `x{0,1000}`, make it so large that compiling it takes seconds and hundreds of megabytes. */
 export function isTooLarge(pattern: string): boolean {
-  let repeats = 0;
-  for (const [, least = '', most = ''] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)) {
-    repeats += Math.max(Number(least), Number(most));
-  }
-  return repeats * pattern.length > EXPANSION_MAX;
+  return sizeOf(pattern).unrolled > UNROLLED_MAX;
 }
 
 const LITERAL = /^[A-Za-z0-9 _:/,@%~"'=<>!&;#-]*$/;
