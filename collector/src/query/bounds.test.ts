@@ -68,6 +68,17 @@ describe('labels that a query makes', () => {
     expect(await outcomeOf(engine, joined(20_000))).toContain(TOO_LONG);
   });
 
+  it('are matched against no pattern that is large as well', async () => {
+    const engine = await engineOf(1);
+    const matched = (value: string, pattern: string): string =>
+      `label_replace(${value}, "j", "", "i", "${pattern}")`;
+    expect(await outcomeOf(engine, matched(doubled(9), '(.*)-(.*)'))).toBe('1 series');
+    expect(await outcomeOf(engine, matched('m', '.*[^y]{0,1000}'.repeat(14)))).toBe('1 series');
+    expect(await outcomeOf(engine, matched(doubled(7), '.*[^y]{0,1000}'))).toContain(
+      'QUERY_LIMIT: label_replace() would match a label of 12928 characters against a pattern of 2002 steps',
+    );
+  });
+
   it('count as memory while the query runs, all together', async () => {
     const engine = await engineOf(20, { samplesMax: 50_000 });
     const joined = `label_join(m, "x", "${'s'.repeat(600)}"${', "i"'.repeat(50)})`;

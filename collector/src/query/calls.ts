@@ -58,11 +58,11 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
     sorted(args[0], grid, ev, (columns) => sortedByValue(columns, { isDescending: true })),
   sort_by_label: ({ args }, grid, ev) =>
     sorted(args[0], grid, ev, (columns) =>
-      sortedByLabels(columns, textArgs(args.slice(1)), { isDescending: false }),
+      sortedByLabels(columns, { names: textArgs(args.slice(1)), isDescending: false }, ev.pacer),
     ),
   sort_by_label_desc: ({ args }, grid, ev) =>
     sorted(args[0], grid, ev, (columns) =>
-      sortedByLabels(columns, textArgs(args.slice(1)), { isDescending: true }),
+      sortedByLabels(columns, { names: textArgs(args.slice(1)), isDescending: true }, ev.pacer),
     ),
   label_replace: async ({ args }, grid, ev) => {
     const [target = '', replacement = '', source = '', pattern = ''] = textArgs(args.slice(1));
@@ -161,10 +161,10 @@ async function sorted(
   arg: Expr | undefined,
   grid: Grid,
   ev: Evaluation,
-  order: (columns: readonly Column[]) => readonly Column[],
+  order: (columns: readonly Column[]) => readonly Column[] | Promise<readonly Column[]>,
 ): Promise<VectorValue> {
   const columns = await vectorArg(arg, grid, ev);
-  return grid.count === 1 ? vectorOf(order(columns), true) : vectorOf(columns);
+  return grid.count === 1 ? vectorOf(await order(columns), true) : vectorOf(columns);
 }
 
 /** The value where exactly one column has one, else NaN. */
