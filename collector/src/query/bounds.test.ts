@@ -130,6 +130,23 @@ describe('selectors', () => {
   });
 });
 
+describe('regular expressions of a query', () => {
+  it('are bounded in number', async () => {
+    const engine = await engineOf(1);
+    const query = (count: number): string => Array(count).fill('m{i=~"0.*-"}').join(' or ');
+    expect(await outcomeOf(engine, query(400))).toBe('1 series');
+    expect(await outcomeOf(engine, query(501))).toContain('more than 500 regular expressions');
+  });
+
+  it('are bounded in size, all together', async () => {
+    const engine = await engineOf(1);
+    const query = (count: number): string =>
+      Array.from({ length: count }, (_, i) => `m{i=~".{${i},1000}[0-9]{1000}"}`).join(' or ');
+    expect(await outcomeOf(engine, query(9))).toMatch(/^\d series/);
+    expect(await outcomeOf(engine, query(11))).toContain('expression too large');
+  });
+});
+
 describe('group_left', () => {
   it('takes as long as there are labels, not names in the query', async () => {
     const engine = await engineOf(2_000);

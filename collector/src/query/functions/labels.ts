@@ -2,8 +2,7 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { RE2JS } from 're2js';
 import { METRIC_NAME } from '../../storage/labels.ts';
-import { isTooLarge, PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
-import { sizeOf } from '../../storage/pattern-size.ts';
+import { isTooLarge, PATTERN_LENGTH_MAX, patternSizeOf } from '../../storage/matcher.ts';
 import type { Column } from '../columns.ts';
 import { executionError } from '../errors.ts';
 import type { Evaluation } from '../evaluation.ts';
@@ -31,7 +30,7 @@ export async function replaceLabels(
 ): Promise<readonly Column[]> {
   const regex = compile(rule.pattern);
   if (!isClassicLabelName(rule.target)) throw badName('destination', 'label_replace', rule.target);
-  const { steps } = sizeOf(rule.pattern);
+  const { steps } = patternSizeOf(rule.pattern);
   const texts = new Map<string, string | undefined>();
   const replaced: Column[] = [];
   for (const column of columns) {

@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
-import { compilePattern } from './matcher.ts';
-import { sizeOf } from './pattern-size.ts';
+import { compilePattern, patternSizeOf } from './matcher.ts';
 
 /** Beginning and end of any program of RE2JS. */
 const FRAME_STEPS = 2;
@@ -31,8 +30,10 @@ describe('the size of a pattern', () => {
     String.raw`\Qab\E{5}`,
     String.raw`[\]]{3}`,
   ])('is that of the compiled one for %s', (pattern) => {
-    expect(sizeOf(pattern).steps).toBeGreaterThanOrEqual(RE2JS.compile(pattern).programSize() - FRAME_STEPS);
-    expect(sizeOf(pattern).steps).toBeLessThanOrEqual(RE2JS.compile(pattern).programSize() + 6);
+    expect(patternSizeOf(pattern).steps).toBeGreaterThanOrEqual(
+      RE2JS.compile(pattern).programSize() - FRAME_STEPS,
+    );
+    expect(patternSizeOf(pattern).steps).toBeLessThanOrEqual(RE2JS.compile(pattern).programSize() + 6);
   });
 
   it('is about that of the compiled one whatever is nested', () => {
@@ -63,7 +64,7 @@ describe('the size of a pattern', () => {
           return;
         }
         // A loop around what may be empty takes two steps, and is counted as one.
-        expect(2 * sizeOf(text).steps).toBeGreaterThanOrEqual(size);
+        expect(2 * patternSizeOf(text).steps).toBeGreaterThanOrEqual(size);
       }),
     );
   });
@@ -71,7 +72,7 @@ describe('the size of a pattern', () => {
   it('is told in one pass of what is never closed', () => {
     const startMs = performance.now();
     for (const piece of ['[', String.raw`\x{`, String.raw`\Q`, '(', '[[:a', '{1', '(?<a', '[\\'])
-      sizeOf(piece.repeat(64_000 / piece.length));
+      patternSizeOf(piece.repeat(64_000 / piece.length));
     expect(performance.now() - startMs).toBeLessThan(1_000);
   });
 });
