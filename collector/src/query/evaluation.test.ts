@@ -11,6 +11,11 @@ it('says whether a query alone is over the limit or all that run are, and gives 
   expect([one.left, other.left]).toEqual([30, 30]);
   one.letGo(30);
   expect([one.left, other.left]).toEqual([60, 60]);
+  one.hold(20);
+  one.release();
+  // One side of a query may go on when another has failed.
+  one.letGo(20);
+  expect(() => one.load(1)).toThrow('query was canceled');
   one.release();
   other.release();
   expect(pool.left).toBe(100);

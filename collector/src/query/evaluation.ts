@@ -120,6 +120,7 @@ export class SampleBudget {
   readonly #pool: SamplePool;
   #loaded = 0;
   #held = 0;
+  #isReleased = false;
 
   /** @param pool what the query shares with others */
   constructor(samplesMax: number, pool: SamplePool) {
@@ -154,16 +155,20 @@ export class SampleBudget {
 
   /** What was held is no longer in memory. */
   letGo(count: number): void {
+    if (this.#isReleased) return;
     this.#held -= count;
     this.#pool.giveBack(count);
   }
 
-  /** The query has ended. */
+  /** The query has ended. What one side of it still does when another has failed takes nothing any more, and gives nothing back. */
   release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     this.#pool.giveBack(this.#loaded + this.#held);
   }
 
   #take(count: number): void {
+    if (this.#isReleased) throw stopReason({ reason: undefined });
     // Alone too large, it is so whatever else runs.
     if (this.#loaded + this.#held + count > this.#samplesMax) throw tooManySamples(this.#samplesMax);
     this.#pool.take(count);
