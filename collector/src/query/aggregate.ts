@@ -8,10 +8,10 @@ import { countValues } from './count-values.ts';
 import { ONE_PRESENT, vectorOf } from './columns.ts';
 import type { Column, Grid, Value, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
-import { formatDecimal } from './format.ts';
 import { LABELS_WORK } from './label-sets.ts';
 import { quantile } from './numeric.ts';
 import { printExpr } from './print.ts';
+import { warnOfQuantiles } from './quantile-notes.ts';
 import { pickRanked } from './rank.ts';
 
 /** The series that an aggregation puts together. */
@@ -177,7 +177,7 @@ async function quantiles(
   { phis, grid }: { readonly phis: Float64Array; readonly grid: Grid },
   ev: Evaluation,
 ): Promise<VectorValue> {
-  for (const phi of groups.length === 0 ? [] : phis) warnOfQuantile(expr, phi, ev);
+  if (groups.length > 0) await warnOfQuantiles(phis, expr.param ?? expr, ev);
   const columns: Column[] = [];
   for (const { labels, members } of groups) {
     const values = new Float64Array(grid.count);
@@ -194,9 +194,4 @@ async function quantiles(
     columns.push({ labels, values, present, isNameMarked: isMarked(members) });
   }
   return vectorOf(columns);
-}
-
-function warnOfQuantile(expr: AggregateNode, phi: number, ev: Evaluation): void {
-  if (phi >= 0 && phi <= 1) return;
-  ev.notes.warn(expr.param ?? expr, `quantile value should be between 0 and 1, got ${formatDecimal(phi)}`);
 }

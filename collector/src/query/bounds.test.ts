@@ -32,6 +32,9 @@ async function outcomeOf(engine: Engine, query: string): Promise<string> {
   }
 }
 
+const ALONE_TOO_LARGE =
+  'QUERY_LIMIT: query processing would load too many samples into memory in query execution';
+
 describe('labels that a query makes', () => {
   const TOO_LONG = `QUERY_LIMIT: a label would get more than ${MADE_VALUE_LENGTH_MAX} characters`;
 
@@ -65,10 +68,21 @@ describe('labels that a query makes', () => {
     expect(await outcomeOf(engine, joined(20_000))).toContain(TOO_LONG);
   });
 
+  it('are matched against no pattern that is large as well', async () => {
+    const engine = await engineOf(1);
+    const matched = (value: string, pattern: string): string =>
+      `label_replace(${value}, "j", "", "i", "${pattern}")`;
+    expect(await outcomeOf(engine, matched(doubled(9), '(.*)-(.*)'))).toBe('1 series');
+    expect(await outcomeOf(engine, matched('m', '.*[^y]{0,1000}'.repeat(14)))).toBe('1 series');
+    expect(await outcomeOf(engine, matched(doubled(7), '.*[^y]{0,1000}'))).toContain(
+      'QUERY_LIMIT: label_replace() would match a label of 12928 characters against a pattern of 2002 steps',
+    );
+  });
+
   it('count as memory while the query runs, all together', async () => {
     const engine = await engineOf(20, { samplesMax: 50_000 });
     const joined = `label_join(m, "x", "${'s'.repeat(600)}"${', "i"'.repeat(50)})`;
-    expect(await outcomeOf(engine, joined)).toMatch(/^QUERY_LIMIT: the queries that run now hold more than/);
+    expect(await outcomeOf(engine, joined)).toContain(ALONE_TOO_LARGE);
     expect(await outcomeOf(engine, joined.replace('m,', 'topk(5, m),'))).toBe('5 series');
     // What was held has been given back.
     expect(await outcomeOf(engine, joined.replace('m,', 'topk(5, m),'))).toBe('5 series');
@@ -88,10 +102,10 @@ describe('subqueries', () => {
 
   it('count as memory although they read nothing', async () => {
     const engine = await engineOf(1, { samplesMax: 100_000 });
-    expect(await outcomeOf(engine, over(60_000))).toMatch(/^QUERY_LIMIT: the queries that run now/);
-    expect(await outcomeOf(engine, `${over(30_000)} + ${over(30_000)}`)).toMatch(/^QUERY_LIMIT/);
+    expect(await outcomeOf(engine, over(60_000))).toContain(ALONE_TOO_LARGE);
     expect(await outcomeOf(engine, over(30_000))).toBe('1 series');
-    expect(await outcomeOf(engine, over(30_000))).toBe('1 series');
+    // What was held has been given back, and while the query runs.
+    expect(await outcomeOf(engine, `${over(30_000)} + ${over(30_000)}`)).toBe('1 series');
   });
 });
 
@@ -113,6 +127,23 @@ describe('selectors', () => {
     );
     // It took seven seconds.
     expect(performance.now() - startMs).toBeLessThan(3_000);
+  });
+});
+
+describe('regular expressions of a query', () => {
+  it('are bounded in number', async () => {
+    const engine = await engineOf(1);
+    const query = (count: number): string => Array(count).fill('m{i=~"0.*-"}').join(' or ');
+    expect(await outcomeOf(engine, query(400))).toBe('1 series');
+    expect(await outcomeOf(engine, query(501))).toContain('more than 500 regular expressions');
+  });
+
+  it('are bounded in size, all together', async () => {
+    const engine = await engineOf(1);
+    const query = (count: number): string =>
+      Array.from({ length: count }, (_, i) => `m{i=~".{${i},1000}[0-9]{1000}"}`).join(' or ');
+    expect(await outcomeOf(engine, query(9))).toMatch(/^\d series/);
+    expect(await outcomeOf(engine, query(11))).toContain('expression too large');
   });
 });
 

@@ -39,7 +39,7 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
     return vectorOf(absence(argOf(args[0]), isThere));
   },
   absent_over_time: async ({ name, args }, grid, ev) => {
-    const { series, rangeMs, windowEndsMs } = await evaluateRange(argOf(args[0]), grid, ev, name);
+    const { series, rangeMs, windowEndsMs, held } = await evaluateRange(argOf(args[0]), grid, ev, name);
     const isThere = new Uint8Array(grid.count);
     for (const { timestamps } of series) {
       let next = 0;
@@ -49,6 +49,7 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
       }
       if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
     }
+    ev.budget.letGo(held);
     return vectorOf(absence(argOf(args[0]), isThere));
   },
   sort: ({ args }, grid, ev) =>
@@ -57,11 +58,11 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
     sorted(args[0], grid, ev, (columns) => sortedByValue(columns, { isDescending: true })),
   sort_by_label: ({ args }, grid, ev) =>
     sorted(args[0], grid, ev, (columns) =>
-      sortedByLabels(columns, textArgs(args.slice(1)), { isDescending: false }),
+      sortedByLabels(columns, { names: textArgs(args.slice(1)), isDescending: false }, ev.pacer),
     ),
   sort_by_label_desc: ({ args }, grid, ev) =>
     sorted(args[0], grid, ev, (columns) =>
-      sortedByLabels(columns, textArgs(args.slice(1)), { isDescending: true }),
+      sortedByLabels(columns, { names: textArgs(args.slice(1)), isDescending: true }, ev.pacer),
     ),
   label_replace: async ({ args }, grid, ev) => {
     const [target = '', replacement = '', source = '', pattern = ''] = textArgs(args.slice(1));
@@ -160,10 +161,10 @@ async function sorted(
   arg: Expr | undefined,
   grid: Grid,
   ev: Evaluation,
-  order: (columns: readonly Column[]) => readonly Column[],
+  order: (columns: readonly Column[]) => readonly Column[] | Promise<readonly Column[]>,
 ): Promise<VectorValue> {
   const columns = await vectorArg(arg, grid, ev);
-  return grid.count === 1 ? vectorOf(order(columns), true) : vectorOf(columns);
+  return grid.count === 1 ? vectorOf(await order(columns), true) : vectorOf(columns);
 }
 
 /** The value where exactly one column has one, else NaN. */

@@ -98,14 +98,19 @@ export class SamplePool {
     return this.#samplesMax - this.#held;
   }
 
-  /** Takes samples, or gives them back when `count` is negative. @throws AppError QUERY_LIMIT */
+  /** Takes samples, none when it throws. @throws AppError QUERY_LIMIT */
   take(count: number): void {
+    if (count > this.left) {
+      throw new AppError(
+        'QUERY_LIMIT',
+        `the queries that run now hold more than ${this.#samplesMax} samples: try again, or ask for less`,
+      );
+    }
     this.#held += count;
-    if (this.#held <= this.#samplesMax) return;
-    throw new AppError(
-      'QUERY_LIMIT',
-      `the queries that run now hold more than ${this.#samplesMax} samples: try again, or ask for less`,
-    );
+  }
+
+  giveBack(count: number): void {
+    this.#held -= count;
   }
 }
 
@@ -115,6 +120,7 @@ export class SampleBudget {
   readonly #pool: SamplePool;
   #loaded = 0;
   #held = 0;
+  #isReleased = false;
 
   /** @param pool what the query shares with others */
   constructor(samplesMax: number, pool: SamplePool) {
@@ -129,25 +135,43 @@ export class SampleBudget {
 
   /** How many samples may still be loaded. */
   get left(): number {
-    return Math.min(this.#samplesMax - this.#loaded, this.#pool.left);
+    return Math.min(this.#samplesMax - this.#loaded - this.#held, this.#pool.left);
   }
 
   /** Counts samples read from the store, as if all stayed in memory until the query ends. @throws AppError QUERY_LIMIT */
   load(count: number): void {
+    this.#take(count);
     this.#loaded += count;
-    this.#pool.take(count);
-    if (this.#loaded > this.#samplesMax) throw tooManySamples(this.#samplesMax);
   }
 
-  /** Counts memory that a query fills without reading anything, in samples of 8 bytes, until it ends. @throws AppError QUERY_LIMIT */
+  /**
+   * Counts memory that a query fills without reading anything, in samples of 8 bytes, until it ends or `letGo`.
+   * @throws AppError QUERY_LIMIT
+   */
   hold(count: number): void {
+    this.#take(count);
     this.#held += count;
-    this.#pool.take(count);
   }
 
-  /** The query has ended. */
+  /** What was held is no longer in memory. */
+  letGo(count: number): void {
+    if (this.#isReleased) return;
+    this.#held -= count;
+    this.#pool.giveBack(count);
+  }
+
+  /** The query has ended. What one side of it still does when another has failed takes nothing any more, and gives nothing back. */
   release(): void {
-    this.#pool.take(-this.#loaded - this.#held);
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#pool.giveBack(this.#loaded + this.#held);
+  }
+
+  #take(count: number): void {
+    if (this.#isReleased) throw stopReason({ reason: undefined });
+    // Alone too large, it is so whatever else runs.
+    if (this.#loaded + this.#held + count > this.#samplesMax) throw tooManySamples(this.#samplesMax);
+    this.#pool.take(count);
   }
 
   /** Refuses an intermediate result with more than the allowed number of values. */
@@ -163,31 +187,44 @@ function tooManySamples(samplesMax: number): AppError {
   );
 }
 
-/** Warnings and infos for the user, each once and in the order of appearance. */
+/** Most warnings, and most infos, of a query. */
+export const NOTES_MAX = 100;
+
+/** Warnings and infos for the user, each once and in the order of appearance; of more than `NOTES_MAX` the number only. */
 export class Notes {
   readonly #text: string;
   readonly #warnings = new Set<string>();
   readonly #infos = new Set<string>();
+  #warningsOmitted = 0;
+  #infosOmitted = 0;
 
   /** `text` is the query, from which positions are counted. */
   constructor(text: string) {
     this.#text = text;
   }
 
-  warn(place: Span, message: string): void {
-    this.#warnings.add(`PromQL warning: ${message} (${positionText(this.#text, place.start)})`);
+  /** `message` is made only when there is room for it. */
+  warn(place: Span, message: () => string): void {
+    if (this.#warnings.size >= NOTES_MAX) this.#warningsOmitted++;
+    else this.#warnings.add(`PromQL warning: ${message()} (${positionText(this.#text, place.start)})`);
   }
 
-  inform(place: Span, message: string): void {
-    this.#infos.add(`PromQL info: ${message} (${positionText(this.#text, place.start)})`);
+  /** As `warn`. */
+  inform(place: Span, message: () => string): void {
+    if (this.#infos.size >= NOTES_MAX) this.#infosOmitted++;
+    else this.#infos.add(`PromQL info: ${message()} (${positionText(this.#text, place.start)})`);
   }
 
   get warnings(): readonly string[] {
-    return [...this.#warnings];
+    const omitted = this.#warningsOmitted;
+    return omitted === 0
+      ? [...this.#warnings]
+      : [...this.#warnings, `${omitted} more warning annotations omitted`];
   }
 
   get infos(): readonly string[] {
-    return [...this.#infos];
+    const omitted = this.#infosOmitted;
+    return omitted === 0 ? [...this.#infos] : [...this.#infos, `${omitted} more info annotations omitted`];
   }
 }
 

@@ -83,6 +83,8 @@ function parseMatcherOrName(tokens: TokenCursor): MatcherNode | string {
   if (value.kind !== 'string') throw tokens.unexpected('label matching', 'string');
   tokens.take();
   const matcher: MatcherNode = { name, operator: text, value: tokens.string(value) };
+  const fault = text.endsWith('~') ? tokens.patterns.add(matcher.value) : undefined;
+  if (fault !== undefined) throw tokens.error(start, fault);
   try {
     createMatcher(matcher.name, matcher.operator, matcher.value);
   } catch (error) {

@@ -17,6 +17,7 @@ import {
 import { NO_CHARACTER } from './literals.ts';
 import { parseGrouping, parseSelector } from './parse-selector.ts';
 import { parseSuffixes } from './parse-suffix.ts';
+import { PatternTally } from './pattern-tally.ts';
 import { TokenCursor } from './token-cursor.ts';
 import type { Token } from './tokens.ts';
 
@@ -40,11 +41,12 @@ export function parseSyntax(text: string): Expr {
 
 /**
  * The selector `name{a="b"}`, without range, `offset` and `@`.
+ * @param patterns of the request that it belongs to
  * @throws AppError BAD_QUERY
  */
-export function parseMetricSelector(text: string): SelectorNode {
+export function parseMetricSelector(text: string, patterns = new PatternTally()): SelectorNode {
   refuseLongText(text);
-  return new Parser(text).metricSelector();
+  return new Parser(text, patterns).metricSelector();
 }
 
 function refuseLongText(text: string): void {
@@ -70,9 +72,9 @@ class Parser {
   readonly #tokens: TokenCursor;
   #depth = 0;
 
-  constructor(text: string) {
+  constructor(text: string, patterns = new PatternTally()) {
     this.#text = text;
-    this.#tokens = new TokenCursor(text);
+    this.#tokens = new TokenCursor(text, patterns);
   }
 
   query(): Expr {

@@ -22,7 +22,10 @@ import { StepMemory } from './step-positions.ts';
 
 /** What one query, and all together, may use. */
 export interface QueryLimits {
-  /** Samples that one query, and all that run at once, may load; values that one intermediate result may have. */
+  /**
+   * Samples that one query, and all that run at once, may have in memory: those it loads, and in their measure (8 bytes) the
+   * results of subqueries and long labels that it makes. Values that one intermediate result may have.
+   */
   readonly samplesMax: number;
   /** Steps of a range query. */
   readonly pointsMax: number;

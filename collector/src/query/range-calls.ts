@@ -4,12 +4,12 @@ import { typeOf } from './check.ts';
 import { ColumnRoom, hasAny, ONE_PRESENT, timeAt, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
-import { formatDecimal } from './format.ts';
 import { counterFunctions } from './functions/counters.ts';
 import { overTimeFunctions } from './functions/over-time.ts';
 import { trendFunctions } from './functions/trends.ts';
 import type { RangeFunction, Window } from './functions/window.ts';
 import { quote } from './literals.ts';
+import { warnOfQuantiles } from './quantile-notes.ts';
 import { evaluateRange } from './selectors.ts';
 import type { RangeSeries, RangeVector } from './selectors.ts';
 import { mergeDuplicates, withoutNames } from './label-sets.ts';
@@ -42,11 +42,12 @@ export async function evaluateRangeCall(
   }
   const vector = await evaluateRange(rangeArg, grid, ev, call.name);
   ev.budget.checkSize(vector.series.length, grid);
-  noteOddities(call, { vector, params }, ev);
+  await noteOddities(call, { vector, params }, ev);
   const columns =
     grid.count === 1
       ? await lookOnce(range, { vector, params, grid }, ev)
       : await moveWindows(range, { vector, params, grid }, ev);
+  ev.budget.letGo(vector.held);
   return vectorOf(range.keepsName ? await mergeDuplicates(columns, ev) : await withoutNames(columns, ev));
 }
 
@@ -135,15 +136,17 @@ async function moveWindow(
   const found = room.values();
   const present = steps.present(range.samplesMin);
   const { from, to } = steps;
+  const asked = range.refuse === undefined ? present : steps.present(1);
   let work = 0;
-  if (range.refuse !== undefined) refuseParams(range.refuse, params, steps.present(1));
   for (let i = 0; i < found.length; i++) {
+    if (asked[i] !== 1) continue;
+    for (let p = 0; p < params.length; p++) current[p] = params[p]?.[i] ?? NaN;
+    range.refuse?.(current);
     if (present[i] !== 1) continue;
     window.from = from[i] ?? 0;
     window.to = to[i] ?? 0;
     window.endMs = windowEndsMs[i] ?? NaN;
     window.timeMs = timeAt(grid, i);
-    for (let p = 0; p < params.length; p++) current[p] = params[p]?.[i] ?? NaN;
     found[i] = apply(window);
     work += window.to - window.from + 1;
     if (work < WORK_PER_COUNT) continue;
@@ -154,37 +157,23 @@ async function moveWindow(
   return { labels, values: found, present, isNameMarked };
 }
 
-function refuseParams(
-  refuse: NonNullable<RangeFunction['refuse']>,
-  params: readonly Float64Array[],
-  hasSamples: Uint8Array,
-): void {
-  for (const [i, hasSample] of hasSamples.entries())
-    if (hasSample === 1) refuse(Float64Array.from(params, (param) => param[i] ?? NaN));
-}
-
 const COUNTER_NAME = /_(?:total|sum|count|bucket)$/;
 
-function noteOddities(
+async function noteOddities(
   call: CallNode,
   { vector, params }: { readonly vector: RangeVector; readonly params: readonly Float64Array[] },
   ev: Evaluation,
-): void {
+): Promise<void> {
   const { name } = call;
   if (vector.series.length === 0) return;
-  if (name === 'quantile_over_time') {
-    for (const phi of params[0] ?? []) {
-      if (phi >= 0 && phi <= 1) continue;
-      ev.notes.warn(
-        call.args[0] ?? call,
-        `quantile value should be between 0 and 1, got ${formatDecimal(phi)}`,
-      );
-    }
+  const [phis] = params;
+  if (name === 'quantile_over_time' && phis !== undefined) {
+    await warnOfQuantiles(phis, call.args[0] ?? call, ev);
   }
   if (name !== 'rate' && name !== 'increase') return;
   for (const metric of new Set(vector.series.map(({ labels }) => labels.metricName))) {
     if (metric === '' || COUNTER_NAME.test(metric)) continue;
     const hint = 'name does not end in _total/_sum/_count/_bucket';
-    ev.notes.inform(call.args[0] ?? call, `metric might not be a counter, ${hint}: ${quote(metric)}`);
+    ev.notes.inform(call.args[0] ?? call, () => `metric might not be a counter, ${hint}: ${quote(metric)}`);
   }
 }

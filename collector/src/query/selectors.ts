@@ -29,6 +29,8 @@ export interface RangeVector {
   readonly rangeMs: number;
   /** Right edge of the window of each step; a window is open at its left. */
   readonly windowEndsMs: Float64Array;
+  /** Samples that the budget counts for it beyond what was loaded; whoever is done with it lets go of them. */
+  readonly held: number;
 }
 
 /** The time to look at for each step: moved by the offset, or the same everywhere with `@`. */
@@ -167,7 +169,7 @@ export async function evaluateRange(
     toMs: lastOf(windowEndsMs),
     hints: functionName === undefined ? hints : { ...hints, functionName },
   });
-  return { series: series.map(withoutStale), rangeMs, windowEndsMs };
+  return { series: series.map(withoutStale), rangeMs, windowEndsMs, held: 0 };
 }
 
 function withoutStale({ labels, timestamps, values, stale, counts }: Series): RangeSeries {
@@ -192,7 +194,7 @@ async function evaluateSubquery(expr: SubqueryNode, grid: Grid, ev: Evaluation):
   const windowEndsMs = shiftedTimes(expr, grid, ev);
   const startMs = (Math.floor((firstOf(windowEndsMs) - rangeMs) / stepMs) + 1) * stepMs;
   const count = Math.floor((lastOf(windowEndsMs) - startMs) / stepMs) + 1;
-  if (count <= 0) return { series: [], rangeMs, windowEndsMs };
+  if (count <= 0) return { series: [], rangeMs, windowEndsMs, held: 0 };
   const innerGrid: Grid = { startMs, stepMs, count };
   ev.budget.checkSize(1, innerGrid);
   if (count > SUBQUERY_STEPS_MAX) {
@@ -204,15 +206,18 @@ async function evaluateSubquery(expr: SubqueryNode, grid: Grid, ev: Evaluation):
   }
   // Subqueries need no samples to fill the memory: `vector(1)` has as many values as there are steps.
   ev.budget.hold(count);
+  const { loaded: loadedBefore } = ev.budget;
   const value = await ev.evaluate(inner, innerGrid);
   if (value.kind !== 'vector') throw new TypeError('subquery of something else than a vector');
-  ev.budget.hold(value.columns.length * count);
+  // Most have a value where they read a sample, which has been counted.
+  const unread = Math.max(0, value.columns.length * count - (ev.budget.loaded - loadedBefore));
+  ev.budget.hold(unread);
   const series: RangeSeries[] = [];
   for (const column of value.columns) {
     series.push(compacted(column, innerGrid));
     if (ev.pacer.spend(count)) await ev.pacer.pause();
   }
-  return { series, rangeMs, windowEndsMs };
+  return { series, rangeMs, windowEndsMs, held: count + unread };
 }
 
 /** The values of a column as samples, gaps left out. */

@@ -5,6 +5,7 @@ import { fitsAll } from '../storage/matcher.ts';
 import type { Matcher } from '../storage/matcher.ts';
 import type { LabelsRequest } from '../storage/storage.ts';
 import { parseMetricSelector } from './parse.ts';
+import type { PatternTally } from './pattern-tally.ts';
 import { matchersOf } from './selectors.ts';
 
 /** Which series to list. */
@@ -15,11 +16,12 @@ export type SeriesSelector = readonly Matcher[];
 
 /**
  * The matchers of `name{a="b"}`.
+ * @param patterns of the request that it belongs to
  * @throws AppError BAD_QUERY when the text is no plain selector; BAD_REQUEST when every matcher would also fit a series
  *   without labels
  */
-export function parseSeriesSelector(text: string): SeriesSelector {
-  const matchers = matchersOf(parseMetricSelector(text));
+export function parseSeriesSelector(text: string, patterns?: PatternTally): SeriesSelector {
+  const matchers = matchersOf(parseMetricSelector(text, patterns));
   if (matchers.every(({ matches }) => matches(''))) {
     throw new AppError('BAD_REQUEST', 'match[] must contain at least one non-empty matcher');
   }

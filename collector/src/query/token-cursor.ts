@@ -3,6 +3,7 @@ import type { AppError } from '@rollcall/shared/lib/errors.ts';
 import { parseError } from './errors.ts';
 import { describeToken, isUnsupportedModifier, isUnsupportedWord } from './grammar.ts';
 import { decodeString, DURATION_MS_MAX, parseAnyDuration, parseNumber, quote } from './literals.ts';
+import type { PatternTally } from './pattern-tally.ts';
 import { tokenize } from './tokens.ts';
 import type { Token } from './tokens.ts';
 
@@ -13,8 +14,10 @@ export class TokenCursor {
   #index = 0;
   /** Where the parser is, for faults that say nothing nearer. */
   surroundings: '' | 'aggregation' = '';
+  readonly patterns: PatternTally;
 
-  constructor(text: string) {
+  constructor(text: string, patterns: PatternTally) {
+    this.patterns = patterns;
     this.#text = text;
     this.#tokens = tokenize(text);
   }

@@ -1,4 +1,5 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { describe, expect, it } from 'vitest';
 import type { Database } from '../../state/database.ts';
@@ -11,7 +12,12 @@ const HOUR_MS = 3_600_000;
 
 function setUp(state: Database = openState(':memory:'), clock = new FakeClock()) {
   const newUlid = createUlid(clock, () => 0.5);
-  const silences = new Silences({ database: state, wallMs: () => clock.wallMs(), newUlid });
+  const silences = new Silences({
+    database: state,
+    wallMs: () => clock.wallMs(),
+    newUlid,
+    log: silentLogger,
+  });
   const draft = (changes: Partial<SilenceDraft> = {}): SilenceDraft => ({
     matchers: [parseMatcher('team="db"')],
     startsMs: clock.wallMs(),
@@ -64,6 +70,17 @@ describe('silences', () => {
     clock.stepWall(91 * 24 * HOUR_MS);
     expect(later.silences.prune()).toBe(1);
     expect(later.silences.list()).toEqual([]);
+  });
+
+  it('keep no collector from starting when a pattern of theirs is no longer accepted', () => {
+    const { state, clock, silences, draft } = setUp();
+    const { id } = silences.create(draft({ matchers: [parseMatcher('team=~"d.*b"')] }));
+    const stored = JSON.stringify([{ name: 'team', operator: '=~', value: '.{0,1000}'.repeat(100) }]);
+    state.connection.prepare('UPDATE silences SET matchers = ?').run(stored);
+    const later = setUp(state, clock);
+    expect(later.reasons({ team: 'db' })).toEqual([]);
+    expect(later.silences.list()).toHaveLength(1);
+    expect(stateOf(later.silences.expire(id), clock.wallMs())).toBe('expired');
   });
 
   it('end when they are expired, before they begin too; twice does no harm', () => {

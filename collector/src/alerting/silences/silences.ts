@@ -2,7 +2,8 @@
  * Silences: for a span of time nobody is told of what fits the matchers. Kept in the database, and those that are not
  * over in memory, because each notification asks.
  */
-import { AppError } from '@rollcall/shared/lib/errors.ts';
+import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
+import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
 import * as z from 'zod';
 import type { Database } from '../../state/database.ts';
@@ -50,6 +51,7 @@ export interface SilencesOptions {
   readonly wallMs: () => number;
   /** See `createUlid`. */
   readonly newUlid: () => string;
+  readonly log: Logger;
 }
 
 const silenceRow = z.object({
@@ -71,7 +73,10 @@ export class Silences implements Suppressor {
   constructor(options: SilencesOptions) {
     this.#options = options;
     this.#sql = prepare(options.database);
-    for (const raw of this.#sql.notOver.all(options.wallMs())) this.#remember(silenceOf(raw));
+    for (const raw of this.#sql.notOver.all(options.wallMs())) {
+      const silence = silenceOf(raw);
+      this.#live.set(silence.id, { silence, fits: this.#compileStored(silence) });
+    }
   }
 
   at(nowMs: number): Judge {
@@ -149,12 +154,8 @@ export class Silences implements Suppressor {
     const nowMs = this.#options.wallMs();
     const before = this.#known(id);
     if (stateOf(before, nowMs) === 'expired') return before;
-    return this.#store({
-      ...before,
-      startsMs: Math.min(before.startsMs, nowMs),
-      endsMs: nowMs,
-      updatedMs: nowMs,
-    });
+    const ended = { ...before, startsMs: Math.min(before.startsMs, nowMs), endsMs: nowMs, updatedMs: nowMs };
+    return this.#store(ended, () => false);
   }
 
   /** Forgets those that were over long ago; returns how many. */
@@ -169,7 +170,7 @@ export class Silences implements Suppressor {
     return silence;
   }
 
-  #store(draft: Silence): Silence {
+  #store(draft: Silence, fits = compile(draft.matchers)): Silence {
     const silence: Silence = {
       ...draft,
       createdBy: cleanText(draft.createdBy, NAME_LENGTH_MAX),
@@ -177,12 +178,18 @@ export class Silences implements Suppressor {
     };
     const { id, matchers, startsMs, endsMs, createdBy, comment, updatedMs } = silence;
     this.#sql.put.run(id, JSON.stringify(matchers), startsMs, endsMs, createdBy, comment, updatedMs);
-    this.#remember(silence);
+    this.#live.set(silence.id, { silence, fits });
     return silence;
   }
 
-  #remember(silence: Silence): void {
-    this.#live.set(silence.id, { silence, fits: compile(silence.matchers) });
+  #compileStored({ id, matchers }: Silence): (labels: LabelValues) => boolean {
+    try {
+      return compile(matchers);
+    } catch (error) {
+      // It was in order once; a pattern that is no longer accepted must not keep the collector from starting.
+      this.#options.log.error('silence cannot be used', { id, error: describeError(error) });
+      return () => false;
+    }
   }
 
   #forgetOver(nowMs: number): void {

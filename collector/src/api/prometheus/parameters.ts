@@ -1,6 +1,7 @@
 /** Reads the parameters of Prometheus API requests; every fault names its parameter, in the words of Prometheus. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { DURATION_MS_MAX, parseDuration } from '../../query/literals.ts';
+import { PatternTally } from '../../query/pattern-tally.ts';
 import { parseSeriesSelector } from '../../query/series-selector.ts';
 import type { SeriesSelector } from '../../query/series-selector.ts';
 
@@ -87,21 +88,22 @@ export class Parameters {
 
   /**
    * A whole number, undefined when absent.
-   * @throws AppError BAD_REQUEST `<name> must be a number`; so says Prometheus where it asks for no particular one
+   * @throws AppError BAD_REQUEST `<name> must be a number`, or whatever is `wanted`; so says Prometheus
    */
-  wholeNumber(name: string): number | undefined {
+  wholeNumber(name: string, wanted = 'a number'): number | undefined {
     const text = this.text(name);
     if (text === '') return undefined;
     const value = parseWholeNumber(text);
-    if (value === undefined) throw new AppError('BAD_REQUEST', `${name} must be a number`);
+    if (value === undefined) throw new AppError('BAD_REQUEST', `${name} must be ${wanted}`);
     return value;
   }
 
   /** The selectors of `match[]`, one set each. */
   matcherSets(): readonly SeriesSelector[] {
+    const patterns = new PatternTally();
     return this.list('match[]').map((text) => {
       try {
-        return parseSeriesSelector(text);
+        return parseSeriesSelector(text, patterns);
       } catch (error) {
         // Not the query of this request, which errors of queries would be taken for.
         throw new AppError('BAD_REQUEST', messageOf(error), { cause: error });

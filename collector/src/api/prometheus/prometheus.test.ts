@@ -386,6 +386,8 @@ describe('/query', () => {
     expect(await get('/query', { query: '1', timeout })).toEqual(
       failure(503, 'timeout', 'query timed out in query execution'),
     );
+    expect(await get('/query', { query: '1 +', timeout })).toMatchObject({ status: 400 });
+    expect(await get('/query', { query: '1', timeout, lookback_delta: 'x' })).toMatchObject({ status: 400 });
   });
 
   it.each(['0', '-5'])('looks back as far as ever when asked for %j', async (lookback) => {
@@ -578,6 +580,9 @@ describe('series and labels', () => {
     ['/metadata', { limit: '1.5' }, 'limit must be a number'],
     ['/metadata', { limit_per_metric: 'x' }, 'limit_per_metric must be a number'],
     ['/status/tsdb', { limit: '0' }, 'limit must be a positive number'],
+    ['/status/tsdb', { limit: '1e1' }, 'limit must be a positive number'],
+    ['/status/tsdb', { limit: '0x10' }, 'limit must be a positive number'],
+    ['/status/tsdb', { limit: ' 5' }, 'limit must be a positive number'],
     [
       '/query',
       { query: '(', limit: 'x', time: 'y' },
@@ -612,6 +617,15 @@ describe('series and labels', () => {
     ),
   ])('refuses %s %j', async (path, parameters: Form, error) => {
     expect(await get(path, parameters)).toEqual(failure(400, 'bad_data', error));
+  });
+
+  it('takes no more than a number of regular expressions in all selectors', async () => {
+    const selectors = (count: number): readonly string[] =>
+      Array<string>(count).fill(`up{${'a!~"x.*y",'.repeat(50)}}`);
+    expect(await get('/series', { 'match[]': selectors(10) })).toMatchObject({ status: 200 });
+    const { body } = await get('/series', { 'match[]': selectors(11) });
+    expect(body).toMatchObject({ errorType: 'bad_data' });
+    expect(JSON.stringify(body)).toContain('more than 500 regular expressions');
   });
 
   it('describes metrics', async () => {

@@ -60,9 +60,12 @@ export function rangeQuery(
 
 function bounds(parameters: Parameters): { readonly timeoutMs?: number; readonly lookbackMs?: number } {
   const timeoutMs = parameters.durationMs('timeout');
-  if (timeoutMs !== undefined && timeoutMs <= 0)
-    throw new AppError('QUERY_TIMEOUT', 'query timed out in query execution');
   const lookbackMs = parameters.lookbackMs();
+  if (timeoutMs !== undefined && timeoutMs <= 0) {
+    // What is no query is told as such, however little time there is.
+    parseQuery(queryText(parameters));
+    throw new AppError('QUERY_TIMEOUT', 'query timed out in query execution');
+  }
   return {
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(lookbackMs === undefined ? {} : { lookbackMs }),

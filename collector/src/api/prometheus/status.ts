@@ -128,8 +128,8 @@ export async function tsdbAnswer(
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const top = parameters.text('limit') === '' ? TOP_DEFAULT : Number(parameters.text('limit'));
-  if (!Number.isInteger(top) || top < 1) throw new AppError('BAD_REQUEST', 'limit must be a positive number');
+  const top = parameters.wholeNumber('limit', 'a positive number') ?? TOP_DEFAULT;
+  if (top < 1) throw new AppError('BAD_REQUEST', 'limit must be a positive number');
   if (top > TOP_MAX) throw invalidParameter('limit', `limit must not exceed ${TOP_MAX}`);
   return answers.storeSizes(top, signal);
 }

@@ -3,9 +3,9 @@ import type { Span } from '../ast.ts';
 import { hasAny } from '../columns.ts';
 import type { Column, Grid } from '../columns.ts';
 import type { Evaluation } from '../evaluation.ts';
-import { formatDecimal } from '../format.ts';
 import { quote } from '../literals.ts';
 import { isAlmostEqual } from '../numeric.ts';
+import { warnOfQuantiles } from '../quantile-notes.ts';
 import type { Labels } from '../../storage/labels.ts';
 import { withoutNames } from '../label-sets.ts';
 
@@ -36,29 +36,27 @@ export interface HistogramCall {
  */
 export async function histogramQuantiles(call: HistogramCall, ev: Evaluation): Promise<readonly Column[]> {
   const { phis, grid } = call;
-  for (const phi of phis) {
-    if (phi >= 0 && phi <= 1) continue;
-    ev.notes.warn(call.phiPlace, `quantile value should be between 0 and 1, got ${formatDecimal(phi)}`);
-  }
+  await warnOfQuantiles(phis, call.phiPlace, ev);
   const results: Column[] = [];
   for (const histogram of histogramsOf(call, ev)) {
     const { labels, isNameMarked, buckets } = histogram;
     const values = new Float64Array(grid.count);
     const present = new Uint8Array(grid.count);
+    let wasForced = false;
     for (let i = 0; i < grid.count; i++) {
       const filled = bucketsAt(buckets, i);
       if (filled.length === 0) continue;
       present[i] = 1;
-      const { value, wasForced } = bucketQuantile(phis[i] ?? NaN, filled);
-      values[i] = value;
-      if (wasForced) {
-        const name = quote(buckets[0]?.column.labels.metricName ?? '');
-        ev.notes.inform(
-          call.bucketPlace,
-          `input to histogram_quantile needed to be fixed for monotonicity for metric name ${name}`,
-        );
-      }
+      const found = bucketQuantile(phis[i] ?? NaN, filled);
+      values[i] = found.value;
+      if (found.wasForced) wasForced = true;
       if (ev.pacer.spend(filled.length)) await ev.pacer.pause();
+    }
+    if (wasForced) {
+      ev.notes.inform(call.bucketPlace, () => {
+        const name = quote(buckets[0]?.column.labels.metricName ?? '');
+        return `input to histogram_quantile needed to be fixed for monotonicity for metric name ${name}`;
+      });
     }
     if (hasAny(present)) results.push({ labels, values, present, isNameMarked });
   }
@@ -72,11 +70,10 @@ function histogramsOf({ columns, bucketPlace }: HistogramCall, ev: Evaluation): 
     const text = column.labels.get(BUCKET_LABEL);
     const bound = parseBound(text);
     if (bound === undefined) {
-      const name = quote(column.labels.metricName);
-      ev.notes.warn(
-        bucketPlace,
-        `bucket label "le" is missing or has a malformed value of ${quote(text)} for metric name ${name}`,
-      );
+      ev.notes.warn(bucketPlace, () => {
+        const name = quote(column.labels.metricName);
+        return `bucket label "le" is missing or has a malformed value of ${quote(text)} for metric name ${name}`;
+      });
       continue;
     }
     const labels = column.labels.omit(NOT_GROUPED);

@@ -2,7 +2,7 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { RE2JS } from 're2js';
 import { METRIC_NAME } from '../../storage/labels.ts';
-import { isTooLarge, PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
+import { isTooLarge, PATTERN_LENGTH_MAX, patternSizeOf } from '../../storage/matcher.ts';
 import type { Column } from '../columns.ts';
 import { executionError } from '../errors.ts';
 import type { Evaluation } from '../evaluation.ts';
@@ -21,7 +21,7 @@ export interface LabelReplacement {
 
 /**
  * Sets `target` where the source label matches; an empty result deletes it.
- * @throws AppError QUERY_FAILED on a bad pattern or label name, or when two series become equal
+ * @throws AppError QUERY_FAILED on a bad pattern or label name, or when two series become equal; QUERY_LIMIT
  */
 export async function replaceLabels(
   columns: readonly Column[],
@@ -30,11 +30,13 @@ export async function replaceLabels(
 ): Promise<readonly Column[]> {
   const regex = compile(rule.pattern);
   if (!isClassicLabelName(rule.target)) throw badName('destination', 'label_replace', rule.target);
+  const { steps } = patternSizeOf(rule.pattern);
   const texts = new Map<string, string | undefined>();
   const replaced: Column[] = [];
   for (const column of columns) {
     const source = column.labels.get(rule.source);
     if (!texts.has(source)) {
+      refuseLongMatch(source, steps);
       const made = replacedText(regex, source, rule.replacement);
       texts.set(source, made);
       holdText(made?.length ?? 0, ev);
@@ -81,6 +83,22 @@ const HELD_LENGTH_MIN = 256;
 
 /** So much work that the clock is looked at. */
 const PATTERN_WORK = 10_000;
+
+/**
+ * Most steps of a pattern times characters of a value. Matching cannot be broken off, and looks at all steps for each character
+ * at worst: 0.15 s.
+ */
+const MATCH_WORK_MAX = 10_000_000;
+
+/** Values as short as stored ones are matched by any pattern. */
+function refuseLongMatch({ length }: string, patternSteps: number): void {
+  if (length <= HELD_LENGTH_MIN || length * patternSteps <= MATCH_WORK_MAX) return;
+  throw new AppError(
+    'QUERY_LIMIT',
+    `label_replace() would match a label of ${length} characters against a pattern of ${patternSteps} steps: ` +
+      `their product must not exceed ${MATCH_WORK_MAX}`,
+  );
+}
 
 /** Counts the memory of a value that was made. */
 function holdText(length: number, ev: Evaluation): void {

@@ -2,6 +2,7 @@
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import { Labels } from '../../storage/labels.ts';
 import type { Column } from '../columns.ts';
+import type { Pacer } from '../evaluation.ts';
 
 /** By the first value, NaN last in either direction; equal values keep their order. */
 export function sortedByValue(
@@ -16,46 +17,92 @@ export function sortedByValue(
   });
 }
 
-/** By the values of `names` in natural order (`a2` before `a10`), then by all labels. */
-export function sortedByLabels(
+/** How labels are sorted. */
+interface LabelOrder {
+  readonly names: readonly string[];
+  readonly isDescending: boolean;
+}
+
+/** By the values of `names` in natural order (`a2` before `a10`), then by all labels. Gives way: labels that a query made are long. */
+export async function sortedByLabels(
   columns: readonly Column[],
-  names: readonly string[],
-  { isDescending }: { readonly isDescending: boolean },
-): readonly Column[] {
+  { names, isDescending }: LabelOrder,
+  pacer: Pacer,
+): Promise<readonly Column[]> {
   const sign = isDescending ? -1 : 1;
-  return columns.toSorted((left, right) => {
+  let work = 0;
+  const isInOrder = (left: Column, right: Column): boolean => {
     for (const name of names) {
-      const order = compareNatural(left.labels.get(name), right.labels.get(name));
-      if (order !== 0) return sign * order;
+      const [a, b] = [left.labels.get(name), right.labels.get(name)];
+      work += 1 + Math.min(a.length, b.length);
+      const order = compareNatural(a, b);
+      if (order !== 0) return sign * order < 0;
     }
-    return sign * Labels.compare(left.labels, right.labels);
-  });
+    work++;
+    return sign * Labels.compare(left.labels, right.labels) <= 0;
+  };
+  let sorted = [...columns];
+  // Merges runs that are in order, each twice as long as those of the round before.
+  for (let length = 1; length < sorted.length; length *= 2) {
+    const merged: Column[] = [];
+    for (let start = 0; start < sorted.length; start += 2 * length) {
+      const lefts = sorted.slice(start, start + length);
+      const rights = sorted.slice(start + length, start + 2 * length);
+      let taken = 0;
+      for (const right of rights) {
+        for (let left = lefts[taken]; left !== undefined; left = lefts[++taken]) {
+          const isBefore = isInOrder(left, right);
+          if (pacer.spend(work)) await pacer.pause();
+          work = 0;
+          if (!isBefore) break;
+          merged.push(left);
+        }
+        merged.push(right);
+      }
+      for (; taken < lefts.length; taken++) {
+        const left = lefts[taken];
+        if (left !== undefined) merged.push(left);
+      }
+    }
+    sorted = merged;
+  }
+  return sorted;
 }
 
 /** Runs of digits compare as numbers, everything else character by character; the shorter text comes first. */
 export function compareNatural(left: string, right: string): number {
-  const [a, b] = [chunks(left), chunks(right)];
-  for (const [i, own] of a.entries()) {
-    const other = b[i];
-    if (other === undefined) return 1;
-    const order = compareChunks(own, other);
-    if (order !== 0) return order;
+  let [a, b] = [0, 0];
+  while (a < left.length && b < right.length) {
+    if (isDigit(left, a) && isDigit(right, b)) {
+      const [endA, endB] = [endOfDigits(left, a), endOfDigits(right, b)];
+      const order = compareDigits(left.slice(a, endA), right.slice(b, endB));
+      if (order !== 0) return order;
+      [a, b] = [endA, endB];
+    } else {
+      const [own, other] = [left.codePointAt(a) ?? 0, right.codePointAt(b) ?? 0];
+      if (own !== other) return own - other;
+      const width = own > 0xffff ? 2 : 1;
+      a += width;
+      b += width;
+    }
   }
-  return a.length === b.length ? compareUtf8(left, right) : -1;
+  if (a < left.length) return 1;
+  return b < right.length ? -1 : compareUtf8(left, right);
 }
 
-/** A run of digits each, every other character alone. */
-function chunks(text: string): readonly string[] {
-  return text.match(/\d+|./gsu) ?? [];
-}
-
-function compareChunks(left: string, right: string): number {
-  if (!isDigits(left) || !isDigits(right)) return compareUtf8(left, right);
-  // Digits may be too many for a number, so compare their length without leading zeros first.
+/** Digits may be too many for a number, so their length without leading zeros comes first. */
+function compareDigits(left: string, right: string): number {
   const [a, b] = [left.replace(/^0+/, ''), right.replace(/^0+/, '')];
   return a.length - b.length || compareUtf8(a, b);
 }
 
-function isDigits(chunk: string): boolean {
-  return chunk.charCodeAt(0) >= 48 && chunk.charCodeAt(0) <= 57;
+function endOfDigits(text: string, start: number): number {
+  let end = start;
+  while (end < text.length && isDigit(text, end)) end++;
+  return end;
+}
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code >= 48 && code <= 57;
 }
