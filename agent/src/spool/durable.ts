@@ -2,6 +2,7 @@
  * The spool that survives: records lie in segment files, acknowledged ones stay two days for a collector that loses
  * some, and when the disk cannot be used the spool goes on in memory until it can. Appending writes to the page cache
  * and never waits; syncs run in the background. docs/spool-format.md has the folder and its rules.
+ * Long, because when to sync, to leave the disk, to come back and to make room are decisions about one and the same state.
  */
 import { join } from 'node:path';
 import { background } from '@rollcall/shared/lib/background.ts';
@@ -114,10 +115,15 @@ export class DurableSpool implements Spool {
     this.#options = options;
     const spanMs = options.syncGatherMs ?? 0;
     this.#syncGather = new Gather({ clock, spanMs, leave: () => this.#syncSoon() });
-    const onFailure = (error: unknown): void =>
+    const warn = (error: unknown): void =>
       log.warn('the spool could not change a file', { error: describeError(error) });
-    const onUnsafe = (error: unknown): void => this.#leaveShelf(error);
-    this.#shelf = new DiskShelf({ disk, dir, log, onFailure, onUnsafe });
+    this.#shelf = new DiskShelf({
+      disk,
+      dir,
+      log,
+      onFailure: warn,
+      onUnsafe: (error) => this.#leaveShelf(error),
+    });
     const { recovered, failure } = recoverOrBeginAnew({ ...options, shelf: this.#shelf });
     this.#records = new RecordSpool(
       {
@@ -291,9 +297,7 @@ export class DurableSpool implements Spool {
         const timer = clock.setTimer(
           SYNC_MS_MAX,
           () => this.#leaveShelf(diskError('sync', systemError('ETIMEDOUT'))),
-          {
-            isBackground: true,
-          },
+          { isBackground: true },
         );
         try {
           await this.#shelf.sync(active);
@@ -322,10 +326,8 @@ export class DurableSpool implements Spool {
 
   #onDiskLost(error: unknown): void {
     const { log, dir } = this.#options;
-    log.error('the disk of the spool cannot be used; going on in memory', {
-      dir,
-      error: describeError(error),
-    });
+    const facts = { dir, error: describeError(error) };
+    log.error('the disk of the spool cannot be used; going on in memory', facts);
     this.#goodProbes = 0;
     const stayedMs = this.#options.clock.monoMs() - this.#enteredMs;
     this.#awayMs = stayedMs < SHORT_STAY_MS ? Math.min(this.#awayMs * 2, AWAY_MS_MAX) : PROBE_MS;

@@ -470,11 +470,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${SPOOL}/disk-shelf.ts`,
-        from: `      await this.#writeGap(epochId, gap);
-      for (`,
+        from: `      if (newest !== undefined) await this.#writeGap(epochId, newest);`,
         to: `      if (segment !== undefined) this.#discard(segment);
-      await this.#writeGap(epochId, gap);
-      for (`,
+      if (newest !== undefined) await this.#writeGap(epochId, newest);`,
       },
     ],
   },
@@ -560,7 +558,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${SPOOL}/durable.ts`,
-        from: `if (epoch.bootId === bootId) this.#shelf.secure(epoch.id, epoch.segments);`,
+        from: `this.#shelf.secure(epoch.id, epoch.segments);`,
         to: `void epoch;`,
       },
     ],
