@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
 import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { ProcessDied } from '@rollcall/shared/testing/fake-disk.ts';
+import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { appendTick, currentEpoch, readAll, testSchema } from './conformance.ts';
 import type { DurableSpool, SyncPolicy } from './durable.ts';
 import { TestMachine } from './testing.ts';
@@ -173,7 +174,7 @@ it('has what was sent after the power was lost, and never uses a number again th
           const wasSent = sent.note(spool);
           machine.disk.die();
           await spool.settled();
-          machine.disk.losePower(randomFrom(seed));
+          machine.disk.losePower(seededRandom(seed));
           machine.bootId = `boot after ${machine.disk.calls}`;
           spool = machine.open({ ...SIZES, sync: 'always' });
           const held = model.heldBy(spool);
@@ -209,15 +210,4 @@ class Sent {
     }
     return walls;
   }
-}
-
-/** Numbers in [0, 1) that a seed decides (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

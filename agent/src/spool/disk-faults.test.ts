@@ -7,9 +7,10 @@ import { expect, it } from 'vitest';
 import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
 import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { failWith } from '@rollcall/shared/testing/fake-disk.ts';
+import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { appendTick, currentEpoch, readAll, testSchema } from './conformance.ts';
 import type { DurableSpool, SyncPolicy } from './durable.ts';
-import { TestMachine } from './testing.ts';
+import { settle, TestMachine } from './testing.ts';
 
 const SCHEMAS = [testSchema('a', 3), testSchema('a', 4), testSchema('b', 5)];
 const PROBES_MS = 90_000;
@@ -141,22 +142,6 @@ class Collector {
   }
 }
 
-/** Lets the queue of the disk and what it sets off run empty. */
-async function settle(spool: DurableSpool): Promise<void> {
-  for (let i = 0; i < 12; i++) await spool.settled();
-}
-
-/** Numbers in [0, 1) that a seed decides (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 interface Sizes {
   readonly sync: SyncPolicy;
   readonly segmentBytes: number;
@@ -166,7 +151,7 @@ interface Sizes {
 
 async function lifeOf(steps: readonly Step[], sizes: Sizes, seed: number): Promise<readonly string[]> {
   const machine = new TestMachine();
-  const random = randomFrom(seed);
+  const random = seededRandom(seed);
   const collector = new Collector();
   const ticks: Tick[] = [];
   const startMs = machine.clock.wallMs();

@@ -4,27 +4,9 @@ import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
 import { failWith } from '@rollcall/shared/testing/fake-disk.ts';
 import { appendTick, currentEpoch, readAll, testSchema } from './conformance.ts';
-import type { DurableSpool } from './durable.ts';
-import { TestMachine } from './testing.ts';
+import { countTo, settle, TestMachine, ticksOf } from './testing.ts';
 
 const cpu = testSchema('cpu', 20);
-
-/** The times of all readings that are held, epoch by epoch. */
-function ticksOf(spool: DurableSpool): number[] {
-  return spool
-    .epochs()
-    .flatMap(({ id }) => readAll(spool, id, 1))
-    .flatMap(({ kind, wallMs }) => (kind === RECORD_KIND.SAMPLES ? [wallMs] : []));
-}
-
-/** Lets the queue of the disk and what it sets off run empty. */
-async function settle(spool: DurableSpool): Promise<void> {
-  for (let i = 0; i < 12; i++) await spool.settled();
-}
-
-function count(to: number): number[] {
-  return Array.from({ length: to }, (_unused, i) => i);
-}
 
 it('does not remove what moved to the disk since a first attempt failed and could not be cleared away', async () => {
   const machine = new TestMachine();
@@ -47,8 +29,8 @@ it('does not remove what moved to the disk since a first attempt failed and coul
     await settle(spool);
   }
   expect(spool.stats().isDurable).toBe(true);
-  expect(ticksOf(spool)).toEqual(count(30));
-  expect(ticksOf(await machine.killAndOpen())).toEqual(count(30));
+  expect(ticksOf(spool)).toEqual(countTo(30));
+  expect(ticksOf(await machine.killAndOpen())).toEqual(countTo(30));
 });
 
 it.each(['open', 'write', 'rename'])(
@@ -63,7 +45,7 @@ it.each(['open', 'write', 'rename'])(
     };
     spool.rotateEpoch({ epochId: currentEpoch(spool).id, rehomeAfter: 0 });
     await settle(spool);
-    expect(new Set(ticksOf(await machine.killAndOpen({ sync: 'always' })))).toEqual(new Set(count(10)));
+    expect(new Set(ticksOf(await machine.killAndOpen({ sync: 'always' })))).toEqual(new Set(countTo(10)));
   },
 );
 
@@ -110,7 +92,7 @@ it('trusts no second sync of a file that was found when the first one failed', a
   machine.disk.losePower(() => 0.6);
   machine.bootId = 'second boot';
   const ticks = readAll(machine.open(), id, 1).filter(({ kind }) => kind === RECORD_KIND.SAMPLES);
-  expect(ticks.map(({ wallMs }) => wallMs)).toEqual(count(5));
+  expect(ticks.map(({ wallMs }) => wallMs)).toEqual(countTo(5));
 });
 
 it('leaves records of an earlier boot to that boot when they move, in their place', async () => {
@@ -126,10 +108,10 @@ it('leaves records of an earlier boot to that boot when they move, in their plac
   const epochs = spool.epochs();
   expect(epochs.map(({ bootId }) => bootId)).toEqual(['first boot', 'second boot']);
   expect(epochs.map(({ id }) => id)).not.toContain(before);
-  expect(ticksOf(spool)).toEqual(count(6));
+  expect(ticksOf(spool)).toEqual(countTo(6));
   const after = await machine.killAndOpen({ sync: 'always' });
   expect(after.epochs().map(({ id }) => id)).toEqual(epochs.map(({ id }) => id));
-  expect(ticksOf(after)).toEqual(count(6));
+  expect(ticksOf(after)).toEqual(countTo(6));
 });
 
 it.each(['never', 'interval'] as const)(

@@ -4,19 +4,9 @@ import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { failWith } from '@rollcall/shared/testing/fake-disk.ts';
 import { appendTick, currentEpoch, readAll, testSchema } from './conformance.ts';
 import type { DurableSpool } from './durable.ts';
-import { TestMachine } from './testing.ts';
+import { countTo, settle, TestMachine, ticksOf } from './testing.ts';
 
 const cpu = testSchema('cpu', 20);
-function ticksOf(spool: DurableSpool): number[] {
-  return spool
-    .epochs()
-    .flatMap(({ id }) => readAll(spool, id, 1))
-    .flatMap(({ kind, wallMs }) => (kind === RECORD_KIND.SAMPLES ? [wallMs] : []));
-}
-async function settle(spool: DurableSpool): Promise<void> {
-  for (let i = 0; i < 12; i++) await spool.settled();
-}
-const count = (to: number): number[] => Array.from({ length: to }, (_u, i) => i);
 
 it('makes durable what an earlier process of this boot moved of an earlier boot', async () => {
   const machine = new TestMachine();
@@ -28,12 +18,12 @@ it('makes durable what an earlier process of this boot moved of an earlier boot'
   machine.bootId = 'second boot';
   const second = machine.open({ sync: 'always' });
   await settle(second);
-  expect(ticksOf(second)).toEqual(count(5));
+  expect(ticksOf(second)).toEqual(countTo(5));
   // Moved, and killed before the queue of the disk had its turn.
   second.rotateEpoch({ epochId: before, rehomeAfter: 0 });
   const third = await machine.killAndOpen({ sync: 'always' });
   await settle(third);
-  expect(ticksOf(third)).toEqual(count(5));
+  expect(ticksOf(third)).toEqual(countTo(5));
   appendTick(third, [cpu], 5);
   await settle(third);
   await machine.clock.advance(600_000);
@@ -41,7 +31,7 @@ it('makes durable what an earlier process of this boot moved of an earlier boot'
   machine.disk.losePower(() => 0.6);
   machine.bootId = 'third boot';
   const fourth = machine.open({ sync: 'always' });
-  expect(ticksOf(fourth)).toEqual(count(6));
+  expect(ticksOf(fourth)).toEqual(countTo(6));
 });
 it('makes durable what an earlier process of this boot moved of this boot', async () => {
   const machine = new TestMachine();
@@ -57,7 +47,7 @@ it('makes durable what an earlier process of this boot moved of this boot', asyn
   machine.disk.losePower(() => 0.6);
   machine.bootId = 'third boot';
   const last = machine.open({ sync: 'always' });
-  expect(ticksOf(last)).toEqual(count(5));
+  expect(ticksOf(last)).toEqual(countTo(5));
 });
 
 it('keeps the replaced epoch until what moved to the disk is durable', async () => {
@@ -77,7 +67,7 @@ it('keeps the replaced epoch until what moved to the disk is durable', async () 
   await settle(spool);
   machine.disk.losePower(() => 0.1);
   machine.bootId = 'second boot';
-  expect(ticksOf(machine.open({ sync: 'always' })).filter((t) => t < 5)).toEqual(count(5));
+  expect(ticksOf(machine.open({ sync: 'always' })).filter((t) => t < 5)).toEqual(countTo(5));
 });
 
 it('keeps the replaced epoch until the gaps of the new one are written', async () => {
@@ -142,18 +132,18 @@ it('a queue that hangs does not remove what moved at a second attempt', async ()
   await settle(spool);
   await machine.clock.advance(200_000);
   await settle(spool);
-  expect(ticksOf(spool)).toEqual(count(30));
-  expect(ticksOf(await machine.killAndOpen())).toEqual(count(30));
+  expect(ticksOf(spool)).toEqual(countTo(30));
+  expect(ticksOf(await machine.killAndOpen())).toEqual(countTo(30));
 });
 
 it('keeps the replaced epoch while the segments of the new one cannot be made durable', async () => {
   const machine = new TestMachine();
   const spool = machine.open({ sync: 'always' });
   for (let i = 0; i < 5; i++) appendTick(spool, [cpu], i);
-  for (let i = 0; i < 12; i++) await spool.settled();
+  await settle(spool);
   machine.disk.fault = (call, path) => void (call === 'sync' && /\.seg/.test(path) && failWith('EIO'));
   spool.rotateEpoch({ epochId: currentEpoch(spool).id, rehomeAfter: 0 });
-  for (let i = 0; i < 12; i++) await spool.settled();
+  await settle(spool);
   machine.disk.losePower(() => 0.1);
   machine.bootId = 'second boot';
   const again = machine.open({ sync: 'always' });
@@ -174,7 +164,7 @@ it.each(['always', 'interval', 'never'] as const)(
     for (let minute = 0; minute < 120; minute++) {
       for (let i = 0; i < 6; i++) appendTick(spool, [cpu], n++);
       await machine.clock.advance(60_000);
-      for (let i = 0; i < 12; i++) await spool.settled();
+      await settle(spool);
     }
     const held = spool
       .epochs()

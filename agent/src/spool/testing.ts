@@ -2,6 +2,8 @@
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { FakeDisk } from '@rollcall/shared/testing/fake-disk.ts';
 import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
+import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
+import { readAll } from './conformance.ts';
 import { DurableSpool, type DurableSpoolOptions } from './durable.ts';
 
 type Sizes = Partial<
@@ -50,4 +52,22 @@ export class TestMachine {
     this.disk.restart();
     return this.open(sizes);
   }
+}
+
+/** The times of all readings that are held, epoch by epoch. */
+export function ticksOf(spool: DurableSpool): number[] {
+  return spool
+    .epochs()
+    .flatMap(({ id }) => readAll(spool, id, 1))
+    .flatMap(({ kind, wallMs }) => (kind === RECORD_KIND.SAMPLES ? [wallMs] : []));
+}
+
+/** Lets the queue of the disk and what it sets off run empty. */
+export async function settle(spool: DurableSpool): Promise<void> {
+  for (let i = 0; i < 12; i++) await spool.settled();
+}
+
+/** 0, 1, 2 … before `to`: the times of readings that were taken one after another. */
+export function countTo(to: number): number[] {
+  return Array.from({ length: to }, (_unused, i) => i);
 }

@@ -2,6 +2,7 @@
  * Lists of texts of which each is in memory once. What rules record of ten thousand hosts are half a million series in more
  * than a thousand schemas, and most of them have the label values of a host and nothing else.
  */
+import { fnv1aOfTexts } from '@rollcall/shared/lib/fnv.ts';
 
 const ROOM_MIN = 1_024;
 /** Lists that are known at a time; with one more all are forgotten. */
@@ -79,13 +80,8 @@ export class TextLists {
   }
 }
 
-/** FNV-1a over the units of the texts; source: draft-eastlake-fnv. */
 function hashOf(list: readonly string[]): number {
-  let hash = 0x811c9dc5;
-  for (const text of list) {
-    for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-    hash = Math.imul(hash ^ text.length, 0x01000193);
-  }
+  const hash = fnv1aOfTexts(list);
   // The last bits, which choose the place, depend least on what came first. A number of 32 bits, as it is kept.
   return hash ^ (hash >>> 15);
 }

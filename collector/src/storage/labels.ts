@@ -1,5 +1,6 @@
 /** The immutable label set of a series, sorted by name as Prometheus does (UTF-8 byte order). */
 import { hash } from 'node:crypto';
+import { fnv1aOfTexts } from '@rollcall/shared/lib/fnv.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 
 /** The label that carries the metric name. */
@@ -16,11 +17,6 @@ export interface LabelCut {
   readonly names: ReadonlySet<string>;
   readonly isKept: boolean;
 }
-
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
-/** No UTF-16 code unit. */
-const HASH_SEPARATOR = 0x1_0000;
 
 const DIGEST_BYTES = 16;
 /** Entries of a label set that are put in order one by one, which takes the square of their number. */
@@ -127,15 +123,10 @@ export class Labels {
 
   /**
    * A number that is equal for equal sets, and for few others by chance; who chooses labels can make it equal for many. Nothing is
-   * kept or made for it. Source: FNV-1a (Fowler, Noll, Vo), 32 bits, over UTF-16 code units, with a separator.
+   * kept or made for it.
    */
   get hashCode(): number {
-    let code = FNV_OFFSET;
-    for (const text of this.#flat) {
-      for (let at = 0; at < text.length; at++) code = Math.imul(code ^ text.charCodeAt(at), FNV_PRIME);
-      code = Math.imul(code ^ HASH_SEPARATOR, FNV_PRIME);
-    }
-    return code;
+    return fnv1aOfTexts(this.#flat);
   }
 
   /** Whether the other set has the same labels. */
