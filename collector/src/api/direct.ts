@@ -61,9 +61,22 @@ function isPlainForm({ method, headers }: IncomingMessage): boolean {
   );
 }
 
-/** Reads a form to its end; when the client leaves before, nobody waits for an answer. */
+/**
+ * Reads a form of a known size, and takes it with its last byte: the request's own end comes a turn later, and is nobody's
+ * business. When the client leaves before, nobody waits for an answer.
+ */
 function readForm(request: IncomingMessage, take: (form: string) => void): void {
+  const size = Number(request.headers['content-length']);
+  if (size === 0) {
+    request.resume();
+    take('');
+    return;
+  }
   const parts: Buffer[] = [];
-  request.on('data', (part: Buffer) => parts.push(part));
-  request.once('end', () => take(Buffer.concat(parts).toString('utf8')));
+  let bytes = 0;
+  request.on('data', (part: Buffer) => {
+    parts.push(part);
+    bytes += part.length;
+    if (bytes === size) take(Buffer.concat(parts).toString('utf8'));
+  });
 }

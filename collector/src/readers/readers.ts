@@ -41,6 +41,9 @@ export interface ReadersOptions {
 /** Questions that may wait and run in all threads together; more are refused. */
 const QUESTIONS_MAX = 500;
 
+/** What a thread that was not started counts as: more than one that idles, less than one that works. */
+const NOT_STARTED = 0.5;
+
 /** Threads have a limit of their own, and this long to say so before the collector gives up on the answer. */
 const REPLY_GRACE_MS = 2_000;
 
@@ -164,12 +167,19 @@ export class Readers implements Answers {
   /** The thread with the least to do; one that was not needed so far only when all others are busy. */
   #reader(): Reader {
     if (this.#isClosed) throw new AppError('DRAINING', 'the collector is about to stop');
-    const loads = this.#places.map(({ reader }) => (reader === undefined ? 0.5 : reader.load));
-    const total = loads.reduce((sum, load) => sum + Math.floor(load), 0);
+    let place: Place | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    let total = 0;
+    for (const one of this.#places) {
+      const load = one.reader === undefined ? NOT_STARTED : one.reader.load;
+      total += Math.floor(load);
+      if (load >= least) continue;
+      least = load;
+      place = one;
+    }
     if (total >= QUESTIONS_MAX) {
       throw new AppError('SLOW_DOWN', `${QUESTIONS_MAX} queries are waiting already: try again later`);
     }
-    const place = this.#places[loads.indexOf(Math.min(...loads))];
     if (place === undefined) throw new TypeError('there are no threads');
     place.reader ??= this.#startAt(place);
     if (place.unheard === undefined) {

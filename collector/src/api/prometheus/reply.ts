@@ -31,7 +31,10 @@ export async function reply(
   const { response } = exchange;
   using client = watchClient(response);
   try {
-    await send(await work(client.signal), exchange, client.signal);
+    const answering = work(client.signal);
+    // Everything that can be known before stands ready when the answer comes.
+    const head = headOf(exchange);
+    await send(await answering, head, { exchange, signal: client.signal });
   } catch (error) {
     if (response.headersSent) response.destroy();
     else replyError(exchange, error);
@@ -58,15 +61,30 @@ export function pathOf({ url = '' }: IncomingMessage): string {
 
 const JSON_TYPE = ['Content-Type', 'application/json; charset=utf-8'] as const;
 
-async function send(answer: Answer, exchange: Exchange, signal: AbortSignal): Promise<void> {
-  const { request, headers = [] } = exchange;
+/** What is known of a reply before its data is. */
+interface Head {
+  readonly headers: readonly string[];
+  readonly wantsGzip: boolean;
+}
+
+function headOf({ request, headers = [] }: Exchange): Head {
+  return {
+    headers: [...headers, ...JSON_TYPE, 'Vary', 'Accept-Encoding'],
+    wantsGzip: wantsGzip(request.headers['accept-encoding']),
+  };
+}
+
+async function send(
+  answer: Answer,
+  head: Head,
+  { exchange, signal }: { readonly exchange: Exchange; readonly signal: AbortSignal },
+): Promise<void> {
   const after = afterData(answer);
   const { onlyPieceBytes = Number.POSITIVE_INFINITY } = answer;
   const bytes = SUCCESS.length + onlyPieceBytes + Buffer.byteLength(after);
-  const isPacked = bytes >= PACKED_BYTES_MIN && wantsGzip(request.headers['accept-encoding']);
-  const head = [...headers, ...JSON_TYPE, 'Vary', 'Accept-Encoding'];
-  if (isPacked) head.push('Content-Encoding', 'gzip');
-  const out: Outgoing = { answer, after, head, bytes, isPacked, signal };
+  const isPacked = head.wantsGzip && bytes >= PACKED_BYTES_MIN;
+  const headers = isPacked ? [...head.headers, 'Content-Encoding', 'gzip'] : head.headers;
+  const out: Outgoing = { answer, after, headers, bytes, isPacked, signal };
   if (bytes === Number.POSITIVE_INFINITY) await sendPieces(out, exchange);
   else await sendWhole(out, exchange);
 }
@@ -75,7 +93,7 @@ interface Outgoing {
   readonly answer: Answer;
   /** What stands behind the data. */
   readonly after: string;
-  readonly head: readonly string[];
+  readonly headers: readonly string[];
   /** Length of everything, unpacked. */
   readonly bytes: number;
   readonly isPacked: boolean;
@@ -84,17 +102,17 @@ interface Outgoing {
 
 /** Most answers are small; streams would cost more than all the rest of sending. */
 async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
-  const { answer, after, head, bytes, isPacked, signal } = out;
+  const { answer, after, headers, bytes, isPacked, signal } = out;
   for await (const piece of answer.data) {
     if (isPacked) {
       const whole = await packed(joined(piece, after), GZIP);
-      response.writeHead(200, [...head, 'Content-Length', String(whole.length)]).end(whole);
+      response.writeHead(200, [...headers, 'Content-Length', String(whole.length)]).end(whole);
       continue;
     }
-    response.writeHead(200, [...head, 'Content-Length', String(bytes)]);
+    response.writeHead(200, [...headers, 'Content-Length', String(bytes)]);
     if (bytes <= COPIED_BYTES_MAX) {
       // As one string of bytes it leaves together with the head, in one call and at once.
-      response.end(joined(piece, after).toString('latin1'), 'latin1');
+      response.end(SUCCESS + latin1(piece) + latin1(after), 'latin1');
       continue;
     }
     // What is written in between leaves together.
@@ -105,14 +123,22 @@ async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
   }
 }
 
+/** Bytes of UTF-8, each as one character. */
+function latin1(bytes: string | Uint8Array): string {
+  if (typeof bytes !== 'string')
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const isAscii = Buffer.byteLength(bytes) === bytes.length;
+  return isAscii ? bytes : Buffer.from(bytes).toString('latin1');
+}
+
 function joined(piece: string | Uint8Array, after: string): Buffer {
   const parts = [SUCCESS, piece, after];
   return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
 }
 
 async function sendPieces(out: Outgoing, { response }: Exchange): Promise<void> {
-  const { answer, after, head, isPacked, signal } = out;
-  response.writeHead(200, [...head]);
+  const { answer, after, headers, isPacked, signal } = out;
+  response.writeHead(200, [...headers]);
   if (isPacked) {
     const gzip = createGzip(GZIP);
     const sent = pipeline(gzip, response, { signal });
