@@ -1,6 +1,7 @@
 /** The query engine: PromQL text in, series out. Everything else in this folder serves these two methods. */
 import { withDeadline } from '@rollcall/shared/lib/clock.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { Deadlines } from '@rollcall/shared/lib/deadlines.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import type { Labels } from '../storage/labels.ts';
@@ -115,18 +116,19 @@ export interface QueryEngineOptions {
 /** An engine over a store. Between queries it keeps what their texts mean and where their steps fell, and it needs no closing. */
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const limits: QueryLimits = { ...DEFAULT_LIMITS, ...options.limits };
-  const gate = new Gate(limits.concurrentMax);
-  const pool = new SamplePool(limits.samplesMax);
-  const yieldTurn = inTurns(options.yieldTurn ?? nextTurn);
-  const queries = new ParsedQueries();
-  const steps = new StepMemory();
-  const times = new GridTimes();
+  const engine: Engine = {
+    ...options,
+    limits,
+    deadlines: new Deadlines(options.clock),
+    gate: new Gate(limits.concurrentMax),
+    pool: new SamplePool(limits.samplesMax),
+    yieldTurn: inTurns(options.yieldTurn ?? nextTurn),
+    queries: new ParsedQueries(),
+    steps: new StepMemory(),
+    times: new GridTimes(),
+  };
   const run = (text: string, grid: Grid, call: RunOptions, signal: AbortSignal) =>
-    runQuery(
-      { ...options, limits, gate, pool, yieldTurn, queries, steps, times },
-      { text, grid, ...call },
-      signal,
-    );
+    runQuery(engine, { text, grid, ...call }, signal);
   return {
     limits,
     async instant(text, { timeMs, relabel, ...rest }, signal) {
@@ -190,6 +192,7 @@ export const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 
 interface Engine extends QueryEngineOptions {
   readonly limits: QueryLimits;
+  readonly deadlines: Deadlines;
   readonly gate: Gate;
   readonly pool: SamplePool;
   readonly yieldTurn: () => Promise<void>;
@@ -202,7 +205,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const { expr, invariants, isPerHost } = engine.queries.of(run.text);
   refuseRangeType(run, expr);
   const partCount = isPerHost && run.isUnordered === true ? (engine.storage.hostParts?.() ?? 1) : 1;
-  const { clock, limits } = engine;
+  const { clock, deadlines, limits } = engine;
   const timeoutMs = Math.min(run.timeoutMs ?? Infinity, limits.timeoutMs);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'query timed out in expression evaluation');
   const budget = new SampleBudget(limits.samplesMax, engine.pool);
@@ -236,7 +239,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
       budget.release();
     }
   };
-  const inTime = (): Promise<QueryResult> => withDeadline(clock, { timeoutMs, onTimeout, signal }, work);
+  const inTime = (): Promise<QueryResult> => withDeadline(deadlines, { timeoutMs, onTimeout, signal }, work);
   const { text, isRange } = run;
   return engine.log?.watch({ text, isRange, samples: () => budget.loaded }, inTime) ?? inTime();
 }

@@ -1,5 +1,6 @@
 /** One reading thread as the collector sees it: questions go in, answers come out, and it may end at any time. */
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
+import { Deadlines } from '@rollcall/shared/lib/deadlines.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { FinishedQuery } from '../query/query-log.ts';
 import {
@@ -58,12 +59,15 @@ export class Reader {
   readonly #asked = new Map<number, Asked>();
   /** Questions that the thread works on, and the timer of those that nobody waits for. */
   readonly #unsettled = new Map<number, Timer | undefined>();
+  /** Of those who wait. */
+  readonly #deadlines: Deadlines;
   #nextId = 1;
   #hasEnded = false;
   #windowBytes = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
+    this.#deadlines = new Deadlines(options.clock);
     this.#port = options.start({
       message: (message) => this.#receive(message),
       ended: (reason) => this.#end(reason),
@@ -144,7 +148,7 @@ export class Reader {
       reject(error);
     };
     const onAbort = (): void => giveUp(canceled(signal));
-    const timer = this.#options.clock.setTimer(timeoutMs, () => giveUp(timeout()), { isBackground: true });
+    const timer = this.#deadlines.setTimer(timeoutMs, () => giveUp(timeout()));
     this.#asked.set(id, { resolve, reject });
     if (!this.#unsettled.has(id)) reject(stallError());
     else if (signal.aborted) onAbort();

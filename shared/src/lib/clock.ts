@@ -114,7 +114,7 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
  * told through the signal that it gets; whether it stops is up to it. The same signal tells it when `signal` is aborted.
  */
 export async function withDeadline<T>(
-  clock: Clock,
+  clock: Pick<Clock, 'setTimer'>,
   options: { readonly timeoutMs: number; readonly onTimeout: () => Error; readonly signal?: AbortSignal },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
