@@ -4,7 +4,6 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeError } from '@rollcall/shared/lib/errors.ts';
 import { runScript } from '../../collector/src/query/scripts/run.ts';
 
 const folder = process.argv[2] ?? process.env['ROLLCALL_CONFORMANCE'];
@@ -21,14 +20,6 @@ for (const name of readdirSync(folder)
   const path = join(folder, name);
   const result = await runScript(readFileSync(path, 'utf8'), {
     isNameRemovalDelayed: !name.endsWith('.immediate.test'),
-  }).catch((error: unknown) => {
-    // A script that cannot be read must not keep the others from running.
-    console.log(`${path}: ${describeError(error)}`);
-    return {
-      passed: 0,
-      failures: [{ line: 0, expr: '', reason: 'not read' }],
-      skipped: new Map<string, number>(),
-    };
   });
   for (const { line, expr, reason } of result.failures)
     console.log(`${path}:${line}: ${expr}\n    ${reason}`);

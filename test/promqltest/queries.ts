@@ -6,10 +6,10 @@
  */
 import { DATA_START_MS } from './dataset.ts';
 
-/** First and last evaluation; off the whole seconds, so that no window ends on a step of a subquery. */
+/** First evaluation and end; off the whole seconds, so that no window ends on a step of a subquery. */
 export const QUERY_START_MS = DATA_START_MS + 2_400_321;
-/** Last evaluation. */
-export const QUERY_END_MS = DATA_START_MS + 3_300_321;
+/** No step of half a minute falls on it: `@ end()` means the end that was asked for. */
+export const QUERY_END_MS = DATA_START_MS + 3_318_098;
 
 const AT = DATA_START_MS / 1000 + 2_000.321;
 const SHIFTS = ['', '', '', '', ' offset 2m', ' offset -90s', ` @ ${AT}`, ' @ start()', ' @ end() offset 1m'];

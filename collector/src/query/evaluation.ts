@@ -10,7 +10,7 @@ import type { StepMemory } from './step-positions.ts';
 
 /** The state of one query. Functions get it to read series, to be stopped in time and to leave notes. */
 export interface Evaluation {
-  /** First and last step of the whole query, for `@ start()` and `@ end()`. */
+  /** Between what the whole query was asked for, for `@ start()` and `@ end()`. The last step may be before the end. */
   readonly startMs: number;
   readonly endMs: number;
   readonly lookbackMs: number;

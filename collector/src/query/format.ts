@@ -39,6 +39,13 @@ export function formatExponent(value: number): string {
   return formatSpecial(value, '0e+00') ?? padExponent(value.toExponential());
 }
 
+/** Shortest decimal, with an exponent below 1e-4 and from 1e6 on. Go's `%g`. */
+export function formatGeneral(value: number): string {
+  const size = Math.abs(value);
+  const isLong = size !== 0 && size < Infinity && (size < 1e-4 || size >= 1e6);
+  return isLong ? padExponent(value.toExponential()) : formatDecimal(value);
+}
+
 function formatSpecial(value: number, zero = '0'): string | undefined {
   if (Number.isNaN(value)) return 'NaN';
   if (value === Infinity) return '+Inf';

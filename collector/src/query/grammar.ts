@@ -90,6 +90,14 @@ export function isModifier(word: string): boolean {
   return MODIFIERS.has(word);
 }
 
+/** Words that name metrics where an operand stands, but no function even before a parenthesis. */
+const NO_FUNCTIONS: ReadonlySet<string> = new Set(['and', 'or', 'unless', 'by', 'without', 'offset']);
+
+/** Whether a parenthesis behind the word makes it a call; behind others the parenthesis itself is at the wrong place. */
+export function mayNameFunction(word: string): boolean {
+  return !word.includes(':') && !NO_FUNCTIONS.has(word.toLowerCase());
+}
+
 const KEYWORDS: ReadonlySet<string> = new Set([
   'offset',
   'by',
@@ -113,12 +121,17 @@ export function describeToken({ kind, text }: Token): string {
     case 'number':
     case 'duration':
     case 'string':
-      return `${kind} ${quote(text)}`;
+      return `${kind} ${shortened(text)}`;
     case 'symbol':
       return /^[(){}[\],:=]$/.test(text) ? quote(text) : `<op:${text}>`;
     case 'word':
       return describeWord(text);
   }
+}
+
+/** Prometheus shows the first ten characters of what is longer than ten bytes. */
+function shortened(text: string): string {
+  return Buffer.byteLength(text) <= 10 ? quote(text) : `${quote(/^.{0,10}/su.exec(text)?.[0] ?? '')}...`;
 }
 
 function describeWord(text: string): string {

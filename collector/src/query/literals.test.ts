@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatDecimal, formatExponent, formatSample } from './format.ts';
+import { formatDecimal, formatExponent, formatGeneral, formatSample } from './format.ts';
 import { decodeString, formatDuration, parseDuration, parseNumber, quote } from './literals.ts';
 
 describe('parseDuration', () => {
@@ -123,6 +123,21 @@ describe('values as text', () => {
     expect(formatDecimal(value)).toBe(decimal);
     expect(formatSample(value)).toBe(sample);
     expect(formatExponent(value)).toBe(exponent);
+  });
+
+  it.each([
+    [0.0001, '0.0001'],
+    [0.00012345, '0.00012345'],
+    [0.00001, '1e-05'],
+    [999_999.5, '999999.5'],
+    [-1e6, '-1e+06'],
+    [1_234_567.5, '1.2345675e+06'],
+    [1e300, '1e+300'],
+    [-0, '-0'],
+    [-Infinity, '-Inf'],
+    [NaN, 'NaN'],
+  ])('%d is %s at its shortest', (value, text) => {
+    expect(formatGeneral(value)).toBe(text);
   });
 
   it('gives decimals that read back as the same number', () => {

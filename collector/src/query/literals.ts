@@ -36,6 +36,18 @@ export function parseAnyDuration(text: string): number | undefined {
   return totalMs;
 }
 
+/** What is wrong with a text that begins as a duration and is none: the first fault that reading part by part meets. */
+export function durationFault(text: string): string {
+  let lastPlace = -1;
+  for (const [, unit = ''] of text.matchAll(/\d+(\D*)/g)) {
+    const place = UNIT_MS.findIndex(([name]) => name === unit);
+    if (unit !== '' && place === -1) return `unknown unit ${quote(unit)} in duration ${quote(text)}`;
+    if (place <= lastPlace) break;
+    lastPlace = place;
+  }
+  return `not a valid duration string: ${quote(text)}`;
+}
+
 /** A duration as PromQL writes it; `durationMs` is a whole number. Years and weeks only when nothing is left over. */
 export function formatDuration(durationMs: number): string {
   if (durationMs === 0) return '0s';

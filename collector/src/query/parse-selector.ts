@@ -13,21 +13,23 @@ export function parseGrouping(tokens: TokenCursor): readonly string[] {
   tokens.expectSymbol('(', 'grouping opts');
   const labels: string[] = [];
   while (!tokens.isSymbol(')')) {
-    labels.push(parseLabelName(tokens, 'grouping opts', 'label'));
+    const { start } = tokens.peek();
+    const label = parseLabelName(tokens, 'grouping opts', 'label');
+    if (label === '') throw tokens.error(start, 'invalid label name for grouping: ""');
+    labels.push(label);
     if (!tokens.takeSymbol(',')) break;
   }
   tokens.expectSymbol(')', 'grouping opts', '"," or ")"');
   return labels;
 }
 
+/** An empty name must be quoted; no series has such a label. */
 function parseLabelName(tokens: TokenCursor, context: string, expected: string): string {
   const token = tokens.peek();
   const isName = token.kind === 'word' && !token.text.includes(':');
   if (!isName && token.kind !== 'string') throw tokens.unexpected(context, expected);
   tokens.take();
-  const name = isName ? token.text : tokens.string(token);
-  if (name === '') throw tokens.error(token.start, 'label name must not be empty');
-  return name;
+  return isName ? token.text : tokens.string(token);
 }
 
 /** Regular expressions of one selector: a store asks all of them about each series, and cannot be broken off meanwhile. */
@@ -47,7 +49,7 @@ export function parseSelector(tokens: TokenCursor, nameToken: Token | undefined)
         throw tokens.error(start, `selector has more than ${PATTERNS_MAX} regular expressions`);
       }
       if (typeof found !== 'string') matchers.push(found);
-      else if (name === '') name = found;
+      else if (name === '' && found !== '') name = found;
       else if (nameToken === undefined) matchers.push({ name: METRIC_NAME, operator: '=', value: found });
       else throw doubledName(tokens, { first: name, second: found, start });
       if (!tokens.takeSymbol(',')) break;

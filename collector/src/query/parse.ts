@@ -12,6 +12,7 @@ import {
   describeToken,
   isModifier,
   isUnsupportedWord,
+  mayNameFunction,
   POWER_PRECEDENCE,
 } from './grammar.ts';
 import { NO_CHARACTER } from './literals.ts';
@@ -217,7 +218,7 @@ class Parser {
     if (isModifier(lower) && this.#startsOperand()) {
       throw this.#tokens.error(start, `unexpected ${describeToken(token)}`);
     }
-    if (isCalled) return this.#call(token);
+    if (isCalled && mayNameFunction(token.text)) return this.#call(token);
     return parseSelector(this.#tokens, token);
   }
 

@@ -1,7 +1,7 @@
 /** Warns of quantiles that are none. */
 import type { Span } from './ast.ts';
 import type { Evaluation } from './evaluation.ts';
-import { formatDecimal } from './format.ts';
+import { formatGeneral } from './format.ts';
 
 /** Writing a warning takes about as long as touching so many values. */
 const WARNING_WORK = 100;
@@ -12,7 +12,7 @@ export async function warnOfQuantiles(phis: Float64Array, place: Span, ev: Evalu
   for (const phi of phis) {
     const isNew = !(phi >= 0 && phi <= 1) && !Object.is(phi, warnedOf);
     if (isNew) {
-      ev.notes.warn(place, () => `quantile value should be between 0 and 1, got ${formatDecimal(phi)}`);
+      ev.notes.warn(place, () => `quantile value should be between 0 and 1, got ${formatGeneral(phi)}`);
       warnedOf = phi;
     }
     if (ev.pacer.spend(isNew ? WARNING_WORK : 1)) await ev.pacer.pause();

@@ -8,7 +8,6 @@ import type { Labels } from '../storage/labels.ts';
 import type { HostPart, StorageReader } from '../storage/storage.ts';
 import type { Expr } from './ast.ts';
 import { typeOf } from './check.ts';
-import { timeAt } from './columns.ts';
 import type { Grid } from './columns.ts';
 import { createEvaluator } from './evaluate.ts';
 import { Notes, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluation.ts';
@@ -133,11 +132,12 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
     limits,
     async instant(text, { timeMs, relabel, ...rest }, signal) {
       const grid: Grid = { startMs: Math.round(timeMs), stepMs: 1, count: 1 };
-      const result = await run(text, grid, { ...rest, isRange: false }, signal);
+      const result = await run(text, grid, { ...rest, endMs: grid.startMs, isRange: false }, signal);
       return relabel === undefined ? result : relabeled(result, relabel);
     },
     range(text, { startMs, endMs, stepMs, ...rest }, signal) {
-      return run(text, rangeGrid({ startMs, endMs, stepMs }, limits), { ...rest, isRange: true }, signal);
+      const grid = rangeGrid({ startMs, endMs, stepMs }, limits);
+      return run(text, grid, { ...rest, endMs: Math.round(endMs), isRange: true }, signal);
     },
   };
 }
@@ -150,6 +150,8 @@ function relabeled({ value, ...notes }: QueryResult, relabel: Relabel): QueryRes
 }
 
 interface RunOptions {
+  /** As it was asked for: the last step may be before it. */
+  readonly endMs: number;
   readonly isRange: boolean;
   readonly isUnordered?: boolean;
   readonly lookbackMs?: number;
@@ -216,7 +218,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
     const evaluate = (part: HostPart | undefined): Promise<QueryValue> => {
       const evaluation = createEvaluator(invariants, {
         startMs: run.grid.startMs,
-        endMs: timeAt(run.grid, run.grid.count - 1),
+        endMs: run.endMs,
         lookbackMs: run.lookbackMs ?? engine.lookbackMs ?? DEFAULT_LOOKBACK_MS,
         subqueryStepMs: engine.subqueryStepMs ?? DEFAULT_SUBQUERY_STEP_MS,
         isNameRemovalDelayed: engine.isNameRemovalDelayed ?? false,

@@ -2,7 +2,14 @@
 import type { AppError } from '@rollcall/shared/lib/errors.ts';
 import { parseError } from './errors.ts';
 import { describeToken, isUnsupportedModifier, isUnsupportedWord } from './grammar.ts';
-import { decodeString, DURATION_MS_MAX, parseAnyDuration, parseNumber, quote } from './literals.ts';
+import {
+  decodeString,
+  DURATION_MS_MAX,
+  durationFault,
+  parseAnyDuration,
+  parseNumber,
+  quote,
+} from './literals.ts';
 import type { PatternTally } from './pattern-tally.ts';
 import { tokenize } from './tokens.ts';
 import type { Token } from './tokens.ts';
@@ -32,6 +39,9 @@ export class TokenCursor {
   duration(context: string, { isPositive }: { readonly isPositive: boolean }): number {
     const token = this.peek();
     if (token.kind !== 'number' && token.kind !== 'duration') {
+      if (isPositive && this.#isNegativeDuration()) {
+        throw this.error(token.start, 'duration must be greater than 0');
+      }
       this.refuseDurationArithmetic();
       throw this.unexpected(context, 'number or duration');
     }
@@ -47,7 +57,7 @@ export class TokenCursor {
     if (token.kind === 'duration') {
       const durationMs = parseAnyDuration(token.text);
       if (durationMs === undefined) {
-        throw this.error(token.start, `not a valid duration string: ${quote(token.text)}`);
+        throw this.error(token.start, durationFault(token.text));
       }
       if (durationMs > DURATION_MS_MAX) throw this.error(token.start, 'duration out of range');
       return durationMs / 1000;
@@ -72,6 +82,13 @@ export class TokenCursor {
     if (isSum || (kind === 'word' && ['min', 'max'].includes(text.toLowerCase()))) {
       throw this.error(start, 'arithmetic with durations is not supported');
     }
+  }
+
+  /** Whether a minus comes next, and behind it one number or duration and no more. */
+  #isNegativeDuration(): boolean {
+    const [next, close] = this.#tokens.slice(this.#index + 1, this.#index + 3);
+    const isValue = next?.kind === 'number' || next?.kind === 'duration';
+    return this.isSymbol('-') && isValue && (close?.text === ']' || close?.text === ':');
   }
 
   peek(): Token {

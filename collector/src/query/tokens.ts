@@ -84,8 +84,11 @@ function tokenInBraces(scan: Scan): string | undefined {
   if (label !== undefined) return push(scan, 'word', label);
   const symbol = match(scan, SYMBOL_IN_BRACES);
   if (scan.text.charAt(scan.position) === '{') return `unexpected left brace '{'`;
-  if (symbol === undefined)
-    return `unexpected character inside braces: ${quoteCharacter(characterAt(scan, scan.position))}`;
+  if (symbol === undefined) {
+    const char = characterAt(scan, scan.position);
+    if (char !== '!') return `unexpected character inside braces: ${quoteCharacter(char)}`;
+    return `unexpected character after '!' inside braces: ${quoteNext(scan)}`;
+  }
   if (symbol === '}') scan.isInBraces = false;
   return push(scan, 'symbol', symbol);
 }
@@ -134,10 +137,13 @@ function bracketFault(scan: Scan, symbol: string): string | undefined {
 function unknownCharacter(scan: Scan): string {
   const char = characterAt(scan, scan.position);
   if (char !== '!') return `unexpected character: ${quoteCharacter(char)}`;
+  return `unexpected character after '!': ${quoteNext(scan)}`;
+}
+
+/** What stands behind the character at the position; Go shows the end of a text as U+FFFD. */
+function quoteNext(scan: Scan): string {
   const next = characterAt(scan, scan.position + 1);
-  return next === ''
-    ? `unexpected end of input after '!'`
-    : `unexpected character after '!': ${quoteCharacter(next)}`;
+  return quoteCharacter(next === '' ? '\ufffd' : next);
 }
 
 function characterAt(scan: Scan, position: number): string {

@@ -54,14 +54,22 @@ export async function histogramQuantiles(call: HistogramCall, ev: Evaluation): P
     }
     if (wasForced) {
       ev.notes.inform(call.bucketPlace, () => {
-        const name = quote(buckets[0]?.column.labels.metricName ?? '');
-        return `input to histogram_quantile needed to be fixed for monotonicity for metric name ${name}`;
+        const { metricName = '' } = buckets[0]?.column.labels ?? {};
+        return `input to histogram_quantile needed to be fixed for monotonicity ${EXPLAINED}${ofMetric(metricName)}`;
       });
     }
     if (hasAny(present)) results.push({ labels, values, present, isNameMarked });
   }
   // Histograms that differ in their name only are an error, unless the name is to go later.
   return withoutNames(results, ev);
+}
+
+/** Part of the text that Prometheus gives, which scripts compare as a whole. */
+const EXPLAINED = '(see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)';
+
+/** Buckets that an aggregation or a function made have no name. */
+function ofMetric(name: string): string {
+  return name === '' ? '' : ` for metric name ${quote(name)}`;
 }
 
 function histogramsOf({ columns, bucketPlace }: HistogramCall, ev: Evaluation): readonly Histogram[] {
@@ -71,8 +79,8 @@ function histogramsOf({ columns, bucketPlace }: HistogramCall, ev: Evaluation): 
     const bound = parseBound(text);
     if (bound === undefined) {
       ev.notes.warn(bucketPlace, () => {
-        const name = quote(column.labels.metricName);
-        return `bucket label "le" is missing or has a malformed value of ${quote(text)} for metric name ${name}`;
+        const metric = ofMetric(column.labels.metricName);
+        return `bucket label "le" is missing or has a malformed value of ${quote(text)}${metric}`;
       });
       continue;
     }

@@ -126,7 +126,31 @@ describe('the runner itself', () => {
     'load 1m\n  m 1y',
     'load 1m\n  m{a~"b"} 1',
     'eval range from 0 to x step 1 m',
-  ])('refuses the script %j', async (script) => {
-    await expect(run(script)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    'eval instant at 0m m\n  expect nothing of it',
+  ])('reports %j and runs what else there is', async (command) => {
+    const rest = 'eval instant at 0m m{a="1"}\n  expect no_warn\n  m{a="1"} 1\n';
+    const { failures, passed } = await run(`${DATA}${command}\n\n${rest}`);
+    expect(failures).toEqual([
+      { line: 5, expr: command.split('\n')[0], reason: expect.any(String) as unknown },
+    ]);
+    expect(passed).toBe(1);
+  });
+
+  it('skips all series behind a line that says for all when they began to count', async () => {
+    const script =
+      'load 1m\n  c{a="1"} 0+1x3\n  @st -1m\n  c{a="2"} 0+1x3\n\n' +
+      'eval instant at 2m c{a="1"}\n  c{a="1"} 2\n\neval instant at 2m c{a="2"}\n  c{a="2"} 2\n';
+    expect(await run(script)).toEqual({
+      passed: 1,
+      skipped: new Map([['start timestamps', 1]]),
+      failures: [],
+    });
+  });
+
+  it('takes the time of an instant query as its start and its end', async () => {
+    const evals =
+      'eval instant at 1m m{a="1"} @ start()\n  m{a="1"} 2\n\n' +
+      'eval instant at 1m sum_over_time(m{a="1"}[2m:1m] @ end())\n  {a="1"} 3\n';
+    expect(await run(DATA + evals)).toMatchObject({ passed: 2, failures: [] });
   });
 });

@@ -56,8 +56,17 @@ export interface EvalCommand {
   readonly result: ExpectedResult;
 }
 
+/** Lines that are no command that we know. */
+export interface UnreadableCommand {
+  readonly kind: 'unreadable';
+  readonly line: number;
+  readonly head: string;
+  readonly reason: string;
+}
+
 /** One step of a script; `line` counts from 1. */
-export type Command = LoadCommand | EvalCommand | { readonly kind: 'clear'; readonly line: number };
+export type Command =
+  LoadCommand | EvalCommand | UnreadableCommand | { readonly kind: 'clear'; readonly line: number };
 
 interface Block {
   readonly line: number;
@@ -65,7 +74,7 @@ interface Block {
   readonly body: readonly string[];
 }
 
-/** @throws AppError BAD_REQUEST naming the line */
+/** What cannot be read is a command of its own, so that it keeps no other from being run. */
 export function parseScript(text: string): readonly Command[] {
   // Scripts from before there were lines of `expect` have no other way to allow a warning than by naming it.
   const refusesWarnings = !/^\s*expect\s/im.test(text);
@@ -73,8 +82,8 @@ export function parseScript(text: string): readonly Command[] {
     try {
       return parseBlock(block, refusesWarnings);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new AppError('BAD_REQUEST', `line ${block.line}: ${reason}`, { cause: error });
+      if (!(error instanceof AppError)) throw error;
+      return { kind: 'unreadable', line: block.line, head: block.head, reason: error.message };
     }
   });
 }
@@ -110,8 +119,7 @@ function parseBlock({ line, head, body }: Block, refusesWarnings: boolean): Comm
       kind: 'load',
       line,
       stepMs,
-      series: body.filter((text) => startedSeriesOf(text) === undefined).map(parseSeriesLine),
-      startedSeries: body.flatMap((text) => startedSeriesOf(text) ?? []),
+      ...loadedSeries(body),
       makesNative: load[1] !== undefined,
     };
   }
@@ -135,6 +143,28 @@ function parseBlock({ line, head, body }: Block, refusesWarnings: boolean): Comm
     return evalCommand({ line, head, body }, { expr, suffix, refusesWarnings, times });
   }
   throw new AppError('BAD_REQUEST', `unknown command: ${head}`);
+}
+
+/** A line `@st -1m` without a series tells when all that follow began to count. */
+function loadedSeries(body: readonly string[]): Pick<LoadCommand, 'series' | 'startedSeries'> {
+  const series: NotedSeries[] = [];
+  const startedSeries: Labels[] = [];
+  let isStarted = false;
+  for (const text of body) {
+    if (/^@st\s/.test(text)) {
+      isStarted = true;
+      continue;
+    }
+    const started = startedSeriesOf(text);
+    if (started !== undefined) {
+      startedSeries.push(started);
+      continue;
+    }
+    const noted = parseSeriesLine(text);
+    series.push(noted);
+    if (isStarted) startedSeries.push(noted.labels);
+  }
+  return { series, startedSeries };
 }
 
 const ANY: Expectation = { test: undefined };

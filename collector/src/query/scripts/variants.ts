@@ -12,7 +12,7 @@ export interface Variant {
 }
 
 /**
- * The query as it is, and with `@ timeMs` fixed on each selector and subquery that lacks one, at several other times.
+ * The query as it is, and with `@ timeMs` fixed on each selector and subquery that names no time, at several other times.
  * Queries that look at the evaluation time itself have no variants; nor do those that do not parse.
  */
 export function variantsOf(text: string, timeMs: number): readonly Variant[] {
@@ -30,8 +30,18 @@ export function variantsOf(text: string, timeMs: number): readonly Variant[] {
   return [original, ...times.map((time) => ({ expr: pinned, timeMs: time }))];
 }
 
+/** Whether a query says `@ start()` or `@ end()`. */
+export function looksAtBounds(text: string): boolean {
+  return /\b(?:start|end)\s*\(/i.test(text);
+}
+
 function looksAtTime(expr: Expr): boolean {
   return (expr.kind === 'call' && isTimeDependent(expr.name)) || childrenOf(expr).some(looksAtTime);
+}
+
+/** An instant query starts and ends at its time. */
+function pinnedAt(own: AtModifier | undefined, at: AtModifier): AtModifier {
+  return own?.kind === 'time' ? own : at;
 }
 
 /** What stands within a subquery stays: its times come from the subquery. */
@@ -42,9 +52,9 @@ function pin(expr: Expr, at: AtModifier): Expr {
       return expr;
     case 'selector':
     case 'subquery':
-      return { ...expr, at: expr.at ?? at };
+      return { ...expr, at: pinnedAt(expr.at, at) };
     case 'range':
-      return { ...expr, selector: { ...expr.selector, at: expr.selector.at ?? at } };
+      return { ...expr, selector: { ...expr.selector, at: pinnedAt(expr.selector.at, at) } };
     case 'unary':
     case 'paren':
       return { ...expr, inner: pin(expr.inner, at) };
