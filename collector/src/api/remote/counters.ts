@@ -9,7 +9,8 @@ export type Refusal =
   | 'too_many_series'
   | 'reserved'
   | 'bad_series'
-  | 'histogram';
+  | 'histogram'
+  | 'exemplar';
 
 /** In words, for the answer. */
 export const REFUSALS: Readonly<Record<Refusal, string>> = {
@@ -21,6 +22,7 @@ export const REFUSALS: Readonly<Record<Refusal, string>> = {
   reserved: 'of a host whose own agent reports',
   bad_series: 'without a metric name, or with labels doubled or unsorted',
   histogram: 'that are native histograms',
+  exemplar: 'that are exemplars',
 };
 
 export const REMOTE_COUNTERS = {
