@@ -39,6 +39,11 @@ export function formatExponent(value: number): string {
   return formatSpecial(value, '0e+00') ?? padExponent(value.toExponential());
 }
 
+/** A span of milliseconds in seconds, whole nanoseconds of it as in Go. */
+export function secondsOf(spanMs: number): number {
+  return Math.round(spanMs * 1e6) / 1e9;
+}
+
 function formatSpecial(value: number, zero = '0'): string | undefined {
   if (Number.isNaN(value)) return 'NaN';
   if (value === Infinity) return '+Inf';
