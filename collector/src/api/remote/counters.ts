@@ -16,7 +16,7 @@ export type Refusal =
 export const REFUSALS: Readonly<Record<Refusal, string>> = {
   out_of_order: 'out of order',
   duplicate_timestamp: 'with a time that is taken by another value',
-  invalid_labels: 'with labels that are too long or too many',
+  invalid_labels: 'with labels that are too long or too many, or whose names begin with __',
   bad_time: 'more than ten minutes in the future or before 1970',
   too_many_series: 'of more series than a sender may have',
   reserved: 'of a host whose own agent reports',
