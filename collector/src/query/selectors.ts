@@ -83,7 +83,7 @@ export async function evaluateSelector(
     grid.count === 1
       ? await newestOnce(series, { timeMs: firstOf(timesMs), wanted }, ev)
       : await newestAtSteps(series, { timesMs, grid, wanted }, ev);
-  await ev.samples?.addColumns(columns, grid, ev.pacer);
+  if (ev.samples !== undefined) await ev.samples.addColumns(columns, grid, ev.pacer);
   return vectorOf(columns);
 }
 
@@ -185,7 +185,7 @@ export async function evaluateRange(
     bare.kind === 'range'
       ? await selectRange(bare, grid, ev, functionName)
       : await evaluateSubquery(bare, grid, ev);
-  await ev.samples?.addWindows(vector, grid, ev.pacer);
+  if (ev.samples !== undefined) await ev.samples.addWindows(vector, grid, ev.pacer);
   return vector;
 }
 
