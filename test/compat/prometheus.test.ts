@@ -127,6 +127,35 @@ describe.skipIf(prometheus.path === null)(`Prometheus${prometheus.note}`, () => 
     ).toBeNull();
   });
 
+  it('scrapes the newest samples of the collector, with their times', async () => {
+    // Of now: a Prometheus takes nothing that is older than its own head.
+    const timestamps = Float64Array.of(Date.now() - 2_500);
+    const labels = Labels.of({ __name__: 'federated', instance: 'web-1', job: 'x', text: 'a"\\\nb' });
+    await push([{ labels, timestamps, values: Float64Array.of(12.5) }]);
+    const url = await startPrometheus(
+      [
+        'scrape_configs:',
+        '  - job_name: federate',
+        '    scrape_interval: 1s',
+        '    honor_labels: true',
+        '    metrics_path: /federate',
+        "    params: { 'match[]': ['{__name__=\"federated\"}', '{job=\"x\"}'] }",
+        `    static_configs: [{ targets: ["${new URL(collector.url).host}"] }]`,
+      ].join('\n'),
+    );
+    const query = 'federated[1m]';
+    const theirs = await waitFor('a sample', async () => {
+      const found = await ask(url, 'query', { query });
+      return seriesCount(found) > 0 ? found : undefined;
+    });
+    expect(theirs).toMatchObject({
+      data: { result: [{ metric: labels.toObject(), values: [[(timestamps[0] ?? 0) / 1000, '12.5']] }] },
+    });
+    expect(await ask(url, 'query', { query: 'up{job="federate"} == 1' })).toMatchObject({
+      data: { result: [{}] },
+    });
+  });
+
   it('evaluates on the data of the collector, with the same results as the collector', async () => {
     const url = await startPrometheus(
       `remote_read: [{ url: "${collector.url}/api/v1/read", read_recent: true }]\n`,
@@ -147,6 +176,23 @@ describe.skipIf(prometheus.path === null)(`Prometheus${prometheus.note}`, () => 
         query,
         rounded(theirs),
       ]);
+    }
+  });
+});
+
+describe('names of any kind, as Prometheus 3 sends them', () => {
+  it('are stored, asked for and listed', async () => {
+    const labels = { __name__: 'http.größe', 'service.name': 'web', __unit__: 'bytes' };
+    await push([
+      { labels: Labels.of(labels), timestamps: Float64Array.of(endMs), values: Float64Array.of(7) },
+    ]);
+    const query = '{"http.größe", "service.name"=~"w.*"}';
+    expect(await ask(collector.url, 'query', { query, time: endMs / 1000 })).toMatchObject({
+      data: { result: [{ metric: labels, value: [endMs / 1000, '7'] }] },
+    });
+    for (const name of ['service.name', 'U__service_2e_name']) {
+      const response = await fetch(`${collector.url}/api/v1/label/${name}/values`);
+      expect(await response.json()).toEqual({ status: 'success', data: ['web'] });
     }
   });
 });

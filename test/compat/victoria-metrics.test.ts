@@ -1,8 +1,10 @@
 /** vmagent pushes to a running collector, and vmalert evaluates rules on it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { createAccessToken } from '../../collector/src/cli/access.ts';
 import { needs } from '../harness/needs.ts';
 import { freePort } from '../harness/ports.ts';
@@ -15,6 +17,10 @@ import { ask, seriesCount } from './query-api.ts';
 const CONFORMANCE = process.env['ROLLCALL_CONFORMANCE'];
 const vmagent = needs('vmagent');
 const vmalert = needs('vmalert');
+
+const alertsAnswer = z.object({
+  data: z.object({ alerts: z.array(z.object({ activeAt: z.string() })).nullable() }),
+});
 
 let folder: ReturnType<typeof tempDir>;
 let collector: RunningCollector;
@@ -77,9 +83,12 @@ describe.skipIf(vmagent.path === null)(`vmagent${vmagent.note}`, () => {
 });
 
 describe.skipIf(vmalert.path === null)(`vmalert${vmalert.note}`, () => {
-  async function startVmalert(rules: readonly string[], notifier: string): Promise<string> {
+  async function startVmalert(
+    rules: readonly string[],
+    notifier: string,
+  ): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
     const address = `127.0.0.1:${await freePort()}`;
-    await startProgram(
+    const program = await startProgram(
       vmalert.path ?? '',
       [
         `-httpListenAddr=${address}`,
@@ -94,7 +103,7 @@ describe.skipIf(vmalert.path === null)(`vmalert${vmalert.note}`, () => {
       ],
       `http://${address}/health`,
     );
-    return `http://${address}`;
+    return { url: `http://${address}`, stop: () => program.stop() };
   }
 
   it('evaluates rules on the collector, keeps its results there, and sends alerts', async () => {
@@ -118,8 +127,35 @@ describe.skipIf(vmalert.path === null)(`vmalert${vmalert.note}`, () => {
     expect(receiver.received[0]?.body).toMatchObject([{ labels: { alertname: 'Always', severity: 'info' } }]);
   });
 
+  it('knows after a restart since when an alert is pending', async () => {
+    const rules = join(folder.path, 'pending.yml');
+    writeFileSync(
+      rules,
+      'groups: [{ name: test, rules: [{ alert: Pending, expr: vector(1), for: 1h, labels: { a: b } }] }]\n',
+    );
+    const since = (url: string): Promise<string> =>
+      waitFor('a pending alert', async () => {
+        const answer = alertsAnswer.parse(await (await fetch(`${url}/api/v1/alerts`)).json());
+        return answer.data.alerts?.[0]?.activeAt;
+      });
+    const first = await startVmalert([rules], 'http://127.0.0.1:9');
+    const activeAt = await since(first.url);
+    // Seconds are all that is stored of the time.
+    await untilFound(
+      `ALERTS_FOR_STATE{alertname="Pending",a="b"} == ${Math.floor(Date.parse(activeAt) / 1000)}`,
+    );
+    await first.stop();
+    await setTimeout(1_100);
+    const second = await startVmalert([rules], 'http://127.0.0.1:9');
+    const restored = await waitFor('what it knew', async () => {
+      const shown = await since(second.url);
+      return Date.parse(shown) < Date.parse(activeAt) + 1_000 ? shown : undefined;
+    });
+    expect(Math.floor(Date.parse(restored) / 1000)).toBe(Math.floor(Date.parse(activeAt) / 1000));
+  });
+
   it.skipIf(CONFORMANCE === undefined)('evaluates the public rules for hosts without an error', async () => {
-    const url = await startVmalert(
+    const { url } = await startVmalert(
       ['awesome-node-exporter.yml', 'node-mixin-alerts.yaml'].map((name) =>
         join(CONFORMANCE ?? '', 'rules', name),
       ),

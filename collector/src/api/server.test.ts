@@ -119,6 +119,7 @@ async function serve(changes: Partial<ApiPorts> = {}): Promise<string> {
     }),
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'rollcall_x 1\n' }),
     prometheus: Router(),
+    federate: (_request, response) => void response.send('up 1\n'),
     direct: {},
     remote: Router(),
     pageDirectory,
@@ -240,7 +241,7 @@ describe('the HTTP server', () => {
     expect(await statusWith('Basic !!!')).toBe(401);
     expect(await statusWith('Bearer good')).toBe(200);
     expect(await statusWith(`Basic ${btoa('anyone:good')}`)).toBe(200);
-    for (const path of ['/', '/metrics', '/api/v1/query', '/v1/status', '/v1/incidents']) {
+    for (const path of ['/', '/metrics', '/federate', '/api/v1/query', '/v1/status', '/v1/incidents']) {
       expect([path, (await fetch(url + path)).status]).toEqual([path, 401]);
     }
     for (const path of ['/healthz', '/-/healthy', '/readyz', '/-/ready'])

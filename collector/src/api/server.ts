@@ -4,7 +4,7 @@
  */
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import express, { type Router } from 'express';
+import express, { type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { ENROLL_PATH } from '@rollcall/shared/protocol/version.ts';
@@ -55,6 +55,8 @@ export interface ApiPorts {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Prometheus' HTTP API, to be mounted under `/api/v1`. */
   readonly prometheus: Router;
+  /** The newest samples, for a Prometheus that scrapes them. */
+  readonly federate: RequestHandler;
   /** What is asked so often that Express would be most of its cost, by path; the same routes are behind Express too. */
   readonly direct: Readonly<Record<string, DirectRoute>>;
   /** Remote write and read, at the same place. */
@@ -124,6 +126,7 @@ export function createApi(ports: ApiPorts): RequestListener {
     const { contentType, text } = await ports.metrics();
     response.set('Content-Type', contentType).send(text);
   });
+  app.get('/federate', ports.federate);
   app.use('/api/v1', ports.remote);
   app.use('/api/v1', ports.prometheus);
   app.use('/api/v2', alertmanagerRouter(ports.alertmanager, mayChange));

@@ -12,6 +12,7 @@ import { alertsOf } from '../api/alertmanager/alerts-view.ts';
 import type { ReadAccess } from '../api/auth/guard.ts';
 import { accessTokens, type AccessTokens } from '../api/auth/tokens.ts';
 import { activeAlerts, ruleGroups } from '../api/prometheus/alerting-view.ts';
+import { federateHandler } from '../api/prometheus/federate.ts';
 import { directQueries, prometheusRouter } from '../api/prometheus/prometheus.ts';
 import type { ServerSettings } from '../api/prometheus/status.ts';
 import { PushedMetadata } from '../api/remote/metadata.ts';
@@ -158,7 +159,7 @@ function prometheusRouters(
     tokens,
     startedMs,
   }: { readonly view: FleetView; readonly tokens: AccessTokens; readonly startedMs: number },
-): Pick<ApiPorts, 'prometheus' | 'remote'> {
+): Pick<ApiPorts, 'prometheus' | 'federate' | 'remote'> {
   const pushedMetadata = new PushedMetadata();
   return {
     prometheus: prometheusRouter({
@@ -182,6 +183,13 @@ function prometheusRouters(
         }),
       alerts: () => activeAlerts(alerting.rules(), openIncidents(alerting)),
       targets: () => view.targets(AGENT_INTERVAL_MS),
+    }),
+    federate: federateHandler({
+      answers: queries.forPeople,
+      clock,
+      log,
+      lookbackMs: DEFAULT_LOOKBACK_MS,
+      seriesMax: DEFAULT_LIMITS.seriesMax,
     }),
     remote: remoteRouter({
       clock,

@@ -108,13 +108,14 @@ export function createProgram(ports: ProgramPorts): Command {
     .addHelpText(
       'after',
       examples([
-        "rollcall-collector query 'up'",
+        "rollcall-collector query 'up == 0'",
         "rollcall-collector query 'rate(node_cpu_seconds_total[1m])' --range 1h --format csv",
+        "rollcall-collector query 'node_load1' --time 2026-01-31T12:00:00Z --url https://monitor.example.org:7655",
       ]),
     )
     .action(async (expression: string, options: Partial<Omit<QueryOptions, 'expression' | 'columns'>>) => {
       const { queryCollector } = await import('./query.ts');
-      const { text, warnings } = await queryCollector(
+      const { text, notes } = await queryCollector(
         {
           expression,
           url: options.url ?? COLLECTOR_URL_DEFAULT,
@@ -128,7 +129,7 @@ export function createProgram(ports: ProgramPorts): Command {
         systemClock,
       );
       print(text);
-      for (const warning of warnings) complain(`warning: ${warning}\n`);
+      for (const note of notes) complain(`${note}\n`);
     });
 
   const importing = withSettings(

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { afterEach, describe, expect, it } from 'vitest';
-import { queryCollector, type QueryOptions } from './query.ts';
+import { queryCollector, type QueryOptions, type QueryOutput } from './query.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const closers: (() => void)[] = [];
@@ -46,11 +46,10 @@ const ONE = JSON.stringify({
   status: 'success',
   data: { resultType: 'scalar', result: [1, '1'] },
   warnings: ['w'],
+  infos: ['i\u001b'],
 });
 
-function query(
-  changes: Partial<QueryOptions>,
-): Promise<{ readonly text: string; readonly warnings: readonly string[] }> {
+function query(changes: Partial<QueryOptions>): Promise<QueryOutput> {
   const options: QueryOptions = {
     expression: 'up',
     url: 'http://127.0.0.1:1',
@@ -66,13 +65,15 @@ function query(
 }
 
 describe('a query from the command line', () => {
-  it('asks for an instant, and hands warnings on', async () => {
+  it('asks for an instant, and hands notes on', async () => {
     const { url, asked } = await fakeCollector(200, ONE);
     expect(await query({ url: `${url}/prefix/`, time: '5', token: 't' })).toEqual({
       text: '1\n',
-      warnings: ['w'],
+      notes: ['warning: w', 'info: i'],
     });
-    expect(asked).toEqual([
+    await query({ url, time: '2026-01-01T01:00:00.5+01:00' });
+    expect(asked[1]?.form).toEqual({ query: 'up', time: String(NOW_MS / 1000 + 0.5) });
+    expect(asked.slice(0, 1)).toEqual([
       { path: '/prefix/api/v1/query', form: { query: 'up', time: '5' }, authorization: 'Bearer t' },
     ]);
   });
@@ -143,6 +144,7 @@ describe('a query from the command line', () => {
     ['--step', { range: '1h', step: '-1m' }],
     ['--step', { step: '1m' }],
     ['--time', { range: '1h', time: 'yesterday' }],
+    ['--time', { time: 'yesterday' }],
   ])('refuses a bad %s: %j', async (flag, changes) => {
     await expect(query(changes)).rejects.toMatchObject({
       code: 'BAD_CONFIG',

@@ -29,14 +29,16 @@ export interface QueryOptions {
 /** What to print, and what to say beside it. */
 export interface QueryOutput {
   readonly text: string;
-  readonly warnings: readonly string[];
+  /** Lines, each with its kind: `warning: …`. */
+  readonly notes: readonly string[];
 }
 
 const answer = z.discriminatedUnion('status', [
   z.object({
     status: z.literal('success'),
     data: queryData,
-    warnings: z.array(z.string()).optional(),
+    warnings: z.array(z.string()).default([]),
+    infos: z.array(z.string()).default([]),
   }),
   z.object({ status: z.literal('error'), errorType: z.string(), error: z.string() }),
 ]);
@@ -64,8 +66,9 @@ export async function queryCollector(options: QueryOptions, clock: Clock): Promi
     );
   }
   if (parsed.data.status === 'error') throw queryError(parsed.data.error, options);
-  const { data, warnings = [] } = parsed.data;
-  return { text: print(data, options), warnings: warnings.map((one) => cleanText(one, MESSAGE_LENGTH_MAX)) };
+  const { data, warnings, infos } = parsed.data;
+  const notes = [...warnings.map((one) => `warning: ${one}`), ...infos.map((one) => `info: ${one}`)];
+  return { text: print(data, options), notes: notes.map((one) => cleanText(one, MESSAGE_LENGTH_MAX)) };
 }
 
 function print(data: z.infer<typeof queryData>, { format, columns }: QueryOptions): string {
@@ -85,7 +88,8 @@ function requestOf(
 ): { readonly route: string; readonly fields: Readonly<Record<string, string>> } {
   if (range === undefined) {
     if (step !== undefined) throw new AppError('BAD_CONFIG', '--step: needs --range');
-    return { route: 'query', fields: time === undefined ? {} : { time } };
+    if (time === undefined) return { route: 'query', fields: {} };
+    return { route: 'query', fields: { time: String(timeOf('--time', time) / 1000) } };
   }
   const rangeMs = durationOf('--range', range);
   const stepMs =

@@ -9,6 +9,8 @@ import type { StorageReader } from '../storage/storage.ts';
 import { encodeQueryValue, EncoderMemory } from './encode.ts';
 import { Pacer } from './evaluation.ts';
 import type { InstantOptions, QueryEngine, RangeOptions } from './query.ts';
+import { newestAsText } from './newest-text.ts';
+import { statsJson } from './query-stats.ts';
 import { readSamples, type RemoteReadRequest } from './remote-read.ts';
 import type { QueryResult, QueryValue } from './results.ts';
 import type { CatalogueRequest } from './series-selector.ts';
@@ -36,6 +38,8 @@ export interface Answers {
   series(request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
   labelNames(request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
   labelValues(name: string, request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
+  /** The newest samples in text format, no JSON; see `newestAsText`. */
+  newest(request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
   /** How much there is, and the `top` largest names of each kind: a `StoreSizes`. */
   storeSizes(top: number, signal: AbortSignal): Promise<JsonAnswer>;
   /** A snappy block with a ReadResponse, in pieces as those of a `JsonAnswer`. */
@@ -67,6 +71,10 @@ export function createAnswers({ engine, storage, extent, clock }: AnswersOptions
     labelNames: (request, signal) => listAnswer(request, (wanted) => storage.labelNames(wanted, signal)),
     labelValues: (name, request, signal) =>
       listAnswer(request, (wanted) => storage.labelValues(name, wanted, signal)),
+    async newest(request, signal) {
+      const data = await newestAsText(request, { storage, signal, pacer: pacerOf(signal) });
+      return { data, warnings: [], infos: [] };
+    },
     async storeSizes(top, signal) {
       const { sizes, warnings } = await storeSizes(top, { storage, extent, signal, pacer: pacerOf(signal) });
       return { data: [JSON.stringify(sizes)], warnings, infos: [] };
@@ -76,12 +84,12 @@ export function createAnswers({ engine, storage, extent, clock }: AnswersOptions
 }
 
 function queryAnswer(
-  { value, warnings, infos }: QueryResult,
+  { value, warnings, infos, stats }: QueryResult,
   { limit, memory }: Limited & { readonly memory: EncoderMemory },
 ): JsonAnswer {
   const cut = limit === 0 ? value : firstOf(value, limit);
   return {
-    data: encodeQueryValue(cut, memory),
+    data: encodeQueryValue(cut, memory, stats === undefined ? '' : `,"stats":${statsJson(stats)}`),
     warnings: cut === value ? warnings : [...warnings, TRUNCATED],
     infos,
   };

@@ -10,6 +10,8 @@ export interface Grid {
   readonly startMs: number;
   readonly stepMs: number;
   readonly count: number;
+  /** Of a subquery: its times are not steps of the query. */
+  readonly isInner?: true;
 }
 
 /** One series over the grid. */

@@ -34,21 +34,24 @@ export class EncoderMemory {
 /**
  * The `data` of a query answer, in pieces; each is good until the next one is asked for.
  * @param memory what is known from earlier answers; several answers may be under way with the same one
+ * @param more what stands behind the result: `,"name":value`
  */
 export function* encodeQueryValue(
   value: QueryValue,
   memory = new EncoderMemory(),
+  more = '',
 ): Generator<Uint8Array<ArrayBuffer>> {
   const json = memory.take();
   try {
     yield* encodeInto(json, value, memory.times);
+    json.text(`${more}}`);
     yield json.take();
   } finally {
     memory.give(json);
   }
 }
 
-/** Yields whenever there is enough for a piece; what is left at the end stays in `json`. */
+/** All but the end of the object. Yields whenever there is enough for a piece; what is left at the end stays in `json`. */
 function* encodeInto(
   json: JsonBytes,
   value: QueryValue,
@@ -57,10 +60,10 @@ function* encodeInto(
   switch (value.kind) {
     case 'scalar':
       // Scalars never use an exponent.
-      json.text(`{"resultType":"scalar","result":[${value.timeMs / 1000},"${formatDecimal(value.value)}"]}`);
+      json.text(`{"resultType":"scalar","result":[${value.timeMs / 1000},"${formatDecimal(value.value)}"]`);
       break;
     case 'string':
-      json.text(`{"resultType":"string","result":[${value.timeMs / 1000},${JSON.stringify(value.text)}]}`);
+      json.text(`{"resultType":"string","result":[${value.timeMs / 1000},${JSON.stringify(value.text)}]`);
       break;
     case 'vector':
       json.text('{"resultType":"vector","result":[');
@@ -71,7 +74,7 @@ function* encodeInto(
         );
         if (json.length >= PIECE_BYTES) yield json.take();
       }
-      json.text(']}');
+      json.text(']');
       break;
     case 'matrix':
       json.text('{"resultType":"matrix","result":[');
@@ -81,7 +84,7 @@ function* encodeInto(
         json.text(']}');
         if (json.length >= PIECE_BYTES) yield json.take();
       }
-      json.text(']}');
+      json.text(']');
   }
 }
 

@@ -6,6 +6,7 @@ import type { Expr, Span } from './ast.ts';
 import type { Grid, Value } from './columns.ts';
 import { positionText } from './errors.ts';
 import type { GridTimes } from './grid-times.ts';
+import type { StepSamples } from './query-stats.ts';
 import type { StepMemory } from './step-positions.ts';
 
 /** The state of one query. Functions get it to read series, to be stopped in time and to leave notes. */
@@ -21,6 +22,8 @@ export interface Evaluation {
   readonly budget: SampleBudget;
   readonly pacer: Pacer;
   readonly notes: Notes;
+  /** Undefined unless somebody wants to know what the query cost. */
+  readonly samples: StepSamples | undefined;
   readonly series: SeriesSource;
   /** Of the engine, for all its queries. */
   readonly steps: StepMemory;
@@ -120,6 +123,7 @@ export class SampleBudget {
   readonly #pool: SamplePool;
   #loaded = 0;
   #held = 0;
+  #peak = 0;
   #isReleased = false;
 
   /** @param pool what the query shares with others */
@@ -131,6 +135,11 @@ export class SampleBudget {
   /** How many samples were loaded. */
   get loaded(): number {
     return this.#loaded;
+  }
+
+  /** The most that was in memory at once. */
+  get peak(): number {
+    return this.#peak;
   }
 
   /** How many samples may still be loaded. */
@@ -172,6 +181,7 @@ export class SampleBudget {
     // Alone too large, it is so whatever else runs.
     if (this.#loaded + this.#held + count > this.#samplesMax) throw tooManySamples(this.#samplesMax);
     this.#pool.take(count);
+    this.#peak = Math.max(this.#peak, this.#loaded + this.#held + count);
   }
 
   /** Refuses an intermediate result with more than the allowed number of values. */

@@ -46,6 +46,11 @@ export function formatGeneral(value: number): string {
   return isLong ? padExponent(value.toExponential()) : formatDecimal(value);
 }
 
+/** A span of milliseconds in seconds, whole nanoseconds of it as in Go. */
+export function secondsOf(spanMs: number): number {
+  return Math.round(spanMs * 1e6) / 1e9;
+}
+
 function formatSpecial(value: number, zero = '0'): string | undefined {
   if (Number.isNaN(value)) return 'NaN';
   if (value === Infinity) return '+Inf';

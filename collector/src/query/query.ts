@@ -16,6 +16,8 @@ import { Gate, inTurns } from './gate.ts';
 import { GridTimes } from './grid-times.ts';
 import { ParsedQueries } from './parsed-queries.ts';
 import type { QueryLog } from './query-log.ts';
+import { StepSamples } from './query-stats.ts';
+import type { QueryStats, StatsDetail } from './query-stats.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
 import type { QueryResult, QueryValue, VectorSample } from './results.ts';
 import { StepMemory } from './step-positions.ts';
@@ -55,6 +57,8 @@ export interface InstantOptions {
   readonly timeoutMs?: number;
   /** The order of a vector does not matter: what is said of each host may be worked out for one part of them after another. */
   readonly isUnordered?: boolean;
+  /** The result says what it cost. */
+  readonly stats?: StatsDetail;
 }
 
 /** What the label sets of a vector become. An engine may remember what they became instead of them. */
@@ -156,6 +160,7 @@ interface RunOptions {
   readonly isUnordered?: boolean;
   readonly lookbackMs?: number;
   readonly timeoutMs?: number;
+  readonly stats?: StatsDetail;
 }
 
 interface Run extends RunOptions {
@@ -215,6 +220,9 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
     const notes = new Notes(run.text);
     // One for all parts: each of them alone may be too short to give way.
     const pacer = new Pacer({ clock, yieldTurn: engine.yieldTurn, signal: stop });
+    const samples = run.stats === undefined ? undefined : new StepSamples(run.grid);
+    const askedMs = clock.monoMs();
+    let startMs = askedMs;
     const evaluate = (part: HostPart | undefined): Promise<QueryValue> => {
       const evaluation = createEvaluator(invariants, {
         startMs: run.grid.startMs,
@@ -224,6 +232,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
         isNameRemovalDelayed: engine.isNameRemovalDelayed ?? false,
         budget,
         notes,
+        samples,
         steps: engine.steps,
         times: engine.times,
         pacer,
@@ -232,11 +241,21 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
       return evaluateRoot(expr, run, evaluation);
     };
     try {
-      const value = await engine.gate.run(stop, () =>
-        partCount > 1 ? inParts(partCount, evaluate) : evaluate(undefined),
-      );
+      const value = await engine.gate.run(stop, () => {
+        startMs = clock.monoMs();
+        return partCount > 1 ? inParts(partCount, evaluate) : evaluate(undefined);
+      });
       refuseManySeries(value, limits);
-      return { value, warnings: notes.warnings, infos: notes.infos };
+      const result = { value, warnings: notes.warnings, infos: notes.infos };
+      if (samples === undefined) return result;
+      const stats: QueryStats = {
+        queueMs: startMs - askedMs,
+        evaluationMs: clock.monoMs() - startMs,
+        samples: samples.total,
+        samplesPeak: budget.peak,
+        ...(run.stats === 'steps' ? { steps: samples.steps() } : {}),
+      };
+      return { ...result, stats };
     } finally {
       budget.release();
     }

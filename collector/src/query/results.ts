@@ -4,6 +4,7 @@ import type { Expr } from './ast.ts';
 import type { Grid, Value } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { withoutMarkedNames } from './label-sets.ts';
+import type { QueryStats } from './query-stats.ts';
 import { evaluateRange } from './selectors.ts';
 
 /** A value at a time in UTC milliseconds. */
@@ -38,6 +39,8 @@ export interface QueryResult {
   /** For the user; each names its place in the query. */
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
+  /** When they were asked for. */
+  readonly stats?: QueryStats;
 }
 
 /** The samples that a range vector selects, as they are. */

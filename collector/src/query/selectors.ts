@@ -6,7 +6,7 @@ import { createMatcher } from '../storage/matcher.ts';
 import type { Matcher } from '../storage/matcher.ts';
 import type { SelectHints, Series } from '../storage/storage.ts';
 import { unwrapParens } from './ast.ts';
-import type { Expr, SelectorNode, SubqueryNode, TimeShift } from './ast.ts';
+import type { Expr, RangeNode, SelectorNode, SubqueryNode, TimeShift } from './ast.ts';
 import { ColumnRoom, hasAny, ONE_PRESENT, timeAt, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -79,7 +79,28 @@ export async function evaluateSelector(
     hints: { stepMs: grid.count > 1 ? grid.stepMs : 0 },
   });
   ev.budget.checkSize(series.length, grid);
-  if (grid.count === 1) return newestOnce(series, { timeMs: firstOf(timesMs), wanted }, ev);
+  const columns =
+    grid.count === 1
+      ? await newestOnce(series, { timeMs: firstOf(timesMs), wanted }, ev)
+      : await newestAtSteps(series, { timesMs, grid, wanted }, ev);
+  if (ev.samples !== undefined) await ev.samples.addColumns(columns, grid, ev.pacer);
+  return vectorOf(columns);
+}
+
+/** The newest sample of each series at many times. */
+async function newestAtSteps(
+  series: readonly Series[],
+  {
+    timesMs,
+    grid,
+    wanted,
+  }: {
+    readonly timesMs: Float64Array;
+    readonly grid: Grid;
+    readonly wanted: 'values' | 'timestamps';
+  },
+  ev: Evaluation,
+): Promise<readonly Column[]> {
   const columns: Column[] = [];
   const positions = new StepPositions(timesMs, ev.lookbackMs, ev.steps);
   const room = new ColumnRoom(grid.count);
@@ -92,7 +113,7 @@ export async function evaluateSelector(
     if (hasAny(column.present)) columns.push(column);
     if (ev.pacer.spend(grid.count + one.timestamps.length)) await ev.pacer.pause();
   }
-  return vectorOf(columns);
+  return columns;
 }
 
 /** The newest sample of each series at one time, unless it is a stale marker; without arrays of their own for most. */
@@ -100,7 +121,7 @@ async function newestOnce(
   series: readonly Series[],
   { timeMs, wanted }: { readonly timeMs: number; readonly wanted: 'values' | 'timestamps' },
   ev: Evaluation,
-): Promise<VectorValue> {
+): Promise<readonly Column[]> {
   const columns: Column[] = [];
   for (const { labels, timestamps, values, stale } of series) {
     if (ev.pacer.spend(1)) await ev.pacer.pause();
@@ -115,7 +136,7 @@ async function newestOnce(
       isNameMarked: false,
     });
   }
-  return vectorOf(columns);
+  return columns;
 }
 
 /** One of the values, in an array of its own. */
@@ -158,9 +179,22 @@ export async function evaluateRange(
   functionName?: string,
 ): Promise<RangeVector> {
   const bare = unwrapParens(expr);
-  if (bare.kind === 'subquery') return evaluateSubquery(bare, grid, ev);
-  if (bare.kind !== 'range') throw new TypeError(`${bare.kind} is not a range vector`);
-  const { selector, rangeMs } = bare;
+  if (bare.kind !== 'range' && bare.kind !== 'subquery')
+    throw new TypeError(`${bare.kind} is not a range vector`);
+  const vector =
+    bare.kind === 'range'
+      ? await selectRange(bare, grid, ev, functionName)
+      : await evaluateSubquery(bare, grid, ev);
+  if (ev.samples !== undefined) await ev.samples.addWindows(vector, grid, ev.pacer);
+  return vector;
+}
+
+async function selectRange(
+  { selector, rangeMs }: RangeNode,
+  grid: Grid,
+  ev: Evaluation,
+  functionName: string | undefined,
+): Promise<RangeVector> {
   const windowEndsMs = shiftedTimes(selector, grid, ev);
   const hints: SelectHints = { stepMs: grid.count > 1 ? grid.stepMs : 0, rangeMs };
   const series = await ev.series.select({
@@ -195,7 +229,7 @@ async function evaluateSubquery(expr: SubqueryNode, grid: Grid, ev: Evaluation):
   const startMs = (Math.floor((firstOf(windowEndsMs) - rangeMs) / stepMs) + 1) * stepMs;
   const count = Math.floor((lastOf(windowEndsMs) - startMs) / stepMs) + 1;
   if (count <= 0) return { series: [], rangeMs, windowEndsMs, held: 0 };
-  const innerGrid: Grid = { startMs, stepMs, count };
+  const innerGrid: Grid = { startMs, stepMs, count, isInner: true };
   ev.budget.checkSize(1, innerGrid);
   if (count > SUBQUERY_STEPS_MAX) {
     throw new AppError(

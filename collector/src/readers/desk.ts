@@ -99,6 +99,7 @@ export class Desk {
         return this.#send(id, await answers.range(question.text, question.options, signal), running);
       case 'series':
       case 'labelNames':
+      case 'newest':
         return this.#send(id, await answers[question.kind](unpackRequest(question.request), signal), running);
       case 'labelValues': {
         const request = unpackRequest(question.request);

@@ -70,7 +70,7 @@ export type Question =
       readonly text: string;
       readonly options: RangeOptions & { readonly limit: number };
     }
-  | { readonly kind: 'series' | 'labelNames'; readonly request: PlainLabelsRequest }
+  | { readonly kind: 'series' | 'labelNames' | 'newest'; readonly request: PlainLabelsRequest }
   | { readonly kind: 'labelValues'; readonly name: string; readonly request: PlainLabelsRequest }
   | { readonly kind: 'storeSizes'; readonly top: number }
   | { readonly kind: 'remoteRead'; readonly request: RemoteReadRequest };

@@ -150,6 +150,8 @@ describe('answers of a thread', () => {
       (from: typeof local) => from.labelNames(request, NEVER),
       (from: typeof local) => from.labelValues('i', { ...request, limit: 2 }, NEVER),
       (from: typeof local) => from.storeSizes(3, NEVER),
+      (from: typeof local) => from.newest({ ...request, limit: 100 }, NEVER),
+      (from: typeof local) => from.newest({ ...request, toMs: 0, limit: 100 }, NEVER),
     ]) {
       const [expected, actual] = [await ask(local), await ask(readers)];
       expect(await textOf(actual)).toBe(await textOf(expected));

@@ -102,6 +102,10 @@ export class Readers implements Answers {
     return this.#pieces({ kind: 'labelNames', request: packRequest(request) }, {}, signal);
   }
 
+  newest(...[request, signal]: Parameters<Answers['newest']>): Promise<JsonAnswer> {
+    return this.#pieces({ kind: 'newest', request: packRequest(request) }, {}, signal);
+  }
+
   labelValues(...[name, request, signal]: Parameters<Answers['labelValues']>): Promise<JsonAnswer> {
     return this.#pieces({ kind: 'labelValues', name, request: packRequest(request) }, {}, signal);
   }

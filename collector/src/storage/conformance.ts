@@ -1,4 +1,5 @@
 /** The suite that every storage adapter passes; long, because it is a list of cases. */
+import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import { describe, expect, test } from 'vitest';
 import { Labels } from './labels.ts';
 import { createMatcher, type Matcher, type MatchOperator } from './matcher.ts';
@@ -82,6 +83,7 @@ export function storageConformance(name: string, create: () => Promise<StorageUn
     test('another value at the same time, and older samples, are rejected', withStorage(rejectsConflicts));
     test('a series without a metric name is rejected, the rest is stored', withStorage(rejectsNameless));
     test('hostile label values come back unchanged or are rejected', withStorage(survivesHostileLabels));
+    test('metrics and labels of any name are kept', withStorage(keepsAnyName));
     test('a read over its limit of samples ends with QUERY_LIMIT', withStorage(limitsSamples));
     test('a read without matchers ends with BAD_REQUEST', withStorage(wantsMatchers));
     test('an aborted read ends with QUERY_CANCELED', withStorage(obeysAbort));
@@ -442,6 +444,23 @@ async function survivesHostileLabels(storage: Readable): Promise<void> {
   }
   // All but the extremes are ordinary text.
   expect((await selectAll(storage, ['__name__', '=', 'm'])).length).toBeGreaterThanOrEqual(values.length - 1);
+}
+
+/** Some stand before `__name__`, as texts of UTF-8, and some behind it. */
+const HOSTILE_NAMES = ['a.b', 'größe', 'a b', 'a"b', "it's", 'a\nb', '{}', '1', '-', 'Z', '😀', '__type__'];
+
+async function keepsAnyName(storage: Storage): Promise<void> {
+  for (const [i, name] of HOSTILE_NAMES.entries()) {
+    const labels = { __name__: `m${name}`, i: String(i), [name]: 'x' };
+    const result = await storage.append([seriesOf(labels, point(0, i))]);
+    expect(result).toEqual({ accepted: 1, rejected: [] });
+    for (const [label, value] of Object.entries(Labels.of(labels).toObject())) {
+      const found = await selectAll(storage, ['i', '=', String(i)], [label, '=', value]);
+      expect(found.map((series) => series.labels.toObject())).toEqual([Labels.of(labels).toObject()]);
+    }
+  }
+  const names = await storage.labelNames({ ...EVER, matcherSets: [] }, calm());
+  expect(names).toEqual([...new Set([...HOSTILE_NAMES, '__name__', 'i'])].sort(compareUtf8));
 }
 
 async function limitsSamples(storage: Readable): Promise<void> {

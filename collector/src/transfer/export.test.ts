@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Labels } from '../storage/labels.ts';
 import { createMatcher } from '../storage/matcher.ts';
@@ -6,6 +7,7 @@ import type { AppendSeries } from '../storage/storage.ts';
 import { exportSeries } from './export.ts';
 import { seriesWriter, type ExportFormat } from './formats.ts';
 import { importOpenMetrics } from './import.ts';
+import { parseSampleLine, parseSeries } from './sample-line.ts';
 
 const SIGNAL = new AbortController().signal;
 const ALL = [[createMatcher('__name__', '!=', '')]];
@@ -42,6 +44,7 @@ async function filled(): Promise<MemoryStorage> {
         { timeMs: 2_000, value: 0, isStale: true },
       ],
     },
+    series({ __name__: 'ü.z', 'a "b': '1', c: '2' }, [1]),
   ]);
   return storage;
 }
@@ -59,6 +62,8 @@ b{x="q\\"u\\\\o\\nte,"} -Inf 1767225610.5
 b{x="q\\"u\\\\o\\nte,"} -0 1767225621
 # TYPE c unknown
 c 1 1
+# TYPE "ü.z" unknown
+{"ü.z","a \\"b"="1",c="2"} 1 1767225600
 # EOF
 `);
   });
@@ -97,6 +102,22 @@ c 1 1
     const storage = await filled();
     const one = await exported(storage, 'openmetrics');
     expect(await exported(storage, 'openmetrics', { matcherSets: [...ALL, ...ALL] })).toBe(one);
+  });
+
+  it('gives every name and value back', () => {
+    const text = fc.oneof(fc.string({ minLength: 1 }), fc.stringMatching(/^[a_:1."\\\n{},= #-]{1,8}$/));
+    const property = fc.property(text, fc.dictionary(text, text), (name, others) => {
+      const labels = Labels.of({ ...others, __name__: name });
+      const one = { labels, timestamps: Float64Array.of(1_000), values: Float64Array.of(2) };
+      const [line = ''] = [...seriesWriter('openmetrics').write(one)].slice(1);
+      const read = parseSampleLine(line.slice(0, -1));
+      expect({ ...read, series: parseSeries(read.series).key }).toEqual({
+        series: labels.key,
+        value: 2,
+        timeMs: 1_000,
+      });
+    });
+    fc.assert(property);
   });
 
   it('is what an import takes', async () => {

@@ -40,9 +40,9 @@ function openMetricsWriter(): SeriesWriter {
     tail: '# EOF\n',
     *write(series) {
       const name = series.labels.metricName;
-      if (name !== family) yield `# TYPE ${name} unknown\n`;
+      if (name !== family) yield `# TYPE ${nameText(name)} unknown\n`;
       family = name;
-      const prefix = `${name}${labelsText(series.labels)} `;
+      const prefix = `${seriesText(series.labels)} `;
       yield* pieces(series, (value, timeMs) => `${prefix}${numberText(value)} ${timeMs / 1000}\n`);
     },
   };
@@ -89,12 +89,32 @@ function rowsOf(from: number, length: number, stale: Uint8Array | undefined): re
   return rows;
 }
 
+/** A name that the text format does not know stands in quotes among the labels. */
+function seriesText(labels: Labels): string {
+  const { metricName } = labels;
+  if (METRIC.test(metricName)) return `${metricName}${labelsText(labels)}`;
+  return `{${[nameText(metricName), ...labelPairs(labels)].join()}}`;
+}
+
 function labelsText(labels: Labels): string {
+  const pairs = labelPairs(labels);
+  return pairs.length === 0 ? '' : `{${pairs.join()}}`;
+}
+
+function labelPairs(labels: Labels): readonly string[] {
   const pairs: string[] = [];
   for (const [name, value] of labels.entries()) {
-    if (name !== METRIC_NAME) pairs.push(`${name}="${escape(value)}"`);
+    if (name !== METRIC_NAME) pairs.push(`${nameText(name, LABEL)}="${escape(value)}"`);
   }
-  return pairs.length === 0 ? '' : `{${pairs.join()}}`;
+  return pairs;
+}
+
+const METRIC = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+
+/** A name, in quotes unless it is classic. Source: https://prometheus.io/docs/specs/om/open_metrics_spec_2_0/ */
+function nameText(name: string, classic = METRIC): string {
+  return classic.test(name) ? name : `"${escape(name)}"`;
 }
 
 function escape(value: string): string {

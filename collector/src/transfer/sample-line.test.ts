@@ -55,6 +55,10 @@ describe('a series', () => {
     ['up{}', { __name__: 'up' }],
     ['up{b="2",a="1",}', { __name__: 'up', a: '1', b: '2' }],
     ['up{a="x\\\\y\\"z\\nw"}', { __name__: 'up', a: 'x\\y"z\nw' }],
+    ['{"my metric"}', { __name__: 'my metric' }],
+    ['{"a.b\\n\\"",c="1","d.e"="2"}', { __name__: 'a.b\n"', c: '1', 'd.e': '2' }],
+    ['{"d.e"="2","a.b",}', { __name__: 'a.b', 'd.e': '2' }],
+    ['up{"a b"="1"}', { __name__: 'up', 'a b': '1' }],
     ['up{a="ä 🙂 }"}', { __name__: 'up', a: 'ä 🙂 }' }],
   ])('is read from %s', (text, labels) => {
     expect(parseSeries(text).toObject()).toEqual(labels);
@@ -69,6 +73,14 @@ describe('a series', () => {
     ['up{__name__="down"}', 'label __name__ stands twice'],
     ['up{a="1"}x', 'behind the labels'],
     ['up{', 'is no label'],
+    ['up{"down"}', 'label __name__ stands twice'],
+    ['up{"a.b"="1","a.b"="2"}', 'label "a.b" stands twice'],
+    ['up{a}', 'is no label'],
+    ['{"a"="1"}', 'has no metric name'],
+    ['{a="1"}', 'does not begin with a metric name'],
+    ['{"","a"="1"}', 'is no label'],
+    ['up{""="1"}', 'is no label'],
+    ['{}', 'does not begin with a metric name'],
   ])('is refused as %s', (text, message) => {
     expect(() => parseSeries(text)).toThrow(message);
   });

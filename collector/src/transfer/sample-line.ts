@@ -16,7 +16,8 @@ export interface SampleLine {
 /** Times that the store can carry. */
 const TIME_MS_MAX = 2 ** 48 - 1;
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*/;
-const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\.)*)"(,?)/y;
+/** A label, or the name of the metric in quotes, with what follows; names that are not classic stand in quotes. */
+const ENTRY = /(?:([a-zA-Z_][a-zA-Z0-9_]*)|"((?:[^"\\\n]|\\.)+)")(?:="((?:[^"\\\n]|\\.)*)")?(,?)/y;
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 const SPECIAL: Readonly<Record<string, number>> = {
   nan: Number.NaN,
@@ -50,27 +51,32 @@ export function parseSampleLine(line: string): SampleLine {
  * @throws AppError IMPORT_FAILED without the number of the line
  */
 export function parseSeries(text: string): Labels {
-  const name = NAME.exec(text)?.[0];
-  if (name === undefined) throw wrong(`${show(text)} does not begin with a metric name`);
-  const pairs: [string, string][] = [[METRIC_NAME, name]];
-  const names = new Set<string>([METRIC_NAME]);
+  const name = NAME.exec(text)?.[0] ?? '';
+  if (name === '' && !text.startsWith('{"')) throw wrong(`${show(text)} does not begin with a metric name`);
+  const labels = new Map<string, string>();
+  if (name !== '') labels.set(METRIC_NAME, name);
   let at = name.length;
-  if (at === text.length) return Labels.from(pairs);
+  if (at === text.length) return Labels.from(labels);
   if (text[at] !== '{') throw wrong(`${show(text.slice(at))} behind the metric name`);
   at++;
   while (text[at] !== '}') {
-    LABEL.lastIndex = at;
-    const match = LABEL.exec(text);
-    if (match === null) throw wrong(`${show(text.slice(at))} is no label such as name="value"`);
-    const [whole, label = '', value = '', comma] = match;
-    if (names.has(label)) throw wrong(`label ${label} stands twice`);
-    names.add(label);
-    pairs.push([label, unescape(value)]);
+    ENTRY.lastIndex = at;
+    const match = ENTRY.exec(text);
+    const [whole = '', plain = '', quoted = '', value, comma = ''] = match ?? [];
+    const isName = value === undefined && quoted !== '';
+    if (whole === '' || (value === undefined && !isName)) {
+      throw wrong(`${show(text.slice(at))} is no label such as name="value"`);
+    }
+    const label = isName ? METRIC_NAME : plain || unescape(quoted);
+    const shown = isName || plain !== '' ? label : show(label);
+    if (labels.has(label)) throw wrong(`label ${shown} stands twice`);
+    labels.set(label, unescape(value ?? quoted));
     at += whole.length;
-    if (comma === '' && text[at] !== '}') throw wrong(`${show(text.slice(at))} behind label ${label}`);
+    if (comma === '' && text[at] !== '}') throw wrong(`${show(text.slice(at))} behind label ${shown}`);
   }
   if (at + 1 !== text.length) throw wrong(`${show(text.slice(at + 1))} behind the labels`);
-  return Labels.from(pairs);
+  if (!labels.has(METRIC_NAME)) throw wrong(`${show(text)} has no metric name`);
+  return Labels.from(labels);
 }
 
 /** Where the space behind name and labels is; a label value may hold braces and spaces. */

@@ -20,6 +20,8 @@ const RESERVED_LABELS: ReadonlySet<string> = new Set([
   'agent_id',
   'site',
 ]);
+/** What newer senders write beside the name of a metric. */
+const PUSHED_INTERNALS: ReadonlySet<string> = new Set(['__type__', '__unit__']);
 const METRICS_MAX = LIMITS.seriesPerSchema;
 const NUMBER_MAX = 65_535;
 const SCALE_MAX = 9;
@@ -40,6 +42,8 @@ interface OriginRules {
   readonly reserved: ReadonlySet<string>;
   readonly labelsMax: number;
   readonly valueBytesMax: number;
+  /** Metrics and labels are called as Prometheus 2 wants it; from 3 on they may have any name, and so what is pushed. */
+  readonly mustBeClassic: boolean;
   /** No control characters in label values; what is pushed in Prometheus' format may have any. */
   readonly mustBeClean: boolean;
   /** What is stored when it happens has no interval, written as 0. */
@@ -51,6 +55,7 @@ const ORIGIN_RULES: Readonly<Record<SchemaOrigin, OriginRules>> = {
     reserved: RESERVED_LABELS,
     labelsMax: LIMITS.labelsPerSeries,
     valueBytesMax: LIMITS.labelValueBytes,
+    mustBeClassic: true,
     mustBeClean: true,
     intervalMsMin: 1,
   },
@@ -58,6 +63,7 @@ const ORIGIN_RULES: Readonly<Record<SchemaOrigin, OriginRules>> = {
     reserved: new Set(),
     labelsMax: LIMITS.ownLabelsPerSeries,
     valueBytesMax: LIMITS.ownLabelValueBytes,
+    mustBeClassic: false,
     mustBeClean: false,
     intervalMsMin: 0,
   },
@@ -70,7 +76,7 @@ export type ValueEncoding = 'integer' | 'float64';
 
 /** One metric of a sampler with its series. */
 export interface SchemaMetric {
-  /** As Prometheus allows it: `[a-zA-Z_:][a-zA-Z0-9_:]*`, at most 128 bytes. */
+  /** Of agents as Prometheus 2 allows it: `[a-zA-Z_:][a-zA-Z0-9_:]*`; of others any text. At most 128 bytes. */
   readonly name: string;
   /** For example `bytes`; '' for a plain number. At most 32 bytes. */
   readonly unit: string;
@@ -211,7 +217,8 @@ export function isAllowedSeries(
   origin: SchemaOrigin,
 ): boolean {
   const rules = ORIGIN_RULES[origin];
-  if (!isShortText(metricName, LIMITS.labelNameBytes) || !METRIC_NAME_PATTERN.test(metricName)) return false;
+  if (!isShortText(metricName, LIMITS.labelNameBytes) || !isAllowedMetricName(metricName, rules))
+    return false;
   if (labels.length > rules.labelsMax) return false;
   return labels.every(
     ([name, value]) =>
@@ -227,8 +234,13 @@ function isShortText(text: string, bytesMax: number): boolean {
   return Buffer.byteLength(text) <= bytesMax && text.isWellFormed();
 }
 
-function isAllowedLabelName(name: string, rules: OriginRules): boolean {
-  return LABEL_NAME_PATTERN.test(name) && !name.startsWith('__') && !rules.reserved.has(name);
+function isAllowedMetricName(name: string, { mustBeClassic }: OriginRules): boolean {
+  return mustBeClassic ? METRIC_NAME_PATTERN.test(name) : name !== '';
+}
+
+function isAllowedLabelName(name: string, { mustBeClassic, reserved }: OriginRules): boolean {
+  if (mustBeClassic) return LABEL_NAME_PATTERN.test(name) && !name.startsWith('__') && !reserved.has(name);
+  return name !== '' && (!name.startsWith('__') || PUSHED_INTERNALS.has(name));
 }
 
 /** SHA-256 of canonical bytes, hexadecimal: the name of a schema. */
@@ -295,7 +307,8 @@ interface Reading {
 
 function readMetric(reader: ByteReader, seriesLeft: number, reading: Reading): SchemaMetric {
   const name = reader.text(LIMITS.labelNameBytes);
-  if (!METRIC_NAME_PATTERN.test(name)) throw invalid(`metric name ${JSON.stringify(name)} is not allowed`);
+  if (!isAllowedMetricName(name, reading.rules))
+    throw invalid(`metric name ${JSON.stringify(name)} is not allowed`);
   const unit = reader.text(UNIT_BYTES_MAX);
   if (!isCleanText(unit)) throw invalid(`unit of metric ${name} has control characters`);
   const typeCode = reader.u8();

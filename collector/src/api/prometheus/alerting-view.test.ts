@@ -79,9 +79,13 @@ describe('alerting for Prometheus clients', () => {
         annotations: {},
         state: 'pending',
         activeAtMs: 3_000,
-        value: 1,
+        // Nobody knows it any more.
+        value: NaN,
       },
     ]);
+    const [alert] = activeAlerts(viewOf(GOOD), [{ ...DOWN, description: '', value: 7 }]);
+    expect(alert).toMatchObject({ annotations: { summary: 'web-1 is down' }, value: 7 });
+    expect(alert?.annotations).not.toHaveProperty('description');
   });
 
   it('shows every group with its rules, their alerts and how they fare', () => {

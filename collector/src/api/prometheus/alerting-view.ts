@@ -111,13 +111,18 @@ function alertsOf(
     const incident = instance.phase === 'firing' ? byId.get(instance.incidentId) : undefined;
     return {
       labels: incident?.labels ?? alertLabels(rule, instance.subject.labels),
-      annotations:
-        incident === undefined ? {} : { summary: incident.title, description: incident.description },
+      annotations: incident === undefined ? {} : textsOfIncident(incident),
       state: instance.phase,
       activeAtMs: instance.sinceMs,
-      value: incident?.value ?? 1,
+      // What is pending has been seen, and nobody kept the value; what fires without one is a state, which is 1.
+      value: instance.phase === 'pending' ? NaN : (incident?.value ?? 1),
     };
   });
+}
+
+/** As annotations, of which Prometheus has no empty ones. */
+function textsOfIncident({ title, description }: Incident): Record<string, string> {
+  return { summary: title, ...(description === '' ? {} : { description }) };
 }
 
 function textsOf(

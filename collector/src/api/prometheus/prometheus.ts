@@ -19,6 +19,7 @@ import {
   configAnswer,
   flagsAnswer,
   runtimeInfoAnswer,
+  scrapePoolsAnswer,
   targetsAnswer,
   tsdbAnswer,
 } from './status.ts';
@@ -59,6 +60,7 @@ export function prometheusRouter(options: PrometheusOptions): Router {
     '/rules': (parameters) => rulesAnswer(options.ruleGroups(), parameters),
     '/alerts': () => alertsAnswer(options.alerts()),
     '/targets': (parameters) => targetsAnswer(options.targets(), parameters),
+    '/scrape_pools': () => scrapePoolsAnswer(options.targets()),
     '/status/buildinfo': () => buildInfoAnswer(options.buildInfo),
     '/alertmanagers': () => alertmanagersAnswer(options.settings),
     '/status/config': () => configAnswer(options.settings),

@@ -4,6 +4,7 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { parseQuery } from '../../query/parse.ts';
 import { prettyExpr } from '../../query/print.ts';
 import type { Answers } from '../../query/answers.ts';
+import type { StatsDetail } from '../../query/query-stats.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { invalidParameter, TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
@@ -28,7 +29,7 @@ export function instantQuery(
   // Parameters are looked at in the order of Prometheus, so that of several faults the same one is told.
   const limit = parameters.limit('limit');
   const timeMs = parameters.timeMs('time', clock.wallMs());
-  const options = { timeMs, ...bounds(parameters), limit };
+  const options = { timeMs, ...bounds(parameters), ...statsOf(parameters), limit };
   return answers.instant(parameters.text('query'), options, signal);
 }
 
@@ -54,7 +55,7 @@ export function rangeQuery(
       `zero or negative query resolution step widths are not accepted. ${advice}`,
     );
   }
-  const options = { startMs, endMs, stepMs, ...bounds(parameters), limit };
+  const options = { startMs, endMs, stepMs, ...bounds(parameters), ...statsOf(parameters), limit };
   return answers.range(parameters.text('query'), options, signal);
 }
 
@@ -72,6 +73,12 @@ function bounds(parameters: Parameters): { readonly timeoutMs?: number; readonly
   };
 }
 
+/** `stats` asks for sums whatever it says, and with `all` for each step too. */
+function statsOf(parameters: Parameters): { readonly stats?: StatsDetail } {
+  const text = parameters.text('stats');
+  return text === '' ? {} : { stats: text === 'all' ? 'steps' : 'sums' };
+}
+
 /**
  * `/query_exemplars`: none, for Rollcall stores no exemplars. Grafana asks with times in milliseconds, which are times as well.
  * @throws AppError BAD_REQUEST
@@ -82,7 +89,12 @@ export function exemplarQuery(parameters: Parameters): Answer {
   if (endMs < startMs) {
     throw new AppError('BAD_REQUEST', 'end timestamp must not be before start timestamp');
   }
-  parseQuery(queryText(parameters));
+  try {
+    parseQuery(queryText(parameters));
+  } catch (error) {
+    // Without the name of the parameter, unlike everywhere else; so says Prometheus.
+    throw error instanceof AppError ? new AppError('BAD_REQUEST', error.message, { cause: error }) : error;
+  }
   return answer([]);
 }
 

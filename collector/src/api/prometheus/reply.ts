@@ -171,7 +171,7 @@ const COPIED_BYTES_MAX = 16_384;
 /** What fits into one packet anyway is sent as it is. */
 const PACKED_BYTES_MIN = 1_400;
 /** Series of numbers become little smaller at the higher levels, and take three times as long. */
-const GZIP = { level: constants.Z_BEST_SPEED };
+export const GZIP = { level: constants.Z_BEST_SPEED };
 
 /** Whether a client takes gzip at least as gladly as plain bytes. Source: RFC 9110, section 12.5.3. */
 export function wantsGzip(header: string | readonly string[] | undefined): boolean {

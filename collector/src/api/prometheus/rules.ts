@@ -1,7 +1,7 @@
 /** `/rules` and `/alerts`. */
 import { createHash } from 'node:crypto';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { formatExponent } from '../../query/format.ts';
+import { formatExponent, secondsOf } from '../../query/format.ts';
 import { fitsLabels } from '../../query/series-selector.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
@@ -140,7 +140,7 @@ function groupJson(group: RuleGroup, showsAlerts: boolean): unknown {
     rules: rules.map((rule) => ruleJson(rule, showsAlerts)),
     interval: intervalMs / 1000,
     limit,
-    evaluationTime: evaluationMs / 1000,
+    evaluationTime: secondsOf(evaluationMs),
     lastEvaluation: timeText(lastEvaluationMs),
   };
 }
@@ -150,7 +150,7 @@ function ruleJson(rule: AlertingRule | RecordingRule, showsAlerts: boolean): unk
   const common = {
     health,
     ...(lastError === undefined ? {} : { lastError }),
-    evaluationTime: evaluationMs / 1000,
+    evaluationTime: secondsOf(evaluationMs),
     lastEvaluation: timeText(lastEvaluationMs),
     type: rule.kind,
   };

@@ -1,6 +1,5 @@
 /** `/series`, `/labels`, `/label/:name/values`, `/metadata`. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { isClassicLabelName } from '../../query/literals.ts';
 import type { Answers } from '../../query/answers.ts';
 import type { CatalogueRequest, SeriesSelector } from '../../query/series-selector.ts';
 import { answer } from './answers.ts';
@@ -49,26 +48,24 @@ export async function labelValues(
   { name, parameters }: { readonly name: string; readonly parameters: Parameters },
   signal: AbortSignal,
 ): Promise<Answer> {
-  if (!isClassicLabelName(name)) {
-    throw new AppError('BAD_REQUEST', `invalid label name: ${JSON.stringify(name)}`);
-  }
+  // Labels may have any name; a path that is not UTF-8, or an empty name, does not come here.
   const plainName = unescapedName(name);
   return listed(parameters, (request) => answers.labelValues(plainName, request, signal));
 }
+
+/** What an underscore stands for in an escaped name: another one, or a character by its number. */
+const ESCAPE = /_(?:_|([0-9a-f]{1,6})_)/gi;
 
 /**
  * The name of which `U__service_2e_name` is the escaped form, as clients write names that a path may not hold: `_2e_` is a
  * character, `__` an underscore. Anything else is a name as it stands. Source: Prometheus, UTF-8 guide, "escaping".
  */
 function unescapedName(name: string): string {
-  const [, escaped] = /^U__((?:[A-Za-z0-9]|__|_[0-9a-f]{1,6}_)+)$/.exec(name) ?? [];
+  const [, escaped] = /^U__((?:[^_]|__|_[0-9a-fA-F]{1,6}_)+)$/su.exec(name) ?? [];
   if (escaped === undefined) return name;
-  const codes = [...escaped.matchAll(/_([0-9a-f]{1,6})_/g)].map(([, hex]) => Number.parseInt(hex ?? '', 16));
-  const isBad = codes.some((code) => code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff));
-  if (isBad) return name;
-  return escaped.replace(/__|_([0-9a-f]{1,6})_/g, (_whole, hex?: string) =>
-    hex === undefined ? '_' : String.fromCodePoint(Number.parseInt(hex, 16)),
-  );
+  const codes = [...escaped.matchAll(ESCAPE)].map(([, hex = '5f']) => Number.parseInt(hex, 16));
+  if (codes.some((code) => code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))) return name;
+  return escaped.replace(ESCAPE, (_whole, hex = '5f') => String.fromCodePoint(Number.parseInt(hex, 16)));
 }
 
 /** Everything between `start` and `end`; nothing when they are in the wrong order. */

@@ -1,4 +1,4 @@
-/** `/status/…`, `/targets`, `/alertmanagers`. */
+/** `/status/…`, `/targets`, `/scrape_pools`, `/alertmanagers`. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Answers } from '../../query/answers.ts';
 import { formatDuration } from '../../query/literals.ts';
@@ -88,12 +88,19 @@ export function alertmanagersAnswer({ alertmanagers }: ServerSettings): Answer {
   return answer({ activeAlertmanagers: alertmanagers.map((url) => ({ url })), droppedAlertmanagers: [] });
 }
 
+/** `/scrape_pools`: the jobs of the targets. */
+export function scrapePoolsAnswer(targets: readonly Target[]): Answer {
+  return answer({ scrapePools: [...new Set(targets.map(({ job }) => job))] });
+}
+
 /** `/targets`: nothing is ever dropped, and `state=dropped` lists nothing. */
 export function targetsAnswer(targets: readonly Target[], parameters: Parameters): Answer {
   const state = parameters.text('state').toLowerCase();
   const isWanted = state === '' || state === 'any' || state === 'active';
+  const pool = parameters.text('scrapePool');
+  const ofPool = pool === '' ? targets : targets.filter(({ job }) => job === pool);
   return answer({
-    activeTargets: isWanted ? targets.map(targetJson) : [],
+    activeTargets: isWanted ? ofPool.map(targetJson) : [],
     droppedTargets: [],
     droppedTargetCounts: {},
   });

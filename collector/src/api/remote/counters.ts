@@ -9,18 +9,20 @@ export type Refusal =
   | 'too_many_series'
   | 'reserved'
   | 'bad_series'
-  | 'histogram';
+  | 'histogram'
+  | 'exemplar';
 
 /** In words, for the answer. */
 export const REFUSALS: Readonly<Record<Refusal, string>> = {
   out_of_order: 'out of order',
   duplicate_timestamp: 'with a time that is taken by another value',
-  invalid_labels: 'with labels that are too long or too many',
+  invalid_labels: 'with labels that are too long or too many, or whose names begin with __',
   bad_time: 'more than ten minutes in the future or before 1970',
   too_many_series: 'of more series than a sender may have',
   reserved: 'of a host whose own agent reports',
   bad_series: 'without a metric name, or with labels doubled or unsorted',
   histogram: 'that are native histograms',
+  exemplar: 'that are exemplars',
 };
 
 export const REMOTE_COUNTERS = {

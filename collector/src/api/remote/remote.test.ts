@@ -158,7 +158,7 @@ describe('remote write', () => {
     expect(counted).toMatchObject({ 'write_samples out_of_order': 1, 'write_samples reserved': 1 });
   });
 
-  it('leaves out series that break the protocol, and counts them', async () => {
+  it('leaves out series that break the protocol, and what it does not store, and counts them', async () => {
     const url = await serve();
     const writer = new ByteWriter();
     const sample = (): void =>
@@ -181,6 +181,7 @@ describe('remote write', () => {
       label('__name__', 'good');
       sample();
       putMessage(writer, 4, () => putText(writer, 1, ''));
+      for (const trace of ['a', 'b']) putMessage(writer, 3, () => putText(writer, 1, trace));
     });
     expect(await post(`${url}/write`, packSnappy(writer.view()))).toEqual([204, '']);
     expect(await stored('good')).toHaveLength(1);
@@ -188,6 +189,7 @@ describe('remote write', () => {
       'write_samples stored': 1,
       'write_samples bad_series': 2,
       'write_samples histogram': 1,
+      'write_samples exemplar': 2,
     });
   });
 

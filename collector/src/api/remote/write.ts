@@ -32,8 +32,8 @@ export interface WriteOutcome {
 /** Work of a series besides its samples, in samples. */
 const WORK_PER_SERIES = 20;
 
-/** These break the protocol and are left out without an error, as Prometheus does. */
-const SKIPPED: ReadonlySet<Refusal> = new Set<Refusal>(['bad_series', 'histogram']);
+/** These break the protocol, or are of a kind that is not stored; they are left out without an error, as Prometheus does. */
+const SKIPPED: ReadonlySet<Refusal> = new Set<Refusal>(['bad_series', 'histogram', 'exemplar']);
 
 /**
  * Stores the good samples of a WriteRequest. Either the whole request can be read, or nothing of it is stored.
@@ -76,6 +76,7 @@ export async function storeRequest(
   });
   for (const series of written) {
     refuse('histogram', series.histogramCount);
+    refuse('exemplar', series.exemplarCount);
     const accepted = accept(series);
     if (accepted !== undefined) await batch.add(accepted);
     if (pacer.spend(WORK_PER_SERIES)) await pacer.pause();

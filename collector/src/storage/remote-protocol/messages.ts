@@ -17,6 +17,8 @@ export interface WrittenSeries {
   readonly samples: readonly AppendSample[];
   /** Native histograms, which Rollcall does not store. */
   readonly histogramCount: number;
+  /** Exemplars, which it does not store either. */
+  readonly exemplarCount: number;
 }
 
 /** What a sender knows about a metric. */
@@ -33,7 +35,7 @@ export type WrittenPart =
   ({ readonly kind: 'series' } & WrittenSeries) | ({ readonly kind: 'metadata' } & WrittenMetadata);
 
 /**
- * The parts of a WriteRequest, one by one; exemplars are left out.
+ * The parts of a WriteRequest, one by one.
  * @throws AppError BAD_REQUEST on malformed bytes, also after some parts
  */
 export function* decodeWriteRequest(bytes: Buffer): Generator<WrittenPart> {
@@ -74,7 +76,7 @@ function decodeSeries(message: MessageReader): WrittenSeries {
   let labelsEnd = labelsStart;
   let isPastLabels = false;
   const samples: AppendSample[] = [];
-  let histogramCount = 0;
+  let [exemplarCount, histogramCount] = [0, 0];
   while (message.next()) {
     if (message.field === 1) {
       // Every sender writes the labels first; so the bytes that stand for them lie in one place.
@@ -87,11 +89,17 @@ function decodeSeries(message: MessageReader): WrittenSeries {
     if (message.field === 2) {
       samples.push(decodeSample(message.message()));
     } else {
-      if (message.field === 4) histogramCount++;
+      if (message.field === 3) exemplarCount++;
+      else if (message.field === 4) histogramCount++;
       message.skip();
     }
   }
-  return { labelBytes: message.bytes.subarray(labelsStart, labelsEnd), samples, histogramCount };
+  return {
+    labelBytes: message.bytes.subarray(labelsStart, labelsEnd),
+    samples,
+    histogramCount,
+    exemplarCount,
+  };
 }
 
 function decodeSample(message: MessageReader): AppendSample {
