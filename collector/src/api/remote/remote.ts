@@ -123,7 +123,10 @@ function bodyOf(request: Request): Buffer {
 
 /** The parameter that names a message type tells remote write 2.0 from 1.0. */
 function refuseWrongType(request: Request, response: Response, next: NextFunction): void {
-  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(/\s*;\s*/);
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '')
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim());
   const message = parameters.find((parameter) => parameter.startsWith('proto='));
   const isKnown = message === undefined || message === 'proto=prometheus.writerequest';
   const isPacked = (request.headers['content-encoding'] ?? '').toLowerCase() === 'snappy';
