@@ -5,7 +5,6 @@ import type { FollowingReader } from '../storage/storage.ts';
 import {
   packError,
   packResult,
-  unpackRequest,
   type FromThread,
   type HostEntry,
   type Piece,
@@ -68,7 +67,8 @@ export class Desk {
     const running: Running = { left: new AbortController(), more: undefined };
     this.#running.set(id, running);
     try {
-      await this.#ports.storage.catchUp();
+      const readsNothing = question.kind === 'parsed' || question.kind === 'fitting';
+      if (!readsNothing) await this.#ports.storage.catchUp();
       const isSaid = await this.#say(id, question, running);
       if (!isSaid) this.#ports.post({ kind: 'settled', id });
     } catch (error) {
@@ -99,11 +99,13 @@ export class Desk {
         return this.#send(id, await answers.range(question.text, question.options, signal), running);
       case 'series':
       case 'labelNames':
-        return this.#send(id, await answers[question.kind](unpackRequest(question.request), signal), running);
-      case 'labelValues': {
-        const request = unpackRequest(question.request);
-        return this.#send(id, await answers.labelValues(question.name, request, signal), running);
-      }
+        return this.#send(id, await answers[question.kind](question.request, signal), running);
+      case 'labelValues':
+        return this.#send(id, await answers.labelValues(question.name, question.request, signal), running);
+      case 'parsed':
+        return this.#send(id, await answers.parsed(question.text, question.form, signal), running);
+      case 'fitting':
+        return this.#send(id, await answers.fitting(question.request, signal), running);
       case 'storeSizes':
         return this.#send(id, await answers.storeSizes(question.top, signal), running);
       case 'remoteRead': {

@@ -8,7 +8,6 @@ import { createAnswers, type JsonAnswer } from '../query/answers.ts';
 import { createQueryEngine, DEFAULT_LIMITS } from '../query/query.ts';
 import type { RemoteReadLimits } from '../query/remote-read.ts';
 import { Labels } from '../storage/labels.ts';
-import { createMatcher } from '../storage/matcher.ts';
 import { MemoryStorage } from '../storage/memory/memory.ts';
 import { readRequest } from '../storage/remote-protocol/testing/read-request.ts';
 import { Desk } from './desk.ts';
@@ -140,7 +139,7 @@ describe('answers of a thread', () => {
     const local = createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock });
     const readers = readersOn(deskOn(storage));
     const range = { startMs: 0, endMs: 999_000, stepMs: 1_000, limit: 0 };
-    const request = { ...EVERYTHING, matcherSets: [[createMatcher('i', '=~', '1.*')]] };
+    const request = { ...EVERYTHING, selectors: ['{i=~"1.*"}'] };
     for (const ask of [
       (from: typeof local) => from.instant('m + 1', { timeMs: 5_000, limit: 0 }, NEVER),
       (from: typeof local) => from.instant('"text"', { timeMs: 5_000, limit: 0 }, NEVER),
@@ -149,6 +148,11 @@ describe('answers of a thread', () => {
       (from: typeof local) => from.series(request, NEVER),
       (from: typeof local) => from.labelNames(request, NEVER),
       (from: typeof local) => from.labelValues('i', { ...request, limit: 2 }, NEVER),
+      (from: typeof local) => from.series({ ...request, fromMs: 2, toMs: 1 }, NEVER),
+      (from: typeof local) => from.parsed('sum ( m )', 'canonical', NEVER),
+      (from: typeof local) => from.parsed('sum(m)', 'tree', NEVER),
+      (from: typeof local) =>
+        from.fitting({ selectors: ['m', '{a="1"}'], labelSets: [{ a: '1' }, {}] }, NEVER),
       (from: typeof local) => from.storeSizes(3, NEVER),
     ]) {
       const [expected, actual] = [await ask(local), await ask(readers)];

@@ -11,7 +11,6 @@ import type { Answers, JsonAnswer } from '../query/answers.ts';
 import type { FinishedQuery } from '../query/query-log.ts';
 import { DEFAULT_LIMITS, type QueryEngine, type QueryLimits } from '../query/query.ts';
 import {
-  packRequest,
   unpackResult,
   type FromThread,
   type HostEntry,
@@ -92,15 +91,23 @@ export class Readers implements Answers {
   }
 
   series(...[request, signal]: Parameters<Answers['series']>): Promise<JsonAnswer> {
-    return this.#pieces({ kind: 'series', request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'series', request }, {}, signal);
   }
 
   labelNames(...[request, signal]: Parameters<Answers['labelNames']>): Promise<JsonAnswer> {
-    return this.#pieces({ kind: 'labelNames', request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'labelNames', request }, {}, signal);
   }
 
   labelValues(...[name, request, signal]: Parameters<Answers['labelValues']>): Promise<JsonAnswer> {
-    return this.#pieces({ kind: 'labelValues', name, request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'labelValues', name, request }, {}, signal);
+  }
+
+  parsed(...[text, form, signal]: Parameters<Answers['parsed']>): Promise<JsonAnswer> {
+    return this.#pieces({ kind: 'parsed', text, form }, {}, signal);
+  }
+
+  fitting(...[request, signal]: Parameters<Answers['fitting']>): Promise<JsonAnswer> {
+    return this.#pieces({ kind: 'fitting', request }, {}, signal);
   }
 
   storeSizes(...[top, signal]: Parameters<Answers['storeSizes']>): Promise<JsonAnswer> {

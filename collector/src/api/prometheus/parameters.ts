@@ -1,9 +1,6 @@
 /** Reads the parameters of Prometheus API requests; every fault names its parameter, in the words of Prometheus. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { DURATION_MS_MAX, parseDuration } from '../../query/literals.ts';
-import { PatternTally } from '../../query/pattern-tally.ts';
-import { parseSeriesSelector } from '../../query/series-selector.ts';
-import type { SeriesSelector } from '../../query/series-selector.ts';
 
 /** Times without bounds: everything that a store may hold. */
 export const TIME_MS_MIN = Number.MIN_SAFE_INTEGER;
@@ -97,32 +94,6 @@ export class Parameters {
     if (value === undefined) throw new AppError('BAD_REQUEST', `${name} must be ${wanted}`);
     return value;
   }
-
-  /** The selectors of `match[]`, one set each. */
-  matcherSets(): readonly SeriesSelector[] {
-    const patterns = new PatternTally();
-    return this.list('match[]').map((text) => {
-      try {
-        return parseSeriesSelector(text, patterns);
-      } catch (error) {
-        // Not the query of this request, which errors of queries would be taken for.
-        throw new AppError('BAD_REQUEST', messageOf(error), { cause: error });
-      }
-    });
-  }
-
-  /** As `matcherSets`, with errors that name the parameter. */
-  namedMatcherSets(): readonly SeriesSelector[] {
-    try {
-      return this.matcherSets();
-    } catch (error) {
-      throw invalidParameter('match[]', messageOf(error), error);
-    }
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function durationOf(text: string, fault: (reason: string) => AppError): number {
@@ -167,6 +138,9 @@ function parseTime(text: string): number | undefined {
   return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
+/** Each digit has one place only: with two for those in front of a point, a long text takes its length squared. */
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+
 function isNumber(text: string): boolean {
-  return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text);
+  return NUMBER.test(text);
 }

@@ -1,14 +1,14 @@
-/** `/query`, `/query_range`, `/format_query`, `/parse_query`. */
+/**
+ * `/query`, `/query_range`, `/format_query`, `/parse_query`. Nothing is parsed here: to compile the patterns of a query may take
+ * longer than anybody may wait for the event loop.
+ */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { parseQuery } from '../../query/parse.ts';
-import { prettyExpr } from '../../query/print.ts';
 import type { Answers } from '../../query/answers.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { invalidParameter, TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
 import type { Parameters } from './parameters.ts';
-import { treeJson } from './syntax-tree.ts';
 
 /** What the query routes need. */
 export interface QueryPorts {
@@ -20,7 +20,7 @@ export interface QueryPorts {
  * `/query`.
  * @throws AppError of the engine, or BAD_REQUEST naming a parameter
  */
-export function instantQuery(
+export async function instantQuery(
   { answers, clock }: QueryPorts,
   parameters: Parameters,
   signal: AbortSignal,
@@ -28,7 +28,7 @@ export function instantQuery(
   // Parameters are looked at in the order of Prometheus, so that of several faults the same one is told.
   const limit = parameters.limit('limit');
   const timeMs = parameters.timeMs('time', clock.wallMs());
-  const options = { timeMs, ...bounds(parameters), limit };
+  const options = { timeMs, ...(await bounds(answers, parameters, signal)), limit };
   return answers.instant(parameters.text('query'), options, signal);
 }
 
@@ -36,7 +36,7 @@ export function instantQuery(
  * `/query_range`.
  * @throws AppError of the engine, or BAD_REQUEST naming a parameter
  */
-export function rangeQuery(
+export async function rangeQuery(
   { answers }: QueryPorts,
   parameters: Parameters,
   signal: AbortSignal,
@@ -54,16 +54,20 @@ export function rangeQuery(
       `zero or negative query resolution step widths are not accepted. ${advice}`,
     );
   }
-  const options = { startMs, endMs, stepMs, ...bounds(parameters), limit };
+  const options = { startMs, endMs, stepMs, ...(await bounds(answers, parameters, signal)), limit };
   return answers.range(parameters.text('query'), options, signal);
 }
 
-function bounds(parameters: Parameters): { readonly timeoutMs?: number; readonly lookbackMs?: number } {
+async function bounds(
+  answers: QueryPorts['answers'],
+  parameters: Parameters,
+  signal: AbortSignal,
+): Promise<{ readonly timeoutMs?: number; readonly lookbackMs?: number }> {
   const timeoutMs = parameters.durationMs('timeout');
   const lookbackMs = parameters.lookbackMs();
   if (timeoutMs !== undefined && timeoutMs <= 0) {
     // What is no query is told as such, however little time there is.
-    parseQuery(queryText(parameters));
+    await answers.parsed(queryText(parameters), 'nothing', signal);
     throw new AppError('QUERY_TIMEOUT', 'query timed out in query execution');
   }
   return {
@@ -76,13 +80,17 @@ function bounds(parameters: Parameters): { readonly timeoutMs?: number; readonly
  * `/query_exemplars`: none, for Rollcall stores no exemplars. Grafana asks with times in milliseconds, which are times as well.
  * @throws AppError BAD_REQUEST
  */
-export function exemplarQuery(parameters: Parameters): Answer {
+export async function exemplarQuery(
+  { answers }: QueryPorts,
+  parameters: Parameters,
+  signal: AbortSignal,
+): Promise<Answer> {
   const startMs = parameters.timeMs('start', TIME_MS_MIN);
   const endMs = parameters.timeMs('end', TIME_MS_MAX);
   if (endMs < startMs) {
     throw new AppError('BAD_REQUEST', 'end timestamp must not be before start timestamp');
   }
-  parseQuery(queryText(parameters));
+  await answers.parsed(queryText(parameters), 'nothing', signal);
   return answer([]);
 }
 
@@ -90,16 +98,24 @@ export function exemplarQuery(parameters: Parameters): Answer {
  * `/format_query`: the query in canonical form.
  * @throws AppError BAD_QUERY
  */
-export function formatQuery(parameters: Parameters): Answer {
-  return answer(prettyExpr(parseQuery(queryText(parameters))));
+export async function formatQuery(
+  { answers }: QueryPorts,
+  parameters: Parameters,
+  signal: AbortSignal,
+): Promise<Answer> {
+  return answers.parsed(queryText(parameters), 'canonical', signal);
 }
 
 /**
  * `/parse_query`: the syntax tree.
  * @throws AppError BAD_QUERY
  */
-export function parseQueryTree(parameters: Parameters): Answer {
-  return answer(treeJson(parseQuery(queryText(parameters))));
+export async function parseQueryTree(
+  { answers }: QueryPorts,
+  parameters: Parameters,
+  signal: AbortSignal,
+): Promise<Answer> {
+  return answers.parsed(queryText(parameters), 'tree', signal);
 }
 
 function queryText(parameters: Parameters): string {
