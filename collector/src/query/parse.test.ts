@@ -311,6 +311,12 @@ describe('hostile queries', () => {
     expect(() => parseQuery(queryOf('\\\\pL'.repeat(1_100)))).toThrow('expression too large');
   });
 
+  it('refuses selectors of more than a thousand matchers', () => {
+    const selector = (count: number): string => `x{${'a!="b",'.repeat(count)}}`;
+    expect(parseQuery(selector(1_000)).kind).toBe('selector');
+    expect(() => parseQuery(selector(1_001))).toThrow('selector has more than 1000 matchers');
+  });
+
   it('refuses regular expressions that are too long', () => {
     expect(() => parseQuery(`x{a=~"${'a'.repeat(100_000)}"}`)).toThrow(refusal);
   });
