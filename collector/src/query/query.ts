@@ -10,7 +10,7 @@ import { typeOf } from './check.ts';
 import { timeAt } from './columns.ts';
 import type { Grid } from './columns.ts';
 import { createEvaluator } from './evaluate.ts';
-import { Notes, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluation.ts';
+import { Notes, OperandRoom, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluation.ts';
 import type { Evaluation } from './evaluation.ts';
 import { Gate, inTurns } from './gate.ts';
 import { GridTimes } from './grid-times.ts';
@@ -24,7 +24,8 @@ import { StepMemory } from './step-positions.ts';
 export interface QueryLimits {
   /**
    * Samples that one query, and all that run at once, may have in memory: those it loads, and in their measure (8 bytes) the
-   * results of subqueries and long labels that it makes. Values that one intermediate result may have.
+   * results of subqueries and long labels that it makes. Of its own the values of intermediate results that one query, and all
+   * together, may have in memory.
    */
   readonly samplesMax: number;
   /** Steps of a range query. */
@@ -117,13 +118,14 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const limits: QueryLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const gate = new Gate(limits.concurrentMax);
   const pool = new SamplePool(limits.samplesMax);
+  const results = new SamplePool(limits.samplesMax);
   const yieldTurn = inTurns(options.yieldTurn ?? nextTurn);
   const queries = new ParsedQueries();
   const steps = new StepMemory();
   const times = new GridTimes();
   const run = (text: string, grid: Grid, call: RunOptions, signal: AbortSignal) =>
     runQuery(
-      { ...options, limits, gate, pool, yieldTurn, queries, steps, times },
+      { ...options, limits, gate, pool, results, yieldTurn, queries, steps, times },
       { text, grid, ...call },
       signal,
     );
@@ -192,6 +194,8 @@ interface Engine extends QueryEngineOptions {
   readonly limits: QueryLimits;
   readonly gate: Gate;
   readonly pool: SamplePool;
+  /** As `pool`, of intermediate results. */
+  readonly results: SamplePool;
   readonly yieldTurn: () => Promise<void>;
   readonly queries: ParsedQueries;
   readonly steps: StepMemory;
@@ -206,6 +210,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const timeoutMs = Math.min(run.timeoutMs ?? Infinity, limits.timeoutMs);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'query timed out in expression evaluation');
   const budget = new SampleBudget(limits.samplesMax, engine.pool);
+  const results = new SampleBudget(limits.samplesMax, engine.results);
   const work = async (stop: AbortSignal): Promise<QueryResult> => {
     const notes = new Notes(run.text);
     // One for all parts: each of them alone may be too short to give way.
@@ -218,6 +223,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
         subqueryStepMs: engine.subqueryStepMs ?? DEFAULT_SUBQUERY_STEP_MS,
         isNameRemovalDelayed: engine.isNameRemovalDelayed ?? false,
         budget,
+        operands: new OperandRoom(results),
         notes,
         steps: engine.steps,
         times: engine.times,
@@ -234,6 +240,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
       return { value, warnings: notes.warnings, infos: notes.infos };
     } finally {
       budget.release();
+      results.release();
     }
   };
   const inTime = (): Promise<QueryResult> => withDeadline(clock, { timeoutMs, onTimeout, signal }, work);

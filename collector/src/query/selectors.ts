@@ -78,7 +78,7 @@ export async function evaluateSelector(
     toMs: lastOf(timesMs),
     hints: { stepMs: grid.count > 1 ? grid.stepMs : 0 },
   });
-  ev.budget.checkSize(series.length, grid);
+  ev.operands.take(series.length, grid);
   if (grid.count === 1) return newestOnce(series, { timeMs: firstOf(timesMs), wanted }, ev);
   const columns: Column[] = [];
   const positions = new StepPositions(timesMs, ev.lookbackMs, ev.steps);
