@@ -28,6 +28,8 @@ export interface JsonAnswer {
   readonly onlyPieceBytes?: number | undefined;
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
+  /** Values that stay in memory until its last piece is taken; none unless given. */
+  readonly values?: number;
 }
 
 /** At most so many series or entries in an answer, 0 for all. */
@@ -122,7 +124,13 @@ function queryAnswer(
     data: encodeQueryValue(cut, memory),
     warnings: cut === value ? warnings : [...warnings, TRUNCATED],
     infos,
+    values: valuesOf(cut),
   };
+}
+
+function valuesOf(value: QueryValue): number {
+  if (value.kind === 'matrix') return value.series.reduce((sum, { values }) => sum + values.length, 0);
+  return value.kind === 'vector' ? value.samples.length : 1;
 }
 
 function firstOf(value: QueryValue, limit: number): QueryValue {

@@ -96,6 +96,8 @@ export type FromThread =
   /** The last word on a question whose answer nobody waited for to its end. */
   | { readonly kind: 'settled'; readonly id: number }
   | { readonly kind: 'noted'; readonly query: FinishedQuery }
+  /** An answer that was taken too slowly was given up for others; what is said of its question follows. */
+  | { readonly kind: 'dropped' }
   /** What its readings in memory take. */
   | { readonly kind: 'window'; readonly bytes: number }
   /** A block file is damaged; reads go on without the part. */

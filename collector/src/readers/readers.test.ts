@@ -10,7 +10,7 @@ import type { RemoteReadLimits } from '../query/remote-read.ts';
 import { Labels } from '../storage/labels.ts';
 import { MemoryStorage } from '../storage/memory/memory.ts';
 import { readRequest } from '../storage/remote-protocol/testing/read-request.ts';
-import { Desk } from './desk.ts';
+import { Desk, type DeskPorts } from './desk.ts';
 import type { FromThread, HostEntry, ToThread } from './messages.ts';
 import { GRACE_MS, STALL_MS, type StartThread, type ThreadEvents } from './reader.ts';
 import { PiecePlaces, sharedPieces } from './piece-places.ts';
@@ -37,12 +37,17 @@ async function storageOf(seriesCount: number, sampleCount: number): Promise<Memo
 }
 
 /** A desk in this thread; messages pass as they would between threads. */
-function deskOn(storage: MemoryStorage, heard: HostEntry[][] = []): StartThread {
+function deskOn(
+  storage: MemoryStorage,
+  heard: HostEntry[][] = [],
+  limits: Pick<DeskPorts, 'untakenValuesMax'> = {},
+): StartThread {
   const engine = createQueryEngine({ storage, clock: systemClock });
   return (events) => {
     const pieces = sharedPieces();
     const desk = new Desk({
       engine,
+      ...limits,
       places: new PiecePlaces(pieces),
       answers: createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock }),
       storage: { catchUp: () => Promise.resolve() },
@@ -93,6 +98,7 @@ function readersOn(start: StartThread, options: Partial<ConstructorParameters<ty
     hosts: () => [],
     noted: () => undefined,
     damaged: () => undefined,
+    dropped: () => undefined,
     failed: () => undefined,
     ...options,
   });
@@ -315,6 +321,41 @@ describe('the memory of answers', () => {
     while (free() > 0) open.push(await readers.range('m', RANGE, NEVER));
     open.push(await readers.range('m', RANGE, NEVER));
     for (const answer of open) expect(await textOf(answer)).toBe(expected);
+  });
+});
+
+describe('answers that clients take slowly', () => {
+  const RANGE = { startMs: 0, endMs: 999_000, stepMs: 1_000, limit: 0 };
+
+  it('are given up for those that come when they hold too much, and counted', async () => {
+    let dropped = 0;
+    // Each answer has 40,000 values.
+    const start = deskOn(await storageOf(40, 1_000), [], { untakenValuesMax: 100_000 });
+    const readers = readersOn(start, { dropped: () => void dropped++ });
+    const expected = await textOf(await readers.range('m', RANGE, NEVER));
+    const open = [await readers.range('m', RANGE, NEVER), await readers.range('m', RANGE, NEVER)];
+    // Those that were taken to their end hold nothing.
+    expect(await textOf(await readers.instant('m', { timeMs: 0, limit: 0 }, NEVER))).not.toBe('');
+    expect(dropped).toBe(0);
+    open.push(await readers.range('m', RANGE, NEVER));
+    expect(dropped).toBe(1);
+    const outcomes = await Promise.allSettled(open.map(textOf));
+    expect(outcomes[0]).toMatchObject({ status: 'rejected', reason: { code: 'QUERY_TIMEOUT' } });
+    expect(outcomes.slice(1)).toEqual([
+      { status: 'fulfilled', value: expected },
+      { status: 'fulfilled', value: expected },
+    ]);
+    expect(await textOf(await readers.range('m', RANGE, NEVER))).toBe(expected);
+    expect(dropped).toBe(1);
+  });
+
+  it('may be given up before anything of them was sent', async () => {
+    const { start, told, started } = silentThread();
+    const readers = readersOn(start);
+    const answer = readers.instant('m', { timeMs: 0, limit: 0 }, NEVER);
+    const asked = told.find((message) => message.kind === 'ask');
+    started[0]?.message({ kind: 'settled', id: asked?.id ?? 0 });
+    await expect(answer).rejects.toMatchObject({ code: 'QUERY_TIMEOUT' });
   });
 });
 

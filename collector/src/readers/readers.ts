@@ -33,6 +33,8 @@ export interface ReadersOptions {
   noted(this: void, query: FinishedQuery): void;
   /** A block file is damaged; each thread that meets it says so. */
   damaged(this: void, text: string, file: string): void;
+  /** Counts an answer that was given up because its client took it slowly and others needed the memory. */
+  dropped(this: void): void;
   /** Counts a thread that ended without being told to. */
   failed(this: void): void;
 }
@@ -191,13 +193,14 @@ export class Readers implements Answers {
   }
 
   #startAt(place: Place): Reader {
-    const { clock, start, noted, damaged, log, failed } = this.#options;
+    const { clock, start, noted, damaged, dropped, log, failed } = this.#options;
     place.unheard = undefined;
     return new Reader({
       clock,
       start,
       noted,
       damaged,
+      dropped,
       ended(reason) {
         place.reader = undefined;
         place.unheard = undefined;

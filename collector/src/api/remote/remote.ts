@@ -107,7 +107,7 @@ async function read(context: Settled, request: Request, response: Response): Pro
   response.status(200).set({ 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'snappy' });
   for await (const piece of pieces) {
     // The next piece may take the memory of this one.
-    await written(response, piece, client.signal);
+    await written(response, piece, { left: client.signal });
   }
   response.end();
 }
