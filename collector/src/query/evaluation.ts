@@ -1,6 +1,7 @@
 /** What one running query carries through its evaluation: limits, time, notes for the user, access to the store. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { Turns } from '@rollcall/shared/lib/turn.ts';
 import type { HostPart, Series, SelectRequest, StorageReader } from '../storage/storage.ts';
 import type { Expr, Span } from './ast.ts';
 import type { Grid, Value } from './columns.ts';
@@ -42,7 +43,7 @@ const WORK_PER_LOOK = 10_000;
  * Keeps a long computation from blocking the event loop. Loops say `if (pacer.spend(n)) await pacer.pause()` with the
  * number of values they touched.
  */
-export class Pacer {
+export class Pacer implements Turns {
   readonly #clock: Clock;
   readonly #yieldTurn: () => Promise<void>;
   readonly #signal: AbortSignal;
@@ -65,7 +66,17 @@ export class Pacer {
     this.#work += work;
     if (this.#work < WORK_PER_LOOK) return false;
     this.#work = 0;
+    return this.isDue;
+  }
+
+  /** As `Turns`: whether this slice has lasted long enough, whatever was spent. */
+  get isDue(): boolean {
     return this.#clock.monoMs() >= this.#sliceEndMs;
+  }
+
+  /** As `pause`. */
+  rest(): Promise<void> {
+    return this.pause();
   }
 
   /** Lets others run. @throws the reason of the signal when the query was stopped meanwhile */
