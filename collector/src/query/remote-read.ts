@@ -1,7 +1,7 @@
 /** Remote read: the samples of a request's queries, packed for a Prometheus that evaluates on our data. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
-import { createMatcher } from '../storage/matcher.ts';
+import { createQueryMatcher } from '../storage/matcher.ts';
 import {
   decodeReadRequest,
   putSeries,
@@ -96,7 +96,7 @@ function selectionOf(
   const selectors = matchers.map(({ name, operator, value }) => {
     const fault = operator.endsWith('~') ? patterns.add(value) : undefined;
     if (fault !== undefined) throw new AppError('BAD_REQUEST', fault);
-    return createMatcher(name, operator, value);
+    return createQueryMatcher(name, operator, value);
   });
   return { fromMs, toMs, matchers: selectors };
 }

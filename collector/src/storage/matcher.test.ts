@@ -1,7 +1,7 @@
 import { thrownCode } from '@rollcall/shared/testing/thrown.ts';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMatcher, isPlainPattern, patternOf, patternWeightOf } from './matcher.ts';
+import { createMatcher, createQueryMatcher, isPlainPattern, patternOf, patternWeightOf } from './matcher.ts';
 
 const fits = (pattern: string, text: string): boolean => createMatcher('a', '=~', pattern).matches(text);
 
@@ -80,13 +80,23 @@ describe('a pattern', () => {
     expect(fits('b[a]*', `b${'a'.repeat(1_000)}`)).toBe(true);
   });
 
-  it('is broken off when it has taken two seconds for all values', () => {
+  it('of a query is broken off when it has taken two seconds for all values in one go', () => {
     let nowMs = 0;
-    const { matches } = createMatcher('a', '=~', 'h[0-9]', { monoMs: () => (nowMs += 100) });
-    for (let i = 0; i < 20; i++) expect(matches(`x${i}`)).toBe(false);
+    const clock = { monoMs: () => (nowMs += 100) };
+    const { matches } = createQueryMatcher('a', '=~', 'h[0-9]', clock);
+    const ask = (from: number, to: number): void => {
+      for (let i = from; i < to; i++) expect(matches(`x${i}`)).toBe(false);
+    };
+    ask(0, 20);
     expect(thrownCode(() => matches('x20'))).toBe('QUERY_LIMIT');
-    // What is known takes no time.
-    expect(matches('x7')).toBe(false);
+    // What is known takes no time, and the next query begins anew.
+    ask(0, 20);
+    ask(30, 50);
+    nowMs += 1_000;
+    ask(60, 80);
+    expect(thrownCode(() => matches('x80'))).toBe('QUERY_LIMIT');
+    expect(createQueryMatcher('a', '!=', 'x', clock).matches('x')).toBe(false);
+    expect(createQueryMatcher('a', '!~', 'h[0-9]', clock).matches('h7')).toBe(false);
   });
 
   it('that would take other engines for ever takes no time', () => {

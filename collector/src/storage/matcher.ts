@@ -32,22 +32,33 @@ const VERDICT_TEXT_LENGTH_MAX = 128;
 /** In the order of their last use, oldest first. */
 const patterns = new Map<string, SlowPattern>();
 
+/** @throws AppError BAD_REQUEST when a regular expression is not valid RE2 */
+export function createMatcher(name: string, operator: MatchOperator, value: string): Matcher {
+  const fits = isPattern(operator) ? compilePattern(value) : (text: string) => text === value;
+  return matcherOf({ name, operator, value }, fits);
+}
+
 /**
- * `matches` of a regular expression throws QUERY_LIMIT when it has taken `MATCH_MS_MAX`.
- * @throws AppError BAD_REQUEST when a regular expression is not valid RE2
+ * As `createMatcher`, for a query of a stranger: `matches` throws QUERY_LIMIT when a regular expression has taken `MATCH_MS_MAX`
+ * in one go. Then it begins anew, because stores remember matchers for those who ask the same again.
  */
-export function createMatcher(
+export function createQueryMatcher(
   name: string,
   operator: MatchOperator,
   value: string,
   clock: Pick<Clock, 'monoMs'> = systemClock,
 ): Matcher {
-  const fits =
-    operator === '=' || operator === '!='
-      ? (text: string) => text === value
-      : timed(compiledOf(value), clock);
-  const isNegative = operator === '!=' || operator === '!~';
-  return { name, operator, value, matches: isNegative ? (text) => !fits(text) : fits };
+  if (!isPattern(operator)) return createMatcher(name, operator, value);
+  return matcherOf({ name, operator, value }, timed(compiledOf(value), clock));
+}
+
+function isPattern(operator: MatchOperator): boolean {
+  return operator === '=~' || operator === '!~';
+}
+
+function matcherOf(plain: Omit<Matcher, 'matches'>, fits: Predicate): Matcher {
+  const isNegative = plain.operator === '!=' || plain.operator === '!~';
+  return { ...plain, matches: isNegative ? (text) => !fits(text) : fits };
 }
 
 /**
@@ -55,18 +66,24 @@ export function createMatcher(
  * the pattern: `(.*a.{0,900}){14}` takes 3 ms for each character, and a store asks about thousands of values without a pause.
  */
 const MATCH_MS_MAX = 2_000;
+/** A matcher that was not asked for so long is asked for another query. */
+const PAUSE_MS = 1_000;
 
 function timed(fits: Pattern, clock: Pick<Clock, 'monoMs'>): Predicate {
   if (typeof fits === 'function') return fits;
   const { knownOf, match } = fits;
   let spentMs = 0;
+  let askedMs = 0;
   return (text) => {
     const known = knownOf(text);
     if (known !== undefined) return known;
     const startMs = clock.monoMs();
+    if (startMs - askedMs >= PAUSE_MS) spentMs = 0;
     const verdict = match(text);
-    spentMs += clock.monoMs() - startMs;
+    askedMs = clock.monoMs();
+    spentMs += askedMs - startMs;
     if (spentMs <= MATCH_MS_MAX) return verdict;
+    spentMs = 0;
     throw new AppError(
       'QUERY_LIMIT',
       `a regular expression took more than ${MATCH_MS_MAX / 1000} s to match`,
