@@ -79,6 +79,7 @@ export function openQueryThreads(
       hosts: () => hostEntries(hosts),
       noted: (query) => queryLog.note(query),
       damaged,
+      dropped: () => metrics.increment('rollcall_reader_answers_dropped_total'),
       failed: () => metrics.increment('rollcall_reader_threads_failed_total'),
     });
     onStop(() => readers.close());

@@ -4,17 +4,23 @@
  * of this thread.
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import type { StorageReader } from '../storage/storage.ts';
 import { encodeQueryValue, EncoderMemory } from './encode.ts';
 import { Pacer } from './evaluation.ts';
+import { parseQuery } from './parse.ts';
+import { PatternTally } from './pattern-tally.ts';
+import { prettyExpr } from './print.ts';
 import type { InstantOptions, QueryEngine, RangeOptions } from './query.ts';
 import { newestAsText } from './newest-text.ts';
 import { statsJson } from './query-stats.ts';
 import { readSamples, type RemoteReadRequest } from './remote-read.ts';
 import type { QueryResult, QueryValue } from './results.ts';
-import type { CatalogueRequest } from './series-selector.ts';
+import { fitsLabels, parseSeriesSelector } from './series-selector.ts';
+import type { CatalogueRequest, SeriesSelector } from './series-selector.ts';
 import { storeSizes, type StoreExtent } from './store-sizes.ts';
+import { treeJson } from './syntax-tree.ts';
 
 /** An answer; its pieces are read once, in order. */
 export interface JsonAnswer {
@@ -24,6 +30,8 @@ export interface JsonAnswer {
   readonly onlyPieceBytes?: number | undefined;
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
+  /** Values that stay in memory until its last piece is taken; none unless given. */
+  readonly values?: number;
 }
 
 /** At most so many series or entries in an answer, 0 for all. */
@@ -31,15 +39,36 @@ export interface Limited {
   readonly limit: number;
 }
 
-/** May be used concurrently. Errors are those of the engine and of the store. */
+/**
+ * Which series to list; selectors as they were written, `name{a="b"}`. Texts of strangers are parsed where the answer is made:
+ * some take long.
+ */
+export interface ListRequest extends Omit<CatalogueRequest, 'matcherSets'> {
+  readonly selectors: readonly string[];
+}
+
+/** What to make of the text of a query: itself in canonical form, its syntax tree, or nothing when only its errors matter. */
+export type ParsedForm = 'canonical' | 'tree' | 'nothing';
+
+/** Label sets to be looked at, and selectors of which one has to fit. */
+export interface FitRequest {
+  readonly selectors: readonly string[];
+  readonly labelSets: readonly Readonly<Record<string, string>>[];
+}
+
+/** May be used concurrently. Errors are those of the engine and of the store, and BAD_REQUEST for a selector that is none. */
 export interface Answers {
   instant(text: string, options: InstantOptions & Limited, signal: AbortSignal): Promise<JsonAnswer>;
   range(text: string, options: RangeOptions & Limited, signal: AbortSignal): Promise<JsonAnswer>;
-  series(request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
-  labelNames(request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
-  labelValues(name: string, request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
+  series(request: ListRequest, signal: AbortSignal): Promise<JsonAnswer>;
+  labelNames(request: ListRequest, signal: AbortSignal): Promise<JsonAnswer>;
+  labelValues(name: string, request: ListRequest, signal: AbortSignal): Promise<JsonAnswer>;
+  /** @throws AppError BAD_QUERY */
+  parsed(text: string, form: ParsedForm, signal: AbortSignal): Promise<JsonAnswer>;
+  /** A list with `true` for each label set that fits. */
+  fitting(request: FitRequest, signal: AbortSignal): Promise<JsonAnswer>;
   /** The newest samples in text format, no JSON; see `newestAsText`. */
-  newest(request: CatalogueRequest, signal: AbortSignal): Promise<JsonAnswer>;
+  newest(request: ListRequest, signal: AbortSignal): Promise<JsonAnswer>;
   /** How much there is, and the `top` largest names of each kind: a `StoreSizes`. */
   storeSizes(top: number, signal: AbortSignal): Promise<JsonAnswer>;
   /** A snappy block with a ReadResponse, in pieces as those of a `JsonAnswer`. */
@@ -71,8 +100,20 @@ export function createAnswers({ engine, storage, extent, clock }: AnswersOptions
     labelNames: (request, signal) => listAnswer(request, (wanted) => storage.labelNames(wanted, signal)),
     labelValues: (name, request, signal) =>
       listAnswer(request, (wanted) => storage.labelValues(name, wanted, signal)),
-    async newest(request, signal) {
-      const data = await newestAsText(request, { storage, signal, pacer: pacerOf(signal) });
+    parsed: (text, form) => Promise.resolve({ data: [parsedJson(text, form)], warnings: [], infos: [] }),
+    async fitting({ selectors, labelSets }, signal) {
+      const wanted = parsedSelectors(selectors);
+      const pacer = pacerOf(signal);
+      const fits: boolean[] = [];
+      for (const labels of labelSets) {
+        fits.push(wanted.some((selector) => fitsLabels(selector, labels)));
+        if (pacer.spend(WORK_PER_FIT * wanted.length)) await pacer.pause();
+      }
+      return { data: [JSON.stringify(fits)], warnings: [], infos: [] };
+    },
+    async newest({ selectors, ...request }, signal) {
+      const wanted = { ...request, matcherSets: parsedSelectors(selectors) };
+      const data = await newestAsText(wanted, { storage, signal, pacer: pacerOf(signal) });
       return { data, warnings: [], infos: [] };
     },
     async storeSizes(top, signal) {
@@ -92,7 +133,13 @@ function queryAnswer(
     data: encodeQueryValue(cut, memory, stats === undefined ? '' : `,"stats":${statsJson(stats)}`),
     warnings: cut === value ? warnings : [...warnings, TRUNCATED],
     infos,
+    values: valuesOf(cut),
   };
+}
+
+function valuesOf(value: QueryValue): number {
+  if (value.kind === 'matrix') return value.series.reduce((sum, { values }) => sum + values.length, 0);
+  return value.kind === 'vector' ? value.samples.length : 1;
 }
 
 function firstOf(value: QueryValue, limit: number): QueryValue {
@@ -105,13 +152,38 @@ function firstOf(value: QueryValue, limit: number): QueryValue {
   return value;
 }
 
-/** Asks for one entry more than wanted, which tells whether something was left out. */
+/** Whether one selector fits one label set, in the units of `Pacer.spend`. */
+const WORK_PER_FIT = 100;
+
+function parsedJson(text: string, form: ParsedForm): string {
+  const expr = parseQuery(text);
+  if (form === 'nothing') return 'null';
+  return JSON.stringify(form === 'tree' ? treeJson(expr) : prettyExpr(expr));
+}
+
+/** @throws AppError BAD_REQUEST: unlike in a query, it is a parameter that is wrong */
+function parsedSelectors(texts: readonly string[]): readonly SeriesSelector[] {
+  const patterns = new PatternTally();
+  return texts.map((text) => {
+    try {
+      return parseSeriesSelector(text, patterns);
+    } catch (error) {
+      throw new AppError('BAD_REQUEST', error instanceof Error ? error.message : String(error), {
+        cause: error,
+      });
+    }
+  });
+}
+
+/** Asks for one entry more than wanted, which tells whether something was left out. Times in the wrong order give nothing. */
 async function listAnswer(
-  request: CatalogueRequest,
+  { selectors, ...request }: ListRequest,
   read: (request: CatalogueRequest) => Promise<readonly unknown[]>,
 ): Promise<JsonAnswer> {
-  const { limit } = request;
-  const found = await read({ ...request, limit: limit === 0 ? 0 : limit + 1 });
+  const { limit, fromMs, toMs } = request;
+  const matcherSets = parsedSelectors(selectors);
+  const found =
+    toMs < fromMs ? [] : await read({ ...request, matcherSets, limit: limit === 0 ? 0 : limit + 1 });
   const isCut = limit > 0 && found.length > limit;
   return {
     data: listJson(isCut ? found.slice(0, limit) : found),

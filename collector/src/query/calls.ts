@@ -27,7 +27,7 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
     vectorOf([fullColumn(Labels.empty, await scalarArg(args[0], grid, ev))]),
   scalar: async ({ args }, grid, ev) => {
     const columns = await vectorArg(args[0], grid, ev);
-    return { kind: 'scalar', values: onlyValues(columns, grid) };
+    return { kind: 'scalar', values: await onlyValues(columns, grid, ev) };
   },
   timestamp: evaluateTimestamp,
   absent: async ({ args }, grid, ev) => {
@@ -35,6 +35,7 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
     const isThere = new Uint8Array(grid.count);
     for (const { present } of columns) {
       for (let i = 0; i < grid.count; i++) if (present[i] === 1) isThere[i] = 1;
+      if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
     }
     return vectorOf(absence(argOf(args[0]), isThere));
   },
@@ -53,9 +54,9 @@ const specialFunctions: Readonly<Record<string, SpecialFunction>> = {
     return vectorOf(absence(argOf(args[0]), isThere));
   },
   sort: ({ args }, grid, ev) =>
-    sorted(args[0], grid, ev, (columns) => sortedByValue(columns, { isDescending: false })),
+    sorted(args[0], grid, ev, (columns) => sortedByValue(columns, { isDescending: false }, ev.pacer)),
   sort_desc: ({ args }, grid, ev) =>
-    sorted(args[0], grid, ev, (columns) => sortedByValue(columns, { isDescending: true })),
+    sorted(args[0], grid, ev, (columns) => sortedByValue(columns, { isDescending: true }, ev.pacer)),
   sort_by_label: ({ args }, grid, ev) =>
     sorted(args[0], grid, ev, (columns) =>
       sortedByLabels(columns, { names: textArgs(args.slice(1)), isDescending: false }, ev.pacer),
@@ -161,23 +162,25 @@ async function sorted(
   arg: Expr | undefined,
   grid: Grid,
   ev: Evaluation,
-  order: (columns: readonly Column[]) => readonly Column[] | Promise<readonly Column[]>,
+  order: (columns: readonly Column[]) => Promise<readonly Column[]>,
 ): Promise<VectorValue> {
   const columns = await vectorArg(arg, grid, ev);
   return grid.count === 1 ? vectorOf(await order(columns), true) : vectorOf(columns);
 }
 
 /** The value where exactly one column has one, else NaN. */
-function onlyValues(columns: readonly Column[], grid: Grid): Float64Array {
+async function onlyValues(columns: readonly Column[], grid: Grid, ev: Evaluation): Promise<Float64Array> {
   const values = new Float64Array(grid.count).fill(NaN);
-  for (let i = 0; i < grid.count; i++) {
-    let count = 0;
-    for (const column of columns) {
-      if (column.present[i] !== 1) continue;
-      count++;
-      values[i] = column.values[i] ?? NaN;
+  /** How many columns have a value at each time; two stands for more. */
+  const counts = new Uint8Array(grid.count);
+  for (const { values: own, present } of columns) {
+    for (let i = 0; i < grid.count; i++) {
+      if (present[i] !== 1) continue;
+      const isOnly = counts[i] === 0;
+      counts[i] = isOnly ? 1 : 2;
+      values[i] = isOnly ? (own[i] ?? NaN) : NaN;
     }
-    if (count !== 1) values[i] = NaN;
+    if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
   }
   return values;
 }

@@ -5,6 +5,7 @@ import type { Column, Grid, VectorValue } from './columns.ts';
 import { executionError } from './errors.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatDecimal } from './format.ts';
+import { LABELS_WORK } from './label-sets.ts';
 import { isUtf8LabelName } from './literals.ts';
 
 /** What to count, and how series are grouped. */
@@ -35,10 +36,14 @@ export async function countValues(
       let result = byValue.get(key);
       if (result === undefined) {
         const labels = groupLabels(column.labels.with(labelName, formatDecimal(value)));
-        result = results.get(labels.key) ?? emptyColumn(labels, column.isNameMarked, grid);
-        results.set(labels.key, result);
+        result = results.get(labels.key);
+        if (result === undefined) {
+          ev.operands.take(1, grid);
+          result = emptyColumn(labels, column.isNameMarked, grid);
+          results.set(labels.key, result);
+        }
         byValue.set(key, result);
-        ev.budget.checkSize(results.size, grid);
+        if (ev.pacer.spend(grid.count + LABELS_WORK)) await ev.pacer.pause();
       }
       result.present[i] = 1;
       result.values[i] = (result.values[i] ?? 0) + 1;

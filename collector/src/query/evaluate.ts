@@ -14,17 +14,25 @@ import { evaluateSelector } from './selectors.ts';
  * @throws AppError QUERY_FAILED, QUERY_LIMIT, or whatever ended the query's signal
  */
 export function createEvaluator(invariants: ReadonlySet<Expr>, ev: Omit<Evaluation, 'evaluate'>): Evaluation {
-  const evaluation: Evaluation = {
+  return {
     ...ev,
     async evaluate(expr, grid) {
-      evaluation.pacer.throwIfStopped();
-      if (grid.count === 1 || !invariants.has(expr)) return evaluateNode(expr, grid, evaluation);
-      const value = await evaluateNode(expr, { ...grid, count: 1 }, evaluation);
-      if (value.kind === 'vector') evaluation.budget.checkSize(value.columns.length, grid);
-      return broadcast(value, grid.count);
+      ev.pacer.throwIfStopped();
+      const operands = ev.operands.inner();
+      const inner = createEvaluator(invariants, { ...ev, operands });
+      const isInvariant = grid.count > 1 && invariants.has(expr);
+      const known = await evaluateNode(expr, isInvariant ? { ...grid, count: 1 } : grid, inner);
+      operands.giveBack();
+      ev.operands.take(widthOf(known), grid);
+      return isInvariant ? broadcast(known, grid.count) : known;
     },
   };
-  return evaluation;
+}
+
+/** Columns that a value has. */
+function widthOf(value: Value): number {
+  if (value.kind === 'vector') return value.columns.length;
+  return value.kind === 'scalar' ? 1 : 0;
 }
 
 async function evaluateNode(expr: Expr, grid: Grid, ev: Evaluation): Promise<Value> {

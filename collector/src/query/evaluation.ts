@@ -1,6 +1,7 @@
 /** What one running query carries through its evaluation: limits, time, notes for the user, access to the store. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import type { Turns } from '@rollcall/shared/lib/turn.ts';
 import type { HostPart, Series, SelectRequest, StorageReader } from '../storage/storage.ts';
 import type { Expr, Span } from './ast.ts';
 import type { Grid, Value } from './columns.ts';
@@ -20,6 +21,8 @@ export interface Evaluation {
   /** Names go from the final result only, instead of at each function. */
   readonly isNameRemovalDelayed: boolean;
   readonly budget: SampleBudget;
+  /** What the node that is being evaluated has in memory: values of its operands, and room that it took for its own. */
+  readonly operands: OperandRoom;
   readonly pacer: Pacer;
   readonly notes: Notes;
   /** Undefined unless somebody wants to know what the query cost. */
@@ -43,7 +46,7 @@ const WORK_PER_LOOK = 10_000;
  * Keeps a long computation from blocking the event loop. Loops say `if (pacer.spend(n)) await pacer.pause()` with the
  * number of values they touched.
  */
-export class Pacer {
+export class Pacer implements Turns {
   readonly #clock: Clock;
   readonly #yieldTurn: () => Promise<void>;
   readonly #signal: AbortSignal;
@@ -66,7 +69,17 @@ export class Pacer {
     this.#work += work;
     if (this.#work < WORK_PER_LOOK) return false;
     this.#work = 0;
+    return this.isDue;
+  }
+
+  /** As `Turns`: whether this slice has lasted long enough, whatever was spent. */
+  get isDue(): boolean {
     return this.#clock.monoMs() >= this.#sliceEndMs;
+  }
+
+  /** As `pause`. */
+  rest(): Promise<void> {
+    return this.pause();
   }
 
   /** Lets others run. @throws the reason of the signal when the query was stopped meanwhile */
@@ -190,6 +203,41 @@ export class SampleBudget {
   }
 }
 
+/** What a column takes besides its values, in the measure of a value: itself and its labels. */
+const COLUMN_VALUES = 16;
+
+/**
+ * Counts the intermediate results that one node of a tree has in memory. Each of them is bounded alone, but a tree is hundreds
+ * of nodes deep, and each node waits for its last operand with the others in memory.
+ */
+export class OperandRoom {
+  readonly #budget: SampleBudget;
+  #held = 0;
+
+  /** @param budget of all intermediate results of a query */
+  constructor(budget: SampleBudget) {
+    this.#budget = budget;
+  }
+
+  /** Room for the operands of one of the operands. */
+  inner(): OperandRoom {
+    return new OperandRoom(this.#budget);
+  }
+
+  /** Takes room for so many columns, before they are made. @throws AppError QUERY_LIMIT */
+  take(columns: number, grid: Grid): void {
+    const count = columns * (grid.count + COLUMN_VALUES);
+    this.#budget.hold(count);
+    this.#held += count;
+  }
+
+  /** The node has its value: nobody needs its operands any more. */
+  giveBack(): void {
+    this.#budget.letGo(this.#held);
+    this.#held = 0;
+  }
+}
+
 function tooManySamples(samplesMax: number): AppError {
   return new AppError(
     'QUERY_LIMIT',
@@ -238,6 +286,9 @@ export class Notes {
   }
 }
 
+/** What a series that was read takes besides its samples, in their measure. A query of thousands of selectors keeps all of theirs. */
+const SERIES_SAMPLES = 8;
+
 type SelectionRequest = Omit<SelectRequest, 'samplesMax' | 'part'>;
 
 /** What a query has read. */
@@ -277,6 +328,7 @@ export class SeriesSource {
     const asked = this.#part === undefined ? whole : { ...whole, part: this.#part };
     const series = await this.#storage.select(asked, this.#signal);
     this.#budget.load(series.reduce((sum, { timestamps }) => sum + timestamps.length, 0));
+    this.#budget.hold(series.length * SERIES_SAMPLES);
     this.#selections.push({ request, key: undefined, series });
     return series;
   }

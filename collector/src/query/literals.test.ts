@@ -68,6 +68,13 @@ describe('parseNumber', () => {
   ])('%s', (text, expected) => {
     expect(parseNumber(text)).toBe(expected);
   });
+
+  it('takes no longer for a long text that is no number', () => {
+    const startMs = performance.now();
+    expect(parseNumber(`${'1'.repeat(100_000)}e5.5`)).toBeUndefined();
+    expect(parseNumber(`.${'1'.repeat(100_000)}e5.5`)).toBeUndefined();
+    expect(performance.now() - startMs).toBeLessThan(1_000);
+  });
 });
 
 describe('decodeString', () => {

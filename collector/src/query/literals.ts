@@ -62,7 +62,8 @@ export function formatDuration(durationMs: number): string {
   return text;
 }
 
-const DECIMAL = /^(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?$/;
+/** Each digit has one place only: with two, a long text that is no number takes its length squared. */
+const DECIMAL = /^(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?$/;
 const MISPLACED_SEPARATOR = /__|_$|^_|_[.eE+-]|[.eE+-]_/;
 
 /**

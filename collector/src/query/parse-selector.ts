@@ -35,6 +35,9 @@ function parseLabelName(tokens: TokenCursor, context: string, expected: string):
 /** Regular expressions of one selector: a store asks all of them about each series, and cannot be broken off meanwhile. */
 const PATTERNS_MAX = 50;
 
+/** Matchers of one selector, for the same reason. */
+const MATCHERS_MAX = 1_000;
+
 /** `name{...}`, `name` or `{...}`; the name has been taken already. */
 export function parseSelector(tokens: TokenCursor, nameToken: Token | undefined): SelectorNode {
   const start = (nameToken ?? tokens.peek()).start;
@@ -47,6 +50,9 @@ export function parseSelector(tokens: TokenCursor, nameToken: Token | undefined)
       if (typeof found !== 'string' && found.operator.endsWith('~')) patterns++;
       if (patterns > PATTERNS_MAX) {
         throw tokens.error(start, `selector has more than ${PATTERNS_MAX} regular expressions`);
+      }
+      if (matchers.length >= MATCHERS_MAX) {
+        throw tokens.error(start, `selector has more than ${MATCHERS_MAX} matchers`);
       }
       if (typeof found !== 'string') matchers.push(found);
       else if (name === '' && found !== '') name = found;

@@ -324,6 +324,21 @@ describe('hostile queries', () => {
     expect(() => parseQuery(`x{a="${'a'.repeat(QUERY_LENGTH_MAX)}"}`)).toThrow(refusal);
   });
 
+  it('refuses regular expressions that weigh too much together, and lets lists through', () => {
+    const queryOf = (pattern: string): string => `x{a=~"${pattern}"} + x{b=~"${pattern}"}`;
+    const list = Array.from({ length: 6_000 }, (_, i) => `host-${i}`).join('|');
+    expect(parseQuery(queryOf(`(${list})`)).kind).toBe('binary');
+    expect(parseQuery(queryOf('(a.|b.)'.repeat(4_000))).kind).toBe('binary');
+    expect(() => parseQuery(queryOf('(a.|b.)'.repeat(5_000)))).toThrow('expression too large');
+    expect(() => parseQuery(queryOf('\\\\pL'.repeat(1_100)))).toThrow('expression too large');
+  });
+
+  it('refuses selectors of more than a thousand matchers', () => {
+    const selector = (count: number): string => `x{${'a!="b",'.repeat(count)}}`;
+    expect(parseQuery(selector(1_000)).kind).toBe('selector');
+    expect(() => parseQuery(selector(1_001))).toThrow('selector has more than 1000 matchers');
+  });
+
   it('refuses regular expressions that are too long', () => {
     expect(() => parseQuery(`x{a=~"${'a'.repeat(100_000)}"}`)).toThrow(refusal);
   });

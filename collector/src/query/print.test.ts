@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Expr, MatcherNode } from './ast.ts';
 import { childrenOf } from './ast.ts';
 import { exprArbitrary } from './testing/expr-arbitrary.ts';
-import { parseQuery } from './parse.ts';
+import { NESTING_MAX, parseQuery } from './parse.ts';
 import { prettyExpr, printExpr } from './print.ts';
 
 /** The tree without positions, and without what means the same: the order of matchers, `ignoring ()`. */
@@ -89,6 +89,19 @@ describe('prettyExpr', () => {
         `  count(${selector} > 0)`,
       ].join('\n'),
     );
+  });
+
+  it('takes no longer for a long text that is deep inside', () => {
+    const depth = NESTING_MAX - 10;
+    const text = `${'('.repeat(depth)}x{a="${'\u00e4'.repeat(100_000)}"}${')'.repeat(depth)}`;
+    const startMs = performance.now();
+    expect(prettyExpr(parseQuery(text)).split('\n')).toHaveLength(2 * depth + 1);
+    expect(performance.now() - startMs).toBeLessThan(1_000);
+  });
+
+  it('puts signs in front of what is broken up', () => {
+    const long = `x{a="${'y'.repeat(100)}"}`;
+    expect(prettyExpr(parseQuery(`-(-${long} ^ 2)`))).toBe(`-(\n  -${long}\n  ^\n    2\n)`);
   });
 
   it('keeps the meaning', () => {

@@ -8,6 +8,23 @@ import { formatDuration, isClassicLabelName, quote } from './literals.ts';
 
 /** The canonical text of an expression on one line; parsing it gives the same tree again. */
 export function printExpr(expr: Expr): string {
+  return lineOf(expr, new Map());
+}
+
+/** Lines of expressions that were made already: a tree is as deep as its text is long, and would be walked at each level. */
+type Lines = Map<Expr, string>;
+
+function lineOf(expr: Expr, lines: Lines): string {
+  let line = lines.get(expr);
+  if (line === undefined) {
+    line = makeLine(expr, lines);
+    lines.set(expr, line);
+  }
+  return line;
+}
+
+function makeLine(expr: Expr, lines: Lines): string {
+  const print = (inner: Expr): string => lineOf(inner, lines);
   switch (expr.kind) {
     case 'number':
       return expr.isDuration === true
@@ -21,20 +38,20 @@ export function printExpr(expr: Expr): string {
       return `${printSelector(expr.selector)}[${formatDuration(expr.rangeMs)}]${printShift(expr.selector)}`;
     case 'subquery': {
       const step = expr.stepMs === undefined ? '' : formatDuration(expr.stepMs);
-      return `${printExpr(expr.inner)}[${formatDuration(expr.rangeMs)}:${step}]${printShift(expr)}`;
+      return `${print(expr.inner)}[${formatDuration(expr.rangeMs)}:${step}]${printShift(expr)}`;
     }
     case 'call':
-      return `${expr.name}(${expr.args.map(printExpr).join(', ')})`;
+      return `${expr.name}(${expr.args.map(print).join(', ')})`;
     case 'aggregate': {
-      const args = childrenOf(expr).map(printExpr).join(', ');
+      const args = childrenOf(expr).map(print).join(', ');
       return `${printAggregateHead(expr)}(${args})`;
     }
     case 'unary':
-      return `${expr.operator}${printExpr(expr.inner)}`;
+      return `${expr.operator}${print(expr.inner)}`;
     case 'paren':
-      return `(${printExpr(expr.inner)})`;
+      return `(${print(expr.inner)})`;
     case 'binary':
-      return `${printExpr(expr.left)} ${printOperator(expr)} ${printExpr(expr.right)}`;
+      return `${print(expr.left)} ${printOperator(expr)} ${print(expr.right)}`;
   }
 }
 
@@ -43,37 +60,51 @@ const LINE_LENGTH_MAX = 100;
 const INDENT = '  ';
 
 /** The text of an expression, broken into indented lines where one line would be too long. */
-export function prettyExpr(expr: Expr, level = 0): string {
+export function prettyExpr(expr: Expr): string {
+  return pretty(expr, { level: 0, lines: new Map() });
+}
+
+interface Layout {
+  readonly level: number;
+  readonly lines: Lines;
+  /** What the first line begins with, instead of being indented. */
+  readonly head?: string | undefined;
+}
+
+function pretty(expr: Expr, { level, lines, head }: Layout): string {
   const indent = INDENT.repeat(level);
-  const line = printExpr(expr);
-  if (line.length <= LINE_LENGTH_MAX) return indent + line;
+  const first = head ?? indent;
+  const line = lineOf(expr, lines);
+  if (line.length <= LINE_LENGTH_MAX) return first + line;
+  const inside: Layout = { level: level + 1, lines };
   switch (expr.kind) {
     case 'number':
     case 'string':
     case 'selector':
     case 'range':
-      return indent + line;
+      return first + line;
     case 'subquery': {
-      const suffix = line.slice(printExpr(expr.inner).length);
-      return `${prettyExpr(expr.inner, level)}${suffix}`;
+      const suffix = line.slice(lineOf(expr.inner, lines).length);
+      return `${pretty(expr.inner, { level, lines, head })}${suffix}`;
     }
     case 'call':
-      return `${indent}${expr.name}(\n${prettyList(expr.args, level + 1)}\n${indent})`;
+      return `${first}${expr.name}(\n${prettyList(expr.args, inside)}\n${indent})`;
     case 'aggregate':
-      return `${indent}${printAggregateHead(expr)}(\n${prettyList(childrenOf(expr), level + 1)}\n${indent})`;
+      return `${first}${printAggregateHead(expr)}(\n${prettyList(childrenOf(expr), inside)}\n${indent})`;
     case 'unary':
-      return `${indent}${expr.operator}${prettyExpr(expr.inner, level).trimStart()}`;
+      return pretty(expr.inner, { level, lines, head: first + expr.operator });
     case 'paren':
-      return `${indent}(\n${prettyExpr(expr.inner, level + 1)}\n${indent})`;
+      return `${first}(\n${pretty(expr.inner, inside)}\n${indent})`;
     case 'binary': {
-      const [left, right] = [prettyExpr(expr.left, level + 1), prettyExpr(expr.right, level + 1)];
+      const [left, right] = [pretty(expr.left, { ...inside, head }), pretty(expr.right, inside)];
       return `${left}\n${indent}${printOperator(expr)}\n${right}`;
     }
   }
 }
 
-function prettyList(exprs: readonly Expr[], level: number): string {
-  return exprs.map((expr) => prettyExpr(expr, level)).join(',\n');
+/** Put together without copying: what stands inside of many calls would be copied by each. */
+function prettyList(exprs: readonly Expr[], layout: Layout): string {
+  return exprs.reduce((text, expr, at) => `${text}${at === 0 ? '' : ',\n'}${pretty(expr, layout)}`, '');
 }
 
 function printSelector({ name, matchers }: SelectorNode): string {

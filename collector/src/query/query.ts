@@ -10,7 +10,7 @@ import type { Expr } from './ast.ts';
 import { typeOf } from './check.ts';
 import type { Grid } from './columns.ts';
 import { createEvaluator } from './evaluate.ts';
-import { Notes, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluation.ts';
+import { Notes, OperandRoom, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluation.ts';
 import type { Evaluation } from './evaluation.ts';
 import { Gate, inTurns } from './gate.ts';
 import { GridTimes } from './grid-times.ts';
@@ -26,7 +26,8 @@ import { StepMemory } from './step-positions.ts';
 export interface QueryLimits {
   /**
    * Samples that one query, and all that run at once, may have in memory: those it loads, and in their measure (8 bytes) the
-   * results of subqueries and long labels that it makes. Values that one intermediate result may have.
+   * results of subqueries and long labels that it makes. Of its own the values of intermediate results that one query, and all
+   * together, may have in memory.
    */
   readonly samplesMax: number;
   /** Steps of a range query. */
@@ -125,6 +126,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
     deadlines: new Deadlines(options.clock),
     gate: new Gate(limits.concurrentMax),
     pool: new SamplePool(limits.samplesMax),
+    results: new SamplePool(limits.samplesMax),
     yieldTurn: inTurns(options.yieldTurn ?? nextTurn),
     queries: new ParsedQueries(),
     steps: new StepMemory(),
@@ -202,6 +204,8 @@ interface Engine extends QueryEngineOptions {
   readonly deadlines: Deadlines;
   readonly gate: Gate;
   readonly pool: SamplePool;
+  /** As `pool`, of intermediate results. */
+  readonly results: SamplePool;
   readonly yieldTurn: () => Promise<void>;
   readonly queries: ParsedQueries;
   readonly steps: StepMemory;
@@ -216,6 +220,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const timeoutMs = Math.min(run.timeoutMs ?? Infinity, limits.timeoutMs);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'query timed out in expression evaluation');
   const budget = new SampleBudget(limits.samplesMax, engine.pool);
+  const results = new SampleBudget(limits.samplesMax, engine.results);
   const work = async (stop: AbortSignal): Promise<QueryResult> => {
     const notes = new Notes(run.text);
     // One for all parts: each of them alone may be too short to give way.
@@ -231,6 +236,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
         subqueryStepMs: engine.subqueryStepMs ?? DEFAULT_SUBQUERY_STEP_MS,
         isNameRemovalDelayed: engine.isNameRemovalDelayed ?? false,
         budget,
+        operands: new OperandRoom(results),
         notes,
         samples,
         steps: engine.steps,
@@ -258,6 +264,7 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
       return { ...result, stats };
     } finally {
       budget.release();
+      results.release();
     }
   };
   const inTime = (): Promise<QueryResult> => withDeadline(deadlines, { timeoutMs, onTimeout, signal }, work);

@@ -41,7 +41,7 @@ export async function evaluateRangeCall(
     if (value.kind === 'scalar') params.push(value.values);
   }
   const vector = await evaluateRange(rangeArg, grid, ev, call.name);
-  ev.budget.checkSize(vector.series.length, grid);
+  ev.operands.take(vector.series.length, grid);
   await noteOddities(call, { vector, params }, ev);
   const columns =
     grid.count === 1

@@ -1,10 +1,12 @@
 /** `topk` and `bottomk`: per step the series with the largest or smallest values of each group. */
+import { sortInTurns } from '@rollcall/shared/lib/turn.ts';
 import type { Group } from './aggregate.ts';
 import { hasAny, vectorOf } from './columns.ts';
 import type { Column, Grid, VectorValue } from './columns.ts';
 import { executionError } from './errors.ts';
 import type { Evaluation } from './evaluation.ts';
 import { formatExponent } from './format.ts';
+import { byNumber } from './functions/sort.ts';
 
 /** Which values win, and how many. */
 export interface Ranking {
@@ -28,7 +30,11 @@ export async function pickRanked(
     const kept = members.map(() => new Uint8Array(ranking.grid.count));
     let order: readonly number[] = [];
     for (let i = 0; i < ranking.grid.count; i++) {
-      order = bestAt(i, members, { operator: ranking.operator, count: counts[i] ?? 0 });
+      const best = { operator: ranking.operator, count: counts[i] ?? 0 };
+      order =
+        best.count > FEW && members.length > FEW
+          ? await manyAt(i, members, best, ev)
+          : bestAt(i, members, best);
       for (const index of order) kept[index]?.fill(1, i, i + 1);
       if (ev.pacer.spend(members.length)) await ev.pacer.pause();
     }
@@ -52,12 +58,30 @@ function wholeCounts(counts: Float64Array): Float64Array {
   });
 }
 
-/** Indices of the best members at step `i`, the best first, NaN last; of equal ones the earlier. */
-function bestAt(
+interface Best {
+  readonly operator: Ranking['operator'];
+  readonly count: number;
+}
+
+/** Of more than so many, all are sorted: to put each in its place among so many that were the best so far cannot be broken off. */
+const FEW = 2_000;
+
+/** As `bestAt`, and gives way. */
+async function manyAt(
   i: number,
   members: readonly Column[],
-  { operator, count }: { readonly operator: Ranking['operator']; readonly count: number },
-): readonly number[] {
+  { operator, count }: Best,
+  ev: Evaluation,
+): Promise<readonly number[]> {
+  const there: number[] = [];
+  for (const [index, { present }] of members.entries()) if (present[i] === 1) there.push(index);
+  const valueOf = (index: number): number => members[index]?.values[i] ?? NaN;
+  const sorted = await sortInTurns(there, byNumber(valueOf, { isDescending: operator === 'topk' }), ev.pacer);
+  return sorted.slice(0, count);
+}
+
+/** Indices of the best members at step `i`, the best first, NaN last; of equal ones the earlier. */
+function bestAt(i: number, members: readonly Column[], { operator, count }: Best): readonly number[] {
   const best: number[] = [];
   if (count === 0) return best;
   const valueOf = (index: number | undefined): number => members[index ?? -1]?.values[i] ?? NaN;

@@ -1,7 +1,7 @@
 /** Remote read: the samples of a request's queries, packed for a Prometheus that evaluates on our data. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { ByteWriter } from '@rollcall/shared/lib/varint.ts';
-import { createMatcher } from '../storage/matcher.ts';
+import { createQueryMatcher } from '../storage/matcher.ts';
 import {
   decodeReadRequest,
   putSeries,
@@ -12,6 +12,7 @@ import { putKey, WIRE } from '../storage/remote-protocol/protobuf.ts';
 import { packPiece, PIECE_BYTES, snappyLength, unpackSnappy } from '../storage/remote-protocol/snappy.ts';
 import type { StorageReader } from '../storage/storage.ts';
 import type { Pacer } from './evaluation.ts';
+import { PatternTally } from './pattern-tally.ts';
 
 /** What one request may ask for. */
 export interface RemoteReadLimits {
@@ -47,8 +48,10 @@ export async function readSamples(
 ): Promise<AsyncIterable<Uint8Array<ArrayBuffer>>> {
   const parts: Buffer[] = [];
   let samplesLeft = limits.samplesPerRead;
+  const patterns = new PatternTally();
   for (const query of queriesOf(body, limits)) {
-    const all = await storage.select({ ...selectionOf(query, limits), samplesMax: samplesLeft }, signal);
+    const selection = selectionOf(query, limits, patterns);
+    const all = await storage.select({ ...selection, samplesMax: samplesLeft }, signal);
     const result: Buffer[] = [];
     const writer = new ByteWriter(PIECE_BYTES);
     for (const series of all) {
@@ -79,14 +82,22 @@ function queriesOf(body: Uint8Array, limits: RemoteReadLimits): ReadRequest['que
   return queries;
 }
 
-function selectionOf({ fromMs, toMs, matchers }: ReadQuery, limits: RemoteReadLimits) {
+function selectionOf(
+  { fromMs, toMs, matchers }: ReadQuery,
+  limits: RemoteReadLimits,
+  patterns: PatternTally,
+) {
   if (matchers.length > limits.matchersPerQuery) {
     throw new AppError(
       'LIMIT_EXCEEDED',
       `${matchers.length} matchers in one query, at most ${limits.matchersPerQuery} are allowed`,
     );
   }
-  const selectors = matchers.map(({ name, operator, value }) => createMatcher(name, operator, value));
+  const selectors = matchers.map(({ name, operator, value }) => {
+    const fault = operator.endsWith('~') ? patterns.add(value) : undefined;
+    if (fault !== undefined) throw new AppError('BAD_REQUEST', fault);
+    return createQueryMatcher(name, operator, value);
+  });
   return { fromMs, toMs, matchers: selectors };
 }
 

@@ -1,4 +1,5 @@
 /** What queries answer, and how columns become that. */
+import { sortInTurns } from '@rollcall/shared/lib/turn.ts';
 import { Labels } from '../storage/labels.ts';
 import type { Expr } from './ast.ts';
 import type { Grid, Value } from './columns.ts';
@@ -58,7 +59,8 @@ export async function windowContents(expr: Expr, grid: Grid, ev: Evaluation): Pr
       values: values.filter(isInside),
     };
   });
-  return { kind: 'matrix', series: inLabelOrder(result.filter(({ values }) => values.length > 0)) };
+  const found = result.filter(({ values }) => values.length > 0);
+  return { kind: 'matrix', series: await inLabelOrder(found, ev) };
 }
 
 /**
@@ -72,7 +74,7 @@ export async function toInstant(value: Value, timeMs: number, ev: Evaluation): P
   const samples = columns
     .filter(({ present }) => present[0] === 1)
     .map(({ labels, values }) => ({ labels, timeMs, value: values[0] ?? NaN }));
-  return { kind: 'vector', samples: value.isOrdered ? samples : inLabelOrder(samples) };
+  return { kind: 'vector', samples: value.isOrdered ? samples : await inLabelOrder(samples, ev) };
 }
 
 /**
@@ -92,7 +94,7 @@ export async function toMatrix(value: Value, grid: Grid, ev: Evaluation): Promis
     if (kept.values.length > 0) series.push({ labels, ...kept });
     if (ev.pacer.spend(grid.count)) await ev.pacer.pause();
   }
-  return { kind: 'matrix', series: inLabelOrder(series) };
+  return { kind: 'matrix', series: await inLabelOrder(series, ev) };
 }
 
 /** Steps of a grid from `from` on and before `end`, and their times. */
@@ -151,11 +153,10 @@ class Stretches {
   }
 }
 
-function inLabelOrder<T extends { readonly labels: Labels }>(list: readonly T[]): readonly T[] {
-  const isOrdered = list.every((one, i) => {
-    const before = list[i - 1];
-    return before === undefined || Labels.compare(before.labels, one.labels) <= 0;
-  });
-  // The store gives label order, which most of evaluation keeps.
-  return isOrdered ? list : list.toSorted((left, right) => Labels.compare(left.labels, right.labels));
+/** The store gives label order, which most of evaluation keeps. */
+async function inLabelOrder<T extends { readonly labels: Labels }>(
+  list: T[],
+  { pacer }: Evaluation,
+): Promise<readonly T[]> {
+  return sortInTurns(list, (left, right) => Labels.compare(left.labels, right.labels), pacer);
 }

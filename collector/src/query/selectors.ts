@@ -2,7 +2,7 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { METRIC_NAME } from '../storage/labels.ts';
 import type { Labels } from '../storage/labels.ts';
-import { createMatcher } from '../storage/matcher.ts';
+import { createMatcher, createQueryMatcher } from '../storage/matcher.ts';
 import type { Matcher } from '../storage/matcher.ts';
 import type { SelectHints, Series } from '../storage/storage.ts';
 import { unwrapParens } from './ast.ts';
@@ -57,7 +57,9 @@ export function matchersOf(selector: Pick<SelectorNode, 'name' | 'matchers'>): r
 }
 
 function makeMatchers({ name, matchers }: Pick<SelectorNode, 'name' | 'matchers'>): readonly Matcher[] {
-  const compiled = matchers.map((matcher) => createMatcher(matcher.name, matcher.operator, matcher.value));
+  const compiled = matchers.map((matcher) =>
+    createQueryMatcher(matcher.name, matcher.operator, matcher.value),
+  );
   return name === '' ? compiled : [createMatcher(METRIC_NAME, '=', name), ...compiled];
 }
 
@@ -78,7 +80,7 @@ export async function evaluateSelector(
     toMs: lastOf(timesMs),
     hints: { stepMs: grid.count > 1 ? grid.stepMs : 0 },
   });
-  ev.budget.checkSize(series.length, grid);
+  ev.operands.take(series.length, grid);
   const columns =
     grid.count === 1
       ? await newestOnce(series, { timeMs: firstOf(timesMs), wanted }, ev)

@@ -55,7 +55,7 @@ export function parseSeries(text: string): Labels {
 }
 
 // No hexadecimal numbers: `0x10` is zero, eleven times.
-const NUMBER = String.raw`[+-]?(?:inf|nan|(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)`;
+const NUMBER = String.raw`[+-]?(?:inf|nan|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)`;
 const REPEATED = new RegExp(String.raw`^(${NUMBER})(?:([+-])(${NUMBER}))?x(\d+)$`, 'i');
 const PLAIN = new RegExp(`^${NUMBER}$`, 'i');
 // Native histograms hold blanks between their braces.

@@ -5,7 +5,6 @@ import type { FollowingReader } from '../storage/storage.ts';
 import {
   packError,
   packResult,
-  unpackRequest,
   type FromThread,
   type HostEntry,
   type Piece,
@@ -19,6 +18,8 @@ export interface DeskPorts {
   readonly answers: Answers;
   readonly storage: Pick<FollowingReader, 'catchUp'>;
   readonly places: PiecePlaces;
+  /** @default UNTAKEN_VALUES_MAX */
+  readonly untakenValuesMax?: number;
   /** Takes over the labels of hosts. */
   learn(this: void, hosts: readonly HostEntry[]): void;
   /** Is told which queries are going to come. */
@@ -27,8 +28,16 @@ export interface DeskPorts {
   post(this: void, message: FromThread, moved?: readonly ArrayBuffer[]): void;
 }
 
+/**
+ * Values of answers that are being taken, all together. Results of queries no longer count when they are done, and a client
+ * takes as long as it likes for each piece: those that began first are given up for one that comes.
+ */
+const UNTAKEN_VALUES_MAX = 50_000_000;
+
 interface Running {
   readonly left: AbortController;
+  /** Of the answer that is being taken. */
+  values: number;
   /** Lets the sender of pieces go on. */
   more: (() => void) | undefined;
 }
@@ -56,19 +65,33 @@ export class Desk {
       case 'more':
         this.#running.get(message.id)?.more?.();
         return;
-      case 'leave': {
-        const running = this.#running.get(message.id);
-        running?.left.abort();
-        running?.more?.();
-      }
+      case 'leave':
+        leave(this.#running.get(message.id));
+    }
+  }
+
+  /** Gives up what others take when a new answer has no room beside it. */
+  #makeRoom(running: Running, values: number): void {
+    const { untakenValuesMax = UNTAKEN_VALUES_MAX, post } = this.#ports;
+    running.values = values;
+    let sum = 0;
+    for (const one of this.#running.values()) sum += one.values;
+    for (const one of this.#running.values()) {
+      if (sum <= untakenValuesMax) return;
+      if (one === running || one.values === 0) continue;
+      sum -= one.values;
+      one.values = 0;
+      leave(one);
+      post({ kind: 'dropped' });
     }
   }
 
   async #answer(id: number, question: Question): Promise<void> {
-    const running: Running = { left: new AbortController(), more: undefined };
+    const running: Running = { left: new AbortController(), values: 0, more: undefined };
     this.#running.set(id, running);
     try {
-      await this.#ports.storage.catchUp();
+      const readsNothing = question.kind === 'parsed' || question.kind === 'fitting';
+      if (!readsNothing) await this.#ports.storage.catchUp();
       const isSaid = await this.#say(id, question, running);
       if (!isSaid) this.#ports.post({ kind: 'settled', id });
     } catch (error) {
@@ -100,11 +123,13 @@ export class Desk {
       case 'series':
       case 'labelNames':
       case 'newest':
-        return this.#send(id, await answers[question.kind](unpackRequest(question.request), signal), running);
-      case 'labelValues': {
-        const request = unpackRequest(question.request);
-        return this.#send(id, await answers.labelValues(question.name, request, signal), running);
-      }
+        return this.#send(id, await answers[question.kind](question.request, signal), running);
+      case 'labelValues':
+        return this.#send(id, await answers.labelValues(question.name, question.request, signal), running);
+      case 'parsed':
+        return this.#send(id, await answers.parsed(question.text, question.form, signal), running);
+      case 'fitting':
+        return this.#send(id, await answers.fitting(question.request, signal), running);
       case 'storeSizes':
         return this.#send(id, await answers.storeSizes(question.top, signal), running);
       case 'remoteRead': {
@@ -119,7 +144,12 @@ export class Desk {
    * One more is ready then.
    * @returns false when somebody left before the last one
    */
-  async #send(id: number, { data, warnings, infos }: JsonAnswer, running: Running): Promise<boolean> {
+  async #send(
+    id: number,
+    { data, warnings, infos, values = 0 }: JsonAnswer,
+    running: Running,
+  ): Promise<boolean> {
+    this.#makeRoom(running, values);
     let asked: Promise<void> | undefined;
     const send = async (draft: Draft, isLast: boolean): Promise<boolean> => {
       await asked;
@@ -145,6 +175,11 @@ export class Desk {
       draft.discard();
     }
   }
+}
+
+function leave(running: Running | undefined): void {
+  running?.left.abort();
+  running?.more?.();
 }
 
 const ENCODER = new TextEncoder();

@@ -1,13 +1,12 @@
 /** What the collector and its reading threads say to each other. Both ends are this program, so nothing is checked. */
 import { AppError, type ErrorCode } from '@rollcall/shared/lib/errors.ts';
 import type { FinishedQuery } from '../query/query-log.ts';
+import type { FitRequest, ListRequest, ParsedForm } from '../query/answers.ts';
 import type { InstantOptions, QueryLimits, RangeOptions } from '../query/query.ts';
 import type { RemoteReadRequest } from '../query/remote-read.ts';
 import type { QueryResult } from '../query/results.ts';
 import { Labels } from '../storage/labels.ts';
-import { createMatcher, type MatchOperator } from '../storage/matcher.ts';
 import type { ReadElsewhere } from '../storage/open-reader.ts';
-import type { LabelsRequest } from '../storage/storage.ts';
 import { packLabels, unpackLabels, type PackedLabels } from './label-lists.ts';
 import type { SharedPieces } from './piece-places.ts';
 
@@ -39,17 +38,6 @@ export type HostEntry = readonly [
   identity: readonly (readonly [string, string])[] | undefined,
 ];
 
-interface PlainMatcher {
-  readonly name: string;
-  readonly operator: MatchOperator;
-  readonly value: string;
-}
-
-/** A LabelsRequest without functions, which cannot be sent. */
-export interface PlainLabelsRequest extends Omit<LabelsRequest, 'matcherSets'> {
-  readonly matcherSets: readonly (readonly PlainMatcher[])[];
-}
-
 /** What a thread can be asked; `value` wants the value itself, the others finished bytes. */
 export type Question =
   | {
@@ -70,8 +58,10 @@ export type Question =
       readonly text: string;
       readonly options: RangeOptions & { readonly limit: number };
     }
-  | { readonly kind: 'series' | 'labelNames' | 'newest'; readonly request: PlainLabelsRequest }
-  | { readonly kind: 'labelValues'; readonly name: string; readonly request: PlainLabelsRequest }
+  | { readonly kind: 'series' | 'labelNames' | 'newest'; readonly request: ListRequest }
+  | { readonly kind: 'labelValues'; readonly name: string; readonly request: ListRequest }
+  | { readonly kind: 'parsed'; readonly text: string; readonly form: ParsedForm }
+  | { readonly kind: 'fitting'; readonly request: FitRequest }
   | { readonly kind: 'storeSizes'; readonly top: number }
   | { readonly kind: 'remoteRead'; readonly request: RemoteReadRequest };
 
@@ -106,6 +96,8 @@ export type FromThread =
   /** The last word on a question whose answer nobody waited for to its end. */
   | { readonly kind: 'settled'; readonly id: number }
   | { readonly kind: 'noted'; readonly query: FinishedQuery }
+  /** An answer that was taken too slowly was given up for others; what is said of its question follows. */
+  | { readonly kind: 'dropped' }
   /** What its readings in memory take. */
   | { readonly kind: 'window'; readonly bytes: number }
   /** A block file is damaged; reads go on without the part. */
@@ -131,18 +123,6 @@ export function packError(error: unknown): PlainError {
 
 export function unpackError({ code, message, isRetryable }: PlainError): Error {
   return code === undefined ? new Error(message) : new AppError(code, message, { isRetryable });
-}
-
-export function packRequest({ matcherSets, fromMs, toMs, limit }: LabelsRequest): PlainLabelsRequest {
-  const plain = matcherSets.map((set) => set.map(({ name, operator, value }) => ({ name, operator, value })));
-  return { matcherSets: plain, fromMs, toMs, limit };
-}
-
-export function unpackRequest({ matcherSets, ...rest }: PlainLabelsRequest): LabelsRequest {
-  const sets = matcherSets.map((set) =>
-    set.map(({ name, operator, value }) => createMatcher(name, operator, value)),
-  );
-  return { ...rest, matcherSets: sets };
 }
 
 /** A QueryResult whose labels are plain arrays, which can be sent. */

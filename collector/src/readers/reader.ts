@@ -36,6 +36,8 @@ export interface ReaderOptions {
   readonly start: StartThread;
   noted(this: void, query: FinishedQuery): void;
   damaged(this: void, text: string, file: string): void;
+  /** See `ReadersOptions`. */
+  dropped(this: void): void;
   /** Called once; the reader takes no more questions then. */
   ended(this: void, reason: Error | undefined): void;
 }
@@ -188,8 +190,13 @@ export class Reader {
       case 'damaged':
         this.#options.damaged(message.text, message.file);
         return;
+      case 'dropped':
+        this.#options.dropped();
+        return;
       case 'settled':
         this.#settle(message.id);
+        // One that was given up for others, before anything of it was sent.
+        this.#asked.get(message.id)?.reject(stallError());
         return;
       case 'failed':
         this.#settle(message.id);

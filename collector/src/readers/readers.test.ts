@@ -8,10 +8,9 @@ import { createAnswers, type JsonAnswer } from '../query/answers.ts';
 import { createQueryEngine, DEFAULT_LIMITS } from '../query/query.ts';
 import type { RemoteReadLimits } from '../query/remote-read.ts';
 import { Labels } from '../storage/labels.ts';
-import { createMatcher } from '../storage/matcher.ts';
 import { MemoryStorage } from '../storage/memory/memory.ts';
 import { readRequest } from '../storage/remote-protocol/testing/read-request.ts';
-import { Desk } from './desk.ts';
+import { Desk, type DeskPorts } from './desk.ts';
 import type { FromThread, HostEntry, ToThread } from './messages.ts';
 import { GRACE_MS, STALL_MS, type StartThread, type ThreadEvents } from './reader.ts';
 import { PiecePlaces, sharedPieces } from './piece-places.ts';
@@ -38,12 +37,17 @@ async function storageOf(seriesCount: number, sampleCount: number): Promise<Memo
 }
 
 /** A desk in this thread; messages pass as they would between threads. */
-function deskOn(storage: MemoryStorage, heard: HostEntry[][] = []): StartThread {
+function deskOn(
+  storage: MemoryStorage,
+  heard: HostEntry[][] = [],
+  limits: Pick<DeskPorts, 'untakenValuesMax'> = {},
+): StartThread {
   const engine = createQueryEngine({ storage, clock: systemClock });
   return (events) => {
     const pieces = sharedPieces();
     const desk = new Desk({
       engine,
+      ...limits,
       places: new PiecePlaces(pieces),
       answers: createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock }),
       storage: { catchUp: () => Promise.resolve() },
@@ -94,6 +98,7 @@ function readersOn(start: StartThread, options: Partial<ConstructorParameters<ty
     hosts: () => [],
     noted: () => undefined,
     damaged: () => undefined,
+    dropped: () => undefined,
     failed: () => undefined,
     ...options,
   });
@@ -140,7 +145,7 @@ describe('answers of a thread', () => {
     const local = createAnswers({ engine, storage, extent: () => storage.stats(), clock: systemClock });
     const readers = readersOn(deskOn(storage));
     const range = { startMs: 0, endMs: 999_000, stepMs: 1_000, limit: 0 };
-    const request = { ...EVERYTHING, matcherSets: [[createMatcher('i', '=~', '1.*')]] };
+    const request = { ...EVERYTHING, selectors: ['{i=~"1.*"}'] };
     for (const ask of [
       (from: typeof local) => from.instant('m + 1', { timeMs: 5_000, limit: 0 }, NEVER),
       (from: typeof local) => from.instant('"text"', { timeMs: 5_000, limit: 0 }, NEVER),
@@ -149,6 +154,11 @@ describe('answers of a thread', () => {
       (from: typeof local) => from.series(request, NEVER),
       (from: typeof local) => from.labelNames(request, NEVER),
       (from: typeof local) => from.labelValues('i', { ...request, limit: 2 }, NEVER),
+      (from: typeof local) => from.series({ ...request, fromMs: 2, toMs: 1 }, NEVER),
+      (from: typeof local) => from.parsed('sum ( m )', 'canonical', NEVER),
+      (from: typeof local) => from.parsed('sum(m)', 'tree', NEVER),
+      (from: typeof local) =>
+        from.fitting({ selectors: ['m', '{a="1"}'], labelSets: [{ a: '1' }, {}] }, NEVER),
       (from: typeof local) => from.storeSizes(3, NEVER),
       (from: typeof local) => from.newest({ ...request, limit: 100 }, NEVER),
       (from: typeof local) => from.newest({ ...request, toMs: 0, limit: 100 }, NEVER),
@@ -313,6 +323,41 @@ describe('the memory of answers', () => {
     while (free() > 0) open.push(await readers.range('m', RANGE, NEVER));
     open.push(await readers.range('m', RANGE, NEVER));
     for (const answer of open) expect(await textOf(answer)).toBe(expected);
+  });
+});
+
+describe('answers that clients take slowly', () => {
+  const RANGE = { startMs: 0, endMs: 999_000, stepMs: 1_000, limit: 0 };
+
+  it('are given up for those that come when they hold too much, and counted', async () => {
+    let dropped = 0;
+    // Each answer has 40,000 values.
+    const start = deskOn(await storageOf(40, 1_000), [], { untakenValuesMax: 100_000 });
+    const readers = readersOn(start, { dropped: () => void dropped++ });
+    const expected = await textOf(await readers.range('m', RANGE, NEVER));
+    const open = [await readers.range('m', RANGE, NEVER), await readers.range('m', RANGE, NEVER)];
+    // Those that were taken to their end hold nothing.
+    expect(await textOf(await readers.instant('m', { timeMs: 0, limit: 0 }, NEVER))).not.toBe('');
+    expect(dropped).toBe(0);
+    open.push(await readers.range('m', RANGE, NEVER));
+    expect(dropped).toBe(1);
+    const outcomes = await Promise.allSettled(open.map(textOf));
+    expect(outcomes[0]).toMatchObject({ status: 'rejected', reason: { code: 'QUERY_TIMEOUT' } });
+    expect(outcomes.slice(1)).toEqual([
+      { status: 'fulfilled', value: expected },
+      { status: 'fulfilled', value: expected },
+    ]);
+    expect(await textOf(await readers.range('m', RANGE, NEVER))).toBe(expected);
+    expect(dropped).toBe(1);
+  });
+
+  it('may be given up before anything of them was sent', async () => {
+    const { start, told, started } = silentThread();
+    const readers = readersOn(start);
+    const answer = readers.instant('m', { timeMs: 0, limit: 0 }, NEVER);
+    const asked = told.find((message) => message.kind === 'ask');
+    started[0]?.message({ kind: 'settled', id: asked?.id ?? 0 });
+    await expect(answer).rejects.toMatchObject({ code: 'QUERY_TIMEOUT' });
   });
 });
 

@@ -11,7 +11,6 @@ import type { Answers, JsonAnswer } from '../query/answers.ts';
 import type { FinishedQuery } from '../query/query-log.ts';
 import { DEFAULT_LIMITS, type QueryEngine, type QueryLimits } from '../query/query.ts';
 import {
-  packRequest,
   unpackResult,
   type FromThread,
   type HostEntry,
@@ -34,6 +33,8 @@ export interface ReadersOptions {
   noted(this: void, query: FinishedQuery): void;
   /** A block file is damaged; each thread that meets it says so. */
   damaged(this: void, text: string, file: string): void;
+  /** Counts an answer that was given up because its client took it slowly and others needed the memory. */
+  dropped(this: void): void;
   /** Counts a thread that ended without being told to. */
   failed(this: void): void;
 }
@@ -95,19 +96,27 @@ export class Readers implements Answers {
   }
 
   series(...[request, signal]: Parameters<Answers['series']>): Promise<JsonAnswer> {
-    return this.#pieces({ kind: 'series', request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'series', request }, {}, signal);
   }
 
   labelNames(...[request, signal]: Parameters<Answers['labelNames']>): Promise<JsonAnswer> {
-    return this.#pieces({ kind: 'labelNames', request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'labelNames', request }, {}, signal);
   }
 
   newest(...[request, signal]: Parameters<Answers['newest']>): Promise<JsonAnswer> {
-    return this.#pieces({ kind: 'newest', request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'newest', request }, {}, signal);
   }
 
   labelValues(...[name, request, signal]: Parameters<Answers['labelValues']>): Promise<JsonAnswer> {
-    return this.#pieces({ kind: 'labelValues', name, request: packRequest(request) }, {}, signal);
+    return this.#pieces({ kind: 'labelValues', name, request }, {}, signal);
+  }
+
+  parsed(...[text, form, signal]: Parameters<Answers['parsed']>): Promise<JsonAnswer> {
+    return this.#pieces({ kind: 'parsed', text, form }, {}, signal);
+  }
+
+  fitting(...[request, signal]: Parameters<Answers['fitting']>): Promise<JsonAnswer> {
+    return this.#pieces({ kind: 'fitting', request }, {}, signal);
   }
 
   storeSizes(...[top, signal]: Parameters<Answers['storeSizes']>): Promise<JsonAnswer> {
@@ -198,13 +207,14 @@ export class Readers implements Answers {
   }
 
   #startAt(place: Place): Reader {
-    const { clock, start, noted, damaged, log, failed } = this.#options;
+    const { clock, start, noted, damaged, dropped, log, failed } = this.#options;
     place.unheard = undefined;
     return new Reader({
       clock,
       start,
       noted,
       damaged,
+      dropped,
       ended(reason) {
         place.reader = undefined;
         place.unheard = undefined;

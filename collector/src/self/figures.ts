@@ -24,6 +24,10 @@ export const FLEET_COUNTERS = {
 
 /** Threads that answer queries. */
 export const READER_COUNTERS = {
+  rollcall_reader_answers_dropped_total: {
+    help: 'Answers that were given up because their clients took them slowly and others needed the memory.',
+    labels: [],
+  },
   rollcall_reader_threads_failed_total: {
     help: 'Reading threads that ended unasked: out of memory, failed, or hung; each takes its queries with it.',
     labels: [],

@@ -1,7 +1,7 @@
 import { thrownCode } from '@rollcall/shared/testing/thrown.ts';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMatcher, patternOf } from './matcher.ts';
+import { createMatcher, createQueryMatcher, isPlainPattern, patternOf, patternWeightOf } from './matcher.ts';
 
 const fits = (pattern: string, text: string): boolean => createMatcher('a', '=~', pattern).matches(text);
 
@@ -29,11 +29,25 @@ describe('a pattern', () => {
     ['web\\.1|db\\|2', 'db|2', true],
     ['a|', '', true],
     ['ä\\.|b', 'ä.', true],
+    ['(a|b\\.c)', 'b.c', true],
+    ['(?:a|b)', 'ab', false],
+    ['(a|b)', '(a', false],
+    ['(a)|(b)', 'b', true],
+    ['()', '', true],
+    ['\\(a|b\\)', '(a', true],
   ])('%j matches the whole of %j: %s', (pattern, text, expected) => {
     expect(fits(pattern, text)).toBe(expected);
     // A kept pattern gives the same verdict again.
     expect(fits(pattern, text)).toBe(expected);
     expect(createMatcher('a', '!~', pattern).matches(text)).toBe(!expected);
+  });
+
+  it('is plain when it is a list, in parentheses or not, and weighs as much as it is unrolled otherwise', () => {
+    for (const plain of ['a|b', '(a|b)', '(?:a\\.b|c)', 'pre.*']) expect(isPlainPattern(plain)).toBe(true);
+    for (const other of ['a|b.', '(a|b)|c', '(a|(b))', 'a{2}']) expect(isPlainPattern(other)).toBe(false);
+    expect(patternWeightOf('ab[0-9]')).toBe(3);
+    expect(patternWeightOf('\\pL{10}')).toBe(300);
+    expect(patternWeightOf('[a\\PN]b')).toBe(31);
   });
 
   it('of texts matches these and no others', () => {
@@ -64,6 +78,25 @@ describe('a pattern', () => {
     expect(fits('v\\d*[13579]', 'v8')).toBe(false);
     expect(fits('x1[0-9]', 'x2')).toBe(false);
     expect(fits('b[a]*', `b${'a'.repeat(1_000)}`)).toBe(true);
+  });
+
+  it('of a query is broken off when it has taken two seconds for all values in one go', () => {
+    let nowMs = 0;
+    const clock = { monoMs: () => (nowMs += 100) };
+    const { matches } = createQueryMatcher('a', '=~', 'h[0-9]', clock);
+    const ask = (from: number, to: number): void => {
+      for (let i = from; i < to; i++) expect(matches(`x${i}`)).toBe(false);
+    };
+    ask(0, 20);
+    expect(thrownCode(() => matches('x20'))).toBe('QUERY_LIMIT');
+    // What is known takes no time, and the next query begins anew.
+    ask(0, 20);
+    ask(30, 50);
+    nowMs += 1_000;
+    ask(60, 80);
+    expect(thrownCode(() => matches('x80'))).toBe('QUERY_LIMIT');
+    expect(createQueryMatcher('a', '!=', 'x', clock).matches('x')).toBe(false);
+    expect(createQueryMatcher('a', '!~', 'h[0-9]', clock).matches('h7')).toBe(false);
   });
 
   it('that would take other engines for ever takes no time', () => {

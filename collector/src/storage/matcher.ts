@@ -2,6 +2,7 @@
  * Label matchers as in PromQL. Regular expressions are RE2, anchored at both ends, and the dot matches line breaks;
  * RE2 takes linear time, so a pattern from a user cannot stop the collector.
  */
+import { systemClock, type Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import { RE2JS } from 're2js';
 import type { Labels } from './labels.ts';
@@ -29,14 +30,65 @@ const VERDICTS_MAX = 2_048;
 const VERDICT_TEXT_LENGTH_MAX = 128;
 
 /** In the order of their last use, oldest first. */
-const patterns = new Map<string, (text: string) => boolean>();
+const patterns = new Map<string, SlowPattern>();
 
 /** @throws AppError BAD_REQUEST when a regular expression is not valid RE2 */
 export function createMatcher(name: string, operator: MatchOperator, value: string): Matcher {
-  const fits =
-    operator === '=' || operator === '!=' ? (text: string) => text === value : compilePattern(value);
-  const isNegative = operator === '!=' || operator === '!~';
-  return { name, operator, value, matches: isNegative ? (text) => !fits(text) : fits };
+  const fits = isPattern(operator) ? compilePattern(value) : (text: string) => text === value;
+  return matcherOf({ name, operator, value }, fits);
+}
+
+/**
+ * As `createMatcher`, for a query of a stranger: `matches` throws QUERY_LIMIT when a regular expression has taken `MATCH_MS_MAX`
+ * in one go. Then it begins anew, because stores remember matchers for those who ask the same again.
+ */
+export function createQueryMatcher(
+  name: string,
+  operator: MatchOperator,
+  value: string,
+  clock: Pick<Clock, 'monoMs'> = systemClock,
+): Matcher {
+  if (!isPattern(operator)) return createMatcher(name, operator, value);
+  return matcherOf({ name, operator, value }, timed(compiledOf(value), clock));
+}
+
+function isPattern(operator: MatchOperator): boolean {
+  return operator === '=~' || operator === '!~';
+}
+
+function matcherOf(plain: Omit<Matcher, 'matches'>, fits: Predicate): Matcher {
+  const isNegative = plain.operator === '!=' || plain.operator === '!~';
+  return { ...plain, matches: isNegative ? (text) => !fits(text) : fits };
+}
+
+/**
+ * Milliseconds that one matcher may take for all values together. RE2 is linear in the length of a text, but also in the size of
+ * the pattern: `(.*a.{0,900}){14}` takes 3 ms for each character, and a store asks about thousands of values without a pause.
+ */
+const MATCH_MS_MAX = 2_000;
+/** A matcher that was not asked for so long is asked for another query. */
+const PAUSE_MS = 1_000;
+
+function timed(fits: Pattern, clock: Pick<Clock, 'monoMs'>): Predicate {
+  if (typeof fits === 'function') return fits;
+  const { knownOf, match } = fits;
+  let spentMs = 0;
+  let askedMs = 0;
+  return (text) => {
+    const known = knownOf(text);
+    if (known !== undefined) return known;
+    const startMs = clock.monoMs();
+    if (startMs - askedMs >= PAUSE_MS) spentMs = 0;
+    const verdict = match(text);
+    askedMs = clock.monoMs();
+    spentMs += askedMs - startMs;
+    if (spentMs <= MATCH_MS_MAX) return verdict;
+    spentMs = 0;
+    throw new AppError(
+      'QUERY_LIMIT',
+      `a regular expression took more than ${MATCH_MS_MAX / 1000} s to match`,
+    );
+  };
 }
 
 /** Whether every matcher fits; an absent label counts as empty. */
@@ -49,7 +101,23 @@ export function fitsAll(labels: Labels, matchers: readonly Matcher[]): boolean {
  * are answered without the engine, which is an order of magnitude slower than a string comparison.
  * @throws AppError BAD_REQUEST when the pattern is not valid RE2 or too long
  */
-export function compilePattern(pattern: string): (text: string) => boolean {
+export function compilePattern(pattern: string): Predicate {
+  const compiled = compiledOf(pattern);
+  return typeof compiled === 'function' ? compiled : (text) => compiled.knownOf(text) ?? compiled.match(text);
+}
+
+type Predicate = (text: string) => boolean;
+
+/** A pattern that needs the engine. */
+interface SlowPattern {
+  /** What was found for a text before. */
+  knownOf(this: void, text: string): boolean | undefined;
+  match(this: void, text: string): boolean;
+}
+
+type Pattern = Predicate | SlowPattern;
+
+function compiledOf(pattern: string): Pattern {
   if (pattern.length > PATTERN_LENGTH_MAX) {
     throw new AppError(
       'BAD_REQUEST',
@@ -80,6 +148,12 @@ export interface PatternSize {
  * Source: RE2, `re2/simplify.cc`, SimplifyRepeat: `x{2,5}` becomes `xx(x(x(x)?)?)?`.
  */
 export function patternSizeOf(pattern: string): PatternSize {
+  const steps = sizeOf(pattern, () => 1);
+  return { steps, unrolled: Math.max(0, steps - pattern.length) };
+}
+
+/** @param stepsOf what one piece takes that is no group and no repeat */
+function sizeOf(pattern: string, stepsOf: (piece: string) => number): number {
   /** The groups that are open, outermost first: the steps in front of each, and those that it takes itself. */
   const groups: { readonly before: number; readonly own: number }[] = [];
   let before = 0;
@@ -99,12 +173,28 @@ export function patternSizeOf(pattern: string): PatternSize {
     } else {
       // In quoted text the last character is what a repeat repeats.
       before += last + (piece.startsWith(QUOTED) ? piece.length - 1 : 0);
-      last = 1;
+      last = stepsOf(piece);
     }
   }
-  const steps = groups.reduce((sum, group) => sum + group.before, before + last);
-  return { steps, unrolled: Math.max(0, steps - pattern.length) };
+  return groups.reduce((sum, group) => sum + group.before, before + last);
 }
+
+/** Whether a pattern is answered without the engine, so that it costs next to nothing. */
+export function isPlainPattern(pattern: string): boolean {
+  return fastPattern(pattern) !== undefined;
+}
+
+/**
+ * What it takes to compile a pattern and to match with it, in steps of one character: its steps, those of classes with very
+ * many ranges as much as thirty.
+ */
+export function patternWeightOf(pattern: string): number {
+  return sizeOf(pattern, (piece) => (UNICODE_CLASS.test(piece) || piece.length > LONG_CLASS ? 30 : 1));
+}
+
+const UNICODE_CLASS = /\\p/i;
+/** So long is a class with many ranges. */
+const LONG_CLASS = 64;
 
 const QUOTED = String.raw`\Q`;
 
@@ -113,7 +203,7 @@ const QUOTED = String.raw`\Q`;
  * the end, so that no text is walked over more than once.
  */
 const PIECE =
-  /\\Q.*?(?:\\E|$)|\\(?:x\{\w{0,8}\}|p\{\w{0,40}\}|.)|\[\^?\]?(?:\[:\^?\w+:\]|\\(?:.|$)|[^\]\\])*(?:\]|$)|\{(\d+)(,\d*)?\}|\((?:\?(?:P?<\w+>|[-\w]*:?))?|./gisu;
+  /\\Q.*?(?:\\E|$)|\\(?:x\{\w{0,8}\}|p(?:\{\^?\w{0,40}\}|[a-z])|.)|\[\^?\]?(?:\[:\^?\w+:\]|\\(?:.|$)|[^\]\\])*(?:\]|$)|\{(\d+)(,\d*)?\}|\((?:\?(?:P?<\w+>|[-\w]*:?))?|./gisu;
 
 /** RE2 allows no more repeats, of groups within each other together. */
 const TIMES_MAX = 1_000;
@@ -141,8 +231,12 @@ export function patternOf(texts: readonly string[]): string {
   return texts.map((text) => text.replaceAll(/[.+*?()|[\]{}^$\\]/g, String.raw`\$&`)).join('|');
 }
 
-function fastPattern(pattern: string): ((text: string) => boolean) | undefined {
-  const literals = literalsOf(pattern);
+/** A list of alternatives as Grafana writes it, and as people do who know what `|` binds. */
+const GROUP = /^\((?:\?:)?([^()]*)\)$/;
+
+function fastPattern(pattern: string): Predicate | undefined {
+  const [, inner = pattern] = GROUP.exec(pattern) ?? [];
+  const literals = literalsOf(inner);
   if (literals?.length === 1) return (text) => text === literals[0];
   if (literals !== undefined) {
     const set = new Set(literals);
@@ -183,7 +277,7 @@ function literalsOf(pattern: string): readonly string[] | undefined {
   return [...literals, literal];
 }
 
-function slowPattern(pattern: string): (text: string) => boolean {
+function slowPattern(pattern: string): SlowPattern {
   const kept = patterns.get(pattern);
   const fits = kept ?? remembering(compileRe2(pattern));
   if (pattern.length > KEPT_PATTERN_LENGTH_MAX) return fits;
@@ -207,15 +301,16 @@ function compileRe2(pattern: string): RE2JS {
   }
 }
 
-function remembering(regex: RE2JS): (text: string) => boolean {
+function remembering(regex: RE2JS): SlowPattern {
   const verdicts = new Map<string, boolean>();
-  return (text) => {
-    const known = verdicts.get(text);
-    if (known !== undefined) return known;
-    const verdict = regex.matches(text);
-    if (text.length > VERDICT_TEXT_LENGTH_MAX) return verdict;
-    if (verdicts.size >= VERDICTS_MAX) verdicts.clear();
-    verdicts.set(text, verdict);
-    return verdict;
+  return {
+    knownOf: (text) => verdicts.get(text),
+    match(text) {
+      const verdict = regex.matches(text);
+      if (text.length > VERDICT_TEXT_LENGTH_MAX) return verdict;
+      if (verdicts.size >= VERDICTS_MAX) verdicts.clear();
+      verdicts.set(text, verdict);
+      return verdict;
+    },
   };
 }

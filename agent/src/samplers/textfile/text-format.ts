@@ -31,7 +31,7 @@ const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*/;
 const WHOLE_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const HELP_TEXT = /^(?:[^\\]|\\[\\n])*$/;
 const LABEL = /[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\[\\"n])*)"[ \t]*/y;
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 const NOT_FINITE = /^(?:nan|([+-]?)inf(?:inity)?)$/i;
 
 /**

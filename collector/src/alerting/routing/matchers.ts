@@ -4,6 +4,7 @@
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import * as z from 'zod';
+import type { PatternTally } from '../../query/pattern-tally.ts';
 import { createMatcher, type Matcher } from '../../storage/matcher.ts';
 
 /** Matchers of one route, silence or window. */
@@ -25,16 +26,37 @@ export type LabelMatcher = Readonly<z.infer<typeof labelMatcherSchema>>;
 /** Labels as a plain object; an absent label counts as empty. */
 export type LabelValues = Readonly<Record<string, string>>;
 
-/** name, operator, value; name and value bare or in double quotes. */
+/**
+ * Name, operator, value; name and value bare or in double quotes, without blanks around the whole. Each blank has one place
+ * only: with two, thousands of them take their number squared.
+ */
 const MATCHER_TEXT =
-  /^\s*("(?:[^"\\]|\\.)*"|[^\s"=!~{},]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"{},]*?)\s*$/s;
+  /^("(?:[^"\\]|\\.)*"|[^\s"=!~{},]+)\s*(=~|!~|!=|=)\s*(?!\s)("(?:[^"\\]|\\.)*"|[^"{},]*)$/s;
 
 /**
  * One matcher from its text.
  * @throws AppError BAD_REQUEST naming the text, also when its regular expression is not valid RE2
  */
 export function parseMatcher(text: string): LabelMatcher {
-  const match = MATCHER_TEXT.exec(text);
+  const matcher = matcherOf(text);
+  compile([matcher]);
+  return matcher;
+}
+
+/**
+ * As `parseMatcher`, for a text of a stranger.
+ * @param patterns of the request that it belongs to
+ * @throws AppError BAD_REQUEST as `parseMatcher`, and when a regular expression is one too many, or too large
+ */
+export function parseFilter(text: string, patterns: PatternTally): LabelMatcher {
+  const matcher = matcherOf(text);
+  const fault = matcher.operator.endsWith('~') ? patterns.add(matcher.value) : undefined;
+  if (fault !== undefined) throw new AppError('BAD_REQUEST', fault);
+  return matcher;
+}
+
+function matcherOf(text: string): LabelMatcher {
+  const match = MATCHER_TEXT.exec(text.trim());
   const name = unquoted(match?.[1] ?? '');
   const operator = OPERATORS.find((candidate) => candidate === match?.[2]);
   const parsed = labelMatcherSchema.safeParse({ name, operator, value: unquoted(match?.[3] ?? '') });
@@ -44,7 +66,6 @@ export function parseMatcher(text: string): LabelMatcher {
       `matcher ${JSON.stringify(text.slice(0, 100))}: must be a label name, one of = != =~ !~ and a value, for example team="db"`,
     );
   }
-  compile([parsed.data]);
   return parsed.data;
 }
 

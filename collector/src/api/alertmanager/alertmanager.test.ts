@@ -173,6 +173,9 @@ describe("Alertmanager's API", () => {
   it.each([
     ['GET', '/api/v2/alerts?filter=nonsense', undefined, 400, 'matcher "nonsense"'],
     ['GET', '/api/v2/alerts?receiver=(', undefined, 400, 'error parsing regexp'],
+    ['GET', '/api/v2/alerts?receiver=%5CpL{0,1000}', undefined, 400, 'expression too large'],
+    ['GET', '/api/v2/alerts?filter=a%3D~"%5C%5CpL{0,1000}"', undefined, 400, 'expression too large'],
+    ['GET', '/api/v2/silences?filter=a%3D~"(.y){1000}"', undefined, 400, 'expression too large'],
     ['GET', '/api/v2/silence/none', undefined, 404, 'no silence'],
     ['DELETE', '/api/v2/silence/none', undefined, 404, 'does not exist'],
     ['POST', '/api/v2/silences', '{"matchers"', 400, 'JSON'],

@@ -6,7 +6,8 @@ import { AppError, describeError, type ErrorCode } from '@rollcall/shared/lib/er
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import type { RouteDelivery } from '../../alerting/routing/routing.ts';
-import { compile, parseMatcher, type LabelValues } from '../../alerting/routing/matchers.ts';
+import { compile, parseFilter, type LabelValues } from '../../alerting/routing/matchers.ts';
+import { PatternTally } from '../../query/pattern-tally.ts';
 import { compilePattern } from '../../storage/matcher.ts';
 import { jsonBody, parseBody } from '../body.ts';
 import { idParameter } from '../parameters.ts';
@@ -41,6 +42,8 @@ export interface AlertmanagerOptions extends SilencesPort {
 }
 
 const FILTERS_MAX = 32;
+/** What the patterns of one request weigh at most: they are compiled and matched on the event loop, in a few milliseconds. */
+const FILTER_WEIGHT_MAX = 1_000;
 /** When an open alert would end by itself if nobody spoke of it any more; Alertmanager's clients want a time. */
 const ENDS_AFTER_MS = 300_000;
 
@@ -120,10 +123,14 @@ function statusOf({ version, startedMs }: AlertmanagerOptions) {
 
 /** The alerts that fit the parameters of a request. */
 function wantedAlerts({ alerts }: AlertmanagerOptions, request: Request): readonly ApiAlert[] {
-  const fits = filterOf(request);
+  const patterns = new PatternTally(FILTER_WEIGHT_MAX);
+  const fits = filterOf(request, patterns);
   const isWanted = (name: string): boolean => request.query[name] !== 'false';
   const pattern = request.query['receiver'];
-  const isReceiver = typeof pattern === 'string' && pattern !== '' ? compilePattern(pattern) : () => true;
+  const hasPattern = typeof pattern === 'string' && pattern !== '';
+  const fault = hasPattern ? patterns.add(pattern) : undefined;
+  if (fault !== undefined) throw new AppError('BAD_REQUEST', fault);
+  const isReceiver = hasPattern ? compilePattern(pattern) : () => true;
   return alerts().filter((alert) => {
     const isSilenced = alert.silencedBy.length > 0;
     const isInhibited = alert.inhibitedBy.length > 0;
@@ -136,13 +143,16 @@ function wantedAlerts({ alerts }: AlertmanagerOptions, request: Request): readon
 }
 
 /** @throws AppError BAD_REQUEST naming a filter that is malformed */
-function filterOf(request: Request): (labels: LabelValues) => boolean {
+function filterOf(
+  request: Request,
+  patterns = new PatternTally(FILTER_WEIGHT_MAX),
+): (labels: LabelValues) => boolean {
   const value = request.query['filter'];
   const texts = value === undefined ? [] : Array.isArray(value) ? value : [value];
   if (texts.length > FILTERS_MAX) {
     throw new AppError('BAD_REQUEST', `${texts.length} filters, at most ${FILTERS_MAX} are allowed`);
   }
-  return compile(texts.map((text) => parseMatcher(typeof text === 'string' ? text : '')));
+  return compile(texts.map((text) => parseFilter(typeof text === 'string' ? text : '', patterns)));
 }
 
 /** What a filter on silences is compared with: the values that their matchers ask for. */

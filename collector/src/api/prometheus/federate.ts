@@ -31,9 +31,9 @@ export function federateHandler(options: FederateOptions): RequestHandler {
   return async (request, response) => {
     using client = watchClient(response);
     try {
-      const matcherSets = Parameters.of({ form: '', url: request.originalUrl }).matcherSets();
+      const selectors = Parameters.of({ form: '', url: request.originalUrl }).list('match[]');
       const toMs = clock.wallMs();
-      const wanted = { matcherSets, fromMs: toMs - lookbackMs + 1, toMs, limit: seriesMax };
+      const wanted = { selectors, fromMs: toMs - lookbackMs + 1, toMs, limit: seriesMax };
       const answer = await answers.newest(wanted, client.signal);
       response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
       response.setHeader('Vary', 'Accept-Encoding');
@@ -69,7 +69,7 @@ async function send(answer: JsonAnswer, { response, signal, isPacked }: Outgoing
 }
 
 async function writePieces(to: Writable, { data }: JsonAnswer, signal: AbortSignal): Promise<void> {
-  for await (const piece of data) if (piece.length > 0) await written(to, piece, signal);
+  for await (const piece of data) if (piece.length > 0) await written(to, piece, { left: signal });
 }
 
 function refuse(response: ServerResponse, error: unknown, log: Logger): void {

@@ -181,6 +181,8 @@ afterAll(async () => {
   }
 });
 
+const HUGE = `${'1'.repeat(200_000)}x`;
+
 type Form = Readonly<Record<string, string | readonly string[]>>;
 
 function form(values: Form): URLSearchParams {
@@ -683,6 +685,23 @@ describe('series and labels', () => {
   ])('refuses %s %j', async (path, parameters: Form, error) => {
     expect(await get(path, parameters)).toEqual(failure(400, 'bad_data', error));
   });
+
+  it.each([
+    ['/query', { query: '1', time: HUGE }],
+    ['/query', { query: '1', timeout: HUGE }],
+    ['/query', { query: '1', lookback_delta: HUGE }],
+    ['/query_range', { query: '1', start: '0', end: '1', step: HUGE }],
+    ['/query_range', { query: '1', start: HUGE, end: '1', step: '1' }],
+    ['/series', { 'match[]': 'up', start: HUGE }],
+    ['/query_exemplars', { query: '1', end: HUGE }],
+  ])(
+    'refuses %s with a number that is none after thousands of digits, at once',
+    async (path, values: Form) => {
+      const startMs = performance.now();
+      expect(await post(path, values)).toMatchObject({ status: 400, body: { errorType: 'bad_data' } });
+      expect(performance.now() - startMs).toBeLessThan(1_000);
+    },
+  );
 
   it('takes no more than a number of regular expressions in all selectors', async () => {
     const selectors = (count: number): readonly string[] =>

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
@@ -22,6 +23,39 @@ it.each([1, 1_000, 2_000])('sends %i times letters outside of ASCII byte by byte
   expect(JSON.parse(body)).toEqual({ status: 'success', data, warnings: ['größer'] });
   expect(head).toContain(`Content-Length: ${Buffer.byteLength(body)}\r\n`);
 });
+
+it.each(['identity', 'gzip'])(
+  'closes the connection of a client that reads nothing of an answer in %s',
+  async (encoding) => {
+    const ended = Promise.withResolvers<undefined>();
+    let taken = 0;
+    const server = createServer((request, response) => {
+      // Noise, which cannot be packed.
+      async function* endless(): AsyncGenerator<Uint8Array> {
+        try {
+          for (;;) {
+            taken++;
+            yield await Promise.resolve(new Uint8Array(randomBytes(1_000_000)));
+          }
+        } finally {
+          ended.resolve(undefined);
+        }
+      }
+      void reply({ request, response, log: silentLogger, unreadMsMax: 20 }, () => ({ data: endless() }));
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new TypeError('no port');
+    const socket = connect(address.port, '127.0.0.1');
+    socket.pause();
+    socket.on('error', () => undefined);
+    socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${encoding}\r\n\r\n`);
+    await ended.promise;
+    expect(taken).toBeGreaterThan(0);
+    socket.destroy();
+  },
+);
 
 it.each([
   ['gzip', true],

@@ -9,7 +9,7 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { afterData, errorReply, INTERNAL_ERROR, SUCCESS } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { watchClient } from '../client-watch.ts';
-import { written } from '../written.ts';
+import { ended, written, type Patience } from '../written.ts';
 
 /** A request, and where its answer goes. */
 export interface Exchange {
@@ -18,6 +18,8 @@ export interface Exchange {
   readonly log: Logger;
   /** Headers of every answer that are not set yet: name, value, name, value … */
   readonly headers?: readonly string[];
+  /** See `Patience`. */
+  readonly unreadMsMax?: number;
 }
 
 /**
@@ -84,7 +86,8 @@ async function send(
   const bytes = SUCCESS.length + onlyPieceBytes + Buffer.byteLength(after);
   const isPacked = head.wantsGzip && bytes >= PACKED_BYTES_MIN;
   const headers = isPacked ? [...head.headers, 'Content-Encoding', 'gzip'] : head.headers;
-  const out: Outgoing = { answer, after, headers, bytes, isPacked, signal };
+  const patience = { left: signal, unreadMsMax: exchange.unreadMsMax };
+  const out: Outgoing = { answer, after, headers, bytes, isPacked, patience };
   if (bytes === Number.POSITIVE_INFINITY) await sendPieces(out, exchange);
   else await sendWhole(out, exchange);
 }
@@ -97,12 +100,12 @@ interface Outgoing {
   /** Length of everything, unpacked. */
   readonly bytes: number;
   readonly isPacked: boolean;
-  readonly signal: AbortSignal;
+  readonly patience: Patience;
 }
 
 /** Most answers are small; streams would cost more than all the rest of sending. */
 async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
-  const { answer, after, headers, bytes, isPacked, signal } = out;
+  const { answer, after, headers, bytes, isPacked, patience } = out;
   for await (const piece of answer.data) {
     if (isPacked) {
       const whole = await packed(joined(piece, after), GZIP);
@@ -119,7 +122,7 @@ async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
     response.cork();
     response.write(SUCCESS);
     response.write(piece);
-    await ended(response, after, signal);
+    await ended(response, after, patience);
   }
 }
 
@@ -137,32 +140,22 @@ function joined(piece: string | Uint8Array, after: string): Buffer {
 }
 
 async function sendPieces(out: Outgoing, { response }: Exchange): Promise<void> {
-  const { answer, after, headers, isPacked, signal } = out;
+  const { answer, after, headers, isPacked, patience } = out;
   response.writeHead(200, [...headers]);
   if (isPacked) {
     const gzip = createGzip(GZIP);
-    const sent = pipeline(gzip, response, { signal });
-    await Promise.all([sent, writePieces(gzip, answer, signal).then(() => gzip.end(after))]);
+    const sent = pipeline(gzip, response, { signal: patience.left });
+    await Promise.all([sent, writePieces(gzip, answer, patience).then(() => gzip.end(after))]);
   } else {
-    await writePieces(response, answer, signal);
-    await ended(response, after, signal);
+    await writePieces(response, answer, patience);
+    await ended(response, after, patience);
   }
 }
 
 /** Writes everything but the end; a piece is out, or packed, before the next one takes its memory. */
-async function writePieces(to: Writable, { data }: Answer, signal: AbortSignal): Promise<void> {
+async function writePieces(to: Writable, { data }: Answer, patience: Patience): Promise<void> {
   to.write(SUCCESS);
-  for await (const piece of data) await written(to, piece, signal);
-}
-
-/** Writes the end. Settles when everything is out, or nobody takes it any more. */
-function ended(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    response.once('close', resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    response.end(text, resolve);
-    if (signal.aborted) resolve();
-  });
+  for await (const piece of data) await written(to, piece, patience);
 }
 
 const packed = promisify(gzip);

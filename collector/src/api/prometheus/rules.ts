@@ -1,8 +1,9 @@
 /** `/rules` and `/alerts`. */
 import { createHash } from 'node:crypto';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
+import * as z from 'zod';
+import type { Answers } from '../../query/answers.ts';
 import { formatExponent, secondsOf } from '../../query/format.ts';
-import { fitsLabels } from '../../query/series-selector.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { invalidParameter } from './parameters.ts';
@@ -58,7 +59,7 @@ export interface RuleGroup {
   readonly limit: number;
   readonly evaluationMs: number;
   readonly lastEvaluationMs: number | undefined;
-  readonly rules: readonly (AlertingRule | RecordingRule)[];
+  readonly rules: readonly Rule[];
 }
 
 /** `/alerts`: all alerts that are pending or firing. */
@@ -67,9 +68,15 @@ export function alertsAnswer(alerts: readonly ActiveAlert[]): Answer {
 }
 
 /** @throws AppError BAD_REQUEST on a filter or page token that cannot be */
-export function rulesAnswer(groups: readonly RuleGroup[], parameters: Parameters): Answer {
+export async function rulesAnswer(
+  groups: readonly RuleGroup[],
+  { answers, parameters }: { readonly answers: Pick<Answers, 'fitting'>; readonly parameters: Parameters },
+  signal: AbortSignal,
+): Promise<Answer> {
   const showsAlerts = !isTrue('exclude_alerts', parameters);
-  const isWanted = ruleFilter(parameters);
+  const isNamed = ruleFilter(parameters);
+  const fits = await labelFilter(groups, { answers, parameters }, signal);
+  const isWanted = (rule: Rule): boolean => isNamed(rule) && fits(rule);
   const isWantedGroup = groupFilter(parameters);
   const kept = groups
     .filter(isWantedGroup)
@@ -88,19 +95,39 @@ function isTrue(name: string, parameters: Parameters): boolean {
   throw invalidParameter(name, `error converting ${name}: ${fault}`);
 }
 
-function ruleFilter(parameters: Parameters): (rule: AlertingRule | RecordingRule) => boolean {
+type Rule = AlertingRule | RecordingRule;
+
+function ruleFilter(parameters: Parameters): (rule: Rule) => boolean {
   const type = parameters.text('type').toLowerCase();
   if (!['', 'alert', 'record'].includes(type)) {
     throw invalidParameter('type', `not supported value ${JSON.stringify(type)}`);
   }
   const names = new Set(parameters.list('rule_name[]'));
-  const matcherSets = parameters.matcherSets();
-  return ({ kind, name, labels }) => {
+  return ({ kind, name }) => {
     if (type !== '' && (type === 'alert') !== (kind === 'alerting')) return false;
-    if (names.size > 0 && !names.has(name)) return false;
-    return matcherSets.length === 0 || matcherSets.some((selector) => fitsLabels(selector, labels));
+    return names.size === 0 || names.has(name);
   };
 }
+
+/** Whether the labels of a rule fit `match[]`; what a pattern of a stranger takes is not spent on the event loop. */
+async function labelFilter(
+  groups: readonly RuleGroup[],
+  { answers, parameters }: { readonly answers: Pick<Answers, 'fitting'>; readonly parameters: Parameters },
+  signal: AbortSignal,
+): Promise<(rule: Rule) => boolean> {
+  const selectors = parameters.list('match[]');
+  if (selectors.length === 0) return () => true;
+  const rules = groups.flatMap((group) => group.rules);
+  const labelSets = rules.map(({ labels }) => labels);
+  const { data } = await answers.fitting({ selectors, labelSets }, signal);
+  const pieces: Buffer[] = [];
+  for await (const piece of data) pieces.push(Buffer.from(piece));
+  const fits = fitsSchema.parse(JSON.parse(Buffer.concat(pieces).toString()));
+  const fitting = new Set(rules.filter((_, at) => fits[at] === true));
+  return (rule) => fitting.has(rule);
+}
+
+const fitsSchema = z.array(z.boolean());
 
 function groupFilter(parameters: Parameters): (group: RuleGroup) => boolean {
   const names = new Set(parameters.list('rule_group[]'));
@@ -145,7 +172,7 @@ function groupJson(group: RuleGroup, showsAlerts: boolean): unknown {
   };
 }
 
-function ruleJson(rule: AlertingRule | RecordingRule, showsAlerts: boolean): unknown {
+function ruleJson(rule: Rule, showsAlerts: boolean): unknown {
   const { name, query, labels, health, lastError, evaluationMs, lastEvaluationMs } = rule;
   const common = {
     health,

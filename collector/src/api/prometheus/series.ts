@@ -1,10 +1,9 @@
 /** `/series`, `/labels`, `/label/:name/values`, `/metadata`. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import type { Answers } from '../../query/answers.ts';
-import type { CatalogueRequest, SeriesSelector } from '../../query/series-selector.ts';
+import type { Answers, ListRequest } from '../../query/answers.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
-import { TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
+import { invalidParameter, TIME_MS_MAX, TIME_MS_MIN } from './parameters.ts';
 import type { Parameters } from './parameters.ts';
 
 /** What is known about a metric; types are those of OpenMetrics. */
@@ -26,17 +25,26 @@ export async function seriesList(
   if (parameters.list('match[]').length === 0) {
     throw new AppError('BAD_REQUEST', 'no match[] parameter provided');
   }
-  // Prometheus names the parameter here, and in the lists below it does not.
-  const matcherSets = (): readonly SeriesSelector[] => parameters.namedMatcherSets();
-  return listed(parameters, (request) => answers.series(request, signal), matcherSets);
+  const request = listRequest(parameters);
+  try {
+    return await answers.series(request, signal);
+  } catch (error) {
+    // Prometheus names the parameter here, and in the lists below it does not.
+    if (!(error instanceof AppError) || error.code !== 'BAD_REQUEST') throw error;
+    throw invalidParameter('match[]', error.message, error);
+  }
 }
 
 /**
  * `/labels`.
  * @throws AppError BAD_REQUEST, and those of the store
  */
-export function labelNames(answers: Answers, parameters: Parameters, signal: AbortSignal): Promise<Answer> {
-  return listed(parameters, (request) => answers.labelNames(request, signal));
+export async function labelNames(
+  answers: Answers,
+  parameters: Parameters,
+  signal: AbortSignal,
+): Promise<Answer> {
+  return answers.labelNames(listRequest(parameters), signal);
 }
 
 /**
@@ -49,8 +57,7 @@ export async function labelValues(
   signal: AbortSignal,
 ): Promise<Answer> {
   // Labels may have any name; a path that is not UTF-8, or an empty name, does not come here.
-  const plainName = unescapedName(name);
-  return listed(parameters, (request) => answers.labelValues(plainName, request, signal));
+  return answers.labelValues(unescapedName(name), listRequest(parameters), signal);
 }
 
 /** What an underscore stands for in an escaped name: another one, or a character by its number. */
@@ -68,17 +75,12 @@ function unescapedName(name: string): string {
   return escaped.replace(ESCAPE, (_whole, hex = '5f') => String.fromCodePoint(Number.parseInt(hex, 16)));
 }
 
-/** Everything between `start` and `end`; nothing when they are in the wrong order. */
-async function listed(
-  parameters: Parameters,
-  read: (request: CatalogueRequest) => Promise<Answer>,
-  readMatchers = (): readonly SeriesSelector[] => parameters.matcherSets(),
-): Promise<Answer> {
+/** Everything between `start` and `end`. */
+function listRequest(parameters: Parameters): ListRequest {
   const limit = parameters.limit('limit');
   const fromMs = parameters.timeMs('start', TIME_MS_MIN);
   const toMs = parameters.timeMs('end', TIME_MS_MAX);
-  const matcherSets = readMatchers();
-  return toMs < fromMs ? answer([]) : read({ matcherSets, fromMs, toMs, limit });
+  return { selectors: parameters.list('match[]'), fromMs, toMs, limit };
 }
 
 /**

@@ -3,6 +3,8 @@ export const REMOTE_LIMITS = {
   /** Body of a request as it travels, and unpacked. Senders stay far below: vmagent at 8 MiB, Prometheus at 1 MiB. */
   bodyBytes: 4 * 1024 * 1024,
   unpackedBytes: 16 * 1024 * 1024,
+  /** Samples of one request. Real ones take some 18 bytes each, so that no honest request has as many. */
+  samplesPerWrite: 1_000_000,
   /** A read request, unpacked: it holds nothing but matchers. */
   readRequestBytes: 1024 * 1024,
   /** Requests of each kind at a time; one more is told to come again. */

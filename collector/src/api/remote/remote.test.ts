@@ -103,7 +103,7 @@ async function post(
 
 async function stored(metric: string): Promise<readonly string[]> {
   const matchers = [createMatcher('__name__', '=', metric)];
-  const range = { matchers, fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, samplesMax: 1_000 };
+  const range = { matchers, fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, samplesMax: 2_000 };
   const found = await storage.select(range, new AbortController().signal);
   return found.map(({ labels, timestamps, values, stale }) => {
     const points = [...timestamps].map(
@@ -219,6 +219,18 @@ describe('remote write', () => {
     const url = await serve({ limits: { bodyBytes: 1_000, unpackedBytes: 5_000 } });
     expect((await post(`${url}/write`, Buffer.alloc(1_001)))[0]).toBe(413);
     expect((await post(`${url}/write`, packSnappy(Buffer.alloc(6_000))))[0]).toBe(413);
+  });
+
+  it('refuses requests of too many samples, and stores nothing of them', async () => {
+    const url = await serve({ limits: { samplesPerWrite: 1_500 } });
+    const points = (count: number) => Array.from({ length: count }, (_, i): Point => [NOW_MS + i, i]);
+    const many = (name: string, count: number) =>
+      writeRequest([series({ __name__: name }, ...points(count))]);
+    expect((await post(`${url}/write`, many('within', 1_500)))[0]).toBe(204);
+    expect((await stored('within'))[0]?.split(' ')).toHaveLength(1_501);
+    const [status, text] = await post(`${url}/write`, many('beyond', 1_501));
+    expect([status, text]).toEqual([413, expect.stringContaining('more than 1500 samples in one request')]);
+    expect(await stored('beyond')).toEqual([]);
   });
 
   it('bounds the series of a sender, and lets go of those that are no longer sent', async () => {

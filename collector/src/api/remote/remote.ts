@@ -16,7 +16,7 @@ import { atMost } from './at-most.ts';
 import type { REMOTE_COUNTERS, RemoteCounters } from './counters.ts';
 import { REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
 import { Senders } from './senders.ts';
-import { unpackSnappy } from '../../storage/remote-protocol/snappy.ts';
+import { unpackingSteps } from '../../storage/remote-protocol/snappy.ts';
 import { watchClient } from '../client-watch.ts';
 import { written } from '../written.ts';
 import { complaint, storeRequest, type WritePorts } from './write.ts';
@@ -79,14 +79,11 @@ async function write(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const bytes = unpackSnappy(bodyOf(request), context.limits.unpackedBytes);
-  const sender = String(response.locals['tokenId']);
   // A sender that hangs up in between sends the whole request again; what is begun is finished.
-  const outcome = await storeRequest(
-    context,
-    { sender, bytes },
-    pacerOf(context, new AbortController().signal),
-  );
+  const pacer = pacerOf(context, new AbortController().signal);
+  const bytes = await unpacked(bodyOf(request), context.limits, pacer);
+  const sender = String(response.locals['tokenId']);
+  const outcome = await storeRequest(context, { sender, bytes }, pacer);
   const { counters } = context;
   counters.increment('rollcall_remote_write_samples_total', { outcome: 'stored' }, outcome.stored);
   for (const [reason, count] of outcome.refused) {
@@ -107,9 +104,22 @@ async function read(context: Settled, request: Request, response: Response): Pro
   response.status(200).set({ 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'snappy' });
   for await (const piece of pieces) {
     // The next piece may take the memory of this one.
-    await written(response, piece, client.signal);
+    await written(response, piece, { left: client.signal });
   }
   response.end();
+}
+
+/** Work of one step of unpacking: worth a look at the clock. */
+const STEP_WORK = 10_000;
+
+/** @throws AppError as `unpackSnappy` */
+async function unpacked(packed: Buffer, { unpackedBytes }: RemoteLimits, pacer: Pacer): Promise<Buffer> {
+  const steps = unpackingSteps(packed, unpackedBytes);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (pacer.spend(STEP_WORK)) await pacer.pause();
+  }
 }
 
 function pacerOf({ clock }: Settled, signal: AbortSignal): Pacer {
@@ -123,7 +133,10 @@ function bodyOf(request: Request): Buffer {
 
 /** The parameter that names a message type tells remote write 2.0 from 1.0. */
 function refuseWrongType(request: Request, response: Response, next: NextFunction): void {
-  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(/\s*;\s*/);
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '')
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim());
   const message = parameters.find((parameter) => parameter.startsWith('proto='));
   const isKnown = message === undefined || message === 'proto=prometheus.writerequest';
   const isPacked = (request.headers['content-encoding'] ?? '').toLowerCase() === 'snappy';

@@ -1,5 +1,6 @@
 /** Remote write: what becomes of the series of a request. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Pacer } from '../../query/evaluation.ts';
 import type { Labels } from '../../storage/labels.ts';
 import type { AppendResult, AppendSample, AppendSeries } from '../../storage/storage.ts';
@@ -37,7 +38,7 @@ const SKIPPED: ReadonlySet<Refusal> = new Set<Refusal>(['bad_series', 'histogram
 
 /**
  * Stores the good samples of a WriteRequest. Either the whole request can be read, or nothing of it is stored.
- * @throws AppError BAD_REQUEST on malformed bytes; STORAGE_UNAVAILABLE: the request may be sent again, also if a part
+ * @throws AppError BAD_REQUEST on malformed bytes; LIMIT_EXCEEDED; STORAGE_UNAVAILABLE: the request may be sent again, also if a part
  *   of it was stored
  */
 export async function storeRequest(
@@ -46,11 +47,22 @@ export async function storeRequest(
   pacer: Pacer,
 ): Promise<WriteOutcome> {
   const written: WrittenSeries[] = [];
+  let samples = 0;
   for (const part of decodeWriteRequest(request.bytes)) {
     if (part.kind === 'metadata') context.metadata.note(part);
-    else written.push(part);
-    const samples = part.kind === 'metadata' ? 0 : part.samples.length;
-    if (pacer.spend(WORK_PER_SERIES + samples)) await pacer.pause();
+    if (part.kind === 'series') {
+      samples += part.samples.length;
+      if (part.samples.length + part.histogramCount > 0) written.push(part);
+    }
+    if (samples > context.limits.samplesPerWrite) {
+      throw new AppError(
+        'LIMIT_EXCEEDED',
+        `more than ${context.limits.samplesPerWrite} samples in one request: send them in several`,
+      );
+    }
+    if (pacer.spend(part.kind === 'series' ? WORK_PER_SERIES + part.samples.length : WORK_PER_SERIES)) {
+      await pacer.pause();
+    }
   }
   const refused = new Map<Refusal, number>();
   const refuse = (reason: Refusal, count: number): void => {

@@ -100,7 +100,7 @@ function histogramsOf({ columns, bucketPlace }: HistogramCall, ev: Evaluation): 
 /** Not a number of PromQL: no hexadecimal or octal ones, and infinity may be written out. */
 function parseBound(text: string): number | undefined {
   const digits = text.replace(/^[+-]/, '');
-  if (!/^(?:inf(?:inity)?|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i.test(digits)) return undefined;
+  if (!/^(?:inf(?:inity)?|(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)$/i.test(digits)) return undefined;
   const size = /^inf/i.test(digits) ? Infinity : Number(digits);
   return text.startsWith('-') ? -size : size;
 }

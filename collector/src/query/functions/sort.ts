@@ -1,20 +1,31 @@
 /** Orders of series, for queries at a single time. */
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
+import { sortInTurns } from '@rollcall/shared/lib/turn.ts';
 import { Labels } from '../../storage/labels.ts';
 import type { Column } from '../columns.ts';
 import type { Pacer } from '../evaluation.ts';
 
-/** By the first value, NaN last in either direction; equal values keep their order. */
+/** By the first value, NaN last in either direction; equal values keep their order. Gives way. */
 export function sortedByValue(
   columns: readonly Column[],
   { isDescending }: { readonly isDescending: boolean },
-): readonly Column[] {
-  return columns.toSorted((left, right) => {
-    const [a, b] = [left.values[0] ?? NaN, right.values[0] ?? NaN];
+  pacer: Pacer,
+): Promise<readonly Column[]> {
+  const valueOf = ({ values }: Column): number => values[0] ?? NaN;
+  return sortInTurns([...columns], byNumber(valueOf, { isDescending }), pacer);
+}
+
+/** Compares by number, NaN last in either direction. */
+export function byNumber<T>(
+  numberOf: (item: T) => number,
+  { isDescending }: { readonly isDescending: boolean },
+): (left: T, right: T) => number {
+  return (left, right) => {
+    const [a, b] = [numberOf(left), numberOf(right)];
     if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
     if (a === b) return 0;
     return a < b !== isDescending ? -1 : 1;
-  });
+  };
 }
 
 /** How labels are sorted. */

@@ -3,6 +3,7 @@
  * stands, and in which order series are answered, is worked out once for as long as the matchers are known. What is left for
  * a read is to look at the samples.
  */
+import { sortInTurns } from '@rollcall/shared/lib/turn.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { Labels } from '../labels.ts';
 import { tooManySamples } from '../limits.ts';
@@ -13,7 +14,7 @@ import type { ColumnRun } from './column-run.ts';
 import { isInstant } from './host-reading.ts';
 import { JoinedTimes } from './joined-times.ts';
 import { seriesOf, WEIGHT_MAX, type FoundHost, type KnownMatch } from './known-matches.ts';
-import { sortInTurns, type Pace } from './pace.ts';
+import type { Pace } from './pace.ts';
 import type { HostColumns, RecentColumns } from './recent-columns.ts';
 
 /** The wanted series of a schema of a host. */

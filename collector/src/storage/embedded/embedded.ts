@@ -6,6 +6,7 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
+import { sortInTurns } from '@rollcall/shared/lib/turn.ts';
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import type { BlockResolution, BlockRow } from '../../journal/blocks.ts';
 import {
@@ -52,7 +53,7 @@ import { newMatch, seriesOf, wantedOf, type FoundHost } from './known-matches.ts
 import { entryOf, labelsOf, labelValueOf, type Identity } from './matching.ts';
 import { lastSampleOf, matchersOfAll, seriesPerRead } from './own-last.ts';
 import { OwnSeriesWriter, type LastSample } from './own-series.ts';
-import { Pace, sortInTurns } from './pace.ts';
+import { Pace } from './pace.ts';
 import { RecentColumns } from './recent-columns.ts';
 import { coarsestFor, mayMakeRollups, segmentsIn, segmentsOf, type Segment } from './resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';

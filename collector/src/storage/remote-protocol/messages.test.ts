@@ -34,6 +34,16 @@ describe('a write request', () => {
     expect(decodeLabels(series?.labelBytes ?? Buffer.alloc(0))?.toObject()).toEqual({ __name__: 'up' });
   });
 
+  it('gives a long series in several parts with the same labels, each of a thousand fields at most', () => {
+    const timestamps = Float64Array.from({ length: 2_500 }, (_, i) => i);
+    const labels = Labels.of({ __name__: 'up', a: 'b' });
+    const parts = seriesIn(encode([{ labels, timestamps, values: timestamps, stale: undefined }]));
+    expect(parts.length).toBe(3);
+    expect(Math.max(...parts.map(({ samples }) => samples.length))).toBeLessThanOrEqual(1_000);
+    expect(parts.flatMap(({ samples }) => samples.map(({ timeMs }) => timeMs))).toEqual([...timestamps]);
+    for (const { labelBytes } of parts) expect(decodeLabels(labelBytes)?.equals(labels)).toBe(true);
+  });
+
   it('is refused wherever it is cut', () => {
     for (let length = 1; length < UP_AT_ONE_SECOND.length; length++) {
       expect(isRefused(() => seriesIn(UP_AT_ONE_SECOND.subarray(0, length)))).toBe(true);

@@ -30,20 +30,30 @@ export interface WrittenMetadata {
   readonly unit: string;
 }
 
-/** A part of a write request. */
+/** A part of a write request; `other` is what nobody has a use for. */
 export type WrittenPart =
-  ({ readonly kind: 'series' } & WrittenSeries) | ({ readonly kind: 'metadata' } & WrittenMetadata);
+  | ({ readonly kind: 'series' } & WrittenSeries)
+  | ({ readonly kind: 'metadata' } & WrittenMetadata)
+  | { readonly kind: 'other' };
+
+/** Fields of a series in one part, samples among them: a request of one series may be millions of them. */
+const FIELDS_PER_PART = 1_000;
 
 /**
- * The parts of a WriteRequest, one by one.
+ * The parts of a WriteRequest, one by one, each quickly; a long series comes in several.
  * @throws AppError BAD_REQUEST on malformed bytes, also after some parts
  */
 export function* decodeWriteRequest(bytes: Buffer): Generator<WrittenPart> {
   const request = new MessageReader(bytes);
   while (request.next()) {
-    if (request.field === 1) yield { kind: 'series', ...decodeSeries(request.message()) };
-    else if (request.field === 3) yield { kind: 'metadata', ...decodeMetadata(request.message()) };
-    else request.skip();
+    if (request.field === 1) {
+      for (const part of decodeSeries(request.message())) yield { kind: 'series', ...part };
+    } else if (request.field === 3) {
+      yield { kind: 'metadata', ...decodeMetadata(request.message()) };
+    } else {
+      request.skip();
+      yield { kind: 'other' };
+    }
   }
 }
 
@@ -71,13 +81,25 @@ function decodeMetadata(message: MessageReader): WrittenMetadata {
   return { metric, type: METRIC_TYPES[type] ?? 'unknown', help, unit };
 }
 
-function decodeSeries(message: MessageReader): WrittenSeries {
+function* decodeSeries(message: MessageReader): Generator<WrittenSeries> {
   const labelsStart = message.position;
   let labelsEnd = labelsStart;
   let isPastLabels = false;
-  const samples: AppendSample[] = [];
+  let samples: AppendSample[] = [];
   let [exemplarCount, histogramCount] = [0, 0];
-  while (message.next()) {
+  const part = (): WrittenSeries => ({
+    labelBytes: message.bytes.subarray(labelsStart, labelsEnd),
+    samples,
+    histogramCount,
+    exemplarCount,
+  });
+  for (let fields = 1; message.next(); fields++) {
+    // Among the labels the part has no samples, and nobody has a use for it.
+    if (fields % FIELDS_PER_PART === 0) {
+      yield part();
+      samples = [];
+      [exemplarCount, histogramCount] = [0, 0];
+    }
     if (message.field === 1) {
       // Every sender writes the labels first; so the bytes that stand for them lie in one place.
       if (isPastLabels) throw new AppError('BAD_REQUEST', 'a series has labels behind its samples');
@@ -94,12 +116,7 @@ function decodeSeries(message: MessageReader): WrittenSeries {
       message.skip();
     }
   }
-  return {
-    labelBytes: message.bytes.subarray(labelsStart, labelsEnd),
-    samples,
-    histogramCount,
-    exemplarCount,
-  };
+  yield part();
 }
 
 function decodeSample(message: MessageReader): AppendSample {

