@@ -143,7 +143,8 @@ export class DurableSpool implements Spool {
     this.#synced = { epochId: id, through: next - 1 };
     this.#segmentSinceMs = clock.monoMs();
     if (failure === undefined) {
-      for (const epoch of recovered.epochs) this.#shelf.secure(epoch.id, epoch.segments);
+      const { replaced } = recovered;
+      for (const { id, segments } of recovered.epochs) this.#shelf.secure(id, segments, replaced.get(id));
       this.#upkeep();
     } else {
       this.#records.leaveShelf();
