@@ -65,7 +65,7 @@ export class PresenceHistory {
   /** By host, proof and beginning. */
   #evidence = new Map<string, { readonly hostId: string; readonly evidence: Evidence }>();
 
-  /** @param nowMs wall clock; entries are forgotten that are too old by it, and were when hosts were watched last */
+  /** @param nowMs UTC milliseconds; entries are forgotten that are too old by it, and were when hosts were watched last */
   constructor(database: Database, nowMs: number) {
     this.#database = database;
     const row = database.connection.prepare('SELECT watched_ms FROM presence_watch').get();

@@ -55,6 +55,7 @@ export interface FigureSources {
   readonly connectedAgents: () => number;
   readonly connections: () => number;
   readonly alerting: () => AlertingStats;
+  readonly isClockInDoubt: () => boolean;
   readonly nowMs: () => number;
 }
 
@@ -117,6 +118,11 @@ export function collectorGauges(sources: FigureSources): readonly GaugeRow[] {
       'Ticks of hosts with a wrong wall clock that were stored by their boot clock since the start.',
       ({ correctedTicks }) => correctedTicks,
     ),
+    {
+      name: 'rollcall_clock_in_doubt',
+      help: '1 while nothing is deleted by age: the clock is far from where it was when this store was last in use.',
+      read: () => (sources.isClockInDoubt() ? 1 : 0),
+    },
     {
       name: 'rollcall_incidents_open',
       help: 'Open incidents.',
