@@ -30,6 +30,8 @@ export interface RecordSpoolOptions {
   readonly segmentBytes: number;
   /** Bytes of the segments in memory. At least two segments. */
   readonly maxMemoryBytes: number;
+  /** Epochs that are kept. @default as many as an agent may have */
+  readonly epochsMax?: number;
   /** Whether an acknowledged segment may be removed. @default always */
   readonly mayFree?: (epoch: Epoch, newest: { readonly wallMs: number; readonly bootMs: number }) => boolean;
   /** Called when a write failed and the spool has gone on in memory. */
@@ -369,7 +371,7 @@ export class RecordSpool implements Spool {
 
   /** Makes room among the epochs. The current one has no open segment: it may get gaps in front of the next one. */
   #limitEpochs(): void {
-    while (this.#epochs.length > LIMITS.epochsPerAgent) {
+    while (this.#epochs.length > (this.#options.epochsMax ?? LIMITS.epochsPerAgent)) {
       const delivered = this.#epochs.findIndex((epoch) => epoch.isDelivered && epoch !== this.current);
       const oldest = this.#epochs.splice(Math.max(0, delivered), 1)[0];
       if (oldest === undefined) return;

@@ -375,7 +375,7 @@ export class PresenceWatch {
     try {
       this.#history.write(watchedMs);
       this.#writtenWatchedMs = watchedMs;
-      if (this.#isWriteFailing) this.#log.info('presence is written again');
+      if (this.#isWriteFailing) this.#log.info('presence is written again', this.#history.takeDropped());
       this.#isWriteFailing = false;
     } catch (error) {
       if (!this.#isWriteFailing)

@@ -110,11 +110,20 @@ export function prepareBlockReads(connection: DatabaseSync): BlockReads {
   const blocks = connection.prepare(`SELECT * FROM blocks ORDER BY from_ms, last_pos, id`);
   const sealed = connection.prepare(`SELECT from_ms, to_ms, last_pos, samples FROM sealed`);
   const deleted = connection.prepare(`SELECT agent, deleted_ms FROM deleted_agents`);
-  const loose = connection.prepare(`SELECT file FROM loose_files`);
+  const hasLoose = connection.prepare(`SELECT 1 FROM sqlite_master WHERE name = 'loose_files'`);
   return {
     deletedAgents: () =>
       deleted.all().map((row) => ({ agentId: textOf(row, 'agent'), deletedMs: countOf(row, 'deleted_ms') })),
-    looseFiles: () => new Set(loose.all().map((row) => textOf(row, 'file'))),
+    looseFiles() {
+      // Backups of before have no such table, and can be verified.
+      if (hasLoose.get() === undefined) return new Set();
+      return new Set(
+        connection
+          .prepare(`SELECT file FROM loose_files`)
+          .all()
+          .map((row) => textOf(row, 'file')),
+      );
+    },
     version: () => Number(version.get()?.['value'] ?? 0),
     blocks: () => blocks.all().map(toBlockRow),
     sealed: () =>

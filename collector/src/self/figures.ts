@@ -17,7 +17,7 @@ export const FLEET_COUNTERS = {
     labels: ['outcome', 'reason'],
   },
   rollcall_fleet_series_rounds_total: {
-    help: 'Rounds of writing up and host states; outcome is written, skipped or failed.',
+    help: 'Rounds of writing up and host states; outcome is written, refused (also in part), skipped or failed.',
     labels: ['outcome'],
   },
 } as const satisfies CounterTable;
