@@ -239,7 +239,10 @@ export class DiskShelf implements Shelf {
   }
 
   forgotten(epochId: string, replacedBy?: Replacement, keptIn = replacedBy?.id): void {
-    if (replacedBy !== undefined) this.#noteReplacement(epochId, replacedBy);
+    if (replacedBy !== undefined) {
+      this.#writeGapsNow(replacedBy.id);
+      this.#noteReplacement(epochId, replacedBy);
+    }
     for (const path of this.#gaps.keys())
       if (dirname(path) === this.#epochDir(epochId)) this.#gaps.delete(path);
     this.#unwanted.add(epochId);
@@ -519,6 +522,32 @@ export class DiskShelf implements Shelf {
     } catch (error) {
       if (diskErrorCode(error) === undefined) throw error;
       log.debug('the next start removes what is left of a replacement', { error: describeError(error) });
+    }
+  }
+
+  /**
+   * Writes the gaps of an epoch that is about to count, so that they are there after the death of the process; the jobs make them
+   * durable, and try again what fails here.
+   */
+  #writeGapsNow(epochId: string): void {
+    const { disk, log } = this.#options;
+    for (const [path, gap] of this.#gaps) {
+      if (dirname(path) !== this.#epochDir(epochId)) continue;
+      // Another name than that of the job, which may be about it.
+      const temporary = `${path}.now${TEMPORARY_SUFFIX}`;
+      try {
+        this.#remove(temporary);
+        const file = disk.open(temporary, 'create');
+        try {
+          file.write(gapRecord(gap, gap.from).bytes, 0);
+        } finally {
+          file.close();
+        }
+        disk.rename(temporary, path);
+      } catch (error) {
+        if (diskErrorCode(error) === undefined) throw error;
+        log.debug('a gap is written later', { error: describeError(error) });
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 /** Epochs that take the place of others, where disks and processes fail in between. */
 import { expect, it } from 'vitest';
+import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
 import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { failWith } from '@rollcall/shared/testing/fake-disk.ts';
 import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
@@ -90,6 +91,22 @@ it('does not keep a replaced epoch longer than it takes to make the new one dura
   await settle(second);
   expect(machine.disk.list('/spool').filter((name) => name.startsWith('e-'))).toEqual([`e-${ids.at(-1)}`]);
   expect(machine.disk.files('/spool').some((path) => path.includes('REPLACES'))).toBe(false);
+});
+
+it('has the gaps of the new epoch after a death, also at its end', async () => {
+  const machine = new TestMachine();
+  const first = machine.open();
+  for (let i = 0; i < 5; i++) appendTick(first, [cpu], i);
+  const { id, next } = currentEpoch(first);
+  first.giveUp({ epochId: id, seq: next - 1, reason: GAP_REASON.POISON });
+  await settle(first);
+  const gapsOf = (spool: DurableSpool) =>
+    spool.epochs().flatMap((epoch) => readAll(spool, epoch.id, 1).flatMap(({ gap }) => gap ?? []));
+  expect(gapsOf(first)).toMatchObject([{ reason: GAP_REASON.POISON, ticksThrough: 5 }]);
+  first.rotateEpoch({ epochId: id, rehomeAfter: 0 });
+  const second = await machine.killAndOpen();
+  expect(gapsOf(second)).toMatchObject([{ reason: GAP_REASON.POISON, ticksThrough: 5 }]);
+  expect(ticksOf(second)).toEqual(countTo(4));
 });
 
 it('keeps the replaced epoch until what moved to the disk is durable', async () => {
