@@ -116,3 +116,37 @@ test('files of a merge that was cut off go, and the journal forgets them when th
   expect(loose()).toEqual([]);
   await store.close();
 });
+
+test('tells apart what was too old and what had to make room', async () => {
+  using dir = tempDir();
+  const startMs = Date.UTC(2026, 5, 1);
+  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
+  await store.storage.append([
+    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
+  ]);
+  const lines: unknown[] = [];
+  const log = {
+    ...silentLogger,
+    info: (message: string, fields = {}) => lines.push({ message, ...fields }),
+    warn: (message: string, fields = {}) => lines.push({ message, ...fields }),
+  };
+  const { reader, journal } = store;
+  const clock = eagerClock(startMs + 3 * 86_400_000);
+  const ports = { disk: nodeDisk, dir: store.blocksDir, reader, randomBytes, clock, log };
+  const workshop = inlineWorkshop({ ...ports, yieldToLoop: nextTurn });
+  const ageMs = { raw: 30 * 86_400_000, '5m': 86_400_000, '1h': 365 * 86_400_000 };
+  const settings = { retention: { ageMs, bytesMax: 1 } };
+  const keeper = new BlockKeeper({ ...ports, journal, workshop, settings });
+  await keeper.round();
+  await keeper.round();
+  expect(lines).toEqual([
+    { message: 'old samples were removed', blocks: 1 },
+    {
+      message: 'samples were removed before their time, to make room',
+      blocks: 2,
+      toMs: startMs + 3_600_000 - 1,
+    },
+  ]);
+  await keeper.stop();
+  await store.close();
+});

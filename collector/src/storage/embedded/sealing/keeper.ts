@@ -219,10 +219,19 @@ export class BlockKeeper {
     const { retention, reserveBytes } = this.#settings;
     const missing = reserveBytes - disk.space(dir).freeBytes;
     const rows = this.#rows();
-    const remove = planExpiry(rows, this.#agesMs(), { retention, bytesToFree: Math.max(0, missing) });
+    const nowMs = this.#agesMs();
+    const remove = planExpiry(rows, nowMs, { retention, bytesToFree: Math.max(0, missing) });
     if (remove.length > 0) {
       await journal.changeBlocks({ add: [], remove });
-      log.info('old samples were removed', { blocks: remove.length });
+      const early = rows.filter(
+        ({ id, resolution, lastMs }) => remove.includes(id) && lastMs >= nowMs - retention.ageMs[resolution],
+      );
+      if (early.length < remove.length)
+        log.info('old samples were removed', { blocks: remove.length - early.length });
+      if (early.length > 0) {
+        const toMs = early.reduce((newest, { lastMs }) => Math.max(newest, lastMs), 0);
+        log.warn('samples were removed before their time, to make room', { blocks: early.length, toMs });
+      }
     }
     if (missing > 0) this.#sweep();
     const isFull = reserveBytes - disk.space(dir).freeBytes > reserveBytes / 2;
