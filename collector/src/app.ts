@@ -88,7 +88,7 @@ async function open(basics: Basics): Promise<string> {
   startFleetSeries(basics, { dataDir, fleet, stores });
   const gateway = openGateway(basics, dataDir, fleet);
 
-  const { journal } = dataDir;
+  const { journal, ages } = dataDir;
   const { alerting } = alerts;
   const nowMs = (): number => clock.wallMs();
   metrics.addGauges([
@@ -99,6 +99,7 @@ async function open(basics: Basics): Promise<string> {
       connectedAgents: () => gateway.connectedAgents(),
       connections: () => gateway.connectionCount(),
       alerting: () => alerting.stats(),
+      isClockInDoubt: () => ages.isInDoubt(),
       nowMs,
     }),
     ...feedGauges(feed, nowMs),
@@ -120,9 +121,11 @@ async function open(basics: Basics): Promise<string> {
 
   onStop(
     scheduleHousekeeping(log, {
-      'prune samples': (signal) => stores.storage.prune(clock.wallMs() - config['raw-retention'], signal),
-      'prune incidents': () => alerting.prune(),
-      'prune silences': () => alerting.delivery.silences.prune() + alerting.delivery.maintenance.prune(),
+      'prune samples': (signal) => stores.storage.prune(ages.nowMs() - config['raw-retention'], signal),
+      // By the wall clock.
+      'prune incidents': () => ages.isInDoubt() || alerting.prune(),
+      'prune silences': () =>
+        ages.isInDoubt() || alerting.delivery.silences.prune() + alerting.delivery.maintenance.prune(),
       'prune inventory': () => fleet.inventory.prune(),
     }),
   );

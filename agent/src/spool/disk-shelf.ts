@@ -25,6 +25,8 @@ const BALLAST_FILE = 'BALLAST';
 export const REPLACES_FILE = 'REPLACES';
 /** Stands beside the segments of an epoch that is about to take over those of another one. */
 export const INCOMPLETE_FILE = 'INCOMPLETE';
+/** Holds the number through which the collector has an epoch, in which there is nothing more. */
+export const DELIVERED_FILE = 'DELIVERED';
 export const SEGMENT_SUFFIX = '.seg';
 export const GAP_SUFFIX = '.gap';
 /** Left over from a crash; never read. */
@@ -111,12 +113,27 @@ export class DiskShelf implements Shelf {
   /**
    * Makes durable what was found of an epoch: the process that wrote it may have died before it could. Also of an earlier boot:
    * what takes the place of such an epoch has its boot.
+   * @param replaced ids of epochs whose place it takes and which are still there, for the process died before this one was durable; the
+   *   newest first
    */
-  secure(epochId: string, segments: readonly Segment[]): void {
+  secure(epochId: string, segments: readonly Segment[], replaced: readonly string[] = []): void {
     const { disk, dir } = this.#options;
-    for (const segment of segments) this.#secureSegment(segment);
-    this.#enqueue(async () => {
+    const doubtful = new Set<Segment>();
+    const syncNames = async (): Promise<void> => {
       for (const each of [this.#epochDir(epochId), dir, dirname(dir)]) await disk.syncDir(each);
+    };
+    if (replaced.length === 0) {
+      for (const segment of segments) this.#enqueue(() => this.#secureSegment(segment, doubtful));
+      this.#enqueue(syncNames);
+      return;
+    }
+    // One job, so that what fails in front keeps the rest from being done.
+    this.#enqueue(async () => {
+      for (const segment of segments) await this.#secureSegment(segment, doubtful);
+      if (disk.stat(this.#epochDir(epochId)) !== undefined) await syncNames();
+      for (const id of replaced.toReversed()) removeTree(disk, join(dir, `e-${id}`));
+      await disk.syncDir(dir);
+      this.#remove(join(this.#epochDir(epochId), REPLACES_FILE));
     });
   }
 
@@ -159,6 +176,7 @@ export class DiskShelf implements Shelf {
       open.file.close();
       this.#open.delete(segment);
       segment.close();
+      segment.readFrom((last) => this.#load(segment, last));
       this.#forget(segment, segment.lastSeq - TAIL_RECORDS);
       if (this.#newest !== undefined) this.#forget(this.#newest, this.#newest.lastSeq);
       this.#newest = segment;
@@ -200,6 +218,20 @@ export class DiskShelf implements Shelf {
     });
   }
 
+  noted(epochId: string, delivered: number): void {
+    const { disk, log } = this.#options;
+    const path = join(this.#epochDir(epochId), DELIVERED_FILE);
+    this.#enqueue(async () => {
+      if (this.#unwanted.has(epochId) || disk.stat(this.#epochDir(epochId)) === undefined) return;
+      try {
+        await this.#writeSmall(path, Buffer.from(String(delivered)));
+      } catch (error) {
+        if (diskErrorCode(error) === undefined) throw error;
+        log.debug('the next start asks what was delivered', { error: describeError(error) });
+      }
+    });
+  }
+
   replacing(epochId: string): void {
     const { disk } = this.#options;
     disk.makeDir(this.#epochDir(epochId));
@@ -207,7 +239,10 @@ export class DiskShelf implements Shelf {
   }
 
   forgotten(epochId: string, replacedBy?: Replacement, keptIn = replacedBy?.id): void {
-    if (replacedBy !== undefined) this.#noteReplacement(epochId, replacedBy);
+    if (replacedBy !== undefined) {
+      this.#writeGapsNow(replacedBy.id);
+      this.#noteReplacement(epochId, replacedBy);
+    }
     for (const path of this.#gaps.keys())
       if (dirname(path) === this.#epochDir(epochId)) this.#gaps.delete(path);
     this.#unwanted.add(epochId);
@@ -356,31 +391,32 @@ export class DiskShelf implements Shelf {
     open.durableThrough = through;
   }
 
-  #secureSegment(segment: Segment): void {
+  /**
+   * @param doubtful segments of which a sync said that it failed, which is true until there is another file: only one with the same
+   *   content can be trusted
+   */
+  async #secureSegment(segment: Segment, doubtful: Set<Segment>): Promise<void> {
     const { disk, log } = this.#options;
-    // Said by a sync that failed, and true until there is another file: only one with the same content can be trusted.
-    let isDoubtful = false;
-    this.#enqueue(async () => {
-      const path = this.#paths.get(segment);
-      // It may have been freed meanwhile. One that is being written has syncs of its own, and must keep its file.
-      if (path === undefined || this.#open.has(segment) || disk.stat(path) === undefined) return;
-      if (!isDoubtful) {
-        const file = disk.open(path, 'read');
-        try {
-          await file.sync();
-          return;
-        } catch (error) {
-          isDoubtful = true;
-          log.warn('sync of a segment that was found failed; writing it anew', {
-            error: describeError(error),
-          });
-        } finally {
-          file.close();
-        }
+    const path = this.#paths.get(segment);
+    // It may have been freed meanwhile. One that is being written has syncs of its own, and must keep its file.
+    if (path === undefined || this.#open.has(segment) || disk.stat(path) === undefined) return;
+    if (!doubtful.has(segment)) {
+      const file = disk.open(path, 'read');
+      try {
+        await file.sync();
+        return;
+      } catch (error) {
+        doubtful.add(segment);
+        log.warn('sync of a segment that was found failed; writing it anew', {
+          error: describeError(error),
+        });
+      } finally {
+        file.close();
       }
-      await this.#writeSmall(path, disk.readFile(path, SEGMENT_FILE_BYTES_MAX));
-      await disk.syncDir(dirname(path));
-    });
+    }
+    await this.#writeSmall(path, disk.readFile(path, SEGMENT_FILE_BYTES_MAX));
+    await disk.syncDir(dirname(path));
+    doubtful.delete(segment);
   }
 
   /**
@@ -435,6 +471,8 @@ export class DiskShelf implements Shelf {
   }
 
   async #writeGap(epochId: string, gap: Span): Promise<void> {
+    // A gap may be the first thing in an epoch.
+    this.#options.disk.makeDir(this.#epochDir(epochId));
     try {
       await this.#writeSmall(this.#gapPath(epochId, gap.from), gapRecord(gap, gap.from).bytes);
     } catch (error) {
@@ -484,6 +522,32 @@ export class DiskShelf implements Shelf {
     } catch (error) {
       if (diskErrorCode(error) === undefined) throw error;
       log.debug('the next start removes what is left of a replacement', { error: describeError(error) });
+    }
+  }
+
+  /**
+   * Writes the gaps of an epoch that is about to count, so that they are there after the death of the process; the jobs make them
+   * durable, and try again what fails here.
+   */
+  #writeGapsNow(epochId: string): void {
+    const { disk, log } = this.#options;
+    for (const [path, gap] of this.#gaps) {
+      if (dirname(path) !== this.#epochDir(epochId)) continue;
+      // Another name than that of the job, which may be about it.
+      const temporary = `${path}.now${TEMPORARY_SUFFIX}`;
+      try {
+        this.#remove(temporary);
+        const file = disk.open(temporary, 'create');
+        try {
+          file.write(gapRecord(gap, gap.from).bytes, 0);
+        } finally {
+          file.close();
+        }
+        disk.rename(temporary, path);
+      } catch (error) {
+        if (diskErrorCode(error) === undefined) throw error;
+        log.debug('a gap is written later', { error: describeError(error) });
+      }
     }
   }
 

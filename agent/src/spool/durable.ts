@@ -47,6 +47,8 @@ export interface DurableSpoolOptions {
   readonly segmentBytes?: number;
   /** Bytes of the segments in memory while the disk cannot be used. @default 4 MiB */
   readonly maxMemoryBytes?: number;
+  /** Epochs that are kept. @default as many as an agent may have */
+  readonly epochsMax?: number;
   /** How long acknowledged records stay. @default 48 h */
   readonly retentionMs?: number;
 }
@@ -131,6 +133,7 @@ export class DurableSpool implements Spool {
         bootId,
         randomBytes,
         segmentBytes,
+        ...(options.epochsMax === undefined ? {} : { epochsMax: options.epochsMax }),
         maxMemoryBytes: options.maxMemoryBytes ?? MEMORY_BYTES,
         mayFree: (epoch, newest) => !epoch.isOnShelf || this.#ageMs(epoch, newest) >= this.#retentionMs,
         onDiskLost: (error) => this.#onDiskLost(error),
@@ -143,7 +146,8 @@ export class DurableSpool implements Spool {
     this.#synced = { epochId: id, through: next - 1 };
     this.#segmentSinceMs = clock.monoMs();
     if (failure === undefined) {
-      for (const epoch of recovered.epochs) this.#shelf.secure(epoch.id, epoch.segments);
+      const { replaced } = recovered;
+      for (const { id, segments } of recovered.epochs) this.#shelf.secure(id, segments, replaced.get(id));
       this.#upkeep();
     } else {
       this.#records.leaveShelf();

@@ -44,6 +44,8 @@ export interface EpochRemains {
   readonly isFrontUnreadable: boolean;
   /** There is one behind all of these. Nothing can be said of what is in it before it can be read. */
   readonly isEndUnreadable: boolean;
+  /** An earlier process knew that the collector has everything through this number. */
+  readonly delivered: number;
 }
 
 export class Epoch {
@@ -55,6 +57,8 @@ export class Epoch {
   #shelf: Shelf | undefined;
   #next = 1;
   #acked = 0;
+  /** Through which the shelf knows that it was delivered. */
+  #noted = 0;
   #counts: RecordCounts = NO_COUNTS;
   /** Kept to declare a rollback if the collector loses what it had acknowledged. */
   #freed: Span | undefined;
@@ -85,6 +89,8 @@ export class Epoch {
     // What was freed had been acknowledged: who misses it now has lost it. A file that cannot be read is our own loss.
     const { CORRUPT, COLLECTOR_ROLLBACK } = GAP_REASON;
     epoch.#restoreBounds(remains.damaged, remains.isFrontUnreadable ? CORRUPT : COLLECTOR_ROLLBACK);
+    epoch.#acked = Math.min(remains.delivered, epoch.#next - 1);
+    epoch.#noted = epoch.#acked;
     return epoch;
   }
 
@@ -123,6 +129,11 @@ export class Epoch {
     return this.#sealed.bytes + (active?.bytes ?? 0);
   }
 
+  /** Size of the segments that are in memory. */
+  get memoryBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + (segment.isInMemory ? segment.bytes : 0), 0);
+  }
+
   /** Size of the segments that hold something above the watermark. */
   get waitingBytes(): number {
     let sum = 0;
@@ -155,11 +166,6 @@ export class Epoch {
     return { id: this.id, bootId: this.bootId, first, next: this.#next, acked: this.#acked };
   }
 
-  /** Values above the watermark that are held. */
-  waitingSamples(): number {
-    return this.#segments.reduce((sum, segment) => sum + this.#waitingSamplesIn(segment), 0);
-  }
-
   /** Wall clock of the oldest record held above the watermark; of one near to it when that takes no reading. */
   oldestWaitingMs(): number | undefined {
     const segment = this.#segments[this.#firstWaiting()];
@@ -187,6 +193,30 @@ export class Epoch {
     }
     this.#shelf?.forgotten(this.id, replacement);
     for (const each of this.#inherited.splice(0)) each.forget();
+  }
+
+  /**
+   * Makes way altogether: what the collector does not know of it is declared as lost in `heir`, and its files go when that
+   * is safe. Returns how many values that had not been acknowledged were held.
+   */
+  makeWay(heir: Epoch, reason: number): number {
+    const held = this.#waiting(reason);
+    for (const gap of this.#gaps.all) if (gap.to > this.#acked) heir.#declareForeign(gap);
+    if (held !== undefined) heir.#declareForeign(held);
+    if (heir.isOnShelf) {
+      for (const each of [this, ...this.#inherited.splice(0)])
+        each.#shelf?.forgotten(each.id, undefined, heir.id);
+    } else {
+      heir.#inherited.push(...this.#inherited.splice(0), ...(this.isOnShelf ? [this] : []));
+    }
+    return held?.lost.samples ?? 0;
+  }
+
+  /** Tells the shelf when all of it is delivered; nothing may be added any more. */
+  noteDelivered(): void {
+    if (!this.isDelivered || this.#noted === this.#acked) return;
+    this.#noted = this.#acked;
+    this.#shelf?.noted(this.id, this.#acked);
   }
 
   /** Begins to take over the records of another epoch. @throws AppError DISK_FAILED */
@@ -281,21 +311,21 @@ export class Epoch {
   }
 
   /**
-   * Gives up the oldest segment: it becomes a gap, or it is freed when it was acknowledged. Returns how many values that
-   * had not been acknowledged were in it.
+   * Gives up the oldest segment, or another one: it becomes a gap, or it is freed when it was acknowledged. Returns how many
+   * values that had not been acknowledged were in it.
    */
-  dropOldestSegment(reason: number): number {
-    const [segment] = this.#segments;
+  dropOldestSegment(reason: number, segment = this.#segments[0]): number {
     if (segment === undefined || segment.lastSeq < segment.firstSeq) return 0;
     const whole = segment.span(reason);
-    const isFirst = (this.#gaps.first?.from ?? segment.firstSeq) >= segment.firstSeq;
+    const isFirst =
+      segment === this.#segments[0] && (this.#gaps.first?.from ?? segment.firstSeq) >= segment.firstSeq;
     if (whole.to <= this.#acked && isFirst) {
       this.#freeFront(segment, { ...whole, reason: GAP_REASON.COLLECTOR_ROLLBACK });
       return 0;
     }
     const lostSamples = this.#waitingSamplesIn(segment);
     const inside = this.#gaps.take(whole);
-    this.#segments.shift();
+    this.#segments.splice(this.#segments.indexOf(segment), 1);
     this.#addGap(whole, { segment, replaced: inside.map(({ from }) => from) });
     return lostSamples;
   }
@@ -334,7 +364,8 @@ export class Epoch {
 
   /**
    * Copies what is held or lost above `rehomeAfter` into an empty epoch. Segments stay segments, so that each still
-   * begins with the schemas that its records use. May throw AppError DISK_FAILED.
+   * begins with the schemas that its records use. Where the other epoch is in memory and this one is not, its segments are
+   * read from the files of this one: the spool may be much larger than memory. May throw AppError DISK_FAILED.
    */
   moveInto(target: Epoch, rehomeAfter: number, use: SchemaUse): void {
     const gaps = [...(this.#freed === undefined ? [] : [this.#freed]), ...this.#gaps.all];
@@ -344,18 +375,33 @@ export class Epoch {
         if (gap.to > rehomeAfter) target.#adoptSpan(gap, rehomeAfter);
       }
     };
+    // Who sends reads record by record.
+    let newest: { readonly segment: Segment; readonly entries: readonly Entry[] } | undefined;
     for (const segment of this.#segments) {
       adoptGapsBelow(segment.firstSeq);
       if (segment.lastSeq <= rehomeAfter) continue;
       target.openSegment();
+      /** By their numbers here. */
+      const moved = new Map<number, Pick<Entry, 'seq' | 'before'>>();
       for (const entry of segment.entries()) {
         const { seq, bytes } = entry;
         adoptGapsBelow(seq + 1);
         if (this.#gaps.at(seq) !== undefined) continue;
         const isSchema = bytes[KIND_OFFSET] === RECORD_KIND.SCHEMA;
         if (seq <= rehomeAfter && !isSchema) continue;
+        if (this.isOnShelf) moved.set(seq, { seq: target.next, before: target.#counts });
         target.push(renumberRecord(bytes, target.next), entry.counts, use);
       }
+      if (!this.isOnShelf || target.isOnShelf) continue;
+      target.active?.forget(Number.POSITIVE_INFINITY, () => {
+        if (newest?.segment === segment) return newest.entries;
+        const entries = segment.entries().flatMap((entry) => {
+          const at = moved.get(entry.seq);
+          return at === undefined ? [] : { ...entry, ...at, bytes: renumberRecord(entry.bytes, at.seq) };
+        });
+        newest = { segment, entries };
+        return entries;
+      });
     }
     adoptGapsBelow(this.#next);
   }
@@ -376,6 +422,28 @@ export class Epoch {
     this.#addGap({ ...span, from: to - (span.to - from), to, isEstimated, through, lost }, { replaced: [] });
   }
 
+  /** Declares what another epoch has lost; the next number stands for all of it, whatever numbers it had there. */
+  #declareForeign(span: Span): void {
+    this.#counts = addCounts(this.#counts, span.lost);
+    const seq = this.#next++;
+    // The boot clock may have been that of another boot.
+    this.#addGap({ ...span, from: seq, to: seq, through: this.#counts, lastBootMs: 0 }, { replaced: [] });
+  }
+
+  /** Everything above the watermark that is held, as one loss. An estimate: the collector may have more than was told. */
+  #waiting(reason: number): Span | undefined {
+    const spans = this.#segments.filter(
+      ({ firstSeq, lastSeq }) => lastSeq >= firstSeq && lastSeq > this.#acked,
+    );
+    return spans
+      .map((segment): Span => ({
+        ...segment.span(reason),
+        isEstimated: true,
+        lost: this.#waitingIn(segment),
+      }))
+      .reduce<Span | undefined>((all, span) => (all === undefined ? span : joinSpans(all, span)), undefined);
+  }
+
   #header({ firstSeq, facts }: Segment, use: SchemaUse): SegmentHeader {
     const { id: epochId, bootId, ordinal } = this;
     return { epochId, bootId, ordinal, firstSeq, before: facts.before, ...use };
@@ -391,7 +459,8 @@ export class Epoch {
     if (first === undefined) return;
     this.#next = startOf(first);
     // What lies in front of a gap is counted with the gap: nothing tells them apart any more.
-    this.#counts = first instanceof Segment ? first.facts.before : first.through;
+    if (first instanceof Segment) this.#counts = first.facts.before;
+    else if (first.from > 1) this.#counts = first.through;
     if (this.#next > 1) this.#freed = freedSpan(first, this.#counts, frontReason);
     for (const part of parts) this.#restorePart(part);
     for (const gap of this.#gaps.all) if (!outside.includes(gap)) this.#restoreInside(gap);
@@ -469,15 +538,21 @@ export class Epoch {
   }
 
   #waitingSamplesIn(segment: Segment): number {
+    return this.#waitingIn(segment).samples;
+  }
+
+  /** What a segment holds above the watermark. */
+  #waitingIn(segment: Segment): RecordCounts {
     const { facts, firstSeq, lastSeq } = segment;
-    if (lastSeq <= this.#acked) return 0;
+    if (lastSeq <= this.#acked) return NO_COUNTS;
     let before = facts.before;
     if (this.#acked >= firstSeq) before = this.#beforeOrGuess(segment, this.#acked + 1);
-    let samples = facts.through.samples - before.samples;
+    let waiting = countsBetween(before, facts.through);
     for (const gap of this.#gaps.all) {
-      if (gap.from > Math.max(this.#acked, firstSeq - 1) && gap.to <= lastSeq) samples -= gap.lost.samples;
+      const isInside = gap.from > Math.max(this.#acked, firstSeq - 1) && gap.to <= lastSeq;
+      if (isInside) waiting = countsBetween(gap.lost, waiting);
     }
-    return Math.max(0, samples);
+    return waiting;
   }
 
   #beforeOrGuess(segment: Segment, seq: number): RecordCounts {
@@ -485,8 +560,8 @@ export class Epoch {
     if (exact !== undefined) return exact;
     const { before, through, firstSeq, lastSeq } = segment.facts;
     const share = (seq - firstSeq) / (lastSeq - firstSeq + 1);
-    const samples = before.samples + Math.round((through.samples - before.samples) * share);
-    return { ticks: before.ticks, samples };
+    const { ticks, samples } = countsBetween(before, through);
+    return addCounts(before, { ticks: Math.round(ticks * share), samples: Math.round(samples * share) });
   }
 
   /** Place of the oldest segment with a number above the watermark, looked for from the newest on: there may be hundreds. */

@@ -139,6 +139,58 @@ it('makes a new spool when its folder was removed while it ran', async () => {
   expect(ticksOf(await machine.killAndOpen()).slice(-2)).toEqual([30, 31]);
 });
 
+it('keeps everything when an epoch is replaced on a full disk, however much it is', async () => {
+  const machine = new TestMachine();
+  const sizes = { segmentBytes: 2_048, maxMemoryBytes: 8_192 } as const;
+  const spool = machine.open(sizes);
+  for (let i = 0; i < 200; i++) appendTick(spool, [cpu], i);
+  await spool.settled();
+  const old = currentEpoch(spool);
+  machine.disk.fault = (call) => void ((call === 'write' || call === 'makeDir') && failWith('ENOSPC'));
+  spool.rotateEpoch({ epochId: old.id, rehomeAfter: 0 });
+  expect(spool.stats().isDurable).toBe(false);
+  for (let i = 200; i < 210; i++) appendTick(spool, [cpu], i);
+  expect(ticksOf(spool)).toEqual(Array.from({ length: 210 }, (_unused, i) => i));
+  expect(spool.stats().samplesDropped).toBe(0);
+  // What comes while the disk stays away has only the memory.
+  for (let i = 210; i < 400; i++) appendTick(spool, [cpu], i);
+  expect(ticksOf(spool).slice(0, 200)).toEqual(Array.from({ length: 200 }, (_unused, i) => i));
+  const dropped = 400 - ticksOf(spool).length;
+  expect(dropped).toBeGreaterThan(0);
+  expect(spool.stats().samplesDropped).toBe(dropped * 20);
+  // The files stay until all of it was delivered or has others.
+  expect(ticksOf(await reopened(machine, sizes)).slice(0, 200)).toHaveLength(200);
+});
+
+it('moves what was replaced on a full disk when there is room again', async () => {
+  const machine = new TestMachine();
+  const sizes = { segmentBytes: 2_048, maxMemoryBytes: 8_192 } as const;
+  const spool = machine.open(sizes);
+  for (let i = 0; i < 200; i++) appendTick(spool, [cpu], i);
+  await spool.settled();
+  const old = currentEpoch(spool);
+  machine.disk.fault = (call) => void (call === 'write' && failWith('ENOSPC'));
+  spool.rotateEpoch({ epochId: old.id, rehomeAfter: 0 });
+  // A move that fails on its way leaves all as it is.
+  let writes = 0;
+  machine.disk.fault = (call, path) =>
+    void (call === 'write' && path.endsWith('.seg') && ++writes > 60 && failWith('ENOSPC'));
+  await machine.clock.advance(100_000);
+  expect([spool.stats().isDurable, writes > 60]).toEqual([false, true]);
+  // Part of it is delivered meanwhile.
+  const [moved] = spool.epochs();
+  spool.acknowledge(moved?.id ?? '', 100);
+  machine.disk.fault = () => {};
+  await machine.clock.advance(200_000);
+  for (let i = 0; i < 20; i++) await spool.settled();
+  expect(spool.stats().isDurable).toBe(true);
+  expect(machine.disk.list('/spool')).not.toContain(`e-${old.id}`);
+  const left = ticksOf(spool);
+  expect(left.at(-1)).toBe(199);
+  expect(left.length).toBeGreaterThan(100);
+  expect(ticksOf(await machine.killAndOpen(sizes))).toEqual(left);
+});
+
 it('declares what it drops with the room of the ballast when the disk is full', async () => {
   const machine = new TestMachine();
   const spool = machine.open({ segmentBytes: 2_048, maxBytes: 8_192 });
@@ -221,4 +273,10 @@ function ticksOf(spool: ReturnType<TestMachine['open']>): number[] {
     .epochs()
     .flatMap(({ id, first }) => readAll(spool, id, first))
     .flatMap(({ kind, wallMs }) => (kind === 1 ? [wallMs] : []));
+}
+
+/** The process dies, and the disk is well when another one opens the spool. */
+async function reopened(machine: TestMachine, sizes: Parameters<TestMachine['open']>[0]) {
+  machine.disk.fault = () => {};
+  return machine.killAndOpen(sizes);
 }

@@ -1,7 +1,7 @@
 /**
  * The records of a spool: their numbers, the schemas that they need, the epochs, and what makes way when there is too
  * much. Where the segments lie is up to the shelf of their epoch; without one they are in memory. `memory.ts` and
- * `durable.ts` make spools of it.
+ * `durable.ts` make spools of it. Long, because all of it turns around one list of epochs.
  */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { diskErrorCode } from '@rollcall/shared/lib/disk.ts';
@@ -30,6 +30,8 @@ export interface RecordSpoolOptions {
   readonly segmentBytes: number;
   /** Bytes of the segments in memory. At least two segments. */
   readonly maxMemoryBytes: number;
+  /** Epochs that are kept. @default as many as an agent may have */
+  readonly epochsMax?: number;
   /** Whether an acknowledged segment may be removed. @default always */
   readonly mayFree?: (epoch: Epoch, newest: { readonly wallMs: number; readonly bootMs: number }) => boolean;
   /** Called when a write failed and the spool has gone on in memory. */
@@ -127,7 +129,9 @@ export class RecordSpool implements Spool {
   }
 
   acknowledge(epochId: string, watermark: number): void {
-    this.#epochOf(epochId)?.acknowledge(watermark);
+    const epoch = this.#epochOf(epochId);
+    epoch?.acknowledge(watermark);
+    if (epoch !== this.current) epoch?.noteDelivered();
     this.freeDelivered();
   }
 
@@ -230,6 +234,8 @@ export class RecordSpool implements Spool {
    */
   enterShelf(shelf: Shelf): void {
     const moving = this.#epochs.filter((epoch) => !epoch.isOnShelf);
+    // Some of it may be in files that somebody has removed meanwhile.
+    for (const epoch of moving) this.#giveUpUnreadable(epoch);
     try {
       for (const epoch of moving) epoch.moveTo(shelf, this.#schemaUse);
       this.#shelf = shelf;
@@ -363,30 +369,40 @@ export class RecordSpool implements Spool {
     this.#written.add(number);
   }
 
+  /** Makes room among the epochs. The current one has no open segment: it may get gaps in front of the next one. */
   #limitEpochs(): void {
-    while (this.#epochs.length > LIMITS.epochsPerAgent) {
+    while (this.#epochs.length > (this.#options.epochsMax ?? LIMITS.epochsPerAgent)) {
       const delivered = this.#epochs.findIndex((epoch) => epoch.isDelivered && epoch !== this.current);
       const oldest = this.#epochs.splice(Math.max(0, delivered), 1)[0];
       if (oldest === undefined) return;
-      // The collector sees that an epoch is no longer listed and shows its end as lost.
-      this.#samplesDropped += oldest.waitingSamples();
-      oldest.forget();
+      // The collector may never have heard of it, so another one has to tell.
+      this.#samplesDropped += oldest.makeWay(this.current, GAP_REASON.EPOCHS);
     }
   }
 
   #dropWhatIsTooMuch(): void {
-    this.#dropAbove(this.#maxShelfBytes, true);
-    this.#dropAbove(this.#options.maxMemoryBytes, false);
+    const epochs = this.#epochs.filter((epoch) => epoch.isOnShelf);
+    let bytes = epochs.reduce((sum, epoch) => sum + epoch.bytes, 0);
+    while (bytes > this.#maxShelfBytes) {
+      const victim = epochs.find((epoch) => epoch.segmentCount > (epoch === this.current ? 1 : 0));
+      if (victim === undefined) break;
+      bytes -= victim.segments[0]?.bytes ?? 0;
+      this.#samplesDropped += victim.dropOldestSegment(this.#shelfReason);
+    }
+    this.#dropFromMemory();
   }
 
-  #dropAbove(maxBytes: number, isOnShelf: boolean): void {
-    const epochs = this.#epochs.filter((epoch) => epoch.isOnShelf === isOnShelf);
-    let bytes = epochs.reduce((sum, epoch) => sum + epoch.bytes, 0);
-    while (bytes > maxBytes) {
-      const victim = epochs.find((epoch) => epoch.segmentCount > (epoch === this.current ? 1 : 0));
-      if (victim === undefined) return;
-      bytes -= victim.segments[0]?.bytes ?? 0;
-      this.#samplesDropped += victim.dropOldestSegment(isOnShelf ? this.#shelfReason : GAP_REASON.BYTES);
+  /** What an epoch in memory has in the files of another one takes no room there, and stays. */
+  #dropFromMemory(): void {
+    const epochs = this.#epochs.filter((epoch) => !epoch.isOnShelf);
+    let bytes = epochs.reduce((sum, epoch) => sum + epoch.memoryBytes, 0);
+    for (const epoch of epochs) {
+      for (const segment of epoch.segments.filter(({ isInMemory }) => isInMemory)) {
+        if (bytes <= this.#options.maxMemoryBytes) return;
+        if (segment === this.current.active) continue;
+        bytes -= segment.bytes;
+        this.#samplesDropped += epoch.dropOldestSegment(GAP_REASON.BYTES, segment);
+      }
     }
   }
 

@@ -12,10 +12,10 @@ import { decodeGap } from '@rollcall/shared/protocol/gap.ts';
 import { decodeRecord, RECORD_KIND, recordBody } from '@rollcall/shared/protocol/record.ts';
 import { decodeSchemaBody } from '@rollcall/shared/protocol/schema.ts';
 import {
+  DELIVERED_FILE,
   GAP_SUFFIX,
   removeFile,
   removeTree,
-  INCOMPLETE_FILE,
   REPLACES_FILE,
   SEGMENT_FILE_BYTES_MAX,
   SEGMENT_SUFFIX,
@@ -25,12 +25,11 @@ import {
 import { Epoch } from './epoch.ts';
 import { readMeta } from './meta.ts';
 import type { RestoredEpochs } from './record-spool.ts';
+import { EPOCH_DIR, finishReplacements, replacedBy } from './replacements.ts';
 import { decodeHeader, scanEntries, type Entry, type SegmentHeader } from './segment-format.ts';
 import { wallsOf, type Segment, type SegmentFacts } from './segment.ts';
 
-const EPOCH_DIR = /^e-([0-9a-f]{16})$/;
 const FILE_NAME = /^(\d{15})(\.seg|\.gap)$/;
-const EPOCH_ID_LENGTH = 16;
 export const QUARANTINE_DIR = 'quarantine';
 /** What is put aside, for people to look at; the oldest goes. */
 const QUARANTINE_BYTES_MAX = 4 * 1024 * 1024;
@@ -38,6 +37,7 @@ const DAMAGED_SUFFIX = '-damaged';
 /** Something else has the name of the folder. */
 const NOT_A_DIR: ReadonlySet<string> = new Set(['ENOTDIR', 'EEXIST']);
 const GAP_FILE_BYTES_MAX = 4_096;
+const SEQ_BYTES_MAX = 15;
 
 export interface RecoverOptions {
   readonly disk: Disk;
@@ -57,6 +57,11 @@ export interface Recovered extends RestoredEpochs {
   readonly isOtherBoot: boolean;
   /** Something could not be read. */
   readonly isDamaged: boolean;
+  /**
+   * Ids of epochs that others have replaced in this boot, newest first, by the ids of those. They are not read, and stay until those
+   * are durable.
+   */
+  readonly replaced: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface LastRecord {
@@ -92,7 +97,14 @@ export function recoverOrBeginAnew(options: RecoverOptions): {
   readonly failure: unknown;
 } {
   const { disk, dir, log } = options;
-  const nothing = { epochs: [], goesOn: undefined, last: undefined, isOtherBoot: false, isDamaged: true };
+  const nothing = {
+    epochs: [],
+    goesOn: undefined,
+    last: undefined,
+    isOtherBoot: false,
+    isDamaged: true,
+    replaced: new Map<string, readonly string[]>(),
+  };
   try {
     disk.makeDir(dir);
     return { recovered: recover(options), failure: undefined };
@@ -114,12 +126,28 @@ export function recoverOrBeginAnew(options: RecoverOptions): {
 /** Everything that can still be read. @throws AppError DISK_FAILED when the folder itself cannot be used */
 function recover(options: RecoverOptions): Recovered {
   const { disk, dir, bootId, owner } = options;
-  finishReplacements(options);
+  const notes = finishReplacements(options);
+  const unwanted = new Set(notes.values());
   const found: FoundEpoch[] = [];
+  const recoverInto = (id: string): FoundEpoch | undefined => {
+    const epoch = recoverEpoch(id, options);
+    if (epoch !== undefined) found.push(epoch);
+    return epoch;
+  };
+  const replaced = new Map<string, readonly string[]>();
   for (const name of disk.list(dir)) {
     const id = EPOCH_DIR.exec(name)?.[1];
-    const epoch = id === undefined ? undefined : recoverEpoch(id, options);
-    if (epoch !== undefined) found.push(epoch);
+    if (id === undefined || unwanted.has(id)) continue;
+    const epoch = recoverInto(id);
+    const olds = replacedBy(id, notes);
+    if (olds.length === 0) continue;
+    if (epoch !== undefined) {
+      replaced.set(id, olds);
+      continue;
+    }
+    // Nothing of the new one can be read.
+    for (const old of olds) if (disk.stat(join(dir, `e-${old}`)) !== undefined) recoverInto(old);
+    removeFile(disk, join(dir, name, REPLACES_FILE));
   }
   limitQuarantine(options);
   found.sort((left, right) => left.epoch.ordinal - right.epoch.ordinal);
@@ -134,6 +162,7 @@ function recover(options: RecoverOptions): Recovered {
     last: newest?.lastEntry === undefined ? undefined : lastRecordOf(newest.lastEntry),
     isOtherBoot: newest !== undefined && newest.epoch.bootId !== bootId,
     isDamaged: found.some(({ isDamaged }) => isDamaged),
+    replaced,
   };
 }
 
@@ -150,7 +179,7 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
     else if (suffix === SEGMENT_SUFFIX) names.push(name);
     else if (suffix === GAP_SUFFIX) {
       if (!readGapInto(gaps, { name, id, dir }, options)) unreadable.push(numberIn(name));
-    } else putAside({ name, id, dir }, options);
+    } else if (name !== DELIVERED_FILE && name !== REPLACES_FILE) putAside({ name, id, dir }, options);
   }
   const segments: FoundSegment[] = [];
   let entries: readonly Entry[] = [];
@@ -180,6 +209,7 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
       damaged: damaged.map(({ segment }) => segment),
       isFrontUnreadable: unreadable.some((number) => number < firstNumber),
       isEndUnreadable: unreadable.some((number) => number > lastNumber),
+      delivered: readDelivered(join(dir, DELIVERED_FILE), options),
     },
   );
   const isEndGood =
@@ -191,6 +221,18 @@ function recoverEpoch(id: string, options: RecoverOptions): FoundEpoch | undefin
     lastEntry: entries.at(-1),
     isDamaged: !isEndGood || damaged.length > 0,
   };
+}
+
+/** Through which number the collector has the epoch; 0 when that is not known, and it is asked. */
+function readDelivered(path: string, { disk }: RecoverOptions): number {
+  try {
+    if (disk.stat(path) === undefined) return 0;
+    const text = disk.readFile(path, SEQ_BYTES_MAX).toString();
+    return /^\d+$/.test(text) ? Number(text) : 0;
+  } catch (error) {
+    if (diskErrorCode(error) === undefined) throw error;
+    return 0;
+  }
 }
 
 /** Number of the first record that a file of an epoch stands for. */
@@ -283,27 +325,6 @@ function readGapInto(gaps: Span[], file: FileOfEpoch, options: RecoverOptions): 
     // What the disk does not give today it may give tomorrow.
     if (diskErrorCode(error) === undefined) putAside(file, options);
     return false;
-  }
-}
-
-/**
- * Removes epochs that were about to replace others, and those that were replaced. The new one is complete if its boot
- * still lasts; if not, both stay, and the collector finds the same readings in both.
- */
-function finishReplacements({ disk, dir, bootId }: RecoverOptions): void {
-  const epochDirs = disk.list(dir).filter((name) => EPOCH_DIR.test(name));
-  for (const name of epochDirs) {
-    const replaces = join(dir, name, REPLACES_FILE);
-    if (disk.stat(replaces) !== undefined) {
-      const note = disk.readFile(replaces, GAP_FILE_BYTES_MAX).toString();
-      const [replaced, boot] = [note.slice(0, EPOCH_ID_LENGTH), note.slice(EPOCH_ID_LENGTH + 1)];
-      if (boot === bootId && bootId !== '' && EPOCH_DIR.test(`e-${replaced}`))
-        removeTree(disk, join(dir, `e-${replaced}`));
-      removeFile(disk, join(dir, name, INCOMPLETE_FILE));
-      removeFile(disk, replaces);
-    } else if (disk.stat(join(dir, name, INCOMPLETE_FILE)) !== undefined) {
-      removeTree(disk, join(dir, name));
-    }
   }
 }
 

@@ -1,7 +1,9 @@
 /** Epochs that take the place of others, where disks and processes fail in between. */
 import { expect, it } from 'vitest';
+import { GAP_REASON } from '@rollcall/shared/protocol/gap.ts';
 import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { failWith } from '@rollcall/shared/testing/fake-disk.ts';
+import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { appendTick, currentEpoch, readAll, testSchema } from './conformance.ts';
 import type { DurableSpool } from './durable.ts';
 import { countTo, settle, TestMachine, ticksOf } from './testing.ts';
@@ -48,6 +50,63 @@ it('makes durable what an earlier process of this boot moved of this boot', asyn
   machine.bootId = 'third boot';
   const last = machine.open({ sync: 'always' });
   expect(ticksOf(last)).toEqual(countTo(5));
+});
+
+it.each([0, 1, 2])(
+  'keeps the replaced epochs after a death until the new one is durable, of %i replacements before',
+  async (before) => {
+    for (let seed = 0; seed < 20; seed++) {
+      const random = seededRandom(seed);
+      const machine = new TestMachine();
+      const first = machine.open({ sync: 'always' });
+      for (let i = 0; i < 5; i++) appendTick(first, [cpu], i);
+      await settle(first);
+      for (let i = 0; i <= before; i++)
+        first.rotateEpoch({ epochId: currentEpoch(first).id, rehomeAfter: 0 });
+      // Dead before the queue of the disk had its turn, and the next one loses power as early.
+      const second = await machine.killAndOpen({ sync: 'always' });
+      expect(ticksOf(second)).toEqual(countTo(5));
+      machine.disk.die();
+      await second.settled();
+      machine.disk.losePower(random);
+      machine.bootId = 'second boot';
+      const last = machine.open({ sync: 'always' });
+      expect([...new Set(ticksOf(last))]).toEqual(countTo(5));
+    }
+  },
+);
+
+it('does not keep a replaced epoch longer than it takes to make the new one durable', async () => {
+  const machine = new TestMachine();
+  const first = machine.open({ sync: 'always' });
+  for (let i = 0; i < 5; i++) appendTick(first, [cpu], i);
+  await settle(first);
+  const ids = [currentEpoch(first).id];
+  for (let i = 0; i < 2; i++) {
+    first.rotateEpoch({ epochId: ids.at(-1) ?? '', rehomeAfter: 0 });
+    ids.push(currentEpoch(first).id);
+  }
+  const second = await machine.killAndOpen({ sync: 'always' });
+  expect(second.epochs().map(({ id }) => id)).toEqual(ids.slice(-1));
+  await settle(second);
+  expect(machine.disk.list('/spool').filter((name) => name.startsWith('e-'))).toEqual([`e-${ids.at(-1)}`]);
+  expect(machine.disk.files('/spool').some((path) => path.includes('REPLACES'))).toBe(false);
+});
+
+it('has the gaps of the new epoch after a death, also at its end', async () => {
+  const machine = new TestMachine();
+  const first = machine.open();
+  for (let i = 0; i < 5; i++) appendTick(first, [cpu], i);
+  const { id, next } = currentEpoch(first);
+  first.giveUp({ epochId: id, seq: next - 1, reason: GAP_REASON.POISON });
+  await settle(first);
+  const gapsOf = (spool: DurableSpool) =>
+    spool.epochs().flatMap((epoch) => readAll(spool, epoch.id, 1).flatMap(({ gap }) => gap ?? []));
+  expect(gapsOf(first)).toMatchObject([{ reason: GAP_REASON.POISON, ticksThrough: 5 }]);
+  first.rotateEpoch({ epochId: id, rehomeAfter: 0 });
+  const second = await machine.killAndOpen();
+  expect(gapsOf(second)).toMatchObject([{ reason: GAP_REASON.POISON, ticksThrough: 5 }]);
+  expect(ticksOf(second)).toEqual(countTo(4));
 });
 
 it('keeps the replaced epoch until what moved to the disk is durable', async () => {

@@ -87,6 +87,11 @@ export class Segment {
     return this.#facts.bytes;
   }
 
+  /** Whether it takes room in memory. */
+  get isInMemory(): boolean {
+    return this.#keptFrom <= this.lastSeq;
+  }
+
   /** Whether it takes records: it has not been closed. */
   get isOpen(): boolean {
     return this.#isOpen;
@@ -118,6 +123,11 @@ export class Segment {
     this.#kept = this.#kept.slice(count);
     this.#keptFrom += count;
     this.#load = load;
+  }
+
+  /** What was forgotten is read from here, and no longer from where it was before. */
+  readFrom(load: Load): void {
+    if (this.#keptFrom > this.firstSeq) this.#load = load;
   }
 
   /** Takes no more records. */

@@ -22,6 +22,8 @@ export interface Shelf {
   ): void;
   /** Removes a segment, or the gap that begins at a number, which is no longer needed. */
   freed(epochId: string, what: Segment | number): void;
+  /** All of the epoch through this number was delivered, which the next start need not wait to be told. */
+  noted(epochId: string, delivered: number): void;
   /** An epoch begins that takes over the records of another one; until it has replaced it, it does not count. */
   replacing(epochId: string): void;
   /**

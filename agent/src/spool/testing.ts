@@ -9,7 +9,7 @@ import { DurableSpool, type DurableSpoolOptions } from './durable.ts';
 type Sizes = Partial<
   Pick<
     DurableSpoolOptions,
-    'sync' | 'maxBytes' | 'segmentBytes' | 'maxMemoryBytes' | 'retentionMs' | 'syncGatherMs'
+    'sync' | 'epochsMax' | 'maxBytes' | 'segmentBytes' | 'maxMemoryBytes' | 'retentionMs' | 'syncGatherMs'
   >
 >;
 

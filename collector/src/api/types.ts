@@ -211,7 +211,7 @@ export interface InventoryChangesAnswer {
 
 /** Readings that the agent of a host dropped and told of; a chart has a gap there. */
 export interface HostGap {
-  /** `bytes` and `age` (the spool was full), `corrupt`, `disk_full`, `collector_rollback`, `poison`, `spool_unreadable` or `other`. */
+  /** `bytes` and `age` (the spool was full), `corrupt`, `disk_full`, `collector_rollback`, `poison`, `spool_unreadable`, `epochs` or `other`. */
   readonly reason: string;
   /** Clock of the host at the first and the last reading that was lost; null when it could not be read any more. */
   readonly fromMs: number | null;

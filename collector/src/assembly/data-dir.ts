@@ -1,5 +1,6 @@
 /** The data folder of the collector and what is kept in it: identity, state and journal. */
 import { join } from 'node:path';
+import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import type { Identity } from '@rollcall/shared/protocol/identity.ts';
 import { openIdentity } from '../fleet/identity.ts';
@@ -9,15 +10,19 @@ import { openJournal } from '../journal/open-journal.ts';
 import { openJournalReader, type JournalReader } from '../journal/reader.ts';
 import { threadedStore } from '../journal/threaded-store.ts';
 import { SchemaCache } from '../journal/schema-cache.ts';
+import { AgeClock } from '../state/age-clock.ts';
 import { prepareDataDir } from '../state/data-dir.ts';
 import type { Database } from '../state/database.ts';
 import { lockDataDir } from '../state/lock.ts';
 import { openState, stateFile } from '../state/state.ts';
+import { requireWholeStore } from '../storage/embedded/repair/restore.ts';
 import type { Basics } from './basics.ts';
 
 export interface DataDir {
   readonly identity: Identity;
   readonly state: Database;
+  /** By which things are too old. */
+  readonly ages: AgeClock;
   readonly journal: SealableJournal;
   readonly reader: JournalReader;
   /** Of journal and reader together, so that each schema is in memory once. */
@@ -41,6 +46,7 @@ export function openDataDir({ config, clock, log, randomBytes, onStop }: Basics)
   const root = config['data-dir'];
   const paths = { state: stateFile(root), journal: join(root, 'journal.db'), blocks: join(root, 'blocks') };
   prepareDataDir(root);
+  requireWholeStore(root, nodeDisk);
   onStop(lockDataDir(root));
   const identity = openIdentity(root);
   const state = openState(paths.state);
@@ -61,5 +67,9 @@ export function openDataDir({ config, clock, log, randomBytes, onStop }: Basics)
   onStop(() => journal.close());
   const reader = openJournalReader({ path: paths.journal, schemas, changes });
   onStop(() => reader.close());
-  return { identity, state, journal, reader, schemas, changes, paths };
+  const snapshot = reader.snapshot();
+  const newestMs = snapshot.blocks().reduce((newest, { madeMs }) => Math.max(newest, madeMs), 0);
+  snapshot.close();
+  const ages = new AgeClock({ database: state, clock, log, newestMs });
+  return { identity, state, ages, journal, reader, schemas, changes, paths };
 }

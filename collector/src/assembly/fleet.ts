@@ -24,7 +24,7 @@ export interface Fleet {
 /** Presence and newest readings follow the journal from here on. */
 export function openFleet(
   { config, clock, log, metrics, onStop }: Basics,
-  { state, journal, identity }: DataDir,
+  { state, journal, identity, ages }: DataDir,
 ): Fleet {
   const hosts = new Hosts({ database: state, clock, log });
   hosts.start();
@@ -34,6 +34,7 @@ export function openFleet(
     database: state,
     hosts,
     clock,
+    agesMs: ages.nowMs(),
     log,
     settings: presenceSettings(config),
   });

@@ -32,7 +32,7 @@ export interface Stores {
 /** @throws AppError BAD_CONFIG, STORAGE_UNAVAILABLE */
 export function openStores(
   { config, clock, log, randomBytes, onStop }: Basics,
-  { journal, reader, schemas, paths }: DataDir,
+  { journal, reader, schemas, paths, ages }: DataDir,
   { hosts }: Fleet,
 ): Stores {
   const keeper = new BlockKeeper({
@@ -42,6 +42,7 @@ export function openStores(
     disk: nodeDisk,
     dir: paths.blocks,
     clock,
+    agesMs: () => ages.nowMs(),
     log,
     randomBytes,
     settings: { retention: retention(config), reserveBytes: config['disk-reserve'] },

@@ -451,7 +451,7 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
   backup.addHelpText('after', examples(['rollcall-collector backup /backup/rollcall']));
   backup.action(async (folder: string, options: StoreOptions) => {
     const { backUpStore } = await import('./store.ts');
-    print(await backUpStore(configOf(backup)['data-dir'], folder, options.json ?? false));
+    await backUpStore(configOf(backup)['data-dir'], folder, { isJson: options.json ?? false, print });
   });
   const restore = withConfig(
     program.command('restore <folder>').description('make a data folder out of a backup'),
@@ -463,7 +463,7 @@ ${examples(['rollcall-collector import old.om.gz', 'promtool tsdb dump-openmetri
   );
   restore.action(async (folder: string, options: StoreOptions) => {
     const { restoreStore } = await import('./store.ts');
-    print(await restoreStore(configOf(restore)['data-dir'], folder, options.json ?? false));
+    await restoreStore(configOf(restore)['data-dir'], folder, { isJson: options.json ?? false, print });
   });
   const verify = withSettings(
     program

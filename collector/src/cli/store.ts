@@ -18,12 +18,18 @@ import { restore } from '../storage/embedded/repair/restore.ts';
 import { verify } from '../storage/embedded/repair/verify.ts';
 import { table, timeText } from './output.ts';
 
+/** How commands that may succeed in part tell what they did. */
+export interface StoreOutput {
+  readonly isJson: boolean;
+  readonly print: (text: string) => void;
+}
+
 /**
- * Backs up while a collector may be running.
+ * Backs up while a collector may be running, and prints what was done.
  * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE, BAD_CONFIG; BLOCK_DAMAGED when blocks are missing or cut off, after all the
- *   rest was backed up
+ *   rest was backed up; as JSON the result with them was printed before
  */
-export async function backUpStore(dataDir: string, to: string, isJson: boolean): Promise<string> {
+export async function backUpStore(dataDir: string, to: string, output: StoreOutput): Promise<void> {
   const attempt = `back up ${dataDir} to ${to}`;
   if (isWithin(dataDir, to)) {
     throw new AppError(
@@ -45,25 +51,28 @@ export async function backUpStore(dataDir: string, to: string, isJson: boolean):
   nodeDisk.makeDir(to);
   const unlock = lockBackup(to);
   try {
-    return backupText(await backUp({ ...folders, nowMs: systemClock.wallMs() }), { ...folders, isJson });
+    tellBackup(await backUp({ ...folders, nowMs: systemClock.wallMs() }), { ...folders, ...output });
   } finally {
     unlock();
   }
 }
 
-function backupText(
+function tellBackup(
   result: BackupResult,
-  { from, to, isJson }: { readonly from: string; readonly to: string; readonly isJson: boolean },
-): string {
+  { from, to, isJson, print }: StoreOutput & { readonly from: string; readonly to: string },
+): void {
   const { blocks: count, linked, copied, harmed } = result;
+  if (isJson) print(`${JSON.stringify(result)}\n`);
   if (harmed.length > 0) {
     throw new AppError(
       'BLOCK_DAMAGED',
       `backed up ${from} to ${to}, but ${harmed.length} block(s) of the store are missing or cut off:\n  ${harmed.join('\n  ')}`,
     );
   }
-  if (isJson) return `${JSON.stringify(result)}\n`;
-  return `backed up ${from} to ${to}: ${count} blocks, ${linked} of them linked and ${copied} copied this time\n`;
+  if (isJson) return;
+  print(
+    `backed up ${from} to ${to}: ${count} blocks, ${linked} of them linked and ${copied} copied this time\n`,
+  );
 }
 
 /** Whether `path` is the folder or lies in it, also by links; a copy of the database would take its place there. */
@@ -82,21 +91,27 @@ function realPath(path: string): string {
 }
 
 /**
- * Makes a data folder out of a backup.
- * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE; BLOCK_DAMAGED when blocks were missing, after all the rest was restored
+ * Makes a data folder out of a backup, and prints what was done.
+ * @throws AppError DISK_FAILED, DATA_DIR_UNUSABLE; BLOCK_DAMAGED when blocks were missing, after all the rest was restored; as JSON
+ *   the result with them was printed before
  */
-export async function restoreStore(dataDir: string, from: string, isJson: boolean): Promise<string> {
+export async function restoreStore(
+  dataDir: string,
+  from: string,
+  { isJson, print }: StoreOutput,
+): Promise<void> {
   prepareDataDir(dataDir);
   const unlock = lockDataDir(dataDir);
   try {
     const { files, missing } = await restore({ from, to: dataDir, disk: nodeDisk });
+    if (isJson) print(`${JSON.stringify({ files, missing })}\n`);
     if (missing.length > 0) {
       throw new AppError(
         'BLOCK_DAMAGED',
         `restored ${files} files from ${from} to ${dataDir}, but ${missing.length} block(s) are missing from the backup, and what they held is lost:\n  ${missing.join('\n  ')}`,
       );
     }
-    return isJson ? `${JSON.stringify({ files })}\n` : `restored ${files} files from ${from} to ${dataDir}\n`;
+    if (!isJson) print(`restored ${files} files from ${from} to ${dataDir}\n`);
   } finally {
     unlock();
   }
@@ -131,7 +146,7 @@ export function verifyStore(
       complain(`verified ${done} of ${all} blocks\n`);
     },
   });
-  const { blocks, blockSamples, journalRows, journalSamples, problems, orphans } = report;
+  const { blocks, blockSamples, journalRows, journalSamples, problems, orphans, unknown } = report;
   if (isJson) print(`${JSON.stringify(report)}\n`);
   if (problems.length > 0) {
     throw new AppError(
@@ -143,6 +158,7 @@ export function verifyStore(
   const lines = [
     `${blocks} blocks with ${blockSamples} samples, ${journalRows} records with ${journalSamples} samples in the journal: all well`,
     ...orphans.map((name) => `${name}: belongs to nobody; a collector removes it`),
+    ...unknown.map((name) => `${name}: journal.db does not know it; a collector puts it aside`),
   ];
   print(`${lines.join('\n')}\n`);
 }

@@ -120,4 +120,10 @@ describe('PresenceHistory', () => {
     });
     expect(history.read('gone', { fromMs: 0, toMs: 10 }).seen).toEqual([]);
   });
+
+  it('counts what finds no room while the database does not write', () => {
+    const history = new PresenceHistory(openState(':memory:'), 0);
+    for (let i = 0; i < 100_002; i++) history.note('host', i, 'up', 'welcomed');
+    expect([history.takeDropped(), history.takeDropped()]).toEqual([{ dropped: 2 }, { dropped: 0 }]);
+  });
 });

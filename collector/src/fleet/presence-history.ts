@@ -64,8 +64,9 @@ export class PresenceHistory {
   #transitions: { hostId: string; atMs: number; state: HostState; reason: PresenceReason }[] = [];
   /** By host, proof and beginning. */
   #evidence = new Map<string, { readonly hostId: string; readonly evidence: Evidence }>();
+  #dropped = 0;
 
-  /** @param nowMs wall clock; entries are forgotten that are too old by it, and were when hosts were watched last */
+  /** @param nowMs UTC milliseconds; entries are forgotten that are too old by it, and were when hosts were watched last */
   constructor(database: Database, nowMs: number) {
     this.#database = database;
     const row = database.connection.prepare('SELECT watched_ms FROM presence_watch').get();
@@ -82,6 +83,7 @@ export class PresenceHistory {
   /** To be written with the next `write`. */
   note(hostId: string, atMs: number, state: HostState, reason: PresenceReason): void {
     if (this.#transitions.length < UNWRITTEN_MAX) this.#transitions.push({ hostId, atMs, state, reason });
+    else this.#dropped++;
   }
 
   /** Proof that a host ran, to be written with the next `write`; a longer span from the same beginning replaces it. */
@@ -89,6 +91,14 @@ export class PresenceHistory {
     const key = `${hostId} ${evidence.proof} ${evidence.fromMs}`;
     if (this.#evidence.size < UNWRITTEN_MAX || this.#evidence.has(key))
       this.#evidence.set(key, { hostId, evidence });
+    else this.#dropped++;
+  }
+
+  /** How many entries and proofs found no room while the database did not write, since the last call. */
+  takeDropped(): { readonly dropped: number } {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return { dropped };
   }
 
   /** The host is deleted: its rows would break the foreign key, and with it everybody's. */

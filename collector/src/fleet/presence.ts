@@ -89,11 +89,12 @@ export class PresenceWatch {
   #timer: Timer | undefined;
   #plannedWork: PlannedWork | undefined;
 
-  /** Every host that is not revoked begins UNKNOWN. */
+  /** Every host that is not revoked begins UNKNOWN. @param options.agesMs by which history is too old @default now, UTC */
   constructor(options: {
     readonly database: Database;
     readonly hosts: Hosts;
     readonly clock: Clock;
+    readonly agesMs?: number;
     readonly log: Logger;
     readonly settings: PresenceWatchSettings;
   }) {
@@ -102,11 +103,11 @@ export class PresenceWatch {
     this.#log = options.log;
     this.#settings = options.settings;
     this.#tickDueMonoMs = this.#clock.monoMs() + this.#settings.tickMs;
-    this.#history = new PresenceHistory(options.database, this.#clock.wallMs());
+    const startedMs = this.#clock.wallMs();
+    this.#history = new PresenceHistory(options.database, options.agesMs ?? startedMs);
     this.#lateRecords = new LateRecords((hostId, span) => {
       if (this.#watched.has(hostId)) this.#history.prove(hostId, { ...span, proof: 'records' });
     });
-    const startedMs = this.#clock.wallMs();
     let vanishedMs = startedMs;
     for (const host of this.#hosts.all()) {
       if (host.revokedMs !== null) continue;
@@ -374,7 +375,7 @@ export class PresenceWatch {
     try {
       this.#history.write(watchedMs);
       this.#writtenWatchedMs = watchedMs;
-      if (this.#isWriteFailing) this.#log.info('presence is written again');
+      if (this.#isWriteFailing) this.#log.info('presence is written again', this.#history.takeDropped());
       this.#isWriteFailing = false;
     } catch (error) {
       if (!this.#isWriteFailing)

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
+import { fakeLog } from '@rollcall/shared/testing/fake-log.ts';
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { openState } from '../state/state.ts';
 import type { SeriesBatch, SeriesSamples } from '../storage/moment-batch.ts';
@@ -29,14 +30,21 @@ function setUp() {
   const batches: (readonly SeriesSamples[])[] = [];
   const outcomes: string[] = [];
   const turns = { count: 0 };
-  const store = { append: async (batch: SeriesBatch): Promise<void> => void batches.push(batch.slice()) };
+  const refused: string[] = [];
+  const store = {
+    append: async (batch: SeriesBatch): Promise<{ rejected: readonly string[] }> => {
+      batches.push(batch.slice());
+      return { rejected: refused };
+    },
+  };
+  const log = fakeLog();
   const series = new FleetSeries({
     hosts,
     presence,
     newestDataMs: () => facts.newestDataMs,
     lostSamples: () => facts.lost,
     clock,
-    log: silentLogger,
+    log,
     intervalMs: 10_000,
     append: (batch) => store.append(batch),
     counted: (outcome) => outcomes.push(outcome),
@@ -54,7 +62,7 @@ function setUp() {
     hostName: 'web',
   };
   hosts.admit(hosts.insert({ id, ...draft }));
-  return { clock, hosts, presence, series, batches, outcomes, store, id, draft, turns, facts };
+  return { clock, hosts, presence, series, batches, outcomes, refused, log, store, id, draft, turns, facts };
 }
 
 const shown = (batch: readonly SeriesSamples[] | undefined) =>
@@ -95,6 +103,7 @@ describe('FleetSeries', () => {
       most.push(++waiting);
       await nextTurn();
       waiting--;
+      return { rejected: [] };
     };
     await series.write();
     expect(most.length).toBeGreaterThan(3);
@@ -178,15 +187,29 @@ describe('FleetSeries', () => {
 
   it('leaves out rounds while the store is busy, and goes on after a failure', async () => {
     const { series, clock, store, outcomes } = setUp();
-    const held = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<{ rejected: readonly string[] }>();
     store.append = () => held.promise;
     series.start();
     await clock.advance(20_000);
     held.reject(new AppError('STORAGE_UNAVAILABLE', 'disk full'));
     await clock.advance(0);
-    store.append = async () => {};
+    store.append = async () => ({ rejected: [] });
     await clock.advance(10_000);
     expect(outcomes).toEqual(['skipped', 'failed', 'written']);
     series.close();
+  });
+
+  it('tells when the store refuses a round, as after a clock that was ahead, and when it takes them again', async () => {
+    const { series, refused, outcomes, log } = setUp();
+    refused.push('up', 'rollcall_host_info');
+    await series.write();
+    await series.write();
+    refused.length = 0;
+    await series.write();
+    expect(outcomes).toEqual(['refused', 'refused', 'written']);
+    expect(log.lines.map(({ level, fields }) => [level, fields])).toEqual([
+      ['warn', { samples: 2 }],
+      ['info', {}],
+    ]);
   });
 });

@@ -37,6 +37,7 @@ export class FleetSeries {
   #timer: Timer | undefined;
   #isAppending = false;
   #isFailing = false;
+  #isRefused = false;
 
   constructor(options: FleetSeriesOptions) {
     this.#options = options;
@@ -72,18 +73,20 @@ export class FleetSeries {
     }
     this.#isAppending = true;
     try {
-      const appended: Promise<unknown>[] = [];
+      const appended: Promise<Appended>[] = [];
+      let refused = 0;
       for (const piece of this.#round()) {
         // All of a large fleet at once would wait for so long that the engine takes them for something to keep.
-        if (appended.length === PIECES_WAITING_MAX) await appended.shift();
+        if (appended.length === PIECES_WAITING_MAX) refused += (await appended.shift())?.rejected.length ?? 0;
         const one = append(piece);
         appended.push(one);
         // Told above or below, when it is its turn.
         one.catch(() => undefined);
         await yieldToLoop();
       }
-      await Promise.all(appended);
-      counted('written');
+      for (const { rejected } of await Promise.all(appended)) refused += rejected.length;
+      this.#tellRefused(refused);
+      counted(refused === 0 ? 'written' : 'refused');
       if (this.#isFailing) log.info('host states are stored again');
       this.#isFailing = false;
     } catch (error) {
@@ -93,6 +96,17 @@ export class FleetSeries {
     } finally {
       this.#isAppending = false;
     }
+  }
+
+  /** Series that have newer samples take none: a clock that was ahead and has been set right leaves such for as long as it was. */
+  #tellRefused(samples: number): void {
+    const { log } = this.#options;
+    if (samples > 0 && !this.#isRefused)
+      log.warn('host states are refused by the store, which has newer ones: was the clock ahead?', {
+        samples,
+      });
+    if (samples === 0 && this.#isRefused) log.info('host states are taken again');
+    this.#isRefused = samples > 0;
   }
 
   /** The series of all hosts in pieces, each of them worth an append. */
@@ -159,6 +173,11 @@ function sumOf(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
+/** The part of the store's answer that matters here. */
+interface Appended {
+  readonly rejected: readonly unknown[];
+}
+
 export interface FleetSeriesOptions {
   readonly hosts: Hosts;
   readonly presence: PresenceWatch;
@@ -171,8 +190,9 @@ export interface FleetSeriesOptions {
   /** The agents' interval. */
   readonly intervalMs: number;
   /** The store; rejects when nothing was stored. */
-  readonly append: (batch: MomentBatch) => Promise<unknown>;
-  readonly counted: (outcome: 'written' | 'skipped' | 'failed') => void;
+  readonly append: (batch: MomentBatch) => Promise<Appended>;
+  /** `refused` when part of a round was. */
+  readonly counted: (outcome: 'written' | 'refused' | 'skipped' | 'failed') => void;
   /** Resolves in a later turn of the event loop. */
   readonly yieldToLoop: () => Promise<void>;
 }

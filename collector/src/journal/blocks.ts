@@ -68,6 +68,10 @@ export interface BlockChange {
   readonly remove: readonly number[];
   /** Records that `add` replaces. */
   readonly seal?: ReplacedRecords | undefined;
+  /** Files that are about to be made: until `add` names them they are loose, see `BlockReads`. */
+  readonly making?: readonly string[];
+  /** Loose files that are not there any more. */
+  readonly gone?: readonly string[];
 }
 
 /** Kinds of records that a block replaces: samples, and schemas, which stand in a table of their own. */
@@ -93,6 +97,8 @@ export interface BlockReads {
   version(): number;
   /** In order of time. */
   blocks(): readonly BlockRow[];
+  /** Names of files that may be removed, made or not: they were to become blocks, or are no longer in force. */
+  looseFiles(): ReadonlySet<string>;
   /** Agents that were deleted, in no order. */
   deletedAgents(): readonly DeletedAgent[];
   /** Ranges whose records are not all deleted yet. */
@@ -104,9 +110,20 @@ export function prepareBlockReads(connection: DatabaseSync): BlockReads {
   const blocks = connection.prepare(`SELECT * FROM blocks ORDER BY from_ms, last_pos, id`);
   const sealed = connection.prepare(`SELECT from_ms, to_ms, last_pos, samples FROM sealed`);
   const deleted = connection.prepare(`SELECT agent, deleted_ms FROM deleted_agents`);
+  const hasLoose = connection.prepare(`SELECT 1 FROM sqlite_master WHERE name = 'loose_files'`);
   return {
     deletedAgents: () =>
       deleted.all().map((row) => ({ agentId: textOf(row, 'agent'), deletedMs: countOf(row, 'deleted_ms') })),
+    looseFiles() {
+      // Backups of before have no such table, and can be verified.
+      if (hasLoose.get() === undefined) return new Set();
+      return new Set(
+        connection
+          .prepare(`SELECT file FROM loose_files`)
+          .all()
+          .map((row) => textOf(row, 'file')),
+      );
+    },
     version: () => Number(version.get()?.['value'] ?? 0),
     blocks: () => blocks.all().map(toBlockRow),
     sealed: () =>
@@ -135,7 +152,9 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
   );
   const schema = prepare(`INSERT INTO schemas (hash, bytes) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING`);
   const use = prepare(`INSERT INTO block_schemas VALUES (?, (SELECT id FROM schemas WHERE hash = ?))`);
-  const remove = prepare(`DELETE FROM blocks WHERE id = ?`);
+  const loosen = prepare(`INSERT INTO loose_files VALUES (?) ON CONFLICT DO NOTHING`);
+  const fasten = prepare(`DELETE FROM loose_files WHERE file = ?`);
+  const remove = prepare(`DELETE FROM blocks WHERE id = ? RETURNING file`);
   const unuse = prepare(`DELETE FROM block_schemas WHERE block = ? RETURNING schema`);
   const forget = prepare(
     `DELETE FROM schemas WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM schema_numbers WHERE schema = ?1)
@@ -152,8 +171,11 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
   const deleteSealed = prepareDeleteSealed(prepare);
   const deleteAgent = prepare(`INSERT INTO deleted_agents VALUES (?, ?) ON CONFLICT DO NOTHING`);
   return {
-    change({ add: added, remove: removed, seal: range }) {
+    change({ add: added, remove: removed, seal: range, making = [], gone = [] }) {
+      for (const file of making) loosen.run(file);
+      for (const file of gone) fasten.run(file);
       for (const block of added) {
+        fasten.run(block.file);
         const blockId = addBlock(add, block);
         for (const { hash, bytes } of block.schemas) {
           const key = Buffer.from(hash, 'hex');
@@ -163,12 +185,13 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
       }
       for (const id of removed) {
         // Two changes were planned from one picture of the catalogue; the second must not happen.
-        if (remove.run(id).changes !== 1)
-          throw new AppError('STORAGE_UNAVAILABLE', `block ${id} is not in force`);
+        const row = remove.get(id);
+        if (row === undefined) throw new AppError('STORAGE_UNAVAILABLE', `block ${id} is not in force`);
+        loosen.run(textOf(row, 'file'));
         for (const row of unuse.all(id)) forget.run(countOf(row, 'schema'));
       }
       if (range !== undefined && range.rows > 0) declare(seal, range);
-      version.run();
+      if (added.length + removed.length > 0) version.run();
     },
     deleteSealed,
     deleteAgent: ({ agentId, deletedMs }) => void deleteAgent.run(agentId, deletedMs),

@@ -173,4 +173,14 @@ export const JOURNAL_MIGRATIONS: readonly Migration[] = [
       ALTER TABLE lanes ADD COLUMN boot_times TEXT;
     `,
   },
+  {
+    name: 'loose files',
+    sql: `
+      -- Block files that belong to nobody and may be removed: those that were about to be made, and those that are no longer in force.
+      -- Any other file that has no row in blocks is of another time of this store, and is kept.
+      CREATE TABLE loose_files (
+        file TEXT PRIMARY KEY
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ];

@@ -82,6 +82,8 @@ export interface JournalSnapshot {
   readonly sealedSamples: number;
   /** Block files in force, in order of time; together with the ticks they hold every sample once. */
   blocks(): readonly BlockRow[];
+  /** Names of block files that may be removed, see `BlockReads`. */
+  looseFiles(): ReadonlySet<string>;
   /** Agents that were deleted: their records and blocks go by and by. */
   deletedAgents(): readonly DeletedAgent[];
   /** All lanes that have rows, in order of their ids. */
@@ -358,6 +360,10 @@ class Snapshot implements JournalSnapshot {
     const lastPos = countOf(connection.lastPos.get(), 'pos');
     const blocksVersion = connection.blocks.version();
     return { connection, head: { lastPos, blocksVersion, sealed: connection.blocks.sealed() } };
+  }
+
+  looseFiles(): ReadonlySet<string> {
+    return this.#connection.blocks.looseFiles();
   }
 
   deletedAgents(): readonly DeletedAgent[] {

@@ -17,7 +17,7 @@ export const FLEET_COUNTERS = {
     labels: ['outcome', 'reason'],
   },
   rollcall_fleet_series_rounds_total: {
-    help: 'Rounds of writing up and host states; outcome is written, skipped or failed.',
+    help: 'Rounds of writing up and host states; outcome is written, refused (also in part), skipped or failed.',
     labels: ['outcome'],
   },
 } as const satisfies CounterTable;
@@ -59,6 +59,7 @@ export interface FigureSources {
   readonly connectedAgents: () => number;
   readonly connections: () => number;
   readonly alerting: () => AlertingStats;
+  readonly isClockInDoubt: () => boolean;
   readonly nowMs: () => number;
 }
 
@@ -121,6 +122,11 @@ export function collectorGauges(sources: FigureSources): readonly GaugeRow[] {
       'Ticks of hosts with a wrong wall clock that were stored by their boot clock since the start.',
       ({ correctedTicks }) => correctedTicks,
     ),
+    {
+      name: 'rollcall_clock_in_doubt',
+      help: '1 while nothing is deleted by age: the clock is far from where it was when this store was last in use.',
+      read: () => (sources.isClockInDoubt() ? 1 : 0),
+    },
     {
       name: 'rollcall_incidents_open',
       help: 'Open incidents.',

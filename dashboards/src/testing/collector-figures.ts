@@ -47,6 +47,7 @@ export const COLLECTOR_GAUGES: readonly GaugeRow[] = [
       unsent: { queued: 0, sending: 0, waiting: 0 },
       oldestUnsentMs: null,
     }),
+    isClockInDoubt: () => false,
     nowMs: () => 0,
   }),
   ...feedGauges(

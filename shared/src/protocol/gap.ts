@@ -11,6 +11,8 @@ export const GAP_REASON = {
   COLLECTOR_ROLLBACK: 5,
   POISON: 6,
   SPOOL_UNREADABLE: 7,
+  /** There were more epochs than an agent may have. */
+  EPOCHS: 9,
 } as const;
 
 /** Reasons as they stand in metrics and in the API; a newer agent may have others. */
@@ -22,6 +24,7 @@ export const GAP_REASON_NAMES: Readonly<Record<number, string>> = {
   5: 'collector_rollback',
   6: 'poison',
   7: 'spool_unreadable',
+  9: 'epochs',
 };
 
 /** A run of numbers that the agent had to drop. */

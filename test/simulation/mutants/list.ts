@@ -372,9 +372,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${SPOOL}/epoch.ts`,
-        from: `    this.#segments.shift();
+        from: `    this.#segments.splice(this.#segments.indexOf(segment), 1);
     this.#addGap(whole, {`,
-        to: `    this.#segments.shift();
+        to: `    this.#segments.splice(this.#segments.indexOf(segment), 1);
     this.#addGap({ ...whole, to: Math.max(whole.from, whole.to - 1) }, {`,
       },
     ],
@@ -384,9 +384,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${SPOOL}/epoch.ts`,
-        from: `    this.#segments.shift();
+        from: `    this.#segments.splice(this.#segments.indexOf(segment), 1);
     this.#addGap(whole, { segment, replaced: inside.map(({ from }) => from) });`,
-        to: `    this.#segments.shift();
+        to: `    this.#segments.splice(this.#segments.indexOf(segment), 1);
     void inside;`,
       },
     ],
@@ -558,8 +558,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${SPOOL}/durable.ts`,
-        from: `this.#shelf.secure(epoch.id, epoch.segments);`,
-        to: `void epoch;`,
+        from: `this.#shelf.secure(id, segments, replaced.get(id));`,
+        to: `void [id, segments, replaced];`,
       },
     ],
   },

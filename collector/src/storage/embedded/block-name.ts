@@ -4,6 +4,9 @@ import type { BlockResolution } from '../../journal/blocks.ts';
 /** What a file is called while it is written; nobody reads such a file, and the next sweep removes it. */
 export const UNFINISHED_SUFFIX = '.tmp';
 
+/** Folder beside the block files for those that the journal does not know. */
+export const ASIDE_DIR = 'unknown';
+
 const ID_BYTES = 8;
 const FINISHED = /^(?:raw|5m|1h)-[0-9a-f]{16}\.block$/;
 

@@ -15,7 +15,7 @@ import { copyDatabase, storeIdOf } from './databases.ts';
 
 const MANIFEST_FILE = 'backup.json';
 export const BLOCKS_DIR = 'blocks';
-const JOURNAL = 'journal.db';
+export const JOURNAL = 'journal.db';
 const DATABASES = [JOURNAL, 'state.db'] as const;
 /** Every data folder has it, and no backup. */
 const LOCK_FILE = 'lock.db';

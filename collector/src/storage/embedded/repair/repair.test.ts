@@ -13,13 +13,14 @@ import { createMatcher } from '../../matcher.ts';
 import { isDeath, Mortal } from '../testing/mortal.ts';
 import { openTestStorage, type TestStorage } from '../testing/test-storage.ts';
 import { backUp } from './backup.ts';
-import { restore } from './restore.ts';
+import { requireWholeStore, restore } from './restore.ts';
 import { verify } from './verify.ts';
 
 const HOUR_MS = 3_600_000;
 const BASE_MS = Date.UTC(2026, 5, 1);
 const calm = new AbortController().signal;
 const quiet = () => {};
+const plain = { isJson: false, print: quiet };
 
 async function append({ storage }: TestStorage, hours: readonly number[]): Promise<void> {
   const samples = hours.map((hour) => ({ timeMs: BASE_MS + hour * HOUR_MS, value: hour }));
@@ -126,7 +127,7 @@ test('damage costs what is damaged, is told once, and found by verify', async ()
   const report = verify({ dataDir: dir.path, disk: nodeDisk, progress: quiet });
   expect(report.problems.every((text) => text.includes(first?.file ?? '?'))).toBe(true);
   expect(report.problems.length).toBeGreaterThan(0);
-  expect(report.orphans).toEqual(['raw-00000000000000aa.block']);
+  expect(report).toMatchObject({ unknown: ['raw-00000000000000aa.block'], orphans: [] });
   await store.close();
 });
 
@@ -300,10 +301,14 @@ test('a restore that dies can be begun again, and one over blocks of another sto
   await store.seal(HOUR_MS);
   await append(store, [2]);
   const wanted = await everything(store);
+  const state = new DatabaseSync(join(from, 'state.db'));
+  state.exec('CREATE TABLE hosts (id TEXT)');
+  state.close();
   await backUp({ from, to, disk: nodeDisk, nowMs: BASE_MS });
   await store.close();
   const options = { from: to, to: into, disk: nodeDisk };
   nodeDisk.makeDir(join(into, 'blocks'));
+  let cutOff = 0;
   const stranger = join(into, 'blocks', 'raw-00000000000000aa.block');
   writeFileSync(stranger, 'of another journal');
   await expect(restore(options)).rejects.toThrow('1 block files that the backup does not have');
@@ -317,8 +322,15 @@ test('a restore that dies can be begun again, and one over blocks of another sto
       )
     )
       break;
-    expect(nodeDisk.stat(join(into, 'journal.db'))).toBeUndefined();
+    // Dead behind the last rename: everything is there.
+    if (nodeDisk.stat(join(into, 'journal.db')) !== undefined) break;
+    if (nodeDisk.stat(join(into, 'state.db')) === undefined) continue;
+    cutOff++;
+    // Without the journal a collector would begin an empty one.
+    expect(() => requireWholeStore(into, nodeDisk)).toThrow('a restore to it was not brought to its end');
   }
+  expect(cutOff).toBeGreaterThan(0);
+  requireWholeStore(into, nodeDisk);
   const restored = open(into);
   expect(await everything(restored)).toEqual(wanted);
   await restored.close();
@@ -341,16 +353,64 @@ test('blocks are not removed by a journal that is new, and files of others never
   expect(nodeDisk.list(blocks)).toEqual(names);
   const { problems } = verify({ dataDir: dir.path, disk: nodeDisk, progress: quiet });
   expect(problems).toEqual(['journal.db: it is new, and knows none of the 2 block files in blocks']);
-  // One may be what a collector has left that ended before it could add it to its catalogue.
+  // One may be what a collector has left that ended before it could add it to its catalogue; an older one noted nothing of it.
   for (const name of names) nodeDisk.remove(join(blocks, name));
   writeFileSync(join(blocks, 'raw-00000000000000aa.block'), '');
   writeFileSync(join(blocks, 'notes.txt'), 'mine');
   nodeDisk.makeDir(join(blocks, 'lost+found'));
   await after.seal(HOUR_MS);
   const kept = nodeDisk.list(blocks).filter((name) => !name.startsWith('raw-'));
-  expect(kept).toEqual(['lost+found', 'notes.txt']);
-  expect(nodeDisk.list(blocks)).toHaveLength(3);
+  expect(kept).toEqual(['lost+found', 'notes.txt', 'unknown']);
+  expect(nodeDisk.list(blocks)).toHaveLength(4);
+  expect(nodeDisk.list(join(blocks, 'unknown'))).toEqual(['raw-00000000000000aa.block']);
   await after.close();
+});
+
+test('an older journal beside newer blocks costs none of them: they are put aside, and with the newer one all is there', async () => {
+  using dir = tempDir();
+  const blocks = join(dir.path, 'blocks');
+  const databases = (): string[] => nodeDisk.list(dir.path).filter((name) => name.startsWith('journal.db'));
+  const store = open(dir.path);
+  await append(store, [0, 1]);
+  await store.seal(HOUR_MS);
+  await store.close();
+  const older = databases().map((name) => [name, readFileSync(join(dir.path, name))] as const);
+  const known = nodeDisk.list(blocks);
+  const again = open(dir.path);
+  await append(again, [2, 3]);
+  await again.seal(HOUR_MS);
+  const wanted = await everything(again);
+  await again.close();
+  const newer = databases().map((name) => [name, readFileSync(join(dir.path, name))] as const);
+  const newBlocks = nodeDisk.list(blocks).filter((name) => !known.includes(name));
+  const putBack = (files: typeof newer): void => {
+    for (const name of databases()) nodeDisk.remove(join(dir.path, name));
+    for (const [name, bytes] of files) writeFileSync(join(dir.path, name), bytes);
+  };
+  putBack(older);
+  // As it was before the table was there.
+  const before = new DatabaseSync(join(dir.path, 'journal.db'));
+  before.exec('DROP TABLE loose_files; PRAGMA user_version = 5');
+  before.close();
+  expect(verify({ dataDir: dir.path, disk: nodeDisk, progress: quiet }).unknown.toSorted()).toEqual(
+    newBlocks,
+  );
+  const told: unknown[] = [];
+  const log = { ...silentLogger, error: (message: string, fields = {}) => told.push({ message, ...fields }) };
+  const mistaken = openTestStorage({ dir: dir.path, wallMs: BASE_MS + 12 * HOUR_MS, log });
+  await mistaken.seal(HOUR_MS);
+  await mistaken.seal(HOUR_MS);
+  await mistaken.close();
+  const aside = join(blocks, 'unknown');
+  expect(nodeDisk.list(aside)).toEqual(newBlocks);
+  expect(told).toEqual([
+    { message: 'block files that journal.db does not know were put aside', files: newBlocks.length, aside },
+  ]);
+  putBack(newer);
+  for (const name of newBlocks) nodeDisk.rename(join(aside, name), join(blocks, name));
+  const right = open(dir.path);
+  expect(await everything(right)).toEqual(wanted);
+  await right.close();
 });
 
 test.each([
@@ -410,9 +470,13 @@ test('blocks that are gone from the store cost the backup these alone, and an ea
   expect(await backUp({ from, to, disk: nodeDisk, nowMs: BASE_MS })).toEqual(again);
   const anew = await backUp({ from, to: other, disk: nodeDisk, nowMs: BASE_MS });
   expect(anew.harmed.toSorted()).toEqual([gone, cut]);
-  await expect(backUpStore(from, other, false)).rejects.toThrow(
+  await expect(backUpStore(from, other, plain)).rejects.toThrow(
     '2 block(s) of the store are missing or cut off',
   );
+  const told: string[] = [];
+  const asJson = { isJson: true, print: (text: string) => told.push(text) };
+  await expect(backUpStore(from, other, asJson)).rejects.toThrow('2 block(s)');
+  expect(told.map((text) => JSON.parse(text).harmed.toSorted())).toEqual([[gone, cut]]);
   const into = join(dir.path, 'into');
   expect(await restore({ from: other, to: into, disk: nodeDisk })).toEqual({ files: 2, missing: [] });
   const printed: string[] = [];

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { isBlockName } from '../block-name.ts';
-import { BLOCKS_DIR, copyFile, readManifest, removeBeside } from './backup.ts';
+import { BLOCKS_DIR, copyFile, JOURNAL, readManifest, removeBeside } from './backup.ts';
 
 /** What a file is called until all of them are there; a backup leaves such files out. */
 const RESTORED = '.restored.tmp';
@@ -29,7 +29,10 @@ export async function restore(options: {
   const { from, to, disk } = options;
   const { files, databases, blocks } = readManifest(from, disk);
   const attempt = `restore ${from} to ${to}`;
-  if (['journal.db', 'state.db'].some((name) => disk.stat(join(to, name)) !== undefined)) {
+  // One that was cut off at its very end has renamed all but the journal, without which the rest is no store.
+  const wasCutOff = disk.stat(join(to, `${JOURNAL}${RESTORED}`)) !== undefined;
+  const isStore = wasCutOff ? [JOURNAL] : [JOURNAL, 'state.db'];
+  if (isStore.some((name) => disk.stat(join(to, name)) !== undefined)) {
     throw new AppError(
       'DATA_DIR_UNUSABLE',
       `${attempt}: there is a store already: choose an empty folder, or move it away`,
@@ -63,9 +66,26 @@ export async function restore(options: {
   // All of it lies there before the first one has its name: a restore that was cut off can be begun again.
   for (const name of rest) await copyFile(join(from, name), { to: join(to, `${name}${RESTORED}`), disk });
   for (const name of databases) removeBeside(join(to, name), disk);
-  for (const name of rest) disk.rename(join(to, `${name}${RESTORED}`), join(to, name));
+  for (const name of rest) {
+    // Whatever is lost with the power then: where the journal is, all the rest is.
+    if (name === JOURNAL) await disk.syncDir(to);
+    disk.rename(join(to, `${name}${RESTORED}`), join(to, name));
+  }
   await disk.syncDir(to);
   return { files: blocks.length - missing.length + rest.length, missing };
+}
+
+/**
+ * Makes sure that a folder is not one that a restore has left half full: a collector would begin an empty journal in it.
+ * @throws AppError DATA_DIR_UNUSABLE
+ */
+export function requireWholeStore(dir: string, disk: Disk): void {
+  const journal = join(dir, JOURNAL);
+  if (disk.stat(journal) !== undefined || disk.stat(`${journal}${RESTORED}`) === undefined) return;
+  throw new AppError(
+    'DATA_DIR_UNUSABLE',
+    `data folder ${dir} cannot be used: a restore to it was not brought to its end: restore again`,
+  );
 }
 
 function blocksIn(dir: string, disk: Disk): readonly string[] {

@@ -6,7 +6,7 @@ import type { BlockRow } from '../../../journal/blocks.ts';
 import { openJournalReader, type JournalSnapshot } from '../../../journal/reader.ts';
 import { storedBody } from '../../../journal/stored-body.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
-import { blocksOfAnother, isOfBlocks } from '../block-name.ts';
+import { blocksOfAnother, isBlockName, isOfBlocks } from '../block-name.ts';
 import { databaseProblems } from './databases.ts';
 import { BlockReader } from '../format/reader.ts';
 import { BLOCKS_DIR, isBackup, readManifest } from './backup.ts';
@@ -20,6 +20,8 @@ export interface VerifyReport {
   readonly problems: readonly string[];
   /** Files that the catalogue does not name; a collector removes them, and makes some while it works. */
   readonly orphans: readonly string[];
+  /** Whole blocks of which the journal knows nothing: a collector puts them aside. */
+  readonly unknown: readonly string[];
 }
 
 /**
@@ -61,12 +63,15 @@ export function verify(options: {
     const named = new Set(rows.map(({ file }) => file));
     const dir = join(dataDir, BLOCKS_DIR);
     const files = disk.stat(dir) === undefined ? [] : disk.list(dir);
-    const orphans = files.filter((name) => isOfBlocks(name) && !named.has(name));
+    const loose = snapshot.looseFiles();
+    const others = files.filter((name) => isOfBlocks(name) && !named.has(name));
+    const unknown = others.filter((name) => isBlockName(name) && !loose.has(name));
+    const orphans = others.filter((name) => !unknown.includes(name));
     const lost = blocksOfAnother(snapshot.blocksVersion, files);
     if (lost > 0)
       problems.push(`journal.db: it is new, and knows none of the ${lost} block files in ${BLOCKS_DIR}`);
     const { rows: journalRows, samples: journalSamples } = counts;
-    return { blocks: rows.length, blockSamples, journalRows, journalSamples, problems, orphans };
+    return { blocks: rows.length, blockSamples, journalRows, journalSamples, problems, orphans, unknown };
   } finally {
     snapshot.close();
     reader.close();

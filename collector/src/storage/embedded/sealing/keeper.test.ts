@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
@@ -59,6 +61,92 @@ test('seals again after a clock that was a year ahead was put right', async () =
   await store.storage.append([{ labels: Labels.of({ __name__: 'm' }), samples }]);
   await keeper.round();
   expect(nodeDisk.list(store.blocksDir)).toHaveLength(1);
+  await keeper.stop();
+  await store.close();
+});
+
+test('keeps a year of blocks while a clock that is a year ahead is not believed', async () => {
+  using dir = tempDir();
+  const startMs = Date.UTC(2026, 5, 1);
+  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
+  let wallMs = startMs + 3 * 3_600_000;
+  let agesMs = wallMs;
+  const clock = { ...eagerClock(startMs), wallMs: () => wallMs };
+  const { reader, journal } = store;
+  const ports = { disk: nodeDisk, dir: store.blocksDir, reader, randomBytes, clock, log: silentLogger };
+  const workshop = inlineWorkshop({ ...ports, yieldToLoop: nextTurn });
+  const keeper = new BlockKeeper({ ...ports, journal, workshop, agesMs: () => agesMs });
+  await store.storage.append([
+    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
+  ]);
+  await keeper.round();
+  const blocks = nodeDisk.list(store.blocksDir);
+  expect(blocks).toHaveLength(1);
+  wallMs += 366 * 86_400_000;
+  for (let round = 0; round < 3; round++) await keeper.round();
+  expect(nodeDisk.list(store.blocksDir)).toEqual(blocks);
+  agesMs = wallMs;
+  for (let round = 0; round < 3; round++) await keeper.round();
+  expect(nodeDisk.list(store.blocksDir)).not.toEqual(blocks);
+  await keeper.stop();
+  await store.close();
+});
+
+test('files of a merge that was cut off go, and the journal forgets them when they are gone', async () => {
+  using dir = tempDir();
+  const startMs = Date.UTC(2026, 5, 1);
+  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
+  await store.storage.append([
+    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
+  ]);
+  await store.seal(3_600_000);
+  const loose = (): readonly string[] => {
+    const snapshot = store.reader.snapshot();
+    const files = [...snapshot.looseFiles()];
+    snapshot.close();
+    return files;
+  };
+  expect(loose()).toEqual([]);
+  const name = 'raw-00000000000000aa.block';
+  await store.journal.changeBlocks({ add: [], remove: [], making: [name] });
+  writeFileSync(join(store.blocksDir, name), 'made, and not added');
+  await store.seal(3_600_000);
+  await store.seal(3_600_000);
+  expect(nodeDisk.list(store.blocksDir)).toHaveLength(1);
+  expect(loose()).toEqual([]);
+  await store.close();
+});
+
+test('tells apart what was too old and what had to make room', async () => {
+  using dir = tempDir();
+  const startMs = Date.UTC(2026, 5, 1);
+  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
+  await store.storage.append([
+    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
+  ]);
+  const lines: unknown[] = [];
+  const log = {
+    ...silentLogger,
+    info: (message: string, fields = {}) => lines.push({ message, ...fields }),
+    warn: (message: string, fields = {}) => lines.push({ message, ...fields }),
+  };
+  const { reader, journal } = store;
+  const clock = eagerClock(startMs + 3 * 86_400_000);
+  const ports = { disk: nodeDisk, dir: store.blocksDir, reader, randomBytes, clock, log };
+  const workshop = inlineWorkshop({ ...ports, yieldToLoop: nextTurn });
+  const ageMs = { raw: 30 * 86_400_000, '5m': 86_400_000, '1h': 365 * 86_400_000 };
+  const settings = { retention: { ageMs, bytesMax: 1 } };
+  const keeper = new BlockKeeper({ ...ports, journal, workshop, settings });
+  await keeper.round();
+  await keeper.round();
+  expect(lines).toEqual([
+    { message: 'old samples were removed', blocks: 1 },
+    {
+      message: 'samples were removed before their time, to make room',
+      blocks: 2,
+      toMs: startMs + 3_600_000 - 1,
+    },
+  ]);
   await keeper.stop();
   await store.close();
 });

@@ -12,7 +12,14 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { BlockResolution, BlockRow, DeletedAgent, NewBlock } from '../../../journal/blocks.ts';
 import type { SealableJournal } from '../../../journal/journal.ts';
 import type { JournalReader } from '../../../journal/reader.ts';
-import { blocksOfAnother, isOfBlocks, newBlockName } from '../block-name.ts';
+import {
+  ASIDE_DIR,
+  UNFINISHED_SUFFIX,
+  blocksOfAnother,
+  isBlockName,
+  isOfBlocks,
+  newBlockName,
+} from '../block-name.ts';
 import { planExpiry, planFreeing, planMerges, type MergeJob, type Retention } from './plan.ts';
 import type { MadeBlock } from './seal.ts';
 import type { TaskResult, Workshop } from './tasks.ts';
@@ -25,6 +32,8 @@ export interface KeeperOptions {
   /** Folder of the block files. */
   readonly dir: string;
   readonly clock: Clock;
+  /** The time by which blocks are too old, UTC milliseconds. @default that of the clock */
+  readonly agesMs?: () => number;
   readonly log: Logger;
   readonly randomBytes: (count: number) => Buffer;
   readonly settings?: Partial<KeeperSettings>;
@@ -134,6 +143,7 @@ export class BlockKeeper {
       workshop.rest();
     }
     this.#sweep();
+    await this.#forgetGone();
   }
 
   async #sealAll(signal: AbortSignal): Promise<void> {
@@ -144,6 +154,7 @@ export class BlockKeeper {
     if (endMs === this.#sealedEndMs) return;
     for (;;) {
       const file = this.#fileName('raw');
+      await journal.changeBlocks({ add: [], remove: [], making: [file] });
       const result = await workshop.run({ kind: 'seal', file, windowMs, endMs }, signal);
       if (result.kind === 'idle') break;
       await journal.changeBlocks({ add: this.#dated(result.blocks), remove: [], seal: result.seal });
@@ -177,13 +188,14 @@ export class BlockKeeper {
               nowMs,
             )
           : [];
-      const jobs = [...planMerges(rows, nowMs, this.#settings.retention), ...freed];
+      const jobs = [...planMerges(rows, this.#agesMs(), this.#settings.retention), ...freed];
       const job = jobs.find((candidate) => !skipped.has(keyOf(candidate)));
       if (job === undefined) return;
       skipped.add(keyOf(job));
       try {
         const outputs = job.outputs.map((resolution) => ({ resolution, file: this.#fileName(resolution) }));
         const inputs = job.inputs.map(({ id }) => id);
+        await journal.changeBlocks({ add: [], remove: [], making: outputs.map(({ file }) => file) });
         const task = { kind: 'merge' as const, window: job.window, inputs, outputs };
         const result = await workshop.run(task, signal);
         const blocks = result.kind === 'made' ? result.blocks : [];
@@ -203,14 +215,23 @@ export class BlockKeeper {
 
   /** Lets go what is too old or too much, and holds the journal while the disk is nearly full. */
   async #expire(): Promise<void> {
-    const { clock, disk, dir, journal, log } = this.#options;
+    const { disk, dir, journal, log } = this.#options;
     const { retention, reserveBytes } = this.#settings;
     const missing = reserveBytes - disk.space(dir).freeBytes;
     const rows = this.#rows();
-    const remove = planExpiry(rows, clock.wallMs(), { retention, bytesToFree: Math.max(0, missing) });
+    const nowMs = this.#agesMs();
+    const remove = planExpiry(rows, nowMs, { retention, bytesToFree: Math.max(0, missing) });
     if (remove.length > 0) {
       await journal.changeBlocks({ add: [], remove });
-      log.info('old samples were removed', { blocks: remove.length });
+      const early = rows.filter(
+        ({ id, resolution, lastMs }) => remove.includes(id) && lastMs >= nowMs - retention.ageMs[resolution],
+      );
+      if (early.length < remove.length)
+        log.info('old samples were removed', { blocks: remove.length - early.length });
+      if (early.length > 0) {
+        const toMs = early.reduce((newest, { lastMs }) => Math.max(newest, lastMs), 0);
+        log.warn('samples were removed before their time, to make room', { blocks: early.length, toMs });
+      }
     }
     if (missing > 0) this.#sweep();
     const isFull = reserveBytes - disk.space(dir).freeBytes > reserveBytes / 2;
@@ -220,14 +241,27 @@ export class BlockKeeper {
     );
   }
 
+  #agesMs(): number {
+    const { agesMs, clock } = this.#options;
+    return agesMs?.() ?? clock.wallMs();
+  }
+
   #rows(): readonly BlockRow[] {
     return this.#catalogue().rows;
   }
 
-  #catalogue(): { readonly rows: readonly BlockRow[]; readonly deleted: readonly DeletedAgent[] } {
+  #catalogue(): {
+    readonly rows: readonly BlockRow[];
+    readonly deleted: readonly DeletedAgent[];
+    readonly loose: ReadonlySet<string>;
+  } {
     const snapshot = this.#options.reader.snapshot();
     try {
-      return { rows: snapshot.blocks(), deleted: snapshot.deletedAgents() };
+      return {
+        rows: snapshot.blocks(),
+        deleted: snapshot.deletedAgents(),
+        loose: snapshot.looseFiles(),
+      };
     } finally {
       snapshot.close();
     }
@@ -244,14 +278,33 @@ export class BlockKeeper {
 
   /**
    * Removes files that the catalogue does not name, and did not name at the last sweep either: by then every read that
-   * began before has opened what it needs.
+   * began before has opened what it needs. Whole blocks of which the journal knows nothing at all are put aside: it may be
+   * an older one that somebody has put in its place, and they hold what it does not.
    */
   #sweep(): void {
-    const { disk, dir } = this.#options;
-    const named = new Set(this.#rows().map(({ file }) => file));
+    const { disk, dir, log } = this.#options;
+    const { rows, loose } = this.#catalogue();
+    const named = new Set(rows.map(({ file }) => file));
     const orphans = disk.list(dir).filter((name) => isOfBlocks(name) && !named.has(name));
-    for (const name of orphans) if (this.#orphans.has(name)) disk.remove(join(dir, name));
+    const idle = orphans.filter((name) => this.#orphans.has(name));
+    const unknown = idle.filter((name) => isBlockName(name) && !loose.has(name));
+    for (const name of idle) if (!unknown.includes(name)) disk.remove(join(dir, name));
+    if (unknown.length > 0) {
+      const aside = join(dir, ASIDE_DIR);
+      disk.makeDir(aside);
+      for (const name of unknown) disk.rename(join(dir, name), join(aside, name));
+      log.error('block files that journal.db does not know were put aside', { files: unknown.length, aside });
+    }
     this.#orphans = new Set(orphans);
+  }
+
+  async #forgetGone(): Promise<void> {
+    const { disk, dir, journal } = this.#options;
+    const { loose } = this.#catalogue();
+    if (loose.size === 0) return;
+    const there = new Set(disk.list(dir));
+    const gone = [...loose].filter((name) => !there.has(name) && !there.has(`${name}${UNFINISHED_SUFFIX}`));
+    if (gone.length > 0) await journal.changeBlocks({ add: [], remove: [], gone });
   }
 
   #later(): void {

@@ -60,9 +60,11 @@ export class Mortal {
   journal(journal: SealableJournal): Pick<SealableJournal, 'changeBlocks' | 'deleteSealed' | 'hold'> {
     return {
       changeBlocks: async (change) => {
-        this.#step('change');
+        // Which files are about to be made, and which are gone, is in force for nobody else.
+        const isNote = change.add.length + change.remove.length === 0;
+        this.#step(isNote ? 'note' : 'change');
         await journal.changeBlocks(change);
-        this.#step('changed');
+        this.#step(isNote ? 'noted' : 'changed');
       },
       deleteSealed: async (signal) => {
         this.#step('delete');
