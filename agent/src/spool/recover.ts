@@ -138,16 +138,16 @@ function recover(options: RecoverOptions): Recovered {
   for (const name of disk.list(dir)) {
     const id = EPOCH_DIR.exec(name)?.[1];
     if (id === undefined || unwanted.has(id)) continue;
-    const epoch = recoverInto(id);
-    const olds = replacedBy(id, notes);
-    if (olds.length === 0) continue;
-    if (epoch !== undefined) {
-      replaced.set(id, olds);
-      continue;
+    const chain = [id, ...replacedBy(id, notes)];
+    for (const [at, each] of chain.entries()) {
+      const isThere = disk.stat(join(dir, `e-${each}`)) !== undefined;
+      if (isThere && recoverInto(each) !== undefined) {
+        if (at + 1 < chain.length) replaced.set(each, chain.slice(at + 1));
+        break;
+      }
+      // Nothing of it can be read, or is there: what it has replaced stands for it.
+      removeFile(disk, join(dir, `e-${each}`, REPLACES_FILE));
     }
-    // Nothing of the new one can be read.
-    for (const old of olds) if (disk.stat(join(dir, `e-${old}`)) !== undefined) recoverInto(old);
-    removeFile(disk, join(dir, name, REPLACES_FILE));
   }
   limitQuarantine(options);
   found.sort((left, right) => left.epoch.ordinal - right.epoch.ordinal);

@@ -232,3 +232,22 @@ it.each(['always', 'interval', 'never'] as const)(
     expect(held).toBe(n);
   },
 );
+
+it('one that has nothing is followed by the one that it replaced, not by what that one had replaced', async () => {
+  const machine = new TestMachine();
+  const sizes = { sync: 'never', segmentBytes: 700 } as const;
+  // Everything was delivered each time, and the process died before the queue of the disk had its turn.
+  const deliverAndRotate = (spool: DurableSpool): void => {
+    const { id, next } = currentEpoch(spool);
+    spool.rotateEpoch({ epochId: id, rehomeAfter: next - 1 });
+  };
+  const first = machine.open(sizes);
+  appendTick(first, [cpu], 0);
+  deliverAndRotate(first);
+  appendTick(first, [cpu], 1);
+  const second = await machine.killAndOpen(sizes);
+  expect(ticksOf(second)).toEqual([1]);
+  deliverAndRotate(second);
+  const third = await machine.killAndOpen(sizes);
+  expect(ticksOf(third)).toEqual([1]);
+});
