@@ -1,7 +1,7 @@
 /** Queries whose answers must not depend on the store, for the samples of one host. */
 import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { expect } from 'vitest';
-import { encodeQueryValue } from '../../collector/src/query/encode.ts';
+import { encodeQueryValue } from '../../collector/src/query/encode/encode.ts';
 import { createQueryEngine } from '../../collector/src/query/query.ts';
 import { createMatcher } from '../../collector/src/storage/matcher.ts';
 import type { QueryValue } from '../../collector/src/query/results.ts';

@@ -2,8 +2,8 @@
 import type { RulesView } from '../alerting/pipeline.ts';
 import type { Rule } from '../alerting/rules/rule.ts';
 import { levelOf } from '../alerting/thresholds/apply.ts';
-import { NO_SHIFT } from '../query/ast.ts';
-import { printExpr } from '../query/print.ts';
+import { NO_SHIFT } from '../query/parse/ast.ts';
+import { printExpr } from '../query/parse/print.ts';
 import type { Matcher } from '../storage/matcher.ts';
 import type { RulesAnswer, RuleShape } from './types.ts';
 

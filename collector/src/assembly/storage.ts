@@ -3,7 +3,7 @@ import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { plainStores } from '../config/derive.ts';
 import type { Config } from '../config/options.ts';
-import { BlockSet } from '../storage/embedded/block-set.ts';
+import { BlockSet } from '../storage/embedded/blocks/block-set.ts';
 import { BlockKeeper } from '../storage/embedded/sealing/keeper.ts';
 import type { Retention } from '../storage/embedded/sealing/plan.ts';
 import { threadWorkshop } from '../storage/embedded/sealing/thread-workshop.ts';

@@ -12,7 +12,7 @@ import {
   type AgentSettings,
 } from '@rollcall/shared/protocol/agent-config.ts';
 import { AgentConfigStore, settingsOf, type FleetConfig, type Offer } from '../fleet/config-store.ts';
-import { formatDuration, parseDuration } from '../query/literals.ts';
+import { formatDuration, parseDuration } from '../query/parse/literals.ts';
 import type { Database } from '../state/database.ts';
 import { table, timeText } from './output.ts';
 import { withKnownState } from './state.ts';

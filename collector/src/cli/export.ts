@@ -2,7 +2,7 @@
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
-import { parseSeriesSelector, type SeriesSelector } from '../query/series-selector.ts';
+import { parseSeriesSelector, type SeriesSelector } from '../query/parse/series-selector.ts';
 import { exportSeries } from '../transfer/export.ts';
 import { seriesWriter, type ExportFormat } from '../transfer/formats.ts';
 import { openForReading } from './offline-store.ts';

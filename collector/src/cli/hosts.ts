@@ -2,7 +2,7 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import * as z from 'zod';
 import { askJson } from './ask-json.ts';
-import { formatDuration } from '../query/literals.ts';
+import { formatDuration } from '../query/parse/literals.ts';
 import { table, timeText } from './output.ts';
 import type { Asked } from './rules-remote.ts';
 import { rangeOf, type RangeTimes } from './time.ts';

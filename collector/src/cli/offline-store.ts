@@ -17,7 +17,7 @@ import { prepareDataDir } from '../state/data-dir.ts';
 import { lockDataDir } from '../state/lock.ts';
 import { openState, stateFile } from '../state/state.ts';
 import type { Labels } from '../storage/labels.ts';
-import { BlockSet } from '../storage/embedded/block-set.ts';
+import { BlockSet } from '../storage/embedded/blocks/block-set.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
 

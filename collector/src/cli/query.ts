@@ -3,7 +3,7 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { cleanText } from '@rollcall/shared/lib/text.ts';
 import { z } from 'zod';
-import { parseDuration } from '../query/literals.ts';
+import { parseDuration } from '../query/parse/literals.ts';
 import { postForm } from './post-form.ts';
 import { timeOf } from './time.ts';
 import { queryData, toCsv, toJson, toTable } from './query-output.ts';

@@ -1,6 +1,6 @@
 /** Times as flags carry them. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { parseDuration } from '../query/literals.ts';
+import { parseDuration } from '../query/parse/literals.ts';
 
 /**
  * UTC milliseconds of Unix seconds or an RFC 3339 time.

@@ -8,7 +8,7 @@ import { gaugeSchema, LaneWriter, valuesBlock } from '../journal/testing/lane-wr
 import { openHeardSession, openTestJournal, type TestJournal } from '../journal/testing/test-journal.ts';
 import type { Database } from '../state/database.ts';
 import { openState } from '../state/state.ts';
-import { createSliceReader } from '../storage/embedded/slices.ts';
+import { createSliceReader } from '../storage/embedded/reads/slices.ts';
 import { Labels } from '../storage/labels.ts';
 import { Cursors } from './cursors.ts';
 import { FEED_LIMITS } from './limits.ts';

@@ -7,20 +7,20 @@ import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import type { StorageReader } from '../storage/storage.ts';
-import { encodeQueryValue, EncoderMemory } from './encode.ts';
-import { Pacer } from './evaluation.ts';
-import { parseQuery } from './parse.ts';
-import { PatternTally } from './pattern-tally.ts';
-import { prettyExpr } from './print.ts';
+import { encodeQueryValue, EncoderMemory } from './encode/encode.ts';
+import { Pacer } from './evaluate/evaluation.ts';
+import { parseQuery } from './parse/parse.ts';
+import { PatternTally } from './parse/pattern-tally.ts';
+import { prettyExpr } from './parse/print.ts';
 import type { InstantOptions, QueryEngine, RangeOptions } from './query.ts';
 import { newestAsText } from './newest-text.ts';
 import { statsJson } from './query-stats.ts';
 import { readSamples, type RemoteReadRequest } from './remote-read.ts';
 import type { QueryResult, QueryValue } from './results.ts';
-import { fitsLabels, parseSeriesSelector } from './series-selector.ts';
-import type { CatalogueRequest, SeriesSelector } from './series-selector.ts';
+import { fitsLabels, parseSeriesSelector } from './parse/series-selector.ts';
+import type { CatalogueRequest, SeriesSelector } from './parse/series-selector.ts';
 import { storeSizes, type StoreExtent } from './store-sizes.ts';
-import { treeJson } from './syntax-tree.ts';
+import { treeJson } from './parse/syntax-tree.ts';
 
 /** An answer; its pieces are read once, in order. */
 export interface JsonAnswer {

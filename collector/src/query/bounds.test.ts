@@ -3,9 +3,9 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { describe, expect, it } from 'vitest';
 import { Labels } from '../storage/labels.ts';
 import { MemoryStorage } from '../storage/memory/memory.ts';
-import { MADE_VALUE_LENGTH_MAX } from './functions/labels.ts';
+import { MADE_VALUE_LENGTH_MAX } from './evaluate/functions/labels.ts';
 import { createQueryEngine, type QueryLimits } from './query.ts';
-import { SUBQUERY_STEPS_MAX } from './selectors.ts';
+import { SUBQUERY_STEPS_MAX } from './evaluate/selectors.ts';
 
 const NEVER = new AbortController().signal;
 

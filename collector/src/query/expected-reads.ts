@@ -1,7 +1,7 @@
 /** What a query is going to read, known before it is evaluated: so a store can read for many queries at once. */
 import type { ExpectedRead } from '../storage/storage.ts';
-import { childrenOf, type Expr, type TimeShift } from './ast.ts';
-import { parseQuery } from './parse.ts';
+import { childrenOf, type Expr, type TimeShift } from './parse/ast.ts';
+import { parseQuery } from './parse/parse.ts';
 import { DEFAULT_LOOKBACK_MS, DEFAULT_SUBQUERY_STEP_MS } from './query.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** Lets a bounded number of queries run at once; the others wait in the order in which they came. */
-import { stopReason } from './evaluation.ts';
+import { stopReason } from './evaluate/evaluation.ts';
 
 /** A fixed number of places. */
 export class Gate {

@@ -3,8 +3,8 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import { METRIC_NAME, type Labels } from '../storage/labels.ts';
 import type { LabelsRequest, Series, StorageReader } from '../storage/storage.ts';
-import type { Pacer } from './evaluation.ts';
-import { formatSample } from './format.ts';
+import type { Pacer } from './evaluate/evaluation.ts';
+import { formatSample } from './encode/format.ts';
 
 interface TextContext {
   readonly storage: Pick<StorageReader, 'select'>;

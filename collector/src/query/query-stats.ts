@@ -1,9 +1,9 @@
 /** What a query cost, for whoever asks with `stats`, in the words of Prometheus' API. */
-import { timeAt } from './columns.ts';
-import type { Column, Grid } from './columns.ts';
-import type { Pacer } from './evaluation.ts';
-import { secondsOf } from './format.ts';
-import type { RangeVector } from './selectors.ts';
+import { timeAt } from './evaluate/columns.ts';
+import type { Column, Grid } from './evaluate/columns.ts';
+import type { Pacer } from './evaluate/evaluation.ts';
+import { secondsOf } from './encode/format.ts';
+import type { RangeVector } from './evaluate/selectors.ts';
 
 /** How much is told: sums, or also the samples of each step. */
 export type StatsDetail = 'sums' | 'steps';

@@ -7,14 +7,14 @@ import { describe, expect, it } from 'vitest';
 import { Labels } from '../storage/labels.ts';
 import { MemoryStorage } from '../storage/memory/memory.ts';
 import type { SelectRequest, StorageReader } from '../storage/storage.ts';
-import { CALLABLE_NAMES } from './calls.ts';
-import { FUNCTION_NAMES } from './functions/signatures.ts';
+import { CALLABLE_NAMES } from './evaluate/calls.ts';
+import { FUNCTION_NAMES } from './evaluate/functions/signatures.ts';
 import { inTurns } from './gate.ts';
 import { createQueryEngine } from './query.ts';
 import type { QueryEngineOptions } from './query.ts';
 import type { QueryResult } from './results.ts';
 import { exprArbitrary } from './testing/expr-arbitrary.ts';
-import { printExpr } from './print.ts';
+import { printExpr } from './parse/print.ts';
 
 const NEVER = new AbortController().signal;
 

@@ -6,21 +6,21 @@ import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import type { Labels } from '../storage/labels.ts';
 import type { HostPart, StorageReader } from '../storage/storage.ts';
-import type { Expr } from './ast.ts';
-import { typeOf } from './check.ts';
-import type { Grid } from './columns.ts';
-import { createEvaluator } from './evaluate.ts';
-import { Notes, OperandRoom, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluation.ts';
-import type { Evaluation } from './evaluation.ts';
+import type { Expr } from './parse/ast.ts';
+import { typeOf } from './parse/check.ts';
+import type { Grid } from './evaluate/columns.ts';
+import { createEvaluator } from './evaluate/evaluate.ts';
+import { Notes, OperandRoom, Pacer, SampleBudget, SamplePool, SeriesSource } from './evaluate/evaluation.ts';
+import type { Evaluation } from './evaluate/evaluation.ts';
 import { Gate, inTurns } from './gate.ts';
-import { GridTimes } from './grid-times.ts';
-import { ParsedQueries } from './parsed-queries.ts';
+import { GridTimes } from './evaluate/grid-times.ts';
+import { ParsedQueries } from './parse/parsed-queries.ts';
 import type { QueryLog } from './query-log.ts';
 import { StepSamples } from './query-stats.ts';
 import type { QueryStats, StatsDetail } from './query-stats.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
 import type { QueryResult, QueryValue, VectorSample } from './results.ts';
-import { StepMemory } from './step-positions.ts';
+import { StepMemory } from './evaluate/step-positions.ts';
 
 /** What one query, and all together, may use. */
 export interface QueryLimits {

@@ -11,8 +11,8 @@ import {
 import { putKey, WIRE } from '../storage/remote-protocol/protobuf.ts';
 import { packPiece, PIECE_BYTES, snappyLength, unpackSnappy } from '../storage/remote-protocol/snappy.ts';
 import type { StorageReader } from '../storage/storage.ts';
-import type { Pacer } from './evaluation.ts';
-import { PatternTally } from './pattern-tally.ts';
+import type { Pacer } from './evaluate/evaluation.ts';
+import { PatternTally } from './parse/pattern-tally.ts';
 
 /** What one request may ask for. */
 export interface RemoteReadLimits {

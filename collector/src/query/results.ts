@@ -1,12 +1,12 @@
 /** What queries answer, and how columns become that. */
 import { sortInTurns } from '@rollcall/shared/lib/turn.ts';
 import { Labels } from '../storage/labels.ts';
-import type { Expr } from './ast.ts';
-import type { Grid, Value } from './columns.ts';
-import type { Evaluation } from './evaluation.ts';
-import { withoutMarkedNames } from './label-sets.ts';
+import type { Expr } from './parse/ast.ts';
+import type { Grid, Value } from './evaluate/columns.ts';
+import type { Evaluation } from './evaluate/evaluation.ts';
+import { withoutMarkedNames } from './evaluate/label-sets.ts';
 import type { QueryStats } from './query-stats.ts';
-import { evaluateRange } from './selectors.ts';
+import { evaluateRange } from './evaluate/selectors.ts';
 
 /** A value at a time in UTC milliseconds. */
 export interface Point {

@@ -3,7 +3,7 @@ import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Labels } from '../storage/labels.ts';
-import { Pacer } from './evaluation.ts';
+import { Pacer } from './evaluate/evaluation.ts';
 import { storeSizes } from './store-sizes.ts';
 
 /** Every look at it shows a time 10 ms later. */

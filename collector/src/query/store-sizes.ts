@@ -2,7 +2,7 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Labels } from '../storage/labels.ts';
 import type { StorageReader, StorageStats } from '../storage/storage.ts';
-import type { Pacer } from './evaluation.ts';
+import type { Pacer } from './evaluate/evaluation.ts';
 
 /** How many series there are, and from when to when; times are undefined when it is empty. */
 export type StoreExtent = Pick<StorageStats, 'seriesCount' | 'oldestMs' | 'newestMs'>;

@@ -1,6 +1,6 @@
 /** Chooses what writes to a store outside of the collector, and what reads the journal for it. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
-import { createSliceReader, type SliceReaderOptions } from './embedded/slices.ts';
+import { createSliceReader, type SliceReaderOptions } from './embedded/reads/slices.ts';
 import { createInfluxV1Sink } from './influx-v1/influx-v1.ts';
 import { createInfluxV2Sink } from './influx-v2/influx-v2.ts';
 import { openPrometheusSink } from './prometheus/prometheus.ts';

@@ -1,6 +1,6 @@
 /** What must be true of every board; each check returns what is wrong, in words. */
-import { childrenOf, type Expr } from '../../../collector/src/query/ast.ts';
-import { parseQuery } from '../../../collector/src/query/parse.ts';
+import { childrenOf, type Expr } from '../../../collector/src/query/parse/ast.ts';
+import { parseQuery } from '../../../collector/src/query/parse/parse.ts';
 import { isMetricName } from '@rollcall/shared/catalogue/metrics.ts';
 import type { Dashboard, Panel, Row } from '../grafana.ts';
 import { UNITS } from '../panel.ts';

@@ -5,7 +5,7 @@ import { systemClock } from '@rollcall/shared/lib/clock.ts';
 import { LocalHost, MACHINE_ROOTS } from '../../../agent/src/host/local-host.ts';
 import { createSamplers } from '../../../agent/src/samplers/list.ts';
 import { readLines } from '../../../agent/src/samplers/testing.ts';
-import { parseQuery } from '../../../collector/src/query/parse.ts';
+import { parseQuery } from '../../../collector/src/query/parse/parse.ts';
 import { Labels, METRIC_NAME } from '../../../collector/src/storage/labels.ts';
 import type { Series } from '../../../collector/src/storage/storage.ts';
 

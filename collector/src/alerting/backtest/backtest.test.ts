@@ -1,7 +1,7 @@
 import { FakeClock } from '@rollcall/shared/testing/fake-clock.ts';
 import { describe, expect, it } from 'vitest';
 import { createQueryEngine } from '../../query/query.ts';
-import { parseSeries, parseValues } from '../../query/series-notation.ts';
+import { parseSeries, parseValues } from '../../query/parse/series-notation.ts';
 import { openScratchStorage } from '../../storage/open.ts';
 import { parseRuleFile } from '../rule-files/rule-file.ts';
 import { backtest, BACKTEST_LIMITS } from './backtest.ts';

@@ -1,8 +1,8 @@
 /** What a rule asks of history, where neither its alerts nor what its file records are stored. */
-import type { Expr, SelectorNode } from '../../query/ast.ts';
-import { unwrapParens } from '../../query/ast.ts';
-import { parseQuery } from '../../query/parse.ts';
-import { printExpr } from '../../query/print.ts';
+import type { Expr, SelectorNode } from '../../query/parse/ast.ts';
+import { unwrapParens } from '../../query/parse/ast.ts';
+import { parseQuery } from '../../query/parse/parse.ts';
+import { printExpr } from '../../query/parse/print.ts';
 import type { AlertingFileRule, RuleGroup } from '../rule-files/rule-file.ts';
 import { mapExpr } from '../rules/rewrite.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseQuery } from '../../query/parse.ts';
+import { parseQuery } from '../../query/parse/parse.ts';
 import { stockRules } from '../rules/stock.ts';
 import { historyQuery } from './history-query.ts';
 

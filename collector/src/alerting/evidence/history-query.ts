@@ -2,10 +2,10 @@
  * From the condition of a rule to the value behind it, for one object: a rule that fires above 90 % says nothing of the
  * hour in which it did not fire. Pure.
  */
-import { isComparison, type Expr, type SelectorNode } from '../../query/ast.ts';
-import { comparesHosts } from '../../query/host-parts.ts';
-import { parseQuery } from '../../query/parse.ts';
-import { printExpr } from '../../query/print.ts';
+import { isComparison, type Expr, type SelectorNode } from '../../query/parse/ast.ts';
+import { comparesHosts } from '../../query/evaluate/host-parts.ts';
+import { parseQuery } from '../../query/parse/parse.ts';
+import { printExpr } from '../../query/parse/print.ts';
 
 /** Functions behind which the label of a selector is no longer that of the result. */
 const OPAQUE_CALLS: ReadonlySet<string> = new Set([

@@ -1,7 +1,7 @@
 /** The shapes that settings of routing, inhibition and dependencies have in common. */
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import * as z from 'zod';
-import { formatDuration, parseDuration } from '../../query/literals.ts';
+import { formatDuration, parseDuration } from '../../query/parse/literals.ts';
 import { MATCHERS_MAX, parseMatcher, type LabelMatcher } from './matchers.ts';
 
 /** A list of matchers as texts, for example `[team="db", instance=~"web-.*"]`. */

@@ -4,7 +4,7 @@
  */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import * as z from 'zod';
-import type { PatternTally } from '../../query/pattern-tally.ts';
+import type { PatternTally } from '../../query/parse/pattern-tally.ts';
 import { createMatcher, type Matcher } from '../../storage/matcher.ts';
 
 /** Matchers of one route, silence or window. */

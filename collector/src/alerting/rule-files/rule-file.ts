@@ -3,8 +3,8 @@
  * (https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/).
  */
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
-import { parseDuration } from '../../query/literals.ts';
-import { parseQuery } from '../../query/parse.ts';
+import { parseDuration } from '../../query/parse/literals.ts';
+import { parseQuery } from '../../query/parse/parse.ts';
 import { compileExpansion, type ExpansionContext } from '../template/template.ts';
 import { YamlDocument, type Path, type Problem } from './document.ts';
 

@@ -2,8 +2,8 @@
  * Unit-test files of rules in promtool's format
  * (https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/).
  */
-import { parseDuration, parseNumber } from '../../query/literals.ts';
-import { parseSeries, parseValues, type NotedSeries } from '../../query/series-notation.ts';
+import { parseDuration, parseNumber } from '../../query/parse/literals.ts';
+import { parseSeries, parseValues, type NotedSeries } from '../../query/parse/series-notation.ts';
 import { Labels } from '../../storage/labels.ts';
 import { YamlDocument, type Path, type Problem } from './document.ts';
 

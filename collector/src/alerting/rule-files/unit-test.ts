@@ -1,6 +1,6 @@
 /** Runs unit tests of rules, with promtool's verdicts. Source: Prometheus, `cmd/promtool/unittest.go`. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { isAlmostEqual } from '../../query/numeric.ts';
+import { isAlmostEqual } from '../../query/evaluate/numeric.ts';
 import type { QueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
 import type { SeriesBatch, SeriesSamples } from '../../storage/moment-batch.ts';

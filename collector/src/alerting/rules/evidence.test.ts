@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseQuery } from '../../query/parse.ts';
+import { parseQuery } from '../../query/parse/parse.ts';
 import { evidenceQuery, isAboutPresence, requiredSelectors } from './evidence.ts';
 
 describe('requiredSelectors', () => {

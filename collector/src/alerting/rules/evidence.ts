@@ -1,8 +1,8 @@
 /** Which series the condition of a rule needs to be judged: while one of them is missing, an empty result says nothing. */
-import { childrenOf, NO_SHIFT, type Expr, type SelectorNode } from '../../query/ast.ts';
-import { isClassicLabelName, quote } from '../../query/literals.ts';
-import { parseQuery } from '../../query/parse.ts';
-import { printExpr } from '../../query/print.ts';
+import { childrenOf, NO_SHIFT, type Expr, type SelectorNode } from '../../query/parse/ast.ts';
+import { isClassicLabelName, quote } from '../../query/parse/literals.ts';
+import { parseQuery } from '../../query/parse/parse.ts';
+import { printExpr } from '../../query/parse/print.ts';
 import { patternOf } from '../../storage/matcher.ts';
 
 /**

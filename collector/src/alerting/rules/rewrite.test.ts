@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseQuery, QUERY_LENGTH_MAX } from '../../query/parse.ts';
-import { printExpr } from '../../query/print.ts';
+import { parseQuery, QUERY_LENGTH_MAX } from '../../query/parse/parse.ts';
+import { printExpr } from '../../query/parse/print.ts';
 import { PATTERN_LENGTH_MAX } from '../../storage/matcher.ts';
 import { mapExpr, ofHosts, withLevels } from './rewrite.ts';
 

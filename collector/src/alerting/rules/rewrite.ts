@@ -1,7 +1,7 @@
 /** Changes expressions of rules node by node. */
-import { isComparison, type Expr, type SelectorNode } from '../../query/ast.ts';
-import { parseQuery, QUERY_LENGTH_MAX } from '../../query/parse.ts';
-import { printExpr } from '../../query/print.ts';
+import { isComparison, type Expr, type SelectorNode } from '../../query/parse/ast.ts';
+import { parseQuery, QUERY_LENGTH_MAX } from '../../query/parse/parse.ts';
+import { printExpr } from '../../query/parse/print.ts';
 import { PATTERN_LENGTH_MAX, patternOf } from '../../storage/matcher.ts';
 
 /**

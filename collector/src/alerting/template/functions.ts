@@ -3,7 +3,7 @@
  * (https://prometheus.io/docs/prometheus/latest/configuration/template_reference/).
  */
 import { RE2JS } from 're2js';
-import { parseDuration } from '../../query/literals.ts';
+import { parseDuration } from '../../query/parse/literals.ts';
 import { TemplateError, type TemplateFunction } from './execute.ts';
 import { formatFloat, formatValue, print, printf } from './go-format.ts';
 import {

@@ -1,6 +1,6 @@
 /** Splits a template into plain text and the tokens of its actions (https://pkg.go.dev/text/template). */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { decodeString } from '../../query/literals.ts';
+import { decodeString } from '../../query/parse/literals.ts';
 
 export type Token =
   /** A name of a function, or one of the keywords. */

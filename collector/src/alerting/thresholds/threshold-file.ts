@@ -2,8 +2,8 @@
  * The file with levels of their own: a rule, the objects that it is about, and the numbers that are right for them, with
  * the person who decided it and why. See docs/rules.md.
  */
-import { parseDuration } from '../../query/literals.ts';
-import { parseSeriesSelector } from '../../query/series-selector.ts';
+import { parseDuration } from '../../query/parse/literals.ts';
+import { parseSeriesSelector } from '../../query/parse/series-selector.ts';
 import type { Matcher } from '../../storage/matcher.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { YamlDocument, type Path, type Problem } from '../rule-files/document.ts';

@@ -7,7 +7,7 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import type { RouteDelivery } from '../../alerting/routing/routing.ts';
 import { compile, parseFilter, type LabelValues } from '../../alerting/routing/matchers.ts';
-import { PatternTally } from '../../query/pattern-tally.ts';
+import { PatternTally } from '../../query/parse/pattern-tally.ts';
 import { compilePattern } from '../../storage/matcher.ts';
 import { jsonBody, parseBody } from '../body.ts';
 import { idParameter } from '../parameters.ts';

@@ -1,7 +1,7 @@
 /** Reads the parameters of Prometheus API requests; every fault names its parameter, in the words of Prometheus. */
 import { unescape } from 'node:querystring';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { DURATION_MS_MAX, parseDuration } from '../../query/literals.ts';
+import { DURATION_MS_MAX, parseDuration } from '../../query/parse/literals.ts';
 
 /** Times without bounds: everything that a store may hold. */
 export const TIME_MS_MIN = Number.MIN_SAFE_INTEGER;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import * as z from 'zod';
 import type { Answers } from '../../query/answers.ts';
-import { formatExponent, secondsOf } from '../../query/format.ts';
+import { formatExponent, secondsOf } from '../../query/encode/format.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { invalidParameter } from './parameters.ts';

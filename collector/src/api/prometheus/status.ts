@@ -1,7 +1,7 @@
 /** `/status/…`, `/targets`, `/scrape_pools`, `/alertmanagers`. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { Answers } from '../../query/answers.ts';
-import { formatDuration } from '../../query/literals.ts';
+import { formatDuration } from '../../query/parse/literals.ts';
 import { answer } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { invalidParameter } from './parameters.ts';

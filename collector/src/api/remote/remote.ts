@@ -9,7 +9,7 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { raw, Router, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import type { Answers } from '../../query/answers.ts';
-import { Pacer } from '../../query/evaluation.ts';
+import { Pacer } from '../../query/evaluate/evaluation.ts';
 import { scopeGuard } from '../auth/guard.ts';
 import type { TokenVerdict } from '../auth/tokens.ts';
 import { atMost } from './at-most.ts';

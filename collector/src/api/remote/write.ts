@@ -1,7 +1,7 @@
 /** Remote write: what becomes of the series of a request. */
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import type { Pacer } from '../../query/evaluation.ts';
+import type { Pacer } from '../../query/evaluate/evaluation.ts';
 import type { Labels } from '../../storage/labels.ts';
 import type { AppendResult, AppendSample, AppendSeries } from '../../storage/storage.ts';
 import { REFUSALS, type Refusal } from './counters.ts';

@@ -1,10 +1,10 @@
 /** Compares what a query gave with what a script expects. */
 import type { Labels } from '../../storage/labels.ts';
-import { formatDecimal } from '../format.ts';
-import { isAlmostEqual } from '../numeric.ts';
+import { formatDecimal } from '../encode/format.ts';
+import { isAlmostEqual } from '../evaluate/numeric.ts';
 import type { QueryValue } from '../results.ts';
 import type { EvalCommand, ExpectedResult } from './script.ts';
-import type { NotedSeries } from '../series-notation.ts';
+import type { NotedSeries } from '../parse/series-notation.ts';
 
 /** Relative difference below which two values count as equal. */
 const TOLERANCE = 1e-6;

@@ -2,10 +2,10 @@
 import type { Labels } from '../../storage/labels.ts';
 import { METRIC_NAME } from '../../storage/labels.ts';
 import { fitsAll } from '../../storage/matcher.ts';
-import { childrenOf } from '../ast.ts';
-import type { Expr } from '../ast.ts';
-import { parseSyntax } from '../parse.ts';
-import { matchersOf } from '../selectors.ts';
+import { childrenOf } from '../parse/ast.ts';
+import type { Expr } from '../parse/ast.ts';
+import { parseSyntax } from '../parse/parse.ts';
+import { matchersOf } from '../evaluate/selectors.ts';
 import type { EvalCommand, LoadCommand } from './script.ts';
 
 const NATIVE_FUNCTION = /\bhistogram_(?:avg|count|sum|stddev|stdvar|fraction)\b/;

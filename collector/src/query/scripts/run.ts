@@ -4,7 +4,7 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Labels } from '../../storage/labels.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
 import { inHostParts } from '../../storage/testing/host-parts.ts';
-import { parseQuery } from '../parse.ts';
+import { parseQuery } from '../parse/parse.ts';
 import { createQueryEngine } from '../query.ts';
 import type { QueryEngine } from '../query.ts';
 import type { QueryResult, QueryValue } from '../results.ts';

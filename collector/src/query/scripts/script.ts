@@ -1,9 +1,9 @@
 /** Reads PromQL test scripts: data to load, queries to run, results to expect. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { decodeString, parseDuration } from '../literals.ts';
+import { decodeString, parseDuration } from '../parse/literals.ts';
 import type { Labels } from '../../storage/labels.ts';
-import { parseSeriesLine, signedNumber, startedSeriesOf } from '../series-notation.ts';
-import type { NotedSeries } from '../series-notation.ts';
+import { parseSeriesLine, signedNumber, startedSeriesOf } from '../parse/series-notation.ts';
+import type { NotedSeries } from '../parse/series-notation.ts';
 
 /** Series to store; the first value of each stands at time 0. */
 export interface LoadCommand {

@@ -1,9 +1,9 @@
 /** Other ways to ask the same question: a script's instant query must give the same result in all of them. */
-import type { AtModifier, Expr } from '../ast.ts';
-import { childrenOf } from '../ast.ts';
-import { isTimeDependent } from '../functions/signatures.ts';
-import { parseQuery } from '../parse.ts';
-import { printExpr } from '../print.ts';
+import type { AtModifier, Expr } from '../parse/ast.ts';
+import { childrenOf } from '../parse/ast.ts';
+import { isTimeDependent } from '../evaluate/functions/signatures.ts';
+import { parseQuery } from '../parse/parse.ts';
+import { printExpr } from '../parse/print.ts';
 
 /** A query and the time to evaluate it at. */
 export interface Variant {

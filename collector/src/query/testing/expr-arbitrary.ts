@@ -1,6 +1,6 @@
 /** Random PromQL syntax trees for property tests: well-typed, and in the form in which the parser builds them. */
 import * as fc from 'fast-check';
-import type { AtModifier, Expr, MatcherNode, SelectorNode } from '../ast.ts';
+import type { AtModifier, Expr, MatcherNode, SelectorNode } from '../parse/ast.ts';
 
 const SPAN = { start: 0, end: 0 } as const;
 const NAME = fc.stringMatching(/^m_[a-zA-Z0-9_:]{0,6}$/);

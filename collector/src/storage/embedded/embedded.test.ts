@@ -10,7 +10,7 @@ import { openHeardSession, type HeardSession } from '../../journal/testing/test-
 import { Labels } from '../labels.ts';
 import { createMatcher } from '../matcher.ts';
 import type { AppendSeries, SelectHints, Series } from '../storage.ts';
-import type { Identity } from './matching.ts';
+import type { Identity } from './reads/matching.ts';
 import { openTestStorage, type TestStorage } from './testing/test-storage.ts';
 
 const BASE_MS = Date.UTC(2026, 5, 1, 12);

@@ -28,16 +28,16 @@ import type {
   Storage,
   StorageStats,
 } from '../storage.ts';
-import { toBlock } from './block.ts';
-import type { BlockFile } from './block-file.ts';
-import type { BlockSet, BlockView } from './block-set.ts';
+import { toBlock } from './blocks/block.ts';
+import type { BlockFile } from './blocks/block-file.ts';
+import type { BlockSet, BlockView } from './blocks/block-set.ts';
 import { Catalogue, eachSchemaIn, type CatalogueHost, type TimeRange } from './catalogue.ts';
-import { SeriesCollector, type Column } from './collect.ts';
-import type { GrowingSeries } from './growing-series.ts';
-import { ColumnReads } from './column-reads.ts';
-import { EmptyRanges } from './empty-ranges.ts';
-import { HostBlocks } from './host-blocks.ts';
-import { filesIn } from './host-groups.ts';
+import { SeriesCollector, type Column } from './reads/collect.ts';
+import type { GrowingSeries } from './reads/growing-series.ts';
+import { ColumnReads } from './reads/column-reads.ts';
+import { EmptyRanges } from './rollups/empty-ranges.ts';
+import { HostBlocks } from './blocks/host-blocks.ts';
+import { filesIn } from './blocks/host-groups.ts';
 import {
   addRollupPart,
   addSamples,
@@ -45,21 +45,21 @@ import {
   isInstant,
   timelines,
   type ReadPart,
-} from './host-reading.ts';
-import { HostSearch } from './host-search.ts';
-import { JoinedTimes } from './joined-times.ts';
+} from './reads/host-reading.ts';
+import { HostSearch } from './reads/host-search.ts';
+import { JoinedTimes } from './recent/joined-times.ts';
 import { EMBEDDED_LIMITS, type EmbeddedLimits } from './limits.ts';
-import { newMatch, seriesOf, wantedOf, type FoundHost } from './known-matches.ts';
-import { entryOf, labelsOf, labelValueOf, type Identity } from './matching.ts';
-import { lastSampleOf, matchersOfAll, seriesPerRead } from './own-last.ts';
-import { OwnSeriesWriter, type LastSample } from './own-series.ts';
-import { Pace } from './pace.ts';
-import { RecentColumns } from './recent-columns.ts';
-import { coarsestFor, mayMakeRollups, segmentsIn, segmentsOf, type Segment } from './resolution.ts';
+import { newMatch, seriesOf, wantedOf, type FoundHost } from './reads/known-matches.ts';
+import { entryOf, labelsOf, labelValueOf, type Identity } from './reads/matching.ts';
+import { lastSampleOf, matchersOfAll, seriesPerRead } from './recent/own-last.ts';
+import { OwnSeriesWriter, type LastSample } from './own/own-series.ts';
+import { Pace } from './reads/pace.ts';
+import { RecentColumns } from './recent/recent-columns.ts';
+import { coarsestFor, mayMakeRollups, segmentsIn, segmentsOf, type Segment } from './rollups/resolution.ts';
 import { ROLLUP_MS } from './sealing/rollup.ts';
 import { storeStats } from './stats.ts';
-import { SchemaLists, wantedGroups, type HostGroups } from './stored-groups.ts';
-import { RecentWindow } from './window.ts';
+import { SchemaLists, wantedGroups, type HostGroups } from './blocks/stored-groups.ts';
+import { RecentWindow } from './recent/window.ts';
 
 export interface EmbeddedOptions {
   /** Open for as long as the store is; the store closes neither. */

@@ -14,10 +14,10 @@ import type {
   Series,
   StorageStats,
 } from '../storage.ts';
-import { BlockSet, type BlockSetOptions } from './block-set.ts';
+import { BlockSet, type BlockSetOptions } from './blocks/block-set.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from './embedded.ts';
 import type { EmbeddedLimits } from './limits.ts';
-import type { Identity } from './matching.ts';
+import type { Identity } from './reads/matching.ts';
 
 export interface FollowingOptions {
   /** Open for as long as the store is; the store does not close it. */

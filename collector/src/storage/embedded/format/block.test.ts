@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mutate, seededRandom } from '@rollcall/shared/testing/mutate.ts';
 import { thrownCode } from '@rollcall/shared/testing/thrown.ts';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import type { BlockHeader } from './block-file.ts';
 import type { Column, GroupColumns } from './group.ts';
 import { BlockReader } from './reader.ts';

@@ -1,5 +1,5 @@
 /** A column as the file has it: the states of its rows, and the values of those that are present. */
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import { damaged } from './block-file.ts';
 import { ChunkReader, type Chunk, type ChunkWriter } from './chunk.ts';
 import { fromIntegers, toIntegers } from './decimals.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import { STREAMS } from './block-file.ts';
 import { openBlock } from './testing/memory-file.ts';
 import { GOLDEN_HOSTS, goldenFile, goldenGroups } from './testing/golden.ts';

@@ -1,6 +1,6 @@
 /** Reads a block file: footer and directory when it is opened, and then only the parts that are asked for. */
 import { crc32 } from '@rollcall/shared/lib/crc.ts';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import {
   damaged,
   decodeFooter,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { zstdCompressSync } from 'node:zlib';
 import { crc32 } from '@rollcall/shared/lib/crc.ts';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import { encodeFooter, encodeHeader, FORMAT_LIMITS, STREAMS, type BlockHeader } from './block-file.ts';
 import { writeStates, writeValues } from './column.ts';
 import { DirectoryWriter, type LocatedGroup } from './directory.ts';

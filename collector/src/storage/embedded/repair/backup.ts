@@ -10,7 +10,7 @@ import * as z from 'zod';
 import type { BlockRow } from '../../../journal/blocks.ts';
 import { openJournalReader } from '../../../journal/reader.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
-import { isOfBlocks } from '../block-name.ts';
+import { isOfBlocks } from '../blocks/block-name.ts';
 import { copyDatabase, storeIdOf } from './databases.ts';
 
 const MANIFEST_FILE = 'backup.json';

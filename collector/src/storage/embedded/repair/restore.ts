@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
-import { isBlockName } from '../block-name.ts';
+import { isBlockName } from '../blocks/block-name.ts';
 import { BLOCKS_DIR, copyFile, JOURNAL, readManifest, removeBeside } from './backup.ts';
 
 /** What a file is called until all of them are there; a backup leaves such files out. */

@@ -6,7 +6,7 @@ import type { BlockRow } from '../../../journal/blocks.ts';
 import { openJournalReader, type JournalSnapshot } from '../../../journal/reader.ts';
 import { storedBody } from '../../../journal/stored-body.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
-import { blocksOfAnother, isBlockName, isOfBlocks } from '../block-name.ts';
+import { blocksOfAnother, isBlockName, isOfBlocks } from '../blocks/block-name.ts';
 import { databaseProblems } from './databases.ts';
 import { BlockReader } from '../format/reader.ts';
 import { BLOCKS_DIR, isBackup, readManifest } from './backup.ts';

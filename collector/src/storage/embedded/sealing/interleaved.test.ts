@@ -2,10 +2,10 @@
 import { createSchema, type SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import type { Column } from '../format/group.ts';
-import { JoinedTimes } from '../joined-times.ts';
-import { RolledSeries } from '../rolled-series.ts';
+import { JoinedTimes } from '../recent/joined-times.ts';
+import { RolledSeries } from '../rollups/rolled-series.ts';
 import { joinTogether, rollUpTogether, takeTurns, type InputRows } from './interleaved.ts';
 import type { RowSource } from './join-rows.ts';
 import { counterColumns, ROLLUP, ROLLUP_MS, rollUp, rollUpFurther } from './rollup.ts';

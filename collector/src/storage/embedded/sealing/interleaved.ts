@@ -4,9 +4,9 @@
  * series, and each rollup goes to the schema that had the series last in its span.
  */
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import type { Column } from '../format/group.ts';
-import { labelsOf } from '../matching.ts';
+import { labelsOf } from '../reads/matching.ts';
 import type { RowSource } from './join-rows.ts';
 import {
   combineColumn,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import type { Column, GroupColumns } from '../format/group.ts';
 import type { BlockReader } from '../format/reader.ts';
 import { openBlock, writeBlock, writePacked } from '../format/testing/memory-file.ts';

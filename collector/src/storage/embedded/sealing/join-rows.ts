@@ -1,5 +1,5 @@
 /** Puts the rows of several groups of one host and schema together, in order of time. */
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import type { Column, PackedColumn, PackedGroup } from '../format/group.ts';
 import { increaseBetween, ROLLUP } from './rollup.ts';
 

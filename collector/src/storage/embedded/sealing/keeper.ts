@@ -19,7 +19,7 @@ import {
   isBlockName,
   isOfBlocks,
   newBlockName,
-} from '../block-name.ts';
+} from '../blocks/block-name.ts';
 import { planExpiry, planFreeing, planMerges, type MergeJob, type Retention } from './plan.ts';
 import type { MadeBlock } from './seal.ts';
 import type { TaskResult, Workshop } from './tasks.ts';

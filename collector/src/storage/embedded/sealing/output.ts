@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Disk, DiskFile } from '@rollcall/shared/lib/disk.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
 import type { NewBlock } from '../../../journal/blocks.ts';
-import { UNFINISHED_SUFFIX } from '../block-name.ts';
+import { UNFINISHED_SUFFIX } from '../blocks/block-name.ts';
 import { BlockWriter, type BlockSummary } from '../format/writer.ts';
 import type { BlockHeader } from '../format/block-file.ts';
 

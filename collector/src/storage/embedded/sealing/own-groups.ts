@@ -4,10 +4,10 @@
  */
 import type { Schema } from '@rollcall/shared/protocol/schema.ts';
 import { Labels } from '../../labels.ts';
-import { STATE, type Block } from '../block.ts';
+import { STATE, type Block } from '../blocks/block.ts';
 import type { Column } from '../format/group.ts';
-import { labelsOf } from '../matching.ts';
-import { packSchemas } from '../own-schemas.ts';
+import { labelsOf } from '../reads/matching.ts';
+import { packSchemas } from '../own/own-schemas.ts';
 import type { SchemaGroup } from './tick-columns.ts';
 
 /** Sampler of the schemas that are made here. */

@@ -4,7 +4,7 @@
  */
 import type { HashedSchema, SchemaMetric } from '@rollcall/shared/protocol/schema.ts';
 import { COLLECTOR_AGENT_ID } from '../../../journal/journal.ts';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import type { Column, GroupColumns } from '../format/group.ts';
 
 /** Positions in `Column.streams` of a rollup; see STREAMS. */

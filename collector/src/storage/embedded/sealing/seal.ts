@@ -6,7 +6,7 @@ import type { NewBlock, ReplacedRecords } from '../../../journal/blocks.ts';
 import { COLLECTOR_AGENT_ID } from '../../../journal/journal.ts';
 import type { JournalSnapshot, LaneRange } from '../../../journal/reader.ts';
 import { storedBody } from '../../../journal/stored-body.ts';
-import { toBlock } from '../block.ts';
+import { toBlock } from '../blocks/block.ts';
 import { BlockOutput, schemasOfBlock, type BlockPlace } from './output.ts';
 import { OwnGroups } from './own-groups.ts';
 import { TickColumns, type SchemaGroup } from './tick-columns.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { gaugeSchema } from '../../../journal/testing/lane-writer.ts';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import { TickColumns } from './tick-columns.ts';
 
 const HOST = 'a'.repeat(32);

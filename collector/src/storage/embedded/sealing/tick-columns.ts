@@ -4,7 +4,7 @@
  */
 import type { RowPlace } from '@rollcall/shared/protocol/samples.ts';
 import type { HashedSchema } from '@rollcall/shared/protocol/schema.ts';
-import { STATE } from '../block.ts';
+import { STATE } from '../blocks/block.ts';
 import type { Column, GroupColumns } from '../format/group.ts';
 
 /** Rows in a line of the processor's cache. */

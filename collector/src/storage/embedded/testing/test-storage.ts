@@ -11,10 +11,10 @@ import { openJournalReader, type JournalReader } from '../../../journal/reader.t
 import { JournalChanges } from '../../../journal/changes.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
 import { FaultyStore } from '../../../journal/testing/faulty-store.ts';
-import { BlockSet } from '../block-set.ts';
+import { BlockSet } from '../blocks/block-set.ts';
 import { createEmbeddedStorage, type EmbeddedStorage } from '../embedded.ts';
 import type { EmbeddedLimits } from '../limits.ts';
-import type { Identity } from '../matching.ts';
+import type { Identity } from '../reads/matching.ts';
 import { BlockKeeper, type KeeperSettings } from '../sealing/keeper.ts';
 import { Mortal } from './mortal.ts';
 import { inlineWorkshop } from '../sealing/tasks.ts';

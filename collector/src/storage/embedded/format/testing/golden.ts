@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRandom } from '@rollcall/shared/testing/mutate.ts';
-import { STATE } from '../../block.ts';
+import { STATE } from '../../blocks/block.ts';
 import { FORMAT_VERSION, type Resolution } from '../block-file.ts';
 import type { Column, GroupColumns, PackedGroup } from '../group.ts';
 import { openBlock, writeBlock, writePacked } from './memory-file.ts';
