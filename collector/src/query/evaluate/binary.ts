@@ -1,4 +1,5 @@
 /** Arithmetic, comparison and unary operators. */
+import { AppError } from '@rollcall/shared/lib/errors.ts';
 import type { BinaryNode, ComparisonOperator, UnaryNode } from '../parse/ast.ts';
 import { isComparison, isSetOperator } from '../parse/ast.ts';
 import { ColumnRoom, hasAny, vectorOf } from './columns.ts';
@@ -52,11 +53,21 @@ async function evaluateSides(
   ev: Evaluation,
 ): Promise<{ readonly left: Value; readonly right: Value }> {
   const first = firstSide(expr);
-  const known = await ev.evaluate(expr[first], grid);
+  const known = first === 'left' ? await ev.evaluate(expr.left, grid) : await rightFirst(expr, grid, ev);
   const mayNarrow = (expr.operator === 'and' || expr.operator === 'unless') && known.kind === 'vector';
   const otherSide = first === 'left' ? expr.right : expr.left;
   const other = await ev.evaluate(mayNarrow ? narrowedOther(expr, first, known.columns) : otherSide, grid);
   return first === 'left' ? { left: known, right: other } : { left: other, right: known };
+}
+
+/** The right side; where both sides are at fault, the fault of the left one is told, as in Prometheus. */
+async function rightFirst({ left, right }: BinaryNode, grid: Grid, ev: Evaluation): Promise<Value> {
+  try {
+    return await ev.evaluate(right, grid);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'QUERY_FAILED') await ev.evaluate(left, grid);
+    throw error;
+  }
 }
 
 function betweenScalars({ operator }: BinaryNode, left: ScalarValue, right: ScalarValue): ScalarValue {
