@@ -15,7 +15,10 @@ const DATASET: readonly DatasetSeries[] = [
 ];
 
 function answer(value: number | undefined): ReferenceAnswer {
-  const values: [number, string][] = value === undefined ? [] : [[TIMES.endMs / 1000, String(value)]];
+  const values: [number, string][] =
+    value === undefined
+      ? []
+      : [[TIMES.endMs / 1000, value === Infinity ? '+Inf' : value === -Infinity ? '-Inf' : String(value)]];
   return { status: 'success', data: { result: values.length === 0 ? [] : [{ metric: {}, values }] } };
 }
 
@@ -28,6 +31,10 @@ describe('an answer that differs', () => {
     ['floor(sum_over_time(tenth[1m]) * 10)', 2, true],
     ['floor(sum_over_time(tenth[1m]) * 10)', 3, true],
     ['floor(sum_over_time(tenth[1m]) * 10)', 4, false],
+    // Whether the sum of nothing but -0 is -0 depends on the version; what else is infinite does not.
+    ['1 / sum(-(tenth > bool 1))', -Infinity, true],
+    ['1 / -(tenth > bool 1)', Infinity, false],
+    ['1 / sum(-(tenth > bool 1))', 1, false],
     // Here nothing does, so a wrong formula is found, a slightly wrong one too.
     ['sum_over_time(tenth[1m])', 0.300_001, false],
     ['sum_over_time(tenth[1m])', undefined, false],
