@@ -78,11 +78,45 @@ function narrowedBinary(expr: BinaryNode, matcher: MatcherNode): Expr {
   const left = (): Expr => narrowed(expr.left, matcher);
   const right = (): Expr => narrowed(expr.right, matcher);
   if (isSetOperator(expr.operator)) {
-    if (comparesHosts(expr)) return { ...expr, left: left(), right: right() };
-    return expr.operator === 'or' ? expr : { ...expr, left: left() };
+    // What is missing on one side may let series of other hosts through on the other one, and two of them may become one.
+    const isWhole = comparesHosts(expr) && isNarrowable(expr.left);
+    if (expr.operator === 'or')
+      return isWhole && isNarrowable(expr.right) ? { ...expr, left: left(), right: right() } : expr;
+    const mayNarrowRight = expr.operator === 'and' ? comparesHosts(expr) : isWhole;
+    return { ...expr, left: left(), ...(mayNarrowRight ? { right: right() } : {}) };
   }
   if (typeOf(expr.right) === 'scalar') return { ...expr, left: left() };
   if (typeOf(expr.left) === 'scalar') return { ...expr, right: right() };
   // Between vectors, a match that is not unique is an error, of whatever host.
   return expr;
+}
+
+/** Whether nothing of other hosts is left when the matcher is put into an expression. */
+function isNarrowable(expr: Expr): boolean {
+  switch (expr.kind) {
+    case 'selector':
+      return expr.name !== '';
+    case 'range':
+      return isNarrowable(expr.selector);
+    case 'paren':
+    case 'subquery':
+      return isNarrowable(expr.inner);
+    case 'call':
+      return (
+        Object.hasOwn(rangeFunctions, expr.name) &&
+        expr.args.every((arg) => typeOf(arg) !== 'matrix' || isNarrowable(arg))
+      );
+    case 'binary': {
+      const { left, right } = expr;
+      if (expr.operator === 'or') return comparesHosts(expr) && isNarrowable(left) && isNarrowable(right);
+      if (isSetOperator(expr.operator)) return isNarrowable(left);
+      if (typeOf(right) === 'scalar') return isNarrowable(left);
+      return typeOf(left) === 'scalar' && isNarrowable(right);
+    }
+    case 'number':
+    case 'string':
+    case 'aggregate':
+    case 'unary':
+      return false;
+  }
 }
