@@ -47,8 +47,8 @@ export interface ListRequest extends Omit<CatalogueRequest, 'matcherSets'> {
   readonly selectors: readonly string[];
 }
 
-/** What to make of the text of a query: itself in canonical form, its syntax tree, or nothing when only its errors matter. */
-export type ParsedForm = 'canonical' | 'tree' | 'nothing';
+/** What to make of the text of a query: itself in canonical form, or its syntax tree. */
+export type ParsedForm = 'canonical' | 'tree';
 
 /** Label sets to be looked at, and selectors of which one has to fit. */
 export interface FitRequest {
@@ -65,6 +65,8 @@ export interface Answers {
   labelValues(name: string, request: ListRequest, signal: AbortSignal): Promise<JsonAnswer>;
   /** @throws AppError BAD_QUERY */
   parsed(text: string, form: ParsedForm, signal: AbortSignal): Promise<JsonAnswer>;
+  /** Whether a text is a query at all. @throws AppError BAD_QUERY */
+  check(text: string, signal: AbortSignal): Promise<void>;
   /** A list with `true` for each label set that fits. */
   fitting(request: FitRequest, signal: AbortSignal): Promise<JsonAnswer>;
   /** The newest samples in text format, no JSON; see `newestAsText`. */
@@ -101,6 +103,7 @@ export function createAnswers({ engine, storage, extent, clock }: AnswersOptions
     labelValues: (name, request, signal) =>
       listAnswer(request, (wanted) => storage.labelValues(name, wanted, signal)),
     parsed: (text, form) => Promise.resolve({ data: [parsedJson(text, form)], warnings: [], infos: [] }),
+    check: async (text) => void parseQuery(text),
     async fitting({ selectors, labelSets }, signal) {
       const wanted = parsedSelectors(selectors);
       const pacer = pacerOf(signal);
@@ -157,7 +160,6 @@ const WORK_PER_FIT = 100;
 
 function parsedJson(text: string, form: ParsedForm): string {
   const expr = parseQuery(text);
-  if (form === 'nothing') return 'null';
   return JSON.stringify(form === 'tree' ? treeJson(expr) : prettyExpr(expr));
 }
 

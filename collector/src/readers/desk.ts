@@ -90,7 +90,7 @@ export class Desk {
     const running: Running = { left: new AbortController(), values: 0, more: undefined };
     this.#running.set(id, running);
     try {
-      const readsNothing = question.kind === 'parsed' || question.kind === 'fitting';
+      const readsNothing = ['parsed', 'check', 'fitting'].includes(question.kind);
       if (!readsNothing) await this.#ports.storage.catchUp();
       const isSaid = await this.#say(id, question, running);
       if (!isSaid) this.#ports.post({ kind: 'settled', id });
@@ -128,6 +128,10 @@ export class Desk {
         return this.#send(id, await answers.labelValues(question.name, question.request, signal), running);
       case 'parsed':
         return this.#send(id, await answers.parsed(question.text, question.form, signal), running);
+      case 'check':
+        await answers.check(question.text, signal);
+        post({ kind: 'checked', id });
+        return true;
       case 'fitting':
         return this.#send(id, await answers.fitting(question.request, signal), running);
       case 'storeSizes':

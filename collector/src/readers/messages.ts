@@ -61,6 +61,7 @@ export type Question =
   | { readonly kind: 'series' | 'labelNames' | 'newest'; readonly request: ListRequest }
   | { readonly kind: 'labelValues'; readonly name: string; readonly request: ListRequest }
   | { readonly kind: 'parsed'; readonly text: string; readonly form: ParsedForm }
+  | { readonly kind: 'check'; readonly text: string }
   | { readonly kind: 'fitting'; readonly request: FitRequest }
   | { readonly kind: 'storeSizes'; readonly top: number }
   | { readonly kind: 'remoteRead'; readonly request: RemoteReadRequest };
@@ -77,11 +78,13 @@ export type ToThread =
   | { readonly kind: 'leave'; readonly id: number };
 
 /**
- * What a thread says, in order. A value, a failure and the last piece are the last word on a question: nothing of it is left
+ * What a thread says, in order. A value, that something is in order, a failure and the last piece are the last word on a question: nothing of it is left
  * in the thread then.
  */
 export type FromThread =
   | { readonly kind: 'value'; readonly id: number; readonly result: PackedResult }
+  /** What was checked is in order. */
+  | { readonly kind: 'checked'; readonly id: number }
   /** The first piece of an answer. */
   | {
       readonly kind: 'first';

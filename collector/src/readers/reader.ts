@@ -47,7 +47,7 @@ export const GRACE_MS = 10_000;
 /** How long a client may take for one piece of its answer. */
 export const STALL_MS = 60_000;
 
-type Reply = Extract<FromThread, { readonly kind: 'value' | 'first' | 'piece' }>;
+type Reply = Extract<FromThread, { readonly kind: 'value' | 'checked' | 'first' | 'piece' }>;
 
 interface Asked {
   readonly resolve: (reply: Reply) => void;
@@ -203,12 +203,16 @@ export class Reader {
         this.#asked.get(message.id)?.reject(unpackError(message.error));
         return;
       case 'value':
+      case 'checked':
+        this.#settle(message.id);
+        this.#asked.get(message.id)?.resolve(message);
+        return;
       case 'first':
       case 'piece': {
-        if (message.kind === 'value' || message.isLast) this.#settle(message.id);
+        if (message.isLast) this.#settle(message.id);
         const asked = this.#asked.get(message.id);
         if (asked !== undefined) asked.resolve(message);
-        else if (message.kind !== 'value') freePiece(message.piece, this.#port.places);
+        else freePiece(message.piece, this.#port.places);
       }
     }
   }

@@ -316,6 +316,13 @@ describe('the memory of answers', () => {
     expect(free()).toBe(all);
   });
 
+  it('is not needed for a text that is only checked', async () => {
+    const { readers, free, all } = await world();
+    await readers.check('m', NEVER);
+    await expect(readers.check('m{', NEVER)).rejects.toMatchObject({ code: 'BAD_QUERY' });
+    expect(free()).toBe(all);
+  });
+
   it('may be used up: further answers are as good', async () => {
     const { readers, free } = await world();
     const expected = await textOf(await readers.range('m', RANGE, NEVER));

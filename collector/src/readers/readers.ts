@@ -115,6 +115,10 @@ export class Readers implements Answers {
     return this.#pieces({ kind: 'parsed', text, form }, {}, signal);
   }
 
+  async check(...[text, signal]: Parameters<Answers['check']>): Promise<void> {
+    await this.#ask({ kind: 'check', text }, {}, signal);
+  }
+
   fitting(...[request, signal]: Parameters<Answers['fitting']>): Promise<JsonAnswer> {
     return this.#pieces({ kind: 'fitting', request }, {}, signal);
   }

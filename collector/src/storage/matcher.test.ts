@@ -43,8 +43,17 @@ describe('a pattern', () => {
   });
 
   it('is plain when it is a list, in parentheses or not, and weighs as much as it is unrolled otherwise', () => {
-    for (const plain of ['a|b', '(a|b)', '(?:a\\.b|c)', 'pre.*']) expect(isPlainPattern(plain)).toBe(true);
-    for (const other of ['a|b.', '(a|b)|c', '(a|(b))', 'a{2}']) expect(isPlainPattern(other)).toBe(false);
+    for (const plain of [
+      'a|b',
+      '(a|b)',
+      '(?:a\\.b|c)',
+      'pre.*',
+      '(größe|名|\u{1f600})',
+      '(Intel\\(R\\)|AMD)',
+    ])
+      expect(isPlainPattern(plain)).toBe(true);
+    for (const other of ['a|b.', '(a|b)|c', '(a|(b))', '(a|b\\)', '(?i:ä)', 'a{2}'])
+      expect(isPlainPattern(other)).toBe(false);
     expect(patternWeightOf('ab[0-9]')).toBe(3);
     expect(patternWeightOf('\\pL{10}')).toBe(300);
     expect(patternWeightOf('[a\\PN]b')).toBe(31);

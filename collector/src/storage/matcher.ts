@@ -221,7 +221,7 @@ function repeated(size: number, least: number, most: string | undefined): number
   return size * times + Math.max(0, times - least);
 }
 
-const LITERAL = /^[A-Za-z0-9 _:/,@%~"'=<>!&;#-]*$/;
+const LITERAL = /^[^.+*?()|[\]{}^$\\]*$/;
 
 /** Characters that mean themselves behind a backslash, as the dots of host names and addresses. */
 const ESCAPABLE: ReadonlySet<string> = new Set('.+*?()|[]{}^$\\');
@@ -232,7 +232,7 @@ export function patternOf(texts: readonly string[]): string {
 }
 
 /** A list of alternatives as Grafana writes it, and as people do who know what `|` binds. */
-const GROUP = /^\((?:\?:)?([^()]*)\)$/;
+const GROUP = /^\((?:\?:)?((?:[^()\\]|\\[^])*)\)$/;
 
 function fastPattern(pattern: string): Predicate | undefined {
   const [, inner = pattern] = GROUP.exec(pattern) ?? [];

@@ -81,7 +81,7 @@ async function timedOut(
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<never> {
-  await answers.parsed(queryText(parameters), 'nothing', signal);
+  await answers.check(queryText(parameters), signal);
   throw new AppError('QUERY_TIMEOUT', 'query timed out in query execution');
 }
 
@@ -106,7 +106,7 @@ export async function exemplarQuery(
     throw new AppError('BAD_REQUEST', 'end timestamp must not be before start timestamp');
   }
   try {
-    await answers.parsed(queryText(parameters), 'nothing', signal);
+    await answers.check(queryText(parameters), signal);
   } catch (error) {
     // Without the name of the parameter, unlike everywhere else; so says Prometheus.
     const isFault = error instanceof AppError && error.code === 'BAD_QUERY';

@@ -54,7 +54,11 @@ async function evaluateSides(
 ): Promise<{ readonly left: Value; readonly right: Value }> {
   const first = firstSide(expr);
   const known = first === 'left' ? await ev.evaluate(expr.left, grid) : await rightFirst(expr, grid, ev);
-  const mayNarrow = (expr.operator === 'and' || expr.operator === 'unless') && known.kind === 'vector';
+  // Statistics count what would be read without this.
+  const mayNarrow =
+    ev.samples === undefined &&
+    (expr.operator === 'and' || expr.operator === 'unless') &&
+    known.kind === 'vector';
   const otherSide = first === 'left' ? expr.right : expr.left;
   const other = await ev.evaluate(mayNarrow ? narrowedOther(expr, first, known.columns) : otherSide, grid);
   return first === 'left' ? { left: known, right: other } : { left: other, right: known };

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Labels } from '../../storage/labels.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
 import type { StorageReader } from '../../storage/storage.ts';
-import { createQueryEngine } from '../query.ts';
+import { createQueryEngine, type InstantOptions } from '../query.ts';
 
 const NEVER = new AbortController().signal;
 const NOW_MS = 600_000;
@@ -39,8 +39,8 @@ async function engineOn(points: readonly Point[]) {
     labelValues: (name, request, signal) => storage.labelValues(name, request, signal),
   };
   const engine = createQueryEngine({ storage: recorder, clock: systemClock });
-  const query = async (text: string): Promise<readonly string[]> => {
-    const { value } = await engine.instant(text, { timeMs: NOW_MS }, NEVER);
+  const query = async (text: string, options: Partial<InstantOptions> = {}): Promise<readonly string[]> => {
+    const { value } = await engine.instant(text, { timeMs: NOW_MS, ...options }, NEVER);
     return value.kind === 'vector'
       ? value.samples.map(({ labels, value: one }) => `${labels.toString()} ${one}`)
       : [];
@@ -92,6 +92,12 @@ describe('the side of and or unless that comes second', () => {
     }));
     const { query, asked } = await engineOn([...many, { name: 'size', host: 'h7', dev: 'sda', value: 2 }]);
     expect(await query('size and on (instance) avail')).toHaveLength(1);
+    expect(asked).toContain('__name__=size');
+  });
+
+  it('is asked for as a whole when it is counted what would be read', async () => {
+    const { query, asked } = await engineOn(FLEET);
+    expect(await query('size and on (instance) avail == 1', { stats: 'sums' })).toHaveLength(1);
     expect(asked).toContain('__name__=size');
   });
 

@@ -112,7 +112,7 @@ describe('the runner itself', () => {
       '  expect warn\n  expect warn msg: nope\n',
       [expect.stringMatching(/not among/)],
     ],
-    ['wants no warning beside those that it names', '  expect warn regex: PromQL.*got 2\n', []],
+    ['wants no warning beside those that it names', '  expect warn regex: (?i)promql.*got 2\n', []],
   ])('%s in scripts with lines of expect', async (_name, lines, reasons) => {
     const modern = `${WARNS}${lines}  {} Inf\n\neval instant at 0m m{a="1"}\n  expect no_warn\n  m{a="1"} 1\n`;
     const { failures } = await run(modern);
@@ -127,6 +127,7 @@ describe('the runner itself', () => {
     'load 1m\n  m{a~"b"} 1',
     'eval range from 0 to x step 1 m',
     'eval instant at 0m m\n  expect nothing of it',
+    'eval instant at 0m m\n  expect fail regex: (?=look)',
   ])('reports %j and runs what else there is', async (command) => {
     const rest = 'eval instant at 0m m{a="1"}\n  expect no_warn\n  m{a="1"} 1\n';
     const { failures, passed } = await run(`${DATA}${command}\n\n${rest}`);

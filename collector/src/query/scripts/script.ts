@@ -1,4 +1,5 @@
 /** Reads PromQL test scripts: data to load, queries to run, results to expect. */
+import { RE2JS } from 're2js';
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { decodeString, parseDuration } from '../parse/literals.ts';
 import type { Labels } from '../../storage/labels.ts';
@@ -244,8 +245,16 @@ function expectation(text: string): Expectation {
   const [, form, wanted = ''] = /^(msg|regex):\s*(.*)$/.exec(text.trim()) ?? [];
   if (form === undefined) return ANY;
   if (form === 'msg') return { test: (actual) => actual === wanted || actual.includes(wanted) };
-  const pattern = new RegExp(wanted);
-  return { test: (actual) => pattern.test(actual) };
+  const pattern = goPattern(wanted);
+  return { test: (actual) => pattern.matcher(actual).find() };
+}
+
+function goPattern(text: string): RE2JS {
+  try {
+    return RE2JS.compile(text);
+  } catch (error) {
+    throw new AppError('BAD_REQUEST', `not understood: regex: ${text}`, { cause: error });
+  }
 }
 
 /** A duration, a number of seconds, or either with a sign, in milliseconds. */
