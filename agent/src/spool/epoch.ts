@@ -534,7 +534,8 @@ export class Epoch {
       seq = entry.seq + 1;
       before = addCounts(entry.before, entry.counts);
     }
-    if (seq <= lastSeq) missing(lastSeq, facts.through, segment.span(0));
+    const { firstWallMs, lastWallMs, lastBootMs } = segment.span(reason);
+    if (seq <= lastSeq) missing(lastSeq, facts.through, { firstWallMs, lastWallMs, lastBootMs });
   }
 
   #waitingSamplesIn(segment: Segment): number {

@@ -77,6 +77,18 @@ it('keeps the files of an epoch that makes way until the gap that tells of it is
   expect(gapsOf(last)).toMatchObject([{ ticksThrough: TICKS }]);
 });
 
+it('does not try again what an epoch that made way at the start needs no more', async () => {
+  const machine = new TestMachine();
+  await bootWithout(machine, EPOCHS);
+  machine.bootId = 'last boot';
+  const last = await machine.killAndOpen({ epochsMax: EPOCHS });
+  await settle(last);
+  const told = machine.log.lines.length;
+  await machine.clock.advance(600_000);
+  await settle(last);
+  expect(machine.log.lines.slice(told)).toEqual([]);
+});
+
 it('goes on behind a delivered epoch that takes records again', async () => {
   const machine = new TestMachine();
   const first = machine.open({ epochsMax: EPOCHS });
