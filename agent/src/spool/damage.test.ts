@@ -200,6 +200,26 @@ describe('files', () => {
     expect(gaps).toMatchObject([{ gap: { reason: GAP_REASON.CORRUPT } }]);
   });
 
+  it('declares the end of a segment that its file lost, and nothing in front of it', async () => {
+    const machine = new TestMachine();
+    const spool = machine.open({ segmentBytes: 2_048 });
+    for (let i = 0; i < 60; i++) appendTick(spool, [cpu], START_MS + i);
+    await spool.settled();
+    const { id } = currentEpoch(spool);
+    const records = readAll(spool, id, 1);
+    const [path = ''] = segmentsOf(machine);
+    machine.disk.edit(path, (bytes) => bytes.subarray(0, bytes.length / 2));
+    await machine.clock.advance(200_000);
+    // At first it is found to be missing.
+    readAll(spool, id, 1);
+    const found = readAll(spool, id, 1);
+    const at = found.findIndex(({ gap }) => gap !== undefined);
+    expect(at).toBeGreaterThan(1);
+    expect(found[at]?.gap).toMatchObject({ reason: GAP_REASON.CORRUPT, isEstimated: false });
+    expect(found.slice(0, at)).toEqual(records.slice(0, at));
+    expect(account(spool, id, records).faults).toEqual([]);
+  });
+
   it.each(['EIO', 'ENOENT'])('declares a segment that fails with %s while the agent runs', async (code) => {
     const machine = new TestMachine();
     const spool = machine.open(SMALL);

@@ -96,6 +96,8 @@ export class DiskShelf implements Shelf {
   readonly #gaps = new Map<string, Span>();
   /** Epochs whose folders are still to be removed. */
   readonly #unwanted = new Set<string>();
+  /** Epochs that one of them, by its id, has replaced before this process began, newest first: they must not outlive it. */
+  readonly #replaced = new Map<string, readonly string[]>();
   #jobs: Promise<void> = Promise.resolve();
   #undone: Job[] = [];
 
@@ -120,6 +122,8 @@ export class DiskShelf implements Shelf {
     const { disk, dir } = this.#options;
     const doubtful = new Set<Segment>();
     const syncNames = async (): Promise<void> => {
+      // It may have made way already.
+      if (disk.stat(this.#epochDir(epochId)) === undefined) return;
       for (const each of [this.#epochDir(epochId), dir, dirname(dir)]) await disk.syncDir(each);
     };
     if (replaced.length === 0) {
@@ -127,11 +131,12 @@ export class DiskShelf implements Shelf {
       this.#enqueue(syncNames);
       return;
     }
+    this.#replaced.set(epochId, replaced);
     // One job, so that what fails in front keeps the rest from being done.
     this.#enqueue(async () => {
       for (const segment of segments) await this.#secureSegment(segment, doubtful);
-      if (disk.stat(this.#epochDir(epochId)) !== undefined) await syncNames();
-      for (const id of replaced.toReversed()) removeTree(disk, join(dir, `e-${id}`));
+      await syncNames();
+      this.#removeReplaced(epochId);
       await disk.syncDir(dir);
       this.#remove(join(this.#epochDir(epochId), REPLACES_FILE));
     });
@@ -247,7 +252,12 @@ export class DiskShelf implements Shelf {
       if (dirname(path) === this.#epochDir(epochId)) this.#gaps.delete(path);
     this.#unwanted.add(epochId);
     this.#enqueue(async () => {
-      for (const [segment, open] of this.#open) if (open.epochId === keptIn) await this.#sync(segment, open);
+      for (const [segment, open] of this.#open) {
+        if (open.epochId !== keptIn) continue;
+        await this.#sync(segment, open);
+        // It may still be read from the files that are about to go, if it could not be closed.
+        segment.readFrom((last) => this.#load(segment, last));
+      }
       for (const [path, gap] of this.#gaps) {
         if (keptIn === undefined || dirname(path) !== this.#epochDir(keptIn)) continue;
         await this.#writeGap(keptIn, gap);
@@ -307,8 +317,18 @@ export class DiskShelf implements Shelf {
   #removeUnwanted(epochId: string): void {
     if (!this.#unwanted.has(epochId)) return;
     for (const [segment, open] of this.#open) if (open.epochId === epochId) this.#discard(segment);
+    // Its note of what it has replaced goes with it.
+    this.#removeReplaced(epochId);
     removeTree(this.#options.disk, this.#epochDir(epochId));
     this.#unwanted.delete(epochId);
+  }
+
+  /** May throw AppError DISK_FAILED. */
+  #removeReplaced(epochId: string): void {
+    const replaced = this.#replaced.get(epochId) ?? [];
+    // The newest last: until then it is what an older one was replaced by.
+    for (const id of replaced.toReversed()) removeTree(this.#options.disk, this.#epochDir(id));
+    this.#replaced.delete(epochId);
   }
 
   #epochDir(epochId: string): string {

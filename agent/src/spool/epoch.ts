@@ -57,7 +57,10 @@ export class Epoch {
   #shelf: Shelf | undefined;
   #next = 1;
   #acked = 0;
-  /** Through which the shelf knows that it was delivered. */
+  /**
+   * Through which the shelf knows that it was delivered, maybe by an earlier process. It only helps to choose what makes way: the
+   * collector may have been set back since.
+   */
   #noted = 0;
   #counts: RecordCounts = NO_COUNTS;
   /** Kept to declare a rollback if the collector loses what it had acknowledged. */
@@ -89,8 +92,7 @@ export class Epoch {
     // What was freed had been acknowledged: who misses it now has lost it. A file that cannot be read is our own loss.
     const { CORRUPT, COLLECTOR_ROLLBACK } = GAP_REASON;
     epoch.#restoreBounds(remains.damaged, remains.isFrontUnreadable ? CORRUPT : COLLECTOR_ROLLBACK);
-    epoch.#acked = Math.min(remains.delivered, epoch.#next - 1);
-    epoch.#noted = epoch.#acked;
+    epoch.#noted = Math.min(remains.delivered, epoch.#next - 1);
     return epoch;
   }
 
@@ -156,6 +158,11 @@ export class Epoch {
     return this.#acked >= this.#next - 1;
   }
 
+  /** Whether the collector had everything when it was last heard of. */
+  get wasDelivered(): boolean {
+    return Math.max(this.#acked, this.#noted) >= this.#next - 1;
+  }
+
   /** The segment that is being written. */
   get active(): Segment | undefined {
     return this.#segments.at(-1);
@@ -200,6 +207,7 @@ export class Epoch {
    * is safe. Returns how many values that had not been acknowledged were held.
    */
   makeWay(heir: Epoch, reason: number): number {
+    this.#acked = Math.max(this.#acked, this.#noted);
     const held = this.#waiting(reason);
     for (const gap of this.#gaps.all) if (gap.to > this.#acked) heir.#declareForeign(gap);
     if (held !== undefined) heir.#declareForeign(held);
@@ -292,6 +300,8 @@ export class Epoch {
   /** Everything up to `watermark` is safe at the collector. */
   acknowledge(watermark: number): void {
     this.#acked = Math.max(this.#acked, Math.min(watermark, this.#next - 1));
+    // What the collector says now counts, also when it has lost some.
+    this.#noted = Math.min(this.#noted, this.#acked);
     // Only the active segment and the one before it may have anything in memory that goes with that.
     const shelf = this.#shelf;
     if (shelf !== undefined) for (const each of this.#segments.slice(-2)) shelf.delivered(each, this.#acked);
@@ -534,7 +544,8 @@ export class Epoch {
       seq = entry.seq + 1;
       before = addCounts(entry.before, entry.counts);
     }
-    if (seq <= lastSeq) missing(lastSeq, facts.through, segment.span(0));
+    const { firstWallMs, lastWallMs, lastBootMs } = segment.span(reason);
+    if (seq <= lastSeq) missing(lastSeq, facts.through, { firstWallMs, lastWallMs, lastBootMs });
   }
 
   #waitingSamplesIn(segment: Segment): number {

@@ -44,6 +44,30 @@ it('declares the oldest epochs in those of later boots, however often the machin
   expect(spool.stats().samplesDropped).toBe(TICKS * 20);
 });
 
+it('keeps what an earlier process knew to be delivered until the collector says so again', async () => {
+  const DAY_MS = 86_400_000;
+  const startMs = Date.UTC(2026, 0, 1);
+  const machine = new TestMachine();
+  machine.clock.stepWall(startMs - machine.clock.wallMs());
+  const first = machine.open();
+  appendTick(first, [cpu], startMs);
+  await settle(first);
+  const { id, next } = currentEpoch(first);
+  machine.bootId = 'second boot';
+  const second = await machine.killAndOpen();
+  second.acknowledge(id, next - 1);
+  await settle(second);
+  // Off for some days, while the collector is restored from a backup of before.
+  machine.clock.stepWall(5 * DAY_MS);
+  machine.bootId = 'third boot';
+  const third = await machine.killAndOpen();
+  await settle(third);
+  expect(third.epochs()[0]).toMatchObject({ id, acked: 0 });
+  expect(ticksOf(third)).toEqual([startMs]);
+  third.acknowledge(id, next - 1);
+  expect(third.epochs().map((epoch) => epoch.id)).not.toContain(id);
+});
+
 it('does not declare what an earlier process knew to be delivered', async () => {
   const machine = new TestMachine();
   for (let boot = 0; boot <= 2 * EPOCHS; boot++) {
@@ -77,6 +101,18 @@ it('keeps the files of an epoch that makes way until the gap that tells of it is
   expect(gapsOf(last)).toMatchObject([{ ticksThrough: TICKS }]);
 });
 
+it('does not try again what an epoch that made way at the start needs no more', async () => {
+  const machine = new TestMachine();
+  await bootWithout(machine, EPOCHS);
+  machine.bootId = 'last boot';
+  const last = await machine.killAndOpen({ epochsMax: EPOCHS });
+  await settle(last);
+  const told = machine.log.lines.length;
+  await machine.clock.advance(600_000);
+  await settle(last);
+  expect(machine.log.lines.slice(told)).toEqual([]);
+});
+
 it('goes on behind a delivered epoch that takes records again', async () => {
   const machine = new TestMachine();
   const first = machine.open({ epochsMax: EPOCHS });
@@ -90,11 +126,11 @@ it('goes on behind a delivered epoch that takes records again', async () => {
   await settle(first);
   expect(machine.disk.files('/spool').some((path) => path.endsWith('DELIVERED'))).toBe(true);
   const second = await machine.killAndOpen({ epochsMax: EPOCHS });
-  expect(currentEpoch(second)).toMatchObject({ id, acked: next - 1 });
+  expect(currentEpoch(second)).toMatchObject({ id, next });
   appendTick(second, [cpu], 2);
   await settle(second);
   const third = await machine.killAndOpen({ epochsMax: EPOCHS });
-  expect(third.epochs()).toMatchObject([{ id, acked: next - 1 }]);
+  expect(third.epochs()).toMatchObject([{ id }]);
   expect(third.stats().recordsHeld).toBeGreaterThan(0);
   expect(ticksOf(third)).toEqual([0, 2]);
 });

@@ -6,7 +6,7 @@ import { RECORD_KIND } from '@rollcall/shared/protocol/record.ts';
 import { failWith } from '@rollcall/shared/testing/fake-disk.ts';
 import { appendTick, currentEpoch, readAll, testSchema } from './conformance.ts';
 import { roomBytes, SPOOL_BYTES_MIN } from './room.ts';
-import { TestMachine } from './testing.ts';
+import { countTo, settle, TestMachine } from './testing.ts';
 
 const cpu = testSchema('cpu', 20);
 const GIB = 1 << 30;
@@ -189,6 +189,32 @@ it('moves what was replaced on a full disk when there is room again', async () =
   expect(left.at(-1)).toBe(199);
   expect(left.length).toBeGreaterThan(100);
   expect(ticksOf(await machine.killAndOpen(sizes))).toEqual(left);
+});
+
+it('keeps what moved from the files of a replaced epoch while its own cannot be closed', async () => {
+  const machine = new TestMachine();
+  const sizes = { segmentBytes: 2_048, maxMemoryBytes: 8_192 };
+  const spool = machine.open(sizes);
+  for (let i = 0; i < 100; i++) appendTick(spool, [cpu], i);
+  await settle(spool);
+  const old = currentEpoch(spool);
+  machine.disk.fault = (call) => void (call === 'write' && failWith('ENOSPC'));
+  spool.rotateEpoch({ epochId: old.id, rehomeAfter: 0 });
+  const moved = spool.epochs()[0]?.id ?? '';
+  let syncs = 0;
+  machine.disk.fault = (call, path) =>
+    void (call === 'sync' && path.includes(moved) && ++syncs <= 10 && failWith('EIO'));
+  // As who sends them does: then what is read stays in memory for a while.
+  spool.onAppend(() => void ticksOf(spool));
+  await machine.clock.advance(100_000);
+  await settle(spool);
+  expect(syncs).toBeGreaterThan(0);
+  expect(ticksOf(spool)).toEqual(countTo(100));
+  await machine.clock.advance(8_000_000);
+  await settle(spool);
+  expect(machine.disk.list('/spool')).not.toContain(`e-${old.id}`);
+  expect(ticksOf(spool)).toEqual(countTo(100));
+  expect(ticksOf(await machine.killAndOpen(sizes))).toEqual(countTo(100));
 });
 
 it('declares what it drops with the room of the ballast when the disk is full', async () => {

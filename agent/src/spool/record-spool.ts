@@ -372,7 +372,7 @@ export class RecordSpool implements Spool {
   /** Makes room among the epochs. The current one has no open segment: it may get gaps in front of the next one. */
   #limitEpochs(): void {
     while (this.#epochs.length > (this.#options.epochsMax ?? LIMITS.epochsPerAgent)) {
-      const delivered = this.#epochs.findIndex((epoch) => epoch.isDelivered && epoch !== this.current);
+      const delivered = this.#epochs.findIndex((epoch) => epoch.wasDelivered && epoch !== this.current);
       const oldest = this.#epochs.splice(Math.max(0, delivered), 1)[0];
       if (oldest === undefined) return;
       // The collector may never have heard of it, so another one has to tell.

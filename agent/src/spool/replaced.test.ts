@@ -251,3 +251,21 @@ it('one that has nothing is followed by the one that it replaced, not by what th
   const third = await machine.killAndOpen(sizes);
   expect(ticksOf(third)).toEqual([1]);
 });
+
+it('does not find an epoch again whose replacement was replaced before it was durable', async () => {
+  const machine = new TestMachine();
+  const first = machine.open({ sync: 'always' });
+  for (let i = 0; i < 5; i++) appendTick(first, [cpu], i);
+  await settle(first);
+  first.rotateEpoch({ epochId: currentEpoch(first).id, rehomeAfter: 0 });
+  machine.disk.die();
+  await first.settled();
+  machine.disk.restart();
+  machine.disk.fault = (call) => void (call === 'sync' && failWith('EIO'));
+  const second = machine.open();
+  await settle(second);
+  machine.disk.fault = () => {};
+  second.rotateEpoch({ epochId: currentEpoch(second).id, rehomeAfter: 0 });
+  await settle(second);
+  expect(ticksOf(await machine.killAndOpen())).toEqual(countTo(5));
+});

@@ -42,12 +42,21 @@ export interface DataDir {
  * Makes the folder when there is none, and keeps it locked until the stop.
  * @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW
  */
-export function openDataDir({ config, clock, log, randomBytes, onStop }: Basics): DataDir {
+export function openDataDir({
+  config,
+  clock,
+  log,
+  randomBytes,
+  onStop,
+}: Pick<Basics, 'clock' | 'log' | 'randomBytes' | 'onStop'> & {
+  readonly config: Pick<Basics['config'], 'data-dir'>;
+}): DataDir {
   const root = config['data-dir'];
   const paths = { state: stateFile(root), journal: join(root, 'journal.db'), blocks: join(root, 'blocks') };
   prepareDataDir(root);
-  requireWholeStore(root, nodeDisk);
+  // First: a restore that is under way has it.
   onStop(lockDataDir(root));
+  requireWholeStore(root, nodeDisk);
   const identity = openIdentity(root);
   const state = openState(paths.state);
   onStop(() => state.close());

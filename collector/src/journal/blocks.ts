@@ -91,14 +91,17 @@ export function isSealed(
   return false;
 }
 
+/** Why a file belongs to nobody: it was about to be made, and may be there or not, or it is no longer in force. */
+export type LooseFile = 'making' | 'replaced';
+
 /** Statements that read the catalogue; each connection has its own. */
 export interface BlockReads {
   /** Grows with every change of the catalogue. */
   version(): number;
   /** In order of time. */
   blocks(): readonly BlockRow[];
-  /** Names of files that may be removed, made or not: they were to become blocks, or are no longer in force. */
-  looseFiles(): ReadonlySet<string>;
+  /** By their names. They may be removed; one that was being made only where all blocks are there that it would replace. */
+  looseFiles(): ReadonlyMap<string, LooseFile>;
   /** Agents that were deleted, in no order. */
   deletedAgents(): readonly DeletedAgent[];
   /** Ranges whose records are not all deleted yet. */
@@ -116,12 +119,12 @@ export function prepareBlockReads(connection: DatabaseSync): BlockReads {
       deleted.all().map((row) => ({ agentId: textOf(row, 'agent'), deletedMs: countOf(row, 'deleted_ms') })),
     looseFiles() {
       // Backups of before have no such table, and can be verified.
-      if (hasLoose.get() === undefined) return new Set();
-      return new Set(
+      if (hasLoose.get() === undefined) return new Map();
+      return new Map(
         connection
-          .prepare(`SELECT file FROM loose_files`)
+          .prepare(`SELECT * FROM loose_files`)
           .all()
-          .map((row) => textOf(row, 'file')),
+          .map((row) => [textOf(row, 'file'), row['is_replaced'] === 1 ? 'replaced' : 'making']),
       );
     },
     version: () => Number(version.get()?.['value'] ?? 0),
@@ -152,7 +155,9 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
   );
   const schema = prepare(`INSERT INTO schemas (hash, bytes) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING`);
   const use = prepare(`INSERT INTO block_schemas VALUES (?, (SELECT id FROM schemas WHERE hash = ?))`);
-  const loosen = prepare(`INSERT INTO loose_files VALUES (?) ON CONFLICT DO NOTHING`);
+  const loosen = prepare(
+    `INSERT INTO loose_files (file, is_replaced) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET is_replaced = ?2`,
+  );
   const fasten = prepare(`DELETE FROM loose_files WHERE file = ?`);
   const remove = prepare(`DELETE FROM blocks WHERE id = ? RETURNING file`);
   const unuse = prepare(`DELETE FROM block_schemas WHERE block = ? RETURNING schema`);
@@ -172,7 +177,7 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
   const deleteAgent = prepare(`INSERT INTO deleted_agents VALUES (?, ?) ON CONFLICT DO NOTHING`);
   return {
     change({ add: added, remove: removed, seal: range, making = [], gone = [] }) {
-      for (const file of making) loosen.run(file);
+      for (const file of making) loosen.run(file, 0);
       for (const file of gone) fasten.run(file);
       for (const block of added) {
         fasten.run(block.file);
@@ -187,7 +192,7 @@ export function prepareBlockWrites(connection: DatabaseSync): BlockWrites {
         // Two changes were planned from one picture of the catalogue; the second must not happen.
         const row = remove.get(id);
         if (row === undefined) throw new AppError('STORAGE_UNAVAILABLE', `block ${id} is not in force`);
-        loosen.run(textOf(row, 'file'));
+        loosen.run(textOf(row, 'file'), 1);
         for (const row of unuse.all(id)) forget.run(countOf(row, 'schema'));
       }
       if (range !== undefined && range.rows > 0) declare(seal, range);

@@ -183,4 +183,11 @@ export const JOURNAL_MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    name: 'replaced files',
+    sql: `
+      -- 1: it was in force; 0: it was about to be made, and may be all that is left of blocks that a later journal has let go.
+      ALTER TABLE loose_files ADD COLUMN is_replaced INTEGER NOT NULL DEFAULT 0;
+    `,
+  },
 ];

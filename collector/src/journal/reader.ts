@@ -12,6 +12,7 @@ import {
   type BlockReads,
   type BlockRow,
   type DeletedAgent,
+  type LooseFile,
   type SealedRange,
 } from './blocks.ts';
 import { prepareBusiestRead, type BusiestRequest, type ToldProcesses } from './busiest.ts';
@@ -82,8 +83,8 @@ export interface JournalSnapshot {
   readonly sealedSamples: number;
   /** Block files in force, in order of time; together with the ticks they hold every sample once. */
   blocks(): readonly BlockRow[];
-  /** Names of block files that may be removed, see `BlockReads`. */
-  looseFiles(): ReadonlySet<string>;
+  /** Block files that belong to nobody, by their names; see `BlockReads`. */
+  looseFiles(): ReadonlyMap<string, LooseFile>;
   /** Agents that were deleted: their records and blocks go by and by. */
   deletedAgents(): readonly DeletedAgent[];
   /** All lanes that have rows, in order of their ids. */
@@ -362,7 +363,7 @@ class Snapshot implements JournalSnapshot {
     return { connection, head: { lastPos, blocksVersion, sealed: connection.blocks.sealed() } };
   }
 
-  looseFiles(): ReadonlySet<string> {
+  looseFiles(): ReadonlyMap<string, LooseFile> {
     return this.#connection.blocks.looseFiles();
   }
 

@@ -60,6 +60,58 @@ it('believes a clock that has stood for half a day, as after a long stop, and fr
   expect(next.ages.isInDoubt()).toBe(false);
 });
 
+it.each([
+  ['is off every night and at weekends', 10, 14, 62],
+  ['ends every two minutes', 1 / 30, 0, 0],
+])(
+  'believes the clock again after half a day in sum, on a machine that %s',
+  async (_what, on, off, weekend) => {
+    const database = openState(':memory:');
+    await run(start(database, START_MS), HOUR_MS);
+    let wallMs = START_MS + 14 * DAY_MS;
+    let hours = 0;
+    for (let life = 0; ; life++) {
+      const collector = start(database, wallMs);
+      const isInDoubt = collector.ages.isInDoubt();
+      if (!isInDoubt) break;
+      expect(hours).toBeLessThan(20);
+      await run(collector, on * HOUR_MS);
+      hours += on;
+      wallMs = collector.clock.wallMs() + (life % 5 === 4 ? weekend : off) * HOUR_MS;
+      if (!collector.ages.isInDoubt()) break;
+    }
+    expect(hours).toBeGreaterThan(11);
+    const last = start(database, wallMs);
+    expect([last.ages.isInDoubt(), last.ages.nowMs()]).toEqual([false, wallMs]);
+  },
+);
+
+it('believes the clock again on a machine that sleeps every night, whose monotonic clock stands meanwhile', async () => {
+  const database = openState(':memory:');
+  const collector = start(database, START_MS);
+  await run(collector, 10 * HOUR_MS);
+  collector.clock.stepWall(62 * HOUR_MS);
+  await run(collector, 10 * HOUR_MS);
+  expect(collector.ages.isInDoubt()).toBe(true);
+  collector.clock.stepWall(14 * HOUR_MS);
+  await run(collector, 3 * HOUR_MS);
+  expect([collector.ages.isInDoubt(), collector.ages.nowMs()]).toEqual([false, collector.clock.wallMs()]);
+});
+
+it('does not count what an earlier process saw of another clock, or of a doubt that is over', async () => {
+  const database = openState(':memory:');
+  await run(start(database, START_MS), HOUR_MS);
+  await run(start(database, START_MS + YEAR_MS), 11 * HOUR_MS);
+  const elsewhere = start(database, START_MS + 2 * YEAR_MS);
+  await run(elsewhere, 2 * HOUR_MS);
+  expect(elsewhere.ages.isInDoubt()).toBe(true);
+  await run(start(database, START_MS + 2 * YEAR_MS + 3 * HOUR_MS), 9 * HOUR_MS);
+  await run(start(database, START_MS + 20 * HOUR_MS), HOUR_MS);
+  const again = start(database, START_MS + 2 * YEAR_MS + DAY_MS);
+  await run(again, 2 * HOUR_MS);
+  expect(again.ages.isInDoubt()).toBe(true);
+});
+
 it('begins to wait anew when the clock steps meanwhile, and stops when it steps back', async () => {
   const database = openState(':memory:');
   const collector = start(database, START_MS);

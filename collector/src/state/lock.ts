@@ -8,12 +8,12 @@ import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 
 /**
  * Takes the lock of a data folder; the result gives it back.
- * @throws AppError DATA_DIR_UNUSABLE when another collector has it
+ * @throws AppError DATA_DIR_UNUSABLE when another collector has it, or a command that changes the store
  */
 export function lockDataDir(path: string): () => void {
   return takeLock(
     join(path, 'lock.db'),
-    `data folder ${path} is in use by another collector: stop that one, or choose another folder with --data-dir`,
+    `data folder ${path} is in use by another collector or by a command: stop that one, or choose another folder with --data-dir`,
   );
 }
 

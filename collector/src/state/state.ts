@@ -6,6 +6,7 @@ import { accessScopesMigration } from './migrations/0004-access-scopes.ts';
 import { alertingMigration } from './migrations/0002-alerting.ts';
 import { fleetMigration } from './migrations/0001-fleet.ts';
 import { ageClockMigration } from './migrations/0013-age-clock.ts';
+import { ageDoubtMigration } from './migrations/0014-age-doubt.ts';
 import { agentConfigMigration } from './migrations/0011-agent-config.ts';
 import { heldEscalationsMigration } from './migrations/0012-held-escalations.ts';
 import { feedMigration } from './migrations/0009-feed.ts';
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly Migration[] = [
   agentConfigMigration,
   heldEscalationsMigration,
   ageClockMigration,
+  ageDoubtMigration,
 ];
 
 /** @throws AppError DATA_DIR_UNUSABLE, DATABASE_TOO_NEW */

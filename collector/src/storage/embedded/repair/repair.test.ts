@@ -413,6 +413,65 @@ test('an older journal beside newer blocks costs none of them: they are put asid
   await right.close();
 });
 
+test('an older journal.db that was copied while a day was merged costs none of its blocks', async () => {
+  using dir = tempDir();
+  const blocks = join(dir.path, 'blocks');
+  const databases = (): string[] => nodeDisk.list(dir.path).filter((name) => name.startsWith('journal.db'));
+  let older: (readonly [string, Buffer])[] | undefined;
+  let isMerging = false;
+  const disk: Disk = {
+    ...nodeDisk,
+    open(path: string, how: 'read' | 'write' | 'create') {
+      if (isMerging && how === 'create')
+        older ??= databases().map((name) => [name, readFileSync(join(dir.path, name))] as const);
+      return nodeDisk.open(path, how);
+    },
+  };
+  const openLater = (): TestStorage =>
+    openTestStorage({ dir: dir.path, wallMs: BASE_MS + 72 * HOUR_MS, disk });
+  const store = openLater();
+  await append(store, [0, 1, 2]);
+  await store.seal(HOUR_MS, BASE_MS + 4 * HOUR_MS);
+  isMerging = true;
+  await store.seal(HOUR_MS, BASE_MS + 72 * HOUR_MS);
+  await store.seal(HOUR_MS, BASE_MS + 72 * HOUR_MS);
+  isMerging = false;
+  await store.close();
+  const merged = nodeDisk.list(blocks);
+  expect(merged.map((name) => name.slice(0, 3))).toEqual(['1h-', '5m-', 'raw']);
+  for (const name of databases()) nodeDisk.remove(join(dir.path, name));
+  for (const [name, bytes] of older ?? []) writeFileSync(join(dir.path, name), bytes);
+  const mistaken = openLater();
+  await mistaken.seal(HOUR_MS, BASE_MS + 4 * HOUR_MS);
+  await mistaken.close();
+  expect(nodeDisk.list(join(blocks, 'unknown'))).toEqual(merged);
+});
+
+test('verify beside a collector knows what that one makes and lets go meanwhile', async () => {
+  using dir = tempDir();
+  const store = open(dir.path);
+  await append(store, [0, 1]);
+  await store.seal(HOUR_MS);
+  const made = 'raw-00000000000000aa.block';
+  const journal = new DatabaseSync(join(dir.path, 'journal.db'));
+  let listed: string[] = [];
+  const gone = 'raw-00000000000000bb.block';
+  const report = verify({
+    dataDir: dir.path,
+    // What is gone and forgotten by the time that the journal is asked.
+    disk: { ...nodeDisk, list: (path) => (listed = [...nodeDisk.list(path), gone]) },
+    progress(done) {
+      if (done !== 1) return;
+      journal.prepare('INSERT INTO loose_files (file) VALUES (?)').run(made);
+      writeFileSync(join(store.blocksDir, made), 'made, and about to be added');
+    },
+  });
+  journal.close();
+  await store.close();
+  expect(listed).toContain(made);
+  expect(report).toMatchObject({ problems: [], unknown: [] });
+});
+
 test.each([
   ['its last bytes', (bytes: Uint8Array) => bytes.fill(0xff, -3)],
   ['its length', (bytes: Uint8Array) => bytes.fill(0xff, 0, 4)],

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { BlockRow } from '../../../journal/blocks.ts';
-import { openJournalReader, type JournalSnapshot } from '../../../journal/reader.ts';
+import { openJournalReader, type JournalReader, type JournalSnapshot } from '../../../journal/reader.ts';
 import { storedBody } from '../../../journal/stored-body.ts';
 import { SchemaCache } from '../../../journal/schema-cache.ts';
 import { blocksOfAnother, isBlockName, isOfBlocks } from '../blocks/block-name.ts';
@@ -18,7 +18,7 @@ export interface VerifyReport {
   readonly journalSamples: number;
   /** What is wrong, each a line; none when all is well. */
   readonly problems: readonly string[];
-  /** Files that the catalogue does not name; a collector removes them, and makes some while it works. */
+  /** Files that the catalogue does not name; a collector removes them, or puts them aside, and makes some while it works. */
   readonly orphans: readonly string[];
   /** Whole blocks of which the journal knows nothing: a collector puts them aside. */
   readonly unknown: readonly string[];
@@ -60,21 +60,41 @@ export function verify(options: {
         `journal.db: it holds ${counts.rows} records with ${counts.samples} samples, its lanes say ${counts.laneRows} and ${counts.laneSamples}`,
       );
     }
-    const named = new Set(rows.map(({ file }) => file));
-    const dir = join(dataDir, BLOCKS_DIR);
-    const files = disk.stat(dir) === undefined ? [] : disk.list(dir);
-    const loose = snapshot.looseFiles();
-    const others = files.filter((name) => isOfBlocks(name) && !named.has(name));
-    const unknown = others.filter((name) => isBlockName(name) && !loose.has(name));
-    const orphans = others.filter((name) => !unknown.includes(name));
-    const lost = blocksOfAnother(snapshot.blocksVersion, files);
+    const { lost, ...others } = otherFiles({ dir: join(dataDir, BLOCKS_DIR), disk, reader });
     if (lost > 0)
       problems.push(`journal.db: it is new, and knows none of the ${lost} block files in ${BLOCKS_DIR}`);
     const { rows: journalRows, samples: journalSamples } = counts;
-    return { blocks: rows.length, blockSamples, journalRows, journalSamples, problems, orphans, unknown };
+    return { blocks: rows.length, blockSamples, journalRows, journalSamples, problems, ...others };
   } finally {
     snapshot.close();
     reader.close();
+  }
+}
+
+/** Files that the catalogue does not name, and how many are of another journal when this one is new. */
+function otherFiles({
+  dir,
+  disk,
+  reader,
+}: {
+  readonly dir: string;
+  readonly disk: Disk;
+  readonly reader: JournalReader;
+}): Pick<VerifyReport, 'orphans' | 'unknown'> & { readonly lost: number } {
+  const files = disk.stat(dir) === undefined ? [] : disk.list(dir);
+  // Of now: a file is noted before it is made, and forgotten when it is gone.
+  const snapshot = reader.snapshot();
+  try {
+    const named = new Set(snapshot.blocks().map(({ file }) => file));
+    const loose = snapshot.looseFiles();
+    const others = files.filter((name) => isOfBlocks(name) && !named.has(name));
+    const unknown = others.filter(
+      (name) => isBlockName(name) && !loose.has(name) && disk.stat(join(dir, name)) !== undefined,
+    );
+    const orphans = others.filter((name) => !unknown.includes(name));
+    return { unknown, orphans, lost: blocksOfAnother(snapshot.blocksVersion, files) };
+  } finally {
+    snapshot.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nodeDisk } from '@rollcall/shared/lib/disk.ts';
+import { diskError, nodeDisk, systemError } from '@rollcall/shared/lib/disk.ts';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
 import { nextTurn } from '@rollcall/shared/lib/turn.ts';
 import { tempDir } from '@rollcall/shared/testing/temp-dir.ts';
@@ -102,7 +102,7 @@ test('files of a merge that was cut off go, and the journal forgets them when th
   await store.seal(3_600_000);
   const loose = (): readonly string[] => {
     const snapshot = store.reader.snapshot();
-    const files = [...snapshot.looseFiles()];
+    const files = [...snapshot.looseFiles().keys()];
     snapshot.close();
     return files;
   };
@@ -114,6 +114,64 @@ test('files of a merge that was cut off go, and the journal forgets them when th
   await store.seal(3_600_000);
   expect(nodeDisk.list(store.blocksDir)).toHaveLength(1);
   expect(loose()).toEqual([]);
+  await store.close();
+});
+
+test('rounds that fail leave no names behind', async () => {
+  using dir = tempDir();
+  const startMs = Date.UTC(2026, 5, 1);
+  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
+  await store.storage.append([
+    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
+  ]);
+  await store.seal(3_600_000);
+  const { reader, journal } = store;
+  const workshop = {
+    run: () => Promise.reject(diskError('write a block', systemError('ENOSPC'))),
+    rest: () => {},
+  };
+  const clock = eagerClock(startMs + 3 * 86_400_000);
+  const ports = { disk: nodeDisk, dir: store.blocksDir, reader, randomBytes, clock, log: silentLogger };
+  const keeper = new BlockKeeper({ ...ports, journal, workshop });
+  for (let round = 0; round < 20; round++) await expect(keeper.round()).rejects.toThrow('write a block');
+  const snapshot = reader.snapshot();
+  expect(snapshot.looseFiles().size).toBe(0);
+  snapshot.close();
+  await keeper.stop();
+  await store.close();
+});
+
+test('starts though a block that the journal does not know cannot be put aside, and leaves it there', async () => {
+  using dir = tempDir();
+  const startMs = Date.UTC(2026, 5, 1);
+  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
+  await store.storage.append([
+    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
+  ]);
+  await store.seal(3_600_000);
+  const name = 'raw-00000000000000aa.block';
+  writeFileSync(join(store.blocksDir, name), 'of another journal');
+  const warnings: string[] = [];
+  const log = { ...silentLogger, warn: (message: string) => warnings.push(message) };
+  let isFull = true;
+  const disk = {
+    ...nodeDisk,
+    makeDir(path: string) {
+      if (isFull && path.endsWith('unknown')) throw diskError('make a folder', systemError('ENOSPC'));
+      nodeDisk.makeDir(path);
+    },
+  };
+  const { reader, journal } = store;
+  const ports = { disk, dir: store.blocksDir, reader, randomBytes, clock: eagerClock(startMs), log };
+  const workshop = inlineWorkshop({ ...ports, yieldToLoop: nextTurn });
+  const keeper = new BlockKeeper({ ...ports, journal, workshop });
+  for (let round = 0; round < 3; round++) await keeper.round();
+  expect(warnings).toEqual(['block files that journal.db does not know cannot be put aside']);
+  expect(nodeDisk.list(store.blocksDir)).toContain(name);
+  isFull = false;
+  await keeper.round();
+  expect(nodeDisk.list(join(store.blocksDir, 'unknown'))).toEqual([name]);
+  await keeper.stop();
   await store.close();
 });
 

@@ -6,10 +6,16 @@
 import { join } from 'node:path';
 import type { Clock, Timer } from '@rollcall/shared/lib/clock.ts';
 import { background } from '@rollcall/shared/lib/background.ts';
-import type { Disk } from '@rollcall/shared/lib/disk.ts';
+import { diskErrorCode, type Disk } from '@rollcall/shared/lib/disk.ts';
 import { AppError, describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
-import type { BlockResolution, BlockRow, DeletedAgent, NewBlock } from '../../../journal/blocks.ts';
+import type {
+  BlockResolution,
+  BlockRow,
+  DeletedAgent,
+  LooseFile,
+  NewBlock,
+} from '../../../journal/blocks.ts';
 import type { SealableJournal } from '../../../journal/journal.ts';
 import type { JournalReader } from '../../../journal/reader.ts';
 import {
@@ -71,7 +77,10 @@ export class BlockKeeper {
   #sealedEndMs = Number.NEGATIVE_INFINITY;
   /** Files that the catalogue did not name at the last sweep. */
   #orphans: ReadonlySet<string> = new Set();
+  /** Files that an earlier process was making and that may be all that is left of blocks of the catalogue. */
+  readonly #needed: ReadonlySet<string>;
   #failure: string | undefined;
+  #isAsideFailing = false;
   /** Merges that failed because of damage. */
   readonly #unmergeable = new Set<string>();
 
@@ -85,7 +94,15 @@ export class BlockKeeper {
     options.disk.makeDir(options.dir);
     this.#refuseBlocksOfOthers();
     this.#orphans = new Set(options.disk.list(options.dir));
+    this.#needed = this.#findNeeded();
     this.#sweep();
+  }
+
+  /** When blocks of the catalogue are not there, a later journal may have let them go for what was being made. */
+  #findNeeded(): ReadonlySet<string> {
+    const { rows, loose } = this.#catalogue();
+    if (rows.every(({ file }) => this.#orphans.has(file))) return new Set();
+    return new Set([...loose.keys()].filter((name) => loose.get(name) === 'making'));
   }
 
   /** Without the catalogue that knows them all blocks would be taken for orphans, and a year of history be removed. */
@@ -132,9 +149,10 @@ export class BlockKeeper {
       await this.#sealAll(signal);
       await this.#mergeAll(signal);
     } catch (error) {
-      // What was made in vain must not pile up, round by round.
+      // What was made in vain must not pile up, round by round, nor must its names.
       try {
         this.#sweep();
+        await this.#forgetGone();
       } catch (second) {
         this.#options.log.debug('cannot sweep the folder of blocks', { error: describeError(second) });
       }
@@ -253,7 +271,7 @@ export class BlockKeeper {
   #catalogue(): {
     readonly rows: readonly BlockRow[];
     readonly deleted: readonly DeletedAgent[];
-    readonly loose: ReadonlySet<string>;
+    readonly loose: ReadonlyMap<string, LooseFile>;
   } {
     const snapshot = this.#options.reader.snapshot();
     try {
@@ -282,20 +300,34 @@ export class BlockKeeper {
    * an older one that somebody has put in its place, and they hold what it does not.
    */
   #sweep(): void {
-    const { disk, dir, log } = this.#options;
+    const { disk, dir } = this.#options;
     const { rows, loose } = this.#catalogue();
     const named = new Set(rows.map(({ file }) => file));
     const orphans = disk.list(dir).filter((name) => isOfBlocks(name) && !named.has(name));
     const idle = orphans.filter((name) => this.#orphans.has(name));
-    const unknown = idle.filter((name) => isBlockName(name) && !loose.has(name));
+    const unknown = idle.filter((name) => isBlockName(name) && (!loose.has(name) || this.#needed.has(name)));
     for (const name of idle) if (!unknown.includes(name)) disk.remove(join(dir, name));
-    if (unknown.length > 0) {
-      const aside = join(dir, ASIDE_DIR);
-      disk.makeDir(aside);
-      for (const name of unknown) disk.rename(join(dir, name), join(aside, name));
-      log.error('block files that journal.db does not know were put aside', { files: unknown.length, aside });
-    }
+    if (unknown.length > 0) this.#putAside(unknown);
     this.#orphans = new Set(orphans);
+  }
+
+  /** Where the disk does not let it, they stay where they are: nothing reads them there. */
+  #putAside(names: readonly string[]): void {
+    const { disk, dir, log } = this.#options;
+    const aside = join(dir, ASIDE_DIR);
+    try {
+      disk.makeDir(aside);
+      for (const name of names) disk.rename(join(dir, name), join(aside, name));
+      log.error('block files that journal.db does not know were put aside', { files: names.length, aside });
+      this.#isAsideFailing = false;
+    } catch (error) {
+      if (diskErrorCode(error) === undefined) throw error;
+      if (!this.#isAsideFailing)
+        log.warn('block files that journal.db does not know cannot be put aside', {
+          error: describeError(error),
+        });
+      this.#isAsideFailing = true;
+    }
   }
 
   async #forgetGone(): Promise<void> {
@@ -303,7 +335,9 @@ export class BlockKeeper {
     const { loose } = this.#catalogue();
     if (loose.size === 0) return;
     const there = new Set(disk.list(dir));
-    const gone = [...loose].filter((name) => !there.has(name) && !there.has(`${name}${UNFINISHED_SUFFIX}`));
+    const gone = [...loose.keys()].filter(
+      (name) => !there.has(name) && !there.has(`${name}${UNFINISHED_SUFFIX}`),
+    );
     if (gone.length > 0) await journal.changeBlocks({ add: [], remove: [], gone });
   }
 

@@ -138,4 +138,9 @@ describe('expiry', () => {
     expect(expired(three, 73, 250)).toEqual(['raw 0', 'raw 1', '5m 0']);
     expect(expired(three, 73, 1e9)).not.toContain('raw 2');
   });
+
+  test('room is made of what came since, while time stands because the clock is in doubt', () => {
+    expect(expired(three, -400 * 24, 150)).toEqual(['raw 0', '5m 0']);
+    expect(expired(three, -400 * 24, 1e9)).not.toContain('raw 2');
+  });
 });

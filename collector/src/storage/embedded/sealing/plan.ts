@@ -89,8 +89,10 @@ export function planExpiry(
     else bytes += size;
   }
   let excess = Math.max(bytesToFree, bytes - (retention.bytesMax ?? Number.POSITIVE_INFINITY));
+  // While the clock is in doubt time goes on from long ago, and room must be made of what came since.
+  const newestMs = rows.reduce((newest, { lastMs }) => Math.max(newest, lastMs), nowMs);
   for (const resolution of ['raw', '5m', '1h'] as const) {
-    const keptMs = resolution === 'raw' ? nowMs - RAW_KEPT_MS : nowMs;
+    const keptMs = resolution === 'raw' ? newestMs - RAW_KEPT_MS : newestMs;
     for (const row of rows.toSorted((left, right) => left.toMs - right.toMs)) {
       if (excess <= 0) return [...expired];
       if (row.resolution !== resolution || row.toMs > keptMs || expired.has(row.id)) continue;
