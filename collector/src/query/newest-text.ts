@@ -70,7 +70,7 @@ function seriesText(labels: Labels): string {
 
 /** As the text format takes names, whatever they are: Prometheus' underscore escaping. */
 function plainName(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9_:]/gu, '_').replace(/^(?=\d)/, '_');
+  return name.replaceAll(/^\d|[^A-Za-z0-9_:]/gu, '_');
 }
 
 function escaped(value: string): string {

@@ -99,7 +99,7 @@ it('writes names and values as the format takes them', async () => {
     match('{instance="i"}'),
   );
   expect(text).toBe(
-    `# TYPE _2_metric:_ untyped\n_2_metric:_{a_b_c="x\\"\\\\\\ny",instance="i"} +Inf ${NOW_MS}\n`,
+    `# TYPE __metric:_ untyped\n__metric:_{a_b_c="x\\"\\\\\\ny",instance="i"} +Inf ${NOW_MS}\n`,
   );
 });
 
