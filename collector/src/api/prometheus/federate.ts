@@ -31,7 +31,9 @@ export function federateHandler(options: FederateOptions): RequestHandler {
   return async (request, response) => {
     using client = watchClient(response);
     try {
-      const selectors = Parameters.of({ form: '', url: request.originalUrl }).list('match[]');
+      const parameters = Parameters.of({ form: '', url: request.originalUrl });
+      parameters.refuseFaults();
+      const selectors = parameters.list('match[]');
       const toMs = clock.wallMs();
       const wanted = { selectors, fromMs: toMs - lookbackMs + 1, toMs, limit: seriesMax };
       const answer = await answers.newest(wanted, client.signal);

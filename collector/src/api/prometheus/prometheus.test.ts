@@ -181,6 +181,17 @@ afterAll(async () => {
   }
 });
 
+it('minds what is not escaped properly only where Prometheus does', async () => {
+  expect((await askBoth('/query?query=1&x=%zz')).status).toBe(200);
+  expect(await askBoth('/query?query=%zz')).toEqual(
+    failure(400, 'bad_data', 'invalid parameter "query": 1:1: parse error: no expression found in input'),
+  );
+  expect((await askBoth('/labels?match[]=up&match[]=%zz')).status).toBe(200);
+  expect(await askBoth('/series?match[]=up&x=%zz')).toEqual(
+    failure(400, 'bad_data', 'error parsing form values: invalid URL escape "%zz"'),
+  );
+});
+
 const HUGE = `${'1'.repeat(200_000)}x`;
 
 type Form = Readonly<Record<string, string | readonly string[]>>;
