@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createAnswers, type JsonAnswer } from '../../query/answers.ts';
 import { createQueryEngine } from '../../query/query.ts';
-import type { QueryEngine } from '../../query/query.ts';
+import type { LocalQueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
 import { answeredDirectly } from '../direct.ts';
@@ -42,7 +42,7 @@ const realEngine = createQueryEngine({
 const { promise: hangingSignal, resolve: announceHanging } = Promise.withResolvers<AbortSignal>();
 
 /** The real engine, but for `hang`, which runs until it is stopped. */
-const engine: QueryEngine = {
+const engine: LocalQueryEngine = {
   ...realEngine,
   instant(text, options, signal) {
     if (text !== 'hang') return realEngine.instant(text, options, signal);

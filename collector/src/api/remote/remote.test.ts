@@ -443,7 +443,9 @@ describe('remote read', () => {
       await Promise.resolve();
       throw new AppError('QUERY_FAILED', 'the thread failed');
     }
-    const url = await serve({ answers: { remoteRead: () => Promise.resolve(half()) } });
+    const url = await serve({
+      answers: { remoteRead: () => Promise.resolve({ data: half(), warnings: [], infos: [] }) },
+    });
     const body = readRequest(EVER, [[0, '__name__', 'm']]);
     await expect(send(url, body).then((response) => response.bytes())).rejects.toThrow(
       /terminated|fetch failed/,
@@ -462,7 +464,9 @@ describe('remote read', () => {
         release('let go');
       }
     }
-    const url = await serve({ answers: { remoteRead: () => Promise.resolve(endless()) } });
+    const url = await serve({
+      answers: { remoteRead: () => Promise.resolve({ data: endless(), warnings: [], infos: [] }) },
+    });
     const left = new AbortController();
     const body = new Uint8Array(readRequest(EVER, [[0, '__name__', 'm']]));
     const { signal } = left;

@@ -99,11 +99,11 @@ async function read(context: Settled, request: Request, response: Response): Pro
   using client = watchClient(response);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'remote read took too long: ask for less');
   const { answers, clock, limits } = context;
-  const pieces = await withDeadline(clock, { timeoutMs: limits.readMs, onTimeout }, (timeout) =>
+  const { data } = await withDeadline(clock, { timeoutMs: limits.readMs, onTimeout }, (timeout) =>
     answers.remoteRead({ body: bodyOf(request), limits }, AbortSignal.any([client.signal, timeout])),
   );
   response.status(200).set({ 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'snappy' });
-  for await (const piece of pieces) {
+  for await (const piece of data) {
     // The next piece may take the memory of this one.
     await written(response, piece, { left: client.signal });
   }
