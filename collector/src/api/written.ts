@@ -30,6 +30,14 @@ export function ended(to: Writable, piece: string, patience: Patience): Promise<
   return taken(to, patience, (settle) => to.end(piece, settle));
 }
 
+/** As `written`, of everything: the stream is ended, or is going to be by another one that is. */
+export function finished(to: Writable, patience: Patience): Promise<void> {
+  return taken(to, patience, (settle) => {
+    if (to.writableFinished) settle();
+    else to.once('finish', settle);
+  });
+}
+
 function taken(
   to: Writable,
   { left, unreadMsMax = UNREAD_MS_MAX, clock = CLIENTS }: Patience,

@@ -12,7 +12,7 @@ import { Pacer } from './evaluate/evaluation.ts';
 import { parseQuery } from './parse/parse.ts';
 import { PatternTally } from './parse/pattern-tally.ts';
 import { prettyExpr } from './parse/print.ts';
-import type { InstantOptions, QueryEngine, RangeOptions } from './query.ts';
+import type { InstantOptions, LocalQueryEngine, RangeOptions } from './query.ts';
 import { newestAsText } from './newest-text.ts';
 import { statsJson } from './query-stats.ts';
 import { readSamples, type RemoteReadRequest } from './remote-read.ts';
@@ -73,15 +73,16 @@ export interface Answers {
   newest(request: ListRequest, signal: AbortSignal): Promise<JsonAnswer>;
   /** How much there is, and the `top` largest names of each kind: a `StoreSizes`. */
   storeSizes(top: number, signal: AbortSignal): Promise<JsonAnswer>;
-  /** A snappy block with a ReadResponse, in pieces as those of a `JsonAnswer`. */
-  remoteRead(request: RemoteReadRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** A snappy block with a ReadResponse, no JSON; see `readSamples`. */
+  remoteRead(request: RemoteReadRequest, signal: AbortSignal): Promise<JsonAnswer>;
 }
 
 /** What Prometheus warns of when a limit cut a result. */
 const TRUNCATED = 'results truncated due to limit';
 
 export interface AnswersOptions {
-  readonly engine: QueryEngine;
+  readonly engine: LocalQueryEngine;
+  /** That of the engine. */
   readonly storage: StorageReader;
   extent(this: void): Promise<StoreExtent>;
   readonly clock: Clock;
@@ -116,14 +117,17 @@ export function createAnswers({ engine, storage, extent, clock }: AnswersOptions
     },
     async newest({ selectors, ...request }, signal) {
       const wanted = { ...request, matcherSets: parsedSelectors(selectors) };
-      const data = await newestAsText(wanted, { storage, signal, pacer: pacerOf(signal) });
-      return { data, warnings: [], infos: [] };
+      const answer = await engine.read((reading) => newestAsText(wanted, reading), signal);
+      return { ...answer, warnings: [], infos: [] };
     },
     async storeSizes(top, signal) {
       const { sizes, warnings } = await storeSizes(top, { storage, extent, signal, pacer: pacerOf(signal) });
       return { data: [JSON.stringify(sizes)], warnings, infos: [] };
     },
-    remoteRead: (request, signal) => readSamples(request, { storage, signal, pacer: pacerOf(signal) }),
+    async remoteRead(request, signal) {
+      const answer = await engine.read((reading) => readSamples(request, reading, pacerOf(signal)), signal);
+      return { ...answer, warnings: [], infos: [] };
+    },
   };
 }
 
@@ -191,8 +195,12 @@ async function listAnswer(
     data: listJson(isCut ? found.slice(0, limit) : found),
     warnings: isCut ? [TRUNCATED] : [],
     infos: [],
+    values: found.length * ENTRY_VALUES,
   };
 }
+
+/** What an entry of a list takes, a text or a label set, in the measure of a value; as much as a column of a result besides its values. */
+const ENTRY_VALUES = 16;
 
 const ENTRIES_PER_PIECE = 500;
 

@@ -2,53 +2,51 @@
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
 import { METRIC_NAME, type Labels } from '../storage/labels.ts';
-import type { LabelsRequest, Series, StorageReader } from '../storage/storage.ts';
-import type { Pacer } from './evaluate/evaluation.ts';
+import type { LabelsRequest, Series } from '../storage/storage.ts';
 import { formatSample } from './encode/format.ts';
+import { samplesOf, withSeries, type Reading } from './reading.ts';
 
-interface TextContext {
-  readonly storage: Pick<StorageReader, 'select'>;
-  readonly signal: AbortSignal;
-  readonly pacer: Pacer;
-}
-
-/** Samples that may be read for one answer. */
-const SAMPLES_MAX = 5_000_000;
 const LINES_PER_PIECE = 500;
-/** Work on a line, in the units of `Pacer.spend`. */
+/** Work on a series, in the units of `Pacer.spend`. */
 const LINE_WORK = 30;
 
 /**
  * Text format 0.0.4 in pieces, by metric: series that fit any of the sets and whose newest sample in the range is no stale
- * marker. All samples are read when it resolves. Types are untyped, and a series without `instance` says so, which keeps
- * whoever scrapes from giving it another one; as in Prometheus (web/federate.go).
- * @throws AppError QUERY_LIMIT (more series than `limit`), QUERY_CANCELED, and those of the store
+ * marker. All samples are read when it resolves; `values` is what the text takes, in the measure of samples. Types are untyped,
+ * and a series without `instance` says so, which keeps whoever scrapes from giving it another one; as in Prometheus
+ * (web/federate.go).
+ * @throws AppError QUERY_LIMIT (more series than `limit` among them), QUERY_CANCELED, and those of the store
  */
 export async function newestAsText(
   { matcherSets, fromMs, toMs, limit }: LabelsRequest,
-  { storage, signal, pacer }: TextContext,
-): Promise<Iterable<string>> {
+  reading: Reading,
+): Promise<{ readonly data: Iterable<string>; readonly values: number }> {
+  const { budget, pacer } = reading;
   const known = new Set<string>();
   const byMetric = new Map<string, string[]>();
-  let samplesMax = SAMPLES_MAX;
+  let values = 0;
   for (const matchers of matcherSets) {
-    const all = await storage.select({ matchers, fromMs, toMs, samplesMax, hints: { stepMs: 0 } }, signal);
-    for (const series of all) {
-      samplesMax -= series.timestamps.length;
-      const { labels } = series;
-      if (labels.metricName === '' || (matcherSets.length > 1 && known.has(labels.key))) continue;
-      if (matcherSets.length > 1) known.add(labels.key);
-      const sample = newestOf(series);
-      if (sample === undefined) continue;
-      if (limit-- <= 0) throw new AppError('QUERY_LIMIT', 'too many series in one answer: ask for less');
-      const lines = byMetric.get(labels.metricName);
-      const line = `${seriesText(labels)} ${sample}\n`;
-      if (lines === undefined) byMetric.set(labels.metricName, [line]);
-      else lines.push(line);
-      if (pacer.spend(LINE_WORK)) await pacer.pause();
-    }
+    await withSeries({ matchers, fromMs, toMs, hints: { stepMs: 0 } }, reading, async (all) => {
+      for (const series of all) {
+        // Those of which nothing is written take their time too.
+        if (pacer.spend(LINE_WORK)) await pacer.pause();
+        const { labels } = series;
+        if (labels.metricName === '' || (matcherSets.length > 1 && known.has(labels.key))) continue;
+        if (matcherSets.length > 1) known.add(labels.key);
+        const sample = newestOf(series);
+        if (sample === undefined) continue;
+        if (limit-- <= 0) throw new AppError('QUERY_LIMIT', 'too many series in one answer: ask for less');
+        const line = `${seriesText(labels)} ${sample}\n`;
+        const taken = samplesOf(line.length);
+        budget.hold(taken);
+        values += taken;
+        const lines = byMetric.get(labels.metricName);
+        if (lines === undefined) byMetric.set(labels.metricName, [line]);
+        else lines.push(line);
+      }
+    });
   }
-  return inPieces([...byMetric].sort(([left], [right]) => compareUtf8(left, right)));
+  return { data: inPieces([...byMetric].sort(([left], [right]) => compareUtf8(left, right))), values };
 }
 
 /** Value and time as a line ends with them; undefined when the series has ended. */
@@ -70,7 +68,7 @@ function seriesText(labels: Labels): string {
 
 /** As the text format takes names, whatever they are: Prometheus' underscore escaping. */
 function plainName(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9_:]/gu, '_').replace(/^(?=\d)/, '_');
+  return name.replaceAll(/^\d|[^A-Za-z0-9_:]/gu, '_');
 }
 
 function escaped(value: string): string {

@@ -17,6 +17,7 @@ import { GridTimes } from './evaluate/grid-times.ts';
 import { ParsedQueries } from './parse/parsed-queries.ts';
 import type { QueryLog } from './query-log.ts';
 import { StepSamples } from './query-stats.ts';
+import type { Reading } from './reading.ts';
 import type { QueryStats, StatsDetail } from './query-stats.ts';
 import { toInstant, toMatrix, windowContents } from './results.ts';
 import type { QueryResult, QueryValue, VectorSample } from './results.ts';
@@ -101,6 +102,15 @@ export interface QueryEngine {
   range(text: string, options: RangeOptions, signal: AbortSignal): Promise<QueryResult>;
 }
 
+/** An engine in this thread. */
+export interface LocalQueryEngine extends QueryEngine {
+  /**
+   * Lets something else read samples under the limits of queries: in one of their places, in their time, in their memory.
+   * @throws AppError QUERY_LIMIT, QUERY_TIMEOUT, QUERY_CANCELED, and whatever `work` throws
+   */
+  read<T>(work: (reading: Reading) => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
 /** What an engine works on, and its settings. */
 export interface QueryEngineOptions {
   readonly storage: StorageReader;
@@ -118,7 +128,7 @@ export interface QueryEngineOptions {
 }
 
 /** An engine over a store. Between queries it keeps what their texts mean and where their steps fell, and it needs no closing. */
-export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
+export function createQueryEngine(options: QueryEngineOptions): LocalQueryEngine {
   const limits: QueryLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const engine: Engine = {
     ...options,
@@ -145,6 +155,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
       const grid = rangeGrid({ startMs, endMs, stepMs }, limits);
       return run(text, grid, { ...rest, endMs: Math.round(endMs), isRange: true }, signal);
     },
+    read: (work, signal) => readElse(engine, work, signal),
   };
 }
 
@@ -218,7 +229,6 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
   const partCount = isPerHost && run.isUnordered === true ? (engine.storage.hostParts?.() ?? 1) : 1;
   const { clock, deadlines, limits } = engine;
   const timeoutMs = Math.min(run.timeoutMs ?? Infinity, limits.timeoutMs);
-  const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'query timed out in expression evaluation');
   const budget = new SampleBudget(limits.samplesMax, engine.pool);
   const results = new SampleBudget(limits.samplesMax, engine.results);
   const work = async (stop: AbortSignal): Promise<QueryResult> => {
@@ -267,9 +277,37 @@ async function runQuery(engine: Engine, run: Run, signal: AbortSignal): Promise<
       results.release();
     }
   };
-  const inTime = (): Promise<QueryResult> => withDeadline(deadlines, { timeoutMs, onTimeout, signal }, work);
+  const inTime = (): Promise<QueryResult> =>
+    withDeadline(deadlines, { timeoutMs, onTimeout: timedOut, signal }, work);
   const { text, isRange } = run;
   return engine.log?.watch({ text, isRange, samples: () => budget.loaded }, inTime) ?? inTime();
+}
+
+async function readElse<T>(
+  { clock, deadlines, limits, pool, gate, storage, yieldTurn }: Engine,
+  work: (reading: Reading) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const { timeoutMs } = limits;
+  return withDeadline(deadlines, { timeoutMs, onTimeout: timedOut, signal }, (stop) =>
+    gate.run(stop, async () => {
+      const budget = new SampleBudget(limits.samplesMax, pool);
+      try {
+        return await work({
+          storage,
+          budget,
+          signal: stop,
+          pacer: new Pacer({ clock, yieldTurn, signal: stop }),
+        });
+      } finally {
+        budget.release();
+      }
+    }),
+  );
+}
+
+function timedOut(): AppError {
+  return new AppError('QUERY_TIMEOUT', 'query timed out in expression evaluation');
 }
 
 /** One part of the fleet after another, so that only what is said of its hosts is in memory at a time. */

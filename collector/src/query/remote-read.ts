@@ -10,9 +10,9 @@ import {
 } from '../storage/remote-protocol/messages.ts';
 import { putKey, WIRE } from '../storage/remote-protocol/protobuf.ts';
 import { packPiece, PIECE_BYTES, snappyLength, unpackSnappy } from '../storage/remote-protocol/snappy.ts';
-import type { StorageReader } from '../storage/storage.ts';
 import type { Pacer } from './evaluate/evaluation.ts';
 import { PatternTally } from './parse/pattern-tally.ts';
+import { samplesOf, withSeries, type Reading } from './reading.ts';
 
 /** What one request may ask for. */
 export interface RemoteReadLimits {
@@ -31,41 +31,47 @@ export interface RemoteReadRequest {
   readonly limits: RemoteReadLimits;
 }
 
-export interface ReadContext {
-  readonly storage: Pick<StorageReader, 'select'>;
-  readonly signal: AbortSignal;
-  readonly pacer: Pacer;
-}
-
 /**
  * The answer to a ReadRequest: a packed ReadResponse with one result per query, series in label order. All samples are
- * read when it resolves; its pieces, with memory of their own, are packed as they are taken.
+ * read when it resolves, and its pieces, with memory of their own, are packed as they are taken; `values` is what waits for that,
+ * in the measure of samples.
+ * @param packing of the pieces: they are taken when the reading has ended
  * @throws AppError BAD_REQUEST, LIMIT_EXCEEDED, QUERY_LIMIT, QUERY_CANCELED (also from the pieces), and those of the store
  */
 export async function readSamples(
   { body, limits }: RemoteReadRequest,
-  { storage, signal, pacer }: ReadContext,
-): Promise<AsyncIterable<Uint8Array<ArrayBuffer>>> {
+  reading: Reading,
+  packing: Pacer,
+): Promise<{ readonly data: AsyncIterable<Uint8Array<ArrayBuffer>>; readonly values: number }> {
+  const { budget, pacer } = reading;
   const parts: Buffer[] = [];
   let samplesLeft = limits.samplesPerRead;
   const patterns = new PatternTally();
   for (const query of queriesOf(body, limits)) {
-    const selection = selectionOf(query, limits, patterns);
-    const all = await storage.select({ ...selection, samplesMax: samplesLeft }, signal);
-    const result: Buffer[] = [];
-    const writer = new ByteWriter(PIECE_BYTES);
-    for (const series of all) {
-      samplesLeft -= series.timestamps.length;
-      putSeries(writer, series);
-      if (pacer.spend(series.timestamps.length)) await pacer.pause();
-      if (writer.length < PIECE_BYTES) continue;
-      result.push(writer.copy());
-      writer.reset();
-    }
-    result.push(writer.copy());
-    parts.push(resultKey(lengthOf(result)), ...result);
+    const selection = { ...selectionOf(query, limits, patterns), samplesMax: samplesLeft };
+    await withSeries(selection, reading, async (all) => {
+      const result: Buffer[] = [];
+      const writer = new ByteWriter(PIECE_BYTES);
+      const keep = (): void => {
+        budget.hold(samplesOf(writer.length));
+        result.push(writer.copy());
+      };
+      for (const series of all) {
+        samplesLeft -= series.timestamps.length;
+        putSeries(writer, series);
+        if (pacer.spend(series.timestamps.length)) await pacer.pause();
+        if (writer.length < PIECE_BYTES) continue;
+        keep();
+        writer.reset();
+      }
+      keep();
+      parts.push(resultKey(lengthOf(result)), ...result);
+    });
   }
-  return pack(Buffer.concat(parts), pacer);
+  const values = samplesOf(lengthOf(parts));
+  // Until the parts are let go of, there are two of everything.
+  budget.hold(values);
+  return { data: pack(Buffer.concat(parts), packing), values };
 }
 
 function queriesOf(body: Uint8Array, limits: RemoteReadLimits): ReadRequest['queries'] {

@@ -136,10 +136,8 @@ export class Desk {
         return this.#send(id, await answers.fitting(question.request, signal), running);
       case 'storeSizes':
         return this.#send(id, await answers.storeSizes(question.top, signal), running);
-      case 'remoteRead': {
-        const data = await answers.remoteRead(question.request, signal);
-        return this.#send(id, { data, warnings: [], infos: [] }, running);
-      }
+      case 'remoteRead':
+        return this.#send(id, await answers.remoteRead(question.request, signal), running);
     }
   }
 

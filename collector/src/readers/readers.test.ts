@@ -179,7 +179,8 @@ describe('answers of a thread', () => {
     const request = { body, limits: READ_LIMITS };
     const bytesOf = async (from: typeof local) => {
       const pieces: Uint8Array[] = [];
-      for await (const piece of await from.remoteRead(request, NEVER)) pieces.push(Buffer.from(piece));
+      const { data } = await from.remoteRead(request, NEVER);
+      for await (const piece of data) pieces.push(Buffer.from(piece));
       return Buffer.concat(pieces);
     };
     const expected = await bytesOf(local);
@@ -355,6 +356,32 @@ describe('answers that clients take slowly', () => {
       { status: 'fulfilled', value: expected },
     ]);
     expect(await textOf(await readers.range('m', RANGE, NEVER))).toBe(expected);
+    expect(dropped).toBe(1);
+  });
+
+  it.each(['newest', 'series'] as const)('count whatever they are: %s', async (kind) => {
+    let dropped = 0;
+    const start = deskOn(await storageOf(12_000, 1), [], { untakenValuesMax: 300_000 });
+    const readers = readersOn(start, { dropped: () => void dropped++ });
+    const request = { selectors: ['m'], fromMs: 0, toMs: 1_000, limit: 100_000 };
+    const open = [];
+    for (let i = 0; i < 8; i++) open.push(await readers[kind](request, NEVER));
+    expect(dropped).toBeGreaterThan(0);
+    const outcomes = await Promise.allSettled(open.map(textOf));
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(dropped);
+    expect(outcomes.at(-1)).toMatchObject({ status: 'fulfilled' });
+  });
+
+  it('count when they are remote reads', async () => {
+    let dropped = 0;
+    // Noise, which is not packed to less.
+    const storage = new MemoryStorage();
+    const samples = Array.from({ length: 90_000 }, (_, k) => ({ timeMs: k * 997, value: Math.sin(k) }));
+    await storage.append([{ labels: Labels.of({ __name__: 'm' }), samples }]);
+    const start = deskOn(storage, [], { untakenValuesMax: 500_000 });
+    const readers = readersOn(start, { dropped: () => void dropped++ });
+    const body = readRequest({ fromMs: 0, toMs: 1e9 }, [[0, '__name__', 'm']]);
+    for (let i = 0; i < 3; i++) await readers.remoteRead({ body, limits: READ_LIMITS }, NEVER);
     expect(dropped).toBe(1);
   });
 

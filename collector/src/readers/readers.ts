@@ -127,13 +127,10 @@ export class Readers implements Answers {
     return this.#pieces({ kind: 'storeSizes', top }, {}, signal);
   }
 
-  async remoteRead(
-    ...[{ body, limits }, signal]: Parameters<Answers['remoteRead']>
-  ): ReturnType<Answers['remoteRead']> {
+  remoteRead(...[{ body, limits }, signal]: Parameters<Answers['remoteRead']>): Promise<JsonAnswer> {
     // What is sent is the whole memory behind the view, which other requests may share.
     const request = { body: new Uint8Array(body), limits };
-    const { data } = await this.#pieces({ kind: 'remoteRead', request }, {}, signal);
-    return data;
+    return this.#pieces({ kind: 'remoteRead', request }, {}, signal);
   }
 
   /**

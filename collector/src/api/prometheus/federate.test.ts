@@ -99,7 +99,7 @@ it('writes names and values as the format takes them', async () => {
     match('{instance="i"}'),
   );
   expect(text).toBe(
-    `# TYPE _2_metric:_ untyped\n_2_metric:_{a_b_c="x\\"\\\\\\ny",instance="i"} +Inf ${NOW_MS}\n`,
+    `# TYPE __metric:_ untyped\n__metric:_{a_b_c="x\\"\\\\\\ny",instance="i"} +Inf ${NOW_MS}\n`,
   );
 });
 
@@ -109,6 +109,7 @@ it('answers nothing when nothing is asked for', async () => {
 
 it.each([
   [match('m{'), 400, '1:3: parse error: unexpected end of input inside braces\n'],
+  [`${match('m')}&x=%zz`, 400, 'error parsing form values: invalid URL escape "%zz"\n'],
   [match('{}'), 400, 'match[] must contain at least one non-empty matcher\n'],
   [match('m', '{i=~".+"}'), 422, 'too many series in one answer: ask for less\n'],
 ])('refuses %s', async (query, status, text) => {

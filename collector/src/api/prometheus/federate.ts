@@ -1,18 +1,14 @@
 /** `/federate`: the newest samples as text, for a Prometheus that scrapes a part of what is here. */
 import type { ServerResponse } from 'node:http';
-import type { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
 import type { Clock } from '@rollcall/shared/lib/clock.ts';
 import { describeError } from '@rollcall/shared/lib/errors.ts';
 import type { Logger } from '@rollcall/shared/lib/log.ts';
 import type { RequestHandler } from 'express';
-import type { Answers, JsonAnswer } from '../../query/answers.ts';
+import type { Answers } from '../../query/answers.ts';
 import { watchClient } from '../client-watch.ts';
-import { written } from '../written.ts';
 import { errorReply, INTERNAL_ERROR } from './answers.ts';
 import { Parameters } from './parameters.ts';
-import { GZIP, wantsGzip } from './reply.ts';
+import { sendPieces, wantsGzip } from './reply.ts';
 
 /** What the route reads from. */
 export interface FederateOptions {
@@ -31,45 +27,23 @@ export function federateHandler(options: FederateOptions): RequestHandler {
   return async (request, response) => {
     using client = watchClient(response);
     try {
-      const selectors = Parameters.of({ form: '', url: request.originalUrl }).list('match[]');
+      const parameters = Parameters.of({ form: '', url: request.originalUrl });
+      parameters.refuseFaults();
+      const selectors = parameters.list('match[]');
       const toMs = clock.wallMs();
       const wanted = { selectors, fromMs: toMs - lookbackMs + 1, toMs, limit: seriesMax };
       const answer = await answers.newest(wanted, client.signal);
       response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
       response.setHeader('Vary', 'Accept-Encoding');
-      await send(answer, {
-        response,
-        signal: client.signal,
-        isPacked: wantsGzip(request.headers['accept-encoding']),
-      });
+      const isPacked = wantsGzip(request.headers['accept-encoding']);
+      if (isPacked) response.setHeader('Content-Encoding', 'gzip');
+      await sendPieces(response, { data: answer.data, isPacked }, { left: client.signal });
     } catch (error) {
       // A part of an answer must not be taken for all of it.
       if (response.headersSent) response.destroy();
       else refuse(response, error, log);
     }
   };
-}
-
-interface Outgoing {
-  readonly response: ServerResponse;
-  readonly signal: AbortSignal;
-  readonly isPacked: boolean;
-}
-
-async function send(answer: JsonAnswer, { response, signal, isPacked }: Outgoing): Promise<void> {
-  if (!isPacked) {
-    await writePieces(response, answer, signal);
-    response.end();
-    return;
-  }
-  response.setHeader('Content-Encoding', 'gzip');
-  const gzip = createGzip(GZIP);
-  const sent = pipeline(gzip, response, { signal });
-  await Promise.all([sent, writePieces(gzip, answer, signal).then(() => gzip.end())]);
-}
-
-async function writePieces(to: Writable, { data }: JsonAnswer, signal: AbortSignal): Promise<void> {
-  for await (const piece of data) if (piece.length > 0) await written(to, piece, { left: signal });
 }
 
 function refuse(response: ServerResponse, error: unknown, log: Logger): void {

@@ -37,10 +37,15 @@ describe('parameters', () => {
     );
   });
 
-  it('must be escaped properly', () => {
-    for (const form of ['a=%', 'a=%4', 'a=%zz', '%g1=b', 'a=%ff%']) {
-      expect(thrownCode(() => Parameters.of({ form, url: '/' }))).toBe('BAD_REQUEST');
+  it('are left out when they are not escaped properly, and whoever minds is told the first', () => {
+    for (const pair of ['a=%', 'a=%4', 'a=%zz', '%g1=b', 'a=%ff%', '%zz=%yy']) {
+      const parameters = Parameters.of({ form: `a=1&${pair}&b=%32`, url: '/?a=3&a=%xx' });
+      expect([parameters.list('a'), parameters.list('b')]).toEqual([['1', '3'], ['2']]);
+      expect(thrownCode(() => parameters.refuseFaults())).toBe('BAD_REQUEST');
     }
+    const twice = Parameters.of({ form: 'a=%zz', url: '/?b=%yy' });
+    expect(() => twice.refuseFaults()).toThrow('error parsing form values: invalid URL escape "%zz"');
+    expect(() => Parameters.of({ form: 'a=%ff', url: '/?b=%20' }).refuseFaults()).not.toThrow();
     expect(Parameters.of({ form: 'a=é%ff', url: '/' }).text('a')).toBe('é\ufffd');
     expect(Parameters.of({ form: '', url: '/' }).text('a')).toBe('');
   });

@@ -19,10 +19,15 @@ export const FORM_BYTES_MAX = 2 * 1024 * 1024;
 /** Most parameters of a request, repeats of `match[]` among them. */
 const PARAMETERS_MAX = 1_000;
 
-/** The parameters of one request, from its URL and its form. */
+/**
+ * The parameters of one request, from its URL and its form. A pair in which a percent sign escapes nothing is left out: most of
+ * Prometheus' routes do not mind one, and the others ask `refuseFaults`.
+ */
 export class Parameters {
   readonly #values = new Map<string, string[]>();
   #count = 0;
+  /** Of the first pair that is no proper one. */
+  #fault: AppError | undefined;
 
   /**
    * Form first, then URL, as Go merges them.
@@ -51,11 +56,37 @@ export class Parameters {
 
   #addOne(pair: string): void {
     const equalsAt = pair.indexOf('=');
-    const name = decoded(equalsAt < 0 ? pair : pair.slice(0, equalsAt));
-    const value = equalsAt < 0 ? '' : decoded(pair.slice(equalsAt + 1));
+    const name = this.#decoded(equalsAt < 0 ? pair : pair.slice(0, equalsAt));
+    const value = equalsAt < 0 || name === undefined ? '' : this.#decoded(pair.slice(equalsAt + 1));
+    if (name === undefined || value === undefined) return;
     const values = this.#values.get(name);
     if (values === undefined) this.#values.set(name, [value]);
     else values.push(value);
+  }
+
+  /** Text of a form; bytes that are no UTF-8 become U+FFFD, as everywhere. Undefined when a percent sign escapes nothing. */
+  #decoded(text: string): string | undefined {
+    const spaced = text.includes('+') ? withSpaces(text) : text;
+    if (!spaced.includes('%')) return spaced.toWellFormed();
+    try {
+      return decodeURIComponent(spaced).toWellFormed();
+    } catch {
+      const [fault] = /%(?![0-9a-f]{2}).{0,2}/i.exec(spaced) ?? [];
+      if (fault === undefined) return unescape(Buffer.from(spaced).toString('latin1'));
+      this.#fault ??= new AppError(
+        'BAD_REQUEST',
+        `error parsing form values: invalid URL escape ${JSON.stringify(fault)}`,
+      );
+      return undefined;
+    }
+  }
+
+  /**
+   * For the routes that mind pairs which were left out because a percent sign in them escapes nothing.
+   * @throws AppError BAD_REQUEST naming the first one
+   */
+  refuseFaults(): void {
+    if (this.#fault !== undefined) throw this.#fault;
   }
 
   /** The first value, `''` when there is none. */
@@ -129,25 +160,6 @@ function durationOf(text: string, fault: (reason: string) => AppError): number {
     throw fault(`cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`);
   }
   return Math.round(durationMs);
-}
-
-/**
- * Text of a form; bytes that are no UTF-8 become U+FFFD, as everywhere.
- * @throws AppError BAD_REQUEST on a percent sign that escapes nothing
- */
-function decoded(text: string): string {
-  const spaced = text.includes('+') ? withSpaces(text) : text;
-  if (!spaced.includes('%')) return spaced.toWellFormed();
-  try {
-    return decodeURIComponent(spaced).toWellFormed();
-  } catch {
-    const [fault] = /%(?![0-9a-f]{2}).{0,2}/i.exec(spaced) ?? [];
-    if (fault === undefined) return unescape(Buffer.from(spaced).toString('latin1'));
-    throw new AppError(
-      'BAD_REQUEST',
-      `error parsing form values: invalid URL escape ${JSON.stringify(fault)}`,
-    );
-  }
 }
 
 /** With a blank for each plus sign. A text may be nothing else, and then the methods of strings take ten times as long. */

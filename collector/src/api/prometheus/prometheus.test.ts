@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createAnswers, type JsonAnswer } from '../../query/answers.ts';
 import { createQueryEngine } from '../../query/query.ts';
-import type { QueryEngine } from '../../query/query.ts';
+import type { LocalQueryEngine } from '../../query/query.ts';
 import { Labels } from '../../storage/labels.ts';
 import { MemoryStorage } from '../../storage/memory/memory.ts';
 import { answeredDirectly } from '../direct.ts';
@@ -42,7 +42,7 @@ const realEngine = createQueryEngine({
 const { promise: hangingSignal, resolve: announceHanging } = Promise.withResolvers<AbortSignal>();
 
 /** The real engine, but for `hang`, which runs until it is stopped. */
-const engine: QueryEngine = {
+const engine: LocalQueryEngine = {
   ...realEngine,
   instant(text, options, signal) {
     if (text !== 'hang') return realEngine.instant(text, options, signal);
@@ -179,6 +179,17 @@ afterAll(async () => {
     one.close();
     await once(one, 'close');
   }
+});
+
+it('minds what is not escaped properly only where Prometheus does', async () => {
+  expect((await askBoth('/query?query=1&x=%zz')).status).toBe(200);
+  expect(await askBoth('/query?query=%zz')).toEqual(
+    failure(400, 'bad_data', 'invalid parameter "query": 1:1: parse error: no expression found in input'),
+  );
+  expect((await askBoth('/labels?match[]=up&match[]=%zz')).status).toBe(200);
+  expect(await askBoth('/series?match[]=up&x=%zz')).toEqual(
+    failure(400, 'bad_data', 'error parsing form values: invalid URL escape "%zz"'),
+  );
 });
 
 const HUGE = `${'1'.repeat(200_000)}x`;

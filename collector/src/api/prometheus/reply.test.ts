@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, IncomingMessage, ServerResponse } from 'node:http';
+import { connect, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '@rollcall/shared/lib/log.ts';
@@ -54,6 +54,27 @@ it.each(['identity', 'gzip'])(
     await ended.promise;
     expect(taken).toBeGreaterThan(0);
     socket.destroy();
+  },
+);
+
+it.each([
+  ['in pieces, packed', 'gzip', undefined],
+  ['in pieces', 'identity', undefined],
+  ['whole, packed', 'gzip', 40_000],
+  ['whole', 'identity', 40_000],
+  ['whole, in one call', 'identity', 2_000],
+])(
+  'closes the connection when nobody reads the end of an answer that goes out %s',
+  async (_, encoding, onlyPieceBytes) => {
+    // It takes what is written and never says that it is out.
+    const socket = Object.assign(new Socket(), { _write: () => undefined, _writev: () => undefined });
+    const request = new IncomingMessage(socket);
+    request.headers['accept-encoding'] = encoding;
+    const response = new ServerResponse(request);
+    response.assignSocket(socket);
+    const data = [randomBytes(onlyPieceBytes ?? 10)];
+    await reply({ request, response, log: silentLogger, unreadMsMax: 20 }, () => ({ data, onlyPieceBytes }));
+    expect(socket.destroyed).toBe(true);
   },
 );
 

@@ -9,7 +9,7 @@ import type { Logger } from '@rollcall/shared/lib/log.ts';
 import { afterData, errorReply, INTERNAL_ERROR, SUCCESS } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { watchClient } from '../client-watch.ts';
-import { ended, written, type Patience } from '../written.ts';
+import { ended, finished, written, type Patience } from '../written.ts';
 
 /** A request, and where its answer goes. */
 export interface Exchange {
@@ -88,8 +88,13 @@ async function send(
   const headers = isPacked ? [...head.headers, 'Content-Encoding', 'gzip'] : head.headers;
   const patience = { left: signal, unreadMsMax: exchange.unreadMsMax };
   const out: Outgoing = { answer, after, headers, bytes, isPacked, patience };
-  if (bytes === Number.POSITIVE_INFINITY) await sendPieces(out, exchange);
-  else await sendWhole(out, exchange);
+  if (bytes < Number.POSITIVE_INFINITY) {
+    await sendWhole(out, exchange);
+    return;
+  }
+  const { response } = exchange;
+  response.writeHead(200, [...headers]);
+  await sendPieces(response, { data: answer.data, before: SUCCESS, after, isPacked }, patience);
 }
 
 interface Outgoing {
@@ -110,12 +115,14 @@ async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
     if (isPacked) {
       const whole = await packed(joined(piece, after), GZIP);
       response.writeHead(200, [...headers, 'Content-Length', String(whole.length)]).end(whole);
+      await tail(response, patience);
       continue;
     }
     response.writeHead(200, [...headers, 'Content-Length', String(bytes)]);
     if (bytes <= COPIED_BYTES_MAX) {
       // As one string of bytes it leaves together with the head, in one call and at once.
       response.end(SUCCESS + latin1(piece) + latin1(after), 'latin1');
+      await tail(response, patience);
       continue;
     }
     // What is written in between leaves together.
@@ -124,6 +131,14 @@ async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
     response.write(piece);
     await ended(response, after, patience);
   }
+}
+
+/**
+ * Waits for what the system did not take at once, which seldom happens to a small answer. One that waits for its turn on the
+ * connection has no socket, and it is not its client that is slow.
+ */
+async function tail(response: ServerResponse, patience: Patience): Promise<void> {
+  if (response.socket !== null && response.writableLength > 0) await finished(response, patience);
 }
 
 /** Bytes of UTF-8, each as one character. */
@@ -139,23 +154,47 @@ function joined(piece: string | Uint8Array, after: string): Buffer {
   return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
 }
 
-async function sendPieces(out: Outgoing, { response }: Exchange): Promise<void> {
-  const { answer, after, headers, isPacked, patience } = out;
-  response.writeHead(200, [...headers]);
-  if (isPacked) {
-    const gzip = createGzip(GZIP);
-    const sent = pipeline(gzip, response, { signal: patience.left });
-    await Promise.all([sent, writePieces(gzip, answer, patience).then(() => gzip.end(after))]);
-  } else {
-    await writePieces(response, answer, patience);
+/** What an answer of several pieces consists of. */
+export interface PiecesOut {
+  readonly data: Answer['data'];
+  /** What stands in front of the data, and behind it. */
+  readonly before?: string;
+  readonly after?: string;
+  readonly isPacked: boolean;
+}
+
+/**
+ * Sends the body of an answer, piece by piece; its head is set. Rejects when the client leaves or takes nothing: whoever sends
+ * closes the connection then.
+ */
+export async function sendPieces(
+  response: ServerResponse,
+  { data, before = '', after = '', isPacked }: PiecesOut,
+  patience: Patience,
+): Promise<void> {
+  if (!isPacked) {
+    await writePieces(response, { data, before }, patience);
     await ended(response, after, patience);
+    return;
   }
+  const gzip = createGzip(GZIP);
+  const writeAll = async (): Promise<void> => {
+    await writePieces(gzip, { data, before }, patience);
+    gzip.end(after);
+    // What is packed may be all that the client has not taken, and nothing but this waits for it.
+    await finished(response, patience);
+  };
+  await Promise.all([pipeline(gzip, response, { signal: patience.left }), writeAll()]);
 }
 
 /** Writes everything but the end; a piece is out, or packed, before the next one takes its memory. */
-async function writePieces(to: Writable, { data }: Answer, patience: Patience): Promise<void> {
-  to.write(SUCCESS);
-  for await (const piece of data) await written(to, piece, patience);
+async function writePieces(
+  to: Writable,
+  { data, before }: { readonly data: Answer['data']; readonly before: string },
+  patience: Patience,
+): Promise<void> {
+  if (before !== '') to.write(before);
+  for await (const piece of data) if (piece.length > 0) await written(to, piece, patience);
 }
 
 const packed = promisify(gzip);
@@ -164,7 +203,7 @@ const COPIED_BYTES_MAX = 16_384;
 /** What fits into one packet anyway is sent as it is. */
 const PACKED_BYTES_MIN = 1_400;
 /** Series of numbers become little smaller at the higher levels, and take three times as long. */
-export const GZIP = { level: constants.Z_BEST_SPEED };
+const GZIP = { level: constants.Z_BEST_SPEED };
 
 /** Whether a client takes gzip at least as gladly as plain bytes. Source: RFC 9110, section 12.5.3. */
 export function wantsGzip(header: string | readonly string[] | undefined): boolean {

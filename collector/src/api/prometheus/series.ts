@@ -22,6 +22,7 @@ export async function seriesList(
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Answer> {
+  parameters.refuseFaults();
   if (parameters.list('match[]').length === 0) {
     throw new AppError('BAD_REQUEST', 'no match[] parameter provided');
   }

@@ -193,6 +193,24 @@ describe('remote write', () => {
     });
   });
 
+  it('counts exemplars as Prometheus sends them: in a series of their own, without samples', async () => {
+    const url = await serve();
+    const writer = new ByteWriter();
+    putMessage(writer, 1, () => {
+      putMessage(writer, 1, () => {
+        putText(writer, 1, '__name__');
+        putText(writer, 2, 'good');
+      });
+      putMessage(writer, 3, () => putText(writer, 1, 'trace'));
+    });
+    expect(await post(`${url}/write`, packSnappy(writer.view()))).toEqual([204, '']);
+    expect(counted).toEqual({
+      'write_requests 204': 1,
+      'write_samples stored': 0,
+      'write_samples exemplar': 1,
+    });
+  });
+
   it('stores nothing of a request that cannot be read', async () => {
     const url = await serve();
     const good = unpackSnappy(writeRequest([series({ __name__: 'a' }, [NOW_MS, 1])]), 1_000);
@@ -277,6 +295,32 @@ describe('remote write', () => {
     release();
     expect(new Set((await Promise.all(both)).map(([status]) => status))).toEqual(new Set([204, 503]));
     expect((await post(`${url}/write`, body))[0]).toBe(204);
+  });
+
+  it('counts a request whose sender left until its work is done', async () => {
+    let running = 0;
+    const { promise: begun, resolve: begin } = Promise.withResolvers<undefined>();
+    const url = await serve({
+      limits: { writesAtOnce: 1 },
+      append: () => {
+        running++;
+        begin(undefined);
+        return new Promise(() => undefined);
+      },
+    });
+    const left = new AbortController();
+    const body = writeRequest([series({ __name__: 'a' }, [NOW_MS, 1])]);
+    const sent = fetch(`${url}/write`, {
+      method: 'POST',
+      body: new Uint8Array(body),
+      headers: { ...WRITE_HEADERS, Authorization: `Bearer ${TOKEN}` },
+      signal: left.signal,
+    });
+    await begun;
+    left.abort();
+    await expect(sent).rejects.toThrow('aborted');
+    for (let i = 0; i < 3; i++) expect((await post(`${url}/write`, body))[0]).toBe(503);
+    expect(running).toBe(1);
   });
 
   it('hands large requests to the store in portions, in order', async () => {
@@ -399,7 +443,9 @@ describe('remote read', () => {
       await Promise.resolve();
       throw new AppError('QUERY_FAILED', 'the thread failed');
     }
-    const url = await serve({ answers: { remoteRead: () => Promise.resolve(half()) } });
+    const url = await serve({
+      answers: { remoteRead: () => Promise.resolve({ data: half(), warnings: [], infos: [] }) },
+    });
     const body = readRequest(EVER, [[0, '__name__', 'm']]);
     await expect(send(url, body).then((response) => response.bytes())).rejects.toThrow(
       /terminated|fetch failed/,
@@ -418,7 +464,9 @@ describe('remote read', () => {
         release('let go');
       }
     }
-    const url = await serve({ answers: { remoteRead: () => Promise.resolve(endless()) } });
+    const url = await serve({
+      answers: { remoteRead: () => Promise.resolve({ data: endless(), warnings: [], infos: [] }) },
+    });
     const left = new AbortController();
     const body = new Uint8Array(readRequest(EVER, [[0, '__name__', 'm']]));
     const { signal } = left;

@@ -12,7 +12,7 @@ import type { Answers } from '../../query/answers.ts';
 import { Pacer } from '../../query/evaluate/evaluation.ts';
 import { scopeGuard } from '../auth/guard.ts';
 import type { TokenVerdict } from '../auth/tokens.ts';
-import { atMost } from './at-most.ts';
+import { Places } from './places.ts';
 import type { REMOTE_COUNTERS, RemoteCounters } from './counters.ts';
 import { REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
 import { Senders } from './senders.ts';
@@ -51,18 +51,19 @@ export function remoteRouter(options: RemoteOptions): Router {
   const router = Router({ caseSensitive: true, strict: true });
   const body = [refuseWrongType, raw({ type: () => true, limit: limits.bodyBytes, inflate: false })];
   const senders = new Senders({ clock: options.clock, limits });
+  const [writes, reads] = [new Places(limits.writesAtOnce), new Places(limits.readsAtOnce)];
   router.post(
     '/write',
     counting(options.counters, 'rollcall_remote_write_requests_total'),
     scopeGuard(options.judgeWriter, { scope: 'write', purpose: 'writing' }),
-    atMost(limits.writesAtOnce),
+    writes.enter,
     body,
-    (request: Request, response: Response) => write({ ...options, limits, senders }, request, response),
+    writes.untilDone((request, response) => write({ ...options, limits, senders }, request, response)),
   );
   router.post(
     '/read',
     counting(options.counters, 'rollcall_remote_read_requests_total'),
-    atMost(limits.readsAtOnce),
+    reads.enter,
     body,
     (request: Request, response: Response) => read({ ...options, limits }, request, response),
   );
@@ -98,11 +99,11 @@ async function read(context: Settled, request: Request, response: Response): Pro
   using client = watchClient(response);
   const onTimeout = (): AppError => new AppError('QUERY_TIMEOUT', 'remote read took too long: ask for less');
   const { answers, clock, limits } = context;
-  const pieces = await withDeadline(clock, { timeoutMs: limits.readMs, onTimeout }, (timeout) =>
+  const { data } = await withDeadline(clock, { timeoutMs: limits.readMs, onTimeout }, (timeout) =>
     answers.remoteRead({ body: bodyOf(request), limits }, AbortSignal.any([client.signal, timeout])),
   );
   response.status(200).set({ 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'snappy' });
-  for await (const piece of pieces) {
+  for await (const piece of data) {
     // The next piece may take the memory of this one.
     await written(response, piece, { left: client.signal });
   }

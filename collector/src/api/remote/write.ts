@@ -52,7 +52,7 @@ export async function storeRequest(
     if (part.kind === 'metadata') context.metadata.note(part);
     if (part.kind === 'series') {
       samples += part.samples.length;
-      if (part.samples.length + part.histogramCount > 0) written.push(part);
+      if (part.samples.length + part.histogramCount + part.exemplarCount > 0) written.push(part);
     }
     if (samples > context.limits.samplesPerWrite) {
       throw new AppError(

@@ -287,7 +287,7 @@ export class Notes {
 }
 
 /** What a series that was read takes besides its samples, in their measure. A query of thousands of selectors keeps all of theirs. */
-const SERIES_SAMPLES = 8;
+export const SERIES_SAMPLES = 8;
 
 type SelectionRequest = Omit<SelectRequest, 'samplesMax' | 'part'>;
 
