@@ -162,14 +162,17 @@ function durationOf(text: string, fault: (reason: string) => AppError): number {
   return Math.round(durationMs);
 }
 
-/** With a blank for each plus sign. A text may be nothing else, and then the methods of strings take ten times as long. */
+/** With a blank for each plus sign. A long text may be nothing else, and then the methods of strings take ten times as long. */
 function withSpaces(text: string): string {
+  if (text.length <= SHORT_TEXT) return text.replaceAll('+', ' ');
   const bytes = Buffer.from(text);
   for (let at = bytes.indexOf(PLUS); at >= 0 && at < bytes.length; at++)
     if (bytes[at] === PLUS) bytes[at] = SPACE;
   return bytes.toString('utf8');
 }
 
+/** Up to this length the methods of strings are quicker, whatever the text is. */
+const SHORT_TEXT = 4_096;
 const PLUS = 0x2b;
 const SPACE = 0x20;
 

@@ -122,7 +122,8 @@ async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
     if (bytes <= COPIED_BYTES_MAX) {
       // As one string of bytes it leaves together with the head, in one call and at once.
       response.end(SUCCESS + latin1(piece) + latin1(after), 'latin1');
-      await tail(response, patience);
+      const rest = tail(response, patience);
+      if (rest !== undefined) await rest;
       continue;
     }
     // What is written in between leaves together.
@@ -137,8 +138,8 @@ async function sendWhole(out: Outgoing, { response }: Exchange): Promise<void> {
  * Waits for what the system did not take at once, which seldom happens to a small answer. One that waits for its turn on the
  * connection has no socket, and it is not its client that is slow.
  */
-async function tail(response: ServerResponse, patience: Patience): Promise<void> {
-  if (response.socket !== null && response.writableLength > 0) await finished(response, patience);
+function tail(response: ServerResponse, patience: Patience): Promise<void> | undefined {
+  return response.socket !== null && response.writableLength > 0 ? finished(response, patience) : undefined;
 }
 
 /** Bytes of UTF-8, each as one character. */

@@ -5,7 +5,7 @@ import { evaluateBinary, evaluateUnary } from './binary.ts';
 import { evaluateCall } from './calls.ts';
 import { broadcast } from './columns.ts';
 import type { Grid, Value } from './columns.ts';
-import type { Evaluation } from './evaluation.ts';
+import type { Evaluation, OperandRoom } from './evaluation.ts';
 import { evaluateSelector } from './selectors.ts';
 
 /**
@@ -14,19 +14,23 @@ import { evaluateSelector } from './selectors.ts';
  * @throws AppError QUERY_FAILED, QUERY_LIMIT, or whatever ended the query's signal
  */
 export function createEvaluator(invariants: ReadonlySet<Expr>, ev: Omit<Evaluation, 'evaluate'>): Evaluation {
-  return {
+  /** What a node evaluates its operands with, when it keeps their values in `operands`. */
+  const evaluatorIn = (operands: OperandRoom): Evaluation => ({
     ...ev,
-    async evaluate(expr, grid) {
-      ev.pacer.throwIfStopped();
-      const operands = ev.operands.inner();
-      const inner = createEvaluator(invariants, { ...ev, operands });
-      const isInvariant = grid.count > 1 && invariants.has(expr);
-      const known = await evaluateNode(expr, isInvariant ? { ...grid, count: 1 } : grid, inner);
-      operands.giveBack();
-      ev.operands.take(widthOf(known), grid);
-      return isInvariant ? broadcast(known, grid.count) : known;
-    },
+    operands,
+    evaluate: (expr, grid) => evaluate(expr, grid, operands),
+  });
+  const evaluate = async (expr: Expr, grid: Grid, outer: OperandRoom): Promise<Value> => {
+    ev.pacer.throwIfStopped();
+    const operands = outer.inner();
+    const isInvariant = grid.count > 1 && invariants.has(expr);
+    const at = isInvariant ? { ...grid, count: 1 } : grid;
+    const known = await evaluateNode(expr, at, evaluatorIn(operands));
+    operands.giveBack();
+    outer.take(widthOf(known), grid);
+    return isInvariant ? broadcast(known, grid.count) : known;
   };
+  return evaluatorIn(ev.operands);
 }
 
 /** Columns that a value has. */
