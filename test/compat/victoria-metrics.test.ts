@@ -145,6 +145,7 @@ describe.skipIf(vmalert.path === null)(`vmalert${vmalert.note}`, () => {
       `ALERTS_FOR_STATE{alertname="Pending",a="b"} == ${Math.floor(Date.parse(activeAt) / 1000)}`,
     );
     await first.stop();
+    // One that knew nothing would tell another second.
     await setTimeout(1_100);
     const second = await startVmalert([rules], 'http://127.0.0.1:9');
     const restored = await waitFor('what it knew', async () => {

@@ -39,7 +39,7 @@ describe.each([
     await spool.settled();
 
     const walls = ticksOf(await machine.killAndOpen());
-    expect(walls).toEqual(Array.from({ length: 31 }, (_unused, i) => i));
+    expect(walls).toEqual(countTo(31));
   });
 });
 
@@ -70,7 +70,7 @@ it('stays in memory when the move to the disk fails in the middle', async () => 
   machine.disk.fault = () => {};
   await machine.clock.advance(200_000);
   expect(spool.stats().isDurable).toBe(true);
-  expect(ticksOf(await machine.killAndOpen())).toEqual(Array.from({ length: 40 }, (_unused, i) => i));
+  expect(ticksOf(await machine.killAndOpen())).toEqual(countTo(40));
 });
 
 it('loses what was in memory with the process, and uses none of its numbers again', async () => {
@@ -150,11 +150,11 @@ it('keeps everything when an epoch is replaced on a full disk, however much it i
   spool.rotateEpoch({ epochId: old.id, rehomeAfter: 0 });
   expect(spool.stats().isDurable).toBe(false);
   for (let i = 200; i < 210; i++) appendTick(spool, [cpu], i);
-  expect(ticksOf(spool)).toEqual(Array.from({ length: 210 }, (_unused, i) => i));
+  expect(ticksOf(spool)).toEqual(countTo(210));
   expect(spool.stats().samplesDropped).toBe(0);
   // What comes while the disk stays away has only the memory.
   for (let i = 210; i < 400; i++) appendTick(spool, [cpu], i);
-  expect(ticksOf(spool).slice(0, 200)).toEqual(Array.from({ length: 200 }, (_unused, i) => i));
+  expect(ticksOf(spool).slice(0, 200)).toEqual(countTo(200));
   const dropped = 400 - ticksOf(spool).length;
   expect(dropped).toBeGreaterThan(0);
   expect(spool.stats().samplesDropped).toBe(dropped * 20);

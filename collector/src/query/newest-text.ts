@@ -1,7 +1,7 @@
 /** The newest sample of each series as text, with its own time: what another Prometheus scrapes from `/federate`. */
 import { AppError } from '@rollcall/shared/lib/errors.ts';
 import { compareUtf8 } from '@rollcall/shared/lib/text.ts';
-import { METRIC_NAME, type Labels } from '../storage/labels.ts';
+import { escapedValue, METRIC_NAME, type Labels } from '../storage/labels.ts';
 import type { LabelsRequest, Series } from '../storage/storage.ts';
 import { formatSample } from './encode/format.ts';
 import { samplesOf, withSeries, type Reading } from './reading.ts';
@@ -60,7 +60,7 @@ function seriesText(labels: Labels): string {
   let text = '';
   for (const [name, value] of labels.entries()) {
     if (name !== METRIC_NAME)
-      text += `${text === '' ? '' : ','}${plainName(name).replaceAll(':', '_')}="${escaped(value)}"`;
+      text += `${text === '' ? '' : ','}${plainName(name).replaceAll(':', '_')}="${escapedValue(value)}"`;
   }
   if (labels.get('instance') === '') text += `${text === '' ? '' : ','}instance=""`;
   return `${plainName(labels.metricName)}{${text}}`;
@@ -69,10 +69,6 @@ function seriesText(labels: Labels): string {
 /** As the text format takes names, whatever they are: Prometheus' underscore escaping. */
 function plainName(name: string): string {
   return name.replaceAll(/^\d|[^A-Za-z0-9_:]/gu, '_');
-}
-
-function escaped(value: string): string {
-  return value.replaceAll(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }
 
 function* inPieces(

@@ -286,3 +286,8 @@ export function fitted(flat: readonly string[]): readonly string[] {
 function keyOf(flat: readonly string[]): string {
   return flat.map((text) => `${text.length}:${text}`).join('');
 }
+
+/** The value of a label as it stands between the quotes of Prometheus' and OpenMetrics' text formats. */
+export function escapedValue(value: string): string {
+  return value.replaceAll(/[\\"\n]/g, (letter) => (letter === '\n' ? '\\n' : `\\${letter}`));
+}

@@ -2,7 +2,7 @@
  * Series as text: OpenMetrics, comma-separated values, and JSON lines as other stores import them. Stale markers are left
  * out, because none of the three can hold them.
  */
-import { METRIC_NAME, type Labels } from '../storage/labels.ts';
+import { escapedValue, METRIC_NAME, type Labels } from '../storage/labels.ts';
 import type { Series } from '../storage/storage.ts';
 
 export const EXPORT_FORMATS = ['openmetrics', 'csv', 'jsonl'] as const;
@@ -104,7 +104,7 @@ function labelsText(labels: Labels): string {
 function labelPairs(labels: Labels): readonly string[] {
   const pairs: string[] = [];
   for (const [name, value] of labels.entries()) {
-    if (name !== METRIC_NAME) pairs.push(`${nameText(name, LABEL)}="${escape(value)}"`);
+    if (name !== METRIC_NAME) pairs.push(`${nameText(name, LABEL)}="${escapedValue(value)}"`);
   }
   return pairs;
 }
@@ -114,11 +114,7 @@ const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 /** A name, in quotes unless it is classic. Source: https://prometheus.io/docs/specs/om/open_metrics_spec_2_0/ */
 function nameText(name: string, classic = METRIC): string {
-  return classic.test(name) ? name : `"${escape(name)}"`;
-}
-
-function escape(value: string): string {
-  return value.replaceAll(/[\\"\n]/g, (letter) => (letter === '\n' ? '\\n' : `\\${letter}`));
+  return classic.test(name) ? name : `"${escapedValue(name)}"`;
 }
 
 function numberText(value: number): string {

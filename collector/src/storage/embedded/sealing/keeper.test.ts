@@ -11,6 +11,16 @@ import { eagerClock, openTestStorage } from '../testing/test-storage.ts';
 import { BlockKeeper } from './keeper.ts';
 import { inlineWorkshop } from './tasks.ts';
 
+/** A store with one sample, of the moment that its clock stands at. */
+async function storeWithSample(dir: string) {
+  const startMs = Date.UTC(2026, 5, 1);
+  const store = openTestStorage({ dir, wallMs: startMs });
+  await store.storage.append([
+    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
+  ]);
+  return { store, startMs };
+}
+
 test('rounds go on after an error of the database, which is told once and is a reason not to be ready', async () => {
   using dir = tempDir();
   const wallMs = Date.UTC(2026, 5, 1);
@@ -94,11 +104,7 @@ test('keeps a year of blocks while a clock that is a year ahead is not believed'
 
 test('files of a merge that was cut off go, and the journal forgets them when they are gone', async () => {
   using dir = tempDir();
-  const startMs = Date.UTC(2026, 5, 1);
-  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
-  await store.storage.append([
-    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
-  ]);
+  const { store } = await storeWithSample(dir.path);
   await store.seal(3_600_000);
   const loose = (): readonly string[] => {
     const snapshot = store.reader.snapshot();
@@ -119,11 +125,7 @@ test('files of a merge that was cut off go, and the journal forgets them when th
 
 test('rounds that fail leave no names behind', async () => {
   using dir = tempDir();
-  const startMs = Date.UTC(2026, 5, 1);
-  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
-  await store.storage.append([
-    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
-  ]);
+  const { store, startMs } = await storeWithSample(dir.path);
   await store.seal(3_600_000);
   const { reader, journal } = store;
   const workshop = {
@@ -143,11 +145,7 @@ test('rounds that fail leave no names behind', async () => {
 
 test('starts though a block that the journal does not know cannot be put aside, and leaves it there', async () => {
   using dir = tempDir();
-  const startMs = Date.UTC(2026, 5, 1);
-  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
-  await store.storage.append([
-    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
-  ]);
+  const { store, startMs } = await storeWithSample(dir.path);
   await store.seal(3_600_000);
   const name = 'raw-00000000000000aa.block';
   writeFileSync(join(store.blocksDir, name), 'of another journal');
@@ -177,11 +175,7 @@ test('starts though a block that the journal does not know cannot be put aside, 
 
 test('tells apart what was too old and what had to make room', async () => {
   using dir = tempDir();
-  const startMs = Date.UTC(2026, 5, 1);
-  const store = openTestStorage({ dir: dir.path, wallMs: startMs });
-  await store.storage.append([
-    { labels: Labels.of({ __name__: 'm' }), samples: [{ timeMs: startMs, value: 1 }] },
-  ]);
+  const { store, startMs } = await storeWithSample(dir.path);
   const lines: unknown[] = [];
   const log = {
     ...silentLogger,
